@@ -1,0 +1,269 @@
+"""Simulated larvae: recordings in Choreography's format, with the true state of every frame.
+
+    python -m examplebackend.simulate FOLDER --larvae 8 --seconds 60 --seed 1
+
+A larva runs, casts, stops and backs up in bouts of random length. Its body is a chain of segments:
+crawling forward, every segment takes over the heading of the one before it, so that the body
+follows the path of the head (backing up: of the tail); casting, the front half bends from side to
+side over a resting rear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Track = tuple[Floats, Floats, list[Floats], list[str]]
+
+STATES = ("run", "cast", "stop", "back")
+COLORS = ("#2ca02c", "#d62728", "#bcbd22", "#17becf")
+RUN, CAST, STOP, BACK = range(len(STATES))
+BOUT = (6.0, 2.5, 1.5, 1.5)  # s; mean duration of a bout of each state
+PACE = (1.0, 0.05, 0.0, -0.6)  # speed in each state, relative to the larva's speed when it runs
+NEXT = (  # probability of the next state, a row for each state
+    (0.0, 0.6, 0.25, 0.15),
+    (0.75, 0.0, 0.1, 0.15),
+    (0.5, 0.4, 0.0, 0.1),
+    (0.4, 0.5, 0.1, 0.0),
+)
+
+FRAME = 0.08  # s; mean frame interval
+SEGMENTS = 10
+FLEX = np.clip(1.0 - np.arange(SEGMENTS) / 6, 0.0, 1.0)  # how much a segment takes part in a cast
+STRIDE = 0.25  # body lengths crawled in one peristaltic cycle
+ARENA = 100.0  # mm; side of the square in which larvae appear
+
+
+def simulate(larvae: int = 8, seconds: float = 60.0, seed: int = 1) -> dict[int, Track]:
+    """Simulate a recording.
+
+    Parameters
+    ----------
+    larvae : int
+        How many larvae, 1 or more.
+    seconds : float, s
+        Duration of the recording. A larva is tracked for 70% of it or more.
+    seed : int
+        The same arguments give the same recording.
+
+    Returns
+    -------
+    dict of int to (times, spine, outlines, states)
+        By larva identifier: times (n,) float64, s; spine (n, 11, 2) float64, mm, head first;
+        outlines, a list of n arrays (points, 2) float64, mm, 20 to 40 points each, from the tail
+        along the left side to the head and back, the first point not repeated at the end; states, a
+        list of n of `STATES`. Numbers are rounded to three decimals, as in the files.
+
+    Raises
+    ------
+    ValueError
+        If there is no larva or no time.
+    """
+    if larvae < 1 or seconds <= 0:
+        raise ValueError(f"expected larvae >= 1 and seconds > 0, got {larvae} and {seconds}")
+    rng = np.random.default_rng(seed)
+    clock = np.cumsum(np.clip(rng.normal(FRAME, 0.003, int(seconds / FRAME) + 1), 0.06, 0.1))
+    identifiers = np.cumsum(rng.integers(2, 20, larvae))
+    tracks = {}
+    for larva, own in zip(identifiers.tolist(), rng.spawn(larvae), strict=True):
+        first = int(own.uniform(0.0, 0.15) * len(clock))
+        last = int(own.uniform(0.85, 1.0) * len(clock))
+        tracks[larva] = _larva(own, clock[first : last + 1].round(3))
+    return tracks
+
+
+def _larva(rng: np.random.Generator, times: Floats) -> Track:
+    length = rng.uniform(3.0, 4.0)  # mm
+    speed = length * rng.uniform(0.24, 0.34)  # mm/s
+    codes, pace, bend = _bouts(rng, times)
+    spine = _crawl(rng, times, length, speed * pace, bend)
+    tracked = spine + rng.normal(0.0, 0.006, (len(times), 1, 2)) + rng.normal(0, 0.004, spine.shape)
+    outlines = _outlines(rng, tracked, 0.1 * length)
+    return times, _rounded(tracked), outlines, [STATES[code] for code in codes]
+
+
+def _bouts(
+    rng: np.random.Generator, times: Floats
+) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """State, pace, and (in a cast) the bend in radians that the head swings to, for each frame."""
+    codes = np.zeros(len(times), dtype=np.intp)
+    pace, bend = np.zeros(len(times)), np.zeros(len(times))
+    state, now = RUN, times[0]
+    while now <= times[-1]:
+        end = now + max(0.5, rng.gamma(4.0, BOUT[state] / 4.0))
+        bout = (times >= now) & (times < end)
+        codes[bout], pace[bout] = state, PACE[state] * rng.normal(1.0, 0.1)
+        side = rng.choice((-1.0, 1.0))
+        while state == CAST and now < end:
+            bend[(times >= now) & bout] = side * rng.uniform(0.8, 1.8)
+            side, now = -side, now + rng.uniform(0.5, 1.0)
+        state, now = rng.choice(len(STATES), p=NEXT[state]), end
+    return codes, pace, bend
+
+
+def _crawl(
+    rng: np.random.Generator, times: Floats, length: float, speed: Floats, bend: Floats
+) -> Floats:
+    """Spine, head first, of a larva that is to crawl and bend like this: (n, 11, 2) mm."""
+    dt = np.diff(times, prepend=times[0] - FRAME)
+    wander = rng.normal(0.0, 0.15, len(times)) * np.sqrt(dt) * (speed != 0)
+    velocity, phase = np.zeros(len(times)), np.zeros(len(times))
+    heading = np.full((len(times), SEGMENTS), rng.uniform(-np.pi, np.pi))
+    for i in range(1, len(times)):
+        velocity[i] = velocity[i - 1] + (speed[i] - velocity[i - 1]) * dt[i] / (dt[i] + 0.1)
+        phase[i] = phase[i - 1] + 2 * np.pi * dt[i] * abs(velocity[i]) / (STRIDE * length)
+        moved = velocity[i] * dt[i] * SEGMENTS / length
+        heading[i] = _follow(heading[i - 1], moved)
+        swing = (bend[i] - (heading[i, 0] - heading[i, -1])) * dt[i] / (dt[i] + 0.15)
+        heading[i] += FLEX * (swing if bend[i] else wander[i])
+    stretch = 1.0 + 0.06 * np.sin(phase) * np.abs(velocity) / np.abs(speed).max(initial=1e-9)
+    direction = np.stack([np.cos(heading), np.sin(heading)], axis=-1)
+    step = (velocity * (1.0 + 0.3 * np.cos(phase)) * dt)[:, None]
+    tail = rng.uniform(0.0, ARENA, 2) + np.cumsum(step * direction[:, -1], axis=0)
+    segments = direction * (length / SEGMENTS * stretch)[:, None, None]
+    points = np.cumsum(np.concatenate([tail[:, None], segments[:, ::-1]], axis=1), axis=1)
+    return points[:, ::-1]
+
+
+def _follow(heading: Floats, moved: float) -> Floats:
+    """Headings after the body has crawled that many segments (negative: backwards) on its path."""
+    if moved >= 0:
+        leader = np.concatenate([heading[:1], heading[:-1]])
+    else:
+        leader = np.concatenate([heading[1:], heading[-1:]])
+    return heading + abs(moved) * (leader - heading)
+
+
+def _outlines(rng: np.random.Generator, spine: Floats, width: float) -> list[Floats]:
+    """Contours around the spines, as the trackers draw them: a varying number of points each."""
+    counts = rng.integers(20, 41, len(spine))
+    frame = np.repeat(np.arange(len(spine)), counts)
+    start = np.cumsum(counts) - counts
+    turn = (np.arange(len(frame)) - start[frame]) / counts[frame]  # 0: tail, 0.5: head
+    place = SEGMENTS * np.abs(1.0 - 2.0 * turn)  # along the spine, in segments behind the head
+    before = np.minimum(place.astype(np.intp), SEGMENTS - 1)
+    rest = (place - before)[:, None]
+    on_spine = spine[frame, before] * (1.0 - rest) + spine[frame, before + 1] * rest
+    along = -np.gradient(spine, axis=1)
+    along = along[frame, before] * (1.0 - rest) + along[frame, before + 1] * rest
+    left = np.stack([-along[:, 1], along[:, 0]], axis=-1) / np.hypot(*along.T)[:, None]
+    half = width * np.sin(np.pi * place / SEGMENTS) ** 0.6
+    side = np.where(turn < 0.5, 1.0, -1.0)
+    contour = on_spine + left * (side * half)[:, None]
+    return np.split(_rounded(contour), start[1:])
+
+
+def _rounded(values: Floats) -> Floats:
+    return values.round(3) + 0.0  # + 0.0 turns -0.0, which files would show, into 0.0
+
+
+def write_tracks(folder: Path, run: str, tracks: Mapping[int, Track]) -> list[Path]:
+    """Write simulated larvae as a Choreography recording.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when missing.
+    run : str
+        Identifier of the run, ``date_time``.
+    tracks : mapping of int to (times, spine, outlines, states)
+        As from `simulate`.
+
+    Returns
+    -------
+    list of Path
+        The ``.outline`` and the ``.spine``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{run}@sim@none@t0@n#n#n#n@100"
+    outline, spine = folder / f"{stem}.outline", folder / f"{stem}.spine"
+    with (
+        outline.open("w", encoding="ascii", newline="\n") as outline_file,
+        spine.open("w", encoding="ascii", newline="\n") as spine_file,
+    ):
+        for larva, (times, spines, outlines, _) in tracks.items():
+            outline_file.writelines(_lines(run, larva, times, outlines))
+            spine_file.writelines(_lines(run, larva, times, list(spines)))
+    return [outline, spine]
+
+
+def _lines(run: str, larva: int, times: Floats, shapes: Sequence[Floats]) -> Iterator[str]:
+    for time, shape in zip(times, shapes, strict=True):
+        numbers = (time, *shape.ravel().tolist())
+        yield f"{run} {larva:05d}{' %.3f' * len(numbers)}\n" % numbers
+
+
+def write_truth(
+    folder: Path, run: str, tracks: Mapping[int, Track], sources: Sequence[Path]
+) -> Path:
+    """Write the true states as ``truth.label``.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the tracker files.
+    run : str
+        Identifier of the run, ``date_time``.
+    tracks : mapping of int to (times, spine, outlines, states)
+        As from `simulate`.
+    sources : sequence of Path
+        The tracker files, which the labels depend on.
+
+    Returns
+    -------
+    Path
+        The label file.
+    """
+    from taggingbackends import Labels  # here, so that simulating needs numpy only
+
+    labels = Labels()
+    for larva, (times, _, _, states) in tracks.items():
+        labels.set(run, larva, times, states)
+    labels[run].declare(STATES, COLORS)
+    labels[run].dependencies = [
+        {"filename": path.name, "sha1": hashlib.sha1(path.read_bytes()).hexdigest()}
+        for path in sources
+    ]
+    target = folder / "truth.label"
+    labels.write(target)
+    return target
+
+
+def _run_identifier(text: str) -> str:
+    if not re.fullmatch(r"\d{8}_\d{6}", text):
+        raise argparse.ArgumentTypeError(f"expected date_time such as 20240611_101500, got {text}")
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write one simulated recording and its true labels, and print the files."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examplebackend.simulate",
+        description="Write a recording of simulated larvae, with their true labels.",
+    )
+    parser.add_argument("folder", type=Path, help="where to write; made when missing")
+    parser.add_argument("--larvae", type=int, default=8, help="how many (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random numbers (%(default)s)")
+    parser.add_argument(
+        "--run", type=_run_identifier, default="20240611_101500", help="date_time (%(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        tracks = simulate(options.larvae, options.seconds, options.seed)
+    except ValueError as error:
+        parser.error(str(error))
+    files = write_tracks(options.folder, options.run, tracks)
+    files.append(write_truth(options.folder, options.run, tracks, files))
+    print(*files, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What goes wrong and can be mended by the user: one exception type a concern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "BackendError",
+    "LabelFileError",
+    "ScriptError",
+    "TaggingBackendsError",
+    "TrackFileError",
+]
+
+
+class TaggingBackendsError(Exception):
+    """Anything that the user can mend; the command prints it as one line, without a traceback."""
+
+    exit_code = 1
+
+
+class LabelFileError(TaggingBackendsError, ValueError):
+    """Labels, or a label file, that break the contract.
+
+    Parameters
+    ----------
+    kind : str
+        One of the kinds of docs/contract.md, section 6, e.g. ``"bad-code"``.
+    problem : str
+        What is wrong: expected, found, and what to do.
+    file, run, track, index : optional
+        Where: the file, the run identifier, the larva identifier and the 0-based position (of a
+        frame in a track; of a track in ``data``; of a name or a dependency in its list).
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        problem: str,
+        *,
+        file: str | PathLike[str] | None = None,
+        run: str | None = None,
+        track: int | None = None,
+        index: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self.problem = problem
+        self.file = None if file is None else Path(file)
+        self.run = run
+        self.track = track
+        self.index = index
+        super().__init__(kind, problem)
+
+    def __str__(self) -> str:
+        where = [
+            f"{name} {value}"
+            for name, value in (("run", self.run), ("larva", self.track), ("index", self.index))
+            if value is not None
+        ]
+        return ": ".join(
+            part
+            for part in (str(self.file or ""), ", ".join(where), f"{self.kind}: {self.problem}")
+            if part
+        )
+
+
+class TrackFileError(TaggingBackendsError, ValueError):
+    """A tracker's file that cannot be read.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong: expected, found, and what to do.
+    file : path
+        The file.
+    line : int, optional
+        1-based line number, in text files.
+    key : str, optional
+        The field, in structured files.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | PathLike[str],
+        line: int | None = None,
+        key: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = Path(file)
+        self.line = line
+        self.key = key
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        where = str(self.file)
+        if self.line is not None:
+            where += f", line {self.line}"
+        if self.key is not None:
+            where += f", {self.key}"
+        return f"{where}: {self.problem}"
+
+
+class BackendError(TaggingBackendsError):
+    """A request that a backend's folder cannot serve.
+
+    Parameters
+    ----------
+    kind : str
+        ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
+        ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
+        ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``,
+        ``unknown-origin`` or ``bad-name``.
+    problem : str
+        What is wrong, where, and what to do.
+    """
+
+    def __init__(self, kind: str, problem: str) -> None:
+        self.kind = kind
+        self.problem = problem
+        super().__init__(kind, problem)
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class ScriptError(TaggingBackendsError):
+    """A backend's script that ended with a failure of its own.
+
+    Parameters
+    ----------
+    step : str
+        The script's name without suffix, e.g. ``"predict_model"``.
+    script : path
+        The script.
+    exit_code : int
+        The script's exit code; 128 + n if signal n ended it.
+    """
+
+    def __init__(self, step: str, script: Path, exit_code: int) -> None:
+        self.step = step
+        self.script = script
+        self.exit_code = exit_code
+        super().__init__(step, script, exit_code)
+
+    def __str__(self) -> str:
+        return f"{self.step} failed with exit code {self.exit_code} ({self.script})"
+
+
+@contextmanager
+def located(**where: Any) -> Iterator[None]:
+    """Say where a `LabelFileError` from inside happened, as far as it does not say so itself.
+
+    Parameters
+    ----------
+    **where
+        Any of ``file``, ``run``, ``track``, ``index``.
+    """
+    try:
+        yield
+    except LabelFileError as error:
+        for field, value in where.items():
+            if getattr(error, field) is None:
+                setattr(error, field, Path(value) if field == "file" else value)
+        raise
+
+
+def shown(value: Any, limit: int = 60) -> str:
+    """Return how a message shows a value that was found: its repr, shortened."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,105 @@
+"""Files that are there whole or not at all; copies that cost nothing where the file system can."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+__all__ = ["copy_file", "link_file", "sha1", "write_file"]
+
+_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (btrfs, XFS, bcachefs)
+
+
+def write_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file atomically: it is there whole, or the old one still is.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    chunks : iterable of bytes
+        The content.
+
+    Raises
+    ------
+    OSError
+        As the operating system says; the old file, if any, is untouched and nothing is left over.
+    """
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("xb") as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+
+    _put(path, fill)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file atomically, sharing its blocks where the file system can (reflink)."""
+
+    def fill(temporary: Path) -> None:
+        with source.open("rb") as src, temporary.open("xb") as dst:
+            if not _reflink(src.fileno(), dst.fileno()):
+                shutil.copyfileobj(src, dst, 1 << 20)
+            dst.flush()
+            os.fsync(dst.fileno())
+        shutil.copystat(source, temporary)
+
+    _put(path, fill)
+
+
+def link_file(source: Path, path: Path) -> None:
+    """Put a symbolic link to a file, atomically."""
+    _put(path, lambda temporary: temporary.symlink_to(source))
+
+
+def sha1(path: Path) -> str:
+    """Return the SHA-1 of a file's content, 40 lower case hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha1").hexdigest()
+
+
+def _put(path: Path, fill: Callable[[Path], None]) -> None:
+    # In the same folder, since a rename is atomic within one file system only; hidden, so that
+    # what a killed process leaves is never taken for input or output.
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
+    try:
+        fill(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.filename is None or Path(error.filename) == temporary:
+            error.filename, error.filename2 = str(path), None  # the user knows that name only
+        raise
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where folders can be opened at all."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems cannot; the rename itself has happened
+    finally:
+        os.close(descriptor)
+
+
+def _reflink(source: int, destination: int) -> bool:
+    try:
+        import fcntl
+
+        fcntl.ioctl(destination, _FICLONE, source)
+    except (ImportError, OSError):
+        return False
+    return True

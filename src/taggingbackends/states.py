@@ -1,0 +1,192 @@
+"""The distinct states of a run, numbered, so that a track is a column of small integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.errors import LabelFileError, shown
+
+__all__ = ["NEW_COLOR", "Codes", "State", "StateTable", "labels_of"]
+
+State: TypeAlias = str | tuple[str, ...]
+"""One label (a plain string), several at once, or none: ``()``, looked at but undefined."""
+
+Codes: TypeAlias = NDArray[np.int32]
+
+NEW_COLOR = "#808080"  # for a name that joins names which have colours
+
+
+def labels_of(state: State) -> tuple[str, ...]:
+    """Return the labels of a state, always as a tuple."""
+    return (state,) if isinstance(state, str) else state
+
+
+class StateTable:
+    """Label names, and the distinct states made of them, each with a number.
+
+    State 0 is the undefined one; states 1 to N are the declared names, then the secondary names,
+    taken one by one, so that the codes of a label file's single labels are state numbers; any
+    other state gets the next number when it first appears. Columns of numbers stay valid whatever
+    happens to the names.
+
+    Attributes
+    ----------
+    states : list of State
+        State by number.
+    names, secondary_names : list of str
+        In the order in which label files declare them.
+    colors : list of str or None
+        As long as `names`.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str] = (),
+        secondary_names: Iterable[str] = (),
+        colors: Iterable[str] | None = None,
+    ) -> None:
+        self.names = list(names)
+        self.secondary_names = list(secondary_names)
+        self.colors = None if colors is None else list(colors)
+        self.states: list[State] = [(), *self.names, *self.secondary_names]
+        self._numbers = {state: number for number, state in enumerate(self.states)}
+        self._declared = {*self.names, *self.secondary_names}
+
+    def declare(self, name: str) -> None:
+        """Add a primary name unless it is a name, primary or secondary, already."""
+        if name not in self._declared:
+            self._declared.add(name)
+            self.names.append(name)
+            if self.colors is not None:
+                self.colors.append(NEW_COLOR)
+
+    def redeclare(
+        self, names: Iterable[Any], secondary_names: Iterable[Any], colors: Iterable[Any] | None
+    ) -> None:
+        """Replace the declared names and colours; the states keep their numbers.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-label`` or ``overlapping-names``; nothing is changed then.
+        """
+        checked = check_names(names)
+        checked_secondary = check_names(secondary_names)
+        check_overlap(checked, checked_secondary)
+        self.colors = None if colors is None else check_colors(colors, len(checked))
+        self.names, self.secondary_names = checked, checked_secondary
+        self._declared = {*checked, *checked_secondary}
+
+    def number(self, state: State) -> int:
+        """Return the number of a valid state, declaring the names that are new in it."""
+        if isinstance(state, tuple) and len(state) == 1:
+            state = state[0]
+        for name in labels_of(state):
+            self.declare(name)
+        number = self._numbers.get(state)
+        if number is None:
+            number = self._numbers[state] = len(self.states)
+            self.states.append(state)
+        return number
+
+    def encode(self, states: Iterable[Any]) -> Codes:
+        """Turn states into numbers, declaring new names in order of appearance.
+
+        Parameters
+        ----------
+        states : iterable of (str or sequence of str)
+            Empty sequences are undefined.
+
+        Returns
+        -------
+        (n,) int32 array
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-code`` or ``bad-label``, with ``index``; no name is declared then.
+        """
+        items = states.tolist() if isinstance(states, np.ndarray) else list(states)
+        keys = [tuple(x) if isinstance(x, (list, np.ndarray, frozenset)) else x for x in items]
+        try:
+            distinct = dict.fromkeys(keys)
+        except TypeError:  # something nested and unhashable: checking will find it
+            distinct = None
+        for index, state in enumerate(keys if distinct is None else distinct):
+            fault = fault_in(state)
+            if fault is not None:
+                kind, problem = fault
+                at = index if distinct is None else keys.index(state)
+                raise LabelFileError(kind, problem, index=at)
+        assert distinct is not None
+        numbers = {state: self.number(_plain(state)) for state in distinct}
+        return np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
+
+    def translation(self, translate: Callable[[State], int]) -> Codes:
+        """Return a table: number of each state -> what `translate` gives for it."""
+        return np.array([translate(state) for state in self.states], dtype=np.int32)
+
+    def copy(self) -> StateTable:
+        """Return a table of its own with the same names and numbers."""
+        other = StateTable(self.names, self.secondary_names, self.colors)
+        other.states = list(self.states)
+        other._numbers = dict(self._numbers)
+        return other
+
+
+def check_names(names: Iterable[Any]) -> list[str]:
+    """Return names as a list; ``bad-label`` unless all are strings, not empty, not repeated."""
+    if isinstance(names, str):
+        raise LabelFileError("bad-label", f"expected a list of names, found {shown(names)}")
+    checked: dict[str, None] = {}
+    for index, name in enumerate(names):
+        if not (isinstance(name, str) and name):
+            problem = f"expected a name that is a string and not empty, found {shown(name)}"
+            raise LabelFileError("bad-label", problem, index=index)
+        if name in checked:
+            problem = f"expected each name once, found {shown(name)} again"
+            raise LabelFileError("bad-label", problem, index=index)
+        checked[str(name)] = None
+    return list(checked)
+
+
+def check_colors(colors: Iterable[Any], n: int) -> list[str]:
+    """Return colours as a list; ``bad-label`` unless they are n strings."""
+    checked = [colors] if isinstance(colors, str) else list(colors)
+    for index, color in enumerate(checked):
+        if not isinstance(color, str):
+            problem = f"expected a colour that is a string, found {shown(color)}"
+            raise LabelFileError("bad-label", problem, index=index)
+    if len(checked) != n:
+        problem = f"expected {n} colours, one for each name, found {len(checked)}"
+        raise LabelFileError("bad-label", problem)
+    return [str(color) for color in checked]
+
+
+def check_overlap(names: Iterable[str], secondary_names: Iterable[str]) -> None:
+    """Raise ``overlapping-names`` if a name is both primary and secondary."""
+    both = [name for name in secondary_names if name in set(names)]
+    if both:
+        problem = f"expected a name to be primary or secondary, found {shown(both[0])} as both"
+        raise LabelFileError("overlapping-names", problem)
+
+
+def fault_in(state: Any) -> tuple[str, str] | None:
+    """Return kind and problem of what is no state, None of what is one."""
+    names: Sequence[Any] = (state,) if isinstance(state, str) else state
+    if not (isinstance(names, tuple) and all(isinstance(name, str) for name in names)):
+        return "bad-code", f"expected a label or a tuple of labels, found {shown(state)}"
+    if "" in names:
+        return "bad-label", f"expected a label that is not empty, found {shown(state)}"
+    if len(set(names)) < len(names):
+        return "bad-code", f"expected each label once in a state, found {shown(state)}"
+    return None
+
+
+def _plain(state: State) -> State:
+    """Free a state of subclasses of str, such as NumPy's."""
+    return str(state) if isinstance(state, str) else tuple(map(str, state))
