@@ -135,9 +135,7 @@ def _copy_run(labels: Labels, run: RunLabels) -> RunLabels:
     return copy
 
 
-def _merge_run(
-    known: RunLabels, run: RunLabels, when: Callable[[tuple[str, ...]], bool]
-) -> None:
+def _merge_run(known: RunLabels, run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> None:
     table = known._table
     new = [name for name in run.secondary_names if name not in table.secondary_names]
     table.redeclare(table.names, [*table.secondary_names, *new], table.colors)

@@ -70,7 +70,7 @@ def _put(path: Path, fill: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         fill(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.filename is None or Path(error.filename) == temporary:

@@ -33,22 +33,10 @@ from taggingbackends.states import (
     labels_of,
 )
 
-__all__ = ["SUFFIXES", "is_label_file", "parse", "read", "text", "write"]
-
-SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
+__all__ = ["parse", "read", "text", "write"]
 
 _RUN_KEYS = ("metadata", "units", "labels", "secondarylabels", "dependencies", "data")
 _TRACK_KEYS = ("id", "t", "labels")
-
-
-def is_label_file(path: str | PathLike[str]) -> bool:
-    """Tell a label file by its extension and, for ``.json``, by its first key."""
-    path = Path(path)
-    if path.suffix != ".json":
-        return path.suffix in SUFFIXES
-    with path.open("rb") as file:
-        start = b"".join(file.read(256).split())
-    return start.startswith((b'{"metadata":{"id":', b'{"runs":{'))
 
 
 def read(path: str | PathLike[str]) -> Labels:
@@ -267,7 +255,7 @@ def _parse_record(value: Any, n: int) -> Any:
         return np.array(value, dtype=np.bool_)
     if kinds == {float}:
         return np.array(value, dtype=np.float64)
-    if kinds == {int} and -(2**63) <= min(value) and max(value) < 2**63:
+    if kinds == {int} and min(value) >= -(2**63) and max(value) < 2**63:
         return np.array(value, dtype=np.int64)
     if kinds == {int, float} and all(type(x) is float or abs(x) <= 2**53 for x in value):
         return np.array(value, dtype=np.float64)
@@ -289,7 +277,7 @@ class _Decoder:
     def decode(self, elements: list[Any]) -> Codes:
         kinds = set(map(type, elements))
         if kinds == {int} and self._largest is not None:
-            if 1 <= min(elements) and max(elements) <= self._largest:
+            if min(elements) >= 1 and max(elements) <= self._largest:
                 return np.array(elements, dtype=np.int32)  # codes are state numbers
         elif kinds <= {int, str, list}:
             lists = (element for element in elements if type(element) is list)

@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["MAX_LARVA_ID", "TIME_TOLERANCE", "Labels", "RunLabels", "TrackLabels"]
 
 MAX_LARVA_ID = 65535  # Nyx holds larva identifiers in 16 bits
+_CARRIED = (
+    "id",
+    "metadata",
+    "units",
+    "names",
+    "colors",
+    "secondary_names",
+    "dependencies",
+    "attributes",
+)
+
 TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
 
 
@@ -91,7 +102,7 @@ class TrackLabels(Mapping[float, State]):
             index = -1
         if index < 0:
             raise KeyError(time)
-        return self._table.states[self.codes[index]]
+        return self._table.states[int(self.codes[index])]
 
     def __iter__(self) -> Iterator[float]:
         return iter(self.times.tolist())
@@ -199,7 +210,7 @@ class RunLabels(Mapping[int, TrackLabels]):
         used = np.zeros(len(self._table.states), dtype=bool)
         for track in self._tracks.values():
             used[track.codes] = True
-        return np.flatnonzero(used).tolist()  # type: ignore[no-any-return]
+        return np.flatnonzero(used).tolist()
 
     def __getitem__(self, larva: int) -> TrackLabels:
         return self._tracks[larva]
@@ -213,9 +224,7 @@ class RunLabels(Mapping[int, TrackLabels]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunLabels):
             return NotImplemented
-        carried = ("id", "metadata", "units", "names", "colors", "secondary_names")
-        carried += ("dependencies", "attributes")
-        return all(getattr(self, name) == getattr(other, name) for name in carried) and (
+        return all(getattr(self, name) == getattr(other, name) for name in _CARRIED) and (
             list(self._tracks.items()) == list(other._tracks.items())
         )
 
@@ -354,9 +363,7 @@ class Labels(Mapping[str, RunLabels]):
             undefined += int(frames[0])
         return counts | ({"": undefined} if undefined else {})
 
-    def merge(
-        self, other: Labels, when: Callable[[tuple[str, ...]], bool] | None = None
-    ) -> None:
+    def merge(self, other: Labels, when: Callable[[tuple[str, ...]], bool] | None = None) -> None:
         """Overwrite states, at matching times, with those of other labels.
 
         Parameters

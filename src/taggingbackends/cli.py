@@ -1,0 +1,394 @@
+"""The command ``tagging-backend``: parses, calls, prints."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from taggingbackends.errors import BackendError
+from taggingbackends.explorer import BackendExplorer
+from taggingbackends.main import DEBUG, fail, is_users_to_mend
+from taggingbackends.options import OptionError, Options, parse_options
+
+__all__ = ["cli", "main"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never left to the scripts
+
+
+class _ScriptCommand(click.Command):
+    """A command whose unknown options go to the backend's scripts."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            known, unknown = self._split(ctx, args)
+            ctx.obj["options"] = parse_options(unknown)
+        except OptionError as error:
+            raise click.UsageError(str(error), ctx) from None
+        spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
+        for name in ctx.obj["options"].keys() & {*spelled, *_RESERVED}:
+            hint = f"; did you mean {spelled[name]}?" if name in spelled else ""
+            raise click.UsageError(f"--{name} is not an option for the scripts{hint}", ctx)
+        return super().parse_args(ctx, known)
+
+    def _takes_value(self, ctx: click.Context) -> dict[str, bool]:
+        return {
+            name: not (parameter.is_flag or parameter.count)
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, click.Option)
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+
+    def _split(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str]]:
+        takes_value = self._takes_value(ctx)
+        known: list[str] = []
+        unknown: list[str] = []
+        rest = list(args)
+        while rest:
+            arg = rest.pop(0)
+            name, equals, _ = arg.partition("=")
+            if arg == "--":
+                known += [arg, *rest]
+                break
+            if name in takes_value:
+                known.append(arg)
+                if takes_value[name] and not equals and rest:
+                    known.append(rest.pop(0))
+            elif arg.startswith("-"):
+                unknown.append(arg)
+                if not equals and rest and not rest[0].startswith("-"):
+                    unknown.append(rest.pop(0))
+            elif unknown:
+                raise OptionError(
+                    f"found {arg!r} after {unknown[0]}, an option for the scripts: files stand "
+                    "before those, or after --"
+                )
+            else:
+                known.append(arg)
+        return known, unknown
+
+
+def _instance_option(
+    required: bool = True, help: str = "The model's identifier."
+) -> Callable[[F], F]:
+    return click.option("--model-instance", metavar="NAME", required=required, help=help)
+
+
+_FILES = click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+_SANDBOX = click.option(
+    "--sandbox", metavar="TOKEN", help="Keep this round's data apart, so that others can run."
+)
+_FORCE = click.option("--force", is_flag=True, help="Replace what is there already.")
+
+
+def _skips(command: F) -> F:
+    for step in ("build_features", "make_dataset"):
+        option = f"--skip-{step.replace('_', '-')}"
+        command = click.option(option, is_flag=True, help=f"Do not run {step}.")(command)
+    return command
+
+
+def _skipped(make_dataset: bool, build_features: bool) -> list[str]:
+    steps = {"make_dataset": make_dataset, "build_features": build_features}
+    return [step for step, skip in steps.items() if skip]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The backend's folder; by default the nearest one at or above the current folder.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of every error.")
+@click.version_option(package_name="taggingbackends")
+@click.pass_context
+def cli(ctx: click.Context, project: Path | None, debug: bool) -> None:
+    r"""Tag the behaviour of fly larvae automatically, with the backend in this folder.
+
+    A backend is a Python project with trained models in models/. It labels recordings: tracker
+    files in, label files out, for the Nyx tagger or for yourself.
+
+    \b
+    Make one:      tagging-backend init My-Tagger
+    Train it:      tagging-backend train recordings/*.label
+    Use it:        tagging-backend predict recording.spine --model-instance 20240611_101500
+    """
+    if debug:
+        os.environ[DEBUG] = "1"
+    ctx.ensure_object(dict)["project"] = project
+
+
+def _backend(
+    ctx: click.Context, instance: str | None = None, sandbox: str | None = None
+) -> BackendExplorer:
+    return BackendExplorer(ctx.obj["project"], instance, sandbox)
+
+
+def _options(ctx: click.Context) -> Options:
+    options: Options = ctx.obj["options"]
+    return options
+
+
+@cli.command(cls=_ScriptCommand)
+@_FILES
+@_instance_option()
+@_SANDBOX
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With FILES: where the labels go; by default beside each input.",
+)
+@_FORCE
+@_skips
+@click.pass_context
+def predict(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    model_instance: str,
+    sandbox: str | None,
+    output: Path | None,
+    force: bool,
+    skip_make_dataset: bool,
+    skip_build_features: bool,
+) -> None:
+    r"""Label recordings with a trained model.
+
+    With FILES (tracker files or folders), the labels are written beside them, as predicted.label,
+    or <stem>.predicted.label where a folder holds several recordings. Without FILES, the input is
+    what `push` has brought into data/raw, and the labels stay in data/processed: this is how Nyx
+    calls it.
+
+    Other options go to the backend's scripts, e.g. --threshold 0.5. FILES stand before these, or
+    after --.
+
+    \b
+    Example: tagging-backend predict recording.spine --model-instance 20240611_101500
+    """
+    from taggingbackends import pipeline
+
+    skip = _skipped(skip_make_dataset, skip_build_features)
+    backend = _backend(ctx, model_instance, sandbox)
+    if files:
+        found = pipeline.predict_files(backend, files, _options(ctx), output, force, skip)
+    elif output or force:
+        raise click.UsageError("--output and --force go with FILES", ctx)
+    else:
+        found = pipeline.predict(backend, _options(ctx), skip)
+        if not found:
+            warnings.warn(
+                f"predict_model made no label file in {backend.processed_data_dir()}", stacklevel=2
+            )
+    _print_paths(found)
+
+
+@cli.command(cls=_ScriptCommand)
+@_FILES
+@_instance_option(False, "The new model's identifier; with FILES, by default the local time.")
+@click.option("--pretrained-model-instance", metavar="NAME", help="Start from this one.")
+@_FORCE
+@_skips
+@click.pass_context
+def train(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    model_instance: str | None,
+    pretrained_model_instance: str | None,
+    force: bool,
+    skip_make_dataset: bool,
+    skip_build_features: bool,
+) -> None:
+    r"""Train a new model, and print its identifier.
+
+    FILES are label files beside the tracker files that they depend on (or folders of these).
+    Without FILES, the input is what `push` has brought into data/raw for this identifier. The
+    model is there when training has succeeded; until then, an old one stays as it is.
+
+    Other options go to the backend's scripts, e.g. --epochs 20. FILES stand before these, or
+    after --.
+
+    \b
+    Example: tagging-backend train recordings/*.label
+    """
+    from taggingbackends import pipeline
+
+    options = _options(ctx)
+    backend = _backend(ctx, model_instance)
+    if pretrained_model_instance is not None:
+        backend.pretrained_model_dir(pretrained_model_instance)
+        options = {"pretrained_model_instance": pretrained_model_instance, **options}
+    skip = _skipped(skip_make_dataset, skip_build_features)
+    click.echo(pipeline.train(backend, files, options, force, skip))
+
+
+@cli.command(cls=_ScriptCommand)
+@_FILES
+@click.option(
+    "--original-model-instance", metavar="NAME", required=True, help="The model to start from."
+)
+@_instance_option(False, "The new model's identifier; with FILES, by default the local time.")
+@_FORCE
+@_skips
+@click.pass_context
+def finetune(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    original_model_instance: str,
+    model_instance: str | None,
+    force: bool,
+    skip_make_dataset: bool,
+    skip_build_features: bool,
+) -> None:
+    r"""Train a model further, store it as a new one, and print its identifier.
+
+    FILES and options are as for `train`.
+
+    \b
+    Example: tagging-backend finetune more/*.label --original-model-instance 20240611_101500
+    """
+    from taggingbackends import pipeline
+
+    backend = _backend(ctx, model_instance)
+    skip = _skipped(skip_make_dataset, skip_build_features)
+    instance = pipeline.finetune(
+        backend, original_model_instance, files, _options(ctx), force, skip
+    )
+    click.echo(instance)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--minimal", is_flag=True, help="Only what a backend needs: three files at most.")
+def init(name: str, minimal: bool) -> None:
+    r"""Make the folder NAME with a new backend in it, ready to run.
+
+    Nothing is overwritten. The README in it says what to do next.
+
+    \b
+    Example: tagging-backend init My-Tagger
+    """
+    from taggingbackends import scaffold
+
+    _print_paths(scaffold.init(name, Path.cwd(), minimal))
+
+
+@cli.command()
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """List the trained models, one a line."""
+    for instance in _backend(ctx).list_models():
+        click.echo(instance)
+
+
+@cli.command()
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Tell what in the backend's folder breaks the contract, and what mends it.
+
+    The exit code is 1 if there is anything.
+    """
+    from taggingbackends.check import check as find_problems
+
+    try:
+        folder = _backend(ctx).project_dir
+    except BackendError:
+        folder = (ctx.obj["project"] or Path.cwd()).resolve()
+    problems = find_problems(folder)
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        ctx.exit(1)
+    click.echo(f"{folder}: nothing to mend")
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@_instance_option(help="The model instance that the input is for.")
+@_SANDBOX
+@click.option("--link", is_flag=True, help="Put symbolic links instead of copies.")
+@click.pass_context
+def push(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    model_instance: str,
+    sandbox: str | None,
+    link: bool,
+) -> None:
+    r"""Bring files or a folder into data/raw.
+
+    Files that belong together come along: .spine with .outline, and the files that a label file
+    depends on.
+
+    \b
+    Example: tagging-backend push recordings/ --model-instance 20240611_101500
+    """
+    _print_paths(_backend(ctx, model_instance, sandbox).push(*paths, link=link))
+
+
+@cli.command()
+@click.argument(
+    "destination",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(file_okay=False, path_type=Path),
+)
+@_instance_option(help="The model instance that predicted.")
+@_SANDBOX
+@_FORCE
+@click.pass_context
+def pull(
+    ctx: click.Context,
+    destination: Path | None,
+    model_instance: str,
+    sandbox: str | None,
+    force: bool,
+) -> None:
+    """Bring predicted labels out of data/processed, into DIR, or else beside the original input."""
+    _print_paths(_backend(ctx, model_instance, sandbox).pull(destination, force=force))
+
+
+@cli.command()
+@_instance_option(help="The model instance whose data go.")
+@click.option("--sandbox", metavar="TOKEN", help="Remove this sandbox's data only.")
+@click.option("--model", is_flag=True, help="Remove the model, too.")
+@click.pass_context
+def reset(ctx: click.Context, model_instance: str, sandbox: str | None, model: bool) -> None:
+    """Remove the data of a model instance; the model only with --model."""
+    if model and sandbox is not None:
+        raise click.UsageError("--model does not go with --sandbox", ctx)
+    backend = _backend(ctx, model_instance, sandbox)
+    backend.reset_data()
+    if model:
+        backend.reset_model()
+
+
+def main() -> NoReturn:
+    """Run the command; exit with its code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    warnings.simplefilter("always", UserWarning)
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+    try:
+        sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        if not is_users_to_mend(error):
+            raise
+        fail(error)
+
+
+def _print_paths(paths: list[Path]) -> None:
+    for path in paths:
+        click.echo(path)

@@ -1,0 +1,145 @@
+"""The registry of tracker files: recognize cheaply, then parse. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taggingbackends.data.tracks import Recording
+
+__all__ = [
+    "FORMATS",
+    "LABEL_SUFFIXES",
+    "Format",
+    "companions",
+    "find_recordings",
+    "format_of",
+    "is_label_file",
+    "suffix_format",
+]
+
+LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
+
+_HEAD = 1024  # bytes that a format is recognized by
+
+
+@dataclass(frozen=True)
+class Format:
+    """A tracker's file format.
+
+    Attributes
+    ----------
+    name : str
+        For people, and ``Recording.format``.
+    suffixes : tuple of str
+        The files that make up a recording, told apart by suffix; the first that is there is the
+        one to load.
+    recognize : callable
+        ``recognize(head)`` tells from the first bytes of a file whether it is of this format.
+    load : callable
+        ``load(path, **options)`` gives the `Recording`.
+    beginning : str
+        What such a file begins with, for errors.
+    specific : bool
+        Nothing else has these suffixes: a file that is not recognized is a broken one.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    recognize: Callable[[bytes], bool]
+    load: Callable[..., Recording]
+    beginning: str
+    specific: bool = False
+
+
+def _load_choreography(path: Path, **options: bool) -> Recording:
+    from taggingbackends.data.choreography import load
+
+    return load(path, **options)
+
+
+FORMATS: list[Format] = [
+    Format(
+        name="Choreography",
+        suffixes=(".spine", ".outline"),
+        recognize=lambda head: bool(re.match(rb"\s*\d{8}_\d{6}[ \t]+\d+[ \t]+[-+.\d]", head)),
+        load=_load_choreography,
+        beginning="a line `date_time larva_id time x1 y1 x2 y2 ...`",
+        specific=True,
+    ),
+]
+"""All formats; a backend appends its own."""
+
+
+def suffix_format(path: str | PathLike[str], specific: bool = False) -> Format | None:
+    """Return the first format (with `specific`: such one) that has the file's suffix."""
+    suffix = Path(path).suffix
+    fitting = (format for format in FORMATS if suffix in format.suffixes)
+    return next((format for format in fitting if format.specific or not specific), None)
+
+
+def format_of(path: str | PathLike[str]) -> Format | None:
+    """Return the format of a file, by its suffix and its first bytes; None if it has none.
+
+    Raises
+    ------
+    OSError
+        The file has the suffix of a tracker's file but cannot be read.
+    """
+    path = Path(path)
+    if suffix_format(path) is None:
+        return None
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return next(
+        (format for format in FORMATS if path.suffix in format.suffixes and format.recognize(head)),
+        None,
+    )
+
+
+def find_recordings(files: Iterable[str | PathLike[str]]) -> dict[Path, list[Path]]:
+    """Find the recordings among files.
+
+    The tracker files of one stem in one folder are one recording.
+
+    Parameters
+    ----------
+    files : iterable of path
+        Files of any kind, e.g. ``backend.list_input_files()``.
+
+    Returns
+    -------
+    dict
+        The file to hand to `load_tracks` -> all the files of that recording, in order of
+        appearance.
+    """
+    found: dict[tuple[Path, str], list[tuple[tuple[int, int], Path]]] = {}
+    for file in map(Path, files):
+        format = format_of(file) or suffix_format(file, specific=True)
+        if format is not None:
+            rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
+            found.setdefault((file.parent, file.stem), []).append((rank, file))
+    return {min(ranked)[1]: [file for _, file in ranked] for ranked in found.values()}
+
+
+def companions(path: str | PathLike[str]) -> list[Path]:
+    """Return the existing files that belong to the same recording as a tracker file."""
+    path = Path(path)
+    format = suffix_format(path)
+    siblings = () if format is None else map(path.with_suffix, format.suffixes)
+    return [file for file in siblings if file != path and file.is_file()]
+
+
+def is_label_file(path: str | PathLike[str]) -> bool:
+    """Tell a label file by its extension and, for ``.json``, by its first key."""
+    path = Path(path)
+    if path.suffix != ".json":
+        return path.suffix in LABEL_SUFFIXES
+    with path.open("rb") as file:
+        start = b"".join(file.read(_HEAD).split())
+    return start.startswith((b'{"metadata":{"id":', b'{"runs":{'))

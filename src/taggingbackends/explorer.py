@@ -1,0 +1,481 @@
+"""BackendExplorer: where everything is in a backend's folder. Paths are decided here only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from taggingbackends.data.formats import find_recordings, is_label_file
+from taggingbackends.errors import BackendError
+from taggingbackends.identifiers import check_identifier, did_you_mean
+
+if TYPE_CHECKING:
+    from taggingbackends.check import Problem
+
+__all__ = ["SCRIPTS", "TRAINING", "BackendExplorer", "is_backend", "list_files"]
+
+SCRIPTS = {
+    "make_dataset": "data",
+    "build_features": "features",
+    "train_model": "models",
+    "finetune_model": "models",
+    "predict_model": "models",
+}
+"""The scripts of a backend -> the subpackage of src/<package> in which they live."""
+
+TRAINING = "TAGGINGBACKENDS_TRAINING"
+"""Environment variable of scripts that train: the instance in the making."""
+
+_SANDBOX_MARK = ".sandbox"
+_PREDICTED = "predicted.label"
+
+
+class BackendExplorer:
+    """The folders and files of a backend.
+
+    Parameters
+    ----------
+    project_dir : path, optional
+        The backend's folder; by default the nearest backend at or above the current folder.
+    model_instance : str, optional
+        Identifier of the model instance whose data and model are asked for.
+    sandbox : str, optional
+        Token of a sandbox, one level below the instance in the data folders.
+
+    Attributes
+    ----------
+    project_dir : Path
+        Absolute.
+    package_name : str
+        The project's name in lower case, hyphens as underscores.
+    model_instance, sandbox : str or None
+
+    Raises
+    ------
+    BackendError
+        ``not-a-backend``: the folder is none; ``bad-identifier``: instance or sandbox.
+
+    Examples
+    --------
+    >>> backend = BackendExplorer(model_instance="20240611_101500")  # doctest: +SKIP
+    >>> for file in find_recordings(backend.list_input_files()):  # doctest: +SKIP
+    ...     labels.write(backend.output_path(file))
+    """
+
+    def __init__(
+        self,
+        project_dir: str | PathLike[str] | None = None,
+        model_instance: str | None = None,
+        sandbox: str | None = None,
+    ) -> None:
+        if model_instance is not None:
+            check_identifier("model instance", model_instance)
+        if sandbox is not None:
+            check_identifier("sandbox", sandbox)
+        self.model_instance = model_instance
+        self.sandbox = sandbox
+        self.project_dir = _find_backend(project_dir)
+        self.package_name = package_name(self.project_dir)
+        self._stems_in: dict[Path, tuple[int, set[str]]] = {}
+
+    def __repr__(self) -> str:
+        which = ", ".join(filter(None, (self.model_instance, self.sandbox)))
+        return f"<BackendExplorer {self.project_dir}{': ' if which else ''}{which}>"
+
+    # -- data
+
+    def raw_data_dir(self) -> Path:
+        """Return the folder of input, made if there is none."""
+        return self._made(self._data_dir("raw"))
+
+    def interim_data_dir(self) -> Path:
+        """Return the folder of preprocessed data and features, made if there is none."""
+        return self._made(self._data_dir("interim"))
+
+    def processed_data_dir(self) -> Path:
+        """Return the folder of predicted labels, made if there is none."""
+        return self._made(self._data_dir("processed"))
+
+    @overload
+    def list_input_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
+    @overload
+    def list_input_files(self, group_by_directories: Literal[True]) -> dict[str, list[Path]]: ...
+    def list_input_files(
+        self, group_by_directories: bool = False
+    ) -> list[Path] | dict[str, list[Path]]:
+        """List the input files of this instance (and sandbox).
+
+        Parameters
+        ----------
+        group_by_directories : bool
+            Give a dict: folder relative to `raw_data_dir`, ``"."`` for the top, ``"/"`` between ->
+            its files.
+
+        Returns
+        -------
+        list of Path, or dict of str to list of Path
+            Absolute; without hidden files and, when there is no sandbox, without the sandboxes'
+            files; sorted by path components, by code point.
+        """
+        return self._listed("raw", group_by_directories)
+
+    @overload
+    def list_interim_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
+    @overload
+    def list_interim_files(self, group_by_directories: Literal[True]) -> dict[str, list[Path]]: ...
+    def list_interim_files(
+        self, group_by_directories: bool = False
+    ) -> list[Path] | dict[str, list[Path]]:
+        """List the files in `interim_data_dir`, as `list_input_files` does."""
+        return self._listed("interim", group_by_directories)
+
+    @overload
+    def list_processed_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
+    @overload
+    def list_processed_files(
+        self, group_by_directories: Literal[True]
+    ) -> dict[str, list[Path]]: ...
+    def list_processed_files(
+        self, group_by_directories: bool = False
+    ) -> list[Path] | dict[str, list[Path]]:
+        """List the files in `processed_data_dir`, as `list_input_files` does."""
+        return self._listed("processed", group_by_directories)
+
+    def output_path(self, input_file: str | PathLike[str]) -> Path:
+        """Return where the predicted labels of an input file go; the folder is made.
+
+        Parameters
+        ----------
+        input_file : path
+            Below `raw_data_dir`; a relative one is taken from there.
+
+        Returns
+        -------
+        Path
+            ``predicted.label`` in the same relative folder below `processed_data_dir`;
+            ``<stem>.predicted.label`` where that folder of input holds several recordings.
+        """
+        raw = self._data_dir("raw")
+        path = raw / input_file
+        if not path.is_relative_to(raw):
+            problem = f"{path}: expected an input file below {raw}; `push` brings files there"
+            raise BackendError("no-input", problem)
+        folder = self.processed_data_dir() / path.parent.relative_to(raw)
+        folder.mkdir(parents=True, exist_ok=True)
+        stems = self._stems(path.parent)
+        if path.stem not in stems and not is_label_file(path):  # a format of the backend's own
+            stems = stems | {file.stem for file in path.parent.glob(f"[!.]*{path.suffix}")}
+        if len(stems) <= 1:
+            return folder / _PREDICTED
+        return folder / f"{_labelled_stem(path)}.{_PREDICTED}"
+
+    # -- models
+
+    def model_dir(self, instance: str | None = None) -> Path:
+        """Return the folder of a model: weights and hyperparameters.
+
+        Parameters
+        ----------
+        instance : str, optional
+            By default this explorer's.
+
+        Returns
+        -------
+        Path
+            ``models/<instance>``; for the instance that is being trained, the folder to write
+            into, which exists.
+        """
+        if instance is None:
+            instance = self._instance("model_dir")
+        check_identifier("model instance", instance)
+        if os.environ.get(TRAINING) == instance:
+            return self._made(self.partial_model_dir(instance))
+        return self.project_dir / "models" / instance
+
+    def partial_model_dir(self, instance: str) -> Path:
+        """Return the hidden folder in which an instance is trained, before it is a model."""
+        return self.project_dir / "models" / f".{instance}.partial"
+
+    def list_models(self) -> list[str]:
+        """Return the identifiers of the trained models, sorted."""
+        return _list_folders(self.project_dir / "models")
+
+    def list_pretrained_models(self) -> list[str]:
+        """Return the names of the partially trained models, sorted."""
+        return _list_folders(self.project_dir / "pretrained_models")
+
+    def pretrained_model_dir(self, name: str) -> Path:
+        """Return the folder of a partially trained model.
+
+        Raises
+        ------
+        BackendError
+            ``unknown-model``: there is none of this name.
+        """
+        check_identifier("pretrained model", name)
+        names = self.list_pretrained_models()
+        if name not in names:
+            problem = f"no pretrained model {name} in {self.project_dir / 'pretrained_models'}"
+            raise BackendError("unknown-model", f"{problem}: {did_you_mean(name, names)}")
+        return self.project_dir / "pretrained_models" / name
+
+    def check_model(self, instance: str | None = None) -> None:
+        """Raise ``unknown-model`` unless the instance (by default this one) is a trained model."""
+        instance = self._instance("the model") if instance is None else instance
+        names = self.list_models()
+        if instance not in names:
+            problem = f"no model {instance} in {self.project_dir / 'models'}"
+            raise BackendError("unknown-model", f"{problem}: {did_you_mean(instance, names)}")
+
+    # -- input, output, removal
+
+    def push(self, *paths: str | PathLike[str], link: bool = False) -> list[Path]:
+        """Bring input in: see `taggingbackends.staging.push`."""
+        from taggingbackends.staging import push
+
+        return push(self, paths, link=link)
+
+    def pull(
+        self, destination: str | PathLike[str] | None = None, force: bool = False
+    ) -> list[Path]:
+        """Bring predicted labels out: see `taggingbackends.staging.pull`."""
+        from taggingbackends.staging import pull
+
+        return pull(self, destination, force=force)
+
+    def reset_data(self) -> None:
+        """Remove this instance's data; with a sandbox, that sandbox's only."""
+        folders = [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
+        for folder in folders:
+            if self.sandbox is not None and folder.exists() and not is_sandbox(folder):
+                problem = f"{folder}: expected a sandbox, found a folder of input; not removed"
+                raise BackendError("not-a-sandbox", problem)
+        for folder in folders:
+            _remove(folder)
+
+    def reset_model(self) -> None:
+        """Remove this instance's model, and what an interrupted training left."""
+        instance = self._instance("reset_model")
+        _remove(self.project_dir / "models" / instance)
+        _remove(self.partial_model_dir(instance))
+
+    # -- scripts
+
+    def find_script(self, step: str) -> Path | None:
+        """Return the script of a step (a key of `SCRIPTS`), None if the backend has none.
+
+        Raises
+        ------
+        BackendError
+            ``ambiguous-script``: there are several; the message names them.
+        """
+        found = candidates(self.project_dir, self.package_name, step)
+        if len(found) > 1:
+            names = " and ".join(str(path.relative_to(self.project_dir)) for path in found)
+            problem = f"{self.project_dir}: expected one {step} script, found {names}; remove one"
+            raise BackendError("ambiguous-script", problem)
+        return found[0] if found else None
+
+    def make_dataset(self, **options: Any) -> None:
+        """Run the script make_dataset, if the backend has one."""
+        from taggingbackends.pipeline import run_optional
+
+        run_optional(self, "make_dataset", options)
+
+    def build_features(self, **options: Any) -> None:
+        """Run the script build_features, if the backend has one."""
+        from taggingbackends.pipeline import run_optional
+
+        run_optional(self, "build_features", options)
+
+    def train_model(self, force: bool = False, **options: Any) -> None:
+        """Run the script train_model; the model appears when it has succeeded."""
+        from taggingbackends.pipeline import run_training
+
+        run_training(self, "train_model", options, force=force)
+
+    def finetune_model(self, force: bool = False, **options: Any) -> None:
+        """Run the script finetune_model; `options` name the `original_model_instance`."""
+        from taggingbackends.pipeline import run_training
+
+        run_training(self, "finetune_model", options, force=force)
+
+    def predict_model(self, **options: Any) -> list[Path]:
+        """Run the script predict_model; complete and return the new label files."""
+        from taggingbackends.pipeline import run_prediction
+
+        return run_prediction(self, options)
+
+    def check(self) -> list[Problem]:
+        """Return everything that breaks the contract, each with what mends it."""
+        from taggingbackends.check import check
+
+        return check(self.project_dir)
+
+    # -- private
+
+    def _instance(self, member: str) -> str:
+        if self.model_instance is None:
+            problem = f"{member} needs a model instance: BackendExplorer(model_instance=...)"
+            raise BackendError("no-model-instance", problem)
+        return self.model_instance
+
+    def _data_dir(self, stage: str) -> Path:
+        folder = self.project_dir / "data" / stage / self._instance(f"data/{stage}")
+        return folder if self.sandbox is None else folder / self.sandbox
+
+    def _made(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.sandbox is not None and folder.name == self.sandbox:
+            (folder / _SANDBOX_MARK).touch()
+        return folder
+
+    def _listed(self, stage: str, grouped: bool) -> list[Path] | dict[str, list[Path]]:
+        top = self._data_dir(stage)
+        files = list(list_files(top, sandboxes=self.sandbox is not None))
+        files.sort(key=lambda file: file.relative_to(top).parts)
+        if not grouped:
+            return files
+        groups: dict[Path, list[Path]] = {}
+        for file in files:
+            groups.setdefault(file.parent.relative_to(top), []).append(file)
+        return {folder.as_posix(): groups[folder] for folder in sorted(groups, key=_parts)}
+
+    def _stems(self, folder: Path) -> set[str]:
+        """Return the stems of the recordings in a folder; looked up once, as long as it stays."""
+        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        known = self._stems_in.get(folder)
+        if known is None or known[0] != changed:
+            files = (file for file in sorted(folder.glob("[!.]*")) if file.is_file())
+            known = self._stems_in[folder] = (
+                changed,
+                {file.stem for file in find_recordings(files)},
+            )
+        return known[1]
+
+
+def is_backend(folder: Path) -> bool:
+    """Tell whether a folder is a backend: pyproject.toml, and models/ or a predict_model script."""
+    return (folder / "pyproject.toml").is_file() and (
+        (folder / "models").is_dir()
+        or bool(candidates(folder, package_name(folder), "predict_model"))
+    )
+
+
+def package_name(project_dir: Path) -> str:
+    """Return the package's name: the project's in lower case, hyphens as underscores."""
+    return project_metadata(project_dir)["name"].lower().replace("-", "_")
+
+
+def project_metadata(project_dir: Path) -> dict[str, str]:
+    """Return name and version of a project.
+
+    The version is left out if neither pyproject.toml nor the package's ``__init__.py`` says it.
+    """
+    path = project_dir / "pyproject.toml"
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BackendError("not-a-backend", f"{path}: expected TOML, found: {error}") from None
+    tables = (content.get("project"), content.get("tool", {}).get("poetry"))
+    found = {"name": project_dir.name}
+    for table in reversed([table for table in tables if isinstance(table, dict)]):
+        found |= {key: table[key] for key in ("name", "version") if isinstance(table.get(key), str)}
+    package = found["name"].lower().replace("-", "_")
+    init = project_dir / "src" / package / "__init__.py"
+    if "version" not in found and init.is_file():
+        assigned = re.search(r"^__version__\s*=\s*['\"]([^'\"]+)", init.read_text("utf-8"), re.M)
+        if assigned:
+            found["version"] = assigned[1]
+    return found
+
+
+def candidates(project_dir: Path, package: str, step: str) -> list[Path]:
+    """Return the existing files that may be a step's script."""
+    folders = (project_dir / "src" / package / SCRIPTS[step], project_dir / "scripts")
+    paths = (folder / f"{step}{suffix}" for folder in folders for suffix in (".py", ".jl"))
+    return [path for path in paths if path.is_file()]
+
+
+def is_sandbox(folder: Path) -> bool:
+    """Tell a sandbox's folder from a folder of input."""
+    return (folder / _SANDBOX_MARK).exists()
+
+
+def list_files(top: Path, sandboxes: bool = True) -> Iterator[Path]:
+    """Yield the files below a folder, without hidden files and folders.
+
+    Folders that are links are followed, each once. With `sandboxes` false, the sandboxes right
+    below are left out.
+    """
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(top, followlinks=True):
+        here = Path(folder)
+        status = here.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and (sandboxes or here != top or not is_sandbox(here / name))
+        ]
+        for name in files:
+            if not name.startswith("."):
+                yield here / name
+
+
+def _find_backend(project_dir: str | PathLike[str] | None) -> Path:
+    if project_dir is not None:
+        folder = Path(project_dir).resolve()
+        if not is_backend(folder):
+            problem = f"{folder}: expected a backend: pyproject.toml, and models/ or predict_model"
+            raise BackendError("not-a-backend", problem)
+        return folder
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if is_backend(folder):
+            return folder
+    problem = (
+        f"{here}: expected a backend here or above: pyproject.toml, and models/ or predict_model; "
+        "change folder, or name one with --project; `tagging-backend init` makes one"
+    )
+    raise BackendError("not-a-backend", problem)
+
+
+def _labelled_stem(path: Path) -> str:
+    """Return the stem of the recording that a file belongs to."""
+    if is_label_file(path):
+        from taggingbackends.labels import Labels
+
+        for run in Labels.read(path).values():
+            for entry in run.dependencies:
+                return Path(entry["filename"]).stem
+    return path.stem
+
+
+def _list_folders(top: Path) -> list[str]:
+    if not top.is_dir():
+        return []
+    return sorted(
+        path.name for path in top.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.parts
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)

@@ -1,0 +1,152 @@
+"""The main program of a backend's script."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from taggingbackends.errors import TaggingBackendsError
+from taggingbackends.explorer import TRAINING, BackendExplorer, is_backend
+from taggingbackends.identifiers import new_instance
+from taggingbackends.options import TAKEN, OptionError, Options, parse_options
+from taggingbackends.training import model_in_the_making
+
+__all__ = ["DEBUG", "fail", "is_users_to_mend", "main"]
+
+DEBUG = "TAGGINGBACKENDS_DEBUG"
+"""Environment variable: show the traceback of every error."""
+
+_TRAINING_SCRIPTS = ("train_model", "finetune_model")
+_MENDABLE = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> NoReturn:
+    """Call a script's function with an explorer and the command line's options; then exit.
+
+    ``--model-instance`` and ``--sandbox`` make the explorer, the first argument. The other options
+    become keyword arguments (``--epochs 20``: ``epochs="20"``; ``--verbose``: ``verbose=True``;
+    dashes become underscores). A function without ``**options`` gets those that it names.
+
+    Exit code: 0; 1 for an error that the user can mend, told in one line; 2 for wrong usage; an
+    exception of another kind passes, with its traceback.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(backend, **options)``.
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Examples
+    --------
+    >>> def predict_model(backend, **options): ...
+    >>> if __name__ == "__main__":  # doctest: +SKIP
+    ...     main(predict_model)
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or function.__name__)
+    try:
+        options = parse_options(sys.argv[1:] if arguments is None else arguments)
+        instance, sandbox = (_taken_out(options, name) for name in ("model_instance", "sandbox"))
+        keywords = _keywords(function, options)
+        by_hand = script.stem in _TRAINING_SCRIPTS and TRAINING not in os.environ
+        if by_hand and instance is None:
+            instance = new_instance()
+        backend = BackendExplorer(_project_of(script), instance, sandbox)
+        if by_hand:
+            with model_in_the_making(backend) as environment:
+                os.environ.update(environment)
+                function(backend, **keywords)
+        else:
+            function(backend, **keywords)
+    except OptionError as error:
+        sys.stderr.write(f"{script.name}: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        if not is_users_to_mend(error):
+            raise
+        fail(error)
+    sys.exit(0)
+
+
+def is_users_to_mend(error: BaseException) -> bool:
+    """Tell an error that the user can mend from a fault of a program."""
+    return isinstance(error, TaggingBackendsError) or (
+        isinstance(error, OSError) and error.errno in _MENDABLE
+    )
+
+
+def fail(error: Exception) -> NoReturn:
+    """Tell an error in one line on standard error, and exit with its code.
+
+    The traceback is shown if the environment has `DEBUG`.
+    """
+    if os.environ.get(DEBUG):
+        import traceback
+
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())
+    sys.stderr.write(f"Error: {text}\n")
+    sys.exit(getattr(error, "exit_code", 1))
+
+
+def _taken_out(options: Options, name: str) -> str | None:
+    value = options.pop(name, None)
+    if isinstance(value, bool):
+        raise OptionError(f"--{name.replace('_', '-')} needs a value")
+    return value
+
+
+def _keywords(function: Callable[..., Any], options: Options) -> Options:
+    """Return the options that a function takes, and tell whoever started the script which."""
+    first, *others = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in others):
+        if first.name in options:
+            raise OptionError(
+                f"--{first.name} is not an option: {function.__name__} gets it anyway"
+            )
+        taken = options
+    else:
+        named = {parameter.name for parameter in others}
+        taken = {name: value for name, value in options.items() if name in named}
+    missing = [
+        parameter.name
+        for parameter in others
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and parameter.name not in taken
+    ]
+    if missing:
+        needed = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
+        raise OptionError(f"{function.__name__} needs {needed}")
+    report = os.environ.get(TAKEN)
+    if report:
+        with Path(report).open("a") as file:
+            file.writelines(f"{name}\n" for name in taken)
+    else:
+        for name in options.keys() - taken.keys():
+            sys.stderr.write(f"Warning: {function.__name__} takes no --{name.replace('_', '-')}\n")
+    return taken
+
+
+def _project_of(script: Path) -> Path | None:
+    """Return the backend that a script lives in, None if it lives elsewhere."""
+    for folder in script.resolve().parents if script.is_file() else ():
+        if is_backend(folder):
+            return folder
+    return None

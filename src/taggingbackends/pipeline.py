@@ -1,0 +1,349 @@
+"""Runs a backend's scripts, one after the other, as processes. They are started here only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from taggingbackends.data.formats import find_recordings, is_label_file
+from taggingbackends.errors import BackendError, ScriptError
+from taggingbackends.explorer import BackendExplorer
+from taggingbackends.identifiers import new_instance, new_sandbox
+from taggingbackends.options import TAKEN, format_options
+from taggingbackends.progress import progress
+from taggingbackends.training import check_new_model, model_in_the_making
+
+__all__ = [
+    "finetune",
+    "predict",
+    "predict_files",
+    "run_optional",
+    "run_prediction",
+    "run_training",
+    "train",
+]
+
+_PREPARING = ("make_dataset", "build_features")
+_GRACE = 5.0  # seconds that an interrupted script has to end by itself
+
+
+def run_optional(backend: BackendExplorer, step: str, options: Mapping[str, Any]) -> None:
+    """Run a script if the backend has it."""
+    script = backend.find_script(step)
+    if script is not None:
+        _run(backend, script, options)
+
+
+def run_training(
+    backend: BackendExplorer, step: str, options: Mapping[str, Any], force: bool = False
+) -> None:
+    """Run train_model or finetune_model; the model appears when it has succeeded."""
+    script = _required(backend, step)
+    with model_in_the_making(backend, force) as environment:
+        _run(backend, script, options, environment)
+
+
+def run_prediction(backend: BackendExplorer, options: Mapping[str, Any]) -> list[Path]:
+    """Run predict_model; complete and return the label files that it made or changed."""
+    script = _required(backend, "predict_model")
+    before = _label_files(backend)
+    _run(backend, script, options)
+    new = [file for file, status in _label_files(backend).items() if before.get(file) != status]
+    if new:
+        from taggingbackends.provenance import complete
+
+        for file in progress(new, "completing"):
+            complete(backend, file)
+    return new
+
+
+def predict(
+    backend: BackendExplorer, options: Mapping[str, Any], skip: Iterable[str] = ()
+) -> list[Path]:
+    """Run make_dataset, build_features and predict_model on the input that is in place.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        With a model instance, maybe a sandbox.
+    options : mapping
+        Keyword arguments for the scripts' functions; an option that none takes is warned about.
+    skip : iterable of str
+        Steps, of make_dataset and build_features, that are left out.
+
+    Returns
+    -------
+    list of Path
+        The label files.
+
+    Raises
+    ------
+    BackendError
+        ``unknown-model``, ``missing-script``, ``ambiguous-script``: before anything is run.
+    ScriptError
+        A script failed.
+    """
+    backend.check_model()
+    _required(backend, "predict_model")
+    with _Taken(options):
+        _prepare(backend, options, skip)
+        return run_prediction(backend, options)
+
+
+def predict_files(
+    backend: BackendExplorer,
+    files: Sequence[str | PathLike[str]],
+    options: Mapping[str, Any],
+    output: str | PathLike[str] | None = None,
+    force: bool = False,
+    skip: Iterable[str] = (),
+) -> list[Path]:
+    """Push files into a fresh sandbox, predict, pull the labels, remove the sandbox.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        With a model instance; a sandbox is made up unless it has one, which must be fresh.
+    files : sequence of path
+        As for `BackendExplorer.push`.
+    options, skip
+        As for `predict`.
+    output : path, optional
+        Where the labels go; by default each beside its input.
+    force : bool
+        Replace files that are there already.
+
+    Returns
+    -------
+    list of Path
+        The label files, at their destination.
+
+    Raises
+    ------
+    BackendError
+        ``existing-file``: labels are there already, known before anything is run; ``no-output``:
+        nothing was predicted. As `predict`, too.
+    """
+    from taggingbackends.staging import check_destinations, pull, push
+
+    backend.check_model()
+    _required(backend, "predict_model")
+    sandbox = backend.sandbox or new_sandbox()
+    backend = BackendExplorer(backend.project_dir, backend.model_instance, sandbox)
+    if backend.raw_data_dir().exists() and any(backend.list_input_files()):
+        problem = f"sandbox {sandbox} holds files already: name another one, or none"
+        raise BackendError("existing-file", problem)
+    try:
+        push(backend, files)
+        recordings = find_recordings(backend.list_input_files())
+        check_destinations(backend, map(backend.output_path, recordings), output, force)
+    except BaseException:
+        backend.reset_data()
+        raise
+    try:
+        predicted = predict(backend, options, skip)
+        if not predicted:
+            problem = f"predict_model made no label file in {backend.processed_data_dir()}"
+            raise BackendError("no-output", problem)
+        for recording in recordings:
+            if backend.output_path(recording) not in predicted:
+                warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=2)
+        pulled = pull(backend, output, force=force)
+    except BaseException:
+        warnings.warn(
+            f"input and results are kept in {backend.project_dir / 'data'}; remove them with "
+            f"`tagging-backend reset --model-instance {backend.model_instance} "
+            f"--sandbox {sandbox}`",
+            stacklevel=2,
+        )
+        raise
+    backend.reset_data()
+    return pulled
+
+
+def train(
+    backend: BackendExplorer,
+    files: Sequence[str | PathLike[str]],
+    options: Mapping[str, Any],
+    force: bool = False,
+    skip: Iterable[str] = (),
+    step: str = "train_model",
+) -> str:
+    """Run make_dataset, build_features and train_model.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        With the instance to be made; without one, `files` are needed and it is named by the time.
+    files : sequence of path
+        Pushed first; empty: the instance's input is in place.
+    options, skip
+        As for `predict`.
+    force : bool
+        Replace an old model.
+    step : str
+        The training script.
+
+    Returns
+    -------
+    str
+        The instance.
+
+    Raises
+    ------
+    BackendError
+        ``existing-model``, ``no-input``, ``missing-script``: before anything is run.
+    ScriptError
+        A script failed; there is no new model, and an old one is untouched.
+    """
+    _required(backend, step)
+    if backend.model_instance is None:
+        if not files:
+            problem = f"{step} needs input: name files, or the --model-instance they are pushed for"
+            raise BackendError("no-input", problem)
+        instance = new_instance(backend.list_models())
+        backend = BackendExplorer(backend.project_dir, instance)
+    instance = backend._instance(step)
+    check_new_model(backend, instance, force)
+    if files:
+        backend.push(*files)
+    elif not backend.list_input_files():
+        problem = f"no input in {backend.raw_data_dir()}: name files, or push them first"
+        raise BackendError("no-input", problem)
+    try:
+        with _Taken(options):
+            _prepare(backend, options, skip)
+            run_training(backend, step, options, force)
+    except BaseException:
+        if files:
+            warnings.warn(
+                f"input is kept in {backend.raw_data_dir()}; remove it with `tagging-backend reset "
+                f"--model-instance {instance}`",
+                stacklevel=2,
+            )
+        raise
+    return instance
+
+
+def finetune(
+    backend: BackendExplorer,
+    original: str,
+    files: Sequence[str | PathLike[str]],
+    options: Mapping[str, Any],
+    force: bool = False,
+    skip: Iterable[str] = (),
+) -> str:
+    """Run make_dataset, build_features and finetune_model, as `train` does.
+
+    The script gets `original` as ``original_model_instance``.
+    """
+    backend.check_model(original)
+    options = {"original_model_instance": original, **options}
+    return train(backend, files, options, force, skip, step="finetune_model")
+
+
+def _prepare(backend: BackendExplorer, options: Mapping[str, Any], skip: Iterable[str]) -> None:
+    for step in _PREPARING:
+        if step not in skip:
+            run_optional(backend, step, options)
+
+
+def _required(backend: BackendExplorer, step: str) -> Path:
+    script = backend.find_script(step)
+    if script is None:
+        places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"
+        problem = f"{backend.project_dir}: expected a script {places}, found none"
+        raise BackendError("missing-script", problem)
+    return script
+
+
+def _run(
+    backend: BackendExplorer,
+    script: Path,
+    options: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    arguments = [*_interpreter(script), str(script)]
+    if backend.model_instance is not None:
+        arguments.append(f"--model-instance={backend.model_instance}")
+    if backend.sandbox is not None:
+        arguments.append(f"--sandbox={backend.sandbox}")
+    arguments += format_options(options)
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    source = backend.project_dir / "src"
+    if source.is_dir():  # the scripts' own package, whether it is installed or not
+        paths = (str(source), os.environ.get("PYTHONPATH"))
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    sys.stdout.flush()
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{script.stem}\n")
+    exit_code = _wait(subprocess.Popen(arguments, cwd=backend.project_dir, env=variables))
+    if exit_code:
+        raise ScriptError(script.stem, script, exit_code if exit_code > 0 else 128 - exit_code)
+
+
+def _interpreter(script: Path) -> list[str]:
+    if script.suffix == ".py":
+        return [sys.executable]
+    problem = f"{script}: Julia scripts cannot be run yet; write it in Python"
+    raise BackendError("missing-script", problem)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    with process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # A terminal has interrupted the script as well: let it end by itself first.
+            try:
+                process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                _end(process)
+            raise
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            process.kill()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _label_files(backend: BackendExplorer) -> dict[Path, tuple[int, int, int]]:
+    """Return the label files below data/processed, with what changes when they are written."""
+    statuses = {file: file.stat() for file in backend.list_processed_files() if is_label_file(file)}
+    return {file: (s.st_mtime_ns, s.st_size, s.st_ino) for file, s in statuses.items()}
+
+
+class _Taken:
+    """Warns, when the scripts have run, about the options that none of them took."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
+
+    def __enter__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="taggingbackends-")
+        self._report = Path(self._folder.name) / "taken"
+        os.environ[TAKEN] = str(self._report)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        os.environ.pop(TAKEN, None)
+        taken = self._report.read_text().split() if self._report.is_file() else None
+        self._folder.cleanup()
+        if kind is None and taken is not None:
+            for name in self._options.keys() - set(taken):
+                option = f"--{name.replace('_', '-')}"
+                warnings.warn(f"no script took the option {option}", stacklevel=2)

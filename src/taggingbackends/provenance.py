@@ -1,0 +1,81 @@
+"""Where predicted labels come from, written into label files that do not say it themselves."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from taggingbackends import __version__
+from taggingbackends.data.formats import find_recordings
+from taggingbackends.dependencies import dependency
+from taggingbackends.explorer import BackendExplorer, project_metadata
+from taggingbackends.labels import Labels, RunLabels
+
+__all__ = ["complete", "software"]
+
+
+def software(backend: BackendExplorer) -> dict[str, str]:
+    """Return what ``metadata.software`` says of labels that a backend predicts.
+
+    ``name`` and ``version`` of the backend, its ``model_instance``, and the version of this
+    package as ``taggingbackends``; what is not known is left out.
+    """
+    known = project_metadata(backend.project_dir)
+    if backend.model_instance is not None:
+        known["model_instance"] = backend.model_instance
+    return known | {"taggingbackends": __version__}
+
+
+def complete(backend: BackendExplorer, file: Path) -> None:
+    """Add software and dependencies to a predicted label file, where it lacks them.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        With the model instance (and sandbox) that predicted.
+    file : Path
+        Below ``backend.processed_data_dir()``; written only if something is added.
+
+    Raises
+    ------
+    LabelFileError
+        It is no label file.
+    """
+    labels = Labels.read(file)
+    folder = backend.raw_data_dir() / file.parent.relative_to(backend.processed_data_dir())
+    inputs = [path for path in folder.glob("[!.]*") if path.is_file()] if folder.is_dir() else []
+    recordings = find_recordings(sorted(inputs))
+    changed = False
+    for run in labels.values():
+        known = run.metadata.get("software", {})
+        if isinstance(known, dict):
+            run.metadata["software"] = known | {
+                key: value for key, value in software(backend).items() if key not in known
+            }
+            changed |= run.metadata["software"] != known
+        if not run.dependencies:
+            sources = _sources(recordings, file, run)
+            run.dependencies = [dependency(source) for source in sorted(sources)]
+            changed |= bool(sources)
+            if not sources:
+                warnings.warn(
+                    f"{file}: cannot tell which input run {run.id} was predicted from; set its "
+                    "dependencies in predict_model",
+                    stacklevel=2,
+                )
+    if changed:
+        labels.write(file)
+    if not any(labels.count().keys() - {""}):
+        warnings.warn(f"{file}: no frame has a label", stacklevel=2)
+
+
+def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:
+    """Return the files of the recording that a run's labels are for, none if it is not clear."""
+    if len(recordings) == 1:
+        return next(iter(recordings.values()))
+    by_name = [files for main, files in recordings.items() if file.name.startswith(f"{main.stem}.")]
+    by_run = [files for main, files in recordings.items() if main.stem.split("@")[0] == run.id]
+    for fitting in (by_name, by_run):
+        if len(fitting) == 1:
+            return fitting[0]
+    return []

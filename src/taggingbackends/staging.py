@@ -1,0 +1,232 @@
+"""Push and pull: input into a backend's folder, predicted labels out of it. All or nothing."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+
+from taggingbackends.data.formats import companions, is_label_file
+from taggingbackends.errors import BackendError
+from taggingbackends.explorer import BackendExplorer, is_sandbox
+from taggingbackends.files import copy_file, link_file, write_file
+from taggingbackends.progress import progress
+
+__all__ = ["check_destinations", "pull", "push"]
+
+_ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
+
+
+def push(
+    backend: BackendExplorer, paths: Sequence[str | PathLike[str]], link: bool = False
+) -> list[Path]:
+    """Bring files into data/raw, for the explorer's instance (and sandbox).
+
+    One folder: its content goes to the top. Otherwise each path goes below the deepest folder that
+    they have in common. Files that belong together come along: .spine with .outline, and the
+    files that a label file depends on, which are checked. Hidden files stay behind.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        With a model instance.
+    paths : sequence of path
+        Files and folders.
+    link : bool
+        Put symbolic links instead of copies. Copies share their blocks with the original where the
+        file system can.
+
+    Returns
+    -------
+    list of Path
+        The input files, in data/raw.
+
+    Raises
+    ------
+    BackendError
+        ``no-input``: a path does not exist, or there is no file at all; ``existing-file``: another
+        file is there already; ``outside-link``: a link leads out of a pushed folder. Nothing is
+        brought in then.
+    LabelFileError
+        A label file is bad, or its dependencies are; nothing is brought in then.
+    """
+    top = backend.raw_data_dir()
+    sources = _collect([Path(path).absolute() for path in paths])
+    targets = {top / relative: source for relative, source in sources.items()}
+    for target, source in targets.items():
+        _check_place(backend, target, top)
+        if target.exists() and not filecmp.cmp(source, target, shallow=False):
+            problem = (
+                f"{target}: another file than {source} is there already; remove it, or `reset`"
+            )
+            raise BackendError("existing-file", problem)
+    made: list[Path] = []
+    try:
+        for target, source in progress(list(targets.items()), "pushing"):
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (link_file if link else copy_file)(source, target)
+                made.append(target)
+        origins = _read_origins(backend)
+        origins |= {str(relative): str(source) for relative, source in sources.items()}
+        write_file(top / _ORIGINS, [json.dumps(origins).encode()])
+    except BaseException:
+        for target in made:
+            target.unlink(missing_ok=True)
+        raise
+    return list(targets)
+
+
+def pull(
+    backend: BackendExplorer,
+    destination: str | PathLike[str] | None = None,
+    force: bool = False,
+) -> list[Path]:
+    """Bring the predicted labels out of data/processed.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        With a model instance (and sandbox).
+    destination : path, optional
+        The label files go to the same relative places below; by default beside the original
+        input, which is known from `push`.
+    force : bool
+        Replace files that are there already.
+
+    Returns
+    -------
+    list of Path
+        The label files, at their destination.
+
+    Raises
+    ------
+    LabelFileError
+        A label file is bad, or depends on files that are not in data/raw.
+    BackendError
+        ``no-output``: there are no labels; ``existing-file``; ``unknown-origin``: several folders,
+        or none, are the origin. Nothing is brought out then.
+    """
+    from taggingbackends.labels import Labels
+
+    processed, raw = backend.processed_data_dir(), backend.raw_data_dir()
+    files = [file for file in backend.list_processed_files() if is_label_file(file)]
+    if not files:
+        raise BackendError("no-output", f"no label files in {processed}: nothing to pull")
+    targets = check_destinations(backend, files, destination, force)
+    for file in progress(files, "checking"):
+        Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
+    for file, target in progress(list(targets.items()), "pulling"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(file, target)
+    return list(targets.values())
+
+
+def check_destinations(
+    backend: BackendExplorer,
+    files: Iterable[Path],
+    destination: str | PathLike[str] | None = None,
+    force: bool = False,
+) -> dict[Path, Path]:
+    """Return where `pull` would bring label files, after checking that it may.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Below data/processed; they need not exist yet.
+
+    Returns
+    -------
+    dict
+        File -> destination.
+    """
+    origins = _read_origins(backend)
+    targets: dict[Path, Path] = {}
+    for file in files:
+        relative = file.relative_to(backend.processed_data_dir())
+        if destination is None:
+            target = _origin(origins, relative) / file.name
+        else:
+            target = Path(destination).absolute() / relative
+        if target in targets.values():
+            problem = f"{target}: two label files would go there; name a folder to pull into"
+            raise BackendError("existing-file", problem)
+        targets[file] = target
+    existing = [target for target in targets.values() if target.exists()]
+    if existing and not force:
+        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+        problem = (
+            f"{existing[0]}: exists already{more}; replace with --force, or name another folder"
+        )
+        raise BackendError("existing-file", problem)
+    return targets
+
+
+def _collect(paths: list[Path]) -> dict[Path, Path]:
+    """Return relative path in data/raw -> source, of all that comes along."""
+    for path in paths:
+        if not path.exists():
+            raise BackendError("no-input", f"{path}: no such file or folder")
+    if len(paths) == 1 and paths[0].is_dir():
+        common = paths[0]
+    else:
+        common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+    sources: dict[Path, None] = {}
+    for path in progress(paths, "collecting"):
+        for file in _folder_files(path) if path.is_dir() else (path, *companions(path)):
+            sources[file] = None
+            if is_label_file(file):
+                sources |= dict.fromkeys(_labelled_files(file))
+    if not sources:
+        raise BackendError("no-input", f"{common}: expected files, found none that are not hidden")
+    return {source.relative_to(common): source for source in sources}
+
+
+def _folder_files(folder: Path) -> Iterator[Path]:
+    real = folder.resolve()
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(parent, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(real):
+                problem = f"{path}: a link out of {folder}; push what it leads to by its own name"
+                raise BackendError("outside-link", problem)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _labelled_files(file: Path) -> list[Path]:
+    """Return the checked dependencies of a label file, and what belongs to them."""
+    from taggingbackends.labels import Labels
+
+    files = Labels.read(file).check_dependencies(file.parent)
+    return [*files, *(sibling for path in files for sibling in companions(path))]
+
+
+def _check_place(backend: BackendExplorer, target: Path, top: Path) -> None:
+    relative = target.relative_to(top)
+    if any(part.startswith(".") for part in relative.parts):
+        problem = f"{relative}: hidden, so it would not be found as input; push it by its own name"
+        raise BackendError("no-input", problem)
+    if backend.sandbox is None and len(relative.parts) > 1 and is_sandbox(top / relative.parts[0]):
+        problem = f"{top / relative.parts[0]}: a sandbox of this name is there already"
+        raise BackendError("existing-file", problem)
+
+
+def _read_origins(backend: BackendExplorer) -> dict[str, str]:
+    path = backend.raw_data_dir() / _ORIGINS
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _origin(origins: dict[str, str], relative: Path) -> Path:
+    """Return the folder that the input of a label file was pushed from."""
+    inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
+    own = [path for path in inputs if relative.name.startswith(f"{path.stem}.")]
+    folders = {Path(origins[str(path)]).parent for path in own or inputs}
+    if len(folders) != 1:
+        which = f"{len(folders)} folders" if folders else "no folder that is known"
+        problem = f"{relative}: its input comes from {which}; name a folder to pull into"
+        raise BackendError("unknown-origin", problem)
+    return folders.pop()

@@ -1,0 +1,3 @@
+"""An automatic tagger of larva behaviour."""
+
+__version__ = "0.1.0"

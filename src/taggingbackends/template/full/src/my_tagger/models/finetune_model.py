@@ -1,0 +1,16 @@
+"""Train a model further, and store it as a new one."""
+
+import shutil
+
+from taggingbackends import BackendExplorer
+from taggingbackends.main import main
+
+
+def finetune_model(backend: BackendExplorer, original_model_instance: str, **options: str) -> None:
+    """Copy the original model; go on training it here, with the new input."""
+    original = backend.model_dir(original_model_instance)
+    shutil.copytree(original, backend.model_dir(), dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    main(finetune_model)

@@ -1,0 +1,20 @@
+"""Label the recordings in data/raw, into data/processed."""
+
+from taggingbackends import BackendExplorer, Labels
+from taggingbackends.data import find_recordings, load_tracks
+from taggingbackends.main import main
+
+
+def predict_model(backend: BackendExplorer, **options: str) -> None:
+    """Write one label file a recording; as it stands, every frame is undefined."""
+    for file in find_recordings(backend.list_input_files()):
+        recording = load_tracks(file)
+        labels = Labels()
+        labels.add_run(recording.run)
+        for larva, track in recording.items():
+            labels.set(recording.run, larva, track.times, [()] * len(track))
+        labels.write(backend.output_path(file))
+
+
+if __name__ == "__main__":
+    main(predict_model)
