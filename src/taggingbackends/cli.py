@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import warnings
@@ -82,7 +83,7 @@ def _instance_option(
     return click.option("--model-instance", metavar="NAME", required=required, help=help)
 
 
-_FILES = click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+_FILES = click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 _SANDBOX = click.option(
     "--sandbox", metavar="TOKEN", help="Keep this round's data apart, so that others can run."
 )
@@ -104,7 +105,7 @@ def _skipped(make_dataset: bool, build_features: bool) -> list[str]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="The backend's folder; by default the nearest one at or above the current folder.",
 )
@@ -112,7 +113,7 @@ def _skipped(make_dataset: bool, build_features: bool) -> list[str]:
 @click.version_option(package_name="taggingbackends")
 @click.pass_context
 def cli(ctx: click.Context, project: Path | None, debug: bool) -> None:
-    r"""Tag the behaviour of fly larvae automatically, with the backend in this folder.
+    """Tag the behaviour of fly larvae automatically, with the backend in this folder.
 
     A backend is a Python project with trained models in models/. It labels recordings: tracker
     files in, label files out, for the Nyx tagger or for yourself.
@@ -161,7 +162,7 @@ def predict(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    r"""Label recordings with a trained model.
+    """Label recordings with a trained model.
 
     With FILES (tracker files or folders), the labels are written beside them, as predicted.label,
     or <stem>.predicted.label where a folder holds several recordings. Without FILES, the input is
@@ -207,7 +208,7 @@ def train(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    r"""Train a new model, and print its identifier.
+    """Train a new model, and print its identifier.
 
     FILES are label files beside the tracker files that they depend on (or folders of these).
     Without FILES, the input is what `push` has brought into data/raw for this identifier. The
@@ -248,7 +249,7 @@ def finetune(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    r"""Train a model further, store it as a new one, and print its identifier.
+    """Train a model further, store it as a new one, and print its identifier.
 
     FILES and options are as for `train`.
 
@@ -267,9 +268,9 @@ def finetune(
 
 @cli.command()
 @click.argument("name")
-@click.option("--minimal", is_flag=True, help="Only what a backend needs: three files at most.")
+@click.option("--minimal", is_flag=True, help="Make the smallest backend instead.")
 def init(name: str, minimal: bool) -> None:
-    r"""Make the folder NAME with a new backend in it, ready to run.
+    """Make the folder NAME with a new backend in it, ready to run.
 
     Nothing is overwritten. The README in it says what to do next.
 
@@ -311,7 +312,7 @@ def check(ctx: click.Context) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_instance_option(help="The model instance that the input is for.")
 @_SANDBOX
 @click.option("--link", is_flag=True, help="Put symbolic links instead of copies.")
@@ -323,7 +324,7 @@ def push(
     sandbox: str | None,
     link: bool,
 ) -> None:
-    r"""Bring files or a folder into data/raw.
+    """Bring files or a folder into data/raw.
 
     Files that belong together come along: .spine with .outline, and the files that a label file
     depends on.
@@ -369,6 +370,30 @@ def reset(ctx: click.Context, model_instance: str, sandbox: str | None, model: b
     backend.reset_data()
     if model:
         backend.reset_model()
+
+
+@cli.group()
+def labels() -> None:
+    """Look at label files."""
+
+
+@labels.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def show(files: tuple[Path, ...]) -> None:
+    """Print the frames of each label, and an ethogram: one line a larva, time along it.
+
+    Colours are left out if the output is no terminal, or NO_COLOR is set.
+    """
+    from taggingbackends.ethogram import ethogram, table
+    from taggingbackends.labels import Labels
+
+    color = False if os.environ.get("NO_COLOR") else None
+    for file in files:
+        labels = Labels.read(file)
+        click.echo(f"{file}\n\n{table(labels)}")
+        for run in labels.values():
+            width = shutil.get_terminal_size().columns
+            click.echo(f"\nrun {run.id}\n{ethogram(run, width)}", color=color)
 
 
 def main() -> NoReturn:

@@ -165,7 +165,7 @@ def located(**where: Any) -> Iterator[None]:
         yield
     except LabelFileError as error:
         for field, value in where.items():
-            if getattr(error, field) is None:
+            if getattr(error, field) is None and value is not None:
                 setattr(error, field, Path(value) if field == "file" else value)
         raise
 

@@ -204,9 +204,8 @@ def _parse_data(data: Any, run: RunLabels, decoder: _Decoder) -> None:
                 raise _not_a_label_file(f'expected a track with "{key}", found none', position)
         larva = _parse_larva(document["id"], position)
         if larva in run:
-            raise LabelFileError(
-                "duplicate-larva", "expected a larva once in a run, found it again", track=larva
-            )
+            problem = "expected a larva once in a run, found it again"
+            raise LabelFileError("duplicate-larva", problem, track=larva, index=position)
         with located(track=larva):
             run._tracks[larva] = _parse_track(document, run, decoder)
         data[position] = None  # the memory of its numbers, which are in columns now

@@ -42,7 +42,8 @@ def complete(backend: BackendExplorer, file: Path) -> None:
         It is no label file.
     """
     labels = Labels.read(file)
-    folder = backend.raw_data_dir() / file.parent.relative_to(backend.processed_data_dir())
+    relative = file.relative_to(backend.processed_data_dir())
+    folder = backend.raw_data_dir() / relative.parent
     inputs = [path for path in folder.glob("[!.]*") if path.is_file()] if folder.is_dir() else []
     recordings = find_recordings(sorted(inputs))
     changed = False
@@ -59,14 +60,14 @@ def complete(backend: BackendExplorer, file: Path) -> None:
             changed |= bool(sources)
             if not sources:
                 warnings.warn(
-                    f"{file}: cannot tell which input run {run.id} was predicted from; set its "
+                    f"{relative}: cannot tell which input run {run.id} was predicted from; set its "
                     "dependencies in predict_model",
                     stacklevel=2,
                 )
     if changed:
         labels.write(file)
     if not any(labels.count().keys() - {""}):
-        warnings.warn(f"{file}: no frame has a label", stacklevel=2)
+        warnings.warn(f"{relative}: no frame has a label", stacklevel=2)
 
 
 def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:

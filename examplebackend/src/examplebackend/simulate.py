@@ -11,13 +11,15 @@ side over a resting rear.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from taggingbackends import Labels
+from taggingbackends.dependencies import dependency
 
 Floats = NDArray[np.float64]
 Track = tuple[Floats, Floats, list[Floats], list[str]]
@@ -89,9 +91,7 @@ def _larva(rng: np.random.Generator, times: Floats) -> Track:
     return times, _rounded(tracked), outlines, [STATES[code] for code in codes]
 
 
-def _bouts(
-    rng: np.random.Generator, times: Floats
-) -> tuple[NDArray[np.intp], Floats, Floats]:
+def _bouts(rng: np.random.Generator, times: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
     """State, pace, and (in a cast) the bend in radians that the head swings to, for each frame."""
     codes = np.zeros(len(times), dtype=np.intp)
     pace, bend = np.zeros(len(times)), np.zeros(len(times))
@@ -102,8 +102,8 @@ def _bouts(
         codes[bout], pace[bout] = state, PACE[state] * rng.normal(1.0, 0.1)
         side = rng.choice((-1.0, 1.0))
         while state == CAST and now < end:
-            bend[(times >= now) & bout] = side * rng.uniform(0.8, 1.8)
-            side, now = -side, now + rng.uniform(0.5, 1.0)
+            bend[(times >= now) & bout] = side * rng.uniform(0.7, 1.6)
+            side, now = -side, now + rng.uniform(0.6, 1.2)
         state, now = rng.choice(len(STATES), p=NEXT[state]), end
     return codes, pace, bend
 
@@ -121,7 +121,7 @@ def _crawl(
         phase[i] = phase[i - 1] + 2 * np.pi * dt[i] * abs(velocity[i]) / (STRIDE * length)
         moved = velocity[i] * dt[i] * SEGMENTS / length
         heading[i] = _follow(heading[i - 1], moved)
-        swing = (bend[i] - (heading[i, 0] - heading[i, -1])) * dt[i] / (dt[i] + 0.15)
+        swing = (bend[i] - (heading[i, 0] - heading[i, -1])) * dt[i] / (dt[i] + 0.3)
         heading[i] += FLEX * (swing if bend[i] else wander[i])
     stretch = 1.0 + 0.06 * np.sin(phase) * np.abs(velocity) / np.abs(speed).max(initial=1e-9)
     direction = np.stack([np.cos(heading), np.sin(heading)], axis=-1)
@@ -221,16 +221,11 @@ def write_truth(
     Path
         The label file.
     """
-    from taggingbackends import Labels  # here, so that simulating needs numpy only
-
     labels = Labels()
     for larva, (times, _, _, states) in tracks.items():
         labels.set(run, larva, times, states)
     labels[run].declare(STATES, COLORS)
-    labels[run].dependencies = [
-        {"filename": path.name, "sha1": hashlib.sha1(path.read_bytes()).hexdigest()}
-        for path in sources
-    ]
+    labels[run].dependencies = [dependency(path) for path in sources]
     target = folder / "truth.label"
     labels.write(target)
     return target

@@ -12,24 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-SMOOTH = 0.1  # s; half-width of the mean that positions go through before they are differentiated
-SHORT = 0.25  # s; half-width of the window for what a larva does now
-LONG = 1.0  # s; half-width of the window for what it is about: a stride or a head sweep takes ~1 s
+# half-widths of the windows of time, in seconds
+SMOOTH = 0.1  # the mean that positions go through before they are differentiated
+NOW = 0.25  # what the larva does now
+CYCLE = 1.0  # holds a whole peristaltic cycle
 
 FEATURES = (
-    "speed_short",
-    "speed_long",
+    "speed",
     "speed_low",
-    "forward_short",
-    "forward_long",
-    "straightness",
+    "forward",
     "head_speed",
     "tail_speed",
     "bend",
     "bend_head",
-    "bend_short",
-    "bend_long",
-    "bend_high",
+    "bend_mean",
     "head_turning",
     "tail_turning",
     "length",
@@ -45,8 +41,8 @@ def spine_features(times: ArrayLike, spine: ArrayLike) -> Floats:
     times : (n,) float, s
         Time of each frame, strictly increasing; any frame interval, also a varying one.
     spine : (n, points, 2) float, mm
-        The spine's points from one end to the other, 3 or more of them (11 in Choreography's files),
-        in either order: see `orient`.
+        The spine's points from one end to the other, 3 or more of them (Choreography has 11), in
+        either order: see `orient`.
 
     Returns
     -------
@@ -58,46 +54,42 @@ def spine_features(times: ArrayLike, spine: ArrayLike) -> Floats:
     ValueError
         If the shapes do not match, times do not increase, or a value is not finite.
     """
-    t, spine = _checked(times, spine)
-    spine = orient(t, spine)
-    head, middle, tail = spine[:, 0], spine[:, spine.shape[1] // 2], spine[:, -1]
-    neck = spine[:, max(1, spine.shape[1] // 5)]
+    t, xy = _checked(times, spine)
+    xy = orient(xy)
+    points = xy.shape[1]
+    head, neck, middle, tail = (xy[:, i] for i in (0, max(1, points // 5), points // 2, -1))
 
-    lengths = _norm(np.diff(spine, axis=1)).sum(axis=1)
+    lengths = _norm(np.diff(xy, axis=1)).sum(axis=1)
     body_length = np.median(lengths) or 1.0  # a spine without extent must not divide by zero
-    front = _angle(middle - tail, head - middle)
-    bend = np.abs(front)
     length = lengths / body_length
-    strides = _steps(_smooth(t, middle)) / body_length
-    path = _total(_norm(strides))
-    along = _smooth(t, _unit(head - tail))[:-1]
-    advance = _total((strides * along).sum(axis=1))
-    speed_short, speed_long = _rate(t, path, SHORT), _rate(t, path, LONG)
+    bend = np.abs(_angle(middle - tail, head - middle))
+
+    axis = _unit(head - tail)
+    steps = np.diff(_smooth(t, middle), axis=0) / body_length
+    forward = (steps * (axis[1:] + axis[:-1]) / 2).sum(axis=1)
+    head_steps = np.diff(_smooth(t, head), axis=0) / body_length
+    tail_steps = np.diff(_smooth(t, tail), axis=0) / body_length
+    speed = _rate(t, _norm(steps), NOW)
 
     return np.column_stack(
         [
-            speed_short,
-            speed_long,
-            _extreme(np.minimum, t, speed_short, SHORT),
-            _rate(t, advance, SHORT),
-            _rate(t, advance, LONG),
-            _straightness(t, middle, path * body_length),
-            _rate(t, _total(_norm(_steps(_smooth(t, head)))), SHORT) / body_length,
-            _rate(t, _total(_norm(_steps(_smooth(t, tail)))), SHORT) / body_length,
+            speed,
+            _extreme(np.minimum, t, speed, NOW),
+            _rate(t, forward, NOW),
+            _rate(t, _norm(head_steps), NOW),
+            _rate(t, _norm(tail_steps), NOW),
             bend,
             np.abs(_angle(middle - tail, head - neck)),
-            _mean(t, bend, SHORT),
-            _mean(t, bend, LONG),
-            _extreme(np.maximum, t, bend, LONG),
-            _rate(t, _total(_turns(_smooth(t, head - middle))), SHORT),
-            _rate(t, _total(_turns(_smooth(t, middle - tail))), SHORT),
+            _mean(t, bend, NOW),
+            _rate(t, _turns(_smooth(t, head - middle)), NOW),
+            _rate(t, _turns(_smooth(t, middle - tail)), NOW),
             length,
-            _extreme(np.maximum, t, length, LONG) - _extreme(np.minimum, t, length, LONG),
+            _extreme(np.maximum, t, length, CYCLE) - _extreme(np.minimum, t, length, CYCLE),
         ]
     )
 
 
-def orient(times: ArrayLike, spine: ArrayLike) -> Floats:
+def orient(spine: ArrayLike) -> Floats:
     """Put the head first in every frame of a track.
 
     Trackers guess which end is the head, and change their mind within a track. Two rules undo that:
@@ -110,25 +102,25 @@ def orient(times: ArrayLike, spine: ArrayLike) -> Floats:
 
     Parameters
     ----------
-    times : (n,) float, s
     spine : (n, points, 2) float, mm
+        Finite.
 
     Returns
     -------
     (n, points, 2) float64, mm
         The spine with the head first; in the order given if the larva does not move at all.
     """
-    _, spine = _checked(times, spine)
-    reversed_ = spine[:, ::-1]
-    kept = np.square(spine[1:] - spine[:-1]).sum(axis=(1, 2))
-    swapped = np.square(reversed_[1:] - spine[:-1]).sum(axis=(1, 2))
+    forth = np.asarray(spine, dtype=np.float64)
+    back = forth[:, ::-1]
+    kept = np.square(forth[1:] - forth[:-1]).sum(axis=(1, 2))
+    swapped = np.square(back[1:] - forth[:-1]).sum(axis=(1, 2))
     sign = np.cumprod(np.concatenate([[1.0], np.where(swapped < kept, -1.0, 1.0)]))
-    axis = _unit(spine[:, 0] - spine[:, -1]) * sign[:, None]
-    middle = (spine + reversed_)[:, spine.shape[1] // 2] / 2
+    axis = _unit(forth[:, 0] - forth[:, -1]) * sign[:, None]
+    middle = (forth + back)[:, forth.shape[1] // 2] / 2
     crawled = (np.diff(middle, axis=0) * (axis[1:] + axis[:-1]) / 2).sum()
     if crawled < 0:
         sign = -sign
-    return np.where(sign[:, None, None] > 0, spine, reversed_)
+    return np.where(sign[:, None, None] > 0, forth, back)
 
 
 def _checked(times: ArrayLike, spine: ArrayLike) -> tuple[Floats, Floats]:
@@ -155,56 +147,40 @@ def _unit(vectors: Floats) -> Floats:
 
 def _angle(a: Floats, b: Floats) -> Floats:
     """Angle that turns a into b, in -pi..pi."""
-    return np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))
-
-
-def _window(times: Floats, half: float) -> tuple[Floats, Floats]:
-    """Window of time around each frame, cut where the track begins and ends."""
-    return np.maximum(times - half, times[0]), np.minimum(times + half, times[-1])
-
-
-def _rate(times: Floats, total: Floats, half: float) -> Floats:
-    """Growth of a running total per second, over the window around each frame."""
-    start, stop = _window(times, half)
-    gained = np.interp(stop, times, total) - np.interp(start, times, total)
-    span = stop - start
-    return np.divide(gained, span, out=np.zeros_like(gained), where=span > 0)
-
-
-def _total(steps: Floats) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(steps)])
-
-
-def _mean(times: Floats, values: Floats, half: float) -> Floats:
-    """Mean over time in the window around each frame."""
-    if len(times) == 1:
-        return values.copy()
-    steps = np.diff(times) * (values[1:] + values[:-1]) / 2
-    return _rate(times, _total(steps), half)
-
-
-def _smooth(times: Floats, vectors: Floats) -> Floats:
-    return np.column_stack([_mean(times, column, SMOOTH) for column in vectors.T])
-
-
-def _steps(vectors: Floats) -> Floats:
-    return np.diff(vectors, axis=0)
+    angle: Floats = np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))
+    return angle
 
 
 def _turns(vectors: Floats) -> Floats:
-    """Unsigned angle between successive vectors."""
+    """Unsigned angle from each vector to the next."""
     return np.abs(_angle(vectors[:-1], vectors[1:]))
 
 
-def _straightness(times: Floats, positions: Floats, path: Floats) -> Floats:
-    start, stop = _window(times, LONG)
-    net = _norm(
-        np.column_stack(
-            [np.interp(stop, times, x) - np.interp(start, times, x) for x in positions.T]
-        )
-    )
-    far = np.interp(stop, times, path) - np.interp(start, times, path)
-    return np.minimum(np.divide(net, far, out=np.zeros_like(net), where=far > 0), 1.0)
+def _rate(times: Floats, steps: Floats, half: float | Floats) -> Floats:
+    """Sum of the steps between frames, per second of the window around each frame.
+
+    The window is cut where the track begins and ends; of a step that it cuts, a part counts.
+    """
+    total = np.concatenate([[0.0], np.cumsum(steps)])
+    start, stop = np.maximum(times - half, times[0]), np.minimum(times + half, times[-1])
+    gained = np.interp(stop, times, total) - np.interp(start, times, total)
+    span = stop - start
+    rate: Floats = np.divide(gained, span, out=np.zeros_like(gained), where=span > 0)
+    return rate
+
+
+def _mean(times: Floats, values: Floats, half: float | Floats) -> Floats:
+    """Mean over time in the window around each frame."""
+    if len(times) == 1:
+        return values.copy()
+    return _rate(times, np.diff(times) * (values[1:] + values[:-1]) / 2, half)
+
+
+def _smooth(times: Floats, vectors: Floats) -> Floats:
+    # as far back as ahead: a lopsided mean would slow the larva where its track begins and ends
+    half = np.minimum(SMOOTH, np.minimum(times - times[0], times[-1] - times))
+    means = [np.where(half > 0, _mean(times, column, half), column) for column in vectors.T]
+    return np.column_stack(means)
 
 
 def _extreme(pick: np.ufunc, times: Floats, values: Floats, half: float) -> Floats:

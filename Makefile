@@ -1,0 +1,50 @@
+# make demo   label simulated larvae, from nothing to an ethogram
+# make test   everything that continuous integration checks
+# Both set up what they need in .venv and .tools; they need Python >= 3.11 and the package index.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo
+BACKEND := $(BIN)/tagging-backend --project examplebackend
+
+.PHONY: demo test lint clean
+
+demo: .venv/.demo
+	rm -rf $(DEMO)
+	$(BACKEND) reset --model-instance demo --model
+	$(BIN)/python -m examplebackend.simulate $(DEMO)/1 --seed 1 --run 20240611_101500
+	$(BIN)/python -m examplebackend.simulate $(DEMO)/2 --seed 2 --run 20240611_103000
+	$(BIN)/python -m examplebackend.simulate $(DEMO)/3 --seed 3 --run 20240612_090000
+	$(BACKEND) train $(DEMO)/1/truth.label $(DEMO)/2/truth.label --model-instance demo --force
+	$(BACKEND) predict $(DEMO)/3/*.spine --model-instance demo
+	$(BIN)/tagging-backend labels show $(DEMO)/3/predicted.label
+
+test: .venv/.dev .tools/poetry/.ready lint
+	POETRY=$(CURDIR)/.tools/poetry/bin/poetry $(BIN)/python -m pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src examplebackend/src
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	"Python 3.11 or later is needed, found %d.%d: make PYTHON=python3.x" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/.demo: pyproject.toml examplebackend/pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --editable . --editable examplebackend
+	touch $@
+
+.venv/.dev: .venv/.demo
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+.tools/poetry/.ready:
+	$(PYTHON) -m venv .tools/poetry
+	.tools/poetry/bin/python -m pip install --quiet poetry poetry-plugin-pypi-mirror
+	touch $@
+
+clean:
+	rm -rf .venv .tools build dist

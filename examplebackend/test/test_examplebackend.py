@@ -1,0 +1,462 @@
+"""Features, forest and simulation; the scripts are tested where they are run."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from examplebackend import simulate as simulation
+from examplebackend.features.spine import FEATURES, orient, spine_features
+from examplebackend.models.forest import ARRAYS, Forest, train
+from examplebackend.simulate import STATES, simulate, write_tracks, write_truth
+
+RUN = "20240611_101500"
+
+
+def column(features, name):
+    return features[:, FEATURES.index(name)]
+
+
+def crawling(times, speed=1.0, sweep=0.0, length=4.0, points=11):
+    """A larva on the x axis, whose front half swings from side to side once in 2 s."""
+    head_side = np.linspace(length / 2, -length / 2, points)
+    angle = sweep * np.sin(np.pi * times)[:, None]
+    front = np.maximum(head_side, 0.0)
+    x = speed * times[:, None] + np.minimum(head_side, 0.0) + front * np.cos(angle)
+    return np.stack([x, front * np.sin(angle)], axis=-1)
+
+
+def regular(seconds=10.0, interval=0.08):
+    return np.arange(0.0, seconds, interval)
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return simulate(larvae=3, seconds=40.0, seed=5)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Features and states of three simulated recordings."""
+
+    def stack(seed):
+        tracks = simulate(larvae=4, seconds=60.0, seed=seed).values()
+        features = np.concatenate([spine_features(times, spine) for times, spine, _, _ in tracks])
+        return features, [state for _, _, _, states in tracks for state in states]
+
+    return [stack(seed) for seed in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def forest(frames):
+    features, states = frames[0]
+    return train(features, states, seed=0, trees=10)
+
+
+# features
+
+
+def test_a_straight_run_has_the_speed_and_the_length_it_was_made_with():
+    times = regular()
+    features = spine_features(times, crawling(times, speed=1.0, length=4.0))
+    for name, expected in {
+        "speed": 0.25,
+        "speed_low": 0.25,
+        "forward": 0.25,
+        "head_speed": 0.25,
+        "tail_speed": 0.25,
+        "bend": 0.0,
+        "bend_head": 0.0,
+        "bend_mean": 0.0,
+        "head_turning": 0.0,
+        "tail_turning": 0.0,
+        "length": 1.0,
+        "length_range": 0.0,
+    }.items():
+        assert np.allclose(column(features, name), expected, atol=1e-6), name
+
+
+def test_a_bend_is_the_angle_between_the_halves_of_the_body():
+    times = regular()
+    features = spine_features(times, crawling(times, sweep=0.8))
+    assert np.allclose(column(features, "bend"), np.abs(0.8 * np.sin(np.pi * times)))
+    assert column(features, "head_turning").min() > 0.5
+    assert np.allclose(column(features, "tail_turning"), 0.0)
+
+
+def test_backing_up_is_negative_in_a_larva_that_mostly_runs():
+    times = regular(20.0)
+    place = np.where(times < 15.0, times, 30.0 - times)
+    spine = crawling(np.zeros_like(times)) + np.stack([place, 0 * place], axis=-1)[:, None]
+    forward = column(spine_features(times, spine), "forward")
+    assert forward[times < 14.5].min() > 0.2
+    assert forward[times > 15.5].max() < -0.2
+
+
+def test_features_do_not_depend_on_where_and_which_way(recording):
+    angle = 2.1
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    for times, spine, _, _ in recording.values():
+        moved = spine @ turn.T + [250.0, -80.0]
+        expected = spine_features(times, spine)
+        assert np.allclose(spine_features(times + 100.0, moved), expected, atol=1e-6)
+
+
+def test_features_do_not_depend_on_body_size(recording):
+    for times, spine, _, _ in recording.values():
+        expected = spine_features(times, spine)
+        assert np.allclose(spine_features(times, 1.7 * spine), expected, atol=1e-6)
+
+
+def test_features_do_not_depend_on_which_end_comes_first(recording):
+    for times, spine, _, _ in recording.values():
+        assert np.array_equal(spine_features(times, spine[:, ::-1]), spine_features(times, spine))
+
+
+def test_a_tracker_that_swaps_head_and_tail_within_a_track_is_put_right(recording):
+    for _, spine, _, _ in recording.values():
+        swapped = spine.copy()
+        swapped[50:120] = swapped[50:120, ::-1]
+        swapped[200] = swapped[200, ::-1]
+        assert np.array_equal(orient(swapped), spine)
+
+
+def test_a_larva_that_does_not_move_keeps_its_order():
+    spine = np.repeat(crawling(np.zeros(1)), 5, axis=0)
+    assert np.array_equal(orient(spine), spine)
+    assert np.array_equal(orient(spine[:, ::-1]), spine[:, ::-1])
+
+
+@pytest.mark.parametrize("interval", [0.03, 0.0625, 0.1])
+def test_features_do_not_depend_on_the_frame_interval(interval):
+    fine = regular(12.0, 0.01)
+    times = regular(12.0, interval)
+    times = times + 0.1 * interval * np.sin(7.0 * times)  # varying
+    expected = spine_features(fine, crawling(fine, speed=0.8, sweep=0.5))
+    features = spine_features(times, crawling(times, speed=0.8, sweep=0.5))
+    for name in FEATURES:
+        reference = np.interp(times, fine, column(expected, name))
+        difference = np.abs(column(features, name) - reference).max()
+        assert difference < 0.1 * max(1.0, np.abs(reference).max()), name
+
+
+@pytest.mark.parametrize("points", [3, 5, 11, 12])
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_short_tracks_have_finite_features(frames, points):
+    times = regular()[:frames]
+    features = spine_features(times, crawling(times, sweep=0.5, points=points))
+    assert features.shape == (frames, len(FEATURES))
+    assert features.dtype == np.float64
+    assert np.isfinite(features).all()
+
+
+def test_a_spine_without_extent_has_finite_features():
+    assert np.isfinite(spine_features(regular(1.0), np.zeros((13, 11, 2)))).all()
+
+
+@pytest.mark.parametrize(
+    ("times", "spine", "message"),
+    [
+        ([], np.zeros((0, 11, 2)), "n > 0"),
+        ([0.0, 0.1], np.zeros((1, 11, 2)), r"expected shape \(2, 3 or more, 2\)"),
+        ([0.0], np.zeros((1, 2, 2)), "3 or more"),
+        ([0.0], np.zeros((1, 22)), "3 or more"),
+        ([0.0], np.full((1, 11, 2), np.nan), "finite"),
+        ([0.1, 0.1], np.zeros((2, 11, 2)), "increase strictly"),
+    ],
+    ids=["no-frame", "other-length", "two-points", "flat", "nan", "same-time"],
+)
+def test_what_is_no_track_is_refused(times, spine, message):
+    with pytest.raises(ValueError, match=message):
+        spine_features(times, spine)
+
+
+# forest
+
+
+@pytest.mark.parametrize("kind", ["RandomForestClassifier", "ExtraTreesClassifier"])
+def test_numpy_predicts_what_scikit_learn_predicts(kind, frames):
+    import sklearn.ensemble
+
+    model = getattr(sklearn.ensemble, kind)(n_estimators=7, max_depth=9, random_state=3)
+    model.fit(*frames[0])
+    forest = Forest.from_scikit_learn(model)
+    features = frames[1][0]
+    assert np.allclose(forest.probabilities(features), model.predict_proba(features), atol=1e-12)
+    predicted = [forest.labels[code] for code in forest.predict(features)]
+    assert predicted == model.predict(features).tolist()
+
+
+def test_it_learns_the_simulated_states(frames):
+    features = np.concatenate([frames[0][0], frames[1][0]])
+    forest = train(features, frames[0][1] + frames[1][1])
+    predicted = np.array(forest.labels)[forest.predict(frames[2][0])]
+    true = np.array(frames[2][1])
+    recall = [(predicted[true == state] == state).mean() for state in STATES]
+    assert np.mean(recall) > 0.85
+
+
+def test_the_same_seed_trains_the_same_forest(frames, tmp_path):
+    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
+        train(*frames[0], seed=seed, trees=5).write(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
+
+
+def test_rare_labels_count_as_much_as_common_ones(frames):
+    features, states = frames[0]
+    rare = [i for i, state in enumerate(states) if state == "stop"][:20]
+    kept = [i for i, state in enumerate(states) if state == "run"] + rare
+    forest = train(features[kept], [states[i] for i in kept], trees=10)
+    predicted = np.array(forest.labels)[forest.predict(features[rare])]
+    assert (predicted == "stop").mean() > 0.9
+
+
+def test_a_forest_of_one_label_predicts_it(frames):
+    forest = train(frames[0][0][:20], ["run"] * 20, trees=2)
+    assert forest.labels == ("run",)
+    assert forest.predict(frames[0][0][:3]).tolist() == [0, 0, 0]
+
+
+def test_no_frames_give_no_labels(forest):
+    assert forest.predict(np.empty((0, len(FEATURES)))).shape == (0,)
+
+
+def test_many_frames_predict_like_few(forest, frames):
+    features = np.tile(frames[0][0], (6, 1))  # more than go down the trees at once
+    expected = np.tile(forest.predict(frames[0][0]), 6)
+    assert np.array_equal(forest.predict(features), expected)
+
+
+def test_features_of_another_width_are_refused(forest):
+    with pytest.raises(ValueError, match="expected shape"):
+        forest.predict(np.zeros((4, len(FEATURES) + 1)))
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_training_needs_a_name_for_each_frame(count):
+    with pytest.raises(ValueError, match="a name for each frame"):
+        train(np.zeros((count, len(FEATURES))), ["run"] * (count - 1))
+
+
+def test_a_stored_forest_reads_back_the_same(forest, frames, tmp_path):
+    path = tmp_path / "model"
+    forest.write(path)
+    again = Forest.read(path)
+    assert again.labels == forest.labels
+    features = frames[1][0]
+    assert np.array_equal(again.probabilities(features), forest.probabilities(features))
+
+
+def test_a_stored_forest_is_small_and_holds_no_objects(frames, tmp_path):
+    path = tmp_path / "model.npz"
+    states = np.random.default_rng(0).choice(list("abcdefg"), len(frames[0][0])).tolist()
+    train(frames[0][0], states).write(path)  # names without a pattern grow the largest trees
+    assert path.stat().st_size < 300_000
+    with np.load(path, allow_pickle=False) as stored:
+        assert sorted(stored) == sorted(ARRAYS)
+
+
+@pytest.mark.parametrize("missing", ARRAYS)
+def test_a_file_that_lacks_an_array_is_refused(forest, tmp_path, missing):
+    arrays = stored_arrays(forest, tmp_path)
+    del arrays[missing]
+    with pytest.raises(ValueError, match=f"none named .*{missing}"):
+        Forest.read(save(tmp_path, arrays))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("labels", lambda array: np.arange(len(array))),
+        ("labels", lambda array: array[:-1]),
+        ("roots", lambda array: array + 1_000_000),
+        ("roots", lambda array: array[:0]),
+        ("feature", lambda array: array + len(FEATURES)),
+        ("feature", lambda array: array[:-1]),
+        ("threshold", lambda array: array[:-1]),
+        ("threshold", lambda array: array.astype(str)),
+        ("children", lambda array: np.zeros_like(array)),
+        ("children", lambda array: array + 1),
+        ("children", lambda array: array[:, :1]),
+        ("probability", lambda array: array[:, :1]),
+    ],
+)
+def test_a_file_whose_arrays_do_not_fit_is_refused(forest, tmp_path, name, change):
+    arrays = stored_arrays(forest, tmp_path)
+    arrays[name] = change(arrays[name])
+    with pytest.raises(ValueError, match="make up a forest"):
+        Forest.read(save(tmp_path, arrays))
+
+
+def test_a_model_of_other_features_is_refused(forest, tmp_path):
+    arrays = stored_arrays(forest, tmp_path)
+    arrays["features"] = arrays["features"][::-1]
+    with pytest.raises(ValueError, match="train it again"):
+        Forest.read(save(tmp_path, arrays))
+
+
+def test_pickled_objects_are_refused(forest, tmp_path):
+    arrays = stored_arrays(forest, tmp_path)
+    arrays["labels"] = np.array(["run", None], dtype=object)
+    with pytest.raises(ValueError, match="plain arrays"):
+        Forest.read(save(tmp_path, arrays))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"\x80\x04K\x01."])
+def test_what_is_no_npz_is_refused(tmp_path, content):
+    path = tmp_path / "model.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.npz: expected an \.npz"):
+        Forest.read(path)
+
+
+def test_a_single_array_is_refused(tmp_path):
+    path = tmp_path / "model.npy"
+    np.save(path, np.zeros(3))
+    with pytest.raises(ValueError, match=r"expected an \.npz"):
+        Forest.read(path)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Forest.read(tmp_path / "model.npz")
+
+
+def stored_arrays(forest, folder):
+    forest.write(folder / "model.npz")
+    with np.load(folder / "model.npz") as stored:
+        return dict(stored)
+
+
+def save(folder, arrays):
+    path = folder / "changed.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+# simulation
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path):
+    contents = []
+    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
+        paths = write_tracks(tmp_path / name, RUN, simulate(larvae=2, seconds=10.0, seed=seed))
+        contents.append([path.read_bytes() for path in paths])
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_files_are_in_the_format_of_choreography(recording, tmp_path):
+    outline, spine = write_tracks(tmp_path / "new" / "folder", RUN, recording)
+    assert outline.name == f"{RUN}@sim@none@t0@n#n#n#n@100.outline"
+    assert spine.name == f"{RUN}@sim@none@t0@n#n#n#n@100.spine"
+    lines = spine.read_text(encoding="ascii").splitlines()
+    contours = outline.read_text(encoding="ascii").splitlines()
+    assert len(lines) == len(contours) == sum(len(track[0]) for track in recording.values())
+    expected = (
+        (larva, time, shape, contour)
+        for larva, (times, shapes, outlines, _) in recording.items()
+        for time, shape, contour in zip(times, shapes, outlines, strict=True)
+    )
+    for line, other, (larva, time, shape, contour) in zip(lines, contours, expected, strict=True):
+        assert line.startswith(f"{RUN} {larva:05d} {time:.3f} ")
+        assert other.startswith(f"{RUN} {larva:05d} {time:.3f} ")
+        assert [float(number) for number in line.split(" ")[3:]] == shape.ravel().tolist()
+        assert [float(number) for number in other.split(" ")[3:]] == contour.ravel().tolist()
+
+
+def test_larvae_come_late_and_go_early_under_scattered_identifiers():
+    tracks = simulate(larvae=6, seconds=50.0, seed=3)
+    identifiers = list(tracks)
+    assert identifiers == sorted(set(identifiers))
+    assert np.diff(identifiers).min() > 1
+    assert len({times[0] for times, *_ in tracks.values()}) > 1
+    assert len({times[-1] for times, *_ in tracks.values()}) > 1
+    for times, spine, outlines, states in tracks.values():
+        assert len(times) == len(spine) == len(outlines) == len(states)
+        assert 0.05 < np.diff(times).min() < np.diff(times).max() < 0.11
+        assert np.array_equal(times, times.round(3))
+        assert set(states) <= set(STATES)
+
+
+def test_bodies_are_continuous_and_of_the_size_of_a_larva(recording):
+    for _, spine, _, _ in recording.values():
+        segments = np.linalg.norm(np.diff(spine, axis=1), axis=2)
+        lengths = segments.sum(axis=1)
+        assert spine.shape[1:] == (11, 2)
+        assert 2.7 < lengths.min() < lengths.max() < 4.4
+        assert segments.max() < 2.0 * segments.min()
+        assert np.abs(np.diff(spine, axis=0)).max() < 1.0  # no jumps
+
+
+def test_the_head_comes_first_and_leads_in_a_run_and_the_tail_when_backing_up():
+    forward, bend, truth = [], [], []
+    for times, spine, _, states in simulate(larvae=8, seconds=60.0, seed=2).values():
+        assert np.array_equal(orient(spine), spine)
+        features = spine_features(times, spine)
+        forward.extend(column(features, "forward"))
+        bend.extend(column(features, "bend"))
+        truth.extend(states)
+    forward, bend, truth = np.array(forward), np.array(bend), np.array(truth)
+    assert np.median(forward[truth == "run"]) > 0.15
+    assert np.median(forward[truth == "back"]) < -0.05
+    assert np.abs(np.median(forward[truth == "stop"])) < 0.03
+    assert np.median(bend[truth == "cast"]) > 3 * np.median(bend[truth == "run"])
+
+
+def test_outlines_go_clockwise_round_the_spine_from_tail_to_tail(recording):
+    for _, spine, outlines, _ in recording.values():
+        counts = [len(outline) for outline in outlines]
+        assert min(counts) >= 20
+        assert max(counts) <= 40
+        assert len(set(counts)) > 5
+        for points, outline in zip(spine, outlines, strict=True):
+            assert np.abs(outline[0] - points[-1]).max() < 0.0015
+            x, y = outline.T
+            assert 1.0 < np.sum(np.roll(x, -1) * y - x * np.roll(y, -1)) / 2 < 3.5  # mm²
+
+
+def test_a_recording_may_be_shorter_than_a_frame():
+    for times, spine, outlines, states in simulate(larvae=2, seconds=0.01, seed=1).values():
+        assert len(times) == len(spine) == len(outlines) == len(states) == 1
+
+
+@pytest.mark.parametrize(("larvae", "seconds"), [(0, 10.0), (1, 0.0), (1, -1.0)])
+def test_no_larvae_and_no_time_are_refused(larvae, seconds):
+    with pytest.raises(ValueError, match="larvae >= 1 and seconds > 0"):
+        simulate(larvae=larvae, seconds=seconds)
+
+
+def test_the_truth_is_a_label_file_beside_the_tracks(recording, tmp_path):
+    from taggingbackends import Labels
+
+    sources = write_tracks(tmp_path, RUN, recording)
+    path = write_truth(tmp_path, RUN, recording, sources)
+    labels = Labels.read(path)
+    assert path == tmp_path / "truth.label"
+    assert list(labels) == [RUN]
+    assert list(labels[RUN].names) == list(STATES)
+    assert len(labels[RUN].colors) == len(STATES)
+    labels.check_dependencies(tmp_path)
+    assert {entry["filename"]: entry["sha1"] for entry in labels[RUN].dependencies} == {
+        source.name: hashlib.sha1(source.read_bytes()).hexdigest() for source in sources
+    }
+    for larva, (times, _, _, states) in recording.items():
+        assert labels[RUN][larva].times.tolist() == times.tolist()
+        assert list(labels[RUN][larva].states) == states
+
+
+def test_the_command_prints_the_files_it_wrote(tmp_path, capsys):
+    simulation.main([str(tmp_path / "x"), "--larvae", "1", "--seconds", "3", "--run", RUN])
+    printed = capsys.readouterr().out.splitlines()
+    assert sorted(printed) == sorted(str(path) for path in (tmp_path / "x").iterdir())
+    assert len(printed) == 3
+
+
+@pytest.mark.parametrize("arguments", [["--run", "../x"], ["--larvae", "0"], ["--seconds", "0"]])
+def test_the_command_refuses_what_makes_no_recording(tmp_path, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        simulation.main([str(tmp_path / "x"), *arguments])
+    assert stopped.value.code == 2
+    assert not (tmp_path / "x").exists()

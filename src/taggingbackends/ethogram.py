@@ -1,0 +1,130 @@
+"""Labels as text: a table of the frames of each label, and an ethogram, one line a larva."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from taggingbackends.labels import Labels, RunLabels, TrackLabels
+from taggingbackends.states import labels_of
+
+__all__ = ["ethogram", "table"]
+
+# Okabe and Ito's palette, which colour-blind people can tell apart
+_PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+_NAMED = {
+    "black": "#000000",
+    "blue": "#0000ff",
+    "brown": "#a52a2a",
+    "cyan": "#00ffff",
+    "gray": "#808080",
+    "green": "#008000",
+    "grey": "#808080",
+    "magenta": "#ff00ff",
+    "orange": "#ffa500",
+    "pink": "#ffc0cb",
+    "purple": "#800080",
+    "red": "#ff0000",
+    "white": "#ffffff",
+    "yellow": "#ffff00",
+}
+_RESET = "\x1b[0m"
+_UNDEFINED = "."
+
+
+def table(labels: Labels) -> str:
+    """Return a table: label, frames, and their share of all frames."""
+    counts = {name or "(undefined)": n for name, n in labels.count().items()}
+    frames = sum(len(track) for run in labels.values() for track in run.values())
+    width = max(map(len, ("label", *counts)))
+    lines = [f"{'label':<{width}}  {'frames':>9}  {'share':>6}"]
+    lines += [f"{name:<{width}}  {n:>9}  {n / frames:>6.1%}" for name, n in counts.items()]
+    return "\n".join(lines)
+
+
+def ethogram(run: RunLabels, width: int = 80) -> str:
+    """Return one line a larva, time from left to right, a coloured letter a label.
+
+    Parameters
+    ----------
+    run : RunLabels
+        One run.
+    width : int
+        Columns of the terminal.
+
+    Returns
+    -------
+    str
+        With ANSI colours: the run's own, else a palette. A cell shows the state of most of its
+        frames (of several labels the first); "." is undefined, blank is not tracked.
+    """
+    symbols = _symbols(run.names + run.secondary_names)
+    cells = dict(zip(symbols, map(_cell, symbols.values(), _colors(run)), strict=True))
+    margin = max([len(str(larva)) for larva in run], default=0) + 1
+    columns = max(10, width - margin)
+    tracked = [track for track in run.values() if len(track)]
+    if not tracked:
+        return "no frames"
+    start = min(track.times[0] for track in tracked)
+    stop = max(track.times[-1] for track in tracked)
+    lines = [
+        f"{larva:>{margin - 1}} {_line(run, track, cells, start, stop, columns)}"
+        for larva, track in run.items()
+    ]
+    legend = "  ".join(f"{cell} {name}" for name, cell in cells.items())
+    axis = f"{start:.1f} s".ljust(columns - len(f"{stop:.1f} s")) + f"{stop:.1f} s"
+    return "\n".join([legend, *lines, " " * margin + axis])
+
+
+def _line(
+    run: RunLabels,
+    track: TrackLabels,
+    cells: dict[str, str],
+    start: float,
+    stop: float,
+    columns: int,
+) -> str:
+    states = run.states
+    step = (stop - start) / columns or 1.0
+    column = ((track.times - start) / step).astype(np.intp).clip(max=columns - 1)
+    frames = np.bincount(
+        column * len(states) + track.codes, minlength=columns * len(states)
+    ).reshape(columns, len(states))
+    shown = [cells[labels_of(state)[0]] if state else _UNDEFINED for state in states]
+    line = [shown[code] for code in frames.argmax(axis=1).tolist()]
+    # within a track a cell may fall between two frames: it shows what the cell before does
+    seen = np.flatnonzero(frames.any(axis=1))
+    for at in range(columns):
+        if not len(seen) or not seen[0] <= at <= seen[-1]:
+            line[at] = " "
+        elif not frames[at].any():
+            line[at] = line[at - 1]
+    return "".join(line)
+
+
+def _symbols(names: list[str]) -> dict[str, str]:
+    """Give each name a letter of its own, one of the name's if possible."""
+    symbols: dict[str, str] = {}
+    spare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    for name in names:
+        letters = (letter for letter in name + name.upper() + spare if letter.isalnum())
+        symbols[name] = next((x for x in letters if x not in symbols.values()), "?")
+    return symbols
+
+
+def _colors(run: RunLabels) -> list[str]:
+    n = len(run.names) + len(run.secondary_names)
+    colors = [_PALETTE[i % len(_PALETTE)] for i in range(n)]
+    colors[: len(run.colors or ())] = run.colors or ()
+    return colors
+
+
+def _cell(symbol: str, color: str) -> str:
+    color = _NAMED.get(color.lower(), color)
+    if not re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", color):
+        return symbol
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
+    text = 30 if 0.3 * red + 0.59 * green + 0.11 * blue > 110 else 97  # black or white
+    return f"\x1b[{text};48;2;{red};{green};{blue}m{symbol}{_RESET}"

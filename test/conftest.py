@@ -1,0 +1,56 @@
+"""Fixtures: a backend to try things on, and real recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import RECORDINGS
+
+PREDICT = """
+from taggingbackends import Labels
+from taggingbackends.data import find_recordings, load_tracks
+from taggingbackends.main import main
+
+def predict_model(backend, label="run"):
+    for file in find_recordings(backend.list_input_files()):
+        recording = load_tracks(file, outline=False)
+        labels = Labels()
+        labels.add_run(recording.run)
+        for larva, track in recording.items():
+            labels.set(recording.run, larva, track.times, [label] * len(track))
+        labels.write(backend.output_path(file))
+
+if __name__ == "__main__":
+    main(predict_model)
+"""
+
+
+@pytest.fixture
+def recordings() -> Path:
+    """Return the folder of real recordings, which a checkout alone does not have."""
+    if not RECORDINGS.is_dir():
+        pytest.skip(f"no real recordings in {RECORDINGS}: they are not part of the project")
+    return RECORDINGS
+
+
+@pytest.fixture
+def make_backend(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that makes a backend of scripts given by their text."""
+
+    def make(name: str = "backend", model: str | None = "m", **scripts: str) -> Path:
+        project = tmp_path / name
+        (project / "scripts").mkdir(parents=True)
+        (project / "pyproject.toml").write_text(
+            f'[project]\nname = "{name}"\nversion = "1.2"\ndependencies = ["taggingbackends"]\n'
+        )
+        for step, text in ({"predict_model": PREDICT} | scripts).items():
+            (project / "scripts" / f"{step}.py").write_text(text)
+        (project / "models").mkdir()
+        if model is not None:
+            (project / "models" / model).mkdir()
+        return project
+
+    return make

@@ -1,0 +1,79 @@
+"""What several test modules use: recordings, label files, and the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from taggingbackends import Labels
+from taggingbackends.dependencies import dependency
+
+ROOT = Path(__file__).parent.parent
+CONTRACT = ROOT / "test" / "contract"
+RECORDINGS = ROOT.parent / "shared" / "data"  # real ones, where they are at hand
+
+RUN = "20240611_101500"
+STEM = f"{RUN}@g@e@t5@p"
+
+
+def write_recording(folder: Path, stem: str = STEM, larvae: tuple[int, ...] = (1, 20)) -> Path:
+    """Write a small pair of Choreography files, and return the .spine."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run = stem.split("@")[0]
+    for suffix, points in ((".spine", 11), (".outline", 8)):
+        lines = []
+        for larva in larvae:
+            for frame in range(5):
+                xy = np.arange(2.0 * points) / 10 + frame + larva / 1000
+                numbers = " ".join(f"{x:.3f}" for x in xy)
+                lines.append(f"{run} {larva:05d} {larva + frame / 10:.3f} {numbers}\n")
+        (folder / f"{stem}{suffix}").write_text("".join(lines))
+    return folder / f"{stem}.spine"
+
+
+def write_labels(spine: Path, name: str = "truth.label", state: str = "run") -> Path:
+    """Write a label file for what `write_recording` has written."""
+    labels = Labels()
+    run = spine.name.split("@")[0]
+    for larva in (1, 20):
+        labels.set(run, larva, [larva + frame / 10 for frame in range(5)], [state] * 5)
+    labels[run].dependencies = [dependency(spine.with_suffix(".outline")), dependency(spine)]
+    labels.write(spine.with_name(name))
+    return spine.with_name(name)
+
+
+def command(
+    *arguments: str | Path, cwd: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run tagging-backend, as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "taggingbackends", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def refused(
+    result: subprocess.CompletedProcess[str], message: str, exit_code: int = 1, lines: int = 1
+) -> None:
+    """Assert that a command was refused with such a message, in one line, without a traceback."""
+    assert result.returncode == exit_code, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == lines, result.stderr
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return all files below a folder with their content, hidden ones as well."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,123 @@
+"""The contract's cases, which are data: test/contract/README.md says what they look like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support import CONTRACT
+from taggingbackends import LabelFileError, Labels
+from taggingbackends.labelfile import parse, text
+
+
+def cases(folder: str) -> list[Any]:
+    return [pytest.param(path, id=path.stem) for path in sorted(CONTRACT.glob(f"{folder}/*.label"))]
+
+
+def meaning(labels: Labels) -> dict[str, Any]:
+    """Return labels in the normalized form of the cases."""
+    return {
+        "attributes": labels.attributes,
+        "runs": [
+            {
+                "id": run.id,
+                "metadata": run.metadata,
+                "units": run.units,
+                "names": run.names,
+                "colors": run.colors,
+                "secondary_names": run.secondary_names,
+                "dependencies": run.dependencies,
+                "attributes": run.attributes,
+                "tracks": [
+                    {
+                        "id": larva,
+                        "times": track.times.tolist(),
+                        "states": [[s] if isinstance(s, str) else list(s) for s in track.states],
+                        "records": {
+                            key: value.tolist() if isinstance(value, np.ndarray) else value
+                            for key, value in track.records.items()
+                        },
+                    }
+                    for larva, track in run.items()
+                ],
+            }
+            for run in labels.values()
+        ],
+    }
+
+
+@pytest.mark.parametrize("path", cases("good"))
+def test_good_label_file(path: Path) -> None:
+    labels = Labels.read(path)
+    expected = path.with_suffix(".expected.json")
+    if expected.exists():
+        assert meaning(labels) == json.loads(expected.read_text("utf-8"))
+    canonical = path.with_suffix(".canonical").read_bytes()
+    assert text(labels) == canonical
+    assert text(parse(canonical)) == canonical
+
+
+@pytest.mark.parametrize("path", cases("bad"))
+def test_bad_label_file(path: Path) -> None:
+    with pytest.raises(LabelFileError) as caught:
+        Labels.read(path)
+    error = caught.value
+    found = {name: getattr(error, name) for name in ("kind", "run", "track", "index")}
+    assert found == json.loads(path.with_suffix(".expected.json").read_text())
+    assert error.file == path
+    assert str(error).startswith(f"{path}: ")
+    assert f"{error.kind}: expected " in str(error)
+
+
+def test_golden_files_of_nyx(recordings: Path) -> None:
+    """Files that Nyx's own library wrote mean here what they mean there."""
+    found = sorted(recordings.glob("golden/*.expected.json"))
+    assert found
+    for path in found:
+        expected = json.loads(path.read_text("utf-8"))
+        labels = Labels.read(path.with_name(path.name.replace(".expected.json", ".label")))
+        run = labels[expected["run"]]
+        tracks = {
+            str(larva): {
+                "t": track.times.tolist(),
+                "labels": [[s] if isinstance(s, str) else list(s) for s in track.states],
+            }
+            for larva, track in run.items()
+        }
+        assert tracks == expected["tracks"], path
+        assert run.metadata == expected["metadata"], path
+        assert (run.names, run.secondary_names) == (expected["names"], expected["secondary"]), path
+
+
+def test_merging_and_cropping_as_nyx_does(recordings: Path) -> None:
+    golden = recordings / "golden"
+    other = Labels.read(golden / "merge_b.label")
+    for when, result in ((None, "merged"), (lambda names: "edited" in names, "merged_when_edited")):
+        labels = Labels.read(golden / "merge_a.label")
+        labels.merge(other, when)
+        assert labels.to_dict() == Labels.read(golden / f"{result}.label").to_dict()
+        assert labels["20150701_105504"].colors == ["#ff0000", "#00ff00", "#0000ff", "#808080"]
+    cropped = Labels.read(golden / "merge_a.label").crop(66.755, 67.039)
+    assert cropped == Labels.read(golden / "cropped_66.755_67.039.label")
+
+
+def test_json_conformance(recordings: Path) -> None:
+    """What is JSON is refused for another reason; what is not, as invalid-json."""
+    for path in sorted(recordings.glob("jsontestsuite/**/[yn]_*.json")):
+        with pytest.raises(LabelFileError) as caught:
+            Labels.read(path)
+        assert (caught.value.kind == "invalid-json") is path.name.startswith("n_"), path.name
+
+
+def test_an_experiment_survives_a_round_trip(recordings: Path, tmp_path: Path) -> None:
+    labels = Labels.read(recordings / "labels" / "20190612_140000" / "fed.label")
+    assert sum(len(track) for track in labels["20190612_140000"].values()) == 286_672
+    labels.write(tmp_path / "one.label")
+    again = Labels.read(tmp_path / "one.label")
+    assert again == labels
+    again.write(tmp_path / "two.label")
+    assert (tmp_path / "one.label").read_bytes() == (tmp_path / "two.label").read_bytes()
