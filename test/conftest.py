@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +56,16 @@ def make_backend(tmp_path: Path) -> Callable[..., Path]:
         return project
 
     return make
+
+
+@pytest.fixture
+def loaded_modules() -> Callable[[str], set[str]]:
+    """Return a function that tells which modules are loaded after a statement."""
+
+    def loaded(statement: str) -> set[str]:
+        script = f"{statement}\nimport sys\nprint(*sys.modules)"
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        return set(result.stdout.split())
+
+    return loaded

@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
-from taggingbackends import Labels
+from taggingbackends import BackendError, LabelFileError, Labels
 from taggingbackends.dependencies import dependency
 
 ROOT = Path(__file__).parent.parent
@@ -68,6 +70,20 @@ def refused(
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.splitlines()) == lines, result.stderr
+
+
+def backend_error(kind: str, message: str | None = None) -> Any:
+    """Return a context in which a BackendError of this kind, with such a message, is expected."""
+    return pytest.raises(BackendError, match=message, check=lambda error: error.kind == kind)
+
+
+def label_error(kind: str, **where: Any) -> Any:
+    """Return a context in which a LabelFileError of this kind, at this place, is expected."""
+
+    def check(found: LabelFileError) -> bool:
+        return found.kind == kind and all(getattr(found, k) == v for k, v in where.items())
+
+    return pytest.raises(LabelFileError, check=check)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -40,7 +40,7 @@ class StateTable:
     names, secondary_names : list of str
         In the order in which label files declare them.
     colors : list of str or None
-        As long as `names`.
+        As long as `names`; None if there are no names.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class StateTable:
     ) -> None:
         self.names = list(names)
         self.secondary_names = list(secondary_names)
-        self.colors = None if colors is None else list(colors)
+        self.colors = list(colors or ()) or None
         self.states: list[State] = [(), *self.names, *self.secondary_names]
         self._numbers = {state: number for number, state in enumerate(self.states)}
         self._declared = {*self.names, *self.secondary_names}
@@ -77,7 +77,7 @@ class StateTable:
         checked = check_names(names)
         checked_secondary = check_names(secondary_names)
         check_overlap(checked, checked_secondary)
-        self.colors = None if colors is None else check_colors(colors, len(checked))
+        self.colors = None if colors is None else check_colors(colors, len(checked)) or None
         self.names, self.secondary_names = checked, checked_secondary
         self._declared = {*checked, *checked_secondary}
 

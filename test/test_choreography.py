@@ -1,0 +1,263 @@
+"""Tracker files: recognizing them, and Choreography's .spine and .outline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support import RUN, STEM, write_labels, write_recording
+from taggingbackends import LabelFileError, TrackFileError
+from taggingbackends.data import FORMATS, Format, Recording, Track, find_recordings, load_tracks
+
+
+@pytest.fixture
+def spine(tmp_path: Path) -> Path:
+    return write_recording(tmp_path)
+
+
+def test_a_pair_is_loaded_from_either_file(spine: Path) -> None:
+    for path in (spine, spine.with_suffix(".outline")):
+        recording = load_tracks(path)
+        assert (recording.run, recording.format) == (RUN, "Choreography")
+        assert recording.metadata == {
+            "date_time": RUN,
+            "genotype": "g",
+            "effector": "e",
+            "tracker": "t5",
+            "protocol": "p",
+        }
+        assert recording.sources == (spine, spine.with_suffix(".outline"))
+        assert list(recording) == [1, 20]
+        track = recording[20]
+        assert track.times.tolist() == [20.0, 20.1, 20.2, 20.3, 20.4]
+        assert track.spine is not None
+        assert track.outline is not None
+        assert track.outline_offsets is not None
+        assert (track.spine.shape, track.spine.dtype) == ((5, 11, 2), np.float64)
+        assert track.spine[1, 3].tolist() == [1.62, 1.72]
+        assert track.outline.shape == (40, 2)
+        assert track.outline_offsets.tolist() == [0, 8, 16, 24, 32, 40]
+        assert track.outline[track.outline_offsets[2]].tolist() == [2.02, 2.12]
+        assert len(recording.labels()) == 0
+
+
+def test_real_recordings(recordings: Path) -> None:
+    folder = recordings / "chore" / "20170714_101500"
+    recording = load_tracks(next(folder.glob("*.spine")))
+    labels = load_tracks(folder / "groundtruth.label").labels()["20170714_101500"]
+    assert list(recording) == list(labels) == [20, 45, 47, 154, 155, 122]
+    for larva, track in recording.items():
+        assert track.times.tolist() == labels[larva].times.tolist()
+    lines = (folder / recording.sources[1].name).read_text().splitlines()
+    line = lines[909 + 831 + 100].split()  # frame 101 of the third larva
+    track = recording[47]
+    assert track.outline is not None
+    assert track.outline_offsets is not None
+    start, stop = track.outline_offsets[100:102]
+    assert track.times[100] == float(line[2])
+    assert track.outline[start:stop].ravel().tolist() == [float(x) for x in line[3:]]
+
+
+def test_outlines_vary_in_length(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    lines = outline.read_text().splitlines()
+    lines[1] += " 7.5 8.5 9.5 10.5"
+    outline.write_text("\n".join(lines) + "\n")
+    track = load_tracks(spine)[1]
+    assert track.outline is not None
+    assert track.outline_offsets is not None
+    assert track.outline_offsets.tolist() == [0, 8, 18, 26, 34, 42]
+    assert track.outline[16:18].tolist() == [[7.5, 8.5], [9.5, 10.5]]
+    assert track.outline[18].tolist() == [2.001, 2.101]
+
+
+def test_one_of_the_pair_is_loaded_when_asked_for(spine: Path) -> None:
+    spine.with_suffix(".outline").unlink()
+    recording = load_tracks(spine, outline=False)
+    assert recording[1].outline is None
+    assert recording.sources == (spine,)
+    with pytest.raises(TrackFileError, match="expected this file beside") as caught:
+        load_tracks(spine)
+    assert caught.value.file == spine.with_suffix(".outline")
+    with pytest.raises(ValueError, match="both turned off"):
+        load_tracks(spine, spine=False, outline=False)
+
+
+def test_an_outline_alone(spine: Path) -> None:
+    spine.unlink()
+    outline = spine.with_suffix(".outline")
+    track = load_tracks(outline, spine=False)[20]
+    assert track.spine is None
+    assert len(track) == 5
+    with pytest.raises(TrackFileError, match="outline alone with spine=False"):
+        load_tracks(outline)
+
+
+def test_lines_of_larvae_may_be_mixed(spine: Path) -> None:
+    before = load_tracks(spine)
+    for path in (spine, spine.with_suffix(".outline")):
+        lines = path.read_text().splitlines()
+        mixed = [line for pair in zip(lines[5:], lines[:5], strict=True) for line in pair]
+        path.write_text("\n".join(mixed) + "\n\n  \n")
+    after = load_tracks(spine)
+    assert list(after) == [20, 1]
+    for larva in before:
+        for name in ("times", "spine", "outline", "outline_offsets"):
+            assert np.array_equal(getattr(after[larva], name), getattr(before[larva], name))
+
+
+def test_numbers_in_any_notation(spine: Path) -> None:
+    line = f"{RUN}\t7  1e0 " + " ".join(["-.5", "+2.", "1E-3"] * 7) + " 12345.678901234567\r\n"
+    spine.write_text(line)
+    recording = load_tracks(spine, outline=False)
+    track = recording[7]
+    assert track.spine is not None
+    assert track.times.tolist() == [1.0]
+    assert track.spine[0, :2].tolist() == [[-0.5, 2.0], [0.001, -0.5]]
+    assert track.spine[0, -1, 1] == 12345.678901234567
+
+
+def test_a_stem_without_metadata(spine: Path, tmp_path: Path) -> None:
+    other = tmp_path / "any.spine"
+    spine.rename(other)
+    recording = load_tracks(other, outline=False)
+    assert (recording.run, recording.metadata) == (RUN, {})
+
+
+def edited(path: Path, line: int, pattern: str, by: str) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    lines[line - 1], n = re.subn(pattern, by, lines[line - 1])
+    assert n
+    path.write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "line", "pattern", "by", "message"),
+    [
+        pytest.param(".spine", 4, r" \S+$", "", "expected 25 fields", id="a field less"),
+        pytest.param(".spine", 4, r"\n$", " 1 2\n", "expected 25 fields", id="a point more"),
+        pytest.param(".spine", 10, r"( \S+){10}\n$", "", "found 15; is the file cut", id="cut"),
+        pytest.param(".spine", 10, r"\d\n$", "", "is the file cut", id="cut within a number"),
+        pytest.param(".outline", 4, r" \S+\n$", "\n", "odd number of fields", id="half a point"),
+        pytest.param(".outline", 4, r"^(\S+ \S+ \S+).*", r"\1", "from 5", id="no point"),
+        pytest.param(".spine", 4, r" 3\.", " x3.", "expected a number in field", id="a letter"),
+        pytest.param(".spine", 4, r" 3\.", " 1_3.", "expected a number in field", id="underscore"),
+        pytest.param(".spine", 4, r" \S+$", " nan", "number in field 25, found b'nan'", id="nan"),
+        pytest.param(".spine", 4, r" \S+$", " inf", "number in field 25", id="infinite"),
+        pytest.param(".spine", 4, "^2024", "2025", "expected run 20240611", id="another run"),
+        pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 70000", "larva identifier", id="larva"),
+        pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 1.5", "larva identifier", id="half a larva"),
+        pytest.param(".spine", 4, r"1\.3", "1.2", "time of larva 1 after 1.2", id="time again"),
+        pytest.param(".outline", 4, r"1\.3", "1.35", "time 1.3 as frame 4 of", id="another time"),
+    ],
+)
+def test_a_bad_line_is_told(
+    spine: Path, suffix: str, line: int, pattern: str, by: str, message: str
+) -> None:
+    path = spine.with_suffix(suffix)
+    edited(path, line, pattern, by)
+    with pytest.raises(TrackFileError, match=re.escape(message)) as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (path, line)
+    assert str(caught.value).startswith(f"{path}, line {line}: expected ")
+
+
+def test_larvae_that_only_one_file_has(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    outline.write_text("".join(outline.read_text().splitlines(keepends=True)[:5]))
+    with pytest.raises(TrackFileError, match=r"expected larva 20, which .*\.spine has"):
+        load_tracks(spine)
+    outline.write_text("")
+    with pytest.raises(TrackFileError, match="empty file"):
+        load_tracks(spine)
+
+
+def test_frames_that_only_one_file_has(spine: Path) -> None:
+    lines = spine.read_text().splitlines(keepends=True)
+    spine.write_text("".join(lines[:-1]))
+    with pytest.raises(TrackFileError, match="expected no more as frame 5 of larva 20"):
+        load_tracks(spine)
+
+
+def test_the_runs_of_a_pair_differ(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    outline.write_text(outline.read_text().replace(RUN, "20240611_101501"))
+    with pytest.raises(TrackFileError, match=f"expected run {RUN}"):
+        load_tracks(spine)
+
+
+def test_files_that_are_of_no_format(tmp_path: Path) -> None:
+    (tmp_path / "x.spine").write_text("head,tail\n1,2\n")
+    with pytest.raises(TrackFileError, match=r"expected a Choreography file.*found b'head,tail"):
+        load_tracks(tmp_path / "x.spine")
+    (tmp_path / "y.spine").write_text("")
+    with pytest.raises(TrackFileError, match="found an empty file"):
+        load_tracks(tmp_path / "y.spine")
+    (tmp_path / "z.avi").write_text("")
+    with pytest.raises(TrackFileError, match=r"expected a tracker file \(.spine, .outline"):
+        load_tracks(tmp_path / "z.avi")
+    with pytest.raises(FileNotFoundError):
+        load_tracks(tmp_path / "none.spine")
+
+
+def test_a_label_file_leads_to_its_tracks(spine: Path) -> None:
+    path = write_labels(spine)
+    recording = load_tracks(path, outline=False)
+    assert recording.sources == (spine, path)
+    assert recording.labels()[RUN][20].states == ["run"] * 5
+    assert recording.metadata["genotype"] == "g"
+    spine.write_text(spine.read_text().replace("1.1", "1.2"))
+    with pytest.raises(LabelFileError, match="bad-dependency"):
+        load_tracks(path)
+
+
+def test_finding_recordings(tmp_path: Path) -> None:
+    one = write_recording(tmp_path)
+    two = write_recording(tmp_path, "20240612_090000@g")
+    three = write_recording(tmp_path / "sub")
+    label = write_labels(one)
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "broken.outline").write_text("")
+    (tmp_path / "table.csv").write_text("a,b\n")
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert label in files
+    assert find_recordings(files) == {
+        one: [one.with_suffix(".outline"), one],
+        two: [two.with_suffix(".outline"), two],
+        tmp_path / "broken.outline": [tmp_path / "broken.outline"],
+        three: [three.with_suffix(".outline"), three],
+    }
+
+
+def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    def load(path: Path, scale: float = 1.0) -> Recording:
+        times = scale * np.array([float(line) for line in path.read_text().split()[1:]])
+        return Recording("r", {1: Track(times)}, {}, "times", (path,))
+
+    def recognize(head: bytes) -> bool:
+        return head.startswith(b"times\n")
+
+    FORMATS.append(Format("times", (".csv",), recognize, load, "times"))
+    request.addfinalizer(FORMATS.pop)
+    path = tmp_path / "x.csv"
+    path.write_text("times\n1\n2\n")
+    assert load_tracks(path, scale=2.0)[1].times.tolist() == [2.0, 4.0]
+    assert find_recordings([path]) == {path: [path]}
+    path.write_text("other\n")
+    assert find_recordings([path]) == {}
+    with pytest.raises(TrackFileError, match="expected a times file, which begins with times"):
+        load_tracks(path)
+
+
+def test_formats_load_nothing_heavy(loaded_modules: Callable[[str], set[str]]) -> None:
+    modules = loaded_modules("from taggingbackends.data import find_recordings, is_label_file")
+    assert not modules & {"numpy", "h5py", "orjson"}
+
+
+def test_a_stem_with_dots(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path, f"{STEM}@1.5.x")
+    assert load_tracks(spine).sources == (spine, spine.with_suffix(".outline"))

@@ -1,0 +1,302 @@
+"""Label files: what is written, what is refused, and that a file is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support import RUN, tree, write_labels, write_recording
+from taggingbackends import LabelFileError, Labels
+from taggingbackends.data import is_label_file
+from taggingbackends.labelfile import parse, text
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+objects = st.dictionaries(names, values, max_size=3)
+
+
+@st.composite
+def run_labels(draw: st.DrawFn, labels: Labels, identifier: str) -> None:
+    run = labels.add_run(identifier)
+    vocabulary = draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    primary = vocabulary[: draw(st.integers(0, len(vocabulary)))]
+    run.declare(primary, draw(st.none() | st.just(["#808080"] * len(primary))))
+    run.secondary_names = vocabulary[len(primary) :]
+    reserved = {"id", "metadata", "units", "labels", "secondarylabels", "dependencies", "data"}
+    reserved |= {"t", "runs"}
+    run.metadata = {k: v for k, v in draw(objects).items() if k not in reserved}
+    run.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
+    states = st.sampled_from(vocabulary) | st.lists(
+        st.sampled_from([*vocabulary, "another"]), max_size=3, unique=True
+    ).map(tuple)
+    larvae = draw(st.lists(st.integers(0, 65535), max_size=3, unique=True))
+    for larva in larvae:
+        thousandths = draw(st.lists(st.integers(-(10**9), 10**12), max_size=6, unique=True))
+        times = np.array(sorted(thousandths)) / 1000.0
+        labels.set(identifier, larva, times, [draw(states) for _ in times])
+        others = {k: v for k, v in draw(objects).items() if k not in reserved}
+        # a list as long as the track is a record of its frames, and becomes an array
+        labels[identifier][larva].records |= {
+            k: v for k, v in others.items() if not (isinstance(v, list) and len(v) == len(times))
+        }
+
+
+@st.composite
+def any_labels(draw: st.DrawFn) -> Labels:
+    labels = Labels()
+    for identifier in draw(st.lists(names, max_size=3, unique=True)):
+        draw(run_labels(labels, identifier))
+    reserved = ("data", "runs")
+    labels.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
+    return labels
+
+
+@given(any_labels())
+def test_what_is_written_reads_back_equal(labels: Labels) -> None:
+    written = text(labels)
+    again = parse(written)
+    assert again == labels
+    assert text(again) == written
+    json.loads(written)
+    assert written.endswith(b"}\n")
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50, unique=True))
+def test_times_are_written_in_milliseconds(times: list[float]) -> None:
+    times.sort()
+    labels = Labels()
+    labels.set(RUN, 1, times, ["run"] * len(times))
+    rounded = np.rint(1000 * np.array(times)) / 1000
+    if (np.diff(rounded) > 0).all():
+        assert parse(text(labels))[RUN][1].times.tolist() == rounded.tolist()
+    else:
+        with pytest.raises(LabelFileError, match="bad-time: expected times that differ"):
+            text(labels)
+
+
+@settings(max_examples=300)
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_floats_are_the_shortest_and_positional_in_range(value: float) -> None:
+    labels = Labels()
+    labels.add_run(RUN).attributes["x"] = value
+    written = text(labels).split(b'"x":')[1].split(b",")[0].decode()
+    assert float(written) == value
+    digits = repr(value).split("e")[0].strip("-0").replace(".", "").strip("0")
+    assert written.split("e")[0].strip("-0").replace(".", "").strip("0") == digits
+    assert ("e" in written) is not (value == 0 or 1e-5 <= abs(value) < 1e16)
+    if "e" in written:
+        assert written.split("e")[1].startswith("-" if abs(value) < 1 else "+")
+
+
+def changed(change: Any) -> Labels:
+    labels = Labels()
+    labels.set(RUN, 7, [0.1, 0.2], ["run", "cast"])
+    change(labels[RUN])
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            lambda run: run.metadata.update(id="x"), 'no "id" among metadata', id="id in metadata"
+        ),
+        pytest.param(
+            lambda run: run.attributes.update(units=1), 'no "units"', id="reserved attribute"
+        ),
+        pytest.param(lambda run: run[7].records.update(t=[1, 2]), '"t"', id="reserved record"),
+        pytest.param(
+            lambda run: run.metadata.update(x={"y": [float("nan")]}), "finite", id="not a number"
+        ),
+        pytest.param(
+            lambda run: run[7].records.update(speed=np.array([1, np.inf])), "finite", id="infinity"
+        ),
+        pytest.param(
+            lambda run: run.attributes.update(n=2**64), "JSON can hold", id="beyond 64 bits"
+        ),
+        pytest.param(
+            lambda run: run.attributes.update(s="\ud800"), "JSON can hold", id="lone surrogate"
+        ),
+        pytest.param(lambda run: run.attributes.update(s={1}), "JSON can hold", id="a set"),
+        pytest.param(lambda run: run.attributes.update(x={1: 2}), "keys", id="key no string"),
+        pytest.param(lambda run: run.units.update(t="ms"), "bad-units", id="units"),
+        pytest.param(
+            lambda run: run.dependencies.append({"filename": "a/b", "sha1": "c"}),
+            "bad-dependency",
+            id="dependency with a folder",
+        ),
+    ],
+)
+def test_what_cannot_be_read_again_is_not_written(
+    change: Any, message: str, tmp_path: Path
+) -> None:
+    labels = changed(change)
+    path = tmp_path / "x.label"
+    path.write_text("old")
+    with pytest.raises(LabelFileError, match=message) as caught:
+        labels.write(path)
+    assert caught.value.file == path
+    assert caught.value.run == RUN
+    assert tree(tmp_path) == {"x.label": b"old"}
+
+
+def test_attributes_of_a_dataset_are_not_named_as_its_runs() -> None:
+    labels = Labels()
+    labels.attributes["data"] = 1
+    with pytest.raises(LabelFileError, match='no attribute named "data"'):
+        text(labels)
+
+
+def test_times_equal_in_milliseconds_are_told(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 7, [0.1, 0.2, 0.2002], ["run"] * 3)
+    with pytest.raises(LabelFileError) as caught:
+        labels.write(tmp_path / "x.label")
+    error = caught.value
+    assert (error.kind, error.track, error.index) == ("bad-time", 7, 2)
+    assert not tree(tmp_path)
+
+
+def test_deep_values_are_written_as_deep_as_they_are_read() -> None:
+    depth = 1023
+    content = b'{"metadata":{"id":"r"},"deep":%b,"data":[]}' % (b"[" * depth + b"]" * depth)
+    assert b'"deep":' + b"[" * depth in text(parse(content))
+
+
+def test_numpy_values_are_written() -> None:
+    labels = changed(
+        lambda run: run.attributes.update(
+            a=np.float64(0.5), b=np.arange(3), c=np.eye(2), d=np.array(["x"]), e=(1, 2)
+        )
+    )
+    attributes = parse(text(labels))[RUN].attributes
+    assert attributes == {
+        "a": 0.5,
+        "b": [0, 1, 2],
+        "c": [[1.0, 0.0], [0.0, 1.0]],
+        "d": ["x"],
+        "e": [1, 2],
+    }
+
+
+def test_records_of_frames_are_columns() -> None:
+    content = (
+        b'{"metadata":{"id":"r"},"data":[{"id":"1","t":[1,2],"labels":["a","a"],'
+        b'"speed":[0.5,2],"n":[1,2],"large":[true,false],"word":["x","y"],"box":[1]}]}'
+    )
+    records = parse(content)["r"][1].records
+    kinds = {key: getattr(value, "dtype", type(value)) for key, value in records.items()}
+    assert kinds == {
+        "speed": np.float64,
+        "n": np.int64,
+        "large": np.bool_,
+        "word": list,
+        "box": list,
+    }
+
+
+def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path / "r")
+    path = write_labels(spine)
+    before = tree(tmp_path)
+    old_umask = os.umask(0o027)
+    try:
+        Labels.read(path).write(path)
+    finally:
+        os.umask(old_umask)
+    assert tree(tmp_path) == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """With a limit on the size of files, which is met as a full disk is: in the middle."""
+    path = tmp_path / "x.label"
+    path.write_text("old")
+    script = f"""
+import resource, numpy as np
+from taggingbackends import Labels
+labels = Labels()
+labels.set("r", 1, np.arange(100_000.0), ["run"] * 100_000)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    labels.write({str(path)!r})
+except OSError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "File too large" in result.stdout, result.stderr
+    assert str(path) in result.stdout
+    assert tree(tmp_path) == {"x.label": b"old"}
+
+
+def test_writing_into_no_folder_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "x.label"
+    with pytest.raises(FileNotFoundError) as caught:
+        Labels().write(path)
+    assert caught.value.filename == str(path)
+
+
+def test_dependencies_are_checked(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path)
+    labels = Labels.read(write_labels(spine))
+    assert sorted(labels.check_dependencies(tmp_path)) == [spine.with_suffix(".outline"), spine]
+    spine.write_text(spine.read_text() + "\n")
+    with pytest.raises(LabelFileError, match="expected sha1") as caught:
+        labels.check_dependencies(tmp_path)
+    assert (caught.value.kind, caught.value.file, caught.value.run) == (
+        "bad-dependency",
+        spine,
+        RUN,
+    )
+    spine.unlink()
+    with pytest.raises(LabelFileError, match="found none"):
+        labels.check_dependencies(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("x.label", b"", True),
+        ("x.labels", b"", True),
+        ("x.nyxlabel", b"", True),
+        ("x.json", b'\n{ "metadata": {\n "id": "r"}}', True),
+        ("x.json", b'{"runs":{}}', True),
+        ("x.json", b'{"names":["run"]}', False),
+        ("x.json", b"", False),
+        ("x.spine", b'{"metadata":{"id":"r"}}', False),
+    ],
+)
+def test_a_label_file_is_told_by_its_extension_and_first_key(
+    name: str, content: bytes, expected: bool, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert is_label_file(tmp_path / name) is expected
+
+
+def test_the_example_that_ships_with_the_package() -> None:
+    path = files("taggingbackends") / "example.label"
+    labels = parse(path.read_bytes())
+    assert text(labels) == path.read_bytes()
+    run = labels["20240611_101500"]
+    assert run.secondary_names == ["edited"]
+    assert {len(run), len(run.names)} == {2, 4}
+    assert () in run[1].states
