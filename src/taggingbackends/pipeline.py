@@ -137,7 +137,7 @@ def predict_files(
     _required(backend, "predict_model")
     sandbox = backend.sandbox or new_sandbox()
     backend = BackendExplorer(backend.project_dir, backend.model_instance, sandbox)
-    if backend.raw_data_dir().exists() and any(backend.list_input_files()):
+    if backend.list_input_files():
         problem = f"sandbox {sandbox} holds files already: name another one, or none"
         raise BackendError("existing-file", problem)
     try:

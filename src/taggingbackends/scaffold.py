@@ -56,7 +56,7 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
         raise BackendError("existing-file", problem)
     template = files("taggingbackends") / "template" / ("minimal" if minimal else "full")
     contents = {
-        folder / _renamed(path, package): _filled(text, name, package)
+        folder / _renamed(path, package): _filled(path, text, name, package)
         for path, text in _texts(template, "")
     }
     for made in _MINIMAL_FOLDERS if minimal else _FOLDERS:
@@ -107,6 +107,7 @@ def _renamed(path: str, package: str) -> str:
     return path.replace("my_tagger", package).replace("gitignore", ".gitignore")
 
 
-def _filled(text: str, name: str, package: str) -> str:
-    text = text.replace('"taggingbackends"', json.dumps(requirement()))
+def _filled(path: str, text: str, name: str, package: str) -> str:
+    if path == "pyproject.toml":
+        text = text.replace('"taggingbackends"', json.dumps(requirement()))
     return text.replace(_NAME, name).replace("my_tagger", package)

@@ -53,8 +53,8 @@ def push(
     LabelFileError
         A label file is bad, or its dependencies are; nothing is brought in then.
     """
-    top = backend.raw_data_dir()
     sources = _collect([Path(path).absolute() for path in paths])
+    top = backend.raw_data_dir()
     targets = {top / relative: source for relative, source in sources.items()}
     for target, source in targets.items():
         _check_place(backend, target, top)

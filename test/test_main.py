@@ -1,0 +1,164 @@
+"""A script's main program: by hand, and how options reach its function."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import command, refused
+from taggingbackends.options import OptionError, format_options, parse_options
+
+Maker = Callable[..., Path]
+
+SHOW = """
+from taggingbackends.main import main
+def predict_model({parameters}):
+    print({shown})
+if __name__ == "__main__":
+    main(predict_model)
+"""
+
+
+def by_hand(script: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, script, *arguments], cwd=cwd, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], {}),
+        (["--epochs", "20"], {"epochs": "20"}),
+        (["--labels=run,cast"], {"labels": "run,cast"}),
+        (["--verbose"], {"verbose": True}),
+        (["--verbose", "--epochs", "20"], {"verbose": True, "epochs": "20"}),
+        (["--learning-rate=-0.5"], {"learning_rate": "-0.5"}),
+        (["--learning-rate", "-0.5"], None),
+        (["--a=", "--b", ""], {"a": "", "b": ""}),
+        (["--a=b=c"], {"a": "b=c"}),
+        (["--a", "1", "--a", "2", "--a=3"], {"a": "3"}),
+        (["--a", "1", "--a"], {"a": True}),
+        (["stray"], None),
+        (["-v"], None),
+        (["--"], None),
+        (["--2x"], None),
+        (["--a.b=1"], None),
+    ],
+)
+def test_options_become_keyword_arguments(
+    arguments: list[str], options: dict[str, Any] | None
+) -> None:
+    if options is None:
+        with pytest.raises(OptionError, match="expected an option such as --epochs 20, found"):
+            parse_options(arguments)
+    else:
+        assert parse_options(arguments) == options
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fullmatch=True), st.just(True) | st.text()
+    )
+)
+def test_options_survive_a_command_line(options: dict[str, Any]) -> None:
+    assert parse_options(format_options(options)) == options
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arguments", "printed", "warned"),
+    [
+        ("backend, **options", ["--a", "1", "--b"], "{'a': '1', 'b': True}", []),
+        ("backend, a='0', *, b=None", ["--a", "1"], "['1', None]", []),
+        ("backend, a='0', *, b=None", ["--c", "1", "--b=2"], "['0', '2']", ["c"]),
+        ("backend, /, **backend_options", ["--backend_options=1"], None, []),
+    ],
+)
+def test_a_function_gets_the_options_it_names(
+    parameters: str,
+    arguments: list[str],
+    printed: str | None,
+    warned: list[str],
+    make_backend: Maker,
+) -> None:
+    shown = parameters.rpartition("**")[2] if "**" in parameters else "[a, b]"
+    text = SHOW.format(parameters=parameters, shown=shown)
+    project = make_backend(predict_model=text)
+    result = by_hand(project / "scripts" / "predict_model.py", *arguments, cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == (printed or "{'backend_options': '1'}")
+    expected = [f"Warning: predict_model takes no --{name}" for name in warned]
+    assert result.stderr.splitlines() == expected
+    result = command("predict", "--model-instance=m", *arguments, cwd=project)
+    for name in warned:
+        assert f"Warning: no script took the option --{name}" in result.stderr
+    assert ("no script took" in result.stderr) is bool(warned)
+
+
+def test_options_that_a_function_needs(make_backend: Maker) -> None:
+    text = SHOW.format(parameters="backend, learning_rate", shown="learning_rate")
+    project = make_backend(predict_model=text)
+    script = project / "scripts" / "predict_model.py"
+    refused(by_hand(script, cwd=project), "predict_model needs --learning-rate", 2)
+    refused(by_hand(script, "stray", cwd=project), "predict_model.py: expected an option", 2)
+    assert by_hand(script, "--learning-rate=1", cwd=project).stdout == "1\n"
+
+
+def test_the_first_parameter_is_no_option(make_backend: Maker) -> None:
+    text = SHOW.format(parameters="backend, **options", shown="options")
+    project = make_backend(predict_model=text)
+    result = by_hand(project / "scripts" / "predict_model.py", "--backend=1", cwd=project)
+    refused(result, "--backend is not an option", 2)
+
+
+def test_a_script_runs_by_hand_from_anywhere(make_backend: Maker, tmp_path: Path) -> None:
+    shown = "backend.project_dir, backend.model_instance, backend.sandbox"
+    project = make_backend(predict_model=SHOW.format(parameters="backend", shown=shown))
+    script = project / "scripts" / "predict_model.py"
+    result = by_hand(script, "--model-instance", "m", "--sandbox=s", cwd=tmp_path)
+    assert result.stdout == f"{project} m s\n", result.stderr
+    assert by_hand(script, cwd=tmp_path).stdout == f"{project} None None\n"
+    refused(by_hand(script, "--model-instance=../x", cwd=tmp_path), "model instance '../x'")
+    refused(by_hand(script, "--model-instance", cwd=tmp_path), "--model-instance needs a value", 2)
+
+
+def test_errors_that_the_user_can_mend_are_one_line(make_backend: Maker, tmp_path: Path) -> None:
+    project = make_backend(
+        predict_model=SHOW.format(parameters="backend", shown="backend.raw_data_dir()")
+    )
+    script = project / "scripts" / "predict_model.py"
+    refused(by_hand(script, cwd=project), "Error: data/raw needs a model instance")
+    result = command("--debug", "predict", "--model-instance", "none", cwd=project)
+    assert "Traceback" in result.stderr
+    assert "Error: no model none" in result.stderr
+
+
+TRAIN = """
+from taggingbackends.main import main
+def train_model(backend, fail=None):
+    (backend.model_dir() / "weights").write_text("new")
+    if fail:
+        raise RuntimeError("died")
+if __name__ == "__main__":
+    main(train_model)
+"""
+
+
+def test_training_by_hand_leaves_no_half_model(make_backend: Maker) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    script = project / "scripts" / "train_model.py"
+    result = by_hand(script, "--model-instance=new", "--fail", cwd=project)
+    assert "RuntimeError: died" in result.stderr
+    assert list((project / "models").iterdir()) == []
+    assert by_hand(script, "--model-instance=new", cwd=project).returncode == 0
+    assert (project / "models" / "new" / "weights").read_text() == "new"
+    refused(by_hand(script, "--model-instance=new", cwd=project), "model new exists already")
+    assert by_hand(script, cwd=project).returncode == 0
+    assert len(list((project / "models").iterdir())) == 2
