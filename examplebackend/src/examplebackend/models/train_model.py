@@ -56,7 +56,7 @@ def train_model(backend: BackendExplorer, trees: str = "50", seed: str = "0") ->
     seed : str
         Of the random numbers (``--seed 0``).
     """
-    if not (trees.isdecimal() and seed.isdecimal() and int(trees) > 0):
+    if not (str(trees).isdecimal() and str(seed).isdecimal() and int(trees) > 0):
         raise OptionError(f"expected whole numbers, found --trees {trees} --seed {seed}")
     files = [file for file in backend.list_input_files() if is_label_file(file)]
     if not files:
