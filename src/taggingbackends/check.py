@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from taggingbackends.errors import BackendError
-from taggingbackends.explorer import SCRIPTS, candidates, project_metadata
 from taggingbackends.identifiers import check_identifier
+from taggingbackends.project import SCRIPTS, candidates, project_metadata
 
 __all__ = ["Problem", "check"]
 

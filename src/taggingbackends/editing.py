@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located
-from taggingbackends.labels import Labels, RunLabels, TrackLabels
+from taggingbackends.labels import Labels
+from taggingbackends.runlabels import RunLabels, TrackLabels
 from taggingbackends.states import Codes, State, StateTable, check_names, check_overlap, labels_of
 
 if TYPE_CHECKING:

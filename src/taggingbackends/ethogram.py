@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from taggingbackends.labels import Labels, RunLabels, TrackLabels
+from taggingbackends.labels import Labels
+from taggingbackends.runlabels import RunLabels, TrackLabels
 from taggingbackends.states import labels_of
 
 __all__ = ["ethogram", "table"]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from taggingbackends.errors import TaggingBackendsError
-from taggingbackends.explorer import TRAINING, BackendExplorer, is_backend
+from taggingbackends.explorer import TRAINING, BackendExplorer
 from taggingbackends.identifiers import new_instance
 from taggingbackends.options import TAKEN, OptionError, Options, parse_options
+from taggingbackends.project import is_backend
 from taggingbackends.training import model_in_the_making
 
 __all__ = ["DEBUG", "fail", "is_users_to_mend", "main"]

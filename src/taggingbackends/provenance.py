@@ -8,8 +8,10 @@ from pathlib import Path
 from taggingbackends import __version__
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.dependencies import dependency
-from taggingbackends.explorer import BackendExplorer, project_metadata
-from taggingbackends.labels import Labels, RunLabels
+from taggingbackends.explorer import BackendExplorer
+from taggingbackends.labels import Labels
+from taggingbackends.project import project_metadata
+from taggingbackends.runlabels import RunLabels
 
 __all__ = ["complete", "software"]
 

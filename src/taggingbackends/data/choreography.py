@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError
-from taggingbackends.labels import MAX_LARVA_ID
+from taggingbackends.runlabels import MAX_LARVA_ID
 
 __all__ = ["load"]
 

@@ -1,0 +1,175 @@
+"""The canonical text of labels: the same bytes for the same labels, whoever writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from taggingbackends.dependencies import validate_dependencies
+from taggingbackends.errors import LabelFileError, located, shown
+from taggingbackends.labels import Labels
+from taggingbackends.runlabels import RUN_KEYS, TRACK_KEYS, RunLabels, TrackLabels, check_units
+from taggingbackends.states import Codes, State, labels_of
+
+__all__ = ["text"]
+
+
+def text(labels: Labels) -> bytes:
+    """Return the canonical text of labels (docs/contract.md, section 6).
+
+    Raises
+    ------
+    LabelFileError
+        See `Labels.write`.
+    """
+    if len(labels) == 1 and not labels.attributes:
+        return b"".join(_run_text(next(iter(labels.values())))) + b"\n"
+    parts = [b"{"]
+    for key, value in labels.attributes.items():
+        if key in ("data", "runs"):
+            raise _reserved(f'expected no attribute named "{key}", which is the runs\' own')
+        parts += [_json(key), b":", _json(value), b",\n"]
+    parts.append(b'"runs":{')
+    for position, run in enumerate(labels.values()):
+        parts += [b",\n" if position else b"\n", _json(run.id), b":", *_run_text(run)]
+    return b"".join((*parts, b"\n}}\n"))
+
+
+def _run_text(run: RunLabels) -> Iterator[bytes]:
+    with located(run=run.id):
+        entries: dict[str, Any] = {"units": check_units(run.units)}
+        if run.names:
+            names, colors = run.names, run.colors
+            entries["labels"] = names if colors is None else {"names": names, "colors": colors}
+        if run.secondary_names:
+            entries["secondarylabels"] = run.secondary_names
+        dependencies = validate_dependencies(run.dependencies)
+        if dependencies:
+            entries["dependencies"] = dependencies[0] if len(dependencies) == 1 else dependencies
+        for name, given, reserved in (
+            ("metadata", run.metadata, ("id",)),
+            ("attributes", run.attributes, RUN_KEYS),
+        ):
+            for key in reserved:
+                if key in given:
+                    raise _reserved(f'expected no "{key}" among {name}: it has its place')
+        yield b'{"metadata":' + _json({"id": run.id, **run.metadata})
+        for key, value in (entries | run.attributes).items():
+            yield b",\n" + _json(key) + b":" + _json(value)
+        yield b',\n"data":['
+        states = _StateTexts(run)
+        for position, (larva, track) in enumerate(run.items()):
+            with located(track=larva):
+                yield (b",\n" if position else b"\n") + _track_text(larva, track, states)
+        yield b"\n]}" if run else b"]}"
+
+
+def _reserved(problem: str) -> LabelFileError:
+    return LabelFileError("not-a-label-file", problem)
+
+
+def _track_text(larva: int, track: TrackLabels, states: _StateTexts) -> bytes:
+    parts = [b'{"id":"%d","t":' % larva, _times_text(track.times), b',"labels":']
+    parts.append(states.column(track.codes))
+    for key, value in track.records.items():
+        if key in TRACK_KEYS:
+            raise _reserved(f'expected no record named "{key}": it has its place')
+        parts += [b",", _json(key), b":", _json(value)]
+    return b"".join((*parts, b"}"))
+
+
+def _times_text(times: NDArray[np.float64]) -> bytes:
+    with np.errstate(over="ignore"):
+        rounded = np.rint(times * 1000.0) / 1000.0 + 0.0  # + 0.0: no negative zero
+    bad = ~np.isfinite(rounded)
+    bad[1:] |= ~(rounded[1:] > rounded[:-1])
+    if bad.any():
+        index = int(bad.argmax())
+        problem = (
+            f"expected times that differ in milliseconds, found {times[index]} after "
+            f"{times[index - 1]}"
+            if np.isfinite(rounded[index])
+            else f"expected a time that milliseconds can be told of, found {times[index]}"
+        )
+        raise LabelFileError("bad-time", problem, index=index)
+    return _dumps(rounded)
+
+
+class _StateTexts:
+    """How each state of a run is written: a code, or an array of codes."""
+
+    def __init__(self, run: RunLabels) -> None:
+        code_of = {name: code for code, name in enumerate((*run.names, *run.secondary_names), 1)}
+
+        def codes(state: State) -> list[int]:
+            # a state that no frame has any longer may have a name that is no longer declared
+            return [code_of.get(name, 0) for name in labels_of(state)]
+
+        self._single = run._table.translation(
+            lambda state: codes(state)[0] if isinstance(state, str) else -1
+        )
+        self._texts = [
+            _dumps(codes(state)[0] if isinstance(state, str) else codes(state))
+            for state in run._table.states
+        ]
+
+    def column(self, column: Codes) -> bytes:
+        single = self._single[column]
+        if (single >= 0).all():
+            return _dumps(single)
+        return b"[%b]" % b",".join(map(self._texts.__getitem__, column.tolist()))
+
+
+def _json(value: Any) -> bytes:
+    """Return the canonical text of any value that JSON can hold, however deeply nested."""
+    parts: list[bytes] = []
+    # A stack instead of recursion: reading allows deeper values than Python's own recursion does.
+    stack: list[tuple[bytes, Any]] = [(b"", value)]
+    while stack:
+        before, item = stack.pop()
+        parts.append(before)
+        if item is _END:
+            continue
+        if isinstance(item, np.ndarray) and (item.dtype.kind not in "biuf" or item.ndim != 1):
+            item = item.tolist()
+        if isinstance(item, dict):
+            parts.append(b"{")
+            stack.append((b"}", _END))
+            keys = [(b"," if n else b"") + _dumps(_key(key)) + b":" for n, key in enumerate(item)]
+            stack += zip(reversed(keys), reversed(item.values()), strict=True)
+        elif isinstance(item, (list, tuple)):
+            parts.append(b"[")
+            stack.append((b"]", _END))
+            stack += [(b"," if n else b"", item[n]) for n in reversed(range(len(item)))]
+        else:
+            parts.append(_dumps(item))
+    return b"".join(parts)
+
+
+_END = object()
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise LabelFileError("invalid-json", f"expected keys that are strings, found {shown(key)}")
+    return key
+
+
+def _dumps(value: Any) -> bytes:
+    """Serialize a leaf, a column or a list of integers; orjson's float format is the contract's."""
+    floats = isinstance(value, (float, np.floating)) or (
+        isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    )
+    if floats and not np.isfinite(value).all():
+        raise LabelFileError("invalid-json", f"expected finite numbers, found {shown(value)}")
+    if isinstance(value, np.ndarray):
+        value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        problem = f"expected a value that JSON can hold, found {shown(value)} ({error})"
+        raise LabelFileError("invalid-json", problem) from None
