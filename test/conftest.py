@@ -34,7 +34,7 @@ if __name__ == "__main__":
 def recordings() -> Path:
     """Return the folder of real recordings, which a checkout alone does not have."""
     if not RECORDINGS.is_dir():
-        pytest.skip(f"no real recordings in {RECORDINGS}: they are not part of the project")
+        pytest.skip("real recordings are not part of the project: TAGGINGBACKENDS_RECORDINGS=DIR")
     return RECORDINGS
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taggingbackends import BackendError, LabelFileError, Labels
-from taggingbackends.dependencies import dependency
+from taggingbackends import BackendError, LabelFileError, Labels, dependency
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "test" / "contract"
-RECORDINGS = ROOT.parent / "shared" / "data"  # real ones, where they are at hand
+# real recordings, where they are at hand
+RECORDINGS = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", ROOT.parent / "shared" / "data"))
 
 RUN = "20240611_101500"
 STEM = f"{RUN}@g@e@t5@p"

@@ -58,6 +58,9 @@ def test_unknown_options_reach_the_scripts(
         (["predict", "--model-instance=m", "-x"], "expected an option such as"),
         (["predict", "--model-instance=m", "--a", "1", "x.spine"], "files stand before those"),
         (["predict", "--model_instance=m"], "did you mean --model-instance?"),
+        (["predict", "--model-instance=m", "--debug"], "--debug stands before predict"),
+        (["train", "x", "--project", "y"], "--project stands before train"),
+        (["predict", "--model-instance=m", "-o", "x"], "options begin with two dashes"),
         (["predict", "--model-instance=m", "--output=x"], "--output and --force go with FILES"),
         (["train", "x", "--sandbox=s"], "--sandbox is not an option for the scripts"),
         (["reset", "--model-instance=m", "--sandbox=s", "--model"], "does not go with --sandbox"),
@@ -133,7 +136,8 @@ def test_push_pull_and_reset(make_backend: Maker, tmp_path: Path) -> None:
     assert command("pull", out, *sandbox, cwd=project).stdout == f"{out / 'predicted.label'}\n"
     refused(command("pull", out, *sandbox, cwd=project), "exists already; replace with --force")
     assert command("pull", *sandbox, cwd=project).stdout == f"{spine.parent / 'predicted.label'}\n"
-    assert command("reset", *sandbox, cwd=project).returncode == 0
+    assert f"removed {raw}\n" in command("reset", *sandbox, cwd=project).stdout
+    assert command("reset", *sandbox, cwd=project).stdout == "nothing to remove\n"
     assert not raw.exists()
     assert (project / "models" / "m").is_dir()
     command("reset", "--model-instance=m", "--model", cwd=project)
@@ -169,6 +173,8 @@ def test_labels_show(tmp_path: Path) -> None:
     assert "\x1b" not in result.stdout
     path.write_text("{")
     refused(command("labels", "show", path, cwd=tmp_path), f"{path}: invalid-json: expected JSON")
+    refused(command("labels", "show", "none", cwd=tmp_path), "No such file or directory: 'none'")
+    refused(command("labels", "show", tmp_path, cwd=tmp_path), "Is a directory")
 
 
 def test_version_and_help(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_ethogram(labels: Labels) -> None:
     assert plain(ethogram(labels[RUN], 23)) == [
         "r run  c cast  o roll  s small",
         " 7 rrrrrrrrrrcccccc....",
-        "12     oooooooo        ",
+        "12     oooooooo",
         "   0.0 s          9.9 s",
     ]
 

@@ -125,6 +125,8 @@ def test_a_script_runs_by_hand_from_anywhere(make_backend: Maker, tmp_path: Path
     result = by_hand(script, "--model-instance", "m", "--sandbox=s", cwd=tmp_path)
     assert result.stdout == f"{project} m s\n", result.stderr
     assert by_hand(script, cwd=tmp_path).stdout == f"{project} None None\n"
+    helped = by_hand(script, "--help", cwd=tmp_path)
+    assert "usage: predict_model.py --model-instance NAME" in helped.stdout
     refused(by_hand(script, "--model-instance=../x", cwd=tmp_path), "model instance '../x'")
     refused(by_hand(script, "--model-instance", cwd=tmp_path), "--model-instance needs a value", 2)
 

@@ -154,7 +154,11 @@ def test_no_labels_at_all(make_backend: Maker, lab: Path) -> None:
     project = make_backend(predict_model=script("predict_model", "pass"))
     result = command("predict", write_recording(lab), "--model-instance=m", cwd=project)
     refused(result, "predict_model made no label file", lines=2)
-    assert len(sandboxes(project)) == 1
+    (lab / "notes").mkdir()
+    (lab / "notes" / "x.txt").touch()
+    result = command("predict", lab / "notes", "--model-instance=m", cwd=project)
+    refused(result, "no tracker file of a known format among the input", lines=2)
+    assert len(sandboxes(project)) == 2
     result = command("predict", "--model-instance=m", cwd=project)
     refused(result, "Warning: predict_model made no label file", exit_code=0)
 
@@ -212,7 +216,7 @@ def test_bad_input_is_told_by_the_script_in_one_line(make_backend: Maker, lab: P
     spine = write_recording(lab)
     spine.write_text(spine.read_text()[:-40])
     result = command("predict", spine, "--model-instance=m", cwd=make_backend())
-    refused(result, "line 10: expected 25 fields", lines=3)
+    refused(result, f"Error: {spine}, line 10: expected 25 fields", lines=3)
     assert "Error: predict_model failed with exit code 1" in result.stderr
 
 
@@ -378,6 +382,21 @@ def test_a_script_that_writes_into_models_itself(make_backend: Maker, lab: Path)
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=new", cwd=project)
     refused(result, "the script should write into backend.model_dir()", lines=2)
+
+
+def test_predictions_among_the_training_labels_are_told(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    spine = write_recording(lab)
+    write_labels(spine)
+    command("predict", spine, "--model-instance=m", cwd=project)
+    result = command("train", lab, "--model-instance=n", cwd=project)
+    assert result.returncode == 0
+    assert "Warning: predicted.label: labels that model m predicted" in result.stderr
+    labels = Labels.read(lab / "predicted.label")
+    labels.tag("edited")
+    labels.write(lab / "predicted.label")
+    result = command("train", lab, "--model-instance=o", cwd=project)
+    assert result.stderr == ""
 
 
 def test_training_from_a_pretrained_model(make_backend: Maker, lab: Path) -> None:

@@ -50,7 +50,8 @@ def test_init_writes_the_whole_tree(tmp_path: Path) -> None:
     files = tree(project)
     assert sorted(files) == FULL
     assert empty_folders(project) == FOLDERS
-    assert result.stdout.splitlines().sort() == [str(project / name) for name in FULL].sort()
+    assert sorted(result.stdout.splitlines()) == [str(project / name) for name in FULL]
+    assert ("on this machine only" in result.stderr) is ("file:" in requirement())
     for name, content in files.items():
         text = content.decode().lower()
         assert "my-tagger" not in text, name
@@ -66,8 +67,12 @@ def test_init_writes_the_whole_tree(tmp_path: Path) -> None:
 def test_init_minimal(tmp_path: Path) -> None:
     result = command("init", "--minimal", "Mini", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert sorted(tree(tmp_path / "Mini")) == ["pyproject.toml", "scripts/predict_model.py"]
-    assert empty_folders(tmp_path / "Mini") == ["models/default"]
+    assert sorted(tree(tmp_path / "Mini")) == [
+        "models/default/.gitkeep",
+        "pyproject.toml",
+        "scripts/predict_model.py",
+    ]
+    assert empty_folders(tmp_path / "Mini") == []
     spine = write_recording(tmp_path / "lab")
     result = command("predict", spine, "--model-instance=default", cwd=tmp_path / "Mini")
     assert result.returncode == 0
@@ -90,9 +95,18 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
 def test_names_that_give_no_package(name: str, tmp_path: Path) -> None:
     with backend_error("bad-name", "expected letters, digits and hyphens"):
         init(name, tmp_path)
-    with backend_error("bad-name", "not this package's own"):
-        init("TaggingBackends", tmp_path)
     assert tree(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["TaggingBackends", "numpy", "json", "Click"])
+def test_names_that_other_packages_have(name: str, tmp_path: Path) -> None:
+    with backend_error("bad-name", "that no package has which the backend needs"):
+        init(name, tmp_path)
+    assert tree(tmp_path) == {}
+
+
+def test_a_name_is_suggested(tmp_path: Path) -> None:
+    refused(command("init", "my_ta gger", cwd=tmp_path), "did you mean my-ta-gger?")
 
 
 def test_the_project_requires_the_taggingbackends_that_is_running(tmp_path: Path) -> None:

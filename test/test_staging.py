@@ -241,6 +241,28 @@ def test_dependencies_are_checked_when_pulling(backend: BackendExplorer, lab: Pa
     assert not (lab / "predicted.label").exists()
 
 
+def test_the_recordings_of_a_folder_one_at_a_time(backend: BackendExplorer, lab: Path) -> None:
+    """Labels of one recording are not in the way of another's, pushed on its own."""
+    for spine in (write_recording(lab), write_recording(lab, OTHER)):
+        write_recording(lab, OTHER)
+        alone = BackendExplorer(backend.project_dir, "m", spine.stem.split("@")[0])
+        alone.push(spine)
+        assert predicted(alone, spine).name == "predicted.label"
+        assert alone.pull() == [lab / f"{spine.stem}.predicted.label"]
+
+
+def test_origins(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    pushed = backend.push(spine)
+    assert {staging.origin(backend, path) for path in pushed} == {
+        spine,
+        spine.with_suffix(".outline"),
+    }
+    unknown = backend.raw_data_dir() / "other"
+    assert staging.origin(backend, unknown) == unknown
+    assert staging.origin(backend, spine) == spine
+
+
 def test_there_is_nothing_to_pull(backend: BackendExplorer, lab: Path) -> None:
     backend.push(write_recording(lab))
     (backend.processed_data_dir() / "notes.txt").write_text("")

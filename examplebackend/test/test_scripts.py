@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from taggingbackends import BackendExplorer, Labels, __version__
 from taggingbackends.data import load_tracks
 
 PROJECT = Path(__file__).parent.parent
-RECORDINGS = PROJECT.parent.parent / "shared" / "data" / "chore"
+SHARED = PROJECT.parent.parent / "shared" / "data"
+RECORDINGS = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", SHARED)) / "chore"
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def test_trained_and_used_on_real_larvae(
     trained_on: str, used_on: str, backend: Path, tmp_path: Path
 ) -> None:
     if not RECORDINGS.is_dir():
-        pytest.skip(f"no real recordings in {RECORDINGS}: they are not part of the project")
+        pytest.skip("real recordings are not part of the project: TAGGINGBACKENDS_RECORDINGS=DIR")
     label = RECORDINGS / trained_on / "groundtruth.label"
     tagging_backend(backend, "train", label, "--model-instance", trained_on)
     spine = next((RECORDINGS / used_on).glob("*.spine"))

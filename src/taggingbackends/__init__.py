@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from taggingbackends.dependencies import dependency
     from taggingbackends.errors import (
         BackendError,
         LabelFileError,
@@ -29,7 +30,10 @@ __all__ = [
     "TaggingBackendsError",
     "TrackFileError",
     "__version__",
+    "dependency",
 ]
+
+_MODULES = {"BackendExplorer": "explorer", "Labels": "labels", "dependency": "dependencies"}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,6 +44,5 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         from importlib import import_module
 
-        module = {"BackendExplorer": "explorer", "Labels": "labels"}.get(name, "errors")
-        return getattr(import_module(f"taggingbackends.{module}"), name)
+        return getattr(import_module(f"taggingbackends.{_MODULES.get(name, 'errors')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

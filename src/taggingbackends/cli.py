@@ -22,6 +22,7 @@ __all__ = ["cli", "main"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_GLOBAL = ("project", "debug", "version")
 _RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never left to the scripts
 
 
@@ -34,11 +35,21 @@ class _ScriptCommand(click.Command):
             ctx.obj["options"] = parse_options(unknown)
         except OptionError as error:
             raise click.UsageError(str(error), ctx) from None
-        spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
-        for name in ctx.obj["options"].keys() & {*spelled, *_RESERVED}:
-            hint = f"; did you mean {spelled[name]}?" if name in spelled else ""
-            raise click.UsageError(f"--{name} is not an option for the scripts{hint}", ctx)
+        self._refuse_misplaced(ctx, ctx.obj["options"])
         return super().parse_args(ctx, known)
+
+    def _refuse_misplaced(self, ctx: click.Context, options: Options) -> None:
+        spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
+        for name in options:
+            if name in _GLOBAL:
+                problem = f"--{name} stands before {self.name}: tagging-backend --{name} ..."
+            elif name in spelled:
+                problem = f"no such option --{name}; did you mean {spelled[name]}?"
+            elif name in _RESERVED:
+                problem = f"--{name.replace('_', '-')} is not an option for the scripts"
+            else:
+                continue
+            raise click.UsageError(problem, ctx)
 
     def _takes_value(self, ctx: click.Context) -> dict[str, bool]:
         return {
@@ -121,7 +132,7 @@ def cli(ctx: click.Context, project: Path | None, debug: bool) -> None:
     \b
     Make one:      tagging-backend init My-Tagger
     Train it:      tagging-backend train recordings/*.label
-    Use it:        tagging-backend predict recording.spine --model-instance 20240611_101500
+    Use it:        tagging-backend predict recording.spine --model-instance NAME
     """
     if debug:
         os.environ[DEBUG] = "1"
@@ -173,7 +184,7 @@ def predict(
     after --.
 
     \b
-    Example: tagging-backend predict recording.spine --model-instance 20240611_101500
+    Example: tagging-backend predict recording.spine --model-instance 20240611
     """
     from taggingbackends import pipeline
 
@@ -208,7 +219,9 @@ def train(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    """Train a new model, and print its identifier.
+    """Train a new model.
+
+    Its identifier is printed last.
 
     FILES are label files beside the tracker files that they depend on (or folders of these).
     Without FILES, the input is what `push` has brought into data/raw for this identifier. The
@@ -249,12 +262,14 @@ def finetune(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    """Train a model further, store it as a new one, and print its identifier.
+    """Train a model further, into a new one.
+
+    The new model's identifier is printed last.
 
     FILES and options are as for `train`.
 
     \b
-    Example: tagging-backend finetune more/*.label --original-model-instance 20240611_101500
+    Example: tagging-backend finetune more/*.label --original-model-instance 20240611
     """
     from taggingbackends import pipeline
 
@@ -270,9 +285,9 @@ def finetune(
 @click.argument("name")
 @click.option("--minimal", is_flag=True, help="Make the smallest backend instead.")
 def init(name: str, minimal: bool) -> None:
-    """Make the folder NAME with a new backend in it, ready to run.
+    """Make a new backend in the folder NAME.
 
-    Nothing is overwritten. The README in it says what to do next.
+    It is ready to run. Nothing is overwritten. The README in it says what to do next.
 
     \b
     Example: tagging-backend init My-Tagger
@@ -280,6 +295,12 @@ def init(name: str, minimal: bool) -> None:
     from taggingbackends import scaffold
 
     _print_paths(scaffold.init(name, Path.cwd(), minimal))
+    if "file:" in scaffold.requirement():
+        click.echo(
+            f"Note: {name}/pyproject.toml requires {scaffold.requirement()}, which is on this "
+            "machine only: change it before you share the project.",
+            err=True,
+        )
 
 
 @cli.command()
@@ -293,9 +314,10 @@ def models(ctx: click.Context) -> None:
 @cli.command()
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Tell what in the backend's folder breaks the contract, and what mends it.
+    """Tell what breaks the contract.
 
-    The exit code is 1 if there is anything.
+    Everything in the backend's folder that does is told, with what mends it; the exit code is 1
+    if there is anything.
     """
     from taggingbackends.check import check as find_problems
 
@@ -330,7 +352,7 @@ def push(
     depends on.
 
     \b
-    Example: tagging-backend push recordings/ --model-instance 20240611_101500
+    Example: tagging-backend push recordings/ --model-instance 20240611
     """
     _print_paths(_backend(ctx, model_instance, sandbox).push(*paths, link=link))
 
@@ -353,7 +375,10 @@ def pull(
     sandbox: str | None,
     force: bool,
 ) -> None:
-    """Bring predicted labels out of data/processed, into DIR, or else beside the original input."""
+    """Bring predicted labels out.
+
+    They go from data/processed into DIR, or else beside the original input.
+    """
     _print_paths(_backend(ctx, model_instance, sandbox).pull(destination, force=force))
 
 
@@ -363,13 +388,20 @@ def pull(
 @click.option("--model", is_flag=True, help="Remove the model, too.")
 @click.pass_context
 def reset(ctx: click.Context, model_instance: str, sandbox: str | None, model: bool) -> None:
-    """Remove the data of a model instance; the model only with --model."""
+    """Remove a model instance's data.
+
+    Its model goes only with --model.
+    """
     if model and sandbox is not None:
         raise click.UsageError("--model does not go with --sandbox", ctx)
     backend = _backend(ctx, model_instance, sandbox)
-    backend.reset_data()
+    removed = backend.reset_data()
     if model:
-        backend.reset_model()
+        removed += backend.reset_model()
+    for folder in removed:
+        click.echo(f"removed {folder}")
+    if not removed:
+        click.echo("nothing to remove")
 
 
 @cli.group()
@@ -409,7 +441,7 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        if not is_users_to_mend(error):
+        if not (is_users_to_mend(error) or isinstance(error, OSError)):
             raise
         fail(error)
 

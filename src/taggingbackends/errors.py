@@ -92,7 +92,7 @@ class TrackFileError(TaggingBackendsError, ValueError):
         key: str | None = None,
     ) -> None:
         self.problem = problem
-        self.file = Path(file)
+        self.file: Path | None = Path(file)
         self.line = line
         self.key = key
         super().__init__(problem)

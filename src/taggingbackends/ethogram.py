@@ -101,7 +101,7 @@ def _line(
             line[at] = " "
         elif not frames[at].any():
             line[at] = line[at - 1]
-    return "".join(line)
+    return "".join(line).rstrip()
 
 
 def _symbols(names: list[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from taggingbackends.data.formats import find_recordings, is_label_file
+from taggingbackends.data.formats import is_label_file, recordings_in
 from taggingbackends.errors import BackendError
 from taggingbackends.identifiers import check_identifier, did_you_mean
 from taggingbackends.project import candidates, find_backend, package_name
@@ -17,13 +17,13 @@ from taggingbackends.project import candidates, find_backend, package_name
 if TYPE_CHECKING:
     from taggingbackends.check import Problem
 
-__all__ = ["TRAINING", "BackendExplorer", "is_sandbox", "list_files"]
+__all__ = ["PREDICTED", "TRAINING", "BackendExplorer", "is_sandbox", "list_files"]
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable of scripts that train: the instance in the making."""
 
 _SANDBOX_MARK = ".sandbox"
-_PREDICTED = "predicted.label"
+PREDICTED = "predicted.label"
 
 
 class BackendExplorer:
@@ -162,8 +162,8 @@ class BackendExplorer:
         if path.stem not in stems and not is_label_file(path):  # a format of the backend's own
             stems = stems | {file.stem for file in path.parent.glob(f"[!.]*{path.suffix}")}
         if len(stems) <= 1:
-            return folder / _PREDICTED
-        return folder / f"{_labelled_stem(path)}.{_PREDICTED}"
+            return folder / PREDICTED
+        return folder / f"{_labelled_stem(path)}.{PREDICTED}"
 
     # -- models
 
@@ -239,21 +239,20 @@ class BackendExplorer:
 
         return pull(self, destination, force=force)
 
-    def reset_data(self) -> None:
-        """Remove this instance's data; with a sandbox, that sandbox's only."""
+    def reset_data(self) -> list[Path]:
+        """Remove this instance's data, with a sandbox that sandbox's only; return the folders."""
         folders = [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
         for folder in folders:
             if self.sandbox is not None and folder.exists() and not is_sandbox(folder):
                 problem = f"{folder}: expected a sandbox, found a folder of input; not removed"
                 raise BackendError("not-a-sandbox", problem)
-        for folder in folders:
-            _remove(folder)
+        return [folder for folder in folders if _remove(folder)]
 
-    def reset_model(self) -> None:
-        """Remove this instance's model, and what an interrupted training left."""
+    def reset_model(self) -> list[Path]:
+        """Remove this instance's model, and what a killed training left; return the folders."""
         instance = self._instance("reset_model")
-        _remove(self.project_dir / "models" / instance)
-        _remove(self.partial_model_dir(instance))
+        folders = (self.project_dir / "models" / instance, self.partial_model_dir(instance))
+        return [folder for folder in folders if _remove(folder)]
 
     # -- scripts
 
@@ -312,7 +311,10 @@ class BackendExplorer:
 
     def _instance(self, member: str) -> str:
         if self.model_instance is None:
-            problem = f"{member} needs a model instance: BackendExplorer(model_instance=...)"
+            problem = (
+                f"{member} needs a model instance: BackendExplorer(model_instance=...), or "
+                "--model-instance NAME on the command line"
+            )
             raise BackendError("no-model-instance", problem)
         return self.model_instance
 
@@ -342,11 +344,8 @@ class BackendExplorer:
         changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
         known = self._stems_in.get(folder)
         if known is None or known[0] != changed:
-            files = (file for file in sorted(folder.glob("[!.]*")) if file.is_file())
-            known = self._stems_in[folder] = (
-                changed,
-                {file.stem for file in find_recordings(files)},
-            )
+            stems = {file.stem for file in recordings_in(folder)}
+            known = self._stems_in[folder] = (changed, stems)
         return known[1]
 
 
@@ -403,8 +402,11 @@ def _parts(path: Path) -> tuple[str, ...]:
     return path.parts
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: Path) -> bool:
     if folder.is_symlink():
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)
+    else:
+        return False
+    return True

@@ -73,9 +73,10 @@ def _put(path: Path, fill: Callable[[Path], None]) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        if error.filename is None or Path(error.filename) == temporary:
-            error.filename, error.filename2 = str(path), None  # the user knows that name only
-        raise
+        if error.filename not in (None, str(temporary)):
+            raise  # about another file
+        # the user knows the file by its own name only
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

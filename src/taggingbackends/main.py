@@ -11,11 +11,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from taggingbackends.errors import TaggingBackendsError
+from taggingbackends.errors import (
+    LabelFileError,
+    ScriptError,
+    TaggingBackendsError,
+    TrackFileError,
+)
 from taggingbackends.explorer import TRAINING, BackendExplorer
 from taggingbackends.identifiers import new_instance
 from taggingbackends.options import TAKEN, OptionError, Options, parse_options
 from taggingbackends.project import is_backend
+from taggingbackends.staging import origin
 from taggingbackends.training import model_in_the_making
 
 __all__ = ["DEBUG", "fail", "is_users_to_mend", "main"]
@@ -59,8 +65,14 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or function.__name__)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments in (["-h"], ["--help"]):
+        usage = f"usage: {script.name} --model-instance NAME [--sandbox TOKEN] [options]"
+        sys.stdout.write(f"{usage}\n\n{inspect.getdoc(function) or function.__name__}\n")
+        sys.exit(0)
+    backend = None
     try:
-        options = parse_options(sys.argv[1:] if arguments is None else arguments)
+        options = parse_options(arguments)
         instance, sandbox = (_taken_out(options, name) for name in ("model_instance", "sandbox"))
         keywords = _keywords(function, options)
         by_hand = script.stem in _TRAINING_SCRIPTS and TRAINING not in os.environ
@@ -74,13 +86,15 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         else:
             function(backend, **keywords)
     except OptionError as error:
-        sys.stderr.write(f"{script.name}: {error}\n")
+        sys.stderr.write(f"Error: {script.name}: {error}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         if not is_users_to_mend(error):
             raise
+        if backend is not None and isinstance(error, (LabelFileError, TrackFileError)):
+            error.file = error.file and origin(backend, error.file)
         fail(error)
     sys.exit(0)
 
@@ -97,7 +111,7 @@ def fail(error: Exception) -> NoReturn:
 
     The traceback is shown if the environment has `DEBUG`.
     """
-    if os.environ.get(DEBUG):
+    if os.environ.get(DEBUG) and not isinstance(error, ScriptError):
         import traceback
 
         traceback.print_exception(error)

@@ -37,8 +37,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
         keyword = name.replace("-", "_")
         if not (argument.startswith("--") and keyword.isidentifier()):
             raise OptionError(
-                f"expected an option such as --epochs 20, found {argument!r}; "
-                "a value that begins with a dash is given with ="
+                f"expected an option such as --epochs 20, found {argument!r}; options begin with "
+                "two dashes, and a value that begins with a dash is given with ="
             )
         if equals:
             options[keyword] = value

@@ -151,6 +151,8 @@ def predict_files(
         predicted = predict(backend, options, skip)
         if not predicted:
             problem = f"predict_model made no label file in {backend.processed_data_dir()}"
+            if not recordings:
+                problem += "; there is no tracker file of a known format among the input"
             raise BackendError("no-output", problem)
         for recording in recordings:
             if backend.output_path(recording) not in predicted:
@@ -217,6 +219,7 @@ def train(
     elif not backend.list_input_files():
         problem = f"no input in {backend.raw_data_dir()}: name files, or push them first"
         raise BackendError("no-input", problem)
+    _warn_of_predictions(backend)
     try:
         with _Taken(options):
             _prepare(backend, options, skip)
@@ -247,6 +250,20 @@ def finetune(
     backend.check_model(original)
     options = {"original_model_instance": original, **options}
     return train(backend, files, options, force, skip, step="finetune_model")
+
+
+def _warn_of_predictions(backend: BackendExplorer) -> None:
+    """Warn about labels that nobody made: they lie beside true ones, and ``*.label`` takes both."""
+    for file in filter(is_label_file, backend.list_input_files()):
+        from taggingbackends.provenance import unedited_prediction
+
+        instance = unedited_prediction(file)
+        if instance is not None:
+            warnings.warn(
+                f"{file.name}: labels that model {instance} predicted, and nobody edited, are "
+                "among the training labels",
+                stacklevel=3,
+            )
 
 
 def _prepare(backend: BackendExplorer, options: Mapping[str, Any], skip: Iterable[str]) -> None:
@@ -286,6 +303,7 @@ def _run(
         sys.stderr.write(f"{script.stem}\n")
     exit_code = _wait(subprocess.Popen(arguments, cwd=backend.project_dir, env=variables))
     if exit_code:
+        script = script.relative_to(backend.project_dir)
         raise ScriptError(script.stem, script, exit_code if exit_code > 0 else 128 - exit_code)
 
 

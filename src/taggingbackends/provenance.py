@@ -6,14 +6,14 @@ import warnings
 from pathlib import Path
 
 from taggingbackends import __version__
-from taggingbackends.data.formats import find_recordings
+from taggingbackends.data.formats import recordings_in
 from taggingbackends.dependencies import dependency
 from taggingbackends.explorer import BackendExplorer
 from taggingbackends.labels import Labels
 from taggingbackends.project import project_metadata
 from taggingbackends.runlabels import RunLabels
 
-__all__ = ["complete", "software"]
+__all__ = ["complete", "software", "unedited_prediction"]
 
 
 def software(backend: BackendExplorer) -> dict[str, str]:
@@ -45,9 +45,7 @@ def complete(backend: BackendExplorer, file: Path) -> None:
     """
     labels = Labels.read(file)
     relative = file.relative_to(backend.processed_data_dir())
-    folder = backend.raw_data_dir() / relative.parent
-    inputs = [path for path in folder.glob("[!.]*") if path.is_file()] if folder.is_dir() else []
-    recordings = find_recordings(sorted(inputs))
+    recordings = recordings_in(backend.raw_data_dir() / relative.parent)
     changed = False
     for run in labels.values():
         known = run.metadata.get("software", {})
@@ -70,6 +68,20 @@ def complete(backend: BackendExplorer, file: Path) -> None:
         labels.write(file)
     if not any(labels.count().keys() - {""}):
         warnings.warn(f"{relative}: no frame has a label", stacklevel=2)
+
+
+def unedited_prediction(file: Path) -> str | None:
+    """Return the model instance that predicted the labels in a file, None if a person made them.
+
+    Labels that a person has edited, as a secondary label "edited" tells, are a person's.
+    """
+    for run in Labels.read(file).values():
+        origin = run.metadata.get("software")
+        if isinstance(origin, dict) and "edited" not in run.secondary_names:
+            instance = origin.get("model_instance")
+            if isinstance(instance, str):
+                return instance
+    return None
 
 
 def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:

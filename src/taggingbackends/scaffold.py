@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.metadata import distribution
+import sys
+from importlib.metadata import distribution, requires
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,8 +18,8 @@ from taggingbackends.files import write_file
 __all__ = ["init", "requirement"]
 
 _NAME = "My-Tagger"
+_NAMES = re.compile(r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 _FOLDERS = ("data/raw", "data/interim", "data/processed", "models", "pretrained_models")
-_MINIMAL_FOLDERS = ("models/default",)
 
 
 def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
@@ -44,12 +45,8 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
     BackendError
         ``bad-name``: it gives no Python package; ``existing-file``: the folder holds something.
     """
+    _check_name(name)
     package = name.lower().replace("-", "_")
-    if not re.fullmatch(r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?", name) or package in _taken():
-        problem = f"{shown(name)}: expected letters, digits and hyphens, a letter first"
-        if package in _taken():
-            problem = f"{shown(name)}: expected a name that is not this package's own"
-        raise BackendError("bad-name", problem)
     folder = parent / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         problem = f"{folder}: exists already, and nothing is overwritten; choose another name"
@@ -59,7 +56,7 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
         folder / _renamed(path, package): _filled(path, text, name, package)
         for path, text in _texts(template, "")
     }
-    for made in _MINIMAL_FOLDERS if minimal else _FOLDERS:
+    for made in () if minimal else _FOLDERS:
         (folder / made).mkdir(parents=True, exist_ok=True)
     for path, text in contents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,8 +84,17 @@ def requirement() -> str:
     return f"taggingbackends>={installed.version}"
 
 
-def _taken() -> tuple[str, ...]:
-    return ("taggingbackends",)
+def _check_name(name: str) -> None:
+    if not _NAMES.fullmatch(name):
+        problem = f"{shown(name)}: expected letters, digits and hyphens, a letter first"
+        suggested = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+        if _NAMES.fullmatch(suggested):
+            problem += f"; did you mean {suggested}?"
+        raise BackendError("bad-name", problem)
+    required = (text.partition(">")[0] for text in requires("taggingbackends") or ())
+    if name.lower() in {"taggingbackends", *sys.stdlib_module_names, *required}:
+        problem = f"{shown(name)}: expected a name that no package has which the backend needs"
+        raise BackendError("bad-name", problem)
 
 
 def _texts(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
@@ -104,7 +110,7 @@ def _texts(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
 
 def _renamed(path: str, package: str) -> str:
     # Without its dot in the template, where it would hide files from this project's own.
-    return path.replace("my_tagger", package).replace("gitignore", ".gitignore")
+    return path.replace("my_tagger", package).replace("dot-", ".")
 
 
 def _filled(path: str, text: str, name: str, package: str) -> str:

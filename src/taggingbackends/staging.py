@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
-from taggingbackends.data.formats import companions, is_label_file
+from taggingbackends.data.formats import companions, is_label_file, recordings_in
 from taggingbackends.errors import BackendError
-from taggingbackends.explorer import BackendExplorer, is_sandbox
+from taggingbackends.explorer import PREDICTED, BackendExplorer, is_sandbox
 from taggingbackends.files import copy_file, link_file, write_file
 from taggingbackends.progress import progress
 
-__all__ = ["check_destinations", "pull", "push"]
+__all__ = ["check_destinations", "origin", "pull", "push"]
 
 _ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
 
@@ -53,7 +53,7 @@ def push(
     LabelFileError
         A label file is bad, or its dependencies are; nothing is brought in then.
     """
-    sources = _collect([Path(path).absolute() for path in paths])
+    sources = _collect([_absolute(path) for path in paths])
     top = backend.raw_data_dir()
     targets = {top / relative: source for relative, source in sources.items()}
     for target, source in targets.items():
@@ -148,9 +148,9 @@ def check_destinations(
     for file in files:
         relative = file.relative_to(backend.processed_data_dir())
         if destination is None:
-            target = _origin(origins, relative) / file.name
+            target = _beside_input(backend, origins, relative)
         else:
-            target = Path(destination).absolute() / relative
+            target = _absolute(destination) / relative
         if target in targets.values():
             problem = f"{target}: two label files would go there; name a folder to pull into"
             raise BackendError("existing-file", problem)
@@ -163,6 +163,18 @@ def check_destinations(
         )
         raise BackendError("existing-file", problem)
     return targets
+
+
+def origin(backend: BackendExplorer, file: Path) -> Path:
+    """Return where a file in data/raw was pushed from; the file itself if it was not."""
+    if backend.model_instance is None or not file.is_relative_to(backend.raw_data_dir()):
+        return file
+    relative = str(file.relative_to(backend.raw_data_dir()))
+    return Path(_read_origins(backend).get(relative, file))
+
+
+def _absolute(path: str | PathLike[str]) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - links named by the user stay links
 
 
 def _collect(paths: list[Path]) -> dict[Path, Path]:
@@ -220,8 +232,21 @@ def _read_origins(backend: BackendExplorer) -> dict[str, str]:
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
-def _origin(origins: dict[str, str], relative: Path) -> Path:
-    """Return the folder that the input of a label file was pushed from."""
+def _beside_input(backend: BackendExplorer, origins: dict[str, str], relative: Path) -> Path:
+    """Return where a label file goes beside the input that it was predicted from.
+
+    Its name tells the recording if several are in that folder, whether or not they were pushed
+    together: labels of one are not in the way of another's.
+    """
+    folder = _origin_folder(origins, relative)
+    if relative.name == PREDICTED and len(recordings_in(folder)) > 1:
+        pushed = recordings_in(backend.raw_data_dir() / relative.parent)
+        if len(pushed) == 1:
+            return folder / f"{next(iter(pushed)).stem}.{PREDICTED}"
+    return folder / relative.name
+
+
+def _origin_folder(origins: dict[str, str], relative: Path) -> Path:
     inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
     own = [path for path in inputs if relative.name.startswith(f"{path.stem}.")]
     folders = {Path(origins[str(path)]).parent for path in own or inputs}

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends import Labels
-from taggingbackends.dependencies import dependency
+from taggingbackends import Labels, dependency
 
 Floats = NDArray[np.float64]
 Track = tuple[Floats, Floats, list[Floats], list[str]]

@@ -102,7 +102,8 @@ def _read(file: Path) -> _Table:
     if bad.any():
         at = int(bad.argmax())
         row = int(np.searchsorted(first, at, "right")) - 1
-        raise fault(row, f"expected a number in field {at - first[row] + 1}, found {fields[at]!r}")
+        field = at - int(first[row]) + 1
+        raise fault(row, f"expected a number in field {field}, found {_str(fields[at])}")
     _check_end(file, content, fields, int(lines[-1]))
     larvae = values[first + 1]
     bad = (larvae % 1 != 0) | (larvae < 0) | (larvae > MAX_LARVA_ID)

@@ -20,6 +20,7 @@ __all__ = [
     "find_recordings",
     "format_of",
     "is_label_file",
+    "recordings_in",
     "suffix_format",
 ]
 
@@ -125,6 +126,13 @@ def find_recordings(files: Iterable[str | PathLike[str]]) -> dict[Path, list[Pat
             rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
             found.setdefault((file.parent, file.stem), []).append((rank, file))
     return {min(ranked)[1]: [file for _, file in ranked] for ranked in found.values()}
+
+
+def recordings_in(folder: Path) -> dict[Path, list[Path]]:
+    """Find the recordings right in a folder, as `find_recordings` does; none if it is no folder."""
+    if not folder.is_dir():
+        return {}
+    return find_recordings(sorted(file for file in folder.glob("[!.]*") if file.is_file()))
 
 
 def companions(path: str | PathLike[str]) -> list[Path]:

@@ -18,7 +18,7 @@ from taggingbackends.data.formats import (
     is_label_file,
     suffix_format,
 )
-from taggingbackends.errors import TrackFileError
+from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
 
 __all__ = ["Recording", "Track", "load_tracks"]
@@ -125,13 +125,10 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     near = suffix_format(path)
     if near is not None:
         with path.open("rb") as file:
-            found = file.read(40)
-        problem = (
-            f"expected a {near.name} file, which begins with {near.beginning}, found {found!r}"
-        )
-        raise TrackFileError(
-            problem if found else "expected tracks, found an empty file", file=path
-        )
+            found = file.read(40).decode(errors="replace")
+        problem = f"expected a {near.name} file, which begins with {near.beginning}, found "
+        problem = problem + shown(found) if found else "expected tracks, found an empty file"
+        raise TrackFileError(problem, file=path)
     known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)

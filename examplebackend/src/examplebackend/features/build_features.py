@@ -28,7 +28,7 @@ def recording_features(recording: Recording) -> RecordingFeatures:
 def build_features(backend: BackendExplorer) -> None:
     """Write one file of features a recording."""
     for file in progress(list(find_recordings(backend.list_input_files())), "features of"):
-        recording_features(load_tracks(file)).write(features_path(backend, file))
+        recording_features(load_tracks(file, outline=False)).write(features_path(backend, file))
 
 
 if __name__ == "__main__":

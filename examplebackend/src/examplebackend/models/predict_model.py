@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from examplebackend.features.store import RecordingFeatures, features_path
 from examplebackend.models.tagger import Tagger
-from taggingbackends import BackendExplorer
+from taggingbackends import BackendExplorer, dependency
 from taggingbackends.data import find_recordings
-from taggingbackends.dependencies import dependency
 from taggingbackends.main import main
 from taggingbackends.progress import progress
 from taggingbackends.provenance import software

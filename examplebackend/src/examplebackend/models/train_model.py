@@ -27,6 +27,9 @@ def labelled_frames(
     """
     for run in Labels.read(file).values():
         tags = set(run.secondary_names)
+        if not run.dependencies:
+            problem = "names no tracker files: set labels[run].dependencies, and write it again"
+            raise BackendError("no-input", f"{file.name}: run {run.id} {problem}")
         sources = (file.with_name(entry["filename"]) for entry in run.dependencies)
         for path in sorted({features_path(backend, source) for source in sources}):
             for larva, times, features in RecordingFeatures.read(path).tracks():

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taggingbackends import BackendExplorer, Labels
-from taggingbackends.dependencies import dependency
+from taggingbackends import BackendExplorer, Labels, dependency
 
 PROJECT = Path(__file__).parent.parent
 RUN = "20240611_101500"

@@ -8,7 +8,7 @@ from taggingbackends.main import main
 def make_dataset(backend: BackendExplorer) -> None:
     """Tell which recordings there are; convert files here, if your tagger needs that."""
     for file, parts in find_recordings(backend.list_input_files()).items():
-        print(f"{file.name}: {len(parts)} tracker files")
+        print(f"{file.name}: {', '.join(part.suffix for part in parts)}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ from taggingbackends import BackendExplorer
 from taggingbackends.main import main
 
 
-def finetune_model(backend: BackendExplorer, original_model_instance: str, **options: str) -> None:
+def finetune_model(
+    backend: BackendExplorer, original_model_instance: str, epochs: str = "10"
+) -> None:
     """Copy the original model; go on training it here, with the new input."""
     original = backend.model_dir(original_model_instance)
     shutil.copytree(original, backend.model_dir(), dirs_exist_ok=True)
