@@ -1,0 +1,80 @@
+"""What the documentation says works: its code is run as it stands there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from examplebackend.simulate import main as simulate
+from support import ROOT, command
+from taggingbackends import Labels
+from taggingbackends.scaffold import init
+
+
+def blocks(page: str, language: str = "python") -> list[str]:
+    text = (ROOT / page).read_text("utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("README.md")
+    checked = 0
+    namespace: dict[str, object] = {}
+    for line in code.splitlines():
+        statement, _, expected = line.partition("  # ")
+        if expected:
+            assert repr(eval(statement, namespace)) == expected.strip()
+            checked += 1
+        else:
+            exec(statement, namespace)
+    assert checked == 3
+
+
+def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:
+    init("My-Tagger", tmp_path)
+    project = tmp_path / "My-Tagger"
+    code = blocks("docs/writing-a-backend.md")
+    (train,) = (block for block in code if "def train_model" in block)
+    (last_line,) = (block for block in code if block.startswith("    return ["))
+    models = project / "src" / "my_tagger" / "models"
+    (models / "train_model.py").write_text(train)
+    script = (models / "predict_model.py").read_text()
+    assert "    return [()] * len(features)\n" in script
+    predict = script.replace("    return [()] * len(features)\n", last_line)
+    (models / "predict_model.py").write_text(predict)
+    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test"]
+    result = subprocess.run(arguments, cwd=project, capture_output=True, text=True)
+    assert "2 passed" in result.stdout, result.stdout
+    for n in ("1", "2"):
+        simulate([str(project / "recordings" / n), f"--seed={n}", f"--run=20240611_10{n}500"])
+    spine = next((project / "recordings" / "2").glob("*.spine"))
+    for line in (
+        "train recordings/1/truth.label --model-instance first --percentile 5",
+        f"predict {spine} --model-instance first",
+        "labels show recordings/2/predicted.label",
+        "push recordings/2 --model-instance first --sandbox try",
+        "predict --model-instance first --sandbox try",
+        "pull labels --model-instance first --sandbox try",
+        "reset --model-instance first --sandbox try",
+    ):
+        result = command(*line.split(), cwd=project)
+        assert (result.returncode, result.stderr) == (0, ""), line
+    assert Labels.read(project / "recordings" / "2" / "predicted.label").count().keys() == {
+        "run",
+        "stop",
+    }
+
+
+def test_the_commands_that_the_docs_name_exist() -> None:
+    helped = command("--help", cwd=ROOT).stdout
+    known = set(re.findall(r"^  (\w+) ", helped.split("Commands:")[1], re.MULTILINE))
+    for page in ("README.md", "docs/contract.md", "docs/writing-a-backend.md"):
+        text = (ROOT / page).read_text("utf-8")
+        named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
+        assert named <= known, page
+    assert {"predict", "train", "finetune", "init", "models", "check"} <= known
