@@ -69,6 +69,48 @@ INIT = "src/my_tagger/__init__.py"
             id="no TOML",
         ),
         pytest.param(
+            write("pyproject.toml", "tool = []"),
+            "pyproject.toml",
+            "expected a table as tool, found []",
+            "mend its syntax",
+            id="odd table",
+        ),
+        pytest.param(
+            write("pyproject.toml", "[project]\nname = 5"),
+            "pyproject.toml",
+            "expected the project's name, found 5",
+            "name =",
+            id="odd name",
+        ),
+        pytest.param(
+            write("pyproject.toml", "[project]\nname = 'x'\ndependencies = [1]"),
+            "pyproject.toml",
+            "expected a list of texts as dependencies of [project], found [1]",
+            "mend it",
+            id="odd dependencies",
+        ),
+        pytest.param(
+            write("pyproject.toml", "[project]\nname = 'class'"),
+            "pyproject.toml",
+            "expected a name that gives a Python package, found 'class'",
+            "letters",
+            id="keyword",
+        ),
+        pytest.param(
+            lambda project: (project / MODELS / "train_model.py").write_bytes(b"# \xff\n"),
+            f"{MODELS}/train_model.py",
+            "expected Python, found",
+            "mend its syntax",
+            id="no UTF-8",
+        ),
+        pytest.param(
+            make("pretrained_models/my model"),
+            "pretrained_models/my model",
+            "expected at most 128",
+            "rename",
+            id="pretrained model",
+        ),
+        pytest.param(
             replace("pyproject.toml", '"taggingbackends', '"others'),
             "pyproject.toml",
             "expected taggingbackends among the dependencies",
@@ -165,6 +207,12 @@ def test_each_corruption_is_told(
     assert problems[0].where == project / where
     assert mend in problems[0].mend
     assert str(problems[0]) == f"{project / where}: {problems[0].what}; {problems[0].mend}"
+
+
+def test_odd_files_do_not_stop_it(project: Path) -> None:
+    (project / INIT).write_bytes(b"\xff\n__version__ = '0.1.0'\n")
+    (project / MODELS / "train_model.py").write_text("x = " + "-" * 50_000 + "1\n")
+    assert [problem.where.name for problem in check(project)] == ["train_model.py"]
 
 
 def test_everything_is_told_at_once(project: Path) -> None:

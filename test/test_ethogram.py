@@ -65,6 +65,14 @@ def test_ethogram_of_little() -> None:
     assert table(empty) == "label     frames   share"
 
 
+def test_states_that_nothing_has_any_longer() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [1, 2], ["a", "b"])
+    labels.set(RUN, 1, [1, 2], ["b", "b"])
+    labels[RUN].declare(["b"])
+    assert plain(ethogram(labels[RUN], 12))[1] == "1 bbbbbbbbbb"
+
+
 def test_a_track_with_few_frames_has_no_holes() -> None:
     labels = Labels()
     labels.set(RUN, 1, [0.0, 50.0, 100.0], ["a", "b", "a"])

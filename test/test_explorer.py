@@ -20,6 +20,16 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
+@pytest.mark.parametrize(
+    "text", ["tool = []", "[[project]]", 'project = "x"', "[tool]\npoetry = 1"]
+)
+def test_a_project_of_odd_tables(text: str, make_backend: Maker) -> None:
+    project = make_backend()
+    (project / "pyproject.toml").write_text(text)
+    with backend_error("not-a-backend", "expected a table as"):
+        BackendExplorer(project)
+
+
 def test_the_nearest_backend_is_found(
     make_backend: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -138,13 +148,14 @@ def test_input_is_listed_without_hidden_files_and_sandboxes(make_backend: Maker)
     assert sandbox.list_input_files() == [top / "t" / "y"]
 
 
-def test_linked_folders_are_listed_once(make_backend: Maker, tmp_path: Path) -> None:
+def test_linked_folders_are_listed(make_backend: Maker, tmp_path: Path) -> None:
     backend = BackendExplorer(make_backend(), "m")
     top = backend.raw_data_dir()
     touch(tmp_path / "elsewhere", "x")
     (top / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "loop").symlink_to(top)
-    assert backend.list_input_files() == [top / "link" / "x"]
+    (top / "again").symlink_to(tmp_path / "elsewhere")
+    assert backend.list_input_files() == [top / "again" / "x", top / "link" / "x"]
 
 
 def test_interim_and_processed_files(make_backend: Maker) -> None:
@@ -214,8 +225,10 @@ def test_output_path_of_a_format_of_the_backends_own(make_backend: Maker) -> Non
 
 def test_output_path_refuses_other_files(make_backend: Maker, tmp_path: Path) -> None:
     backend = BackendExplorer(make_backend(), "m")
-    with backend_error("no-input", "expected an input file below"):
-        backend.output_path(tmp_path / "x.spine")
+    for path in (tmp_path / "x.spine", "../other/x.spine"):
+        with backend_error("no-input", "expected an input file below"):
+            backend.output_path(path)
+    assert backend.output_path("x.json").name == "predicted.label"
 
 
 def test_reset_removes_this_instances_data_only(make_backend: Maker) -> None:

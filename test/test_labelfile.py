@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import stat
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import RUN, tree, write_labels, write_recording
-from taggingbackends import LabelFileError, Labels
+from taggingbackends import BackendError, LabelFileError, Labels, ScriptError, TrackFileError
 from taggingbackends.data import is_label_file
 from taggingbackends.labelfile import parse, text
 
@@ -107,6 +108,13 @@ def test_floats_are_the_shortest_and_positional_in_range(value: float) -> None:
         assert written.split("e")[1].startswith("-" if abs(value) < 1 else "+")
 
 
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
 def changed(change: Any) -> Labels:
     labels = Labels()
     labels.set(RUN, 7, [0.1, 0.2], ["run", "cast"])
@@ -138,6 +146,14 @@ def changed(change: Any) -> Labels:
         ),
         pytest.param(lambda run: run.attributes.update(s={1}), "JSON can hold", id="a set"),
         pytest.param(lambda run: run.attributes.update(x={1: 2}), "keys", id="key no string"),
+        pytest.param(lambda run: run.attributes.update({5: 1}), "keys", id="attribute no string"),
+        pytest.param(lambda run: run[7].records.update({7: [3]}), "keys", id="record no string"),
+        pytest.param(
+            lambda run: run.attributes.update(x=nested(1024)), "1024 levels", id="nested too deep"
+        ),
+        pytest.param(
+            lambda run: run[7].records.update(x=nested(1022)), "1024 levels", id="record too deep"
+        ),
         pytest.param(lambda run: run.units.update(t="ms"), "bad-units", id="units"),
         pytest.param(
             lambda run: run.dependencies.append({"filename": "a/b", "sha1": "c"}),
@@ -182,6 +198,29 @@ def test_deep_values_are_written_as_deep_as_they_are_read() -> None:
     assert b'"deep":' + b"[" * depth in text(parse(content))
 
 
+def test_the_deepest_values_that_are_written_are_read() -> None:
+    labels = changed(lambda run: run.attributes.update(x=nested(1023)))
+    labels[RUN][7].records["y"] = nested(1021)
+    assert text(parse(text(labels))) == text(labels)
+
+
+@pytest.mark.parametrize("place", ["%b", '{"metadata":{"id":"r"},"units":%b,"data":[]}'])
+def test_what_is_nested_deep_is_refused_like_anything_else(place: str) -> None:
+    with pytest.raises(LabelFileError, match="expected an object"):
+        parse(place.encode() % (b"[" * 1000 + b"]" * 1000))
+
+
+def test_errors_survive_pickling() -> None:
+    for error in (
+        LabelFileError("bad-code", "x", file="f", run="r", track=1, index=2),
+        TrackFileError("x", file="f", line=3),
+        BackendError("no-input", "x"),
+        ScriptError("train_model", Path("x"), 3),
+    ):
+        again = pickle.loads(pickle.dumps(error))
+        assert (str(again), vars(again)) == (str(error), vars(error))
+
+
 def test_numpy_values_are_written() -> None:
     labels = changed(
         lambda run: run.attributes.update(
@@ -218,13 +257,24 @@ def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> No
     spine = write_recording(tmp_path / "r")
     path = write_labels(spine)
     before = tree(tmp_path)
+    path.chmod(0o660)
     old_umask = os.umask(0o027)
     try:
         Labels.read(path).write(path)
+        Labels.read(path).write(tmp_path / "new.label")
     finally:
         os.umask(old_umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert stat.S_IMODE((tmp_path / "new.label").stat().st_mode) == 0o640
+    (tmp_path / "new.label").unlink()
     assert tree(tmp_path) == before
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_writing_follows_links(tmp_path: Path) -> None:
+    (tmp_path / "link.label").symlink_to(tmp_path / "real.label")
+    Labels().write(tmp_path / "link.label")
+    assert (tmp_path / "link.label").is_symlink()
+    assert Labels.read(tmp_path / "real.label") == Labels()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -280,6 +330,7 @@ def test_dependencies_are_checked(tmp_path: Path) -> None:
         ("x.nyxlabel", b"", True),
         ("x.json", b'\n{ "metadata": {\n "id": "r"}}', True),
         ("x.json", b'{"runs":{}}', True),
+        ("x.json", b'{"project":"x","runs":{"a":{"metadata":{"id":"a"},"data":[]}}}', True),
         ("x.json", b'{"names":["run"]}', False),
         ("x.json", b"", False),
         ("x.spine", b'{"metadata":{"id":"r"}}', False),

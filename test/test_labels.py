@@ -29,6 +29,9 @@ def test_labels_read_as_nested_mappings(labels: Labels) -> None:
     assert labels[RUN][7][0.2] == ("cast", "small")
     assert labels[RUN][7][0.3] == ()
     assert (len(labels), len(labels[RUN]), len(labels[RUN][7])) == (1, 2, 4)
+    assert list(labels[RUN][3].items()) == [(0.2, "stop"), (0.3, "run")]
+    assert list(labels[RUN][3].values()) == ["stop", "run"]
+    assert (0.2, "stop") in labels[RUN][3].items()
     assert 3 in labels[RUN]
     assert 4 not in labels[RUN]
     assert labels.to_dict() == {
@@ -85,10 +88,10 @@ def test_declare_fixes_order_and_colours(labels: Labels) -> None:
     assert run.names[-1] == "back"
     assert run.colors == ["#1", "#2", "#3", "#4", "#5", "#808080"]
     labels.set(RUN, 9, [0.5], ["run"])
-    run.declare(["run", "cast", "small", "stop"])
-    assert "back" not in run.names
+    run.declare(["run", "new", "cast", "small", "stop"])
+    assert run.colors == ["#4", "#808080", "#3", "#2", "#1"]
     labels.set(RUN, 9, [0.5], ["back"])
-    assert run.names == ["run", "cast", "small", "stop", "back"]
+    assert run.names == ["run", "new", "cast", "small", "stop", "back"]
 
 
 def test_declare_refuses_and_changes_nothing(labels: Labels) -> None:
@@ -102,6 +105,8 @@ def test_declare_refuses_and_changes_nothing(labels: Labels) -> None:
         run.declare(["run", "cast", "small", "stop"], ["#1"])
     with label_error("bad-label"):
         run.declare("run")
+    with pytest.raises(AttributeError):
+        run.id = "other"  # type: ignore[misc]
     run.secondary_names = ["edited"]
     with label_error("overlapping-names"):
         run.declare(["run", "cast", "small", "stop", "edited"])
@@ -116,6 +121,15 @@ def test_secondary_names_are_not_declared_again(labels: Labels) -> None:
     assert b'"labels":[[1,5],5]' in text(labels)
 
 
+def test_a_primary_name_becomes_secondary(labels: Labels) -> None:
+    labels[RUN].declare(["run", "cast", "small", "stop"], ["#1", "#2", "#3", "#4"])
+    labels[RUN].secondary_names = ["small"]
+    assert labels[RUN].names == ["run", "cast", "stop"]
+    assert labels[RUN].colors == ["#1", "#2", "#4"]
+    assert labels[RUN][7][0.2] == ("cast", "small")
+    assert b'"labels":[1,[2,4],[],1]' in text(labels)
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "index"),
     [
@@ -127,7 +141,9 @@ def test_secondary_names_are_not_declared_again(labels: Labels) -> None:
         pytest.param((1, [0.1, np.nan], ["a", "a"]), "bad-time", 1, id="no number"),
         pytest.param((1, [np.inf], ["a"]), "bad-time", 0, id="infinite time"),
         pytest.param((1, [[0.1]], ["a"]), "bad-time", None, id="times in two dimensions"),
+        pytest.param((1, ["x"], ["a"]), "bad-time", None, id="times no numbers"),
         pytest.param((1, [0.1], ["a", "a"]), "length-mismatch", None, id="more states"),
+        pytest.param((1, [0.1, 0.2, 0.3], "run"), "bad-code", None, id="states one string"),
         pytest.param((1, [0.1, 0.2], ["a", 5]), "bad-code", 1, id="state a number"),
         pytest.param((1, [0.1, 0.2], ["a", None]), "bad-code", 1, id="state None"),
         pytest.param((1, [0.1, 0.2], ["a", [["a"]]]), "bad-code", 1, id="nested state"),
@@ -237,6 +253,41 @@ def test_merge_with_a_condition_may_undefine(labels: Labels) -> None:
     assert labels[RUN][7].states == [(), ("cast", "small"), (), "run"]
 
 
+def test_merge_matches_times_one_to_one() -> None:
+    labels, other = Labels(), Labels()
+    labels.set(RUN, 1, [1.0, 2.0], ["a", "a"])
+    other.set(RUN, 1, [1.0, 1.001, 1.9995, 2.0004], ["exact", "next", "farther", "nearer"])
+    labels.merge(other)
+    assert labels.to_dict()[RUN][1] == {
+        1.0: "exact",
+        1.001: "next",
+        1.9995: "farther",
+        2.0: "nearer",
+    }
+    like = Labels()
+    like.set(RUN, 1, [1.0, 1.0005, 2.0006], ["x", "x", "x"])
+    labels.fill("default", like)
+    assert labels[RUN][1].times.tolist() == [1.0, 1.0005, 1.001, 1.9995, 2.0]
+
+
+def test_merge_into_a_run_without_names_takes_the_colours() -> None:
+    labels, other = Labels(), Labels()
+    labels.set(RUN, 1, [1.0], [()])
+    other.set(RUN, 1, [1.0], ["a"])
+    other[RUN].declare(["a"], ["#1"])
+    labels.merge(other)
+    assert labels[RUN].colors == ["#1"]
+
+
+def test_merge_with_a_condition_that_fails_changes_nothing(labels: Labels) -> None:
+    other = Labels()
+    other.set(RUN, 7, [0.1], ["new"])
+    before = text(labels)
+    with pytest.raises(ZeroDivisionError):
+        labels.merge(other, when=lambda names: bool(1 / 0))
+    assert text(labels) == before
+
+
 def test_merge_keeps_colours(labels: Labels) -> None:
     labels[RUN].declare(labels[RUN].names, ["#1", "#2", "#3", "#4"])
     other = Labels()
@@ -282,6 +333,9 @@ def test_crop(labels: Labels) -> None:
     assert records["speed"].tolist() == [2.0, 3.0]
     assert (records["words"], records["quality"]) == (["c", "d"], 0.5)
     assert list(labels.crop(0.35, 1)[RUN]) == [7]
+    records["speed"][0] = -1
+    cropped[RUN].metadata["tracker"] = "other"
+    assert text(labels) == before
 
 
 def test_crop_allows_for_rounding_at_the_ends() -> None:

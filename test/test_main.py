@@ -143,11 +143,14 @@ def test_errors_that_the_user_can_mend_are_one_line(make_backend: Maker, tmp_pat
 
 
 TRAIN = """
+import sys
 from taggingbackends.main import main
-def train_model(backend, fail=None):
+def train_model(backend, fail=None, code=None):
     (backend.model_dir() / "weights").write_text("new")
     if fail:
         raise RuntimeError("died")
+    if code:
+        sys.exit(int(code))
 if __name__ == "__main__":
     main(train_model)
 """
@@ -164,3 +167,8 @@ def test_training_by_hand_leaves_no_half_model(make_backend: Maker) -> None:
     refused(by_hand(script, "--model-instance=new", cwd=project), "model new exists already")
     assert by_hand(script, cwd=project).returncode == 0
     assert len(list((project / "models").iterdir())) == 2
+    assert by_hand(script, "--model-instance=three", "--code=3", cwd=project).returncode == 3
+    assert by_hand(script, "--model-instance=zero", "--code=0", cwd=project).returncode == 0
+    names = {path.name for path in (project / "models").iterdir()}
+    assert "zero" in names
+    assert not {"three", ".zero.partial", ".three.partial"} & names

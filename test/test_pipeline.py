@@ -192,6 +192,43 @@ def test_steps_run_in_order_and_can_be_skipped(make_backend: Maker, lab: Path) -
         assert result.stdout.split() == [step for step in steps if step != skipped]
 
 
+def test_a_sandbox_is_one_even_when_the_script_fails(make_backend: Maker) -> None:
+    project = make_backend(predict_model=script("predict_model", "sys.exit(3)"))
+    spine = write_recording(project / "data" / "raw" / "m" / "tok")
+    result = command("predict", "--model-instance=m", "--sandbox=tok", cwd=project)
+    assert result.returncode == 3
+    assert BackendExplorer(project, "m").list_input_files() == []
+    assert command("reset", "--model-instance=m", "--sandbox=tok", cwd=project).returncode == 0
+    assert not spine.exists()
+
+
+def test_a_sandbox_that_exists_is_left_alone(make_backend: Maker, lab: Path) -> None:
+    project = make_backend()
+    old = project / "data" / "processed" / "m" / "old"
+    old.mkdir(parents=True)
+    (old / "result.label").write_text("mine")
+    spine = write_recording(lab)
+    result = command("predict", spine, "--model-instance=m", "--sandbox=old", cwd=project)
+    refused(result, "expected a fresh sandbox, found this folder")
+    assert tree(project / "data") == {"processed/m/old/result.label": b"mine"}
+
+
+def test_a_place_for_the_labels_is_checked_first(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(predict_model=script("predict_model", "raise AssertionError('ran')"))
+    spine = write_recording(lab)
+    result = command("predict", spine, "--model-instance=m", "--output", spine / "x", cwd=project)
+    refused(result, "expected a folder, found a file")
+
+
+def test_a_script_that_is_a_link_works_on_its_own_backend(make_backend: Maker, lab: Path) -> None:
+    one, other = make_backend("one"), make_backend("other")
+    (one / "scripts" / "predict_model.py").unlink()
+    (one / "scripts" / "predict_model.py").symlink_to(other / "scripts" / "predict_model.py")
+    result = command("predict", write_recording(lab), "--model-instance=m", cwd=one)
+    assert result.returncode == 0, result.stderr
+    assert Labels.read(lab / "predicted.label")[RUN].metadata["software"]["name"] == "one"
+
+
 def test_a_failing_script_gives_its_exit_code_and_the_step(make_backend: Maker, lab: Path) -> None:
     project = make_backend(build_features=script("build_features", "sys.exit(7)"))
     spine = write_recording(lab)
@@ -365,15 +402,87 @@ def test_force_replaces_a_model_whole(make_backend: Maker, lab: Path) -> None:
     assert tree(project / "models") == {"m/options.json": b"{}"}
 
 
-def test_a_killed_training_is_told_and_started_over(make_backend: Maker, lab: Path) -> None:
-    project = make_backend(train_model=TRAIN)
+def test_what_a_killed_training_left_is_mended(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
     (project / "models" / ".new.partial").mkdir()
+    (project / "models" / ".new.partial" / "weights").touch()
+    (project / "models" / ".old.replaced").mkdir()
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=new", cwd=project)
-    refused(result, "another training of this instance is under way, or was killed")
-    result = command("train", label, "--model-instance=new", "--force", cwd=project)
     assert result.returncode == 0, result.stderr
-    assert sorted(path.name for path in (project / "models").iterdir()) == ["m", "new"]
+    assert tree(project / "models") == {"new/options.json": b"{}"}
+    result = command("train", label, "--model-instance=old", cwd=project)
+    refused(result, "model old exists already")  # killed while its old model was aside
+
+
+SLOW = script(
+    "train_model",
+    """import pathlib
+(backend.model_dir() / "weights").write_text(options["name"])
+pathlib.Path(options["ready"]).touch()
+while not pathlib.Path(options["go"]).exists(): time.sleep(0.01)""",
+)
+
+
+def test_one_training_of_an_instance_at_a_time(
+    make_backend: Maker, lab: Path, tmp_path: Path
+) -> None:
+    project = make_backend(train_model=SLOW)
+    label = write_labels(write_recording(lab))
+    ready, go = tmp_path / "ready", tmp_path / "go"
+    arguments = ["train", str(label), "--model-instance=m", "--force", f"--ready={ready}"]
+    arguments += [f"--go={go}", "--name=first"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "taggingbackends", *arguments], cwd=project
+    ) as one:
+        deadline = time.monotonic() + 30
+        while not ready.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        result = command(*arguments, "--name=second", cwd=project)
+        refused(result, "another training of m is under way")
+        go.touch()
+        assert one.wait(30) == 0
+    assert tree(project / "models") == {"m/weights": b"first"}
+
+
+def test_trainings_at_the_same_time_have_names_of_their_own(
+    make_backend: Maker, tmp_path: Path
+) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    labels = [write_labels(write_recording(tmp_path / name)) for name in "abc"]
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "taggingbackends",
+                "train",
+                str(label),
+                f"--name={label.parent}",
+            ],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for label in labels
+    ]
+    names = [process.communicate(timeout=60)[0].splitlines()[-1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert BackendExplorer(project).list_models() == sorted(names)
+    for name, label in zip(names, labels, strict=True):
+        options = (project / "models" / name / "options.json").read_text()
+        assert options == f'{{"name": "{label.parent}"}}'
+
+
+def test_training_does_not_mix_in_other_input(make_backend: Maker, tmp_path: Path) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    one, other = (write_labels(write_recording(tmp_path / name)) for name in "ab")
+    other = other.rename(other.with_name("other.label"))
+    assert command("train", one, "--model-instance=n", cwd=project).returncode == 0
+    again = ("--model-instance=n", "--force")
+    refused(command("train", other, *again, cwd=project), "other input is in place already")
+    assert command("train", one, *again, cwd=project).returncode == 0
 
 
 def test_a_script_that_writes_into_models_itself(make_backend: Maker, lab: Path) -> None:
@@ -381,7 +490,7 @@ def test_a_script_that_writes_into_models_itself(make_backend: Maker, lab: Path)
     project = make_backend(train_model=script("train_model", body))
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=new", cwd=project)
-    refused(result, "the script should write into backend.model_dir()", lines=2)
+    refused(result, "the script should write into backend.model_dir()")
 
 
 def test_predictions_among_the_training_labels_are_told(make_backend: Maker, lab: Path) -> None:
@@ -420,6 +529,8 @@ def test_finetuning(make_backend: Maker, lab: Path) -> None:
     label = write_labels(write_recording(lab))
     arguments = ("finetune", label, "--original-model-instance")
     refused(command(*arguments, "x", cwd=project), "no model x in")
+    onto_itself = command(*arguments, "m", "--model-instance=m", "--force", cwd=project)
+    refused(onto_itself, "model m is finetuned into a new one")
     result = command(*arguments, "m", "--model-instance", "n", cwd=project)
     assert result.stdout == "n\n", result.stderr
     assert tree(project / "models") == {"m/weights": b"1", "n/weights": b"1+"}

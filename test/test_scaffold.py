@@ -98,9 +98,9 @@ def test_names_that_give_no_package(name: str, tmp_path: Path) -> None:
     assert tree(tmp_path) == {}
 
 
-@pytest.mark.parametrize("name", ["TaggingBackends", "numpy", "json", "Click"])
+@pytest.mark.parametrize("name", ["TaggingBackends", "numpy", "json", "Click", "class"])
 def test_names_that_other_packages_have(name: str, tmp_path: Path) -> None:
-    with backend_error("bad-name", "that no package has which the backend needs"):
+    with backend_error("bad-name", "that nothing has which the backend needs"):
         init(name, tmp_path)
     assert tree(tmp_path) == {}
 

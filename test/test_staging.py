@@ -99,7 +99,7 @@ def test_the_same_file_again_is_fine_and_another_is_not(
     before = tree(backend.raw_data_dir())
     spine.write_text(spine.read_text().replace("1.1", "1.2"))
     spine.with_name("new.txt").write_text("new")
-    with backend_error("existing-file", r"another file than .* is there already"):
+    with backend_error("existing-file", r"another file than .* is there; remove it"):
         backend.push(lab)
     assert tree(backend.raw_data_dir()) == before
 
@@ -112,6 +112,8 @@ def test_links_out_of_a_folder_are_refused(backend: BackendExplorer, lab: Path) 
     (folder / "inside.txt").symlink_to(folder / "real.txt")
     backend.push(folder)
     assert listed(backend) == ["inside.txt", "real.txt"]
+    (folder / ".hidden").symlink_to(lab / "elsewhere")
+    backend.push(folder)
     (folder / spine.name).symlink_to(spine)
     with backend_error("outside-link", "a link out of"):
         backend.push(folder)
@@ -120,6 +122,37 @@ def test_links_out_of_a_folder_are_refused(backend: BackendExplorer, lab: Path) 
     with backend_error("outside-link"):
         backend.push(folder)
     assert listed(backend) == ["inside.txt", "real.txt"]
+
+
+def test_links_within_a_folder_come_along(backend: BackendExplorer, lab: Path) -> None:
+    write_recording(lab / "real")
+    (lab / "alias").symlink_to(lab / "real")
+    (lab / "real" / "loop").symlink_to(lab)
+    backend.push(lab)
+    files = [f"{STEM}.outline", f"{STEM}.spine"]
+    assert listed(backend) == [f"{folder}/{file}" for folder in ("alias", "real") for file in files]
+
+
+def test_a_folder_of_input_does_not_become_a_sandbox(backend: BackendExplorer, lab: Path) -> None:
+    write_recording(backend.raw_data_dir() / "session1")
+    sandbox = BackendExplorer(backend.project_dir, "m", "session1")
+    with backend_error("not-a-sandbox", "found a folder of input"):
+        sandbox.push(write_recording(lab))
+    assert not (backend.raw_data_dir() / "session1" / ".sandbox").exists()
+
+
+def test_other_input_is_refused_when_asked_to(backend: BackendExplorer, lab: Path) -> None:
+    one, two = write_recording(lab / "a"), write_recording(lab / "b", OTHER)
+    backend.push(one, alone=True)
+    backend.push(one, alone=True)
+    with backend_error("existing-file", "other input is in place already"):
+        backend.push(two, alone=True)
+
+
+def test_names_of_many_bytes(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab, "字" * 80)
+    backend.push(spine)
+    assert (backend.raw_data_dir() / spine.name).read_bytes() == spine.read_bytes()
 
 
 def test_links_instead_of_copies(backend: BackendExplorer, lab: Path) -> None:
@@ -261,6 +294,38 @@ def test_origins(backend: BackendExplorer, lab: Path) -> None:
     unknown = backend.raw_data_dir() / "other"
     assert staging.origin(backend, unknown) == unknown
     assert staging.origin(backend, spine) == spine
+
+
+def test_stems_that_begin_alike(backend: BackendExplorer, lab: Path) -> None:
+    spines = [write_recording(lab, stem) for stem in (f"{RUN}@0", f"{RUN}@0.5")]
+    backend.push(*spines)
+    for spine in spines:
+        predicted(backend, spine)
+    pulled = backend.pull()
+    assert [path.name for path in pulled] == [
+        f"{RUN}@0.5.predicted.label",
+        f"{RUN}@0.predicted.label",
+    ]
+
+
+def test_places_where_labels_cannot_go(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab / "a")
+    backend.push(spine)
+    predicted(backend, spine)
+    with backend_error("existing-file", "expected a folder, found a file"):
+        backend.pull(spine / "x")
+    (lab / "a" / "predicted.label").mkdir()
+    with backend_error("existing-file", "expected a file, found a folder"):
+        backend.pull(force=True)
+
+
+def test_broken_origins_are_told(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    backend.push(spine)
+    predicted(backend, spine)
+    (backend.raw_data_dir() / ".origins.json").write_text("{")
+    with backend_error("unknown-origin", "where input came from cannot be read"):
+        backend.pull()
 
 
 def test_there_is_nothing_to_pull(backend: BackendExplorer, lab: Path) -> None:

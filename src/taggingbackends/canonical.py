@@ -17,6 +17,8 @@ from taggingbackends.states import Codes, State, labels_of
 
 __all__ = ["text"]
 
+MAX_DEPTH = 1024  # what is nested deeper is not read
+
 
 def text(labels: Labels) -> bytes:
     """Return the canonical text of labels (docs/contract.md, section 6).
@@ -27,19 +29,20 @@ def text(labels: Labels) -> bytes:
         See `Labels.write`.
     """
     if len(labels) == 1 and not labels.attributes:
-        return b"".join(_run_text(next(iter(labels.values())))) + b"\n"
+        return b"".join(_run_text(next(iter(labels.values())), depth=1)) + b"\n"
     parts = [b"{"]
     for key, value in labels.attributes.items():
         if key in ("data", "runs"):
             raise _reserved(f'expected no attribute named "{key}", which is the runs\' own')
-        parts += [_json(key), b":", _json(value), b",\n"]
+        parts += [_entry(key, value, depth=1), b",\n"]
     parts.append(b'"runs":{')
     for position, run in enumerate(labels.values()):
-        parts += [b",\n" if position else b"\n", _json(run.id), b":", *_run_text(run)]
+        parts += [b",\n" if position else b"\n", _dumps(run.id), b":", *_run_text(run, depth=3)]
     return b"".join((*parts, b"\n}}\n"))
 
 
-def _run_text(run: RunLabels) -> Iterator[bytes]:
+def _run_text(run: RunLabels, depth: int) -> Iterator[bytes]:
+    """Yield the text of a run, which `depth` brackets enclose."""
     with located(run=run.id):
         entries: dict[str, Any] = {"units": check_units(run.units)}
         if run.names:
@@ -57,14 +60,15 @@ def _run_text(run: RunLabels) -> Iterator[bytes]:
             for key in reserved:
                 if key in given:
                     raise _reserved(f'expected no "{key}" among {name}: it has its place')
-        yield b'{"metadata":' + _json({"id": run.id, **run.metadata})
+        yield b"{" + _entry("metadata", {"id": run.id, **run.metadata}, depth)
         for key, value in (entries | run.attributes).items():
-            yield b",\n" + _json(key) + b":" + _json(value)
+            yield b",\n" + _entry(key, value, depth)
         yield b',\n"data":['
         states = _StateTexts(run)
         for position, (larva, track) in enumerate(run.items()):
             with located(track=larva):
-                yield (b",\n" if position else b"\n") + _track_text(larva, track, states)
+                text = _track_text(larva, track, states, depth + 2)
+                yield (b",\n" if position else b"\n") + text
         yield b"\n]}" if run else b"]}"
 
 
@@ -72,13 +76,13 @@ def _reserved(problem: str) -> LabelFileError:
     return LabelFileError("not-a-label-file", problem)
 
 
-def _track_text(larva: int, track: TrackLabels, states: _StateTexts) -> bytes:
+def _track_text(larva: int, track: TrackLabels, states: _StateTexts, depth: int) -> bytes:
     parts = [b'{"id":"%d","t":' % larva, _times_text(track.times), b',"labels":']
     parts.append(states.column(track.codes))
     for key, value in track.records.items():
         if key in TRACK_KEYS:
             raise _reserved(f'expected no record named "{key}": it has its place')
-        parts += [b",", _json(key), b":", _json(value)]
+        parts += [b",", _entry(key, value, depth)]
     return b"".join((*parts, b"}"))
 
 
@@ -124,8 +128,12 @@ class _StateTexts:
         return b"[%b]" % b",".join(map(self._texts.__getitem__, column.tolist()))
 
 
-def _json(value: Any) -> bytes:
-    """Return the canonical text of any value that JSON can hold, however deeply nested."""
+def _entry(key: Any, value: Any, depth: int) -> bytes:
+    return _dumps(_key(key)) + b":" + _json(value, depth)
+
+
+def _json(value: Any, depth: int) -> bytes:
+    """Return the canonical text of any value that JSON can hold, which `depth` brackets enclose."""
     parts: list[bytes] = []
     # A stack instead of recursion: reading allows deeper values than Python's own recursion does.
     stack: list[tuple[bytes, Any]] = [(b"", value)]
@@ -133,9 +141,15 @@ def _json(value: Any) -> bytes:
         before, item = stack.pop()
         parts.append(before)
         if item is _END:
+            depth -= 1
             continue
         if isinstance(item, np.ndarray) and (item.dtype.kind not in "biuf" or item.ndim != 1):
             item = item.tolist()
+        if isinstance(item, (dict, list, tuple)):
+            depth += 1
+            if depth > MAX_DEPTH:
+                problem = f"expected at most {MAX_DEPTH} levels of brackets, found more"
+                raise LabelFileError("invalid-json", problem)
         if isinstance(item, dict):
             parts.append(b"{")
             stack.append((b"}", _END))

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, shown
 from taggingbackends.identifiers import check_identifier
-from taggingbackends.project import SCRIPTS, candidates, project_metadata
+from taggingbackends.project import (
+    SCRIPTS,
+    ambiguous_scripts,
+    assigned_version,
+    candidates,
+    package_of,
+    project_metadata,
+    project_tables,
+)
 
 __all__ = ["Problem", "check"]
 
@@ -57,28 +66,40 @@ def check(project_dir: Path) -> list[Problem]:
         mend = "run the command in a backend's folder, or make one with `tagging-backend init`"
         return [Problem(path, "expected this file, found none", mend)]
     try:
-        metadata = project_metadata(project_dir)
+        project, poetry = project_tables(project_dir)
     except BackendError as error:
         return [Problem(path, str(error).removeprefix(f"{path}: "), "mend its syntax")]
-    package = metadata["name"].lower().replace("-", "_")
+    metadata = project_metadata(project_dir)
+    package = package_of(metadata["name"])
     return [
-        *_check_project(path, package),
+        *_check_project(path, project, poetry),
         *_check_scripts(project_dir, package),
         *_check_package(project_dir, package, metadata.get("version")),
         *_check_folders(project_dir),
     ]
 
 
-def _check_project(path: Path, package: str) -> Iterator[Problem]:
-    content = tomllib.loads(path.read_text("utf-8"))
-    project: dict[str, Any] = content.get("project", {})
-    poetry: dict[str, Any] = content.get("tool", {}).get("poetry", {})
-    if not (project.get("name") or poetry.get("name")):
-        yield Problem(path, "expected the project's name, found none", 'add [project] name = "..."')
-    elif not package.isidentifier():
-        what = f"expected a name that gives a Python package, found {package!r}"
+def _check_project(
+    path: Path, project: dict[str, Any], poetry: dict[str, Any]
+) -> Iterator[Problem]:
+    name = project.get("name", poetry.get("name"))
+    if not (isinstance(name, str) and name):
+        what = f"expected the project's name, found {'none' if name is None else shown(name)}"
+        yield Problem(path, what, 'add [project] name = "..."')
+    elif not package_of(name).isidentifier() or iskeyword(package_of(name)):
+        what = f"expected a name that gives a Python package, found {name!r}"
         yield Problem(path, what, "use letters, digits and hyphens, a letter first")
-    required = [*project.get("dependencies", []), *poetry.get("dependencies", {})]
+    required: list[str] = []
+    for where, dependencies in (
+        ("[project]", project.get("dependencies", [])),
+        ("[tool.poetry]", list(poetry.get("dependencies") or {})),
+    ):
+        texts = isinstance(dependencies, list) and all(isinstance(x, str) for x in dependencies)
+        if texts:
+            required += dependencies
+        else:
+            what = f"expected a list of texts as dependencies of {where}, found "
+            yield Problem(path, what + shown(dependencies), "mend it")
     names = {re.split(r"[^A-Za-z0-9_.-]", text.strip(), maxsplit=1)[0].lower() for text in required}
     if "taggingbackends" not in names:
         what = "expected taggingbackends among the dependencies, found none"
@@ -89,8 +110,7 @@ def _check_scripts(project_dir: Path, package: str) -> Iterator[Problem]:
     for step in SCRIPTS:
         found = candidates(project_dir, package, step)
         if len(found) > 1:
-            names = " and ".join(str(path.relative_to(project_dir)) for path in found)
-            yield Problem(project_dir, f"expected one {step} script, found {names}", "remove one")
+            yield Problem(project_dir, ambiguous_scripts(project_dir, step, found), "remove one")
         for script in found:
             if script.suffix == ".py":
                 yield from _check_script(script)
@@ -102,10 +122,15 @@ def _check_scripts(project_dir: Path, package: str) -> Iterator[Problem]:
 
 def _check_script(script: Path) -> Iterator[Problem]:
     try:
-        tree = ast.parse(script.read_bytes())
+        with tokenize.open(script) as file:
+            tree = ast.parse(file.read())
     except SyntaxError as error:
-        what = f"expected Python, found {error.msg} in line {error.lineno}"
+        line = "" if error.lineno is None else f" in line {error.lineno}"
+        what = f"expected Python, found {error.msg}{line}"
         yield Problem(script, what, "mend its syntax")
+        return
+    except (ValueError, MemoryError, RecursionError) as error:
+        yield Problem(script, f"expected Python, found {error or 'too much of it'}", "mend it")
         return
     if not any(isinstance(node, ast.If) and _is_main(node.test) for node in tree.body):
         mend = f'end it with `if __name__ == "__main__": main({script.stem})`'
@@ -127,15 +152,12 @@ def _check_package(project_dir: Path, package: str, version: str | None) -> Iter
         yield Problem(folder, what, f"rename it to {package}, or the project in pyproject.toml")
         return
     init = folder / "__init__.py"
-    assigned = None
-    if init.is_file():
-        text = init.read_text("utf-8")
-        assigned = re.search(r"^__version__\s*(?::[^=]*)?=\s*(?:['\"]([^'\"]*)['\"])?", text, re.M)
+    assigned = assigned_version(folder)
     if assigned is None:
         mend = f'write `__version__ = "{version or "0.1.0"}"` into it'
         yield Problem(init, "expected it to define __version__", mend)
-    elif assigned[1] and version and assigned[1] != version:
-        what = f"expected version {version}, as in pyproject.toml, found {assigned[1]}"
+    elif assigned and version and assigned != version:
+        what = f"expected version {version}, as in pyproject.toml, found {assigned}"
         yield Problem(init, what, "make them the same")
     for name in dict.fromkeys(SCRIPTS.values()):
         subpackage = folder / name
@@ -147,6 +169,7 @@ def _check_package(project_dir: Path, package: str, version: str | None) -> Iter
 def _check_folders(project_dir: Path) -> Iterator[Problem]:
     for top in (
         project_dir / "models",
+        project_dir / "pretrained_models",
         *(project_dir / "data" / stage for stage in ("raw", "interim", "processed")),
     ):
         for path in sorted(top.iterdir()) if top.is_dir() else ():

@@ -13,10 +13,10 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from taggingbackends.errors import BackendError
 from taggingbackends.explorer import BackendExplorer
 from taggingbackends.main import DEBUG, fail, is_users_to_mend
 from taggingbackends.options import OptionError, Options, parse_options
+from taggingbackends.project import nearest_project
 
 __all__ = ["cli", "main"]
 
@@ -321,10 +321,7 @@ def check(ctx: click.Context) -> None:
     """
     from taggingbackends.check import check as find_problems
 
-    try:
-        folder = _backend(ctx).project_dir
-    except BackendError:
-        folder = (ctx.obj["project"] or Path.cwd()).resolve()
+    folder = (ctx.obj["project"] or nearest_project()).resolve()
     problems = find_problems(folder)
     for problem in problems:
         click.echo(problem)
@@ -441,7 +438,7 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        if not (is_users_to_mend(error) or isinstance(error, OSError)):
+        if not is_users_to_mend(error):
             raise
         fail(error)
 

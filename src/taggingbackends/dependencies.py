@@ -49,7 +49,7 @@ def check_dependencies(
     paths = []
     for index, entry in enumerate(validate_dependencies(list(entries))):
         path = Path(folder) / entry["filename"]
-        if not path.is_file():
+        if not _is_file(path):
             problem = "expected this file, which labels depend on, beside them; found none"
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         if (found := sha1(path)) != entry["sha1"].lower():
@@ -60,6 +60,13 @@ def check_dependencies(
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         paths.append(path)
     return paths
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _fault(entry: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def merge(
 def crop(labels: Labels, start: float, stop: float) -> Labels:
     """See `Labels.crop`."""
     cropped = Labels()
-    cropped.attributes = dict(labels.attributes)
+    cropped.attributes = deepcopy(labels.attributes)
     for run in labels.values():
         copy = _copy_run(cropped, run)
         for larva, track in run.items():
@@ -57,7 +58,7 @@ def crop(labels: Labels, start: float, stop: float) -> Labels:
             segment = slice(first, last)
             records = {
                 key: value[segment] if is_record(value, len(track)) else value
-                for key, value in track.records.items()
+                for key, value in deepcopy(track.records).items()
             }
             copy._tracks[larva] = TrackLabels(
                 copy._table, track.times[segment].copy(), track.codes[segment].copy(), records
@@ -79,7 +80,7 @@ def fill(labels: Labels, default: str, like: Labels | Recording | None = None) -
         for larva, times in larvae.items():
             undefined = np.zeros(len(times), dtype=np.int32)
             if larva in run:
-                _add(run, larva, times, undefined)
+                _add(run, larva, times, undefined, run[larva].match(times))
             else:
                 run._tracks[larva] = TrackLabels(run._table, times.copy(), undefined)
     for run in labels.values():
@@ -125,40 +126,40 @@ def is_record(value: Any, n: int) -> bool:
 
 def _copy_run(labels: Labels, run: RunLabels) -> RunLabels:
     copy = RunLabels(run.id, run._table.copy())
-    copy.metadata, copy.units = dict(run.metadata), dict(run.units)
-    copy.attributes = dict(run.attributes)
-    copy.dependencies = [dict(entry) for entry in run.dependencies]
+    for name in ("metadata", "units", "attributes", "dependencies"):
+        setattr(copy, name, deepcopy(getattr(run, name)))
     for larva, track in run.items():
-        copy._tracks[larva] = TrackLabels(
-            copy._table, track.times, track.codes, dict(track.records)
-        )
+        records = deepcopy(track.records)
+        copy._tracks[larva] = TrackLabels(copy._table, track.times, track.codes, records)
     labels._runs[run.id] = copy
     return copy
 
 
 def _merge_run(known: RunLabels, run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> None:
+    overwrites = np.zeros(len(run._table.states), dtype=bool)
+    for code in run._used_codes():  # before anything is changed: `when` may raise
+        overwrites[code] = when(labels_of(run._table.states[code]))
     table = known._table
+    if not table.names and run.colors is not None:
+        table.redeclare(run.names, table.secondary_names, run.colors)
     new = [name for name in run.secondary_names if name not in table.secondary_names]
     table.redeclare(table.names, [*table.secondary_names, *new], table.colors)
     for name in run.names:
         table.declare(name)
     translation = np.zeros(len(run._table.states), dtype=np.int32)
-    overwrites = np.zeros(len(run._table.states), dtype=bool)
     for code in run._used_codes():
-        state = run._table.states[code]
-        translation[code] = table.number(state)
-        overwrites[code] = when(labels_of(state))
+        translation[code] = table.number(run._table.states[code])
     for larva, track in run.items():
         codes = translation[track.codes]
         if larva not in known:
             known._tracks[larva] = TrackLabels(table, track.times, codes, dict(track.records))
             continue
-        at = known[larva].find(track.times)
+        at = known[larva].match(track.times)
         chosen = overwrites[track.codes] & (at >= 0)
         merged = known[larva].codes.copy()
         merged[at[chosen]] = codes[chosen]
         _replace(known, larva, merged)
-        _add(known, larva, track.times, codes)
+        _add(known, larva, track.times, codes, at)
 
 
 def _replace(run: RunLabels, larva: int, codes: Codes) -> None:
@@ -166,10 +167,12 @@ def _replace(run: RunLabels, larva: int, codes: Codes) -> None:
     run._tracks[larva] = TrackLabels(run._table, track.times, codes, track.records)
 
 
-def _add(run: RunLabels, larva: int, times: NDArray[np.float64], codes: Codes) -> None:
-    """Add those frames to a track whose times it does not have."""
+def _add(
+    run: RunLabels, larva: int, times: NDArray[np.float64], codes: Codes, at: NDArray[np.intp]
+) -> None:
+    """Add those frames to a track that none of its own frames matches (`at` is -1)."""
     track = run[larva]
-    new = track.find(times) < 0
+    new = at < 0
     if new.any():
         all_times = np.concatenate([track.times, times[new]])
         order = np.argsort(all_times, kind="stable")
@@ -181,7 +184,7 @@ def _add(run: RunLabels, larva: int, times: NDArray[np.float64], codes: Codes) -
 
 def _check_addable(track: TrackLabels, times: NDArray[np.float64], larva: int) -> None:
     records = [key for key, value in track.records.items() if is_record(value, len(track))]
-    if records and (new := track.find(times) < 0).any():
+    if records and (new := track.match(times) < 0).any():
         index = int(new.argmax())
         problem = (
             f"expected no new time in a track with further records ({', '.join(records)}), "

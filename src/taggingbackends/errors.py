@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 __all__ = [
@@ -87,18 +88,18 @@ class TrackFileError(TaggingBackendsError, ValueError):
         self,
         problem: str,
         *,
-        file: str | PathLike[str],
+        file: str | PathLike[str] | None = None,
         line: int | None = None,
         key: str | None = None,
     ) -> None:
         self.problem = problem
-        self.file: Path | None = Path(file)
+        self.file = None if file is None else Path(file)
         self.line = line
         self.key = key
         super().__init__(problem)
 
     def __str__(self) -> str:
-        where = str(self.file)
+        where = str(self.file or "tracks")
         if self.line is not None:
             where += f", line {self.line}"
         if self.key is not None:
@@ -170,7 +171,12 @@ def located(**where: Any) -> Iterator[None]:
         raise
 
 
-def shown(value: Any, limit: int = 60) -> str:
+def shown(value: Any) -> str:
     """Return how a message shows a value that was found: its repr, shortened."""
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return _SHORT.repr(value)
+
+
+# Also in depth and in length: what is wrong may be a whole file.
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 60
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 3, 4, 4, 4

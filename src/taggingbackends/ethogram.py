@@ -92,7 +92,8 @@ def _line(
     frames = np.bincount(
         column * len(states) + track.codes, minlength=columns * len(states)
     ).reshape(columns, len(states))
-    shown = [cells[labels_of(state)[0]] if state else _UNDEFINED for state in states]
+    # states that no frame has any longer may have names that are no longer declared
+    shown = [cells.get(labels_of(state)[0], "?") if state else _UNDEFINED for state in states]
     line = [shown[code] for code in frames.argmax(axis=1).tolist()]
     # within a track a cell may fall between two frames: it shows what the cell before does
     seen = np.flatnonzero(frames.any(axis=1))

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from taggingbackends.data.formats import is_label_file, recordings_in
 from taggingbackends.errors import BackendError
+from taggingbackends.files import walk
 from taggingbackends.identifiers import check_identifier, did_you_mean
-from taggingbackends.project import candidates, find_backend, package_name
+from taggingbackends.project import ambiguous_scripts, candidates, find_backend, package_name
 
 if TYPE_CHECKING:
     from taggingbackends.check import Problem
 
-__all__ = ["PREDICTED", "TRAINING", "BackendExplorer", "is_sandbox", "list_files"]
+__all__ = ["PREDICTED", "TRAINING", "BackendExplorer", "is_sandbox"]
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable of scripts that train: the instance in the making."""
@@ -72,7 +72,7 @@ class BackendExplorer:
         self.sandbox = sandbox
         self.project_dir = find_backend(project_dir)
         self.package_name = package_name(self.project_dir)
-        self._stems_in: dict[Path, tuple[int, set[str]]] = {}
+        self._recordings: dict[Path, tuple[int, dict[Path, list[Path]]]] = {}
 
     def __repr__(self) -> str:
         which = ", ".join(filter(None, (self.model_instance, self.sandbox)))
@@ -91,6 +91,20 @@ class BackendExplorer:
     def processed_data_dir(self) -> Path:
         """Return the folder of predicted labels, made if there is none."""
         return self._made(self._data_dir("processed"))
+
+    def required_instance(self, member: str) -> str:
+        """Return the model instance; ``no-model-instance`` if there is none for a member."""
+        if self.model_instance is None:
+            problem = (
+                f"{member} needs a model instance: BackendExplorer(model_instance=...), or "
+                "--model-instance NAME on the command line"
+            )
+            raise BackendError("no-model-instance", problem)
+        return self.model_instance
+
+    def data_dirs(self) -> list[Path]:
+        """Return the three data folders, which need not exist."""
+        return [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
 
     @overload
     def list_input_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
@@ -152,18 +166,30 @@ class BackendExplorer:
             ``<stem>.predicted.label`` where that folder of input holds several recordings.
         """
         raw = self._data_dir("raw")
-        path = raw / input_file
+        path = Path(os.path.normpath(raw / input_file))
         if not path.is_relative_to(raw):
             problem = f"{path}: expected an input file below {raw}; `push` brings files there"
             raise BackendError("no-input", problem)
         folder = self.processed_data_dir() / path.parent.relative_to(raw)
         folder.mkdir(parents=True, exist_ok=True)
-        stems = self._stems(path.parent)
-        if path.stem not in stems and not is_label_file(path):  # a format of the backend's own
+        stems = {main.stem for main in self.recordings_in(path.parent)}
+        labelled = path.is_file() and is_label_file(path)
+        if path.stem not in stems and not labelled:  # a format of the backend's own
             stems = stems | {file.stem for file in path.parent.glob(f"[!.]*{path.suffix}")}
         if len(stems) <= 1:
             return folder / PREDICTED
-        return folder / f"{_labelled_stem(path)}.{PREDICTED}"
+        return folder / f"{_labelled_stem(path) if labelled else path.stem}.{PREDICTED}"
+
+    def recordings_in(self, folder: Path) -> dict[Path, list[Path]]:
+        """Return the recordings right in a folder, as `find_recordings` does.
+
+        They are looked up once, as long as the folder stays as it is.
+        """
+        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        known = self._recordings.get(folder)
+        if known is None or known[0] != changed:
+            known = self._recordings[folder] = (changed, recordings_in(folder))
+        return known[1]
 
     # -- models
 
@@ -182,7 +208,7 @@ class BackendExplorer:
             into, which exists.
         """
         if instance is None:
-            instance = self._instance("model_dir")
+            instance = self.required_instance("model_dir")
         check_identifier("model instance", instance)
         if os.environ.get(TRAINING) == instance:
             return self._made(self.partial_model_dir(instance))
@@ -217,7 +243,7 @@ class BackendExplorer:
 
     def check_model(self, instance: str | None = None) -> None:
         """Raise ``unknown-model`` unless the instance (by default this one) is a trained model."""
-        instance = self._instance("the model") if instance is None else instance
+        instance = self.required_instance("the model") if instance is None else instance
         names = self.list_models()
         if instance not in names:
             problem = f"no model {instance} in {self.project_dir / 'models'}"
@@ -225,11 +251,13 @@ class BackendExplorer:
 
     # -- input, output, removal
 
-    def push(self, *paths: str | PathLike[str], link: bool = False) -> list[Path]:
+    def push(
+        self, *paths: str | PathLike[str], link: bool = False, alone: bool = False
+    ) -> list[Path]:
         """Bring input in: see `taggingbackends.staging.push`."""
         from taggingbackends.staging import push
 
-        return push(self, paths, link=link)
+        return push(self, paths, link=link, alone=alone)
 
     def pull(
         self, destination: str | PathLike[str] | None = None, force: bool = False
@@ -241,7 +269,7 @@ class BackendExplorer:
 
     def reset_data(self) -> list[Path]:
         """Remove this instance's data, with a sandbox that sandbox's only; return the folders."""
-        folders = [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
+        folders = self.data_dirs()
         for folder in folders:
             if self.sandbox is not None and folder.exists() and not is_sandbox(folder):
                 problem = f"{folder}: expected a sandbox, found a folder of input; not removed"
@@ -250,7 +278,7 @@ class BackendExplorer:
 
     def reset_model(self) -> list[Path]:
         """Remove this instance's model, and what a killed training left; return the folders."""
-        instance = self._instance("reset_model")
+        instance = self.required_instance("reset_model")
         folders = (self.project_dir / "models" / instance, self.partial_model_dir(instance))
         return [folder for folder in folders if _remove(folder)]
 
@@ -266,8 +294,8 @@ class BackendExplorer:
         """
         found = candidates(self.project_dir, self.package_name, step)
         if len(found) > 1:
-            names = " and ".join(str(path.relative_to(self.project_dir)) for path in found)
-            problem = f"{self.project_dir}: expected one {step} script, found {names}; remove one"
+            what = ambiguous_scripts(self.project_dir, step, found)
+            problem = f"{self.project_dir}: {what}; remove one"
             raise BackendError("ambiguous-script", problem)
         return found[0] if found else None
 
@@ -309,17 +337,8 @@ class BackendExplorer:
 
     # -- private
 
-    def _instance(self, member: str) -> str:
-        if self.model_instance is None:
-            problem = (
-                f"{member} needs a model instance: BackendExplorer(model_instance=...), or "
-                "--model-instance NAME on the command line"
-            )
-            raise BackendError("no-model-instance", problem)
-        return self.model_instance
-
     def _data_dir(self, stage: str) -> Path:
-        folder = self.project_dir / "data" / stage / self._instance(f"data/{stage}")
+        folder = self.project_dir / "data" / stage / self.required_instance(f"data/{stage}")
         return folder if self.sandbox is None else folder / self.sandbox
 
     def _made(self, folder: Path) -> Path:
@@ -330,8 +349,8 @@ class BackendExplorer:
 
     def _listed(self, stage: str, grouped: bool) -> list[Path] | dict[str, list[Path]]:
         top = self._data_dir(stage)
-        files = list(list_files(top, sandboxes=self.sandbox is not None))
-        files.sort(key=lambda file: file.relative_to(top).parts)
+        of_sandboxes = self.sandbox is not None
+        files = list(walk(top, lambda x: of_sandboxes or x.parent != top or not is_sandbox(x)))
         if not grouped:
             return files
         groups: dict[Path, list[Path]] = {}
@@ -339,54 +358,19 @@ class BackendExplorer:
             groups.setdefault(file.parent.relative_to(top), []).append(file)
         return {folder.as_posix(): groups[folder] for folder in sorted(groups, key=_parts)}
 
-    def _stems(self, folder: Path) -> set[str]:
-        """Return the stems of the recordings in a folder; looked up once, as long as it stays."""
-        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-        known = self._stems_in.get(folder)
-        if known is None or known[0] != changed:
-            stems = {file.stem for file in recordings_in(folder)}
-            known = self._stems_in[folder] = (changed, stems)
-        return known[1]
-
 
 def is_sandbox(folder: Path) -> bool:
     """Tell a sandbox's folder from a folder of input."""
     return (folder / _SANDBOX_MARK).exists()
 
 
-def list_files(top: Path, sandboxes: bool = True) -> Iterator[Path]:
-    """Yield the files below a folder, without hidden files and folders.
-
-    Folders that are links are followed, each once. With `sandboxes` false, the sandboxes right
-    below are left out.
-    """
-    seen: set[tuple[int, int]] = set()
-    for folder, folders, files in os.walk(top, followlinks=True):
-        here = Path(folder)
-        status = here.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".")
-            and (sandboxes or here != top or not is_sandbox(here / name))
-        ]
-        for name in files:
-            if not name.startswith("."):
-                yield here / name
-
-
 def _labelled_stem(path: Path) -> str:
-    """Return the stem of the recording that a file belongs to."""
-    if is_label_file(path):
-        from taggingbackends.labels import Labels
+    """Return the stem of the recording that a label file depends on."""
+    from taggingbackends.labels import Labels
 
-        for run in Labels.read(path).values():
-            for entry in run.dependencies:
-                return Path(entry["filename"]).stem
+    for run in Labels.read(path).values():
+        for entry in run.dependencies:
+            return Path(entry["filename"]).stem
     return path.stem
 
 

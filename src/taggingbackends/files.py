@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all; copies that cost nothing where the file system can."""
+"""Files that are there whole or not at all, cheap copies, listings and locks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["copy_file", "link_file", "sha1", "write_file"]
+__all__ = ["copy_file", "link_file", "locked", "sha1", "walk", "write_file"]
 
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (btrfs, XFS, bcachefs)
 
@@ -20,7 +21,7 @@ def write_file(path: Path, chunks: Iterable[bytes]) -> None:
     Parameters
     ----------
     path : Path
-        The file; its folder must exist.
+        The file; its folder must exist. A link is followed; the mode of an old file is kept.
     chunks : iterable of bytes
         The content.
 
@@ -35,7 +36,10 @@ def write_file(path: Path, chunks: Iterable[bytes]) -> None:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
 
+    path = Path(os.path.realpath(path))
     _put(path, fill)
 
 
@@ -67,7 +71,7 @@ def sha1(path: Path) -> str:
 def _put(path: Path, fill: Callable[[Path], None]) -> None:
     # In the same folder, since a rename is atomic within one file system only; hidden, so that
     # what a killed process leaves is never taken for input or output.
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         fill(temporary)
         temporary.replace(path)
@@ -104,3 +108,78 @@ def _reflink(source: int, destination: int) -> bool:
     except (ImportError, OSError):
         return False
     return True
+
+
+def walk(top: Path, enter: Callable[[Path], bool] = lambda folder: True) -> Iterator[Path]:
+    """Yield the files below a folder, without hidden files and folders, sorted by components.
+
+    Parameters
+    ----------
+    top : Path
+        The folder; if there is none, there are no files.
+    enter : callable
+        Tells of each folder below whether to go into it.
+
+    Raises
+    ------
+    OSError
+        A folder cannot be read.
+
+    Notes
+    -----
+    Links to folders are followed, but for those that lead to a folder which they are in.
+    """
+    if top.is_dir():
+        yield from _walk(top, enter, [])
+
+
+def _walk(folder: Path, enter: Callable[[Path], bool], above: list[Path]) -> Iterator[Path]:
+    above = [*above, folder.resolve()]
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            yield path
+        elif enter(path) and not (path.is_symlink() and path.resolve() in above):
+            yield from _walk(path, enter, above)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process; the lock file is there only meanwhile.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; its folder must exist.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process holds the lock.
+
+    Notes
+    -----
+    Without effect where the system has no flock (Windows).
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its last holder may have removed the file between opening and locking it.
+            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+                break
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -301,7 +301,7 @@ class _Decoder:
             problem = f"expected a code, a name or an array of these, found {shown(element)}"
             raise LabelFileError("bad-code", problem)
         if self._largest is None:
-            return str(part)
+            return f"\0code {part}"  # any name that data do not have
         if not 1 <= part <= self._largest:
             problem = f"expected a code from 1 to {self._largest}, found {part}"
             if self._largest == 0:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.dependencies import check_dependencies
-from taggingbackends.errors import LabelFileError, located
+from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.runlabels import RunLabels, TrackLabels, check_larva, check_times
 from taggingbackends.states import State, StateTable, labels_of
 
@@ -109,9 +109,9 @@ class Labels(Mapping[str, RunLabels]):
         """
         larva = check_larva(larva, run)
         with located(run=run, track=larva):
-            column = check_times(np.array(times, dtype=np.float64))
-            items = list(states)
-            if len(items) != len(column):
+            column = check_times(_as_floats(times))
+            items = states if isinstance(states, str) else list(states)
+            if len(items) != len(column) and not isinstance(states, str):
                 problem = f"expected {len(column)} states, as many as times, found {len(items)}"
                 raise LabelFileError("length-mismatch", problem)
             known = self._runs.get(run)
@@ -261,3 +261,10 @@ class Labels(Mapping[str, RunLabels]):
         larvae = sum(map(len, self.values()))
         frames = sum(len(track) for run in self.values() for track in run.values())
         return f"<Labels: {len(self)} runs, {larvae} larvae, {frames} frames>"
+
+
+def _as_floats(times: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.array(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise LabelFileError("bad-time", f"expected numbers, found {shown(times)}") from None

@@ -30,14 +30,7 @@ DEBUG = "TAGGINGBACKENDS_DEBUG"
 """Environment variable: show the traceback of every error."""
 
 _TRAINING_SCRIPTS = ("train_model", "finetune_model")
-_MENDABLE = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.ENOSPC,
-    errno.EPERM,
-    errno.EROFS,
-}
+_MENDABLE = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
 
 
 def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> NoReturn:
@@ -102,7 +95,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
 def is_users_to_mend(error: BaseException) -> bool:
     """Tell an error that the user can mend from a fault of a program."""
     return isinstance(error, TaggingBackendsError) or (
-        isinstance(error, OSError) and error.errno in _MENDABLE
+        isinstance(error, OSError) and (error.filename is not None or error.errno in _MENDABLE)
     )
 
 
@@ -161,7 +154,10 @@ def _keywords(function: Callable[..., Any], options: Options) -> Options:
 
 def _project_of(script: Path) -> Path | None:
     """Return the backend that a script lives in, None if it lives elsewhere."""
-    for folder in script.resolve().parents if script.is_file() else ():
-        if is_backend(folder):
-            return folder
+    if script.is_file():
+        # as it is named first: a script that is a link belongs where the link is
+        for path in (Path(os.path.abspath(script)), script.resolve()):  # noqa: PTH100
+            for folder in path.parents:
+                if is_backend(folder):
+                    return folder
     return None

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from typing import Any
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.explorer import BackendExplorer
-from taggingbackends.identifiers import new_instance, new_sandbox
+from taggingbackends.identifiers import new_sandbox
 from taggingbackends.options import TAKEN, format_options
 from taggingbackends.progress import progress
-from taggingbackends.training import check_new_model, model_in_the_making
+from taggingbackends.training import claim_instance, model_in_the_making
 
 __all__ = [
     "finetune",
@@ -45,14 +46,14 @@ def run_training(
     backend: BackendExplorer, step: str, options: Mapping[str, Any], force: bool = False
 ) -> None:
     """Run train_model or finetune_model; the model appears when it has succeeded."""
-    script = _required(backend, step)
+    script = required_script(backend, step)
     with model_in_the_making(backend, force) as environment:
         _run(backend, script, options, environment)
 
 
 def run_prediction(backend: BackendExplorer, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model; complete and return the label files that it made or changed."""
-    script = _required(backend, "predict_model")
+    script = required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
     new = [file for file, status in _label_files(backend).items() if before.get(file) != status]
@@ -91,7 +92,9 @@ def predict(
         A script failed.
     """
     backend.check_model()
-    _required(backend, "predict_model")
+    required_script(backend, "predict_model")
+    if backend.sandbox is not None:  # marked before anything runs, or fails
+        backend.raw_data_dir(), backend.interim_data_dir(), backend.processed_data_dir()
     with _Taken(options):
         _prepare(backend, options, skip)
         return run_prediction(backend, options)
@@ -134,12 +137,15 @@ def predict_files(
     from taggingbackends.staging import check_destinations, pull, push
 
     backend.check_model()
-    _required(backend, "predict_model")
+    required_script(backend, "predict_model")
     sandbox = backend.sandbox or new_sandbox()
     backend = BackendExplorer(backend.project_dir, backend.model_instance, sandbox)
-    if backend.list_input_files():
-        problem = f"sandbox {sandbox} holds files already: name another one, or none"
-        raise BackendError("existing-file", problem)
+    for folder in backend.data_dirs():
+        if folder.exists():
+            problem = (
+                f"{folder}: expected a fresh sandbox, found this folder; name another, or none"
+            )
+            raise BackendError("existing-file", problem)
     try:
         push(backend, files)
         recordings = find_recordings(backend.list_input_files())
@@ -205,34 +211,42 @@ def train(
     ScriptError
         A script failed; there is no new model, and an old one is untouched.
     """
-    _required(backend, step)
+    script = required_script(backend, step)
     if backend.model_instance is None:
         if not files:
             problem = f"{step} needs input: name files, or the --model-instance they are pushed for"
             raise BackendError("no-input", problem)
-        instance = new_instance(backend.list_models())
-        backend = BackendExplorer(backend.project_dir, instance)
-    instance = backend._instance(step)
-    check_new_model(backend, instance, force)
-    if files:
-        backend.push(*files)
-    elif not backend.list_input_files():
-        problem = f"no input in {backend.raw_data_dir()}: name files, or push them first"
-        raise BackendError("no-input", problem)
-    _warn_of_predictions(backend)
-    try:
-        with _Taken(options):
-            _prepare(backend, options, skip)
-            run_training(backend, step, options, force)
-    except BaseException:
-        if files:
-            warnings.warn(
-                f"input is kept in {backend.raw_data_dir()}; remove it with `tagging-backend reset "
-                f"--model-instance {instance}`",
-                stacklevel=2,
-            )
-        raise
+        backend = claim_instance(backend)
+    instance = backend.required_instance(step)
+    with model_in_the_making(backend, force) as environment:
+        try:
+            if files:
+                backend.push(*files, alone=True)
+        except BaseException:
+            _remove_empty(backend.data_dirs()[0])
+            raise
+        if not backend.list_input_files():
+            problem = f"no input in {backend.data_dirs()[0]}: name files, or push them first"
+            raise BackendError("no-input", problem)
+        _warn_of_predictions(backend)
+        try:
+            with _Taken(options):
+                _prepare(backend, options, skip)
+                _run(backend, script, options, environment)
+        except BaseException:
+            if files:
+                warnings.warn(
+                    f"input is kept in {backend.raw_data_dir()}; remove it with `tagging-backend "
+                    f"reset --model-instance {instance}`",
+                    stacklevel=2,
+                )
+            raise
     return instance
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def finetune(
@@ -248,6 +262,9 @@ def finetune(
     The script gets `original` as ``original_model_instance``.
     """
     backend.check_model(original)
+    if original == backend.model_instance:
+        problem = f"model {original} is finetuned into a new one: name another --model-instance"
+        raise BackendError("existing-model", problem)
     options = {"original_model_instance": original, **options}
     return train(backend, files, options, force, skip, step="finetune_model")
 
@@ -272,7 +289,7 @@ def _prepare(backend: BackendExplorer, options: Mapping[str, Any], skip: Iterabl
             run_optional(backend, step, options)
 
 
-def _required(backend: BackendExplorer, step: str) -> Path:
+def required_script(backend: BackendExplorer, step: str) -> Path:
     script = backend.find_script(step)
     if script is None:
         places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"

@@ -6,16 +6,22 @@ import re
 import tomllib
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, shown
 
 __all__ = [
     "SCRIPTS",
+    "ambiguous_scripts",
+    "assigned_version",
     "candidates",
     "find_backend",
     "is_backend",
+    "nearest_project",
     "package_name",
+    "package_of",
     "project_metadata",
+    "project_tables",
 ]
 
 SCRIPTS = {
@@ -38,30 +44,64 @@ def is_backend(folder: Path) -> bool:
 
 def package_name(project_dir: Path) -> str:
     """Return the package's name: the project's in lower case, hyphens as underscores."""
-    return project_metadata(project_dir)["name"].lower().replace("-", "_")
+    return package_of(project_metadata(project_dir)["name"])
 
 
-def project_metadata(project_dir: Path) -> dict[str, str]:
-    """Return name and version of a project.
+def package_of(name: str) -> str:
+    """Return the name of the package of a project with this name."""
+    return name.lower().replace("-", "_")
 
-    The version is left out if neither pyproject.toml nor the package's ``__init__.py`` says it.
+
+def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the tables [project] and [tool.poetry] of pyproject.toml, empty where it has none.
+
+    Raises
+    ------
+    BackendError
+        ``not-a-backend``: it is not TOML, or one of these is no table.
     """
     path = project_dir / "pyproject.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BackendError("not-a-backend", f"{path}: expected TOML, found: {error}") from None
-    tables = (content.get("project"), content.get("tool", {}).get("poetry"))
+    tool = _table(path, content, "tool")
+    return _table(path, content, "project"), _table(path, tool, "poetry")
+
+
+def project_metadata(project_dir: Path) -> dict[str, str]:
+    """Return name and version of a project.
+
+    The name is the folder's if pyproject.toml does not say it. The version is left out if neither
+    pyproject.toml nor the package's ``__init__.py`` says it.
+    """
     found = {"name": project_dir.name}
-    for table in reversed([table for table in tables if isinstance(table, dict)]):
+    for table in reversed(project_tables(project_dir)):
         found |= {key: table[key] for key in ("name", "version") if isinstance(table.get(key), str)}
-    package = found["name"].lower().replace("-", "_")
-    init = project_dir / "src" / package / "__init__.py"
-    if "version" not in found and init.is_file():
-        assigned = re.search(r"^__version__\s*=\s*['\"]([^'\"]+)", init.read_text("utf-8"), re.M)
+    if "version" not in found:
+        assigned = assigned_version(project_dir / "src" / package_of(found["name"]))
         if assigned:
-            found["version"] = assigned[1]
+            found["version"] = assigned
     return found
+
+
+def assigned_version(package: Path) -> str | None:
+    """Return the ``__version__`` that a package's ``__init__.py`` assigns.
+
+    It is "" if another expression than a string is assigned, None if nothing is.
+    """
+    init = package / "__init__.py"
+    text = init.read_text("utf-8", "replace") if init.is_file() else ""
+    assigned = re.search(r"^__version__\s*(?::[^=\n]*)?=\s*(?:['\"]([^'\"\n]*)['\"])?", text, re.M)
+    return None if assigned is None else assigned[1] or ""
+
+
+def _table(path: Path, tables: dict[str, Any], name: str) -> dict[str, Any]:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        problem = f"{path}: expected a table as {name}, found {shown(table)}"
+        raise BackendError("not-a-backend", problem)
+    return table
 
 
 def candidates(project_dir: Path, package: str, step: str) -> list[Path]:
@@ -69,6 +109,12 @@ def candidates(project_dir: Path, package: str, step: str) -> list[Path]:
     folders = (project_dir / "src" / package / SCRIPTS[step], project_dir / "scripts")
     paths = (folder / f"{step}{suffix}" for folder in folders for suffix in (".py", ".jl"))
     return [path for path in paths if path.is_file()]
+
+
+def ambiguous_scripts(project_dir: Path, step: str, found: list[Path]) -> str:
+    """Return what is wrong where a step has several scripts."""
+    names = " and ".join(path.relative_to(project_dir).as_posix() for path in found)
+    return f"expected one {step} script, found {names}"
 
 
 def find_backend(project_dir: str | PathLike[str] | None = None) -> Path:
@@ -94,3 +140,10 @@ def find_backend(project_dir: str | PathLike[str] | None = None) -> Path:
         "change folder, or name one with --project; `tagging-backend init` makes one"
     )
     raise BackendError("not-a-backend", problem)
+
+
+def nearest_project() -> Path:
+    """Return the nearest folder at or above this one that has a pyproject.toml, else this one."""
+    here = Path.cwd()
+    above = (folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file())
+    return next(above, here)

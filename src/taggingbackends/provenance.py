@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from taggingbackends import __version__
-from taggingbackends.data.formats import recordings_in
+from taggingbackends.data.formats import recording_stem
 from taggingbackends.dependencies import dependency
 from taggingbackends.explorer import BackendExplorer
 from taggingbackends.labels import Labels
@@ -45,7 +45,7 @@ def complete(backend: BackendExplorer, file: Path) -> None:
     """
     labels = Labels.read(file)
     relative = file.relative_to(backend.processed_data_dir())
-    recordings = recordings_in(backend.raw_data_dir() / relative.parent)
+    recordings = backend.recordings_in(backend.raw_data_dir() / relative.parent)
     changed = False
     for run in labels.values():
         known = run.metadata.get("software", {})
@@ -86,11 +86,8 @@ def unedited_prediction(file: Path) -> str | None:
 
 def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:
     """Return the files of the recording that a run's labels are for, none if it is not clear."""
-    if len(recordings) == 1:
-        return next(iter(recordings.values()))
-    by_name = [files for main, files in recordings.items() if file.name.startswith(f"{main.stem}.")]
-    by_run = [files for main, files in recordings.items() if main.stem.split("@")[0] == run.id]
-    for fitting in (by_name, by_run):
-        if len(fitting) == 1:
-            return fitting[0]
-    return []
+    stem = recording_stem(file.name, {main.stem for main in recordings})
+    fitting = [files for main, files in recordings.items() if main.stem == stem]
+    if not fitting:
+        fitting = [files for main, files in recordings.items() if main.stem.split("@")[0] == run.id]
+    return fitting[0] if len(fitting) == 1 else []

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown
-from taggingbackends.states import Codes, State, StateTable, check_names, labels_of
+from taggingbackends.states import NEW_COLOR, Codes, State, StateTable, check_names, labels_of
 
 __all__ = ["MAX_LARVA_ID", "TIME_TOLERANCE", "RunLabels", "TrackLabels"]
 
@@ -93,6 +94,17 @@ class TrackLabels(Mapping[float, State]):
         near = np.abs(self.times[nearest] - wanted) <= TIME_TOLERANCE
         return np.where(near, nearest, -1)
 
+    def match(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return what `find` does, but give each frame to one time only: the nearest to it."""
+        at = self.find(times)
+        near = np.flatnonzero(at >= 0)
+        distance = np.abs(self.times[at[near]] - times[near])
+        best = near[np.lexsort((distance, at[near]))]
+        first = np.append(True, at[best][1:] != at[best][:-1])[: len(best)]
+        matched = np.full_like(at, -1)
+        matched[best[first]] = at[best[first]]
+        return matched
+
     def __getitem__(self, time: float) -> State:
         try:
             index = int(self.find(time))
@@ -104,6 +116,14 @@ class TrackLabels(Mapping[float, State]):
 
     def __iter__(self) -> Iterator[float]:
         return iter(self.times.tolist())
+
+    def items(self) -> ItemsView[float, State]:
+        """Return a view of times and states."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[State]:
+        """Return a view of the states."""
+        return _Values(self)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -122,13 +142,27 @@ class TrackLabels(Mapping[float, State]):
         return f"<TrackLabels: {len(self)} frames>"
 
 
+class _Items(ItemsView[float, State]):
+    """Goes along the columns: looking each time up would cost a search a frame."""
+
+    _mapping: TrackLabels
+
+    def __iter__(self) -> Iterator[tuple[float, State]]:
+        return zip(self._mapping.times.tolist(), self._mapping.states, strict=True)
+
+
+class _Values(ValuesView[State]):
+    _mapping: TrackLabels
+
+    def __iter__(self) -> Iterator[State]:
+        return iter(self._mapping.states)
+
+
 class RunLabels(Mapping[int, TrackLabels]):
     """The labels of one run: larva identifier -> track.
 
     Attributes
     ----------
-    id : str
-        The run's identifier, typically ``date_time``.
     metadata : dict
         Of the recording; without the identifier.
     units : dict
@@ -140,13 +174,18 @@ class RunLabels(Mapping[int, TrackLabels]):
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, run: str, table: StateTable | None = None) -> None:
-        self.id = run
+        self._id = run
         self.metadata: dict[str, Any] = {}
         self.units: dict[str, Any] = {"t": "s"}
         self.dependencies: list[dict[str, Any]] = []
         self.attributes: dict[str, Any] = {}
         self._table = StateTable() if table is None else table
         self._tracks: dict[int, TrackLabels] = {}
+
+    @property
+    def id(self) -> str:
+        """The run's identifier, typically ``date_time``."""
+        return self._id
 
     @property
     def names(self) -> list[str]:
@@ -165,7 +204,13 @@ class RunLabels(Mapping[int, TrackLabels]):
 
     @secondary_names.setter
     def secondary_names(self, names: Iterable[str]) -> None:
-        self._redeclare(self._table.names, names, self._table.colors)
+        # Names may be primary so far: they have been seen in states before they were declared.
+        with located(run=self.id):
+            names = check_names(names)
+        kept = [name not in names for name in self.names]
+        primary = list(compress(self.names, kept))
+        colors = None if self.colors is None else list(compress(self.colors, kept))
+        self._redeclare(primary, names, colors)
 
     @property
     def states(self) -> list[State]:
@@ -180,7 +225,8 @@ class RunLabels(Mapping[int, TrackLabels]):
         names : iterable of str
             All the names in use, and any more.
         colors : iterable of str, optional
-            One for each name, e.g. ``"#2ca02c"``.
+            One for each name, e.g. ``"#2ca02c"``. By default names keep the colours that they have,
+            and new ones get ``#808080`` where there are colours.
 
         Raises
         ------
@@ -188,13 +234,17 @@ class RunLabels(Mapping[int, TrackLabels]):
             ``bad-label``: not strings, empty or repeated, a name in use left out, colours that are
             not as many; ``overlapping-names``: a secondary name among them.
         """
+        with located(run=self.id):
+            names = check_names(names)
+        if colors is None and self.colors is not None:
+            known = dict(zip(self.names, self.colors, strict=True))
+            colors = [known.get(name, NEW_COLOR) for name in names]
         self._redeclare(names, self._table.secondary_names, colors)
 
     def _redeclare(
-        self, names: Iterable[str], secondary: Iterable[str], colors: Iterable[str] | None
+        self, names: list[str], secondary: list[str], colors: Iterable[str] | None
     ) -> None:
         with located(run=self.id):
-            names, secondary = check_names(names), check_names(secondary)
             missing = self._used_names().difference(names, secondary)
             if missing:
                 problem = f"expected all the names in use, found none of {sorted(missing)}"

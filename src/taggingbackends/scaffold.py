@@ -8,12 +8,14 @@ import sys
 from importlib.metadata import distribution, requires
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from keyword import kwlist
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.files import write_file
+from taggingbackends.project import package_of
 
 __all__ = ["init", "requirement"]
 
@@ -46,7 +48,7 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
         ``bad-name``: it gives no Python package; ``existing-file``: the folder holds something.
     """
     _check_name(name)
-    package = name.lower().replace("-", "_")
+    package = package_of(name)
     folder = parent / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         problem = f"{folder}: exists already, and nothing is overwritten; choose another name"
@@ -92,8 +94,8 @@ def _check_name(name: str) -> None:
             problem += f"; did you mean {suggested}?"
         raise BackendError("bad-name", problem)
     required = (text.partition(">")[0] for text in requires("taggingbackends") or ())
-    if name.lower() in {"taggingbackends", *sys.stdlib_module_names, *required}:
-        problem = f"{shown(name)}: expected a name that no package has which the backend needs"
+    if name.lower() in {"taggingbackends", *sys.stdlib_module_names, *required, *kwlist}:
+        problem = f"{shown(name)}: expected a name that nothing has which the backend needs"
         raise BackendError("bad-name", problem)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import json
 import os
@@ -9,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
-from taggingbackends.data.formats import companions, is_label_file, recordings_in
+from taggingbackends.data.formats import companions, is_label_file, recording_stem
 from taggingbackends.errors import BackendError
 from taggingbackends.explorer import PREDICTED, BackendExplorer, is_sandbox
-from taggingbackends.files import copy_file, link_file, write_file
+from taggingbackends.files import copy_file, link_file, walk, write_file
 from taggingbackends.progress import progress
 
 __all__ = ["check_destinations", "origin", "pull", "push"]
@@ -21,7 +22,10 @@ _ORIGINS = ".origins.json"  # relative path of an input file -> where it was pus
 
 
 def push(
-    backend: BackendExplorer, paths: Sequence[str | PathLike[str]], link: bool = False
+    backend: BackendExplorer,
+    paths: Sequence[str | PathLike[str]],
+    link: bool = False,
+    alone: bool = False,
 ) -> list[Path]:
     """Bring files into data/raw, for the explorer's instance (and sandbox).
 
@@ -38,6 +42,8 @@ def push(
     link : bool
         Put symbolic links instead of copies. Copies share their blocks with the original where the
         file system can.
+    alone : bool
+        Refuse if other input is in place already.
 
     Returns
     -------
@@ -48,21 +54,28 @@ def push(
     ------
     BackendError
         ``no-input``: a path does not exist, or there is no file at all; ``existing-file``: another
-        file is there already; ``outside-link``: a link leads out of a pushed folder. Nothing is
-        brought in then.
+        file is there already; ``outside-link``: a link leads out of a pushed folder;
+        ``not-a-sandbox``: the sandbox would be a folder of input. Nothing is brought in then.
     LabelFileError
         A label file is bad, or its dependencies are; nothing is brought in then.
     """
     sources = _collect([_absolute(path) for path in paths])
-    top = backend.raw_data_dir()
+    top = backend.data_dirs()[0]
+    if backend.sandbox is not None and not is_sandbox(top) and any(walk(top)):
+        problem = f"{top}: expected a sandbox, found a folder of input; name another sandbox"
+        raise BackendError("not-a-sandbox", problem)
     targets = {top / relative: source for relative, source in sources.items()}
     for target, source in targets.items():
         _check_place(backend, target, top)
         if target.exists() and not filecmp.cmp(source, target, shallow=False):
-            problem = (
-                f"{target}: another file than {source} is there already; remove it, or `reset`"
-            )
+            problem = f"{target}: another file than {source} is there; remove it, or `reset`"
             raise BackendError("existing-file", problem)
+    others = [file for file in backend.list_input_files() if file not in targets] if alone else []
+    if others:
+        problem = f"{others[0]}: other input is in place already; `reset` removes it"
+        raise BackendError("existing-file", problem)
+    origins = _read_origins(backend)
+    backend.raw_data_dir()
     made: list[Path] = []
     try:
         for target, source in progress(list(targets.items()), "pushing"):
@@ -70,7 +83,6 @@ def push(
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (link_file if link else copy_file)(source, target)
                 made.append(target)
-        origins = _read_origins(backend)
         origins |= {str(relative): str(source) for relative, source in sources.items()}
         write_file(top / _ORIGINS, [json.dumps(origins).encode()])
     except BaseException:
@@ -112,7 +124,7 @@ def pull(
     """
     from taggingbackends.labels import Labels
 
-    processed, raw = backend.processed_data_dir(), backend.raw_data_dir()
+    raw, _, processed = backend.data_dirs()
     files = [file for file in backend.list_processed_files() if is_label_file(file)]
     if not files:
         raise BackendError("no-output", f"no label files in {processed}: nothing to pull")
@@ -145,31 +157,46 @@ def check_destinations(
     """
     origins = _read_origins(backend)
     targets: dict[Path, Path] = {}
+    *_, processed = backend.data_dirs()
     for file in files:
-        relative = file.relative_to(backend.processed_data_dir())
+        relative = file.relative_to(processed)
         if destination is None:
-            target = _beside_input(backend, origins, relative)
+            targets[file] = _beside_input(backend, origins, relative)
         else:
-            target = _absolute(destination) / relative
-        if target in targets.values():
+            targets[file] = _absolute(destination) / relative
+    seen: set[Path] = set()
+    for target in targets.values():
+        if target in seen:
             problem = f"{target}: two label files would go there; name a folder to pull into"
             raise BackendError("existing-file", problem)
-        targets[file] = target
+        seen.add(target)
+        _check_writable(target)
     existing = [target for target in targets.values() if target.exists()]
     if existing and not force:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        problem = (
-            f"{existing[0]}: exists already{more}; replace with --force, or name another folder"
+        problem = f"{existing[0]}: exists already{more}; "
+        raise BackendError(
+            "existing-file", problem + "replace with --force, or name another folder"
         )
-        raise BackendError("existing-file", problem)
     return targets
+
+
+def _check_writable(target: Path) -> None:
+    """Refuse a place where no file can be put, before the work is done whose result it is for."""
+    if target.is_dir():
+        raise BackendError("existing-file", f"{target}: expected a file, found a folder")
+    folder = next(folder for folder in target.parents if folder.exists())
+    if not folder.is_dir():
+        raise BackendError("existing-file", f"{folder}: expected a folder, found a file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def origin(backend: BackendExplorer, file: Path) -> Path:
     """Return where a file in data/raw was pushed from; the file itself if it was not."""
-    if backend.model_instance is None or not file.is_relative_to(backend.raw_data_dir()):
+    if backend.model_instance is None or not file.is_relative_to(backend.data_dirs()[0]):
         return file
-    relative = str(file.relative_to(backend.raw_data_dir()))
+    relative = str(file.relative_to(backend.data_dirs()[0]))
     return Path(_read_origins(backend).get(relative, file))
 
 
@@ -199,14 +226,16 @@ def _collect(paths: list[Path]) -> dict[Path, Path]:
 
 def _folder_files(folder: Path) -> Iterator[Path]:
     real = folder.resolve()
-    for parent, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = Path(parent, name)
-            if path.is_symlink() and not path.resolve().is_relative_to(real):
-                problem = f"{path}: a link out of {folder}; push what it leads to by its own name"
-                raise BackendError("outside-link", problem)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+    def check(path: Path) -> bool:
+        if path.is_symlink() and not path.resolve().is_relative_to(real):
+            problem = f"{path}: a link out of {folder}; push what it leads to by its own name"
+            raise BackendError("outside-link", problem)
+        return True
+
+    for file in walk(folder, enter=check):
+        check(file)
+        yield file
 
 
 def _labelled_files(file: Path) -> list[Path]:
@@ -228,8 +257,13 @@ def _check_place(backend: BackendExplorer, target: Path, top: Path) -> None:
 
 
 def _read_origins(backend: BackendExplorer) -> dict[str, str]:
-    path = backend.raw_data_dir() / _ORIGINS
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    path = backend.data_dirs()[0] / _ORIGINS
+    try:
+        origins = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        problem = f"{path}: where input came from cannot be read ({error}); remove this file"
+        raise BackendError("unknown-origin", problem) from None
+    return origins if isinstance(origins, dict) else {}
 
 
 def _beside_input(backend: BackendExplorer, origins: dict[str, str], relative: Path) -> Path:
@@ -238,20 +272,16 @@ def _beside_input(backend: BackendExplorer, origins: dict[str, str], relative: P
     Its name tells the recording if several are in that folder, whether or not they were pushed
     together: labels of one are not in the way of another's.
     """
-    folder = _origin_folder(origins, relative)
-    if relative.name == PREDICTED and len(recordings_in(folder)) > 1:
-        pushed = recordings_in(backend.raw_data_dir() / relative.parent)
-        if len(pushed) == 1:
-            return folder / f"{next(iter(pushed)).stem}.{PREDICTED}"
-    return folder / relative.name
-
-
-def _origin_folder(origins: dict[str, str], relative: Path) -> Path:
+    recordings = backend.recordings_in(backend.data_dirs()[0] / relative.parent)
     inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
-    own = [path for path in inputs if relative.name.startswith(f"{path.stem}.")]
+    stem = recording_stem(relative.name, {main.stem for main in recordings})
+    own = [path for path in inputs if stem is not None and path.stem == stem]
     folders = {Path(origins[str(path)]).parent for path in own or inputs}
     if len(folders) != 1:
         which = f"{len(folders)} folders" if folders else "no folder that is known"
         problem = f"{relative}: its input comes from {which}; name a folder to pull into"
         raise BackendError("unknown-origin", problem)
-    return folders.pop()
+    folder = folders.pop()
+    if relative.name == PREDICTED and stem and len(backend.recordings_in(folder)) > 1:
+        return folder / f"{stem}.{PREDICTED}"
+    return folder / relative.name

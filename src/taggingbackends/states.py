@@ -65,21 +65,19 @@ class StateTable:
                 self.colors.append(NEW_COLOR)
 
     def redeclare(
-        self, names: Iterable[Any], secondary_names: Iterable[Any], colors: Iterable[Any] | None
+        self, names: list[str], secondary_names: list[str], colors: Iterable[Any] | None
     ) -> None:
-        """Replace the declared names and colours; the states keep their numbers.
+        """Replace the declared names, checked before, and colours; the states keep their numbers.
 
         Raises
         ------
         LabelFileError
-            ``bad-label`` or ``overlapping-names``; nothing is changed then.
+            ``bad-label``: the colours; ``overlapping-names``. Nothing is changed then.
         """
-        checked = check_names(names)
-        checked_secondary = check_names(secondary_names)
-        check_overlap(checked, checked_secondary)
-        self.colors = None if colors is None else check_colors(colors, len(checked)) or None
-        self.names, self.secondary_names = checked, checked_secondary
-        self._declared = {*checked, *checked_secondary}
+        check_overlap(names, secondary_names)
+        self.colors = None if colors is None else check_colors(colors, len(names)) or None
+        self.names, self.secondary_names = list(names), list(secondary_names)
+        self._declared = {*names, *secondary_names}
 
     def number(self, state: State) -> int:
         """Return the number of a valid state, declaring the names that are new in it."""
@@ -110,6 +108,9 @@ class StateTable:
         LabelFileError
             ``bad-code`` or ``bad-label``, with ``index``; no name is declared then.
         """
+        if isinstance(states, str):
+            problem = f"expected states, one a frame, found one string, {shown(states)}"
+            raise LabelFileError("bad-code", problem)
         items = states.tolist() if isinstance(states, np.ndarray) else list(states)
         keys = [tuple(x) if isinstance(x, (list, np.ndarray, frozenset)) else x for x in items]
         try:

@@ -9,27 +9,22 @@ from pathlib import Path
 
 from taggingbackends.errors import BackendError
 from taggingbackends.explorer import TRAINING, BackendExplorer
+from taggingbackends.files import locked
+from taggingbackends.identifiers import new_instance
 
-__all__ = ["check_new_model", "model_in_the_making"]
+__all__ = ["claim_instance", "model_in_the_making"]
 
 
-def check_new_model(backend: BackendExplorer, instance: str, force: bool = False) -> None:
-    """Raise ``existing-model`` if the instance is a model, or in the making, already."""
-    if force:
-        return
-    if instance in backend.list_models():
-        problem = (
-            f"model {instance} exists already in {backend.project_dir / 'models'}: "
-            "name another --model-instance, or replace it with --force"
-        )
-        raise BackendError("existing-model", problem)
-    partial = backend.partial_model_dir(instance)
-    if partial.exists():
-        problem = (
-            f"{partial}: another training of this instance is under way, or was killed; "
-            "in that case start over with --force"
-        )
-        raise BackendError("existing-model", problem)
+def claim_instance(backend: BackendExplorer) -> BackendExplorer:
+    """Return an explorer of a new instance, named by the time; no other process gets the name."""
+    while True:
+        taken = {*backend.list_models(), *(path.name for path in _raw(backend).glob("*"))}
+        instance = new_instance(taken)
+        try:
+            (_raw(backend) / instance).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return BackendExplorer(backend.project_dir, instance)
 
 
 @contextmanager
@@ -37,7 +32,7 @@ def model_in_the_making(backend: BackendExplorer, force: bool = False) -> Iterat
     """Make the explorer's instance appear as a model when the block succeeds, and only then.
 
     Inside, models/.<instance>.partial is there, empty at first; afterwards it is renamed to
-    models/<instance>, or removed if the block raised.
+    models/<instance>, or removed if the block raised. What a killed training left is removed.
 
     Parameters
     ----------
@@ -55,37 +50,70 @@ def model_in_the_making(backend: BackendExplorer, force: bool = False) -> Iterat
     Raises
     ------
     BackendError
-        ``existing-model``.
+        ``existing-model``: the instance is a model, or in the making, already.
     """
-    instance = backend._instance("training")
-    check_new_model(backend, instance, force)
+    instance = backend.required_instance("training")
+    models = backend.project_dir / "models"
+    models.mkdir(exist_ok=True)
+    try:
+        with locked(models / f".{instance}.lock"):
+            yield from _make(backend, instance, force)
+    except BlockingIOError:
+        problem = f"another training of {instance} is under way; name another --model-instance"
+        raise BackendError("existing-model", problem) from None
+
+
+def _make(backend: BackendExplorer, instance: str, force: bool) -> Iterator[dict[str, str]]:
     model = backend.project_dir / "models" / instance
     partial = backend.partial_model_dir(instance)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    replaced = model.with_name(f".{instance}.replaced")
+    if replaced.exists() and not model.exists():
+        replaced.rename(model)  # a training was killed between two renames
+    if model.exists() and not force:
+        problem = (
+            f"model {instance} exists already in {model.parent}: name another --model-instance, or "
+            "replace it with --force"
+        )
+        raise BackendError("existing-model", problem)
+    before = model.exists()
+    _remove(partial)
+    partial.mkdir()
     try:
-        yield {TRAINING: instance}
-        _put(partial, model, force)
+        try:
+            yield {TRAINING: instance}
+        except SystemExit as error:
+            if error.code not in (None, 0):
+                raise
+            _put(partial, model, replaced, before)
+            raise
+        _put(partial, model, replaced, before)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
         raise
 
 
-def _put(partial: Path, model: Path, force: bool) -> None:
-    replaced = model.with_name(f".{model.name}.replaced")
-    if model.exists():
-        if not force:
-            problem = (
-                f"{model}: expected no such folder yet; the script should write into "
-                "backend.model_dir()"
-            )
-            raise BackendError("existing-model", problem)
-        shutil.rmtree(replaced, ignore_errors=True)
-        model.rename(replaced)
+def _put(partial: Path, model: Path, replaced: Path, replace: bool) -> None:
+    if not partial.exists():
+        return  # done already
+    if model.exists() and not replace:
+        mend = "the script should write into backend.model_dir()"
+        problem = f"{model}: expected no such folder yet; {mend}"
+        raise BackendError("existing-model", problem)
+    _remove(replaced)
     try:
+        if model.exists():
+            model.rename(replaced)
         partial.rename(model)
     except BaseException:
-        if replaced.exists():
+        if replaced.exists() and not model.exists():
             replaced.rename(model)
         raise
-    shutil.rmtree(replaced, ignore_errors=True)
+    _remove(replaced)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _raw(backend: BackendExplorer) -> Path:
+    return backend.project_dir / "data" / "raw"

@@ -160,10 +160,11 @@ def _check_end(file: Path, content: bytes, fields: list[bytes], line: int) -> No
     """Refuse a file that was cut within its last number, which may still read as one."""
     if content.endswith((b"\n", b"\r")) or len(fields) < 2:
         return
-    decimals, usual = (len(field.partition(b".")[2]) for field in (fields[-1], fields[-2]))
-    if decimals < usual:
+    last = content.rsplit(b"\n", 1)[-1].split()[_HEADER - 1 :]
+    *others, decimals = (len(field.partition(b".")[2]) for field in last)
+    if len(set(others)) == 1 and decimals < others[0]:
         problem = (
-            f"expected a last number with {usual} decimals and the line's end, "
+            f"expected a last number with {others[0]} decimals and the line's end, "
             f"found {_str(fields[-1])}; is the file cut?"
         )
         raise TrackFileError(problem, file=file, line=line)
@@ -242,4 +243,4 @@ def _number(field: bytes) -> float:
 
 
 def _str(field: bytes) -> str:
-    return field.decode("ascii", "backslashreplace")
+    return field[:60].decode("ascii", "backslashreplace")

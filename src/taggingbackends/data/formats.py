@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -20,6 +20,7 @@ __all__ = [
     "find_recordings",
     "format_of",
     "is_label_file",
+    "recording_stem",
     "recordings_in",
     "suffix_format",
 ]
@@ -135,6 +136,22 @@ def recordings_in(folder: Path) -> dict[Path, list[Path]]:
     return find_recordings(sorted(file for file in folder.glob("[!.]*") if file.is_file()))
 
 
+def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
+    """Return the stem of the recording that a label file is for, None if that is not clear.
+
+    Parameters
+    ----------
+    label_file : str
+        Its name: ``<stem>.predicted.label`` tells; any name does where there is one recording only.
+    stems : collection of str
+        Of the recordings in the folder.
+    """
+    if len(stems) == 1:
+        return next(iter(stems))
+    fitting = [stem for stem in stems if label_file.startswith(f"{stem}.")]
+    return max(fitting, key=len, default=None)
+
+
 def companions(path: str | PathLike[str]) -> list[Path]:
     """Return the existing files that belong to the same recording as a tracker file."""
     path = Path(path)
@@ -144,10 +161,12 @@ def companions(path: str | PathLike[str]) -> list[Path]:
 
 
 def is_label_file(path: str | PathLike[str]) -> bool:
-    """Tell a label file by its extension and, for ``.json``, by its first key."""
+    """Tell a label file by its extension and, for ``.json``, by how it begins."""
     path = Path(path)
     if path.suffix != ".json":
         return path.suffix in LABEL_SUFFIXES
     with path.open("rb") as file:
         start = b"".join(file.read(_HEAD).split())
-    return start.startswith((b'{"metadata":{"id":', b'{"runs":{'))
+    return start.startswith((b'{"metadata":{"id":', b'{"runs":{')) or (
+        start.startswith(b"{") and b'"runs":{"' in start and b'{"metadata":{"id":' in start
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends import BackendExplorer
+from taggingbackends.files import write_file
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +48,9 @@ class RecordingFeatures:
     def write(self, path: Path) -> None:
         """Write an ``.npz`` file; its folder is made."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, allow_pickle=False, **(vars(self) | {"run": np.array(self.run)}))
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **(vars(self) | {"run": np.array(self.run)}))
+        write_file(path, [content.getvalue()])  # whole, or not at all
 
     @classmethod
     def read(cls, path: Path) -> RecordingFeatures:

@@ -1,10 +1,13 @@
 """Compute the features of each frame, and store them in data/interim."""
 
+import io
+
 import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends import BackendExplorer
 from taggingbackends.data import Track, find_recordings, load_tracks
+from taggingbackends.files import write_file
 from taggingbackends.main import main
 
 
@@ -24,13 +27,10 @@ def build_features(backend: BackendExplorer) -> None:
         arrays |= {f"features_{larva}": features(track) for larva, track in recording.items()}
         folder = backend.interim_data_dir() / file.parent.relative_to(backend.raw_data_dir())
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            folder / f"{file.stem}.npz",
-            allow_pickle=False,
-            run=np.array(recording.run),
-            larvae=np.array(list(recording)),
-            **arrays,
-        )
+        content = io.BytesIO()
+        run, larvae = np.array(recording.run), np.array(list(recording))
+        np.savez(content, allow_pickle=False, run=run, larvae=larvae, **arrays)
+        write_file(folder / f"{file.stem}.npz", [content.getvalue()])  # whole, or not at all
 
 
 if __name__ == "__main__":
