@@ -291,6 +291,8 @@ def test_origins(backend: BackendExplorer, lab: Path) -> None:
         spine,
         spine.with_suffix(".outline"),
     }
+    missing = pushed[0].with_suffix(".other")
+    assert staging.origin(backend, missing) == spine.with_suffix(".other")
     unknown = backend.raw_data_dir() / "other"
     assert staging.origin(backend, unknown) == unknown
     assert staging.origin(backend, spine) == spine

@@ -193,11 +193,18 @@ def _check_writable(target: Path) -> None:
 
 
 def origin(backend: BackendExplorer, file: Path) -> Path:
-    """Return where a file in data/raw was pushed from; the file itself if it was not."""
-    if backend.model_instance is None or not file.is_relative_to(backend.data_dirs()[0]):
+    """Return where a file in data/raw was pushed from; the file itself if it was not.
+
+    A file that is missing there has the origin of the others of its recording.
+    """
+    raw = backend.data_dirs()[0] if backend.model_instance is not None else None
+    if raw is None or not file.is_relative_to(raw):
         return file
-    relative = str(file.relative_to(backend.data_dirs()[0]))
-    return Path(_read_origins(backend).get(relative, file))
+    origins = {raw / relative: Path(source) for relative, source in _read_origins(backend).items()}
+    for known, source in origins.items():
+        if known.parent == file.parent and known.stem == file.stem:
+            return source.with_name(file.name)
+    return file
 
 
 def _absolute(path: str | PathLike[str]) -> Path:
