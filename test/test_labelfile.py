@@ -131,6 +131,9 @@ def changed(change: Any) -> Labels:
         pytest.param(
             lambda run: run.attributes.update(units=1), 'no "units"', id="reserved attribute"
         ),
+        pytest.param(
+            lambda run: run.attributes.update(runs=1), 'no "runs"', id="runs as an attribute"
+        ),
         pytest.param(lambda run: run[7].records.update(t=[1, 2]), '"t"', id="reserved record"),
         pytest.param(
             lambda run: run.metadata.update(x={"y": [float("nan")]}), "finite", id="not a number"

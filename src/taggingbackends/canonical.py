@@ -55,7 +55,7 @@ def _run_text(run: RunLabels, depth: int) -> Iterator[bytes]:
             entries["dependencies"] = dependencies[0] if len(dependencies) == 1 else dependencies
         for name, given, reserved in (
             ("metadata", run.metadata, ("id",)),
-            ("attributes", run.attributes, RUN_KEYS),
+            ("attributes", run.attributes, (*RUN_KEYS, "runs")),
         ):
             for key in reserved:
                 if key in given:

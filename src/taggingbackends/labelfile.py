@@ -101,6 +101,8 @@ def _parse_runs(runs: Any, labels: Labels) -> None:
         with located(run=identifier):
             if not (isinstance(document, dict) and "data" in document):
                 raise _not_a_label_file(f'expected a run with "data", found {shown(document)}')
+            if "runs" in document:
+                raise _not_a_label_file('expected a run without "runs", which makes a dataset')
             run = _parse_run(document)
             if run.id != identifier:
                 problem = f"expected metadata.id to be the run's key, found {shown(run.id)}"
