@@ -282,9 +282,11 @@ def test_merge_into_a_run_without_names_takes_the_colours() -> None:
 def test_merge_with_a_condition_that_fails_changes_nothing(labels: Labels) -> None:
     other = Labels()
     other.set(RUN, 7, [0.1], ["new"])
+    labels.set("second", 1, [0.5], ["run"])
+    other.set("second", 1, [0.5], ["bad"])
     before = text(labels)
     with pytest.raises(ZeroDivisionError):
-        labels.merge(other, when=lambda names: bool(1 / 0))
+        labels.merge(other, when=lambda names: bool(1 / (names != ("bad",))))
     assert text(labels) == before
 
 

@@ -35,12 +35,14 @@ def merge(
             check_overlap(run.names, known.secondary_names)
             for larva in known.keys() & run.keys():
                 _check_addable(known[larva], run[larva].times, larva)
+    # asked for all states before anything is changed: `when` may raise
+    overwriting = {run.id: _overwriting(run, when or bool) for run in other.values()}
     for run in other.values():
         known = labels.get(run.id)
         if known is None:
             _copy_run(labels, run)
         else:
-            _merge_run(known, run, when or bool)
+            _merge_run(known, run, overwriting[run.id])
 
 
 def crop(labels: Labels, start: float, stop: float) -> Labels:
@@ -135,10 +137,15 @@ def _copy_run(labels: Labels, run: RunLabels) -> RunLabels:
     return copy
 
 
-def _merge_run(known: RunLabels, run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> None:
+def _overwriting(run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> NDArray[np.bool_]:
+    """Return of each state of a run, by its number, whether it overwrites others."""
     overwrites = np.zeros(len(run._table.states), dtype=bool)
-    for code in run._used_codes():  # before anything is changed: `when` may raise
+    for code in run._used_codes():
         overwrites[code] = when(labels_of(run._table.states[code]))
+    return overwrites
+
+
+def _merge_run(known: RunLabels, run: RunLabels, overwrites: NDArray[np.bool_]) -> None:
     table = known._table
     if not table.names and run.colors is not None:
         table.redeclare(run.names, table.secondary_names, run.colors)
