@@ -1,0 +1,89 @@
+"""
+    TaggingBackendsError
+
+Anything that the user can mend. Its text says what is wrong, where, and what to do.
+"""
+abstract type TaggingBackendsError <: Exception end
+
+"""
+    LabelFileError(kind, problem; file, run, track, index)
+
+Labels, or a label file, that break the contract.
+
+# Fields
+- `kind::String`: as in docs/contract.md, section 6, e.g. `"bad-code"`.
+- `problem::String`: expected, found, and what to do.
+- `file`, `run::String`, `track::Int`, `index::Int`: where, or `nothing`. The index is 1-based: of a
+  frame in a track; of a track in `data`; of a name or a dependency in its list.
+"""
+mutable struct LabelFileError <: TaggingBackendsError
+    kind::String
+    problem::String
+    file::Union{String,Nothing}
+    run::Union{String,Nothing}
+    track::Union{Int,Nothing}
+    index::Union{Int,Nothing}
+end
+
+function LabelFileError(kind, problem; file=nothing, run=nothing, track=nothing, index=nothing)
+    return LabelFileError(kind, problem, file, run, track, index)
+end
+
+function Base.showerror(io::IO, error::LabelFileError)
+    error.file === nothing || print(io, error.file, ": ")
+    where = String[]
+    error.run === nothing || push!(where, "run $(error.run)")
+    error.track === nothing || push!(where, "larva $(error.track)")
+    error.index === nothing || push!(where, "index $(error.index)")
+    isempty(where) || print(io, join(where, ", "), ": ")
+    return print(io, error.kind, ": ", error.problem)
+end
+
+"""
+    TrackFileError(problem; file, line, key)
+
+A tracker's file that cannot be read. `line` is a 1-based line number, or `nothing`.
+"""
+struct TrackFileError <: TaggingBackendsError
+    problem::String
+    file::String
+    line::Union{Int,Nothing}
+    key::Union{String,Nothing}
+end
+
+TrackFileError(problem; file, line=nothing, key=nothing) = TrackFileError(problem, file, line, key)
+
+function Base.showerror(io::IO, error::TrackFileError)
+    print(io, error.file)
+    error.line === nothing || print(io, ", line ", error.line)
+    error.key === nothing || print(io, ", ", error.key)
+    return print(io, ": ", error.problem)
+end
+
+"""
+    BackendError(kind, problem)
+
+A request that a backend's folder cannot serve; the kinds are those of the Python half.
+"""
+struct BackendError <: TaggingBackendsError
+    kind::String
+    problem::String
+end
+
+Base.showerror(io::IO, error::BackendError) = print(io, error.problem)
+
+"""
+    ScriptError(step, script, exit_code)
+
+A backend's script that ended with a failure of its own. `exit_code` is the script's; 128 + n if signal n
+ended it.
+"""
+struct ScriptError <: TaggingBackendsError
+    step::String
+    script::String
+    exit_code::Int
+end
+
+function Base.showerror(io::IO, error::ScriptError)
+    return print(io, error.step, " failed with exit code ", error.exit_code, " (", error.script, ")")
+end
