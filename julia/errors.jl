@@ -87,3 +87,27 @@ end
 function Base.showerror(io::IO, error::ScriptError)
     return print(io, error.step, " failed with exit code ", error.exit_code, " (", error.script, ")")
 end
+
+"""
+    located(f; file, run, track, index)
+
+Call `f`, and say where a `LabelFileError` from inside happened, as far as it does not say so itself.
+"""
+function located(f; file=nothing, run=nothing, track=nothing, index=nothing)
+    try
+        return f()
+    catch error
+        error isa LabelFileError || rethrow()
+        error.file === nothing && file !== nothing && (error.file = string(file))
+        error.run === nothing && (error.run = run)
+        error.track === nothing && (error.track = track)
+        error.index === nothing && (error.index = index)
+        rethrow()
+    end
+end
+
+"""Return how a message shows a value that was found: its repr, shortened."""
+function shown(@nospecialize(value), limit=60)
+    text = value === nothing ? "null" : repr(value; context=:limit => true)
+    return length(text) <= limit ? text : first(text, limit - 3) * "..."
+end
