@@ -50,7 +50,7 @@ function write_run(io::IO, run::RunLabels, depth::Int)
             entries["dependencies"] = length(dependencies) == 1 ? dependencies[1] : dependencies
         end
         for (field, given, taken) in (("metadata", run.metadata, ("id",)),
-                                      ("attributes", run.attributes, RUN_KEYS))
+                                      ("attributes", run.attributes, (RUN_KEYS..., "runs")))
             for key in taken
                 haskey(given, key) &&
                     throw(reserved("expected no \"$key\" among $field: it has its place"))

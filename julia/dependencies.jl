@@ -50,7 +50,7 @@ end
 function checkdependencies(entries::AbstractVector, folder)
     return map(enumerate(validate_dependencies(entries))) do (i, entry)
         path = joinpath(folder, entry["filename"])
-        if !isfile(path)
+        if !is_file(path)
             problem = "expected this file, which labels depend on, beside them; found none"
             throw(LabelFileError("bad-dependency", problem; file=path, index=i))
         end
@@ -61,6 +61,16 @@ function checkdependencies(entries::AbstractVector, folder)
             throw(LabelFileError("bad-dependency", problem; file=path, index=i))
         end
         return path
+    end
+end
+
+"""Tell whether there is a file; of a name that no file can have, there is none."""
+function is_file(path)
+    try
+        return isfile(path)
+    catch error
+        error isa Union{Base.IOError,ArgumentError} || rethrow()
+        return false
     end
 end
 

@@ -7,10 +7,12 @@ const EDGE = 1e-9  # seconds; a segment's ends are decimals, which doubles only 
 
 Overwrite states, at matching times, with those of other labels; return the labels.
 
+Times match within 1 ms, one to one, the nearest first.
+
 # Arguments
 - `other`: its runs, larvae and times that the labels do not have are added as they are.
 - `when`: called with the labels of a state, always as a vector; only states for which it holds
-  overwrite. By default those that are not undefined do.
+  overwrite. By default those that are not undefined do. Nothing is changed if it throws.
 
 # Errors
 [`LabelFileError`](@ref), and nothing is changed: `overlapping-names` (a name is primary here and
@@ -35,12 +37,14 @@ function mergelabels!(labels::Labels, other::Labels; when=nothing)
             end
         end
     end
+    # before anything is changed: `when` may throw
+    overwrites = Dict(run.id => codes_for(when === nothing ? !isempty : when, run)
+                      for run in values(other) if haskey(labels, run.id))
     for run in values(other)
-        known = get(labels, run.id, nothing)
-        if known === nothing
-            copy_run!(labels, run)
+        if haskey(labels, run.id)
+            merge_run!(labels[run.id], run, overwrites[run.id])
         else
-            merge_run!(known, run, when === nothing ? !isempty : when)
+            copy_run!(labels, run)
         end
     end
     return labels
@@ -60,7 +64,7 @@ first_minute = croplabels(labels, 0, 60)
 """
 function croplabels(labels::Labels, start::Real, stop::Real)
     cropped = Labels()
-    cropped.attributes = copy(labels.attributes)
+    cropped.attributes = deepcopy(labels.attributes)
     for run in values(labels)
         copied = copy_run!(cropped, run)
         for (larva, track) in run
@@ -72,7 +76,7 @@ function croplabels(labels::Labels, start::Real, stop::Real)
             end
             segment = first:last
             records = OrderedDict{String,Any}()
-            for (key, value) in track.records
+            for (key, value) in copied[larva].records
                 records[key] = is_record(value, length(track)) ? value[segment] : value
             end
             copied.tracks[larva] = TrackLabels(copied.table, track.times[segment],
@@ -113,7 +117,7 @@ function filllabels!(labels::Labels, default::AbstractString; like=nothing)
         for (larva, track) in tracks
             undefined = zeros(Int32, length(track.times))
             if haskey(run, larva)
-                add!(run, larva, track.times, undefined)
+                add!(run, larva, track.times, undefined, match_times(run[larva], track.times))
             else
                 run.tracks[larva] = TrackLabels(run.table, copy(track.times), undefined)
             end
@@ -178,45 +182,53 @@ is_record(value, n) = value isa AbstractVector && length(value) == n
 
 function copy_run!(labels::Labels, run::RunLabels)
     copied = RunLabels(run.id, copy(run.table))
-    copied.metadata, copied.units = copy(run.metadata), copy(run.units)
-    copied.attributes = copy(run.attributes)
-    copied.dependencies = map(copy, run.dependencies)
+    for name in (:metadata, :units, :attributes, :dependencies)
+        setproperty!(copied, name, deepcopy(getproperty(run, name)))
+    end
     for (larva, track) in run
         copied.tracks[larva] = TrackLabels(copied.table, copy(track.times), copy(track.codes),
-                                           copy(track.records))
+                                           deepcopy(track.records))
     end
     labels.runs[run.id] = copied
     return copied
 end
 
-function merge_run!(known::RunLabels, run::RunLabels, when)
+"""Return, by code + 1, for which of the states of a run that frames have a condition holds."""
+function codes_for(when, run::RunLabels)
+    holds = falses(length(run.table.states))
+    for code in used_codes(run)
+        holds[code + 1] = when(copy(labels_of(run.table.states[code + 1])))
+    end
+    return holds
+end
+
+function merge_run!(known::RunLabels, run::RunLabels, overwrites)
     table = known.table
+    if isempty(table.names) && run.table.colors !== nothing
+        redeclare!(table, run.table.names, table.secondary_names, run.table.colors)
+    end
     new = setdiff(run.table.secondary_names, table.secondary_names)
     redeclare!(table, table.names, [table.secondary_names; new], table.colors)
     for name in run.table.names
         declare!(table, name)
     end
     numbers = zeros(Int32, length(run.table.states))
-    overwrites = falses(length(numbers))
     for code in used_codes(run)
-        state = run.table.states[code + 1]
-        numbers[code + 1] = number!(table, state)
-        overwrites[code + 1] = when(copy(labels_of(state)))
+        numbers[code + 1] = number!(table, run.table.states[code + 1])
     end
     for (larva, track) in run
         codes = Int32[numbers[code + 1] for code in track.codes]
         if !haskey(known, larva)
-            known.tracks[larva] = TrackLabels(table, copy(track.times), codes, copy(track.records))
+            known.tracks[larva] = TrackLabels(table, copy(track.times), codes, deepcopy(track.records))
             continue
         end
+        matched = match_times(known[larva], track.times)
         merged = copy(known[larva].codes)
-        for (frame, time) in enumerate(track.times)
-            overwrites[track.codes[frame] + 1] || continue
-            at = nearest(known[larva], time)
-            at == 0 || (merged[at] = codes[frame])
+        for (frame, at) in enumerate(matched)
+            at != 0 && overwrites[track.codes[frame] + 1] && (merged[at] = codes[frame])
         end
         replace_codes!(known, larva, merged)
-        add!(known, larva, track.times, codes)
+        add!(known, larva, track.times, codes, matched)
     end
     return known
 end
@@ -227,10 +239,10 @@ function replace_codes!(run::RunLabels, larva, codes::Vector{Int32})
     return run
 end
 
-"""Add those frames to a track whose times it does not have."""
-function add!(run::RunLabels, larva, times, codes)
+"""Add those frames to a track that none of its own frames matches (`matched` is 0)."""
+function add!(run::RunLabels, larva, times, codes, matched)
     track = run[larva]
-    new = [nearest(track, time) == 0 for time in times]
+    new = matched .== 0
     any(new) || return run
     all_times, all_codes = [track.times; times[new]], [track.codes; codes[new]]
     order = sortperm(all_times)
@@ -241,7 +253,7 @@ end
 function check_addable(track::TrackLabels, times, larva)
     records = [key for (key, value) in track.records if is_record(value, length(track))]
     isempty(records) && return nothing
-    i = findfirst(time -> nearest(track, time) == 0, times)
+    i = findfirst(isequal(0), match_times(track, times))
     i === nothing && return nothing
     problem = "expected no new time in a track with further records ($(join(records, ", "))), " *
               "found $(times[i])"

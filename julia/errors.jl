@@ -42,19 +42,21 @@ end
 """
     TrackFileError(problem; file, line, key)
 
-A tracker's file that cannot be read. `line` is a 1-based line number, or `nothing`.
+A tracker's file that cannot be read. `line` is a 1-based line number, or `nothing`; so is `file`, for
+tracks that are in no file.
 """
 struct TrackFileError <: TaggingBackendsError
     problem::String
-    file::String
+    file::Union{String,Nothing}
     line::Union{Int,Nothing}
     key::Union{String,Nothing}
 end
 
-TrackFileError(problem; file, line=nothing, key=nothing) = TrackFileError(problem, file, line, key)
+TrackFileError(problem; file=nothing, line=nothing, key=nothing) =
+    TrackFileError(problem, file, line, key)
 
 function Base.showerror(io::IO, error::TrackFileError)
-    print(io, error.file)
+    print(io, something(error.file, "tracks"))
     error.line === nothing || print(io, ", line ", error.line)
     error.key === nothing || print(io, ", ", error.key)
     return print(io, ": ", error.problem)
@@ -108,6 +110,26 @@ end
 
 """Return how a message shows a value that was found: its repr, shortened."""
 function shown(@nospecialize(value), limit=60)
-    text = value === nothing ? "null" : repr(value; context=:limit => true)
+    text = sprint(show_start, value, 3; context=:limit => true)
     return length(text) <= limit ? text : first(text, limit - 3) * "..."
+end
+
+const SHOWN_ITEMS = 8
+
+"""Show a value down to some depth, and what comes first of it: what is wrong may be a whole file."""
+function show_start(io::IO, @nospecialize(value), depth::Int)
+    value === nothing && return print(io, "null")
+    value isa Union{AbstractDict,AbstractVector} || return show(io, value)
+    of_keys = value isa AbstractDict
+    print(io, of_keys ? '{' : '[')
+    for (position, item) in enumerate(value)
+        position == 1 || print(io, ", ")
+        (depth == 0 || position > SHOWN_ITEMS) && (print(io, "..."); break)
+        if of_keys
+            show(io, first(item))
+            print(io, ": ")
+        end
+        show_start(io, of_keys ? last(item) : item, depth - 1)
+    end
+    return print(io, of_keys ? '}' : ']')
 end

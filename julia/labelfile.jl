@@ -89,6 +89,8 @@ function parse_runs!(labels::Labels, runs)
         located(run=id) do
             document isa OrderedDict && haskey(document, "data") ||
                 throw(not_a_label_file("expected a run with \"data\", found $(shown(document))"))
+            haskey(document, "runs") &&
+                throw(not_a_label_file("expected a run without \"runs\", which makes a dataset"))
             run = parse_run(document)
             run.id == id || throw(not_a_label_file("expected metadata.id to be the run's key, " *
                                                    "found $(shown(run.id))"))
@@ -330,7 +332,7 @@ function name_of(decoder::Decoder, part, element)
         problem = "expected a code, a name or an array of these, found $(shown(element))"
         throw(LabelFileError("bad-code", problem))
     end
-    decoder.declared || return string(part)
+    decoder.declared || return "\0code $part"  # any name that data do not have
     if !(1 <= part <= length(decoder.names))
         expected = isempty(decoder.names) ? "a name, since no names are declared," :
                    "a code from 1 to $(length(decoder.names)),"

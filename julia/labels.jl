@@ -112,6 +112,10 @@ function setlabels!(labels::Labels, run::AbstractString, larva, times, states)
     table = known === nothing ? StateTable() : known.table
     column, codes = located(; run=run, track=id) do
         column = check_times(times_column(times))
+        if states isa AbstractString
+            problem = "expected states, one a frame, found one string, $(shown(states))"
+            throw(LabelFileError("bad-code", problem))
+        end
         items = states isa AbstractVector ? states : collect(Any, states)
         if length(items) != length(column)
             problem = "expected $(length(column)) states, as many as times, found $(length(items))"
@@ -131,6 +135,9 @@ function times_column(times)
     if times isa Union{AbstractArray,Number} && ndims(times) != 1
         problem = "expected times in one dimension, found $(ndims(times)) of them"
         throw(LabelFileError("bad-time", problem))
+    end
+    if times isa AbstractString || !applicable(iterate, times)
+        throw(LabelFileError("bad-time", "expected numbers, found $(shown(times))"))
     end
     column = Float64[]
     for (i, time) in enumerate(times)

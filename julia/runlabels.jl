@@ -58,6 +58,28 @@ function nearest(track::TrackLabels, time::Float64)
     return abs(times[frame] - time) <= TIME_TOLERANCE ? frame : 0
 end
 
+"""
+Return what [`nearest`](@ref) does of each time, but give each frame to one time only: the nearest to it.
+
+Times are sorted; of two that are as near, the earlier one gets the frame.
+"""
+function match_times(track::TrackLabels, times)
+    frames = Int[nearest(track, time) for time in times]
+    best = 0  # which time has the last frame; the times that are near one frame come in a row
+    for (i, frame) in enumerate(frames)
+        frame == 0 && continue
+        if best == 0 || frames[best] != frame
+            best = i
+        elseif abs(times[i] - track.times[frame]) < abs(times[best] - track.times[frame])
+            frames[best] = 0
+            best = i
+        else
+            frames[i] = 0
+        end
+    end
+    return frames
+end
+
 nearest(track::TrackLabels, time) = time isa Real ? nearest(track, Float64(time)) : 0
 
 state_at(track::TrackLabels, frame) = track.table.states[track.codes[frame] + 1]
@@ -95,14 +117,14 @@ Base.show(io::IO, track::TrackLabels) = print(io, "TrackLabels: ", length(track)
 The labels of one run: larva identifier -> track.
 
 # Fields
-- `id::String`: the run's identifier, typically `date_time`.
+- `id::String`: the run's identifier, typically `date_time`. It cannot be changed.
 - `metadata`: of the recording, without the identifier; `units`: `"t" => "s"`, and what else the label
   file says; `attributes`: further entries of the run in a label file. Dictionaries that keep the order
   of their keys, and take what JSON can hold.
 - `names::Vector{String}`: the label names, in the order of their codes; `colors`: nothing, or a colour
   for each. Copies; see [`declarelabels!`](@ref).
 - `secondary_names::Vector{String}`: the names of tags about tags, such as `"edited"`. A copy; assign to
-  change them.
+  change them: these names are secondary then, whether they were primary or new.
 - `dependencies`: a vector of what [`dependency`](@ref) gives.
 - `states`: the distinct states that the tracks' `codes` stand for, by code + 1. A copy.
 
@@ -139,8 +161,14 @@ end
 
 function Base.setproperty!(run::RunLabels, name::Symbol, value)
     if name === :secondary_names
-        redeclare!(run, run.table.names, value, run.table.colors)
+        # Names may be primary so far: they have been seen in states before they were declared.
+        names = located(() -> check_names(value); run=run.id)
+        kept = findall(!in(names), run.table.names)
+        colors = run.table.colors === nothing ? nothing : run.table.colors[kept]
+        redeclare!(run, run.table.names[kept], names, colors)
         return value
+    elseif name === :id
+        throw(ArgumentError("a run's identifier cannot be changed"))
     elseif name in (:names, :colors)
         throw(ArgumentError("names and colours are changed with declarelabels!(run, names; colors)"))
     end
@@ -159,7 +187,8 @@ Fix the order of the label names of a run, and their colours; return the run.
 
 # Arguments
 - `names`: all the names in use, and any more.
-- `colors`: one for each name, e.g. `"#2ca02c"`.
+- `colors`: one for each name, e.g. `"#2ca02c"`. By default names keep the colours that they have, and
+  new ones get `"#808080"` where there are colours.
 
 # Errors
 [`LabelFileError`](@ref), and nothing is changed: `bad-label` (not strings, empty or repeated, a name in
@@ -170,12 +199,17 @@ use left out, colours that are not as many); `overlapping-names` (a secondary na
 declarelabels!(labels["20150701_105504"], ["run", "cast"]; colors=["#2ca02c", "#d62728"])
 ```
 """
-declarelabels!(run::RunLabels, names; colors=nothing) =
-    redeclare!(run, names, run.table.secondary_names, colors)
+function declarelabels!(run::RunLabels, names; colors=nothing)
+    names = located(() -> check_names(names); run=run.id)
+    if colors === nothing && run.table.colors !== nothing
+        known = Dict(zip(run.table.names, run.table.colors))
+        colors = [get(known, name, NEW_COLOR) for name in names]
+    end
+    return redeclare!(run, names, run.table.secondary_names, colors)
+end
 
 function redeclare!(run::RunLabels, names, secondary_names, colors)
     located(run=run.id) do
-        names, secondary_names = check_names(names), check_names(secondary_names)
         missed = setdiff(used_names(run), names, secondary_names)
         if !isempty(missed)
             problem = "expected all the names in use, found none of $(shown(sort!(missed)))"

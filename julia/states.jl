@@ -69,16 +69,15 @@ function declare!(table::StateTable, name::String)
 end
 
 """
-Replace the declared names and colours; the states keep their numbers.
+Replace the declared names, checked before, and colours; the states keep their numbers.
 
-`bad-label` or `overlapping-names`: nothing is changed then.
+`bad-label`, for the colours, or `overlapping-names`: nothing is changed then.
 """
-function redeclare!(table::StateTable, names, secondary_names, colors)
-    names, secondary_names = check_names(names), check_names(secondary_names)
+function redeclare!(table::StateTable, names::Vector{String}, secondary_names::Vector{String}, colors)
     check_overlap(names, secondary_names)
     colors = colors === nothing ? nothing : check_colors(colors, length(names))
     table.colors = colors === nothing || isempty(colors) ? nothing : colors
-    table.names, table.secondary_names = names, secondary_names
+    table.names, table.secondary_names = copy(names), copy(secondary_names)
     table.declared = Set{String}([names; secondary_names])
     return table
 end

@@ -3,7 +3,8 @@
 module LabelFileTests
 
 using Test, TaggingBackends
-using TaggingBackends: OrderedDict, labels_of, parse_json, parselabels, sha1_of, text, write_file
+using TaggingBackends: LockedError, OrderedDict, TrackFileError, labels_of, locked, parse_json
+using TaggingBackends: parselabels, sha1_of, text, walk_files, write_file
 
 const ROOT = dirname(dirname(@__DIR__))
 const CONTRACT = joinpath(ROOT, "test", "contract")
@@ -110,11 +111,13 @@ end
 
 example() = setlabels!(Labels(), RUN, 7, [0.1, 0.2], ["run", "cast"])
 
+nested(depth) = foldl((inner, _) -> Any[inner], 2:depth; init=Any[])
+
 @testset "what cannot be read again is not written" begin
-    deep() = foldl((inner, _) -> Any[inner], 1:1024; init=[])
     for (change, message) in [
             (run -> run.metadata["id"] = "x", "no \"id\" among metadata"),
             (run -> run.attributes["units"] = 1, "no \"units\""),
+            (run -> run.attributes["runs"] = 1, "no \"runs\""),
             (run -> run[7].records["t"] = [1, 2], "\"t\""),
             (run -> run.metadata["x"] = Dict("y" => [NaN]), "finite"),
             (run -> run[7].records["speed"] = [1, Inf], "finite"),
@@ -127,7 +130,8 @@ example() = setlabels!(Labels(), RUN, 7, [0.1, 0.2], ["run", "cast"])
             (run -> run.attributes["s"] = missing, "JSON can hold"),
             (run -> run.attributes["s"] = [1 2; 3 4], "JSON can hold"),
             (run -> run.attributes["x"] = Dict(1 => 2), "keys that are strings"),
-            (run -> run.attributes["x"] = deep(), "at most 1024 levels"),
+            (run -> run.attributes["x"] = nested(1024), "at most 1024 levels"),
+            (run -> run[7].records["x"] = nested(1022), "at most 1024 levels"),
             (run -> run.units["t"] = "ms", "bad-units"),
             (run -> push!(run.dependencies, Dict("filename" => "a/b", "sha1" => "c")), "bad-dependency")]
         labels = example()
@@ -196,6 +200,36 @@ end
     @test refusal(() -> parselabels(replace(content, deep => "[$deep]"))).kind == "invalid-json"
 end
 
+@testset "the deepest values that are written are read" begin
+    labels = example()
+    labels[RUN].attributes["x"] = nested(1023)
+    labels[RUN][7].records["y"] = nested(1021)
+    @test text(parselabels(text(labels))) == text(labels)
+end
+
+@testset "what is nested deep, or long, is refused like anything else" begin
+    deep, long = "["^1000 * "]"^1000, "{\"a\":[" * "1,"^100_000 * "1]}"
+    for value in (deep, long, "[" * "{\"a\":["^400 * "]}"^400 * "]")
+        for place in ("%", "{\"metadata\":{\"id\":\"r\"},\"units\":[%],\"data\":[]}")
+            value === long && place == "%" && continue
+            error = refusal(() -> parselabels(replace(place, "%" => value)))
+            @test occursin("expected an object", error.problem)
+            @test length(error.problem) < 120
+        end
+    end
+    shown = TaggingBackends.shown
+    @test shown([[[[1]], 2]]) == "[[[[...]], 2]]"
+    @test shown(1:100) == "[1, 2, 3, 4, 5, 6, 7, 8, ...]"
+    @test shown(OrderedDict{String,Any}("a" => [1.5, nothing], "b" => "x")) ==
+          "{\"a\": [1.5, null], \"b\": \"x\"}"
+    @test (shown([]), shown(Dict()), shown("x"^100)) == ("[]", "{}", "\"" * "x"^56 * "...")
+end
+
+@testset "tracks that are in no file" begin
+    @test sprint(showerror, TrackFileError("expected x"; key="run")) == "tracks, run: expected x"
+    @test sprint(showerror, TrackFileError("expected x"; file="f", line=3)) == "f, line 3: expected x"
+end
+
 @testset "values of any type are written" begin
     labels = example()
     labels[RUN].attributes = Dict("a" => (1, 2.5, nothing, true))
@@ -244,6 +278,43 @@ end
     end
 end
 
+Sys.iswindows() || @testset "writing keeps the mode, and follows links" begin
+    mktempdir() do folder
+        path, link = joinpath(folder, "x.label"), joinpath(folder, "link.label")
+        writelabels(path, Labels())
+        chmod(path, 0o660)
+        writelabels(path, example())
+        @test filemode(path) & 0o7777 == 0o660
+        symlink("real.label", link)  # which is not there yet
+        for labels in (Labels(), example())
+            writelabels(link, labels)
+            @test islink(link) && readlabels(joinpath(folder, "real.label")) == labels
+        end
+        # a link to a link, in another folder, beside a folder that is a link
+        mkpath(joinpath(folder, "a", "b"))
+        symlink(joinpath("a", "b"), joinpath(folder, "folder"))
+        symlink(joinpath("..", "link.label"), joinpath(folder, "a", "up.label"))
+        writelabels(joinpath(folder, "folder", "..", "up.label"), Labels())
+        @test readlabels(joinpath(folder, "real.label")) == Labels()
+        @test readdir(folder) == ["a", "folder", "link.label", "real.label", "x.label"]
+        @test readdir(joinpath(folder, "a")) == ["b", "up.label"]
+        symlink("loop", joinpath(folder, "loop"))
+        @test_throws Base.IOError writelabels(joinpath(folder, "loop"), Labels())
+        @test_throws Base.IOError writelabels(joinpath(path, "y.label"), Labels())
+    end
+end
+
+@testset "names as long as a file system takes" begin
+    mktempdir() do folder
+        path = joinpath(folder, "x"^244 * ".label")
+        for labels in (Labels(), example())
+            writelabels(path, labels)
+            @test readlabels(path) == labels
+        end
+        @test readdir(folder) == [basename(path)]
+    end
+end
+
 @testset "a failed write leaves the old file" begin
     # with a limit on the size of files, which is met as a full disk is: in the middle
     if Sys.islinux()
@@ -281,6 +352,11 @@ end
         @test (error.kind, error.file, error.run, error.index) == ("bad-dependency", files[2], RUN, 2)
         rm(files[2])
         @test occursin("found none", refusal(() -> checkdependencies(labels, folder)).problem)
+        for name in ("x"^300, "x\0y")  # that no file can have
+            labels[RUN].dependencies = [Dict("filename" => name, "sha1" => "0"^40)]
+            error = refusal(() -> checkdependencies(labels, folder))
+            @test (error.kind, error.run, error.index) == ("bad-dependency", RUN, 1)
+        end
     end
 end
 
@@ -297,6 +373,65 @@ end
         Sys.iswindows() || TaggingBackends.link_file(source, path)
         Sys.iswindows() || @test readlink(path) == source
         @test readdir(folder) == ["a", "b"]
+    end
+end
+
+@testset "walking" begin
+    mktempdir() do folder
+        @test walk_files(joinpath(folder, "none")) == []
+        for name in ("a/x", "a/B/y", "a-b", "a/é", "a/z/w", ".hidden", "a/.hidden/x", "no/x", "\U10000",
+                     "\uffff")
+            mkpath(dirname(joinpath(folder, name)))
+            write(joinpath(folder, name), "")
+        end
+        found(; options...) = map(path -> relpath(path, folder), walk_files(folder; options...))
+        expected = ["a/B/y", "a/x", "a/z/w", "a/é", "a-b", "no/x", "\uffff", "\U10000"]
+        native(name) = joinpath(split(name, '/')...)
+        @test found() == map(native, expected)
+        without = filter(!isequal("no/x"), expected)
+        @test found(enter=path -> basename(path) != "no") == map(native, without)
+        if !Sys.iswindows()
+            symlink(folder, joinpath(folder, "a", "B", "up"))
+            symlink(joinpath(folder, "a", "z"), joinpath(folder, "linked"))  # twice is not in itself
+            symlink("nowhere", joinpath(folder, "z-broken"))
+            symlink("z-loop", joinpath(folder, "z-loop"))
+            @test found() == ["a/B/y", "a/x", "a/z/w", "a/é", "a-b", "linked/w", "no/x", "z-broken",
+                              "z-loop", "\uffff", "\U10000"]
+            chmod(joinpath(folder, "a"), 0o000)
+            # root may read all
+            readable = success(pipeline(`ls $(joinpath(folder, "a"))`; stderr=devnull))
+            readable || @test_throws Union{SystemError,Base.IOError} found()
+            chmod(joinpath(folder, "a"), 0o755)
+        end
+    end
+end
+
+@testset "locking" begin
+    mktempdir() do folder
+        path = joinpath(folder, "x.lock")
+        result = locked(path) do
+            Sys.iswindows() && return 3
+            @test isfile(path)
+            @test_throws LockedError locked(() -> 1, path)
+            @test isfile(path)
+            source = joinpath(ROOT, "julia", "files.jl")
+            script = "include($(repr(source))); locked(() -> print(1), $(repr(path)))"
+            command = `$(Base.julia_cmd()) --startup-file=no -e $script`
+            errors = IOBuffer()
+            process = run(pipeline(ignorestatus(command); stderr=errors))
+            @test process.exitcode == 1
+            @test occursin("$path: another process holds this lock", String(take!(errors)))
+            return 3
+        end
+        @test result == 3 && !ispath(path)
+        write(path, "")  # left by a process that was killed
+        @test_throws DivideError locked(() -> div(1, 0), path)
+        Sys.iswindows() || @test !ispath(path)
+        # the lock file may be gone, or be another's, in the end
+        @test locked(() -> (rm(path; force=true); 4), path) == 4
+        Sys.iswindows() ||
+            @test_throws Union{SystemError,Base.IOError} locked(() -> 1, joinpath(folder, "none", "x.lock"))
+        @test readdir(folder) == (Sys.iswindows() ? readdir(folder) : [])
     end
 end
 

@@ -3,7 +3,7 @@
 module LabelsTests
 
 using Test, TaggingBackends
-using TaggingBackends: RunLabels, TrackLabels, nearest, text
+using TaggingBackends: RunLabels, TrackLabels, match_times, nearest, text
 
 const RUN = "20240611_101500"
 
@@ -52,7 +52,9 @@ end
     @test Dict(labels) isa Dict{String,Dict{Int,Dict{Float64,TaggingBackends.State}}}
     @test labels == plain
     @test [larva => length(track) for (larva, track) in labels[RUN]] == [7 => 4, 3 => 2]
-    @test first(labels[RUN][3]) == (0.2 => "stop")
+    @test collect(labels[RUN][3]) == [0.2 => "stop", 0.3 => "run"]
+    @test collect(values(labels[RUN][3])) == ["stop", "run"]
+    @test (0.2 => "stop") in labels[RUN][3]
 end
 
 @testset "tracks are columns" begin
@@ -85,6 +87,14 @@ end
     @test labels[RUN][1][1.0012] == "b"
     @test labels[RUN][1][1.0005] == "a"
     @test !(0.0 in setlabels!(Labels(), RUN, 1, [], [])[RUN][1])
+    # one to one: the nearest time gets the frame, and the earlier of two
+    matched(times) = match_times(labels[RUN][1], times)
+    @test matched([0.9, 1.0, 1.0004, 1.002, 1.0025]) == [0, 1, 0, 3, 0]
+    @test matched([0.9996, 1.0001, 1.0002, 1.0014]) == [0, 1, 0, 2]
+    @test matched([0.75, 1.25]) == [0, 0] && matched(Float64[]) == []
+    track = setlabels!(Labels(), RUN, 1, [1024.0], ["a"])[RUN][1]
+    @test match_times(track, [1024 - 2^-11, 1024 + 2^-11]) == [1, 0]
+    @test match_times(setlabels!(Labels(), RUN, 1, [], [])[RUN][1], [1.0]) == [0]
 end
 
 @testset "names are declared in order of appearance" begin
@@ -104,10 +114,13 @@ end
     @test run.names[end] == "back"
     @test run.colors == ["#1", "#2", "#3", "#4", "#5", "#808080"]
     setlabels!(labels, RUN, 9, [0.5], ["run"])
-    declarelabels!(run, ["run", "cast", "small", "stop"])
-    @test !("back" in run.names) && run.colors === nothing
+    declarelabels!(run, ["run", "new", "cast", "small", "stop"])
+    @test run.colors == ["#4", "#808080", "#3", "#2", "#1"]
     setlabels!(labels, RUN, 9, [0.5], ["back"])
-    @test run.names == ["run", "cast", "small", "stop", "back"]
+    @test run.names == ["run", "new", "cast", "small", "stop", "back"]
+    run = declarelabels!(addrun!(labels, "empty"), ["a"]; colors=["#1"])
+    @test declarelabels!(run, []).colors === nothing
+    @test declarelabels!(run, []; colors=[]).colors === nothing
 end
 
 @testset "declaring refuses, and changes nothing" begin
@@ -122,8 +135,8 @@ end
     run.secondary_names = ["edited"]
     test_refused(() -> declarelabels!(run, [all_names; "edited"]), labels, "overlapping-names", RUN,
                  nothing, nothing)
-    test_refused(() -> run.secondary_names = ["run"], labels, "overlapping-names", RUN, nothing, nothing)
     test_refused(() -> run.secondary_names = ["a", 5], labels, "bad-label", RUN, nothing, 2)
+    @test_throws ArgumentError run.id = "other"
     @test_throws ArgumentError run.names = ["a"]
     @test_throws ArgumentError run.colors = ["a"]
 end
@@ -134,6 +147,21 @@ end
     setlabels!(labels, RUN, 9, [0.5, 0.6], [["run", "edited"], "edited"])
     @test labels[RUN].names == ["run", "cast", "small", "stop"]
     @test occursin("\"labels\":[[1,5],5]", String(text(labels)))
+end
+
+@testset "a primary name becomes secondary" begin
+    labels = example()
+    declarelabels!(labels[RUN], ["run", "cast", "small", "stop"]; colors=["#1", "#2", "#3", "#4"])
+    labels[RUN].secondary_names = ["small"]
+    @test labels[RUN].names == ["run", "cast", "stop"]
+    @test labels[RUN].colors == ["#1", "#2", "#4"]
+    @test labels[RUN].secondary_names == ["small"]
+    @test labels[RUN][7][0.2] == ["cast", "small"]
+    @test occursin("\"labels\":[1,[2,4],[],1]", String(text(labels)))
+    # no longer secondary, and in use
+    test_refused(() -> labels[RUN].secondary_names = [], labels, "bad-label", RUN, nothing, nothing)
+    labels[RUN].secondary_names = ["run", "cast", "small", "stop"]
+    @test labels[RUN].names == [] && labels[RUN].colors === nothing
 end
 
 @testset "setting refuses, and changes nothing" begin
@@ -151,6 +179,10 @@ end
             (1, [0.1, nothing], ["a", "b"], "bad-time", 2),
             (1, [0.1 0.2], ["a", "b"], "bad-time", nothing),
             (1, 0.1, ["a"], "bad-time", nothing),
+            (1, "x", ["a"], "bad-time", nothing),
+            (1, nothing, ["a"], "bad-time", nothing),
+            (1, :x, ["a"], "bad-time", nothing),
+            (1, [0.1, 0.2, 0.3], "run", "bad-code", nothing),
             (1, [0.1], ["a", "a"], "length-mismatch", nothing),
             (1, [0.1, 0.2], ["a", 5], "bad-code", 2),
             (1, [0.1, 0.2], ["a", nothing], "bad-code", 2),
@@ -246,6 +278,8 @@ end
     setlabels!(other, RUN, 11, [5.0, 6.0], ["hunch", []])
     setlabels!(other, "b", 1, [0.5], ["roll"])
     other["b"].metadata["tracker"] = "t5"
+    other[RUN][11].records["speed"] = [1.0, 2.0]
+    other["b"][1].records["speed"] = [1.0]
     @test mergelabels!(labels, other) === labels
     @test labels[RUN][7].times == [0.1, 0.2, 0.3, 0.35, 0.4]
     @test labels[RUN][7].states == ["back", ["cast", "small"], "roll", "stop", "run"]
@@ -256,6 +290,8 @@ end
     # what is merged is not shared
     labels[RUN][11].times[1] = labels["b"][1].times[1] = 0.0
     @test (other[RUN][11].times[1], other["b"][1].times[1]) == (5.0, 0.5)
+    labels[RUN][11].records["speed"][1] = labels["b"][1].records["speed"][1] = 0.0
+    @test (other[RUN][11].records["speed"][1], other["b"][1].records["speed"][1]) == (1.0, 1.0)
 end
 
 @testset "merging takes what a condition holds for" begin
@@ -270,6 +306,38 @@ end
     other = setlabels!(Labels(), RUN, 7, [0.1, 0.2], [[], "stop"])
     labels = mergelabels!(example(), other; when=isempty)
     @test labels[RUN][7].states == [[], ["cast", "small"], [], "run"]
+end
+
+@testset "merging matches times one to one" begin
+    labels = setlabels!(Labels(), RUN, 1, [1.0, 2.0], ["a", "a"])
+    other = setlabels!(Labels(), RUN, 1, [1.0, 1.001, 1.9995, 2.0004],
+                       ["exact", "next", "farther", "nearer"])
+    mergelabels!(labels, other)
+    @test Dict(labels)[RUN][1] == Dict(1.0 => "exact", 1.001 => "next", 1.9995 => "farther",
+                                       2.0 => "nearer")
+    like = setlabels!(Labels(), RUN, 1, [1.0, 1.0005, 2.0006], ["x", "x", "x"])
+    filllabels!(labels, "default"; like=like)
+    @test labels[RUN][1].times == [1.0, 1.0005, 1.001, 1.9995, 2.0]
+end
+
+@testset "merging into a run without names takes the colours" begin
+    labels = setlabels!(Labels(), RUN, 1, [1.0], [[]])
+    other = setlabels!(Labels(), RUN, 1, [1.0], ["a"])
+    declarelabels!(other[RUN], ["a"]; colors=["#1"])
+    mergelabels!(labels, other)
+    @test labels[RUN].colors == ["#1"]
+    setlabels!(labels, RUN, 1, [1.0], ["b"])
+    @test other[RUN].names == ["a"] && other[RUN].colors == ["#1"]
+end
+
+@testset "merging with a condition that fails changes nothing" begin
+    labels = setlabels!(example(), "b", 1, [0.1], ["run"])
+    other = setlabels!(setlabels!(Labels(), RUN, 7, [0.1], ["new"]), "b", 1, [0.1], ["newer"])
+    before = text(labels)
+    @test_throws DivideError mergelabels!(labels, other; when=names -> div(1, 0) > 0)
+    # also when it fails late
+    @test_throws DivideError mergelabels!(labels, other; when=names -> names == ["new"] || div(1, 0) > 0)
+    @test text(labels) == before
 end
 
 @testset "merging keeps colours" begin
@@ -302,14 +370,23 @@ end
                                         "quality" => 0.5))
     labels[RUN].metadata["tracker"] = "t5"
     labels.attributes["project"] = "x"
+    labels.attributes["of dataset"] = [1]
+    labels[RUN].metadata["camera"] = Dict("x" => 1)
+    labels[RUN].attributes["list"] = [1]
     before = text(labels)
     cropped = croplabels(labels, 0.3, 0.4)
     @test text(labels) == before
-    @test cropped[RUN].metadata == Dict("tracker" => "t5")
-    @test cropped.attributes == Dict("project" => "x")
+    @test cropped[RUN].metadata == labels[RUN].metadata
+    @test cropped.attributes == Dict("project" => "x", "of dataset" => [1])
     @test Dict(cropped) == Dict(RUN => Dict(7 => Dict(0.3 => [], 0.4 => "run"), 3 => Dict(0.3 => "run")))
     @test cropped[RUN][7].records ==
           Dict("speed" => [2.0, 3.0], "words" => ["c", "d"], "quality" => 0.5)
+    # what is cropped is not shared
+    cropped[RUN][7].records["speed"][1] = -1
+    push!(cropped[RUN].attributes["list"], 2)
+    push!(cropped[RUN].metadata["camera"], "y" => 1)
+    push!(cropped.attributes["of dataset"], 2)
+    @test text(labels) == before
     @test collect(keys(croplabels(labels, 0.35, 1)[RUN])) == [7]
     # 0.30000000000000004, and 0.6 less an ulp
     labels = setlabels!(Labels(), RUN, 1, [0.1 + 0.2, 0.7 - 0.1], ["a", "b"])
