@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from support import CONTRACT
-from taggingbackends import LabelFileError, Labels
+from support import CONTRACT, backend_error
+from taggingbackends import BackendExplorer, LabelFileError, Labels
+from taggingbackends.identifiers import check_identifier
 from taggingbackends.labelfile import parse, text
+from taggingbackends.options import OptionError, format_options, parse_options
 
 
 def cases(folder: str) -> list[Any]:
@@ -71,6 +75,81 @@ def test_bad_label_file(path: Path) -> None:
     assert error.file == path
     assert str(error).startswith(f"{path}: ")
     assert f"{error.kind}: expected " in str(error)
+
+
+def test_floats_are_written(tmp_path: Path) -> None:
+    for bits, expected in numbers("floats.txt"):
+        value = float_of(bits)
+        labels = Labels()
+        labels.add_run("r").attributes["x"] = value
+        written = text(labels).split(b'"x":')[1].split(b",")[0]
+        assert written.decode() == expected
+        assert bits_of(parse(text(labels))["r"].attributes["x"]) == bits
+
+
+def test_decimals_are_read() -> None:
+    for bits, decimal in numbers("decimals.txt"):
+        content = b'{"metadata":{"id":"r"},"x":%b,"data":[]}' % decimal.encode()
+        assert bits_of(float(parse(content)["r"].attributes["x"])) == bits, decimal
+
+
+def numbers(name: str) -> list[list[str]]:
+    return [line.split() for line in (CONTRACT / name).read_text().splitlines()]
+
+
+def float_of(bits: str) -> float:
+    return float(struct.unpack(">d", bytes.fromhex(bits))[0])
+
+
+def bits_of(value: float) -> str:
+    return struct.pack(">d", value).hex()
+
+
+def test_identifiers() -> None:
+    cases = json.loads((CONTRACT / "identifiers.json").read_text("utf-8"))
+    for identifier in cases["good"]:
+        assert check_identifier("it", identifier) == identifier
+    for identifier in cases["bad"]:
+        with backend_error("bad-identifier"):
+            check_identifier("it", identifier)
+
+
+def test_options() -> None:
+    for case in json.loads((CONTRACT / "options.json").read_text("utf-8")):
+        if case["options"] is None:
+            with pytest.raises(OptionError):
+                parse_options(case["arguments"])
+        else:
+            assert parse_options(case["arguments"]) == case["options"], case["arguments"]
+            assert parse_options(format_options(case["options"])) == case["options"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case["name"])
+        for case in json.loads((CONTRACT / "trees.json").read_text("utf-8"))
+    ],
+)
+def test_folder_tree(case: dict[str, Any], make_backend: Callable[..., Path]) -> None:
+    project = make_backend(model="m")
+    for name in case["files"]:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    backend = BackendExplorer(project, case["instance"], case["sandbox"])
+    listed = backend.list_input_files()
+    raw, processed = backend.raw_data_dir(), backend.processed_data_dir()
+
+    def relative(files: list[Path]) -> list[str]:
+        return [path.relative_to(raw).as_posix() for path in files]
+
+    assert relative(listed) == case["listed"]
+    grouped = backend.list_input_files(group_by_directories=True)
+    assert [[folder, relative(files)] for folder, files in grouped.items()] == case["grouped"]
+    assert backend.list_models() == case.get("models", ["m"])
+    assert backend.list_pretrained_models() == case.get("pretrained", [])
+    for file, output in case.get("outputs", []):
+        assert backend.output_path(raw / file) == processed / output
 
 
 def test_golden_files_of_nyx(recordings: Path) -> None:

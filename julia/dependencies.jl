@@ -1,0 +1,92 @@
+# The tracker files that labels belong to: named by file name and SHA-1, beside the label file.
+
+"""
+    dependency(path)
+
+Return the entry of a file for `labels[run].dependencies`: its name and its SHA-1.
+
+# Example
+```julia
+labels[run].dependencies = [dependency("20150701_105504@x@y@t15@z.spine")]
+```
+"""
+dependency(path) = OrderedDict{String,Any}("filename" => basename(path), "sha1" => sha1_of(path))
+
+"""
+Return dependencies as a vector of entries, however they stand in a label file.
+
+`bad-dependency`: an entry without `filename` or `sha1`, or whose file name has a folder in it.
+"""
+function validate_dependencies(entries)
+    list = entries isa AbstractVector ? entries : [entries]
+    for (i, entry) in enumerate(list)
+        problem = fault_in(entry)
+        problem === nothing || throw(LabelFileError("bad-dependency", problem; index=i))
+    end
+    return OrderedDict{String,Any}[OrderedDict{String,Any}(entry) for entry in list]
+end
+
+"""
+    checkdependencies(labels, folder)
+
+Check that the tracker files of all runs are in a folder with the content they had; return their paths.
+
+# Errors
+[`LabelFileError`](@ref) `bad-dependency`: a file is missing or has another SHA-1; it is the error's `file`.
+
+# Example
+```julia
+checkdependencies(readlabels(path), dirname(path))
+```
+"""
+function checkdependencies(labels::Labels, folder)
+    files = String[]
+    for run in values(labels)
+        located(() -> append!(files, checkdependencies(run.dependencies, folder)); run=run.id)
+    end
+    return unique(files)
+end
+
+function checkdependencies(entries::AbstractVector, folder)
+    return map(enumerate(validate_dependencies(entries))) do (i, entry)
+        path = joinpath(folder, entry["filename"])
+        if !is_file(path)
+            problem = "expected this file, which labels depend on, beside them; found none"
+            throw(LabelFileError("bad-dependency", problem; file=path, index=i))
+        end
+        found = sha1_of(path)
+        if found != lowercase(entry["sha1"])
+            problem = "expected sha1 $(entry["sha1"]), found $found: not the file that the labels " *
+                      "were made for"
+            throw(LabelFileError("bad-dependency", problem; file=path, index=i))
+        end
+        return path
+    end
+end
+
+"""Tell whether there is a file; of a name that no file can have, there is none."""
+function is_file(path)
+    try
+        return isfile(path)
+    catch error
+        error isa Union{Base.IOError,ArgumentError} || rethrow()
+        return false
+    end
+end
+
+function fault_in(entry)
+    if !(entry isa AbstractDict)
+        return "expected {\"filename\": ..., \"sha1\": ...}, found $(shown(entry))"
+    end
+    for key in ("filename", "sha1")
+        value = get(entry, key, nothing)
+        if !(value isa AbstractString) || isempty(value)
+            return "expected a string as $key, found $(shown(value))"
+        end
+    end
+    name = entry["filename"]
+    if occursin('/', name) || occursin('\\', name) || name in (".", "..")
+        return "expected a file name without folders, found $(shown(name))"
+    end
+    return nothing
+end

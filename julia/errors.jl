@@ -1,0 +1,135 @@
+"""
+    TaggingBackendsError
+
+Anything that the user can mend. Its text says what is wrong, where, and what to do.
+"""
+abstract type TaggingBackendsError <: Exception end
+
+"""
+    LabelFileError(kind, problem; file, run, track, index)
+
+Labels, or a label file, that break the contract.
+
+# Fields
+- `kind::String`: as in docs/contract.md, section 6, e.g. `"bad-code"`.
+- `problem::String`: expected, found, and what to do.
+- `file`, `run::String`, `track::Int`, `index::Int`: where, or `nothing`. The index is 1-based: of a
+  frame in a track; of a track in `data`; of a name or a dependency in its list.
+"""
+mutable struct LabelFileError <: TaggingBackendsError
+    kind::String
+    problem::String
+    file::Union{String,Nothing}
+    run::Union{String,Nothing}
+    track::Union{Int,Nothing}
+    index::Union{Int,Nothing}
+end
+
+function LabelFileError(kind, problem; file=nothing, run=nothing, track=nothing, index=nothing)
+    return LabelFileError(kind, problem, file, run, track, index)
+end
+
+function Base.showerror(io::IO, error::LabelFileError)
+    error.file === nothing || print(io, error.file, ": ")
+    where = String[]
+    error.run === nothing || push!(where, "run $(error.run)")
+    error.track === nothing || push!(where, "larva $(error.track)")
+    error.index === nothing || push!(where, "index $(error.index)")
+    isempty(where) || print(io, join(where, ", "), ": ")
+    return print(io, error.kind, ": ", error.problem)
+end
+
+"""
+    TrackFileError(problem; file, line, key)
+
+A tracker's file that cannot be read. `line` is a 1-based line number, or `nothing`; so is `file`, for
+tracks that are in no file.
+"""
+struct TrackFileError <: TaggingBackendsError
+    problem::String
+    file::Union{String,Nothing}
+    line::Union{Int,Nothing}
+    key::Union{String,Nothing}
+end
+
+TrackFileError(problem; file=nothing, line=nothing, key=nothing) =
+    TrackFileError(problem, file, line, key)
+
+function Base.showerror(io::IO, error::TrackFileError)
+    print(io, something(error.file, "tracks"))
+    error.line === nothing || print(io, ", line ", error.line)
+    error.key === nothing || print(io, ", ", error.key)
+    return print(io, ": ", error.problem)
+end
+
+"""
+    BackendError(kind, problem)
+
+A request that a backend's folder cannot serve; the kinds are those of the Python half.
+"""
+struct BackendError <: TaggingBackendsError
+    kind::String
+    problem::String
+end
+
+Base.showerror(io::IO, error::BackendError) = print(io, error.problem)
+
+"""
+    ScriptError(step, script, exit_code)
+
+A backend's script that ended with a failure of its own. `exit_code` is the script's; 128 + n if signal n
+ended it.
+"""
+struct ScriptError <: TaggingBackendsError
+    step::String
+    script::String
+    exit_code::Int
+end
+
+function Base.showerror(io::IO, error::ScriptError)
+    return print(io, error.step, " failed with exit code ", error.exit_code, " (", error.script, ")")
+end
+
+"""
+    located(f; file, run, track, index)
+
+Call `f`, and say where a `LabelFileError` from inside happened, as far as it does not say so itself.
+"""
+function located(f; file=nothing, run=nothing, track=nothing, index=nothing)
+    try
+        return f()
+    catch error
+        error isa LabelFileError || rethrow()
+        error.file === nothing && file !== nothing && (error.file = string(file))
+        error.run === nothing && (error.run = run)
+        error.track === nothing && (error.track = track)
+        error.index === nothing && (error.index = index)
+        rethrow()
+    end
+end
+
+"""Return how a message shows a value that was found: its repr, shortened."""
+function shown(@nospecialize(value), limit=60)
+    text = sprint(show_start, value, 3; context=:limit => true)
+    return length(text) <= limit ? text : first(text, limit - 3) * "..."
+end
+
+const SHOWN_ITEMS = 8
+
+"""Show a value down to some depth, and what comes first of it: what is wrong may be a whole file."""
+function show_start(io::IO, @nospecialize(value), depth::Int)
+    value === nothing && return print(io, "null")
+    value isa Union{AbstractDict,AbstractVector} || return show(io, value)
+    of_keys = value isa AbstractDict
+    print(io, of_keys ? '{' : '[')
+    for (position, item) in enumerate(value)
+        position == 1 || print(io, ", ")
+        (depth == 0 || position > SHOWN_ITEMS) && (print(io, "..."); break)
+        if of_keys
+            show(io, first(item))
+            print(io, ": ")
+        end
+        show_start(io, of_keys ? last(item) : item, depth - 1)
+    end
+    return print(io, of_keys ? '}' : ']')
+end

@@ -1,0 +1,409 @@
+# JSON (RFC 8259) over bytes, strict, with the verdicts of orjson, which the Python half reads with.
+
+"""
+    JSONError
+
+A text that is not JSON: what was expected and found, and where.
+
+# Fields
+- `problem::String`
+- `position::Int`: of the byte, 1-based; `line::Int`, `column::Int` (in characters) of the same.
+- `snippet::String`: the line, or what of it is near; `caret::Int`: the column in it.
+"""
+struct JSONError <: Exception
+    problem::String
+    position::Int
+    line::Int
+    column::Int
+    snippet::String
+    caret::Int
+end
+
+function Base.showerror(io::IO, error::JSONError)
+    print(io, "JSON, line ", error.line, ", column ", error.column, " (byte ", error.position)
+    print(io, "): ", error.problem, "\n  ", error.snippet, "\n  ")
+    return print(io, " "^(error.caret - 1), "^")
+end
+
+mutable struct JSONParser
+    text::String
+    at::Int  # the next byte
+    depth::Int
+    guess::Int  # how long a column may be: as the one before it
+    names::Vector{String}  # keys, and names of states: few, and many times
+    numbers::Dict{String,Int32}  # where a name is among them
+    slots::Vector{Int32}  # numbers of names that came last
+end
+
+const MAX_DEPTH = 1024
+const POWERS_OF_TEN = [10.0^n for n in 0:22]  # those that a double holds exactly
+
+"""
+    parse_json(text; place=:elsewhere)
+
+Read a JSON text. Objects become `OrderedDict{String,Any}`; arrays of numbers `Vector{Int64}`,
+`Vector{Float64}` or, if only some have a point or an exponent, `Vector{Union{Int64,Float64}}`; those of
+strings or booleans vectors of these; other arrays `Vector{Any}`. Integers beyond `Int64` are `UInt64`,
+or else `Float64`.
+
+With `place=:file` it is the text of a label file, where the `labels` of tracks may become
+[`Elements`](@ref).
+
+# Errors
+`JSONError`.
+"""
+function parse_json(text::String; place::Symbol=:elsewhere)
+    p = JSONParser(text, 1, 0, 0, String[], Dict{String,Int32}(), zeros(Int32, 256))
+    value = parse_value(p, place)
+    peek(p) == 0x00 && p.at > ncodeunits(text) || fail(p, "the end of the text")
+    return value
+end
+
+# A String ends with a zero byte, which is nowhere allowed: no need to look for the end.
+@inline byte(text::String, at::Int) = GC.@preserve text unsafe_load(pointer(text), at)
+
+is_digit(c::UInt8) = c - UInt8('0') <= 0x09
+is_blank(c::UInt8) = c == 0x20 || c == 0x0a || c == 0x0d || c == 0x09
+
+"""Skip blanks, and return the byte after them."""
+@inline function peek(p::JSONParser)
+    c = byte(p.text, p.at)
+    while is_blank(c)
+        p.at += 1
+        c = byte(p.text, p.at)
+    end
+    return c
+end
+
+function parse_value(p::JSONParser, place::Symbol)
+    c = peek(p)
+    c == UInt8('"') && return parse_string(p)
+    c == UInt8('[') && return parse_array(p, place)
+    c == UInt8('{') && return parse_object(p, place)
+    (is_digit(c) || c == UInt8('-')) && return parse_number(p)
+    c == UInt8('t') && return parse_word(p, "true", true)
+    c == UInt8('f') && return parse_word(p, "false", false)
+    c == UInt8('n') && return parse_word(p, "null", nothing)
+    return fail(p, "a value")
+end
+
+function parse_word(p::JSONParser, word::String, value)
+    for i in 1:ncodeunits(word)
+        byte(p.text, p.at) == codeunit(word, i) || fail(p, word)
+        p.at += 1
+    end
+    return value
+end
+
+function enter(p::JSONParser)
+    p.depth < MAX_DEPTH || fail(p, "at most $MAX_DEPTH levels")
+    p.depth += 1
+    p.at += 1
+    return nothing
+end
+
+"""Go behind the comma or the bracket that stands after an item, and return whether it was a comma."""
+@inline function another(p::JSONParser, bracket::Char)
+    c = peek(p)
+    c == UInt8(',') || c == UInt8(bracket) || fail(p, "a comma, or $bracket")
+    p.at += 1
+    return c == UInt8(',')
+end
+
+function parse_object(p::JSONParser, place::Symbol)
+    object = OrderedDict{String,Any}()
+    enter(p)
+    unfinished = peek(p) != UInt8('}') || another(p, '}')
+    while unfinished
+        peek(p) == UInt8('"') || fail(p, "a key, in quotes")
+        key = p.names[parse_name(p)]
+        peek(p) == UInt8(':') || fail(p, "a colon")
+        p.at += 1
+        object[key] = parse_value(p, inside(place, key))
+        unfinished = another(p, '}')
+    end
+    p.depth -= 1
+    return object
+end
+
+function parse_array(p::JSONParser, place::Symbol)
+    if place === :states
+        start = p.at
+        elements = parse_elements(p)
+        elements === nothing || return elements
+        p.at = start
+    end
+    enter(p)
+    unfinished = peek(p) != UInt8(']') || another(p, ']')
+    values = Any[]
+    if unfinished && at_number(p)
+        numbers, unfinished = parse_numbers(p)
+        unfinished || (p.depth -= 1; return numbers)
+        append!(values, numbers)  # and something else after them
+    end
+    while unfinished
+        push!(values, parse_value(p, place === :data ? :track : :elsewhere))
+        unfinished = another(p, ']')
+    end
+    p.depth -= 1
+    isempty(values) && return values
+    all(value -> value isa String, values) && return String[value for value in values]
+    all(value -> value isa Bool, values) && return Bool[value for value in values]
+    return values
+end
+
+# Numbers
+
+at_number(p::JSONParser) = (c = peek(p); is_digit(c) || c == UInt8('-'))
+
+"""
+Read the numbers at an array's start into a vector of their type, and return whether the array goes on
+(with a value that is something else).
+"""
+function parse_numbers(p::JSONParser)
+    p.guess = count_numbers(p.text, p.at)
+    start = p.at
+    first = parse_number(p)
+    p.at = start
+    numbers = first isa Int64 ? Int64[] : Float64[]
+    unfinished = take_numbers!(numbers, p)
+    if unfinished && at_number(p)
+        numbers = Vector{Union{Int64,Float64}}(numbers)
+        unfinished = take_numbers!(numbers, p)
+    end
+    return numbers, unfinished
+end
+
+"""Return how many numbers there are at most before the array ends, or holds something else."""
+function count_numbers(text::String, at::Int)
+    commas = 0
+    c = byte(text, at)
+    while !(c in (UInt8(']'), UInt8('['), UInt8('{'), UInt8('"'), 0x00))
+        commas += c == UInt8(',')
+        at += 1
+        c = byte(text, at)
+    end
+    return commas + 1
+end
+
+"""
+Append the numbers that come, until the array ends or there is another kind of value; return whether it
+goes on.
+"""
+function take_numbers!(values::Vector{T}, p::JSONParser) where {T}
+    n = length(values)
+    resize!(values, max(p.guess, n))
+    unfinished = true
+    while unfinished && at_number(p)
+        start = p.at
+        number = parse_number(p)
+        number isa T || (p.at = start; break)
+        @inbounds values[n += 1] = number
+        unfinished = another(p, ']')
+    end
+    resize!(values, n)
+    return unfinished
+end
+
+"""Read a number: an `Int64`, a `UInt64` if it is beyond, else a `Float64`."""
+function parse_number(p::JSONParser)
+    text, start = p.text, p.at
+    at = first = start + (byte(text, start) == UInt8('-'))
+    negative = at > start
+    digits = UInt64(0)  # wrong beyond 19 of them, and not used then
+    c = byte(text, at)
+    while is_digit(c)
+        digits = 10 * digits + (c - UInt8('0'))
+        at += 1
+        c = byte(text, at)
+    end
+    n = at - first
+    n > 0 || fail(p, "a digit", at)
+    n == 1 || byte(text, first) != UInt8('0') || fail(p, "no digit after a leading zero", first + 1)
+    if c != UInt8('.') && c | 0x20 != UInt8('e')
+        p.at = at
+        integer = digits % Int64
+        return n < 19 ? (negative ? -integer : integer) : long_integer(p, start)
+    end
+    exponent = 0
+    if c == UInt8('.')
+        at += 1
+        c = byte(text, at)
+        is_digit(c) || fail(p, "a digit", at)
+        while is_digit(c)
+            digits = 10 * digits + (c - UInt8('0'))
+            exponent -= 1
+            at += 1
+            c = byte(text, at)
+        end
+        n -= exponent
+    end
+    p.at = at
+    if c | 0x20 == UInt8('e')
+        exponent += parse_exponent(p)
+    end
+    # Both are exact then, so that the one operation rounds correctly (Clinger 1990).
+    if n <= 19 && digits <= UInt64(1) << 53 && -22 <= exponent <= 22
+        float = Float64(digits)
+        float = exponent < 0 ? float / POWERS_OF_TEN[1 - exponent] : float * POWERS_OF_TEN[1 + exponent]
+        return negative ? -float : float
+    end
+    return long_float(p, start)
+end
+
+function parse_exponent(p::JSONParser)
+    p.at += 1
+    c = byte(p.text, p.at)
+    p.at += c == UInt8('-') || c == UInt8('+')
+    is_digit(byte(p.text, p.at)) || fail(p, "a digit")
+    exponent = 0
+    while is_digit(byte(p.text, p.at))
+        # more than that is too much, anyway
+        exponent = min(10 * exponent + (byte(p.text, p.at) - UInt8('0')), 10_000)
+        p.at += 1
+    end
+    return c == UInt8('-') ? -exponent : exponent
+end
+
+@noinline function long_integer(p::JSONParser, start::Int)
+    digits = SubString(p.text, start, p.at - 1)
+    integer = tryparse(Int64, digits)
+    integer === nothing || return integer
+    unsigned = startswith(digits, '-') ? nothing : tryparse(UInt64, digits)
+    return unsigned === nothing ? long_float(p, start) : unsigned
+end
+
+@noinline function long_float(p::JSONParser, start::Int)
+    digits = SubString(p.text, start, p.at - 1)
+    float = tryparse(Float64, digits)  # strtod, which rounds correctly
+    float === nothing || isinf(float) || return float
+    # out of range: too large, or too small?
+    abs(parse(BigFloat, String(digits))) < 1 || fail(p, "a number that a double can hold", start)
+    return startswith(digits, '-') ? -0.0 : 0.0
+end
+
+# Strings
+
+"""Read a string that comes often, and return its number among `p.names`."""
+function parse_name(p::JSONParser)
+    text = p.text
+    start = at = p.at + 1
+    c = byte(text, at)
+    while c != UInt8('"')
+        # escapes and other alphabets are not for here, nor are errors
+        0x20 <= c < 0x80 && c != UInt8('\\') || return number_of(p, parse_string(p))
+        at += 1
+        c = byte(text, at)
+    end
+    n = at - start
+    # most are found by their length and first and last byte, without making a string
+    slot = (n + 5 * byte(text, start) + 3 * byte(text, at - 1)) % length(p.slots) + 1
+    number = p.slots[slot]
+    if number == 0 || !stands_at(p.names[number], text, start, n)
+        number = p.slots[slot] = number_of(p, bytes_of(text, start, at - 1))
+    end
+    p.at = at + 1
+    return number
+end
+
+function stands_at(name::String, text::String, start::Int, n::Int)
+    sizeof(name) == n || return false
+    for i in 1:n
+        byte(name, i) == byte(text, start + i - 1) || return false
+    end
+    return true
+end
+
+function number_of(p::JSONParser, name::String)
+    return get!(p.numbers, name) do
+        push!(p.names, name)
+        Int32(length(p.names))
+    end
+end
+
+function parse_string(p::JSONParser)
+    start = at = p.at + 1
+    bytes = nothing  # what is read, if it is not what stands there
+    bits = 0x00
+    while true
+        c = byte(p.text, at)
+        c == UInt8('"') && break
+        c < 0x20 && fail(p, at > ncodeunits(p.text) ? "the string's end" : "\\ or another character", at)
+        bits |= c
+        if c == UInt8('\\')
+            bytes === nothing && (bytes = codeunits(p.text)[start:(at - 1)])
+            at = parse_escape!(bytes, p, at)
+        else
+            bytes === nothing || push!(bytes, c)
+            at += 1
+        end
+    end
+    p.at = at + 1
+    bits < 0x80 || check_utf8(p, start, at - 1)
+    return bytes === nothing ? bytes_of(p.text, start, at - 1) : String(bytes)
+end
+
+bytes_of(text, first, last) =
+    GC.@preserve text unsafe_string(pointer(text) + first - 1, last - first + 1)
+
+function parse_escape!(bytes::Vector{UInt8}, p::JSONParser, at::Int)
+    c = byte(p.text, at + 1)
+    if c == UInt8('u')
+        code = hexadecimal(p, at + 2)
+        next = at + 6
+        if 0xd800 <= code <= 0xdfff
+            paired = code < 0xdc00 && byte(p.text, next) == UInt8('\\') &&
+                     byte(p.text, next + 1) == UInt8('u')
+            low = paired ? hexadecimal(p, next + 2) : UInt32(0)
+            0xdc00 <= low <= 0xdfff || fail(p, "both surrogates of a pair", at)
+            code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)
+            next += 6
+        end
+        append!(bytes, codeunits(string(Char(code))))
+        return next
+    end
+    at_escape = findfirst(isequal(Char(c)), "\"\\/bfnrt")
+    at_escape === nothing && fail(p, "an escape: one of \" \\ / b f n r t u", at + 1)
+    push!(bytes, codeunit("\"\\/\b\f\n\r\t", at_escape))
+    return at + 2
+end
+
+function hexadecimal(p::JSONParser, at::Int)
+    code = UInt32(0)
+    for i in at:(at + 3)
+        c = byte(p.text, i)
+        digit = is_digit(c) ? c - UInt8('0') :
+                UInt8('a') <= c | 0x20 <= UInt8('f') ? (c | 0x20) - UInt8('a') + 0x0a :
+                fail(p, "a hexadecimal digit", i)
+        code = code << 4 | digit
+    end
+    return code
+end
+
+"""Fail at the first byte of a string that is not UTF-8."""
+function check_utf8(p::JSONParser, start::Int, last::Int)
+    raw = bytes_of(p.text, start, last)
+    isvalid(raw) && return nothing
+    wrong = findfirst(!isvalid, raw)
+    return fail(p, "UTF-8", start + wrong - 1)
+end
+
+# Errors
+
+"""Throw a `JSONError` of what was expected at some place."""
+@noinline function fail(p::JSONParser, expected::String, at::Int=p.at)
+    bytes = codeunits(p.text)
+    start = something(findprev(isequal(0x0a), bytes, min(at, length(bytes) + 1) - 1), 0) + 1
+    stop = something(findnext(isequal(0x0a), bytes, min(at, length(bytes) + 1)), length(bytes) + 1) - 1
+    line = count(isequal(0x0a), view(bytes, 1:(start - 1))) + 1
+    before = printable(p.text, start, at - 1)
+    after = printable(p.text, at, min(stop, at + 120))
+    found = isempty(after) ? (at > length(bytes) ? "the end of the text" : "the line's end") :
+            startswith(p.text, '\ufeff') && at == 1 ? "a byte order mark" : repr(first(after))
+    near = last(before, 40)
+    return throw(JSONError("expected $expected, found $found", at, line, length(before) + 1,
+                           near * first(after, 30), textwidth(near) + 1))
+end
+
+printable(text, first, last) =
+    map(c -> isvalid(c) && isprint(c) ? c : '\ufffd', bytes_of(text, first, max(last, first - 1)))

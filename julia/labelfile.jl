@@ -1,0 +1,346 @@
+# Label files: read strictly into columns, written as canonical text, atomically.
+
+"""
+    readlabels(path)
+
+Read a label file, strictly, and return [`Labels`](@ref).
+
+# Errors
+- [`LabelFileError`](@ref): the first violation in the file's order, with `kind`, `file`, `run`, `track`
+  and `index`.
+- `SystemError`: the file cannot be read.
+
+# Example
+```julia
+labels = readlabels("predicted.label")
+```
+"""
+readlabels(path) = parselabels(read(path, String); file=path)
+
+"""
+    writelabels(path, labels)
+
+Write a label file: canonical text, atomically. Times are written in whole milliseconds.
+
+# Errors
+- [`LabelFileError`](@ref): `bad-time` (times that become equal in milliseconds); any kind, for what the
+  fields were set to. Nothing is written then.
+- `SystemError` or `Base.IOError`: the file cannot be written; an old one is untouched.
+
+# Example
+```julia
+writelabels("predicted.label", labels)
+```
+"""
+writelabels(path, labels::Labels) = write_file(path, located(() -> text(labels); file=path))
+
+"""
+    parselabels(content; file=nothing)
+
+Read the text of a label file.
+
+# Arguments
+- `content`: a string or bytes; UTF-8 JSON, as in docs/contract.md, section 6.
+- `file`: named in errors.
+
+# Errors
+[`LabelFileError`](@ref): the first violation in the text's order.
+"""
+function parselabels(content::AbstractString; file=nothing)
+    return located(file=file) do
+        document = load_json(String(content))
+        labels = Labels()
+        if !(document isa OrderedDict)
+            throw(not_a_label_file("expected an object, found $(shown(document))"))
+        elseif haskey(document, "data") && haskey(document, "runs")
+            throw(not_a_label_file("expected either \"data\" or \"runs\", found both"))
+        elseif haskey(document, "data")
+            run = parse_run(document)
+            labels.runs[run.id] = run
+        elseif haskey(document, "runs")
+            parse_runs!(labels, pop!(document, "runs"))
+            labels.attributes = document
+        else
+            throw(not_a_label_file("expected \"data\" (or \"runs\"), found neither"))
+        end
+        return labels
+    end
+end
+
+parselabels(content::AbstractVector{UInt8}; file=nothing) =
+    parselabels(String(copy(content)); file=file)
+
+function load_json(content::String)
+    try
+        return parse_json(content; place=:file)
+    catch error
+        error isa JSONError || rethrow()
+        problem = "$(error.problem), at line $(error.line), column $(error.column): $(error.snippet)"
+        throw(LabelFileError("invalid-json", problem))
+    end
+end
+
+not_a_label_file(problem; index=nothing) = LabelFileError("not-a-label-file", problem; index=index)
+
+function parse_runs!(labels::Labels, runs)
+    runs isa OrderedDict ||
+        throw(not_a_label_file("expected an object as \"runs\", found $(shown(runs))"))
+    for (id, document) in runs
+        located(run=id) do
+            document isa OrderedDict && haskey(document, "data") ||
+                throw(not_a_label_file("expected a run with \"data\", found $(shown(document))"))
+            haskey(document, "runs") &&
+                throw(not_a_label_file("expected a run without \"runs\", which makes a dataset"))
+            run = parse_run(document)
+            run.id == id || throw(not_a_label_file("expected metadata.id to be the run's key, " *
+                                                   "found $(shown(run.id))"))
+            labels.runs[id] = run
+        end
+    end
+    return labels
+end
+
+function parse_run(document::OrderedDict{String,Any})
+    metadata = get(document, "metadata", nothing)
+    id = metadata isa OrderedDict ? get(metadata, "id", nothing) : nothing
+    id isa String && !isempty(id) ||
+        throw(not_a_label_file("expected metadata.id, a string that is not empty, found $(shown(id))"))
+    run = RunLabels(id)
+    located(() -> parse_entries!(run, document); run=id)
+    return run
+end
+
+"""Check and take a run's entries in their order, so that the first violation is reported."""
+function parse_entries!(run::RunLabels, document::OrderedDict{String,Any})
+    run.table, faults = parse_declarations(document)
+    for (key, value) in document
+        haskey(faults, key) && throw(faults[key])
+        if key == "metadata"
+            run.metadata = delete!(copy(value), "id")
+        elseif key == "units"
+            run.units = check_units(value)
+        elseif key == "dependencies"
+            run.dependencies = validate_dependencies(value)
+        elseif key == "data"
+            parse_data!(run, value, Decoder(run.table, isempty(faults)))
+        elseif !(key in RUN_KEYS)
+            run.attributes[key] = value
+        end
+    end
+    return run
+end
+
+"""
+Return the declared names, and what is wrong with them by the key where it is found.
+
+Codes need the declarations, which may stand after the data; their violations are reported in their place
+all the same.
+"""
+function parse_declarations(document::OrderedDict{String,Any})
+    names = Dict("labels" => String[], "secondarylabels" => String[])
+    colors = nothing
+    faults = Dict{String,LabelFileError}()
+    for (key, value) in document
+        haskey(names, key) || continue
+        try
+            names[key], found = parse_names(value)
+            key == "labels" && (colors = found)
+            check_overlap(names["labels"], names["secondarylabels"])
+        catch error
+            error isa LabelFileError || rethrow()
+            faults[key] = error
+        end
+    end
+    isempty(faults) || return StateTable(), faults
+    return StateTable(names["labels"], names["secondarylabels"], colors), faults
+end
+
+function parse_names(@nospecialize(value))
+    value isa AbstractVector && return check_names(value), nothing
+    if !(value isa OrderedDict && get(value, "names", nothing) isa AbstractVector)
+        problem = "expected a list, or {\"names\": [...], \"colors\": [...]}, found $(shown(value))"
+        throw(LabelFileError("bad-label", problem))
+    end
+    unknown = setdiff(keys(value), ("names", "colors"))
+    if !isempty(unknown)
+        problem = "expected names and colors only, found $(shown(minimum(unknown))) among the keys"
+        throw(LabelFileError("bad-label", problem))
+    end
+    names = check_names(value["names"])
+    haskey(value, "colors") || return names, nothing
+    colors = value["colors"]
+    if !(colors isa AbstractVector)
+        throw(LabelFileError("bad-label", "expected a list, found $(shown(colors))"))
+    end
+    return names, check_colors(colors, length(names))
+end
+
+function parse_data!(run::RunLabels, data, decoder)
+    data isa AbstractVector ||
+        throw(not_a_label_file("expected a list as \"data\", found $(shown(data))"))
+    for (position, document) in enumerate(data)
+        document isa OrderedDict ||
+            throw(not_a_label_file("expected an object, found $(shown(document))"; index=position))
+        for key in TRACK_KEYS
+            haskey(document, key) ||
+                throw(not_a_label_file("expected a track with \"$key\", found none"; index=position))
+        end
+        larva = parse_larva(document["id"], position)
+        if haskey(run, larva)
+            problem = "expected a larva once in a run, found it again"
+            throw(LabelFileError("duplicate-larva", problem; track=larva, index=position))
+        end
+        run.tracks[larva] = located(() -> parse_track(document, run.table, decoder); track=larva)
+    end
+    return run
+end
+
+function parse_larva(@nospecialize(value), position::Int)
+    if value isa String && !isempty(value) && all(c -> c in '0':'9', value)
+        digits = lstrip(value, '0')
+        value = length(digits) <= 5 ? parse(Int, "0" * digits) : value
+    end
+    return located(() -> check_larva(value); index=position)
+end
+
+function parse_track(document::OrderedDict{String,Any}, table::StateTable, decoder)
+    times, codes = Float64[], Int32[]
+    for (key, value) in document
+        key in ("t", "labels") || continue
+        value isa Union{AbstractVector,Elements} ||
+            throw(not_a_label_file("expected a list as \"$key\", found $(shown(value))"))
+        if key == "t"
+            times = parse_times(value)
+        else
+            codes = decode!(decoder, value)
+        end
+    end
+    if length(times) != length(codes)
+        problem = "expected $(length(times)) labels, as many as times, found $(length(codes))"
+        throw(LabelFileError("length-mismatch", problem))
+    end
+    records = OrderedDict{String,Any}()
+    for (key, value) in document
+        key in TRACK_KEYS || (records[key] = parse_record(value, length(times)))
+    end
+    return TrackLabels(table, times, codes, records)
+end
+
+parse_times(values::Vector{Float64}) = check_times(values)
+parse_times(values::Vector{Int64}) = check_times(Vector{Float64}(values))
+parse_times(values::Vector{Union{Int64,Float64}}) = check_times(Vector{Float64}(values))
+
+function parse_times(values::AbstractVector)
+    numbers = something(findfirst(value -> value isa Bool || !(value isa Real), values),
+                        length(values) + 1) - 1
+    times = check_times(Float64[values[i] for i in 1:numbers])  # what stands before counts first
+    numbers == length(values) && return times
+    problem = "expected a number, found $(shown(values[numbers + 1]))"
+    throw(LabelFileError("bad-time", problem; index=numbers + 1))
+end
+
+"""Turn numbers that belong to the frames into doubles, if one of them is and others lose nothing."""
+function parse_record(@nospecialize(value), n::Int)
+    if value isa Vector{Union{Int64,Float64}} && length(value) == n
+        exact = all(x -> x isa Float64 || -maxintfloat() <= x <= maxintfloat(), value)
+        return exact ? Vector{Float64}(value) : value
+    end
+    return value
+end
+
+"""
+    Decoder(table, declared)
+
+Turns the elements of `labels` into a column of state numbers.
+
+With `declared` false the declarations are bad: there are no codes to check against, and what is decoded
+is never seen.
+"""
+struct Decoder
+    table::StateTable
+    names::Vector{String}  # by code
+    declared::Bool
+    known::Dict{Vector{Int32},Int32}  # the tokens of an element -> its state's number
+    # The same of elements that came last, by a hash of their tokens: most frames need no more.
+    recent::Vector{Vector{Int32}}
+    numbers::Vector{Int32}
+end
+
+function Decoder(table::StateTable, declared::Bool)
+    return Decoder(table, [table.names; table.secondary_names], declared, Dict{Vector{Int32},Int32}(),
+                   [Int32[] for _ in 1:64], zeros(Int32, 64))  # no tokens: state 0
+end
+
+function decode!(decoder::Decoder, elements::Elements)
+    tokens, lengths = elements.tokens, elements.lengths
+    largest = decoder.declared ? length(decoder.names) : 0
+    if isempty(lengths) && all(token -> 1 <= token <= largest, tokens)
+        return tokens  # codes are state numbers
+    end
+    codes = Vector{Int32}(undef, length(elements))
+    last = 0
+    for i in eachindex(codes)
+        first = last + 1
+        last += isempty(lengths) ? 1 : abs(lengths[i])  # -1: one, and no array
+        if first == last && 1 <= tokens[first] <= largest
+            codes[i] = tokens[first]
+            continue
+        end
+        slot = 0
+        for at in first:last
+            slot = (31 * slot + tokens[at]) & 63
+        end
+        slot += 1
+        if !is_at(decoder.recent[slot], tokens, first, last)
+            key = tokens[first:last]
+            decoder.numbers[slot] = get!(decoder.known, key) do
+                parts = Any[token < 0 ? elements.names[-token] : Int64(token) for token in key]
+                located(() -> number!(decoder.table, resolve(decoder, parts)); index=i)
+            end
+            decoder.recent[slot] = key
+        end
+        codes[i] = decoder.numbers[slot]
+    end
+    return codes
+end
+
+function is_at(list::Vector{Int32}, tokens::Vector{Int32}, first::Int, last::Int)
+    length(list) == last - first + 1 || return false
+    for i in eachindex(list)
+        list[i] == tokens[first + i - 1] || return false
+    end
+    return true
+end
+
+function decode!(decoder::Decoder, elements::AbstractVector)
+    codes = Vector{Int32}(undef, length(elements))
+    for (i, element) in enumerate(elements)
+        codes[i] = located(() -> number!(decoder.table, resolve(decoder, element)); index=i)
+    end
+    return codes
+end
+
+"""Return the state that an element stands for."""
+function resolve(decoder::Decoder, element)
+    parts = element isa AbstractVector ? element : [element]
+    return checked_state([name_of(decoder, part, element) for part in parts])
+end
+
+function name_of(decoder::Decoder, part, element)
+    part isa String && return part
+    if !(part isa Union{Int64,UInt64})
+        problem = "expected a code, a name or an array of these, found $(shown(element))"
+        throw(LabelFileError("bad-code", problem))
+    end
+    decoder.declared || return "\0code $part"  # any name that data do not have
+    if !(1 <= part <= length(decoder.names))
+        expected = isempty(decoder.names) ? "a name, since no names are declared," :
+                   "a code from 1 to $(length(decoder.names)),"
+        throw(LabelFileError("bad-code", "expected $expected found $part"))
+    end
+    return decoder.names[part]
+end
+
+# so that a script's first file does not take long
+precompile(readlabels, (String,))
+precompile(writelabels, (String, Labels))

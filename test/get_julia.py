@@ -1,0 +1,138 @@
+"""Find a Julia for the tests, or get one: print the path of its executable.
+
+    python test/get_julia.py FOLDER
+
+Tried in this order: the variable TAGGINGBACKENDS_JULIA; julia on PATH; what is in FOLDER already; the regular
+installation, through juliapkg, where the network allows it; the Julia of Debian 11, unpacked into FOLDER
+without being installed, where Debian's packages can be had.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+# Debian 11's libunwind8 comes along: with Debian 12's, compiled Julia code cannot throw exceptions.
+PACKAGES = """
+    julia julia-common libjulia1 libllvm9 libunwind8 libdsfmt-19937-1 libgfortran5 libquadmath0
+    libgit2-1.1 libhttp-parser2.9 libmbedcrypto3 libmbedtls12 libmbedx509-0 libopenlibm3 libutf8proc2
+    libpcre3 libpcre2-8-0 libffi7 libmpfr6 libgmp10 libssh2-1 libopenblas0-pthread libedit2 libz3-4
+    libbsd0 libmd0 patchelf
+""".split()
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def main() -> None:
+    """Print the path of the first Julia that runs."""
+    folder = Path(sys.argv[1]).absolute()
+    ways: list[Callable[[Path], str | None]] = [named, on_path, there_already, regular, debian]
+    for way in ways:
+        try:
+            found = way(folder)
+        except (OSError, subprocess.SubprocessError) as error:
+            sys.stderr.write(f"{way.__name__}: {error}\n")
+            continue
+        if found is not None and runs(found):
+            print(found)
+            return
+    sys.exit("no Julia: install it, and put it on PATH or into TAGGINGBACKENDS_JULIA")
+
+
+def runs(julia: str) -> bool:
+    """Tell whether a Julia starts at all."""
+    return subprocess.run([julia, "--version"], capture_output=True).returncode == 0
+
+
+def named(folder: Path) -> str | None:
+    """Return what the environment names."""
+    return os.environ.get("TAGGINGBACKENDS_JULIA") or None
+
+
+def on_path(folder: Path) -> str | None:
+    """Return what is on PATH."""
+    return shutil.which("julia")
+
+
+def there_already(folder: Path) -> str | None:
+    """Return what an earlier run got."""
+    path = folder / "path"
+    return path.read_text().strip() if path.is_file() else None
+
+
+def regular(folder: Path) -> str | None:
+    """Let juliapkg install the current Julia."""
+    script = "import juliapkg; juliapkg.resolve(); print(juliapkg.executable())"
+    environment = os.environ | {"PYTHON_JULIAPKG_PROJECT": str(folder / "juliapkg")}
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    if result.returncode != 0:
+        lines = result.stderr.strip().splitlines()
+        sys.stderr.write(f"the regular installation: {lines[-1] if lines else 'failed'}\n")
+        return None
+    return remembered(folder, result.stdout.splitlines()[-1])
+
+
+def debian(folder: Path) -> str | None:
+    """Unpack Debian 11's packages; the libraries are found by an RPATH, not by a variable.
+
+    A variable would also be seen by what Julia starts, such as Python.
+    """
+    if shutil.which("apt-get") is None or not Path(KEYRING).is_file():
+        return None
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        for part in ("lists/partial", "cache/archives/partial", "debs"):
+            (work / part).mkdir(parents=True)
+        asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+        uris = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+        archive = next(uri for uri in uris if uri.rstrip("/").endswith("/debian"))
+        (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {archive} bullseye main\n")
+        settings = {
+            "Dir::Etc::sourcelist": work / "sources.list",
+            "Dir::Etc::sourceparts": "-",
+            "Dir::State::Lists": work / "lists",
+            "Dir::Cache": work / "cache",
+            "APT::Sandbox::User": "root",
+            "APT::Get::List-Cleanup": "0",
+        }
+        apt = ["apt-get", "--quiet"]
+        apt += [text for key, value in settings.items() for text in ("-o", f"{key}={value}")]
+        quietly = {"check": True, "stdout": subprocess.DEVNULL}
+        subprocess.run([*apt, "update"], **quietly)  # type: ignore[call-overload]
+        wanted = [f"{package}/bullseye" for package in PACKAGES]
+        subprocess.run([*apt, "download", *wanted], cwd=work / "debs", **quietly)  # type: ignore[call-overload]
+        for package in sorted((work / "debs").glob("*.deb")):
+            subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+        libraries = next((folder / "usr" / "lib").glob("*-linux-gnu"))
+        patchelf = shutil.copy(folder / "usr" / "bin" / "patchelf", work)
+        rpath = ":".join(str(libraries / part) for part in ("", "julia", "openblas-pthread"))
+        julia = folder / "usr" / "bin" / "julia"
+        for file in [julia, *(path for path in libraries.rglob("*.so*") if path.is_file())]:
+            if not file.is_symlink():
+                subprocess.run(
+                    [patchelf, "--force-rpath", "--set-rpath", rpath, file],
+                    env=os.environ | {"LD_LIBRARY_PATH": str(libraries)},
+                    capture_output=True,
+                )
+    return remembered(folder, str(julia))
+
+
+def remembered(folder: Path, julia: str) -> str:
+    """Note the path for the next run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "path").write_text(f"{julia}\n")
+    return julia
+
+
+if __name__ == "__main__":
+    main()

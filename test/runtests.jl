@@ -1,0 +1,30 @@
+# julia --project=. test/runtests.jl
+
+using Test
+
+if !haskey(ENV, "TAGGINGBACKENDS_RECORDINGS")
+    # real recordings, where they are at hand
+    ENV["TAGGINGBACKENDS_RECORDINGS"] = joinpath(dirname(dirname(@__DIR__)), "shared", "data")
+end
+
+passed(results::Test.DefaultTestSet) = results.n_passed + mapreduce(passed, +, results.results; init=0)
+passed(result) = 0
+skipped(results::Test.DefaultTestSet) = mapreduce(skipped, +, results.results; init=0)
+skipped(result) = result isa Test.Broken ? 1 : 0
+
+const FILES = ("json.jl", "labels.jl", "labelfile.jl", "explorer.jl", "staging.jl", "tracks.jl", "main.jl", "nyx.jl")
+
+try
+    results = @testset "TaggingBackends" begin
+        for file in FILES
+            @testset "$file" begin
+                include(joinpath("julia", file))
+            end
+        end
+    end
+    println("Julia: $(passed(results)) passed, 0 failed, $(skipped(results)) skipped")
+catch error
+    error isa Test.TestSetException || rethrow()
+    println("Julia: $(error.pass) passed, $(error.fail + error.error) failed, $(error.broken) skipped")
+    exit(1)
+end
