@@ -19,8 +19,9 @@ demo: .venv/.demo
 	$(BACKEND) predict $(DEMO)/3/*.spine --model-instance demo
 	$(BIN)/tagging-backend labels show $(DEMO)/3/predicted.label
 
-test: .venv/.dev .tools/poetry/.ready lint
-	POETRY=$(CURDIR)/.tools/poetry/bin/poetry $(BIN)/python -m pytest
+test: .venv/.dev .tools/poetry/.ready .tools/julia/path lint
+	POETRY=$(CURDIR)/.tools/poetry/bin/poetry TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) \
+	$(BIN)/python test/run.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -45,6 +46,11 @@ lint: .venv/.dev
 	$(PYTHON) -m venv .tools/poetry
 	.tools/poetry/bin/python -m pip install --quiet poetry poetry-plugin-pypi-mirror
 	touch $@
+
+.tools/julia/path: | .venv/.demo
+	mkdir -p .tools/julia
+	$(BIN)/python test/get_julia.py .tools/julia > $@.found
+	mv $@.found $@
 
 clean:
 	rm -rf .venv .tools build dist

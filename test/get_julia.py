@@ -2,9 +2,9 @@
 
     python test/get_julia.py FOLDER
 
-Tried in this order: the variable TAGGINGBACKENDS_JULIA; julia on PATH; what is in FOLDER already; the regular
-installation, through juliapkg, where the network allows it; the Julia of Debian 11, unpacked into FOLDER
-without being installed, where Debian's packages can be had.
+Tried in this order: the variable TAGGINGBACKENDS_JULIA; julia on PATH; what is in FOLDER already;
+the regular installation, through juliapkg, where the network allows it; the Julia of Debian 11,
+unpacked into FOLDER without being installed, where Debian's packages can be had.
 """
 
 from __future__ import annotations
@@ -18,12 +18,35 @@ from collections.abc import Callable
 from pathlib import Path
 
 # Debian 11's libunwind8 comes along: with Debian 12's, compiled Julia code cannot throw exceptions.
-PACKAGES = """
-    julia julia-common libjulia1 libllvm9 libunwind8 libdsfmt-19937-1 libgfortran5 libquadmath0
-    libgit2-1.1 libhttp-parser2.9 libmbedcrypto3 libmbedtls12 libmbedx509-0 libopenlibm3 libutf8proc2
-    libpcre3 libpcre2-8-0 libffi7 libmpfr6 libgmp10 libssh2-1 libopenblas0-pthread libedit2 libz3-4
-    libbsd0 libmd0 patchelf
-""".split()
+PACKAGES = [
+    "julia",
+    "julia-common",
+    "libjulia1",
+    "libllvm9",
+    "libunwind8",
+    "libdsfmt-19937-1",
+    "libgfortran5",
+    "libquadmath0",
+    "libgit2-1.1",
+    "libhttp-parser2.9",
+    "libmbedcrypto3",
+    "libmbedtls12",
+    "libmbedx509-0",
+    "libopenlibm3",
+    "libutf8proc2",
+    "libpcre3",
+    "libpcre2-8-0",
+    "libffi7",
+    "libmpfr6",
+    "libgmp10",
+    "libssh2-1",
+    "libopenblas0-pthread",
+    "libedit2",
+    "libz3-4",
+    "libbsd0",
+    "libmd0",
+    "patchelf",
+]
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -114,10 +137,13 @@ def debian(folder: Path) -> str | None:
         for package in sorted((work / "debs").glob("*.deb")):
             subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
         libraries = next((folder / "usr" / "lib").glob("*-linux-gnu"))
+        places = [libraries, libraries / "julia", libraries / "openblas-pthread"]
+        places.append(folder / "lib" / libraries.name)
         patchelf = shutil.copy(folder / "usr" / "bin" / "patchelf", work)
-        rpath = ":".join(str(libraries / part) for part in ("", "julia", "openblas-pthread"))
+        rpath = ":".join(map(str, places))
         julia = folder / "usr" / "bin" / "julia"
-        for file in [julia, *(path for path in libraries.rglob("*.so*") if path.is_file())]:
+        found = (path for place in (places[0], places[-1]) for path in place.rglob("*.so*"))
+        for file in [julia, *(path for path in found if path.is_file())]:
             if not file.is_symlink():
                 subprocess.run(
                     [patchelf, "--force-rpath", "--set-rpath", rpath, file],

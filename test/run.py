@@ -13,7 +13,10 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> None:
     """Run Julia's tests, then Python's; fail if either does."""
-    julia = run(os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.", "test/runtests.jl")
+    os.environ["TAGGINGBACKENDS_PYTHON"] = sys.executable  # for scripts that Julia's tests run
+    julia = run(
+        os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.", "test/runtests.jl"
+    )
     python = run(sys.executable, "-m", "pytest", "-o", "console_output_style=classic")
     closing = re.findall(r"^=+ (.*) in [\d.]+s.* =+$", python[1], re.MULTILINE)
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)

@@ -12,7 +12,17 @@ passed(result) = 0
 skipped(results::Test.DefaultTestSet) = mapreduce(skipped, +, results.results; init=0)
 skipped(result) = result isa Test.Broken ? 1 : 0
 
-const FILES = ("json.jl", "labels.jl", "labelfile.jl", "explorer.jl", "staging.jl", "tracks.jl", "main.jl", "nyx.jl")
+const FILES = (
+    "package.jl",
+    "json.jl",
+    "labels.jl",
+    "labelfile.jl",
+    "explorer.jl",
+    "staging.jl",
+    "tracks.jl",
+    "main.jl",
+    "nyx.jl",
+)
 
 try
     results = @testset "TaggingBackends" begin

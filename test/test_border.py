@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from test_labelfile import any_labels
 
 from support import CONTRACT, ROOT
 from taggingbackends import LabelFileError, Labels
 from taggingbackends.labelfile import parse, text
-from test_labelfile import any_labels
 
 Ask = Callable[..., str]
 

@@ -114,8 +114,8 @@ class BackendError(TaggingBackendsError):
     ----------
     kind : str
         ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
-        ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
-        ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``,
+        ``existing-model``, ``missing-script``, ``ambiguous-script``, ``missing-julia``,
+        ``no-input``, ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``,
         ``unknown-origin`` or ``bad-name``.
     problem : str
         What is wrong, where, and what to do.

@@ -17,11 +17,13 @@ from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.explorer import BackendExplorer
 from taggingbackends.identifiers import new_sandbox
+from taggingbackends.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.options import TAKEN, format_options
 from taggingbackends.progress import progress
 from taggingbackends.training import claim_instance, model_in_the_making
 
 __all__ = [
+    "PYTHON",
     "finetune",
     "predict",
     "predict_files",
@@ -30,6 +32,9 @@ __all__ = [
     "run_training",
     "train",
 ]
+
+PYTHON = "TAGGINGBACKENDS_PYTHON"
+"""Environment variable of scripts: the Python that runs them, for scripts in other languages."""
 
 _PREPARING = ("make_dataset", "build_features")
 _GRACE = 5.0  # seconds that an interrupted script has to end by itself
@@ -295,6 +300,8 @@ def required_script(backend: BackendExplorer, step: str) -> Path:
         places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"
         problem = f"{backend.project_dir}: expected a script {places}, found none"
         raise BackendError("missing-script", problem)
+    if script.suffix == ".jl":
+        find_julia()  # now, rather than after the steps before
     return script
 
 
@@ -304,17 +311,23 @@ def _run(
     options: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    arguments = [*_interpreter(script), str(script)]
+    arguments = [str(script)]
     if backend.model_instance is not None:
         arguments.append(f"--model-instance={backend.model_instance}")
     if backend.sandbox is not None:
         arguments.append(f"--sandbox={backend.sandbox}")
     arguments += format_options(options)
-    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
-    source = backend.project_dir / "src"
-    if source.is_dir():  # the scripts' own package, whether it is installed or not
-        paths = (str(source), os.environ.get("PYTHONPATH"))
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    variables = {**os.environ, PYTHON: sys.executable, **(environment or {})}
+    if script.suffix == ".jl":
+        arguments = [*julia_command(backend.project_dir), *arguments]
+        variables = julia_environment(variables)
+    else:
+        arguments.insert(0, sys.executable)
+        variables["PYTHONUNBUFFERED"] = "1"
+        source = backend.project_dir / "src"
+        if source.is_dir():  # the scripts' own package, whether it is installed or not
+            paths = (str(source), os.environ.get("PYTHONPATH"))
+            variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     sys.stdout.flush()
     if sys.stderr.isatty():
         sys.stderr.write(f"{script.stem}\n")
@@ -322,13 +335,6 @@ def _run(
     if exit_code:
         script = script.relative_to(backend.project_dir)
         raise ScriptError(script.stem, script, exit_code if exit_code > 0 else 128 - exit_code)
-
-
-def _interpreter(script: Path) -> list[str]:
-    if script.suffix == ".py":
-        return [sys.executable]
-    problem = f"{script}: Julia scripts cannot be run yet; write it in Python"
-    raise BackendError("missing-script", problem)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -160,7 +160,7 @@ def _check_end(file: Path, content: bytes, fields: list[bytes], line: int) -> No
     """Refuse a file that was cut within its last number, which may still read as one."""
     if content.endswith((b"\n", b"\r")) or len(fields) < 2:
         return
-    last = content.rsplit(b"\n", 1)[-1].split()[_HEADER - 1 :]
+    last = content.rstrip().rsplit(b"\n", 1)[-1].split()[_HEADER - 1 :]
     *others, decimals = (len(field.partition(b".")[2]) for field in last)
     if len(set(others)) == 1 and decimals < others[0]:
         problem = (

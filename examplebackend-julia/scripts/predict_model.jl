@@ -1,0 +1,57 @@
+# Label the recordings in data/raw by thresholds on bending and speed, into data/processed.
+
+using TaggingBackends
+
+const NAMES = ["run", "cast", "stop"]
+const COLORS = ["#2ca02c", "#d62728", "#bcbd22"]
+
+"""Return the angle between the rear half of a spine and its front half, in rad; 0: straight."""
+function bending(spine, frame)
+    head, middle, tail = (complex(spine[frame, point, 1], spine[frame, point, 2]) for point in (1, 6, 11))
+    return abs(angle((head - middle) * conj(middle - tail)))
+end
+
+"""Return how far the spine's midpoint gets within a window around a frame, per second."""
+function midpoint_speed(track, frame, window)
+    from = searchsortedfirst(track.times, track.times[frame] - window / 2)
+    to = searchsortedlast(track.times, track.times[frame] + window / 2)
+    from < to || return Inf  # no other frame is near: nothing tells that the larva stands still
+    way = track.spine[to, 6, :] - track.spine[from, 6, :]
+    return hypot(way...) / (track.times[to] - track.times[from])
+end
+
+function state(track, frame, thresholds)
+    bending(track.spine, frame) > thresholds["bend"] && return "cast"
+    return midpoint_speed(track, frame, thresholds["window"]) < thresholds["speed"] ? "stop" : "run"
+end
+
+"""Read a model: name => value."""
+function read_thresholds(folder)
+    lines = filter(line -> !startswith(line, "#"), readlines(joinpath(folder, "parameters.txt")))
+    return Dict(name => parse(Float64, value) for (name, value, unit) in split.(lines))
+end
+
+"""Write one label file a recording. `bend` and `speed` go before the model's own."""
+function predict_model(backend; bend=nothing, speed=nothing)
+    thresholds = read_thresholds(model_dir(backend))
+    for (name, text) in ("bend" => bend, "speed" => speed)
+        text === nothing && continue
+        value = tryparse(Float64, string(text))
+        value === nothing && throw(TaggingBackends.OptionError("expected a number as --$name, found $text"))
+        thresholds[name] = value
+    end
+    for file in keys(findrecordings(list_input_files(backend)))
+        recording = loadtracks(file; outline=false)
+        predicted = Labels()
+        declarelabels!(addrun!(predicted, recording.run), NAMES; colors=COLORS)
+        for (larva, track) in recording
+            states = [state(track, frame, thresholds) for frame in 1:length(track)]
+            setlabels!(predicted, recording.run, larva, track.times, states)
+        end
+        writelabels(output_path(backend, file), predicted)
+    end
+end
+
+if abspath(PROGRAM_FILE) == @__FILE__
+    TaggingBackends.main(predict_model)
+end

@@ -1,0 +1,101 @@
+# Tracker files and label files, told by their names and first bytes. Choreography's only; the Python half
+# knows other trackers' files, too.
+
+const LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
+
+const HEAD = 1024  # bytes that a file is recognized by
+
+# the files that make up a recording; the first that is there is the one to load
+const CHOREOGRAPHY = (".spine", ".outline")
+
+suffix_of(path) = last(splitext(path))
+stem_of(path) = first(splitext(basename(path)))
+with_suffix(path, suffix) = first(splitext(path)) * suffix
+
+read_head(path, n=HEAD) = open(io -> read(io, n), path)
+
+"""
+    is_label_file(path)
+
+Tell a label file by its extension and, for `.json`, by how it begins.
+
+# Example
+```julia
+filter(is_label_file, list_input_files(backend))
+```
+"""
+function is_label_file(path)
+    suffix_of(path) == ".json" || return suffix_of(path) in LABEL_SUFFIXES
+    # in Latin-1, so that cut or wrong UTF-8 is nothing special
+    head = join(Char(byte) for byte in read_head(path) if !is_whitespace(byte))
+    run = "{\"metadata\":{\"id\":"
+    return startswith(head, run) || startswith(head, "{\"runs\":{") ||
+           (startswith(head, "{") && occursin("\"runs\":{\"", head) && occursin(run, head))
+end
+
+"""
+    findrecordings(files)
+
+Find the recordings among files. The tracker files of one stem in one folder are one recording.
+
+# Arguments
+- `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
+
+# Returns
+An ordered dictionary: the file to hand to [`loadtracks`](@ref) => all the files of that recording, in
+order of appearance.
+
+# Example
+```julia
+for (file, parts) in findrecordings(list_input_files(backend))
+    recording = loadtracks(file)
+end
+```
+"""
+function findrecordings(files)
+    found = OrderedDict{String,Vector{String}}()  # path without suffix -> files
+    for file in files
+        suffix_of(file) in CHOREOGRAPHY || continue
+        push!(get!(() -> String[], found, first(splitext(file))), file)
+    end
+    main(parts) = parts[something(findfirst(endswith(CHOREOGRAPHY[1]), parts), 1)]
+    return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
+end
+
+"""
+    companions(path)
+
+Return the existing files that belong to the same recording as a tracker file.
+"""
+function companions(path)
+    suffix_of(path) in CHOREOGRAPHY || return String[]
+    siblings = [with_suffix(path, suffix) for suffix in CHOREOGRAPHY]
+    return filter(sibling -> sibling != path && isfile(sibling), siblings)
+end
+
+"""
+    recordings_in(folder)
+
+Find the recordings right in a folder, as [`findrecordings`](@ref) does; none if it is no folder.
+"""
+recordings_in(folder) = findrecordings(visible_files(folder))
+
+"""List the files in a folder that are not hidden; none if there is no such folder."""
+function visible_files(folder)
+    isdir(folder) || return String[]
+    return filter(isfile, [joinpath(folder, name) for name in visible(folder)])
+end
+
+visible(folder) = filter(name -> !startswith(name, "."), readdir(folder))
+
+"""
+    recording_stem(label_file, stems)
+
+Return the stem of the recording that a label file is for, `nothing` if that is not clear: the name
+`<stem>.predicted.label` tells; any name does where there is one recording only.
+"""
+function recording_stem(label_file, stems)
+    length(stems) == 1 && return first(stems)
+    fitting = filter(stem -> startswith(label_file, "$stem."), collect(stems))
+    return isempty(fitting) ? nothing : fitting[argmax(length.(fitting))]
+end

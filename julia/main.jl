@@ -1,0 +1,189 @@
+# The main program of a backend's script.
+
+"""Environment variable: show the stack trace of every error."""
+const DEBUG = "TAGGINGBACKENDS_DEBUG"
+
+const TRAINING_SCRIPTS = ("train_model", "finetune_model")
+
+# errors about files and folders, which the user can mend: one that is not there or not his, a full disk
+const FILE_ERRORS = (:EACCES, :EDQUOT, :EEXIST, :EFBIG, :EIO, :EISDIR, :ELOOP, :ENAMETOOLONG, :ENOENT,
+                     :ENOSPC, :ENOTDIR, :ENOTEMPTY, :EPERM, :EROFS)
+const MENDABLE = [getfield(Libc, name) for name in FILE_ERRORS if isdefined(Libc, name)]
+const MENDABLE_UV = [getfield(Base, Symbol(:UV_, name)) for name in FILE_ERRORS
+                     if isdefined(Base, Symbol(:UV_, name))]
+
+"""
+    TaggingBackends.main(work, arguments=ARGS)
+
+Call a script's function with an explorer and the command line's options; then exit.
+
+`--model-instance` and `--sandbox` make the [`BackendExplorer`](@ref), the first argument. The backend is
+the one that the script lives in, else the nearest. The other options become keyword arguments
+(`--epochs 20`: `epochs="20"`; `--verbose`: `verbose=true`; dashes become underscores). A function without
+`options...` gets those that it names.
+
+train_model and finetune_model, run by hand, are as careful with models as the command is.
+
+# Arguments
+- `work`: called as `work(backend; options...)`.
+
+# Exit code
+0; 1 for an error that the user can mend, told in one line (see [`TaggingBackendsError`](@ref)); 2 for
+wrong usage; 130 after Ctrl-C. An exception of another kind passes, with its stack trace.
+
+# Example
+```julia
+using TaggingBackends
+
+function predict_model(backend; threshold="0.5")
+    for (file, parts) in findrecordings(list_input_files(backend))
+        # ...
+    end
+end
+
+if abspath(PROGRAM_FILE) == @__FILE__
+    TaggingBackends.main(predict_model)
+end
+```
+"""
+function main(work, arguments=ARGS)
+    Base.exit_on_sigint(false)
+    exit(exit_code_of(work, arguments))
+end
+
+"""Do what [`main`](@ref) does, but return the exit code."""
+function exit_code_of(work, arguments, script=abspath(PROGRAM_FILE))
+    if arguments == ["-h"] || arguments == ["--help"]
+        print_help(work, script)
+        return 0
+    end
+    backend = Ref{Union{BackendExplorer,Nothing}}(nothing)
+    try
+        call(work, arguments, script, backend)
+    catch error
+        if error isa OptionError
+            println(stderr, "Error: ", basename(script), ": ", error.problem)
+            return 2
+        elseif error isa InterruptException
+            return 130
+        elseif is_users_to_mend(error)
+            return tell(named_by_origin(error, backend[]), catch_backtrace())
+        end
+        rethrow()
+    end
+    return 0
+end
+
+function print_help(work, script)
+    names = keyword_names(work)
+    options = [endswith(String(name), "...") ? "and any other" : dashed(name) for name in names]
+    println("usage: ", basename(script), " --model-instance NAME [--sandbox TOKEN] [options]\n")
+    return println("options: ", isempty(options) ? "none" : join(options, " "))
+end
+
+function call(work, arguments, script, made)
+    options = parse_options(arguments)
+    instance = take_out!(options, :model_instance)
+    sandbox = take_out!(options, :sandbox)
+    taken = taken_options(work, options)
+    by_hand = stem_of(script) in TRAINING_SCRIPTS && !haskey(ENV, TRAINING)
+    if by_hand && instance === nothing
+        instance = new_instance()
+    end
+    backend = made[] = BackendExplorer(project_of(script); model_instance=instance, sandbox=sandbox)
+    by_hand || return call_with(work, backend, taken)
+    return model_in_the_making(backend) do environment
+        under_way = Ref(true)
+        remove_training_at_exit(backend, instance, under_way)
+        try
+            return withenv(() -> call_with(work, backend, taken), environment...)
+        finally
+            under_way[] = false
+        end
+    end
+end
+
+"""
+    is_users_to_mend(error)
+
+Tell an error that the user can mend from a fault of a program.
+"""
+is_users_to_mend(::TaggingBackendsError) = true
+is_users_to_mend(error::SystemError) = error.errnum in MENDABLE
+is_users_to_mend(error::Base.IOError) = error.code in MENDABLE_UV || -error.code in MENDABLE
+is_users_to_mend(error) = false
+
+"""Return an error about a file in data/raw with the name that the user knows: where it was pushed from."""
+function named_by_origin(error, backend)
+    (backend === nothing || !(error isa Union{LabelFileError,TrackFileError})) && return error
+    error.file === nothing && return error
+    file = origin(backend, error.file)
+    error isa TrackFileError && return TrackFileError(error.problem, file, error.line, error.key)
+    return LabelFileError(error.kind, error.problem, file, error.run, error.track, error.index)
+end
+
+"""Tell an error in one line on standard error, and return the exit code."""
+function tell(error, trace)
+    if !isempty(get(ENV, DEBUG, "")) && !(error isa ScriptError)
+        showerror(stderr, error, trace)
+        println(stderr)
+    end
+    println(stderr, "Error: ", join(split(sprint(showerror, error)), " "))
+    return error isa ScriptError ? error.exit_code : 1
+end
+
+function take_out!(options, name)
+    value = pop!(options, name, nothing)
+    value === true && throw(OptionError("$(dashed(name)) needs a value"))
+    return value
+end
+
+"""Return the options that a function takes, and tell whoever started the script which."""
+function taken_options(work, options)
+    names = keyword_names(work)
+    takes_all = any(name -> endswith(String(name), "..."), names)
+    taken = takes_all ? options : filter(option -> first(option) in names, options)
+    report = get(ENV, TAKEN, "")
+    if !isempty(report)
+        open(file -> foreach(name -> println(file, name), keys(taken)), report, "a")
+    else
+        for name in sort!(collect(setdiff(keys(options), keys(taken))))
+            println(stderr, "Warning: ", nameof(work), " takes no ", dashed(name))
+        end
+    end
+    return taken
+end
+
+"""Return the names of a function's keyword arguments, with `...` behind a name that takes all others."""
+function keyword_names(work)
+    if !hasmethod(work, Tuple{BackendExplorer})
+        throw(ArgumentError("expected a function of a BackendExplorer, found $work"))
+    end
+    method = which(work, Tuple{BackendExplorer})
+    # default values of positional arguments make several methods of one definition, and only the one
+    # with all arguments knows the keywords
+    same = filter(m -> (m.file, m.line) == (method.file, method.line), collect(methods(work)))
+    return union(Symbol[], map(Base.kwarg_decl, same)...)
+end
+
+function call_with(work, backend, options)
+    try
+        return work(backend; options...)
+    catch error
+        # keywords without a default value cannot be told before
+        if error isa UndefKeywordError && !haskey(options, error.var) && error.var in keyword_names(work)
+            throw(OptionError("$(nameof(work)) needs $(dashed(error.var))"))
+        end
+        rethrow()
+    end
+end
+
+"""Return the backend that a script lives in, `nothing` if it lives elsewhere."""
+function project_of(script)
+    isfile(script) || return nothing
+    # as it is named first: a script that is a link belongs where the link is
+    for path in (abspath(script), realpath(script)), folder in upwards(dirname(path))
+        is_backend(folder) && return folder
+    end
+    return nothing
+end

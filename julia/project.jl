@@ -1,0 +1,114 @@
+# What makes a folder a backend: its project file, its name and its scripts.
+
+"""The scripts of a backend -> the subpackage of src/<package> in which they live."""
+const SCRIPTS = Dict(
+    "make_dataset" => "data",
+    "build_features" => "features",
+    "train_model" => "models",
+    "finetune_model" => "models",
+    "predict_model" => "models",
+)
+
+"""
+    is_backend(folder)
+
+Tell whether a folder is a backend: pyproject.toml, and models/ or a predict_model script.
+"""
+function is_backend(folder)
+    return isfile(joinpath(folder, "pyproject.toml")) && (
+        isdir(joinpath(folder, "models")) ||
+        !isempty(candidates(folder, package_name(folder), "predict_model")))
+end
+
+"""
+    package_name(project_dir)
+
+Return the package's name: the project's in lower case, hyphens as underscores.
+"""
+package_name(project_dir::AbstractString) = package_of(project_metadata(project_dir)["name"])
+
+package_of(name) = replace(lowercase(name), "-" => "_")
+
+"""
+    project_metadata(project_dir)
+
+Return `Dict` of name and version of a project: from `[project]`, else from `[tool.poetry]` of
+pyproject.toml; else the folder's name, and the `__version__` of the package. The version is left out if
+none says it.
+
+# Errors
+`BackendError` `not-a-backend`: pyproject.toml is not TOML, or one of these is no table.
+"""
+function project_metadata(project_dir)
+    path = joinpath(project_dir, "pyproject.toml")
+    values = read_toml(path)
+    for table in (["tool"], ["project"], ["tool", "poetry"])
+        haskey(values, table) || continue
+        found = values[table] === nothing ? "another value" : shown(values[table])
+        throw(BackendError("not-a-backend", "$path: expected a table as $(table[end]), found $found"))
+    end
+    found = Dict("name" => basename(project_dir))
+    for table in (["tool", "poetry"], ["project"]), key in ("name", "version")
+        value = get(values, [table; key], nothing)
+        value === nothing || (found[key] = value)
+    end
+    if !haskey(found, "version")
+        assigned = assigned_version(joinpath(project_dir, "src", package_of(found["name"])))
+        assigned === nothing || (found["version"] = assigned)
+    end
+    return found
+end
+
+"""Return the `__version__` that a package's `__init__.py` assigns, `nothing` unless that is a string."""
+function assigned_version(package)
+    init = joinpath(package, "__init__.py")
+    isfile(init) || return nothing
+    text = String(map(byte -> byte < 0x80 ? byte : UInt8('?'), read(init)))
+    assigned = match(r"^__version__\s*(?::[^=\n]*)?=\s*['\"]([^'\"\n]+)['\"]"m, text)
+    return assigned === nothing ? nothing : String(assigned[1])
+end
+
+"""
+    candidates(project_dir, package, step)
+
+Return the existing files that may be a step's script.
+"""
+function candidates(project_dir, package, step)
+    folders = (joinpath(project_dir, "src", package, SCRIPTS[step]), joinpath(project_dir, "scripts"))
+    paths = [joinpath(folder, step * suffix) for folder in folders for suffix in (".py", ".jl")]
+    return filter(isfile, paths)
+end
+
+"""
+    find_backend(project_dir=nothing)
+
+Return a backend's folder, absolute: the given one, or the nearest at or above the current folder.
+
+# Errors
+`BackendError` `not-a-backend`.
+"""
+function find_backend(project_dir::AbstractString)
+    folder = ispath(project_dir) ? realpath(project_dir) : abspath(project_dir)
+    is_backend(folder) && return folder
+    throw(BackendError("not-a-backend",
+        "$folder: expected a backend: pyproject.toml, and models/ or predict_model"))
+end
+
+function find_backend(::Nothing=nothing)
+    for folder in upwards(pwd())
+        is_backend(folder) && return folder
+    end
+    throw(BackendError("not-a-backend",
+        "$(pwd()): expected a backend here or above: pyproject.toml, and models/ or predict_model; " *
+        "change folder, or name one; `tagging-backend init` makes one"))
+end
+
+"""Return a folder, and all above it."""
+function upwards(folder)
+    folders = [folder]
+    while dirname(folder) != folder
+        folder = dirname(folder)
+        push!(folders, folder)
+    end
+    return folders
+end

@@ -1,0 +1,289 @@
+# Push and pull: input into a backend's folder, predicted labels out of it. All or nothing.
+
+const ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
+
+"""
+    push(backend, paths...; link=false, alone=false)
+
+Bring files into data/raw, for the explorer's instance (and sandbox).
+
+One folder: its content goes to the top. Otherwise each path goes below the deepest folder that they have
+in common. Files that belong together come along: .spine with .outline, and the files that a label file
+depends on, which are checked. Hidden files stay behind.
+
+# Arguments
+- `paths`: files and folders.
+- `link`: put symbolic links instead of copies. Copies share their blocks with the original where the file
+  system can.
+- `alone`: refuse if other input is in place already.
+
+# Returns
+The input files, in data/raw.
+
+# Errors
+- `BackendError`: `no-input`, a path does not exist, or there is no file at all; `existing-file`, another
+  file is there already; `outside-link`, a link leads out of a pushed folder; `not-a-sandbox`, the sandbox
+  would be a folder of input.
+- `LabelFileError`: a label file is bad, or its dependencies are.
+
+Nothing is brought in then.
+
+# Example
+```julia
+push(backend, "recordings/20240611_101500@g@e@t5@p.spine")
+```
+"""
+function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=false)
+    sources = collect_input([unslashed(abspath(path)) for path in paths])
+    top = data_dir(backend, "raw")
+    if backend.sandbox !== nothing && !is_sandbox(top) && !isempty(walk_files(top))
+        throw(BackendError("not-a-sandbox",
+            "$top: expected a sandbox, found a folder of input; name another sandbox"))
+    end
+    targets = [joinpath(top, relative) for (relative, _) in sources]
+    for (target, (relative, source)) in zip(targets, sources)
+        check_place(backend, relative, top)
+        if ispath(target) && !same_content(source, target)
+            throw(BackendError("existing-file",
+                "$target: another file than $source is there; remove it, or `reset`"))
+        end
+    end
+    others = alone ? setdiff(list_input_files(backend), targets) : String[]
+    if !isempty(others)
+        throw(BackendError("existing-file",
+            "$(others[1]): other input is in place already; `reset` removes it"))
+    end
+    origins = merge!(read_origins(backend), Dict(sources))
+    raw_data_dir(backend)
+    made = String[]
+    try
+        for (target, (_, source)) in zip(targets, sources)
+            ispath(target) && continue
+            mkpath(dirname(target))
+            link ? link_file(source, target) : copy_file(source, target)
+            push!(made, target)
+        end
+        write_file(joinpath(top, ORIGINS), sprint(write_json, origins, 0))
+    catch
+        foreach(target -> rm(target; force=true), made)
+        rethrow()
+    end
+    return targets
+end
+
+"""
+    pull(backend, destination=nothing; force=false)
+
+Bring the predicted labels out of data/processed.
+
+# Arguments
+- `destination`: the label files go to the same relative places below; by default beside the original
+  input, which is known from [`push`](@ref).
+- `force`: replace files that are there already.
+
+# Returns
+The label files, at their destination.
+
+# Errors
+- `LabelFileError`: a label file is bad, or depends on files that are not in data/raw.
+- `BackendError`: `no-output`, there are no labels; `existing-file`; `unknown-origin`, several folders, or
+  none, are the origin.
+
+Nothing is brought out then.
+
+# Example
+```julia
+pull(backend, "labels"; force=true)
+```
+"""
+function pull(backend::BackendExplorer, destination=nothing; force::Bool=false)
+    raw, _, processed = data_dirs(backend)
+    files = filter(is_label_file, list_processed_files(backend))
+    isempty(files) &&
+        throw(BackendError("no-output", "no label files in $processed: nothing to pull"))
+    targets = check_destinations(backend, files, destination; force=force)
+    for file in files
+        checkdependencies(readlabels(file), joinpath(raw, relpath(dirname(file), processed)))
+    end
+    for (file, target) in zip(files, targets)
+        mkpath(dirname(target))
+        copy_file(file, target)
+    end
+    return targets
+end
+
+"""
+    check_destinations(backend, files, destination=nothing; force=false)
+
+Return where [`pull`](@ref) would bring label files below data/processed, after checking that it may. They
+need not exist yet.
+"""
+function check_destinations(backend::BackendExplorer, files, destination=nothing; force::Bool=false)
+    origins = read_origins(backend)
+    processed = data_dir(backend, "processed")
+    targets = map(files) do file
+        relative = relpath(file, processed)
+        return destination === nothing ? beside_input(backend, origins, relative) :
+               joinpath(abspath(destination), relative)
+    end
+    allunique(targets) || throw(BackendError("existing-file",
+        "$(first_repeated(targets)): two label files would go there; name a folder to pull into"))
+    foreach(check_writable, targets)
+    existing = filter(ispath, targets)
+    if !isempty(existing) && !force
+        more = length(existing) > 1 ? " (and $(length(existing) - 1) more)" : ""
+        throw(BackendError("existing-file",
+            "$(existing[1]): exists already$more; replace it with force=true, or name another folder"))
+    end
+    return targets
+end
+
+first_repeated(items) = first(item for (i, item) in enumerate(items) if item in items[1:i - 1])
+
+const ACCESS_WRITE_AND_SEARCH = 3  # unistd.h: W_OK | X_OK
+
+"""Refuse a place where no file can be put, before the work is done whose result it is for."""
+function check_writable(target)
+    isdir(target) &&
+        throw(BackendError("existing-file", "$target: expected a file, found a folder"))
+    folder = first(filter(ispath, upwards(dirname(target))))
+    isdir(folder) ||
+        throw(BackendError("existing-file", "$folder: expected a folder, found a file"))
+    if Sys.isunix() && ccall(:access, Cint, (Cstring, Cint), folder, ACCESS_WRITE_AND_SEARCH) != 0
+        throw(SystemError("cannot write into $folder", Libc.errno()))
+    end
+    return nothing
+end
+
+"""
+    origin(backend, file)
+
+Return where a file in data/raw was pushed from; the file itself if it was not. A file that is missing
+there has the origin of the others of its recording.
+"""
+function origin(backend::BackendExplorer, file)
+    backend.model_instance === nothing && return file
+    raw = data_dir(backend, "raw")
+    is_below(file, raw) || return file
+    for (relative, source) in read_origins(backend)
+        known = joinpath(raw, relative)
+        if dirname(known) == dirname(file) && stem_of(known) == stem_of(file)
+            return joinpath(dirname(source), basename(file))
+        end
+    end
+    return file
+end
+
+"""Return relative path in data/raw => source, of all that comes along."""
+function collect_input(paths)
+    for path in paths
+        ispath(path) || throw(BackendError("no-input", "$path: no such file or folder"))
+    end
+    common = length(paths) == 1 && isdir(paths[1]) ? paths[1] : common_folder(dirname.(paths))
+    sources = String[]
+    for path in paths, file in (isdir(path) ? folder_files(path) : [path; companions(path)])
+        push!(sources, file)
+        is_label_file(file) && append!(sources, labelled_files(file))
+    end
+    if isempty(sources)
+        throw(BackendError("no-input", "$common: expected files, found none that are not hidden"))
+    end
+    return [relpath(source, common) => source for source in unique(sources)]
+end
+
+"""Return the deepest folder that is above, or is, all of these."""
+function common_folder(folders)
+    isempty(folders) && return "."
+    common = splitpath(folders[1])
+    for folder in folders
+        parts = splitpath(folder)
+        n = something(findfirst(i -> get(parts, i, "") != common[i], 1:length(common)), length(common) + 1)
+        resize!(common, n - 1)
+    end
+    return joinpath(common...)
+end
+
+function folder_files(folder)
+    real = realpath(folder)
+    check(path) = is_below(resolved(path), real) || throw(BackendError("outside-link",
+        "$path: a link out of $folder; push what it leads to by its own name"))
+    return filter(check, walk_files(folder; enter=check))
+end
+
+"""Return where a path leads to, through links, be there something or not."""
+function resolved(path)
+    ispath(path) && return realpath(path)
+    return normpath(followed(joinpath(realpath(dirname(path)), basename(path))))
+end
+
+function is_below(path, folder)
+    parts, above = splitpath(path), splitpath(folder)
+    return length(parts) >= length(above) && parts[1:length(above)] == above
+end
+
+"""Return the checked dependencies of a label file, and what belongs to them."""
+function labelled_files(file)
+    files = checkdependencies(readlabels(file), dirname(file))
+    return [files; reduce(vcat, map(companions, files); init=String[])]
+end
+
+function check_place(backend, relative, top)
+    parts = splitpath(relative)
+    if any(startswith("."), parts)
+        throw(BackendError("no-input",
+            "$relative: hidden, so it would not be found as input; push it by its own name"))
+    end
+    folder = joinpath(top, parts[1])
+    if backend.sandbox === nothing && length(parts) > 1 && is_sandbox(folder)
+        throw(BackendError("existing-file", "$folder: a sandbox of this name is there already"))
+    end
+    return nothing
+end
+
+"""
+Return where a label file goes beside the input that it was predicted from.
+
+Its name tells the recording if several are in that folder, whether or not they were pushed together: labels
+of one are not in the way of another's.
+"""
+function beside_input(backend, origins, relative)
+    recordings = recordings_in(joinpath(data_dir(backend, "raw"), dirname(relative)))
+    stem = recording_stem(basename(relative), Set(stem_of(main) for main in keys(recordings)))
+    inputs = [path for path in keys(origins) if dirname(path) == dirname(relative)]
+    own = filter(path -> stem_of(path) == stem, inputs)
+    folders = unique(dirname(origins[path]) for path in (isempty(own) ? inputs : own))
+    if length(folders) != 1
+        which = isempty(folders) ? "no folder that is known" : "$(length(folders)) folders"
+        throw(BackendError("unknown-origin",
+            "$relative: its input comes from $which; name a folder to pull into"))
+    end
+    several = basename(relative) == PREDICTED && stem !== nothing && length(recordings_in(folders[1])) > 1
+    return joinpath(folders[1], several ? "$stem.$PREDICTED" : basename(relative))
+end
+
+function read_origins(backend)
+    path = joinpath(data_dir(backend, "raw"), ORIGINS)
+    isfile(path) || return OrderedDict{String,Any}()
+    origins = try
+        parse_json(read(path, String))
+    catch error
+        error isa JSONError || rethrow()
+        throw(BackendError("unknown-origin",
+            "$path: where input came from cannot be read ($(error.problem)); remove this file"))
+    end
+    return origins isa AbstractDict ? origins : OrderedDict{String,Any}()
+end
+
+unslashed(path) = dirname(joinpath(path, ""))
+
+function same_content(one, other)
+    isfile(other) && filesize(one) == filesize(other) || return false
+    return open(one) do a
+        open(other) do b
+            while !eof(a)
+                read(a, 1 << 20) == read(b, 1 << 20) || return false
+            end
+            return true
+        end
+    end
+end

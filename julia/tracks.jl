@@ -1,0 +1,148 @@
+# Recordings of tracked larvae: tracker files in, arrays out.
+
+"""
+    Track
+
+The shape of one larva over time; `length(track)` is the number of frames n.
+
+# Fields
+- `times::Vector{Float64}`: seconds, strictly increasing.
+- `spine`: n x points x 2 array of `Float64`, mm: `spine[i, k, :]` is x and y of point k in frame i,
+  points in the order of the file; `nothing` if not loaded.
+- `outline`: total points x 2 matrix, mm: the contours of all frames, one after the other; or `nothing`.
+- `outline_offsets`: n + 1 integers, the points before each frame, as in Python (so they begin with 0):
+  the contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`.
+- `indicators`: name => per-frame indicators of an action, in formats that carry them.
+"""
+struct Track
+    times::Vector{Float64}
+    spine::Union{Array{Float64,3},Nothing}
+    outline::Union{Matrix{Float64},Nothing}
+    outline_offsets::Union{Vector{Int},Nothing}
+    indicators::Dict{String,Vector{Float64}}
+end
+
+Track(times; spine=nothing, outline=nothing, outline_offsets=nothing, indicators=Dict()) =
+    Track(times, spine, outline, outline_offsets, indicators)
+
+Base.length(track::Track) = length(track.times)
+
+function Base.show(io::IO, track::Track)
+    parts = [name for (name, part) in (("spine", track.spine), ("outline", track.outline))
+             if part !== nothing]
+    return print(io, "Track of ", length(track), " frames (", join(parts, ", "), ")")
+end
+
+"""
+    Recording <: AbstractDict{Int,Track}
+
+The larvae of one run: larva identifier => [`Track`](@ref), in the order of the file. From
+[`loadtracks`](@ref).
+
+# Fields
+- `run::String`: the run's identifier, typically `date_time`.
+- `metadata`: what the file or its name says about the recording.
+- `format::String`: the name of the format, `"Choreography"`.
+- `sources::Vector{String}`: the files read.
+
+# Example
+```julia
+recording = loadtracks("20240611_101500@g@e@t5@p.spine")
+for (larva, track) in recording
+    println(larva, ": ", length(track), " frames")
+end
+```
+"""
+struct Recording <: AbstractDict{Int,Track}
+    run::String
+    larvae::Vector{Int}
+    tracks::Dict{Int,Track}
+    metadata::OrderedDict{String,Any}
+    format::String
+    sources::Vector{String}
+    own_labels::Labels
+end
+
+Base.length(recording::Recording) = length(recording.larvae)
+Base.haskey(recording::Recording, larva) = haskey(recording.tracks, larva)
+Base.get(recording::Recording, larva, default) = get(recording.tracks, larva, default)
+Base.get(default::Base.Callable, recording::Recording, larva) = get(default, recording.tracks, larva)
+
+function Base.iterate(recording::Recording, i=1)
+    i > length(recording.larvae) && return nothing
+    larva = recording.larvae[i]
+    return larva => recording.tracks[larva], i + 1
+end
+
+function Base.show(io::IO, recording::Recording)
+    frames = mapreduce(length, +, values(recording.tracks); init=0)
+    return print(io, "Recording ", recording.run, " (", recording.format, "): ", length(recording),
+                 " larvae, ", frames, " frames")
+end
+
+Base.show(io::IO, ::MIME"text/plain", recording::Recording) = show(io, recording)
+
+"""
+    labels(recording)
+
+Return the [`Labels`](@ref) that the loaded file itself carries: those of a label file; else empty ones.
+
+# Example
+```julia
+labels(loadtracks("groundtruth.label"))["20240611_101500"][1].states
+```
+"""
+labels(recording::Recording) = recording.own_labels
+
+"""
+    loadtracks(path; spine=true, outline=true)
+
+Load the recording that a file belongs to.
+
+# Arguments
+- `path`: a .spine or .outline file of Choreography (the other one is beside it), or a label file: then
+  the files that it depends on are checked and loaded, and [`labels`](@ref) gives its labels.
+- `spine`, `outline`: whether to load the one and the other.
+
+# Returns
+A [`Recording`](@ref).
+
+# Errors
+- `TrackFileError`: no such format; a file is missing; or it breaks its format, with its line.
+- `LabelFileError`: a bad label file, or one whose dependencies are not beside it.
+- `ArgumentError`: both are turned off.
+- `SystemError`: a file cannot be read.
+
+# Example
+```julia
+track = loadtracks("20240611_101500@g@e@t5@p.spine"; outline=false)[1]
+head_x = track.spine[:, 1, 1]
+```
+"""
+function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
+    is_label_file(path) && return load_labelled(path; spine=spine, outline=outline)
+    if !(suffix_of(path) in CHOREOGRAPHY)
+        throw(TrackFileError("expected a tracker file (.spine, .outline) or a label file, found suffix " *
+                             repr(suffix_of(path)); file=path))
+    end
+    if !is_choreography(read_head(path))
+        found = read_head(path, 40)
+        throw(TrackFileError(isempty(found) ? "expected tracks, found an empty file" :
+            "expected a Choreography file, which begins with a line `date_time larva_id time x1 y1 " *
+            "x2 y2 ...`, found $(shown(String(found)))"; file=path))
+    end
+    return load_choreography(path, spine, outline)
+end
+
+function load_labelled(path; options...)
+    found = readlabels(path)
+    recordings = findrecordings(checkdependencies(found, dirname(path)))
+    if length(recordings) != 1 || length(found) != 1
+        throw(TrackFileError("expected one run that depends on the files of one recording, found " *
+            "$(length(found)) runs and $(length(recordings)) recordings"; file=path, key="dependencies"))
+    end
+    recording = loadtracks(first(keys(recordings)); options...)
+    metadata = merge!(recording.metadata, first(values(found)).metadata)
+    return Recording(recording.run, recording.larvae, recording.tracks, metadata, recording.format,
+                     [recording.sources; path], found)
+end

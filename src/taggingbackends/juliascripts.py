@@ -1,0 +1,121 @@
+"""How scripts in Julia are run: with which Julia, and with this project's Julia package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+from taggingbackends.errors import BackendError
+
+__all__ = ["JULIA", "find_julia", "julia_command", "julia_environment", "julia_package"]
+
+JULIA = "TAGGINGBACKENDS_JULIA"
+"""Environment variable: the Julia to run scripts with."""
+
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+
+
+def julia_command(project_dir: Path) -> list[str]:
+    """Return the command that a script's path is appended to.
+
+    A backend with packages of its own in Julia has a Project.toml, which is taken then.
+
+    Raises
+    ------
+    BackendError
+        ``missing-julia``: there is no Julia.
+    """
+    project = [f"--project={project_dir}"] if (project_dir / "Project.toml").is_file() else []
+    return [find_julia(), "--startup-file=no", *project]
+
+
+def julia_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a script in Julia: with the package, without Python's libraries.
+
+    Parameters
+    ----------
+    variables : mapping
+        The environment to start from.
+    """
+    # An empty entry stands for Julia's own ones.
+    load_path = f"{julia_package()}{os.pathsep}{variables.get('JULIA_LOAD_PATH', '')}"
+    environment = {**variables, "JULIA_LOAD_PATH": load_path}
+    for name in _LIBRARY_PATHS:
+        kept = [
+            folder
+            for folder in variables.get(name, "").split(os.pathsep)
+            if folder and not _is_pythons(Path(folder))
+        ]
+        environment.pop(name, None)
+        if kept:
+            environment[name] = os.pathsep.join(kept)
+    return environment
+
+
+def find_julia() -> str:
+    """Return the Julia to run scripts with; none is ever installed here.
+
+    The one that the environment variable `JULIA` names; else ``julia`` on the PATH; else the one
+    that juliapkg has found or installed before.
+
+    Raises
+    ------
+    BackendError
+        ``missing-julia``: there is none; the message says what to do.
+    """
+    named = os.environ.get(JULIA)
+    if named:
+        found = shutil.which(named)
+        if found is None:
+            problem = f"{JULIA}: expected a Julia that can be run, found {named}"
+            raise BackendError("missing-julia", problem)
+        return found
+    found = shutil.which("julia") or _juliapkgs_julia()
+    if found is None:
+        problem = (
+            "expected Julia for a script in Julia, found none: install it (https://julialang.org), "
+            f"so that julia is on the PATH, or name it in the environment variable {JULIA}"
+        )
+        raise BackendError("missing-julia", problem)
+    return found
+
+
+def julia_package() -> Path:
+    """Return the folder of the Julia package, with its Project.toml.
+
+    In a wheel it is a part of this package; in a checkout it is the root.
+
+    Raises
+    ------
+    BackendError
+        ``missing-julia``: it was not installed with this package.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "_julia", here.parent.parent):
+        if (folder / "src" / "TaggingBackends.jl").is_file():
+            return folder
+    problem = f"expected the Julia package in {here / '_julia'}: reinstall taggingbackends"
+    raise BackendError("missing-julia", problem)
+
+
+def _juliapkgs_julia() -> str | None:
+    """Return the Julia of juliapkg's last resolution, without resolving anything."""
+    try:
+        state = import_module("juliapkg.state").STATE
+        meta = import_module("juliapkg.deps").load_meta() or {}
+        known = (state["override_executable"], meta.get("executable"))
+        installed = Path(state["install"]) / "bin" / "julia"
+    except Exception:  # what is wrong with juliapkg is for those who use it to mend
+        return None
+    candidates = (*filter(None, known), str(installed))
+    return next(filter(None, map(shutil.which, candidates)), None)
+
+
+def _is_pythons(folder: Path) -> bool:
+    """Tell whether a folder of libraries belongs to this Python's environment."""
+    prefixes = {sys.prefix, os.environ.get("CONDA_PREFIX") or sys.prefix} - {"/usr", "/usr/local"}
+    return any(folder.resolve().is_relative_to(Path(prefix).resolve()) for prefix in prefixes)

@@ -1,0 +1,290 @@
+@isdefined(Backends) || include("backends.jl")
+using .Backends, TaggingBackends, Test
+
+const CASES = name -> TB.parse_json(read(joinpath(CONTRACT, name), String))
+
+@testset "identifiers: the contract's cases" begin
+    cases = CASES("identifiers.json")
+    for good in cases["good"]
+        @test TB.check_identifier("sandbox", good) == good
+    end
+    for bad in cases["bad"]
+        @test kind_of(() -> TB.check_identifier("sandbox", bad), "at most 128") == "bad-identifier"
+    end
+    @test occursin(r"^\d{8}_\d{6}$", TB.new_instance())
+    now = TB.new_instance()
+    taken = [now, "$now-2"]
+    @test TB.new_instance(taken) in ("$now-3", TB.new_instance())
+end
+
+@testset "names that are near" begin
+    @test TB.did_you_mean("2024061_101500", ["20240611_101500", "m"]) == "did you mean 20240611_101500?"
+    @test TB.did_you_mean("q", ["p", "o"]) == "there are o, p"
+    @test TB.did_you_mean("q", String[]) == "there are none"
+end
+
+@testset "options: the contract's cases" begin
+    for case in CASES("options.json")
+        arguments = String.(case["arguments"])
+        if case["options"] === nothing
+            @test_throws TB.OptionError TB.parse_options(arguments)
+        else
+            options = TB.Options(Symbol(name) => value for (name, value) in case["options"])
+            @test TB.parse_options(arguments) == options
+            @test TB.parse_options(TB.format_options(options)) == options
+        end
+    end
+    @test TB.format_options((a=1, b=nothing, c_d=true, e=false)) == ["--a=1", "--c-d"]
+end
+
+@testset "what pyproject.toml says" begin
+    in_folder() do folder
+        path = joinpath(folder, "pyproject.toml")
+        metadata(text) = (write(path, text); TB.project_metadata(folder))
+        @test metadata("[project]\nname = \"My-Tagger\"\nversion = '1.2'\n") ==
+              Dict("name" => "My-Tagger", "version" => "1.2")
+        @test TB.package_name(folder) == "my_tagger"
+        @test metadata("""
+            # name = "comment"
+            [build-system]
+            requires = [
+                "poetry-core>=2.0",  # ] "
+                'x]', { a = "b" }]
+            [ tool . "poetry" ]
+            name = "X-y"  # 'comment'
+            version = \"""
+            0.\\
+                1\"""
+            [tool.poetry.dependencies]
+            name = "not this"
+            [[project.authors]]
+            name = "nor this"
+            """) == Dict("name" => "X-y", "version" => "0.1")
+        @test metadata("project = { name = 'inline' }\n")["name"] == "inline"
+        @test metadata("[tool.poetry]\nname='a'\nversion='1'\n[project]\nname='b'\n") ==
+              Dict("name" => "b", "version" => "1")
+        @test metadata("[project]\nname = 3\n") == Dict("name" => basename(folder))
+        for bad in ("tool = []\n", "[[project]]\n", "project = \"x\"\n", "[tool]\npoetry = 1\n")
+            @test kind_of(() -> metadata(bad), "pyproject.toml: expected a table as") == "not-a-backend"
+        end
+        for bad in ("[project\n", "name\n", "name = \n", "name = \"x\n", "= 1\n", "a = [1\n", "a = 1 b = 2\n",
+                    "a = \"\\q\"\n", "[a] b\n", "a = \"\xff\"\n")
+            @test kind_of(() -> metadata(bad), "pyproject.toml: expected TOML") == "not-a-backend"
+        end
+        init = joinpath(folder, "src", "x")
+        mkpath(init)
+        write(joinpath(init, "__init__.py"), "\"\"\"X.\"\"\"\n\n__version__ = \"3.4\"\n")
+        @test metadata("[project]\nname = \"X\"\n")["version"] == "3.4"
+        write(joinpath(init, "__init__.py"), b"# \xff\n__version__: str = version('x')\n")
+        @test !haskey(metadata("[project]\nname = \"X\"\n"), "version")
+    end
+end
+
+@testset "the nearest backend is found" begin
+    in_folder() do folder
+        project = make_backend(joinpath(folder, "My-Tagger"))
+        inner = mkpath(joinpath(project, "some", "where"))
+        backend = cd(() -> BackendExplorer(), inner)
+        @test (backend.project_dir, backend.package_name) == (project, "my_tagger")
+        @test (backend.model_instance, backend.sandbox) == (nothing, nothing)
+        @test kind_of(() -> cd(() -> BackendExplorer(), folder), "a backend here or above") == "not-a-backend"
+        @test cd(() -> BackendExplorer("My-Tagger").project_dir, folder) == project
+        @test repr(BackendExplorer(project; model_instance="m", sandbox="s")) ==
+              "BackendExplorer($project: m, s)"
+    end
+end
+
+@testset "what is a backend, and what is not" begin
+    for having in ((), ("pyproject.toml",), ("models/m/x", "scripts/x.py"))
+        in_folder() do folder
+            touch_files(folder, having...)
+            @test kind_of(() -> BackendExplorer(folder), "expected a backend: pyproj") == "not-a-backend"
+        end
+    end
+    for having in ("models/m/x", "scripts/predict_model.py", "scripts/predict_model.jl",
+                   "src/x_y/models/predict_model.py")
+        in_folder() do folder
+            touch_files(folder, having)
+            write(joinpath(folder, "pyproject.toml"), "[tool.poetry]\nname = \"X-y\"\n")
+            @test BackendExplorer(folder).package_name == "x_y"
+        end
+    end
+    @test kind_of(() -> BackendExplorer("/there/is/no/such"), "/there/is/no/such") == "not-a-backend"
+end
+
+@testset "bad identifiers touch nothing" begin
+    in_folder() do folder
+        project = make_backend(folder)
+        for bad in ("", "..", "../x", "a/b")
+            @test kind_of(() -> BackendExplorer(project; model_instance=bad)) == "bad-identifier"
+            @test kind_of(() -> BackendExplorer(project; model_instance="m", sandbox=bad)) ==
+                  "bad-identifier"
+            @test kind_of(() -> model_dir(BackendExplorer(project), bad)) == "bad-identifier"
+            @test kind_of(() -> pretrained_model_dir(BackendExplorer(project), bad)) == "bad-identifier"
+        end
+        @test !ispath(joinpath(project, "data"))
+    end
+end
+
+@testset "data folders are made when asked for" begin
+    in_folder() do folder
+        project = make_backend(folder)
+        backend = BackendExplorer(project; model_instance="m")
+        @test !ispath(joinpath(project, "data"))
+        @test raw_data_dir(backend) == joinpath(project, "data", "raw", "m")
+        @test interim_data_dir(backend) == joinpath(project, "data", "interim", "m")
+        @test processed_data_dir(backend) == joinpath(project, "data", "processed", "m")
+        @test all(isdir, (raw_data_dir(backend), interim_data_dir(backend), processed_data_dir(backend)))
+        sandbox = raw_data_dir(BackendExplorer(project; model_instance="m", sandbox="s"))
+        @test sandbox == joinpath(project, "data", "raw", "m", "s")
+        @test isfile(joinpath(sandbox, ".sandbox"))
+    end
+end
+
+@testset "what needs an instance says so" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(folder; model=nothing))
+        for member in (raw_data_dir, list_input_files, model_dir, reset_data, reset_model)
+            @test kind_of(() -> member(backend), "needs a model instance") == "no-model-instance"
+        end
+    end
+end
+
+@testset "trees: the contract's cases ($(case["name"]))" for case in CASES("trees.json")
+    in_folder() do folder
+        touch_files(folder, "pyproject.toml", case["files"]...)
+        mkpath(joinpath(folder, "models", "m"))
+        backend = BackendExplorer(folder; model_instance=case["instance"], sandbox=case["sandbox"])
+        raw = raw_data_dir(backend)
+        relative(files) = [replace(relpath(file, raw), '\\' => '/') for file in files]
+        @test relative(list_input_files(backend)) == case["listed"]
+        grouped = list_input_files(backend; group_by_directories=true)
+        @test [[name, relative(files)] for (name, files) in grouped] == case["grouped"]
+        @test list_models(backend) == get(case, "models", ["m"])
+        @test list_pretrained_models(backend) == get(case, "pretrained", [])
+        for (file, output) in get(case, "outputs", [])
+            @test output_path(backend, joinpath(raw, file)) ==
+                  joinpath(processed_data_dir(backend), output)
+        end
+    end
+end
+
+@testset "linked folders are listed" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m")
+        top = raw_data_dir(backend)
+        touch_files(joinpath(folder, "elsewhere"), "x")
+        symlink(joinpath(folder, "elsewhere"), joinpath(top, "link"))
+        symlink(top, joinpath(folder, "elsewhere", "loop"))
+        symlink(joinpath(folder, "elsewhere"), joinpath(top, "again"))
+        @test list_input_files(backend) == [joinpath(top, "again", "x"), joinpath(top, "link", "x")]
+    end
+end
+
+@testset "interim and processed files" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(folder); model_instance="m")
+        touch_files(interim_data_dir(backend), "a/x")
+        touch_files(processed_data_dir(backend), "y")
+        @test list_interim_files(backend; group_by_directories=true) ==
+              Dict("a" => [joinpath(interim_data_dir(backend), "a", "x")])
+        @test list_processed_files(backend) == [joinpath(processed_data_dir(backend), "y")]
+    end
+end
+
+@testset "models" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(folder; model="20240611_101500"))
+        touch_files(backend.project_dir, "pretrained_models/p/x")
+        @test model_dir(backend, "b") == joinpath(backend.project_dir, "models", "b")
+        @test pretrained_model_dir(backend, "p") == joinpath(backend.project_dir, "pretrained_models", "p")
+        @test kind_of(() -> pretrained_model_dir(backend, "q"), "there are p") == "unknown-model"
+        @test kind_of(() -> TB.check_model(backend, "2024061_101500"), "mean 20240611_101500?") ==
+              "unknown-model"
+        @test TB.check_model(backend, "20240611_101500") === nothing
+    end
+end
+
+@testset "a model's folder is made only while training" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(folder; model=nothing); model_instance="m")
+        @test model_dir(backend) == joinpath(backend.project_dir, "models", "m")
+        @test !ispath(model_dir(backend))
+        withenv(TB.TRAINING => "m") do
+            @test model_dir(backend) == joinpath(backend.project_dir, "models", ".m.partial")
+            @test isdir(model_dir(backend))
+            @test model_dir(backend, "other") == joinpath(backend.project_dir, "models", "other")
+            @test list_models(backend) == []
+        end
+    end
+end
+
+@testset "where labels go" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(folder); model_instance="m")
+        raw, processed = raw_data_dir(backend), processed_data_dir(backend)
+        spine = write_recording(joinpath(raw, "a", "b"))
+        label = write_labels(spine)
+        for file in (spine, TB.with_suffix(spine, ".outline"), label, relpath(spine, raw))
+            @test output_path(backend, file) == joinpath(processed, "a", "b", "predicted.label")
+        end
+        @test isdir(joinpath(processed, "a", "b"))
+        other = write_recording(joinpath(raw, "a", "b"), OTHER)
+        @test basename(output_path(backend, spine)) == "$STEM.predicted.label"
+        @test basename(output_path(backend, label)) == "$STEM.predicted.label"
+        @test basename(output_path(backend, other)) == "$OTHER.predicted.label"
+        touch_files(raw, "a.avi", "notes.txt")  # a format of the backend's own
+        @test basename(output_path(backend, "a.avi")) == "predicted.label"
+        touch_files(raw, "b.avi")
+        @test basename(output_path(backend, "a.avi")) == "a.predicted.label"
+        @test basename(output_path(backend, "x.json")) == "predicted.label"
+        for elsewhere in (joinpath(folder, "x.spine"), "../x.spine", "../m2/x.spine", ".")
+            @test kind_of(() -> output_path(backend, elsewhere), "an input file below") == "no-input"
+        end
+    end
+end
+
+@testset "reset removes this instance's data only" begin
+    in_folder() do folder
+        project = make_backend(folder)
+        touch_files(project, "data/raw/m/x", "data/interim/m/x", "data/processed/m/x", "data/raw/n/x")
+        backend = BackendExplorer(project; model_instance="m")
+        @test reset_data(backend) == [joinpath(project, "data", stage, "m")
+                                      for stage in ("raw", "interim", "processed")]
+        @test reset_data(backend) == []
+        @test collect(keys(tree(joinpath(project, "data")))) == [joinpath("raw", "n", "x")]
+        @test isdir(joinpath(project, "models", "m"))
+        touch_files(project, "models/.m.partial/x")
+        @test basename.(reset_model(backend)) == ["m", ".m.partial"]
+        @test isempty(readdir(joinpath(project, "models")))
+        touch_files(project, "data/raw/m/s/.sandbox", "data/raw/m/s/x", "data/raw/m/in/x")
+        input = BackendExplorer(project; model_instance="m", sandbox="in")
+        @test kind_of(() -> reset_data(input), "found a folder of input") == "not-a-sandbox"
+        reset_data(BackendExplorer(project; model_instance="m", sandbox="s"))
+        @test readdir(joinpath(project, "data", "raw", "m")) == ["in"]
+    end
+end
+
+@testset "a linked model is unlinked, not emptied" begin
+    in_folder() do folder
+        project = make_backend(joinpath(folder, "b"))
+        touch_files(folder, "elsewhere/weights")
+        symlink(joinpath(folder, "elsewhere"), joinpath(project, "models", "linked"))
+        reset_model(BackendExplorer(project; model_instance="linked"))
+        @test list_models(BackendExplorer(project)) == ["m"]
+        @test isfile(joinpath(folder, "elsewhere", "weights"))
+    end
+end
+
+@testset "scripts are found in either place" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(folder, "predict_model.jl" => ""; name="backend"))
+        @test TB.find_script(backend, "predict_model") ==
+              joinpath(backend.project_dir, "scripts", "predict_model.jl")
+        @test TB.find_script(backend, "train_model") === nothing
+        touch_files(backend.project_dir, "src/backend/models/predict_model.py")
+        both = joinpath("src", "backend", "models", "predict_model.py") * " and " *
+               joinpath("scripts", "predict_model.jl")
+        @test kind_of(() -> TB.find_script(backend, "predict_model"), both) == "ambiguous-script"
+    end
+end

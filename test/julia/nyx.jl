@@ -1,0 +1,277 @@
+@isdefined(Backends) || include("backends.jl")
+using .Backends, TaggingBackends, Test
+
+"""Return a Python that has taggingbackends, `nothing` if there is none."""
+function find_python()
+    venv = joinpath(ROOT, ".venv", Sys.iswindows() ? "Scripts" : "bin", "python")
+    for python in (get(ENV, "TAGGINGBACKENDS_PYTHON", ""), venv, something(Sys.which("python3"), ""))
+        isempty(python) && continue
+        command = ignorestatus(`$python -c "import taggingbackends.cli"`)
+        try
+            success(pipeline(command; stdout=devnull, stderr=devnull)) && return python
+        catch error
+            error isa Base.IOError || rethrow()
+        end
+    end
+    return nothing
+end
+
+const PYTHON = find_python()
+
+"""Call `work`, and return what it returns and what was said on standard output and error meanwhile."""
+function overheard(work)
+    return mktempdir() do folder
+        out, err = open(joinpath(folder, "out"), "w+"), open(joinpath(folder, "err"), "w+")
+        result = redirect_stdout(() -> redirect_stderr(work, err), out)
+        foreach(close, (out, err))
+        return result, read(joinpath(folder, "out"), String), read(joinpath(folder, "err"), String)
+    end
+end
+
+"""Return the CommandError of `work`, or what it returns, without its noise."""
+refusal(work) = first(overheard(() -> try work() catch error; error end))
+
+const PREDICT_PY = """
+    import sys
+    from taggingbackends import Labels
+    from taggingbackends.data import find_recordings, load_tracks
+    from taggingbackends.main import main
+
+    def predict_model(backend, label="run", die=False, fail=None):
+        print("predicting", flush=True)
+        print("grumbling", file=sys.stderr, flush=True)
+        if die:
+            sys.exit(7)
+        if fail:
+            raise RuntimeError(fail)
+        for file in find_recordings(backend.list_input_files()):
+            recording = load_tracks(file, outline=False)
+            labels = Labels()
+            for larva, track in recording.items():
+                labels.set(recording.run, larva, track.times, [label] * len(track))
+            labels.write(backend.output_path(file))
+
+    if __name__ == "__main__":
+        main(predict_model)
+    """
+
+const TRAIN_PY = """
+    from taggingbackends.main import main
+
+    def train_model(backend, **options):
+        (backend.model_dir() / "weights").write_text(str(sorted(options.items())))
+
+    def finetune_model(backend, **options):
+        train_model(backend, **options)
+
+    if __name__ == "__main__":
+        main(train_model)
+    """
+
+@testset "backends are found among folders, and a broken one stops none" begin
+    in_folder() do folder
+        make_backend(joinpath(folder, "b"); model="m2")
+        make_backend(joinpath(folder, "a"))
+        touch_files(folder, "file", "no-backend/pyproject.toml", ".hidden/pyproject.toml", ".hidden/models/x")
+        touch_files(folder, "c/models/x")
+        write(joinpath(folder, "c", "pyproject.toml"), "[project\n")
+        message = "backend left out: $(joinpath(folder, "c", "pyproject.toml")): expected TOML, found: " *
+                  "'\\n' in line 1"
+        found = @test_logs (:warn, message) findbackends(folder)
+        @test [backend.package_name for backend in found] == ["a", "b"]
+        @test list_models(found[2]) == list_models(joinpath(folder, "b")) == ["m2"]
+        @test kind_of(() -> list_models(joinpath(folder, "no-backend"))) == "not-a-backend"
+    end
+end
+
+@testset "the message of a command that failed" begin
+    @test TB.message_of("Warning: x\nError: no model n in y: did you mean m?\n", 1) ==
+          "no model n in y: did you mean m?"
+    @test TB.message_of("Usage: tagging-backend ...\n\nError: Missing option '--model-instance'.\n", 2) ==
+          "Missing option '--model-instance'."
+    failed = "predict_model failed with exit code 1 (x.py)"
+    @test TB.message_of("Error: x.spine, line 3: bad\nWarning: kept\nError: $failed\n", 1) ==
+          "$failed: x.spine, line 3: bad"
+    @test TB.message_of("Traceback:\n  File\nRuntimeError: down\nWarning: kept\nError: $failed\n", 1) ==
+          "$failed: RuntimeError: down"
+    @test TB.message_of("ERROR: LoadError: down\nStacktrace:\n [1] x\nError: $failed\n", 1) ==
+          "$failed: LoadError: down"
+    @test TB.message_of("Error: $failed\n", 1) == failed
+    @test TB.message_of("Traceback:\nKeyError: 'x'\n", 1) == "KeyError: 'x'"
+    @test TB.message_of("", 143) == "tagging-backend ended with exit code 143"
+end
+
+@testset "only what the command tells last is taken for its label files" begin
+    in_folder() do folder
+        touch_files(folder, "a.label", "b/c.label", "d.label")
+        one, two, three = (joinpath(folder, name) for name in ("a.label", "b/c.label", "d.label"))
+        @test TB.label_files_told("$three\ntalk\n$one\r\n$two\n", folder) == [one, two]
+        @test TB.label_files_told("talk\n", folder) == []
+        @test TB.label_files_told("$one\n", joinpath(folder, "b")) == []
+    end
+end
+
+@testset "a command that is not there" begin
+    in_folder() do folder
+        project = make_backend(folder)
+        error = refusal(() -> predict(project, "m", "x.spine"; command=`there-is-no-such-command`))
+        @test error isa CommandError && error.exit_code == 127
+        @test occursin("cannot start there-is-no-such-command", error.problem)
+        @test_throws ArgumentError predict(project, "m", String[]; command=`there-is-no-such-command`)
+        temporary = mkpath(joinpath(folder, "temporary"))
+        withenv("TMPDIR" => temporary, "TMP" => temporary) do
+            @test kind_of(() -> predict(joinpath(folder, "none"), "m", "x.spine")) == "not-a-backend"
+        end
+        @test isempty(readdir(temporary))
+    end
+end
+
+if PYTHON === nothing
+    @info "Nyx's side not tested with the command: no Python with taggingbackends (TAGGINGBACKENDS_PYTHON)"
+    @test_skip "predict and train"
+else
+    const COMMAND = `$PYTHON -m taggingbackends`
+
+    @testset "predict returns labels, and leaves no file" begin
+        in_folder() do folder
+            project = make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY)
+            spine = write_recording(joinpath(folder, "lab"))
+            before = tree(folder)
+            predicted, out, err = overheard(() -> predict(project, "m", spine; command=COMMAND))
+            @test predicted[RUN][20].states == fill("run", 5)
+            @test predicted[RUN].metadata["software"]["model_instance"] == "m"
+            @test checkdependencies(predicted, dirname(spine)) ==
+                  [TB.with_suffix(spine, ".outline"), spine]
+            @test (out, err) == ("predicting\n", "grumbling\n")
+            @test tree(folder) == before
+        end
+    end
+
+    @testset "predict several, into a folder, with options, of an explorer" begin
+        in_folder() do folder
+            backend = BackendExplorer(make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY))
+            write_recording(joinpath(folder, "lab", "a"))
+            write_recording(joinpath(folder, "lab"), OTHER)
+            again(; options...) = predict(backend, "m", "lab"; output="out", command=COMMAND, options...)
+            first_time() = cd(() -> again(; label="cast", skip_make_dataset=true), folder)
+            predicted, out, err = overheard(first_time)
+            @test occursin(joinpath(folder, "out", "a", "predicted.label"), out)
+            @test sort(collect(keys(predicted))) == [RUN, "20240612_090000"]
+            @test countlabels(predicted) == Dict("cast" => 20)
+            files = [joinpath("a", "predicted.label"), "predicted.label"]
+            @test sort(collect(keys(tree(joinpath(folder, "out"))))) == files
+            error = refusal(() -> cd(again, folder))
+            @test error isa CommandError && occursin("exists already (and 1 more); replace", error.problem)
+            predicted = first(overheard(() -> cd(() -> again(; force=true), folder)))
+            @test countlabels(predicted) == Dict("run" => 20)
+        end
+    end
+
+    @testset "recordings with one run identifier do not fit into one Labels" begin
+        in_folder() do folder
+            project = make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY)
+            one, two = write_recording(joinpath(folder, "x")), write_recording(joinpath(folder, "y"))
+            error = refusal(() -> predict(project, "m", [one, two]; command=COMMAND))
+            @test error isa BackendError && occursin("$RUN: the run of several recordings", error.problem)
+            kept = match(r"label files below (.*)$", error.problem)[1]
+            @test length(tree(kept)) == 2
+            rm(kept; recursive=true)
+        end
+    end
+
+    @testset "errors carry the command's message" begin
+        in_folder() do folder
+            project = make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY)
+            spine = write_recording(joinpath(folder, "lab"))
+            failing(model="m"; options...) =
+                refusal(() -> predict(project, model, spine; command=COMMAND, options...))
+            error = failing("n")
+            @test error isa CommandError && error.exit_code == 1
+            @test startswith(error.problem, "no model n in ")
+            error = failing(; die=true)
+            @test error.exit_code == 7
+            @test occursin(r"^predict_model failed with exit code 7 \(.*\): grumbling$", error.problem)
+            error = failing(; fail="the network is down")
+            @test occursin("): RuntimeError: the network is down", error.problem)
+            @test occursin("is not an option for the scripts", failing(; original_model_instance=1).problem)
+            @test failing(; original_model_instance=1).exit_code == 2
+            edited(spine, 4, r" \S+$", "")
+            @test occursin(r": .*\.spine, line 4: expected 25 fields", failing().problem)
+        end
+    end
+
+    @testset "train returns the new model's name" begin
+        in_folder() do folder
+            project = make_backend(joinpath(folder, "b"), "train_model.py" => TRAIN_PY,
+                                   "finetune_model.py" => replace(TRAIN_PY, "main(train" => "main(finetune"))
+            mkpath(joinpath(project, "pretrained_models", "base"))
+            label = write_labels(write_recording(joinpath(folder, "lab")))
+            weights(model) = read(joinpath(project, "models", model, "weights"), String)
+            model, out, err = overheard(() -> train(project, label; command=COMMAND, epochs=20))
+            @test occursin(r"^\d{8}_\d{6}$", model)
+            @test list_models(project) == [model, "m"]
+            @test weights(model) == "[('epochs', '20')]"
+            named() = train(project, [label]; model_instance="new", pretrained_model_instance="base",
+                            command=COMMAND)
+            @test first(overheard(named)) == "new"
+            @test weights("new") == "[('pretrained_model_instance', 'base')]"
+            @test occursin("model new exists already", refusal(named).problem)
+            tuned() = finetune(project, "new", label; model_instance="tuned", command=COMMAND)
+            @test first(overheard(tuned)) == "tuned"
+            @test weights("tuned") == "[('original_model_instance', 'new')]"
+        end
+    end
+
+    @testset "what the command says is passed on while it runs" begin
+        in_folder() do folder
+            slow = replace(PREDICT_PY, "if die:" => "import time; time.sleep(3)\n    if die:")
+            project = make_backend(joinpath(folder, "b"), "predict_model.py" => slow)
+            spine = write_recording(joinpath(folder, "lab"))
+            reader, writer = redirect_stdout()
+            heard = @async (readline(reader), time())
+            ended = try
+                predict(project, "m", spine; command=COMMAND)
+                time()
+            finally
+                redirect_stdout(stderr)
+            end
+            line, at = fetch(heard)
+            @test line == "predicting"
+            @test ended - at > 2
+        end
+    end
+
+    @testset "check" begin
+        in_folder() do folder
+            project = make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY)
+            withenv("TAGGINGBACKENDS_PYTHON" => PYTHON) do
+                @test check(BackendExplorer(project)) == []
+                touch_files(project, "scripts/predict_model.jl")
+                @test occursin("expected one predict_model script", only(check(BackendExplorer(project))))
+            end
+        end
+    end
+
+    @testset "the explorer runs scripts in Python" begin
+        in_folder() do folder
+            project = make_backend(joinpath(folder, "b"), "train_model.py" => TRAIN_PY)
+            withenv("TAGGINGBACKENDS_PYTHON" => PYTHON) do
+                train_model(BackendExplorer(project; model_instance="new"); epochs=20, fast=true, slow=false)
+            end
+            @test read(joinpath(project, "models", "new", "weights"), String) ==
+                  "[('epochs', '20'), ('fast', True)]"
+        end
+    end
+end
+
+@testset "there is no Python to run scripts with" begin
+    in_folder() do folder
+        project = make_backend(joinpath(folder, "b"), "train_model.py" => TRAIN_PY)
+        withenv("TAGGINGBACKENDS_PYTHON" => nothing, "PATH" => folder) do
+            backend = BackendExplorer(project; model_instance="new")
+            @test kind_of(() -> train_model(backend), "expected poetry on the PATH") == "missing-python"
+            @test kind_of(() -> check(backend), "expected poetry on the PATH") == "missing-python"
+        end
+        @test list_models(project) == ["m"]
+    end
+end

@@ -1,0 +1,62 @@
+# The package as a whole: it loads in all the ways that a user may load it, and what docs/julia.md says works.
+
+@isdefined(Backends) || include("backends.jl")
+using .Backends, TaggingBackends, Test
+
+const ENTRY = joinpath(ROOT, "src", "TaggingBackends.jl")
+const WHERE = "using TaggingBackends; print(pathof(TaggingBackends))"
+
+# a depot of its own, with a registry of no packages, so that Pkg does not look for one elsewhere
+function in_fresh_depot(work)
+    mktempdir() do depot
+        registry = mkpath(joinpath(depot, "registries", "Empty"))
+        write(joinpath(registry, "Registry.toml"), """
+              name = "Empty"
+              uuid = "11111111-2222-3333-4444-555555555555"
+              repo = ""
+
+              [packages]
+              """)
+        withenv("JULIA_DEPOT_PATH" => depot, "JULIA_LOAD_PATH" => nothing, "JULIA_PROJECT" => nothing) do
+            work(depot)
+        end
+    end
+end
+
+julia(arguments...) = readlines(`$(Base.julia_cmd()[1]) --startup-file=no $(collect(arguments))`)[end]
+
+@testset "it loads from the root project, the load path, and Pkg.develop" begin
+    in_fresh_depot() do depot
+        @test julia("--project=$ROOT", "-e", WHERE) == ENTRY
+        separator = Sys.iswindows() ? ";" : ":"
+        withenv("JULIA_LOAD_PATH" => ROOT * separator) do
+            @test julia("-e", WHERE) == ENTRY
+        end
+        develop = "using Pkg; Pkg.develop(PackageSpec(path=$(repr(ROOT)))); "
+        environment = mkpath(joinpath(depot, "environment"))
+        @test julia("--project=$environment", "-e", develop * WHERE) == ENTRY
+    end
+end
+
+@testset "JSON is internal, and everything that is exported is documented" begin
+    exported = filter(!=(:TaggingBackends), names(TaggingBackends))
+    @test !any(name -> occursin("json", lowercase(String(name))), exported)
+    for name in exported
+        @test !occursin("No documentation found", string(Base.Docs.doc(Base.Docs.Binding(TaggingBackends, name))))
+    end
+end
+
+@testset "the code of docs/julia.md" begin
+    page = read(joinpath(ROOT, "docs", "julia.md"), String)
+    code = first(block.match for block in eachmatch(r"(?<=```julia\n)using TaggingBackends\n\nlabels.*?(?=```)"s, page))
+    mktempdir() do folder
+        cd(folder) do
+            namespace = Module()
+            for line in split(code, '\n'; keepempty=false)
+                Base.include_string(namespace, String(line))
+            end
+            @test Base.include_string(namespace, "readlabels(\"my.label\") == labels")
+            @test Base.include_string(namespace, "countlabels(labels)")["edited"] == 3
+        end
+    end
+end

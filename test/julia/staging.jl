@@ -1,0 +1,373 @@
+@isdefined(Backends) || include("backends.jl")
+using .Backends, TaggingBackends, Test
+
+"""Call `work` with an explorer of a new backend and a folder of the lab's."""
+function in_lab(work)
+    return in_folder() do folder
+        return work(BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m"),
+                    joinpath(folder, "lab"))
+    end
+end
+
+"""Write labels for pushed input, as predict_model would."""
+function predicted(backend, spine)
+    pushed = first(filter(file -> basename(file) == basename(spine), list_input_files(backend)))
+    target = output_path(backend, pushed)
+    labels_ = readlabels(write_labels(spine, "temporary.label"))
+    rm(joinpath(dirname(spine), "temporary.label"))
+    writelabels(target, labels_)
+    return target
+end
+
+@testset "the content of one folder goes to the top" begin
+    in_lab() do backend, lab
+        write_recording(lab)
+        write_recording(joinpath(lab, "a", "b"), OTHER)
+        touch_files(lab, ".hidden", ".folder/x")
+        pushed = push(backend, joinpath(lab, ""))
+        @test listed(backend) == ["$STEM.outline", "$STEM.spine", "a/b/$OTHER.outline", "a/b/$OTHER.spine"]
+        @test sort(pushed) == sort(list_input_files(backend))
+        for path in pushed
+            @test read(path) == read(joinpath(lab, relpath(path, raw_data_dir(backend))))
+            @test !islink(path)
+        end
+    end
+end
+
+@testset "paths go below their deepest common folder" begin
+    in_lab() do backend, lab
+        one = write_recording(joinpath(lab, "x", "a"))
+        write_recording(joinpath(lab, "x", "b", "c"))
+        push(backend, one, joinpath(lab, "x", "b"))
+        @test listed(backend) == ["$folder/$STEM$suffix" for folder in ("a", "b/c")
+                                  for suffix in (".outline", ".spine")]
+    end
+end
+
+@testset "what belongs together comes along" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        write_recording(lab, OTHER)
+        push(backend, write_labels(spine))
+        @test listed(backend) == ["$STEM.outline", "$STEM.spine", "truth.label"]
+    end
+end
+
+@testset "bad dependencies are refused" begin
+    in_lab() do backend, lab
+        label = write_labels(write_recording(lab))
+        rm(joinpath(lab, "$STEM.outline"))
+        for path in (label, lab)
+            @test kind_of(() -> push(backend, path)) == "bad-dependency"
+        end
+        write(label, "{")
+        @test kind_of(() -> push(backend, label)) == "invalid-json"
+        @test isempty(listed(backend))
+    end
+end
+
+@testset "input that is not there" begin
+    in_lab() do backend, lab
+        missing_file = joinpath(lab, "none.spine")
+        @test kind_of(() -> push(backend, missing_file), "none.spine: no such file") == "no-input"
+        touch_files(lab, ".hidden")
+        @test kind_of(() -> push(backend, lab), "found none that are not hidden") == "no-input"
+        @test kind_of(() -> push(backend)) == "no-input"
+        one, two = write_recording(joinpath(lab, ".a")), write_recording(joinpath(lab, "b"))
+        @test kind_of(() -> push(backend, one, two), "hidden, so it would not be found") == "no-input"
+        @test isempty(listed(backend))
+    end
+end
+
+@testset "the same file again is fine, and another is not" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        push(backend, spine)
+        push(backend, spine)
+        before = tree(raw_data_dir(backend))
+        write(spine, replace(read(spine, String), "1.1" => "1.2"))
+        touch_files(lab, "new.txt")
+        @test kind_of(() -> push(backend, lab), "is there; remove it") == "existing-file"
+        @test tree(raw_data_dir(backend)) == before
+    end
+end
+
+@testset "links out of a folder are refused" begin
+    in_lab() do backend, lab
+        spine = write_recording(joinpath(lab, "elsewhere"))
+        folder = mkpath(joinpath(lab, "folder"))
+        touch_files(folder, "real.txt")
+        symlink(joinpath(folder, "real.txt"), joinpath(folder, "inside.txt"))
+        push(backend, folder)
+        @test listed(backend) == ["inside.txt", "real.txt"]
+        symlink(dirname(spine), joinpath(folder, ".hidden"))
+        push(backend, folder)
+        for (target, name) in ((spine, "x.spine"), (dirname(spine), "sub"), ("../gone", "broken"))
+            symlink(target, joinpath(folder, name))
+            @test kind_of(() -> push(backend, folder), "a link out of") == "outside-link"
+            rm(joinpath(folder, name))
+        end
+        @test listed(backend) == ["inside.txt", "real.txt"]
+    end
+end
+
+@testset "links within a folder come along" begin
+    in_lab() do backend, lab
+        write_recording(joinpath(lab, "real"))
+        symlink(joinpath(lab, "real"), joinpath(lab, "alias"))
+        symlink(lab, joinpath(lab, "real", "loop"))
+        push(backend, lab)
+        @test listed(backend) == ["$folder/$STEM$suffix" for folder in ("alias", "real")
+                                  for suffix in (".outline", ".spine")]
+    end
+end
+
+@testset "a folder of input does not become a sandbox" begin
+    in_lab() do backend, lab
+        write_recording(joinpath(raw_data_dir(backend), "session1"))
+        sandbox = BackendExplorer(backend.project_dir; model_instance="m", sandbox="session1")
+        spine = write_recording(lab)
+        @test kind_of(() -> push(sandbox, spine), "found a folder of input") == "not-a-sandbox"
+        @test !ispath(joinpath(raw_data_dir(backend), "session1", ".sandbox"))
+    end
+end
+
+@testset "other input is refused when asked to" begin
+    in_lab() do backend, lab
+        one, two = write_recording(joinpath(lab, "a")), write_recording(joinpath(lab, "b"), OTHER)
+        push(backend, one; alone=true)
+        push(backend, one; alone=true)
+        @test kind_of(() -> push(backend, two; alone=true), "other input is in place") == "existing-file"
+    end
+end
+
+@testset "names of many bytes" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab, "字"^80)
+        push(backend, spine)
+        @test read(joinpath(raw_data_dir(backend), basename(spine))) == read(spine)
+    end
+end
+
+@testset "links instead of copies" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        for path in push(backend, spine; link=true)
+            @test islink(path)
+            @test realpath(path) == joinpath(lab, basename(path))
+        end
+    end
+end
+
+@testset "a failed push leaves nothing" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        # the second of the two files has no place to go to
+        mkpath(joinpath(lab, "z"))
+        write(joinpath(lab, "z", "x.txt"), "x")
+        touch_files(raw_data_dir(backend), "z")
+        @test_throws Union{SystemError,Base.IOError} push(backend, lab)
+        @test collect(keys(tree(raw_data_dir(backend)))) == ["z"]
+    end
+end
+
+@testset "a folder does not go into a sandbox" begin
+    in_lab() do backend, lab
+        raw_data_dir(BackendExplorer(backend.project_dir; model_instance="m", sandbox="a"))
+        write_recording(joinpath(lab, "a"))
+        @test kind_of(() -> push(backend, lab), "a sandbox of this name") == "existing-file"
+    end
+end
+
+@testset "labels are pulled beside their input" begin
+    in_lab() do backend, lab
+        one, two = write_recording(joinpath(lab, "a")), write_recording(joinpath(lab, "b"))
+        push(backend, one, two)
+        file = predicted(backend, one)
+        @test file == joinpath(processed_data_dir(backend), "a", "predicted.label")
+        pulled = pull(backend)
+        @test pulled == [joinpath(lab, "a", "predicted.label")]
+        @test read(pulled[1]) == read(file)
+    end
+end
+
+@testset "two recordings in one folder" begin
+    in_lab() do backend, lab
+        spines = [write_recording(lab), write_recording(lab, OTHER)]
+        push(backend, spines...)
+        foreach(spine -> predicted(backend, spine), spines)
+        @test pull(backend) == [joinpath(lab, "$stem.predicted.label") for stem in (STEM, OTHER)]
+    end
+end
+
+@testset "recordings from two folders that meet" begin
+    in_lab() do backend, lab
+        one, two = write_recording(joinpath(lab, "a")), write_recording(joinpath(lab, "b"), OTHER)
+        push(backend, one)
+        push(backend, two)
+        foreach(spine -> predicted(backend, spine), (one, two))
+        @test sort(pull(backend)) == [joinpath(lab, "a", "$STEM.predicted.label"),
+                                      joinpath(lab, "b", "$OTHER.predicted.label")]
+        cp(joinpath(lab, "a", "$STEM.predicted.label"), joinpath(processed_data_dir(backend), "all.label"))
+        @test kind_of(() -> pull(backend; force=true), "comes from 2 folders") == "unknown-origin"
+    end
+end
+
+@testset "labels are pulled into a folder" begin
+    in_lab() do backend, lab
+        spine = write_recording(joinpath(lab, "a", "b"))
+        write_recording(joinpath(lab, "c"))
+        push(backend, lab)
+        predicted(backend, spine)
+        out = joinpath(dirname(lab), "out")
+        @test pull(backend, out) == [joinpath(out, "a", "b", "predicted.label")]
+        @test kind_of(() -> pull(backend, out), "exists already; replace it") == "existing-file"
+        writelabels(joinpath(out, "a", "b", "predicted.label"), Labels())
+        pull(backend, out; force=true)
+        @test RUN in readlabels(joinpath(out, "a", "b", "predicted.label"))
+    end
+end
+
+@testset "an existing file is refused before anything is written" begin
+    in_lab() do backend, lab
+        spines = [write_recording(joinpath(lab, folder)) for folder in ("a", "b")]
+        push(backend, spines...)
+        for folder in ("a", "b")
+            target = joinpath(processed_data_dir(backend), folder, "predicted.label")
+            mkpath(dirname(target))
+            cp(write_labels(joinpath(lab, folder, basename(spines[1]))), target)
+        end
+        write(joinpath(lab, "b", "predicted.label"), "mine")
+        @test kind_of(() -> pull(backend)) == "existing-file"
+        @test !ispath(joinpath(lab, "a", "predicted.label"))
+        @test read(joinpath(lab, "b", "predicted.label"), String) == "mine"
+    end
+end
+
+@testset "dependencies are checked when pulling, and there may be nothing to pull" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        push(backend, spine)
+        touch_files(processed_data_dir(backend), "notes.txt")
+        @test kind_of(() -> pull(backend), "nothing to pull") == "no-output"
+        predicted(backend, spine)
+        open(io -> println(io), joinpath(raw_data_dir(backend), basename(spine)), "a")
+        @test kind_of(() -> pull(backend)) == "bad-dependency"
+        @test !ispath(joinpath(lab, "predicted.label"))
+    end
+end
+
+@testset "the recordings of a folder, one at a time" begin
+    in_lab() do backend, lab
+        for spine in (write_recording(lab), write_recording(lab, OTHER))
+            write_recording(lab, OTHER)
+            stem = TB.stem_of(spine)
+            sandbox = String(split(stem, "@")[1])
+            alone = BackendExplorer(backend.project_dir; model_instance="m", sandbox=sandbox)
+            push(alone, spine)
+            @test basename(predicted(alone, spine)) == "predicted.label"
+            @test pull(alone) == [joinpath(lab, "$stem.predicted.label")]
+        end
+    end
+end
+
+@testset "origins" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        pushed = push(backend, spine)
+        @test sort([TB.origin(backend, path) for path in pushed]) ==
+              [TB.with_suffix(spine, ".outline"), spine]
+        @test TB.origin(backend, TB.with_suffix(pushed[1], ".other")) == TB.with_suffix(spine, ".other")
+        unknown = joinpath(raw_data_dir(backend), "other")
+        @test TB.origin(backend, unknown) == unknown
+        @test TB.origin(backend, spine) == spine
+    end
+end
+
+@testset "stems that begin alike" begin
+    in_lab() do backend, lab
+        spines = [write_recording(lab, stem) for stem in ("$RUN@0", "$RUN@0.5")]
+        push(backend, spines...)
+        foreach(spine -> predicted(backend, spine), spines)
+        @test basename.(pull(backend)) == ["$RUN@0.5.predicted.label", "$RUN@0.predicted.label"]
+    end
+end
+
+@testset "places where labels cannot go" begin
+    in_lab() do backend, lab
+        spine = write_recording(joinpath(lab, "a"))
+        push(backend, spine)
+        predicted(backend, spine)
+        into_file() = pull(backend, joinpath(spine, "x"))
+        @test kind_of(into_file, "expected a folder, found a file") == "existing-file"
+        mkpath(joinpath(lab, "a", "predicted.label"))
+        @test kind_of(() -> pull(backend; force=true), "expected a file, found a folder") == "existing-file"
+    end
+end
+
+@testset "broken origins are told" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        push(backend, spine)
+        predicted(backend, spine)
+        write(joinpath(raw_data_dir(backend), ".origins.json"), "{")
+        @test kind_of(() -> pull(backend), "where input came from cannot be read") == "unknown-origin"
+    end
+end
+
+@testset "the origins are told in Python's file" begin
+    in_lab() do backend, lab
+        push(backend, write_recording(joinpath(lab, "é \"x\"")))
+        origins = TB.parse_json(read(joinpath(raw_data_dir(backend), ".origins.json"), String))
+        @test origins["$STEM.spine"] == joinpath(lab, "é \"x\"", "$STEM.spine")
+        # as Python writes it
+        write(joinpath(raw_data_dir(backend), ".origins.json"),
+              "{\"$STEM.spine\": \"/the/l\\u00e4b/$STEM.spine\"}")
+        @test TB.origin(backend, joinpath(raw_data_dir(backend), "$STEM.outline")) ==
+              joinpath("/the/läb", "$STEM.outline")
+    end
+end
+
+@testset "a model appears when its training has succeeded, and only then" begin
+    in_folder() do folder
+        project = make_backend(folder)
+        models = joinpath(project, "models")
+        old = joinpath(models, "m", "weights")
+        write(old, "old")
+        function weights(instance, force=false; fail=false)
+            backend = BackendExplorer(project; model_instance=instance)
+            return TB.model_in_the_making(backend; force=force) do environment
+                withenv(environment...) do
+                    write(joinpath(model_dir(backend), "weights"), "new")
+                    @test force || !ispath(joinpath(models, instance))
+                    fail && error("died")
+                    return "done"
+                end
+            end
+        end
+        @test weights("new") == "done"
+        @test read(joinpath(models, "new", "weights"), String) == "new"
+        @test kind_of(() -> weights("new"), "exists already") == "existing-model"
+        @test_throws ErrorException weights("m", true; fail=true)
+        @test read(old, String) == "old"
+        @test weights("m", true) == "done"
+        @test read(old, String) == "new"
+        @test readdir(models) == ["m", "new"]
+        touch_files(models, ".x.partial/half", ".old.replaced/weights")  # left by killed trainings
+        @test weights("x") == "done"
+        @test readdir(joinpath(models, "x")) == ["weights"]
+        @test kind_of(() -> weights("old"), "model old exists already") == "existing-model"
+        rm(joinpath(models, "old"); recursive=true)
+        meanwhile(_) = kind_of(() -> weights("y"), "another training of y is under way")
+        if !Sys.iswindows()
+            @test TB.model_in_the_making(meanwhile, BackendExplorer(project; model_instance="y")) ==
+                  "existing-model"
+            rm(joinpath(models, "y"); recursive=true)
+        end
+        backend = BackendExplorer(project; model_instance="y")
+        itself(_) = mkpath(joinpath(models, "y"))
+        @test kind_of(() -> TB.model_in_the_making(itself, backend), "model_dir(backend)") == "existing-model"
+        @test filter(!startswith("."), readdir(models)) == ["m", "new", "x", "y"]
+        @test !any(endswith(".partial"), readdir(models))
+    end
+end

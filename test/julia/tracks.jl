@@ -1,0 +1,308 @@
+@isdefined(Backends) || include("backends.jl")
+using .Backends, TaggingBackends, Test
+
+"""Return the TrackFileError of loading a recording, or what happened else."""
+function refusal(path; options...)
+    try
+        return loadtracks(path; options...)
+    catch error
+        return error
+    end
+end
+
+other_file(spine) = TB.with_suffix(spine, ".outline")
+
+@testset "a pair is loaded from either file" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        for path in (spine, other_file(spine))
+            recording = loadtracks(path)
+            @test (recording.run, recording.format) == (RUN, "Choreography")
+            @test collect(recording.metadata) == ["date_time" => RUN, "genotype" => "g", "effector" => "e",
+                                                  "tracker" => "t5", "protocol" => "p"]
+            @test recording.sources == [spine, other_file(spine)]
+            @test collect(keys(recording)) == [1, 20]
+            @test length(recording) == 2 && haskey(recording, 20) && !haskey(recording, 2)
+            @test get(recording, 2, nothing) === nothing
+            @test_throws KeyError recording[2]
+            track = recording[20]
+            @test track.times == [20.0, 20.1, 20.2, 20.3, 20.4]
+            @test length(track) == 5
+            @test size(track.spine) == (5, 11, 2)
+            @test track.spine[2, 4, :] == [1.62, 1.72]
+            @test size(track.outline) == (40, 2)
+            @test track.outline_offsets == [0, 8, 16, 24, 32, 40]
+            @test track.outline[track.outline_offsets[3] + 1, :] == [2.02, 2.12]
+            @test isempty(track.indicators)
+            @test isempty(labels(recording))
+            @test repr(recording) == "Recording $RUN (Choreography): 2 larvae, 10 frames"
+            @test repr(track) == "Track of 5 frames (spine, outline)"
+        end
+    end
+end
+
+if isdir(SHARED)
+    @testset "real recordings" begin
+        folder = joinpath(SHARED, "chore", "20170714_101500")
+        spine = only(filter(endswith(".spine"), readdir(folder; join=true)))
+        recording = loadtracks(spine)
+        truth = labels(loadtracks(joinpath(folder, "groundtruth.label")))["20170714_101500"]
+        @test collect(keys(recording)) == collect(keys(truth)) == [20, 45, 47, 154, 155, 122]
+        @test all(track.times == truth[larva].times for (larva, track) in recording)
+        lines = readlines(other_file(spine))
+        fields = split(lines[909 + 831 + 101])  # frame 101 of the third larva
+        track = recording[47]
+        start, stop = track.outline_offsets[101:102]
+        @test track.times[101] == parse(Float64, fields[3])
+        @test vec(permutedims(track.outline[start + 1:stop, :])) == parse.(Float64, fields[4:end])
+        # every number, by another way
+        rows = Dict(larva => 0 for larva in keys(recording))
+        good = true
+        for line in eachline(spine)
+            fields = split(line)
+            larva = parse(Int, fields[2])
+            frame = rows[larva] += 1
+            good &= recording[larva].times[frame] == parse(Float64, fields[3])
+            good &= vec(permutedims(recording[larva].spine[frame, :, :])) == parse.(Float64, fields[4:end])
+        end
+        @test good
+        @test all(rows[larva] == length(track) for (larva, track) in recording)
+    end
+else
+    @info "not tested on real recordings: there are none in $SHARED"
+end
+
+@testset "outlines vary in length" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        edited(other_file(spine), 2, r"\n$", " 7.5 8.5 9.5 10.5\n")
+        track = loadtracks(spine)[1]
+        @test track.outline_offsets == [0, 8, 18, 26, 34, 42]
+        @test track.outline[17:18, :] == [7.5 8.5; 9.5 10.5]
+        @test track.outline[19, :] == [2.001, 2.101]
+    end
+end
+
+@testset "one of the pair is loaded when asked for" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        @test_throws ArgumentError loadtracks(spine; spine=false, outline=false)
+        rm(other_file(spine))
+        recording = loadtracks(spine; outline=false)
+        @test recording[1].outline === recording[1].outline_offsets === nothing
+        @test recording.sources == [spine]
+        error = refusal(spine)
+        @test error isa TrackFileError && error.file == other_file(spine)
+        @test occursin("expected this file beside", error.problem)
+        write_recording(folder)
+        rm(spine)
+        track = loadtracks(other_file(spine); spine=false)[20]
+        @test track.spine === nothing && length(track) == 5
+        @test occursin("outline alone with spine=false", refusal(other_file(spine)).problem)
+    end
+end
+
+@testset "lines of larvae may be mixed" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        before = loadtracks(spine)
+        for path in (spine, other_file(spine))
+            lines = readlines(path)
+            mixed = [line for pair in zip(lines[6:10], lines[1:5]) for line in pair]
+            write(path, join(mixed, "\n") * "\n\n  \n")
+        end
+        after = loadtracks(spine)
+        @test collect(keys(after)) == [20, 1]
+        for larva in keys(before), name in (:times, :spine, :outline, :outline_offsets)
+            @test getfield(after[larva], name) == getfield(before[larva], name)
+        end
+    end
+end
+
+@testset "numbers in any notation" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        numbers = "-.5 +2. 1E-3 12345.678901234567 1e22 1e23 9007199254740993 0.1e-400 4.9e-324 " *
+                  "1.7976931348623157e308 00000000000000000000000000001.5 " *
+                  "123456789012345678901234567890 0.000000000000000000000000000012345 -0 +0e5 " *
+                  "6.02214076e+23 5e-1 8.5 2.2250738585072011e-308 " *
+                  "1.00000000000000011102230246251565404236316680908203125 3 4"
+        write(spine, "$RUN\t7  1e0 $numbers\r\n")
+        track = loadtracks(spine; outline=false)[7]
+        @test track.times == [1.0]
+        expected = [something(tryparse(Float64, number), 0.0) for number in split(numbers)]
+        @test vec(permutedims(track.spine[1, :, :])) == expected
+        @test signbit(track.spine[1, 7, 2])
+    end
+end
+
+@testset "numbers are rounded correctly: the contract's decimals" begin
+    good = true
+    for line in eachline(joinpath(CONTRACT, "decimals.txt"))
+        startswith(line, "#") && continue
+        bits, text = split(line)
+        value, next = TB.number_at(Vector{UInt8}(text), 1)
+        good &= reinterpret(UInt64, value) == parse(UInt64, bits; base=16) && next == length(text) + 1
+    end
+    @test good
+end
+
+@testset "numbers are rounded correctly: at the limits of the fast way" begin
+    wrong = String[]
+    some_digits = ("1", "3", "7", "9007199254740991", "9007199254740992", "9007199254740993",
+                   "9007199254740995", "18014398509481985", "999999999999999999",
+                   "1000000000000000000", "9999999999999999999", "12345678901234567890")
+    for digits in some_digits, exponent in -45:45
+        for text in ("$(digits)e$exponent", "-$digits.0e$exponent", ".$(digits)e$exponent")
+            value, _ = TB.number_at(Vector{UInt8}(text), 1)
+            value === parse(Float64, text) || push!(wrong, text)
+        end
+    end
+    @test isempty(wrong)
+end
+
+@testset "a bad line is told" begin
+    cases = (
+        ("a field less", ".spine", 4, r" \S+$", "", "expected 25 fields"),
+        ("a point more", ".spine", 4, r"\n$", " 1 2\n", "expected 25 fields"),
+        ("cut", ".spine", 10, r"( \S+){10}\n$", "", "found 15; is the file cut"),
+        ("cut within a number", ".spine", 10, r"\d\n$", "", "is the file cut"),
+        ("half a point", ".outline", 4, r" \S+\n$", "\n", "odd number of fields"),
+        ("no point", ".outline", 4, r"^(\S+ \S+ \S+).*", s"\1", "from 5"),
+        ("a letter", ".spine", 4, " 3.", " x3.", "expected a number in field 4, found x3.001"),
+        ("underscore", ".spine", 4, " 3.", " 1_3.", "expected a number in field"),
+        ("nan", ".spine", 4, r" \S+$", " nan", "number in field 25, found nan"),
+        ("infinite", ".spine", 4, r" \S+$", " inf", "number in field 25"),
+        ("too large", ".spine", 4, r" \S+$", " 1e400", "number in field 25"),
+        ("hexadecimal", ".spine", 4, r" \S+$", " 0x1", "number in field 25"),
+        ("a sign alone", ".spine", 4, r" \S+$", " -", "number in field 25"),
+        ("two points", ".spine", 4, r" \S+$", " 1.2.3", "number in field 25"),
+        ("no exponent", ".spine", 4, r" \S+$", " 1e", "number in field 25"),
+        ("another run", ".spine", 4, r"^2024", "2025", "expected run 20240611"),
+        ("a longer run", ".spine", 4, r"^(\S+)", s"\g<1>1", "expected run 20240611"),
+        ("larva", ".spine", 4, r"^(\S+) \S+", s"\1 70000", "larva identifier from 0 to 65535, found 70000"),
+        ("half a larva", ".spine", 4, r"^(\S+) \S+", s"\1 1.5", "larva identifier"),
+        ("time again", ".spine", 4, "1.3", "1.2", "time of larva 1 after 1.2"),
+        ("another time", ".outline", 4, "1.3", "1.35", "time 1.3 as frame 4 of"),
+    )
+    @testset "$name" for (name, suffix, line, pattern, by, message) in cases
+        in_folder() do folder
+            spine = write_recording(folder)
+            path = edited(TB.with_suffix(spine, suffix), line, pattern, by)
+            error = refusal(spine)
+            @test error isa TrackFileError
+            @test (error.file, error.line) == (path, line)
+            text = sprint(showerror, error)
+            @test startswith(text, "$path, line $line: expected ") && occursin(message, text)
+        end
+    end
+end
+
+@testset "what comes first in the file is not always what is told, but it is Python's order" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        edited(spine, 2, r" \S+$", " nan")
+        edited(spine, 9, r" \S+$", "")
+        @test refusal(spine).line == 9
+    end
+end
+
+@testset "a last line without its end" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        for line_end in ("0.5 2", "1.25 1e-05", "1.250 1.255")
+            write(spine, "$RUN 7 1.000 " * "0.125 "^20 * line_end)
+            track = loadtracks(spine; outline=false)[7]
+            @test track.spine[1, end, 2] == parse(Float64, split(line_end)[2])
+        end
+        for line_end in ("\n", "\n ", "\r", "\n\n\t ")
+            write(spine, "$RUN 7 1.000 " * "0.125 "^20 * "1.250 1.25" * line_end)
+            @test loadtracks(spine; outline=false)[7].spine[1, end, 2] == 1.25
+        end
+        write(spine, "$RUN 7 1.000 " * "0.125 "^20 * "1.250 1.25")
+        @test occursin("a last number with 3 decimals", refusal(spine; outline=false).problem)
+    end
+end
+
+@testset "the files of a pair differ" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        outline = other_file(spine)
+        lines = readlines(outline; keep=true)
+        write(outline, join(lines[1:5]))
+        @test occursin(r"expected larva 20, which .*\.spine has", refusal(spine).problem)
+        write(outline, "")
+        @test occursin("empty file", refusal(spine).problem)
+        write(outline, replace(join(lines), RUN => "20240611_101501"))
+        @test occursin("expected run $RUN, as in", refusal(spine).problem)
+        write(outline, join(lines))
+        write(spine, join(readlines(spine; keep=true)[1:9]))
+        @test occursin("expected no more as frame 5 of larva 20", refusal(spine).problem)
+    end
+end
+
+@testset "files that are of no format" begin
+    in_folder() do folder
+        write(joinpath(folder, "x.spine"), "head,tail\n1,2\n")
+        error = refusal(joinpath(folder, "x.spine"))
+        @test occursin(r"expected a Choreography file.*found \"head,tail", error.problem)
+        touch_files(folder, "y.spine", "z.avi")
+        @test occursin("found an empty file", refusal(joinpath(folder, "y.spine")).problem)
+        @test occursin("a tracker file (.spine, .outline)", refusal(joinpath(folder, "z.avi")).problem)
+        @test refusal(joinpath(folder, "none.spine")) isa SystemError
+        for head in ("", "20240611_101500", "20240611_101500 1", "20240611 101500 1 1", "2024061_101500 1 1 ",
+                     "20240611_101500 x 1", "20240611_101500 1 x", "20240611_1015001 1 1", "x")
+            @test !TB.is_choreography(codeunits(head))
+        end
+        @test TB.is_choreography(codeunits("\r\n 20240611_101500\t001 -.5"))
+    end
+end
+
+@testset "a label file leads to its tracks" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        path = write_labels(spine)
+        recording = loadtracks(path; outline=false)
+        @test recording.sources == [spine, path]
+        @test labels(recording)[RUN][20].states == fill("run", 5)
+        @test recording.metadata["genotype"] == "g"
+        @test cd(() -> collect(keys(loadtracks("truth.label"))), folder) == [1, 20]
+        write(spine, replace(read(spine, String), "1.1" => "1.2"))
+        @test kind_of(() -> loadtracks(path)) == "bad-dependency"
+        alone = readlabels(path)
+        alone[RUN].dependencies = []
+        writelabels(path, alone)
+        error = refusal(path)
+        @test (error.file, error.key) == (path, "dependencies")
+        @test occursin("found 1 runs and 0 recordings", error.problem)
+    end
+end
+
+@testset "finding recordings" begin
+    in_folder() do folder
+        one, two = write_recording(folder), write_recording(folder, "20240612_090000@g@1.5.x")
+        three = write_recording(joinpath(folder, "sub"))
+        write_labels(one)
+        touch_files(folder, "notes.txt", "broken.outline", "table.csv")
+        files = sort([joinpath(top, name) for (top, _, names) in walkdir(folder) for name in names])
+        @test collect(findrecordings(files)) == [
+            one => [other_file(one), one],
+            two => [other_file(two), two],
+            joinpath(folder, "broken.outline") => [joinpath(folder, "broken.outline")],
+            three => [other_file(three), three],
+        ]
+        @test isempty(findrecordings(String[]))
+        @test loadtracks(two).sources == [two, other_file(two)]
+    end
+end
+
+@testset "label files are told by extension, and .json by its first key" begin
+    in_folder() do folder
+        is(name, text) = (write(joinpath(folder, name), text); is_label_file(joinpath(folder, name)))
+        @test all(name -> is(name, ""), ("x.label", "x.labels", "x.nyxlabel"))
+        @test is("x.json", " {\n \"metadata\" : {\"id\": \"x\"")
+        @test is("x.json", "{\"runs\":{")
+        @test is("x.json", "{\"a\": 1, \"runs\": {\"r\": {\"metadata\": {\"id\": \"r\"")
+        @test !is("x.json", "{\"options\":{}}") && !is("x.json", "") && !is("x.spine", "{\"runs\":{")
+    end
+end
