@@ -5,9 +5,9 @@ const DEBUG = "TAGGINGBACKENDS_DEBUG"
 
 const TRAINING_SCRIPTS = ("train_model", "finetune_model")
 
-# errors about files and folders, which the user can mend: one that is not there or not his, a full disk
-const FILE_ERRORS = (:EACCES, :EDQUOT, :EEXIST, :EFBIG, :EIO, :EISDIR, :ELOOP, :ENAMETOOLONG, :ENOENT,
-                     :ENOSPC, :ENOTDIR, :ENOTEMPTY, :EPERM, :EROFS)
+# errors about files and folders, which the user can mend: one that is not there, one that is not his, a full disk
+const FILE_ERRORS = (:EACCES, :EDQUOT, :EEXIST, :EFBIG, :EIO, :EISDIR, :ELOOP, :ENAMETOOLONG, :ENOENT, :ENOSPC,
+                     :ENOTDIR, :ENOTEMPTY, :EPERM, :EROFS)
 const MENDABLE = [getfield(Libc, name) for name in FILE_ERRORS if isdefined(Libc, name)]
 const MENDABLE_UV = [getfield(Base, Symbol(:UV_, name)) for name in FILE_ERRORS
                      if isdefined(Base, Symbol(:UV_, name))]
@@ -22,7 +22,10 @@ the one that the script lives in, else the nearest. The other options become key
 (`--epochs 20`: `epochs="20"`; `--verbose`: `verbose=true`; dashes become underscores). A function without
 `options...` gets those that it names.
 
-train_model and finetune_model, run by hand, are as careful with models as the command is.
+`--help` alone prints the usage, the function's docstring and its options.
+
+train_model and finetune_model, run by hand, are as careful with models as the command is. The function
+should return, not call `exit(0)`: before Julia 1.9 there is no model then.
 
 # Arguments
 - `work`: called as `work(backend; options...)`.
@@ -78,7 +81,20 @@ function print_help(work, script)
     names = keyword_names(work)
     options = [endswith(String(name), "...") ? "and any other" : dashed(name) for name in names]
     println("usage: ", basename(script), " --model-instance NAME [--sandbox TOKEN] [options]\n")
+    said = docstring(work)
+    isempty(said) || println(said, "\n")
     return println("options: ", isempty(options) ? "none" : join(options, " "))
+end
+
+"""Return a function's docstring as it was written, "" if it has none."""
+function docstring(work)
+    # not Docs.doc, which since Julia 1.11 needs REPL to be loaded
+    home = parentmodule(work)
+    known = get(Base.Docs.meta(home), Base.Docs.Binding(home, nameof(work)), nothing)
+    known isa Base.Docs.MultiDoc || return ""
+    texts = [join(part for part in known.docs[signature].text if part isa AbstractString)
+             for signature in known.order]
+    return join((strip(text, '\n') for text in texts), "\n\n")
 end
 
 function call(work, arguments, script, made)
@@ -92,14 +108,15 @@ function call(work, arguments, script, made)
     end
     backend = made[] = BackendExplorer(project_of(script); model_instance=instance, sandbox=sandbox)
     by_hand || return call_with(work, backend, taken)
-    return model_in_the_making(backend) do environment
-        under_way = Ref(true)
-        remove_training_at_exit(backend, instance, under_way)
-        try
+    under_way = Ref(false)
+    try
+        return model_in_the_making(backend) do environment
+            under_way[] = true
+            end_training_at_exit(backend, under_way)
             return withenv(() -> call_with(work, backend, taken), environment...)
-        finally
-            under_way[] = false
         end
+    finally
+        under_way[] = false
     end
 end
 

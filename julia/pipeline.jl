@@ -127,6 +127,10 @@ function required_script(backend, step)
 end
 
 function run_script(backend, script, options, environment=Dict{String,String}())
+    # marked before anything runs, or fails
+    if backend.model_instance !== nothing && backend.sandbox !== nothing
+        foreach(stage -> made_data_dir(backend, stage), ("raw", "interim", "processed"))
+    end
     arguments = String[]
     backend.model_instance === nothing || push!(arguments, "--model-instance=$(backend.model_instance)")
     backend.sandbox === nothing || push!(arguments, "--sandbox=$(backend.sandbox)")

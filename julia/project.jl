@@ -64,8 +64,8 @@ function assigned_version(package)
     init = joinpath(package, "__init__.py")
     isfile(init) || return nothing
     text = String(map(byte -> byte < 0x80 ? byte : UInt8('?'), read(init)))
-    assigned = match(r"^__version__\s*(?::[^=\n]*)?=\s*['\"]([^'\"\n]+)['\"]"m, text)
-    return assigned === nothing ? nothing : String(assigned[1])
+    assigned = match(r"^__version__\s*(?::[^=\n]*)?=\s*(?:['\"]([^'\"\n]+)['\"])?"m, text)
+    return assigned === nothing || assigned[1] === nothing ? nothing : String(assigned[1])
 end
 
 """

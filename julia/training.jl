@@ -87,11 +87,26 @@ end
 rename_folder(from, to) =
     Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), from, to))
 
-"""Remove what a training leaves when the process is ended by a signal, which goes past `finally`."""
-function remove_training_at_exit(backend, instance, under_way)
-    return atexit() do
-        under_way[] || return nothing
-        rm(partial_model_dir(backend, instance); recursive=true, force=true)
+"""
+Have a training end well when a signal, or `exit` in a script, goes past `finally`; `under_way[]` tells whether
+it still runs, since afterwards the folder and the lock may be another process's.
+"""
+function end_training_at_exit(backend, under_way)
+    # before Julia 1.9 the exit code is not known here, and so there is no model
+    VERSION >= v"1.9" || return atexit(() -> under_way[] && end_training(backend, nothing))
+    return atexit(code -> under_way[] && end_training(backend, code))
+end
+
+"""Make what was trained the model if the script has succeeded, as the command does, else remove it."""
+function end_training(backend, code)
+    instance = the_instance(backend, "training")
+    partial = partial_model_dir(backend, instance)
+    model, replaced = joinpath.(dirname(partial), (instance, ".$instance.replaced"))
+    try
+        code == 0 && put_model(partial, model, replaced, false)
+    finally
+        rm(partial; recursive=true, force=true)
         rm(training_lock(backend, instance); force=true)
     end
+    return nothing
 end

@@ -121,7 +121,10 @@ def test_numbers_in_any_notation(spine: Path) -> None:
     assert track.spine[0, -1, 1] == 12345.678901234567
 
 
-@pytest.mark.parametrize("end", ["0.5 2", "1.25 1e-05", "1.250 1.255", "1.250 1.255  \t"])
+@pytest.mark.parametrize(
+    "end",
+    ["0.5 2", "1.25 1e-05", "1.250 1.255", "1.250 1.255  \t", "1.250 1.25\n ", "1.250 1.25\r"],
+)
 def test_a_last_line_without_its_end(end: str, spine: Path) -> None:
     spine.write_text(f"{RUN} 7 1.000 " + "0.125 " * 20 + end)
     track = load_tracks(spine, outline=False)[7]

@@ -71,13 +71,11 @@ end
 
 @testset "wrong usage" begin
     ran(backend; options...) = error("ran")
-    for (arguments, message) in ((("stray",), "expected an option"),
-                                 (("--sandbox",), "--sandbox needs a value"),
+    for (arguments, message) in ((("stray",), "expected an option"), (("--sandbox",), "--sandbox needs a value"),
                                  (("--model-instance", "--x"), "--model-instance needs a value"))
         code, said = by_function(ran, arguments...; script="predict_model.jl")
         @test code == 2
-        @test startswith(said, "Error: predict_model.jl: ") && occursin(message, said)
-        @test count("\n", said) == 1
+        @test startswith(said, "Error: predict_model.jl: ") && occursin(message, said) && count("\n", said) == 1
     end
     refusing(backend; seed="0") = throw(TB.OptionError("expected a whole number, found --seed $seed"))
     in_folder() do folder
@@ -129,8 +127,18 @@ end
         code, said = cd(() -> by_function(loading, "--model-instance=m"), backend.project_dir)
         @test (code, count("\n", said)) == (1, 1)
         @test startswith(said, "Error: $spine, line 4: expected 25 fields")
+        rm(joinpath(raw_data_dir(backend), "$STEM.outline"))
+        code, said = cd(() -> by_function(loading, "--model-instance=m"), backend.project_dir)
+        @test startswith(said, "Error: $(TB.with_suffix(spine, ".outline")): expected this file beside")
     end
 end
+
+"""
+    documented(backend)
+
+Says what it does, \$5.
+"""
+documented(backend; bend=1) = error("ran")
 
 @testset "help" begin
     helped(work) = mktemp() do path, io
@@ -145,19 +153,20 @@ end
     @test helped(all_of_them) == (0, [usage, "", "options: and any other"])
     none(backend) = error("ran")
     @test helped(none) == (0, [usage, "", "options: none"])
+    @test helped(documented) ==
+          (0, [usage, "", "    documented(backend)", "", "Says what it does, \$5.", "", "options: --bend"])
 end
 
 @testset "a script runs by hand from anywhere" begin
     in_folder() do folder
         shown = "println(join((backend.project_dir, backend.model_instance, backend.sandbox), ' '))"
         project = make_backend(joinpath(folder, "b"), "predict_model.jl" => script("predict_model", shown))
-        arguments = ("--model-instance", "m", "--sandbox=s")
-        @test by_hand(project, "predict_model.jl", arguments...; dir=folder) == (0, "$project m s\n", "")
-        original = joinpath(project, "scripts", "predict_model.jl")
-        symlink(original, joinpath(folder, "linked.jl"))
+        code, out, err = by_hand(project, "predict_model.jl", "--model-instance", "m", "--sandbox=s"; dir=folder)
+        @test (code, out, err) == (0, "$project m s\n", "")
+        symlink(joinpath(project, "scripts", "predict_model.jl"), joinpath(folder, "linked.jl"))
         @test TB.project_of(joinpath(folder, "linked.jl")) == project
         other = make_backend(joinpath(folder, "other"))
-        symlink(original, joinpath(other, "scripts", "predict_model.jl"))
+        symlink(joinpath(project, "scripts", "predict_model.jl"), joinpath(other, "scripts", "predict_model.jl"))
         @test TB.project_of(joinpath(other, "scripts", "predict_model.jl")) == other
         @test TB.project_of(joinpath(folder, "none.jl")) === nothing
     end
@@ -165,8 +174,8 @@ end
 
 @testset "other errors show their stack trace" begin
     in_folder() do folder
-        failing = script("predict_model", "error(\"the network is down\")")
-        project = make_backend(joinpath(folder, "b"), "predict_model.jl" => failing)
+        project = make_backend(joinpath(folder, "b"),
+                               "predict_model.jl" => script("predict_model", "error(\"the network is down\")"))
         code, out, err = by_hand(project, "predict_model.jl")
         @test code == 1
         @test occursin("the network is down", err) && occursin("predict_model.jl:3", err)
@@ -176,10 +185,11 @@ end
 const TRAIN = script("train_model", """
     write(joinpath(model_dir(backend), "weights"), "new")
     fail && error("died")
+    code === nothing || exit(parse(Int, code))
     if wait_for_it
         println("waiting")
         sleep(60)
-    end"""; parameters="backend; fail=false, wait_for_it=false")
+    end"""; parameters="backend; fail=false, code=nothing, wait_for_it=false")
 
 @testset "training by hand leaves no half model" begin
     in_folder() do folder
@@ -193,12 +203,17 @@ const TRAIN = script("train_model", """
         @test code == 1 && startswith(err, "Error: model new exists already")
         @test by_hand(project, "train_model.jl")[1] == 0
         @test length(readdir(models)) == 2
+        @test by_hand(project, "train_model.jl", "--model-instance=three", "--code=3")[1] == 3
+        @test by_hand(project, "train_model.jl", "--model-instance=zero", "--code=0")[1] == 0
+        # before, exit code 0 cannot be told from another one
+        @test ("zero" in readdir(models)) == (VERSION >= v"1.9")
+        @test !any(startswith("."), readdir(models)) && !("three" in readdir(models))
     end
 end
 
 if Sys.isunix()
-    @testset "interrupted training by hand leaves no half model: $number" for (number, expected) in
-                                                                            ((2, 130), (15, 143))
+    @testset "training by hand that is interrupted leaves no half model: signal $number" for (number, expected) in
+                                                                                    ((2, 130), (15, 143))
         in_folder() do folder
             project = make_backend(folder, "train_model.jl" => TRAIN; model=nothing)
             variables = merge(Dict(ENV), Dict("JULIA_LOAD_PATH" => ROOT * ":"))
@@ -240,6 +255,17 @@ end
     end
 end
 
+@testset "a sandbox is one even when the script fails" begin
+    in_folder() do folder
+        project = make_backend(folder, "predict_model.jl" => script("predict_model", "exit(3)"))
+        write_recording(joinpath(project, "data", "raw", "m", "tok"))
+        sandbox = BackendExplorer(project; model_instance="m", sandbox="tok")
+        @test_throws ScriptError predict_model(sandbox)
+        @test isempty(list_input_files(BackendExplorer(project; model_instance="m")))
+        @test length(reset_data(sandbox)) == 3
+    end
+end
+
 const PREDICT = script("predict_model", """
     for file in keys(findrecordings(list_input_files(backend)))
         recording = loadtracks(file; outline=false)
@@ -254,15 +280,13 @@ const PREDICT = script("predict_model", """
     in_folder() do folder
         project = make_backend(joinpath(folder, "b"), "predict_model.jl" => PREDICT)
         backend = BackendExplorer(project; model_instance="m")
-        lab = joinpath(folder, "lab")
-        push(backend, write_recording(lab), write_recording(lab, OTHER))
+        push(backend, write_recording(joinpath(folder, "lab")), write_recording(joinpath(folder, "lab"), OTHER))
         files = predict_model(backend; label="cast")
         @test basename.(files) == ["$STEM.predicted.label", "$OTHER.predicted.label"]
         run = readlabels(files[1])[RUN]
         @test run[20].states == fill("cast", 5)
-        @test collect(run.metadata["software"]) ==
-              ["name" => "b", "version" => "1.2", "model_instance" => "m",
-               "taggingbackends" => TB.VERSION_HERE]
+        @test collect(run.metadata["software"]) == ["name" => "b", "version" => "1.2", "model_instance" => "m",
+                                                    "taggingbackends" => TB.VERSION_HERE]
         @test [entry["filename"] for entry in run.dependencies] == ["$STEM.outline", "$STEM.spine"]
         checkdependencies(readlabels(files[1]), raw_data_dir(backend))
         @test basename.(pull(backend)) == basename.(files)

@@ -141,6 +141,26 @@ end
     end
 end
 
+@testset "what is refused makes no folder" begin
+    in_lab() do backend, lab
+        write_recording(lab)
+        @test kind_of(() -> push(backend, joinpath(lab, "none"))) == "no-input"
+        @test kind_of(() -> pull(backend)) == "no-output"
+        @test !ispath(joinpath(backend.project_dir, "data"))
+    end
+end
+
+@testset "paths that go up and down again" begin
+    in_lab() do backend, lab
+        spine = write_recording(joinpath(lab, "a"))
+        mkpath(joinpath(lab, "b"))
+        push(backend, joinpath(lab, "b", "..", "a", basename(spine)))
+        @test listed(backend) == ["$STEM.outline", "$STEM.spine"]
+        predicted(backend, spine)
+        @test pull(backend, joinpath(lab, "b", "..", "c")) == [joinpath(lab, "c", "predicted.label")]
+    end
+end
+
 @testset "names of many bytes" begin
     in_lab() do backend, lab
         spine = write_recording(lab, "字"^80)
@@ -275,8 +295,7 @@ end
     in_lab() do backend, lab
         spine = write_recording(lab)
         pushed = push(backend, spine)
-        @test sort([TB.origin(backend, path) for path in pushed]) ==
-              [TB.with_suffix(spine, ".outline"), spine]
+        @test sort([TB.origin(backend, path) for path in pushed]) == [TB.with_suffix(spine, ".outline"), spine]
         @test TB.origin(backend, TB.with_suffix(pushed[1], ".other")) == TB.with_suffix(spine, ".other")
         unknown = joinpath(raw_data_dir(backend), "other")
         @test TB.origin(backend, unknown) == unknown
@@ -334,17 +353,16 @@ end
         models = joinpath(project, "models")
         old = joinpath(models, "m", "weights")
         write(old, "old")
-        function weights(instance, force=false; fail=false)
-            backend = BackendExplorer(project; model_instance=instance)
-            return TB.model_in_the_making(backend; force=force) do environment
+        weights(instance, force=false; fail=false) =
+            TB.model_in_the_making(BackendExplorer(project; model_instance=instance); force=force) do environment
                 withenv(environment...) do
-                    write(joinpath(model_dir(backend), "weights"), "new")
+                    write(joinpath(model_dir(BackendExplorer(project; model_instance=instance)), "weights"),
+                          "new")
                     @test force || !ispath(joinpath(models, instance))
                     fail && error("died")
                     return "done"
                 end
             end
-        end
         @test weights("new") == "done"
         @test read(joinpath(models, "new", "weights"), String) == "new"
         @test kind_of(() -> weights("new"), "exists already") == "existing-model"
@@ -369,5 +387,14 @@ end
         @test kind_of(() -> TB.model_in_the_making(itself, backend), "model_dir(backend)") == "existing-model"
         @test filter(!startswith("."), readdir(models)) == ["m", "new", "x", "y"]
         @test !any(endswith(".partial"), readdir(models))
+        # a script that ends by itself: 0 is success
+        touch_files(models, ".y.lock", ".z.lock")
+        rm(joinpath(models, "y"); recursive=true)
+        for (instance, code) in (("y", nothing), ("z", 0))
+            touch_files(models, ".$instance.partial/weights")
+            TB.end_training(BackendExplorer(project; model_instance=instance), code)
+        end
+        @test readdir(models) == ["m", "new", "x", "z"]
+        @test isfile(joinpath(models, "z", "weights"))
     end
 end

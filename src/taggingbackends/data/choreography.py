@@ -104,7 +104,7 @@ def _read(file: Path) -> _Table:
         row = int(np.searchsorted(first, at, "right")) - 1
         field = at - int(first[row]) + 1
         raise fault(row, f"expected a number in field {field}, found {_str(fields[at])}")
-    _check_end(file, content, fields, int(lines[-1]))
+    _check_end(file, content, int(lines[-1]))
     larvae = values[first + 1]
     bad = (larvae % 1 != 0) | (larvae < 0) | (larvae > MAX_LARVA_ID)
     if bad.any():
@@ -156,16 +156,17 @@ def _check_counts(file: Path, counts: NDArray[np.intp], lines: NDArray[np.intp])
         raise TrackFileError(problem, file=file, line=int(lines[row]))
 
 
-def _check_end(file: Path, content: bytes, fields: list[bytes], line: int) -> None:
+def _check_end(file: Path, content: bytes, line: int) -> None:
     """Refuse a file that was cut within its last number, which may still read as one."""
-    if content.endswith((b"\n", b"\r")) or len(fields) < 2:
+    text = content.rstrip()
+    if b"\n" in content[len(text) :] or b"\r" in content[len(text) :]:
         return
-    last = content.rstrip().rsplit(b"\n", 1)[-1].split()[_HEADER - 1 :]
+    last = text.rsplit(b"\n", 1)[-1].split()[_HEADER - 1 :]
     *others, decimals = (len(field.partition(b".")[2]) for field in last)
     if len(set(others)) == 1 and decimals < others[0]:
         problem = (
             f"expected a last number with {others[0]} decimals and the line's end, "
-            f"found {_str(fields[-1])}; is the file cut?"
+            f"found {_str(last[-1])}; is the file cut?"
         )
         raise TrackFileError(problem, file=file, line=line)
 
