@@ -18,6 +18,8 @@ CONTRACT = ROOT / "test" / "contract"
 # real recordings, where they are at hand
 RECORDINGS = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", ROOT.parent / "shared" / "data"))
 
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX links, signals, locks or limits")
+
 RUN = "20240611_101500"
 STEM = f"{RUN}@g@e@t5@p"
 

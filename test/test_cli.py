@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import RUN, STEM, command, refused, write_labels, write_recording
+from support import RUN, STEM, command, posix, refused, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, __version__
 
 Maker = Callable[..., Path]
@@ -144,6 +144,7 @@ def test_push_pull_and_reset(make_backend: Maker, tmp_path: Path) -> None:
     assert not (project / "models" / "m").exists()
 
 
+@posix
 def test_links_are_pushed_when_asked_for(make_backend: Maker, tmp_path: Path) -> None:
     project = make_backend()
     spine = write_recording(tmp_path / "lab")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support import STEM, backend_error, write_labels, write_recording
+from support import STEM, backend_error, posix, write_labels, write_recording
 from taggingbackends import BackendExplorer
 from taggingbackends.explorer import TRAINING
 
@@ -148,6 +148,7 @@ def test_input_is_listed_without_hidden_files_and_sandboxes(make_backend: Maker)
     assert sandbox.list_input_files() == [top / "t" / "y"]
 
 
+@posix
 def test_linked_folders_are_listed(make_backend: Maker, tmp_path: Path) -> None:
     backend = BackendExplorer(make_backend(), "m")
     top = backend.raw_data_dir()

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support import RUN, tree, write_labels, write_recording
+from support import RUN, posix, tree, write_labels, write_recording
 from taggingbackends import BackendError, LabelFileError, Labels, ScriptError, TrackFileError
 from taggingbackends.data import is_label_file
 from taggingbackends.labelfile import parse, text
@@ -256,6 +256,7 @@ def test_records_of_frames_are_columns() -> None:
     }
 
 
+@posix
 def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     spine = write_recording(tmp_path / "r")
     path = write_labels(spine)
@@ -273,6 +274,7 @@ def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> No
     assert tree(tmp_path) == before
 
 
+@posix
 def test_writing_follows_links(tmp_path: Path) -> None:
     (tmp_path / "link.label").symlink_to(tmp_path / "real.label")
     Labels().write(tmp_path / "link.label")
@@ -280,6 +282,7 @@ def test_writing_follows_links(tmp_path: Path) -> None:
     assert Labels.read(tmp_path / "real.label") == Labels()
 
 
+@posix
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     """With a limit on the size of files, which is met as a full disk is: in the middle."""
     path = tmp_path / "x.label"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import RUN, STEM, command, refused, tree, write_labels, write_recording
+from support import RUN, STEM, command, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, ScriptError, __version__
 
 Maker = Callable[..., Path]
@@ -220,6 +220,7 @@ def test_a_place_for_the_labels_is_checked_first(make_backend: Maker, lab: Path)
     refused(result, "expected a folder, found a file")
 
 
+@posix
 def test_a_script_that_is_a_link_works_on_its_own_backend(make_backend: Maker, lab: Path) -> None:
     one, other = make_backend("one"), make_backend("other")
     (one / "scripts" / "predict_model.py").unlink()
@@ -257,6 +258,7 @@ def test_bad_input_is_told_by_the_script_in_one_line(make_backend: Maker, lab: P
     assert "Error: predict_model failed with exit code 1" in result.stderr
 
 
+@posix
 def test_a_script_killed_by_a_signal(make_backend: Maker) -> None:
     body = "os.kill(os.getpid(), 9)"
     project = make_backend(predict_model=script("predict_model", body))
@@ -264,6 +266,7 @@ def test_a_script_killed_by_a_signal(make_backend: Maker) -> None:
     refused(result, "exit code 137", 137)
 
 
+@posix
 def test_output_streams_through_live(make_backend: Maker) -> None:
     body = 'print("first")\ntime.sleep(60)'
     project = make_backend(predict_model=script("predict_model", body))
@@ -275,6 +278,7 @@ def test_output_streams_through_live(make_backend: Maker) -> None:
         assert process.wait(20) == 143
 
 
+@posix
 @pytest.mark.parametrize(
     ("signals", "whole_group", "exit_code"),
     [
@@ -424,6 +428,7 @@ while not pathlib.Path(options["go"]).exists(): time.sleep(0.01)""",
 )
 
 
+@posix
 def test_one_training_of_an_instance_at_a_time(
     make_backend: Maker, lab: Path, tmp_path: Path
 ) -> None:

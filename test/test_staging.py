@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support import RUN, STEM, backend_error, tree, write_labels, write_recording
+from support import RUN, STEM, backend_error, posix, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, LabelFileError, Labels, staging
 
 OTHER = "20240612_090000@x"
@@ -104,6 +104,7 @@ def test_the_same_file_again_is_fine_and_another_is_not(
     assert tree(backend.raw_data_dir()) == before
 
 
+@posix
 def test_links_out_of_a_folder_are_refused(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab / "elsewhere")
     folder = lab / "folder"
@@ -124,6 +125,7 @@ def test_links_out_of_a_folder_are_refused(backend: BackendExplorer, lab: Path) 
     assert listed(backend) == ["inside.txt", "real.txt"]
 
 
+@posix
 def test_links_within_a_folder_come_along(backend: BackendExplorer, lab: Path) -> None:
     write_recording(lab / "real")
     (lab / "alias").symlink_to(lab / "real")
@@ -155,6 +157,7 @@ def test_names_of_many_bytes(backend: BackendExplorer, lab: Path) -> None:
     assert (backend.raw_data_dir() / spine.name).read_bytes() == spine.read_bytes()
 
 
+@posix
 def test_links_instead_of_copies(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab)
     for path in backend.push(spine, link=True):
