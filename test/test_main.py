@@ -147,6 +147,8 @@ import sys
 from taggingbackends.main import main
 def train_model(backend, fail=None, code=None):
     (backend.model_dir() / "weights").write_text("new")
+    if fail == "busy":
+        raise BlockingIOError("the camera is busy")
     if fail:
         raise RuntimeError("died")
     if code:
@@ -162,6 +164,8 @@ def test_training_by_hand_leaves_no_half_model(make_backend: Maker) -> None:
     result = by_hand(script, "--model-instance=new", "--fail", cwd=project)
     assert "RuntimeError: died" in result.stderr
     assert list((project / "models").iterdir()) == []
+    result = by_hand(script, "--model-instance=new", "--fail=busy", cwd=project)
+    assert "BlockingIOError: the camera is busy" in result.stderr  # no matter of locks
     assert by_hand(script, "--model-instance=new", cwd=project).returncode == 0
     assert (project / "models" / "new" / "weights").read_text() == "new"
     refused(by_hand(script, "--model-instance=new", cwd=project), "model new exists already")

@@ -51,14 +51,14 @@ def run_training(
     backend: BackendExplorer, step: str, options: Mapping[str, Any], force: bool = False
 ) -> None:
     """Run train_model or finetune_model; the model appears when it has succeeded."""
-    script = required_script(backend, step)
+    script = _required_script(backend, step)
     with model_in_the_making(backend, force) as environment:
         _run(backend, script, options, environment)
 
 
 def run_prediction(backend: BackendExplorer, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model; complete and return the label files that it made or changed."""
-    script = required_script(backend, "predict_model")
+    script = _required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
     new = [file for file, status in _label_files(backend).items() if before.get(file) != status]
@@ -97,9 +97,10 @@ def predict(
         A script failed.
     """
     backend.check_model()
-    required_script(backend, "predict_model")
+    _required_script(backend, "predict_model")
     if backend.sandbox is not None:  # marked before anything runs, or fails
-        backend.raw_data_dir(), backend.interim_data_dir(), backend.processed_data_dir()
+        for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
+            mark()
     with _Taken(options):
         _prepare(backend, options, skip)
         return run_prediction(backend, options)
@@ -142,7 +143,7 @@ def predict_files(
     from taggingbackends.staging import check_destinations, pull, push
 
     backend.check_model()
-    required_script(backend, "predict_model")
+    _required_script(backend, "predict_model")
     sandbox = backend.sandbox or new_sandbox()
     backend = BackendExplorer(backend.project_dir, backend.model_instance, sandbox)
     for folder in backend.data_dirs():
@@ -216,7 +217,7 @@ def train(
     ScriptError
         A script failed; there is no new model, and an old one is untouched.
     """
-    script = required_script(backend, step)
+    script = _required_script(backend, step)
     if backend.model_instance is None:
         if not files:
             problem = f"{step} needs input: name files, or the --model-instance they are pushed for"
@@ -294,7 +295,7 @@ def _prepare(backend: BackendExplorer, options: Mapping[str, Any], skip: Iterabl
             run_optional(backend, step, options)
 
 
-def required_script(backend: BackendExplorer, step: str) -> Path:
+def _required_script(backend: BackendExplorer, step: str) -> Path:
     script = backend.find_script(step)
     if script is None:
         places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from taggingbackends.errors import BackendError
@@ -55,12 +55,13 @@ def model_in_the_making(backend: BackendExplorer, force: bool = False) -> Iterat
     instance = backend.required_instance("training")
     models = backend.project_dir / "models"
     models.mkdir(exist_ok=True)
-    try:
-        with locked(models / f".{instance}.lock"):
-            yield from _make(backend, instance, force)
-    except BlockingIOError:
-        problem = f"another training of {instance} is under way; name another --model-instance"
-        raise BackendError("existing-model", problem) from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(models / f".{instance}.lock"))
+        except BlockingIOError:
+            problem = f"another training of {instance} is under way; name another --model-instance"
+            raise BackendError("existing-model", problem) from None
+        yield from _make(backend, instance, force)
 
 
 def _make(backend: BackendExplorer, instance: str, force: bool) -> Iterator[dict[str, str]]:
@@ -78,23 +79,22 @@ def _make(backend: BackendExplorer, instance: str, force: bool) -> Iterator[dict
     before = model.exists()
     _remove(partial)
     partial.mkdir()
+    succeeded = False
     try:
-        try:
-            yield {TRAINING: instance}
-        except SystemExit as error:
-            if error.code not in (None, 0):
-                raise
-            _put(partial, model, replaced, before)
-            raise
-        _put(partial, model, replaced, before)
-    except BaseException:
-        _remove(partial)
+        yield {TRAINING: instance}
+        succeeded = True
+    except SystemExit as error:
+        succeeded = error.code in (None, 0)
         raise
+    finally:
+        try:
+            if succeeded:
+                _put(partial, model, replaced, before)
+        finally:
+            _remove(partial)
 
 
 def _put(partial: Path, model: Path, replaced: Path, replace: bool) -> None:
-    if not partial.exists():
-        return  # done already
     if model.exists() and not replace:
         mend = "the script should write into backend.model_dir()"
         problem = f"{model}: expected no such folder yet; {mend}"
