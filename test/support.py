@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taggingbackends import BackendError, LabelFileError, Labels, dependency
+from taggingbackends import BackendError, JuliaSetupError, LabelFileError, Labels, dependency
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "test" / "contract"
@@ -77,6 +77,11 @@ def refused(
 def backend_error(kind: str, message: str | None = None) -> Any:
     """Return a context in which a BackendError of this kind, with such a message, is expected."""
     return pytest.raises(BackendError, match=message, check=lambda error: error.kind == kind)
+
+
+def julia_error(kind: str, message: str | None = None) -> Any:
+    """Return a context in which a JuliaSetupError of this kind is expected."""
+    return pytest.raises(JuliaSetupError, match=message, check=lambda error: error.kind == kind)
 
 
 def label_error(kind: str, **where: Any) -> Any:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from taggingbackends.dependencies import dependency
     from taggingbackends.errors import (
         BackendError,
+        JuliaSetupError,
         LabelFileError,
         ScriptError,
         TaggingBackendsError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendError",
     "BackendExplorer",
+    "JuliaSetupError",
     "LabelFileError",
     "Labels",
     "ScriptError",

@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "BackendError",
+    "JuliaSetupError",
     "LabelFileError",
     "ScriptError",
     "TaggingBackendsError",
@@ -107,20 +108,7 @@ class TrackFileError(TaggingBackendsError, ValueError):
         return f"{where}: {self.problem}"
 
 
-class BackendError(TaggingBackendsError):
-    """A request that a backend's folder cannot serve.
-
-    Parameters
-    ----------
-    kind : str
-        ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
-        ``existing-model``, ``missing-script``, ``ambiguous-script``, ``missing-julia``,
-        ``no-input``, ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``,
-        ``unknown-origin`` or ``bad-name``.
-    problem : str
-        What is wrong, where, and what to do.
-    """
-
+class _KindedError(TaggingBackendsError):
     def __init__(self, kind: str, problem: str) -> None:
         self.kind = kind
         self.problem = problem
@@ -128,6 +116,34 @@ class BackendError(TaggingBackendsError):
 
     def __str__(self) -> str:
         return self.problem
+
+
+class BackendError(_KindedError):
+    """A request that a backend's folder cannot serve.
+
+    Parameters
+    ----------
+    kind : str
+        ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
+        ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
+        ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``, ``unknown-origin``
+        or ``bad-name``.
+    problem : str
+        What is wrong, where, and what to do.
+    """
+
+
+class JuliaSetupError(_KindedError):
+    """A Julia that is missing, or cannot be used from here as it is.
+
+    Parameters
+    ----------
+    kind : str
+        ``missing-julia``, ``unsuitable-julia``, ``missing-package``, ``not-prepared``,
+        ``bad-setting``, ``cannot-start``, ``other-version`` or ``forked``.
+    problem : str
+        What is wrong, and what to do.
+    """
 
 
 class ScriptError(TaggingBackendsError):

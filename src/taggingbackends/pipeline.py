@@ -17,7 +17,7 @@ from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.explorer import BackendExplorer
 from taggingbackends.identifiers import new_sandbox
-from taggingbackends.juliascripts import find_julia, julia_command, julia_environment
+from taggingbackends.julia.scripts import find_julia, julia_command, julia_environment
 from taggingbackends.options import TAKEN, format_options
 from taggingbackends.progress import progress
 from taggingbackends.training import claim_instance, model_in_the_making

@@ -1,4 +1,4 @@
-# The package as a whole: it loads in all the ways that a user may load it, and what docs/julia.md says works.
+# The package as a whole: it loads in all the ways that a user may load it, and what docs/from-julia.md says works.
 
 @isdefined(Backends) || include("backends.jl")
 using .Backends, TaggingBackends, Test
@@ -46,8 +46,8 @@ end
     end
 end
 
-@testset "the code of docs/julia.md" begin
-    page = read(joinpath(ROOT, "docs", "julia.md"), String)
+@testset "the code of docs/from-julia.md" begin
+    page = read(joinpath(ROOT, "docs", "from-julia.md"), String)
     code = first(block.match for block in eachmatch(r"(?<=```julia\n)using TaggingBackends\n\nlabels.*?(?=```)"s, page))
     mktempdir() do folder
         cd(folder) do

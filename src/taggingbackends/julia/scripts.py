@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import JuliaSetupError
+from taggingbackends.julia.package import julia_package
 
-__all__ = ["JULIA", "find_julia", "julia_command", "julia_environment", "julia_package"]
+__all__ = ["JULIA", "find_julia", "julia_command", "julia_environment"]
 
 JULIA = "TAGGINGBACKENDS_JULIA"
 """Environment variable: the Julia to run scripts with."""
@@ -26,7 +27,7 @@ def julia_command(project_dir: Path) -> list[str]:
 
     Raises
     ------
-    BackendError
+    JuliaSetupError
         ``missing-julia``: there is no Julia.
     """
     project = [f"--project={project_dir}"] if (project_dir / "Project.toml").is_file() else []
@@ -64,7 +65,7 @@ def find_julia() -> str:
 
     Raises
     ------
-    BackendError
+    JuliaSetupError
         ``missing-julia``: there is none; the message says what to do.
     """
     named = os.environ.get(JULIA)
@@ -72,7 +73,7 @@ def find_julia() -> str:
         found = shutil.which(named)
         if found is None:
             problem = f"{JULIA}: expected a Julia that can be run, found {named}"
-            raise BackendError("missing-julia", problem)
+            raise JuliaSetupError("missing-julia", problem)
         return found
     found = shutil.which("julia") or _juliapkgs_julia()
     if found is None:
@@ -80,26 +81,8 @@ def find_julia() -> str:
             "expected Julia for a script in Julia, found none: install it (https://julialang.org), "
             f"so that julia is on the PATH, or name it in the environment variable {JULIA}"
         )
-        raise BackendError("missing-julia", problem)
+        raise JuliaSetupError("missing-julia", problem)
     return found
-
-
-def julia_package() -> Path:
-    """Return the folder of the Julia package, with its Project.toml.
-
-    In a wheel it is a part of this package; in a checkout it is the root.
-
-    Raises
-    ------
-    BackendError
-        ``missing-julia``: it was not installed with this package.
-    """
-    here = Path(__file__).resolve().parent
-    for folder in (here / "_julia", here.parent.parent):
-        if (folder / "src" / "TaggingBackends.jl").is_file():
-            return folder
-    problem = f"expected the Julia package in {here / '_julia'}: reinstall taggingbackends"
-    raise BackendError("missing-julia", problem)
 
 
 def _juliapkgs_julia() -> str | None:

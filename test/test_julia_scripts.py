@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from support import ROOT, RUN, STEM, backend_error, command, refused, write_labels, write_recording
-from taggingbackends import Labels, juliascripts
-from taggingbackends.juliascripts import JULIA, find_julia, julia_environment, julia_package
+from support import ROOT, RUN, STEM, command, julia_error, refused, write_labels, write_recording
+from taggingbackends import Labels
+from taggingbackends.julia import package
+from taggingbackends.julia.package import julia_package
+from taggingbackends.julia.scripts import JULIA, find_julia, julia_environment
 
 Maker = Callable[..., Path]
 
@@ -82,7 +84,7 @@ def no_julia(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_variable_comes_first_then_the_path_then_juliapkg(
     no_julia: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with backend_error("missing-julia", rf"found none: install it .* variable {JULIA}"):
+    with julia_error("missing-julia", rf"found none: install it .* variable {JULIA}"):
         find_julia()
     assert not no_julia.exists()  # nothing was resolved or installed
     version = import_module("juliapkg.deps").META_VERSION
@@ -97,14 +99,14 @@ def test_the_variable_comes_first_then_the_path_then_juliapkg(
     monkeypatch.setenv(JULIA, named)
     assert find_julia() == named
     monkeypatch.setenv(JULIA, str(tmp_path / "none"))
-    with backend_error("missing-julia", "expected a Julia that can be run, found .*none"):
+    with julia_error("missing-julia", "expected a Julia that can be run, found .*none"):
         find_julia()
 
 
 def test_a_julia_that_juliapkg_installed_but_has_gone(no_julia: Path) -> None:
     (no_julia / "pyjuliapkg").mkdir(parents=True)
     (no_julia / "pyjuliapkg" / "meta.json").write_text("{")
-    with backend_error("missing-julia"):
+    with julia_error("missing-julia"):
         find_julia()
     installed = executable(no_julia / "pyjuliapkg" / "install" / "bin" / "julia")
     (no_julia / "pyjuliapkg" / "meta.json").unlink()
@@ -135,13 +137,13 @@ def test_the_package_is_on_the_load_path() -> None:
 
 
 def test_a_package_that_was_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    package = tmp_path / "site-packages" / "taggingbackends"
-    monkeypatch.setattr(juliascripts, "__file__", str(package / "juliascripts.py"))
-    with backend_error("missing-julia", "reinstall taggingbackends"):
+    home = tmp_path / "site-packages" / "taggingbackends"
+    monkeypatch.setattr(package, "_HOME", home)
+    with julia_error("missing-package", "reinstall taggingbackends"):
         julia_package()
-    (package / "_julia" / "src").mkdir(parents=True)
-    (package / "_julia" / "src" / "TaggingBackends.jl").touch()
-    assert julia_package() == package / "_julia"
+    (home / "_julia" / "src").mkdir(parents=True)
+    (home / "_julia" / "src" / "TaggingBackends.jl").touch()
+    assert julia_package() == home / "_julia"
 
 
 def test_libraries_of_python_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
