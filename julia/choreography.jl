@@ -350,7 +350,7 @@ function make_track(larva::Int, tables::Vector{Table})
         end
     end
     times = tables[1].times[rows_of(tables[1], larva)]
-    return Track(times, spine, outline, offsets, Dict{String,Vector{Float64}}())
+    return Track(times; spine=spine, outline=outline, outline_offsets=offsets)
 end
 
 function spine_of(table, rows)

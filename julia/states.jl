@@ -16,7 +16,7 @@ labels_of(state::State) = state isa String ? [state] : state
 own(state::State) = state isa String ? state : copy(state)
 
 """
-    StateTable(names, secondary_names, colors)
+    StateTable(names, secondary_names, colors, states)
 
 Label names, and the distinct states made of them, each with a number.
 
@@ -28,7 +28,7 @@ numbers are those of the Python half: state n is `states[n + 1]`.
 # Fields
 - `names`, `secondary_names`: in the order in which label files declare them.
 - `colors`: as many as `names`, or nothing; nothing if there are no names.
-- `states`: by number + 1.
+- `states`: by number + 1; if they are not given, the undefined one and those of the names.
 """
 mutable struct StateTable
     names::Vector{String}
@@ -40,11 +40,9 @@ mutable struct StateTable
 end
 
 function StateTable(names::Vector{String}=String[], secondary_names::Vector{String}=String[],
-                    colors::Union{Vector{String},Nothing}=nothing)
+                    colors::Union{Vector{String},Nothing}=nothing,
+                    states::Vector{State}=State[[String[]]; names; secondary_names])
     colors = colors === nothing || isempty(colors) ? nothing : copy(colors)
-    states = State[String[]]
-    append!(states, names)
-    append!(states, secondary_names)
     numbers = Dict{State,Int32}()
     for i in eachindex(states)
         numbers[states[i]] = i - 1

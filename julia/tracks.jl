@@ -8,22 +8,26 @@ The shape of one larva over time; `length(track)` is the number of frames n.
 # Fields
 - `times::Vector{Float64}`: seconds, strictly increasing.
 - `spine`: n x points x 2 array of `Float64`, mm: `spine[i, k, :]` is x and y of point k in frame i,
-  points in the order of the file; `nothing` if not loaded.
+  points in the order of the file; `nothing` if not loaded. An `Array`; of a track that comes from
+  Python, another `AbstractArray`.
 - `outline`: total points x 2 matrix, mm: the contours of all frames, one after the other; or `nothing`.
 - `outline_offsets`: n + 1 integers, the points before each frame, as in Python (so they begin with 0):
   the contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`.
 - `indicators`: name => per-frame indicators of an action, in formats that carry them.
 """
-struct Track
+struct Track{S<:Union{AbstractArray{Float64,3},Nothing},O<:Union{AbstractMatrix{Float64},Nothing}}
     times::Vector{Float64}
-    spine::Union{Array{Float64,3},Nothing}
-    outline::Union{Matrix{Float64},Nothing}
+    spine::S
+    outline::O
     outline_offsets::Union{Vector{Int},Nothing}
     indicators::Dict{String,Vector{Float64}}
 end
 
-Track(times; spine=nothing, outline=nothing, outline_offsets=nothing, indicators=Dict()) =
-    Track(times, spine, outline, outline_offsets, indicators)
+function Track(times; spine=nothing, outline=nothing, outline_offsets=nothing, indicators=())
+    offsets = outline_offsets === nothing ? nothing : convert(Vector{Int}, outline_offsets)
+    return Track(convert(Vector{Float64}, times), spine, outline, offsets,
+                 Dict{String,Vector{Float64}}(indicators))
+end
 
 Base.length(track::Track) = length(track.times)
 

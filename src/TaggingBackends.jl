@@ -46,5 +46,6 @@ include(joinpath("..", "julia", "provenance.jl"))
 include(joinpath("..", "julia", "pipeline.jl"))
 include(joinpath("..", "julia", "main.jl"))
 include(joinpath("..", "julia", "nyx.jl"))
+include(joinpath("..", "julia", "border.jl"))
 
 end

@@ -15,7 +15,7 @@ from taggingbackends.labels import Labels
 from taggingbackends.runlabels import RUN_KEYS, TRACK_KEYS, RunLabels, TrackLabels, check_units
 from taggingbackends.states import Codes, State, labels_of
 
-__all__ = ["text"]
+__all__ = ["json_text", "text"]
 
 MAX_DEPTH = 1024  # what is nested deeper is not read
 
@@ -129,10 +129,10 @@ class _StateTexts:
 
 
 def _entry(key: Any, value: Any, depth: int) -> bytes:
-    return _dumps(_key(key)) + b":" + _json(value, depth)
+    return _dumps(_key(key)) + b":" + json_text(value, depth)
 
 
-def _json(value: Any, depth: int) -> bytes:
+def json_text(value: Any, depth: int = 0) -> bytes:
     """Return the canonical text of any value that JSON can hold, which `depth` brackets enclose."""
     parts: list[bytes] = []
     # A stack instead of recursion: reading allows deeper values than Python's own recursion does.

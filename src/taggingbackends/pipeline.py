@@ -1,9 +1,8 @@
-"""Runs a backend's scripts, one after the other, as processes. They are started here only."""
+"""Runs a backend's scripts, one after the other, as processes."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -13,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from taggingbackends import processes
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.explorer import BackendExplorer
@@ -37,7 +37,6 @@ PYTHON = "TAGGINGBACKENDS_PYTHON"
 """Environment variable of scripts: the Python that runs them, for scripts in other languages."""
 
 _PREPARING = ("make_dataset", "build_features")
-_GRACE = 5.0  # seconds that an interrupted script has to end by itself
 
 
 def run_optional(backend: BackendExplorer, step: str, options: Mapping[str, Any]) -> None:
@@ -329,39 +328,12 @@ def _run(
         if source.is_dir():  # the scripts' own package, whether it is installed or not
             paths = (str(source), os.environ.get("PYTHONPATH"))
             variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    sys.stdout.flush()
     if sys.stderr.isatty():
         sys.stderr.write(f"{script.stem}\n")
-    exit_code = _wait(subprocess.Popen(arguments, cwd=backend.project_dir, env=variables))
+    exit_code = processes.run(arguments, variables, cwd=backend.project_dir)
     if exit_code:
         script = script.relative_to(backend.project_dir)
-        raise ScriptError(script.stem, script, exit_code if exit_code > 0 else 128 - exit_code)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    with process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # A terminal has interrupted the script as well: let it end by itself first.
-            try:
-                process.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                _end(process)
-            raise
-        except BaseException:
-            _end(process)
-            raise
-        finally:
-            process.kill()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
+        raise ScriptError(script.stem, script, exit_code)
 
 
 def _label_files(backend: BackendExplorer) -> dict[Path, tuple[int, int, int]]:

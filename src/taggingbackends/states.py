@@ -48,11 +48,14 @@ class StateTable:
         names: Iterable[str] = (),
         secondary_names: Iterable[str] = (),
         colors: Iterable[str] | None = None,
+        states: Iterable[State] | None = None,
     ) -> None:
         self.names = list(names)
         self.secondary_names = list(secondary_names)
         self.colors = list(colors or ()) or None
         self.states: list[State] = [(), *self.names, *self.secondary_names]
+        if states is not None:
+            self.states = list(states)
         self._numbers = {state: number for number, state in enumerate(self.states)}
         self._declared = {*self.names, *self.secondary_names}
 
@@ -133,10 +136,7 @@ class StateTable:
 
     def copy(self) -> StateTable:
         """Return a table of its own with the same names and numbers."""
-        other = StateTable(self.names, self.secondary_names, self.colors)
-        other.states = list(self.states)
-        other._numbers = dict(self._numbers)
-        return other
+        return StateTable(self.names, self.secondary_names, self.colors, self.states)
 
 
 def check_names(names: Iterable[Any]) -> list[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from taggingbackends import processes
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.package import julia_package
 
-__all__ = ["JULIA", "find_julia", "julia_command", "julia_environment"]
+__all__ = ["JULIA", "find_julia", "julia_command", "julia_environment", "run_script"]
 
 JULIA = "TAGGINGBACKENDS_JULIA"
 """Environment variable: the Julia to run scripts with."""
@@ -20,7 +21,27 @@ JULIA = "TAGGINGBACKENDS_JULIA"
 _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 
-def julia_command(project_dir: Path) -> list[str]:
+def run_script(script: Path, arguments: Sequence[str], project_dir: Path | None) -> int:
+    """Run a script in Julia, with the Julia package at hand, and return its exit code.
+
+    Parameters
+    ----------
+    script : Path
+    arguments : sequence of str
+        The script's own.
+    project_dir : Path or None
+        See `julia_command`.
+
+    Raises
+    ------
+    JuliaSetupError
+        ``missing-julia``: there is no Julia.
+    """
+    command = [*julia_command(project_dir), str(script), *arguments]
+    return processes.run(command, julia_environment(os.environ))
+
+
+def julia_command(project_dir: Path | None) -> list[str]:
     """Return the command that a script's path is appended to.
 
     A backend with packages of its own in Julia has a Project.toml, which is taken then.
@@ -30,8 +51,8 @@ def julia_command(project_dir: Path) -> list[str]:
     JuliaSetupError
         ``missing-julia``: there is no Julia.
     """
-    project = [f"--project={project_dir}"] if (project_dir / "Project.toml").is_file() else []
-    return [find_julia(), "--startup-file=no", *project]
+    own = project_dir is not None and (project_dir / "Project.toml").is_file()
+    return [find_julia(), "--startup-file=no", *([f"--project={project_dir}"] if own else [])]
 
 
 def julia_environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,245 @@
+# The border to Python within one process: what crosses it is a text; arrays stay where they are.
+#
+# The text is JSON, and places an array as [address, type, shape, order]: NumPy's name of the type ("f8"),
+# and "C" if the last index runs first in memory, "F" if the first one does. The Python half of this is
+# src/taggingbackends/julia/border.py.
+
+const ELEMENTS = Dict("f8" => Float64, "f4" => Float32, "b1" => Bool,
+                      "i8" => Int64, "i4" => Int32, "i2" => Int16, "i1" => Int8,
+                      "u8" => UInt64, "u4" => UInt32, "u2" => UInt16, "u1" => UInt8)
+const ELEMENT_NAMES = Dict(type => name for (name, type) in ELEMENTS)
+
+"""
+    Parcel
+
+What [`pack`](@ref) makes.
+
+# Fields
+- `text::String`: JSON, which places the arrays.
+- `arrays::Vector{Any}`: they stay where they are as long as this lives.
+"""
+struct Parcel
+    text::String
+    arrays::Vector{Any}
+end
+
+"""
+    pack(x)
+
+Return a [`Parcel`](@ref) for Python, or nothing if `x` is nothing that crosses the border: labels, a
+recording, a track, an array of numbers or booleans, a vector of states.
+
+Arrays are not copied, unless they are views, ranges or the like.
+
+# Errors
+[`LabelFileError`](@ref): labels that could not be written, either.
+"""
+function pack(x)
+    arrays = Any[]
+    content = content_of(x, arrays)
+    content === nothing && return nothing
+    return Parcel(sprint(write_json, content, 0), arrays)
+end
+
+"""
+    unpack(text, owner)
+
+Return what a text from Python tells of: [`Labels`](@ref), a [`Recording`](@ref), a [`Track`](@ref), an
+array or a vector of states. `owner` is whatever keeps the arrays where they are; it is kept as long as one of them is in use.
+"""
+function unpack(text::AbstractString, owner)
+    content = parse_json(String(text))
+    type = content["type"]
+    type == "labels" && return labels_from(content, owner)
+    type == "recording" && return recording_from(content, owner)
+    type == "track" && return track_from(content, owner)
+    type == "states" && return states_from(content["states"])
+    return array_from(content["array"], owner)
+end
+
+object(pairs::Pair...) = OrderedDict{String,Any}(pairs)
+
+# -- arrays
+
+"""Return where an array is, and add it to those that have to stay there."""
+function place!(arrays, array::AbstractArray)
+    laid, order = laid_out(array)
+    push!(arrays, laid)
+    return Any[Int(pointer(laid)), ELEMENT_NAMES[eltype(array)], collect(size(array)), order]
+end
+
+place!(arrays, ::Nothing) = nothing
+
+is_placeable(x) = x isa AbstractArray && ndims(x) > 0 && haskey(ELEMENT_NAMES, eltype(x))
+
+"""Return an array that lies in memory as a whole, and its order there."""
+laid_out(array::Array) = array, "F"
+laid_out(array::AbstractArray) = Array(array), "F"
+
+function laid_out(array::PermutedDimsArray{T,N,P,Q,<:Array}) where {T,N,P,Q}
+    return P == ntuple(i -> N + 1 - i, N) ? (parent(array), "C") : (Array(array), "F")
+end
+
+"""Return the array at a place: an `Array`, or one with its dimensions reversed."""
+function array_from(place, owner)
+    address, name, lengths, order = place
+    type, shape = ELEMENTS[name], Tuple{Vararg{Int}}(lengths)
+    order == "C" && length(shape) > 1 || return array_at(address, type, shape, owner)
+    reversed = array_at(address, type, reverse(shape), owner)
+    return PermutedDimsArray(reversed, ntuple(i -> length(shape) + 1 - i, length(shape)))
+end
+
+array_from(::Nothing, owner) = nothing
+
+function array_at(address, type, shape, owner)
+    any(isequal(0), shape) && return Array{type}(undef, shape)
+    array = unsafe_wrap(Array, Ptr{type}(UInt(address)), shape)
+    finalizer(Keep(owner), memory_of(array))
+    return array
+end
+
+# A finalizer is kept as long as what it belongs to, and so is what it holds.
+struct Keep
+    owner::Any
+end
+
+(::Keep)(memory) = nothing
+
+# Arrays may share their memory, and one of them outlive the others: from Julia 1.11 on it is an object.
+memory_of(array) = isdefined(Core, :Memory) ? array.ref.mem : array
+
+# -- labels
+
+function content_of(labels::Labels, arrays)
+    runs = Any[]
+    for run in values(labels)
+        located(() -> push!(runs, run_content(run, arrays)); run=run.id)
+    end
+    return object("type" => "labels", "attributes" => labels.attributes, "runs" => runs)
+end
+
+function run_content(run::RunLabels, arrays)
+    table = run.table
+    tracks = Any[]
+    for (larva, track) in run
+        records = Any[is_placeable(value) ? Any[key, place!(arrays, value), nothing] :
+                      Any[key, nothing, value] for (key, value) in track.records]
+        push!(tracks, object("id" => larva, "times" => place!(arrays, track.times),
+                             "codes" => place!(arrays, track.codes), "records" => records))
+    end
+    return object("id" => run.id, "metadata" => run.metadata, "units" => check_units(run.units),
+                  "names" => table.names, "secondary_names" => table.secondary_names,
+                  "colors" => table.colors, "states" => table.states,
+                  "dependencies" => validate_dependencies(run.dependencies),
+                  "attributes" => run.attributes, "tracks" => tracks)
+end
+
+function labels_from(content, owner)
+    labels = Labels()
+    labels.attributes = content["attributes"]
+    for run in content["runs"]
+        labels.runs[run["id"]] = run_from(run, owner)
+    end
+    return labels
+end
+
+function run_from(content, owner)
+    colors = content["colors"]
+    table = StateTable(String[content["names"]...], String[content["secondary_names"]...],
+                       colors === nothing ? nothing : String[colors...],
+                       Vector{State}(states_from(content["states"])))
+    run = RunLabels(content["id"], table)
+    run.metadata, run.units, run.attributes = content["metadata"], content["units"], content["attributes"]
+    run.dependencies = content["dependencies"]
+    for track in content["tracks"]
+        records = OrderedDict{String,Any}()
+        for (key, place, value) in track["records"]
+            records[key] = place === nothing ? value : array_from(place, owner)
+        end
+        run.tracks[track["id"]] = TrackLabels(table, array_from(track["times"], owner),
+                                              array_from(track["codes"], owner), records)
+    end
+    return run
+end
+
+function states_from(states)
+    all(state -> state isa String, states) && return String[states...]
+    return State[state isa String ? state : String[state...] for state in states]
+end
+
+# -- tracks
+
+function content_of(recording::Recording, arrays)
+    tracks = Any[merge!(object("id" => larva), content_of(track, arrays)) for (larva, track) in recording]
+    return object("type" => "recording", "run" => recording.run, "metadata" => recording.metadata,
+                  "format" => recording.format, "sources" => recording.sources, "tracks" => tracks,
+                  "labels" => content_of(recording.own_labels, arrays))
+end
+
+function content_of(track::Track, arrays)
+    indicators = Any[Any[name, place!(arrays, values)] for (name, values) in track.indicators]
+    return object("type" => "track", "times" => place!(arrays, track.times),
+                  "spine" => place!(arrays, track.spine), "outline" => place!(arrays, track.outline),
+                  "outline_offsets" => place!(arrays, track.outline_offsets),
+                  "indicators" => indicators)
+end
+
+function recording_from(content, owner)
+    larvae = Int[track["id"] for track in content["tracks"]]
+    tracks = Dict{Int,Track}(track["id"] => track_from(track, owner) for track in content["tracks"])
+    return Recording(content["run"], larvae, tracks, content["metadata"], content["format"],
+                     String[content["sources"]...], labels_from(content["labels"], owner))
+end
+
+function track_from(content, owner)
+    indicators = [name => array_from(place, owner) for (name, place) in content["indicators"]]
+    return Track(array_from(content["times"], owner); spine=array_from(content["spine"], owner),
+                 outline=array_from(content["outline"], owner),
+                 outline_offsets=array_from(content["outline_offsets"], owner), indicators=indicators)
+end
+
+# -- what else
+
+function content_of(x, arrays)
+    is_placeable(x) && return object("type" => "array", "array" => place!(arrays, x))
+    is_state(state) = state isa AbstractString || state isa AbstractVector{<:AbstractString}
+    x isa AbstractVector && (all(is_state, x) || isempty(x)) || return nothing
+    return object("type" => "states", "states" => x)
+end
+
+is_callable(x) = x isa Union{Function,Type}
+
+"""
+    described(error)
+
+Return a JSON text that names the Python exception which an error is there, with its fields; nothing if
+there is none. Indices in it are 0-based.
+"""
+function described(error)
+    error isa LoadError && return described(error.error)
+    content = python_error(error)
+    return content === nothing ? nothing : sprint(write_json, object(content...), 0)
+end
+
+python_error(error) = nothing
+
+function python_error(e::LabelFileError)
+    return ("type" => "LabelFileError", "kind" => e.kind, "problem" => e.problem, "file" => e.file,
+            "run" => e.run, "track" => e.track, "index" => e.index === nothing ? nothing : e.index - 1)
+end
+
+python_error(e::TrackFileError) = ("type" => "TrackFileError", "problem" => e.problem, "file" => e.file,
+                                   "line" => e.line, "key" => e.key)
+python_error(e::BackendError) = ("type" => "BackendError", "kind" => e.kind, "problem" => e.problem)
+python_error(e::ScriptError) =
+    ("type" => "ScriptError", "step" => e.step, "script" => e.script, "exit_code" => e.exit_code)
+python_error(e::CommandError) =
+    ("type" => "TaggingBackendsError", "problem" => e.problem, "exit_code" => e.exit_code)
+python_error(e::SystemError) = ("type" => "OSError", "errno" => Int(e.errnum), "problem" => e.prefix)
+python_error(e::Base.IOError) = ("type" => "OSError", "errno" => -Int(e.code), "problem" => e.msg)
+python_error(e::Union{ArgumentError,DomainError}) = ("type" => "ValueError", "problem" => message(e))
+python_error(e::BoundsError) = ("type" => "IndexError", "problem" => message(e))
+python_error(e::KeyError) = ("type" => "KeyError", "problem" => shown(e.key))
+python_error(::InterruptException) = ("type" => "KeyboardInterrupt", "problem" => "")
+
+message(error) = sprint(showerror, error)

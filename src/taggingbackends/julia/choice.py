@@ -1,0 +1,175 @@
+"""Which Julia and which project juliacall would start: found out without starting anything."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from taggingbackends.errors import JuliaSetupError
+
+__all__ = ["OLDEST", "Choice", "choose", "julia_version", "setting", "stdout_to_stderr"]
+
+OLDEST = (1, 10, 3)  # what juliacall asks for
+
+_MEND = "`tagging-backend julia setup`, where the network can be reached, installs what is missing"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The Julia and the project that juliacall would start.
+
+    Attributes
+    ----------
+    executable : str or None
+        None if juliapkg has none yet.
+    version : tuple of int, or None
+    project : Path
+        The folder of the Julia project; there may be none yet.
+    said_by : str
+        ``"juliapkg"``, or the setting that names it.
+    prepared : bool
+        Whether juliapkg has installed the packages before; True of a project that is not its own.
+    """
+
+    executable: str | None
+    version: tuple[int, ...] | None
+    project: Path
+    said_by: str
+    prepared: bool
+
+    def check(self) -> None:
+        """Raise what would keep Julia from starting, as far as that can be told beforehand.
+
+        Raises
+        ------
+        JuliaSetupError
+            ``unsuitable-julia``, or ``not-prepared``: nothing may be downloaded now.
+        """
+        if self.version is not None and self.version < OLDEST:
+            problem = (
+                f"{self.said_by}: expected Julia {dotted(OLDEST)} or later for use from Python, "
+                f"found {dotted(self.version)} ({self.executable}); scripts in Julia run with it, "
+                "nevertheless: `tagging-backend julia run SCRIPT`"
+            )
+            raise JuliaSetupError("unsuitable-julia", problem)
+        if not self.prepared and setting("juliapkg", "offline") == "yes":
+            problem = (
+                f"PYTHON_JULIAPKG_OFFLINE: expected a Julia project prepared before, found none in "
+                f"{self.project}: {_MEND}; a project prepared elsewhere is named by "
+                "PYTHON_JULIAPKG_PROJECT"
+            )
+            raise JuliaSetupError("not-prepared", problem)
+
+
+def choose() -> Choice:
+    """Return what juliacall would start, from its settings and from what juliapkg has done before.
+
+    Raises
+    ------
+    JuliaSetupError
+        ``bad-setting``: a setting of juliacall or juliapkg that cannot be.
+    """
+    executable, project = (setting("juliacall", name) for name in ("exe", "project"))
+    if (executable is None) != (project is None):
+        found = "PYTHON_JULIACALL_EXE" if project is None else "PYTHON_JULIACALL_PROJECT"
+        problem = (
+            f"{found}: expected PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT together, "
+            "found this one only; set both, or neither"
+        )
+        raise JuliaSetupError("bad-setting", problem)
+    if executable is None or project is None:
+        return _juliapkgs()
+    if not Path(project).is_dir():
+        problem = f"PYTHON_JULIACALL_PROJECT: expected a folder, found {project}"
+        raise JuliaSetupError("bad-setting", problem)
+    said_by = "PYTHON_JULIACALL_EXE"
+    version = _version_of_named(executable, said_by)
+    return Choice(executable, version, Path(project).absolute(), said_by, prepared=True)
+
+
+def _juliapkgs() -> Choice:
+    try:
+        from juliapkg.compat import Compat
+        from juliapkg.deps import load_meta
+        from juliapkg.find_julia import find_julia
+        from juliapkg.state import STATE
+    except Exception as error:  # its settings are read when it is imported
+        raise JuliaSetupError("bad-setting", f"juliapkg: {error}") from None
+    project = Path(STATE["project"])
+    meta = load_meta() or {}
+    prepared = bool(meta) or any(project.glob("*Manifest*.toml"))
+    named = STATE["override_executable"]
+    if named:
+        said_by = "PYTHON_JULIAPKG_EXE"
+        return Choice(named, _version_of_named(named, said_by), project, said_by, prepared)
+    executable = meta.get("executable")
+    if executable is None:
+        compat = Compat.parse(f"^{dotted(OLDEST)}")
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            executable, _ = find_julia(compat, STATE["install"])
+    version = None if executable is None else julia_version(executable)
+    return Choice(executable if version else None, version, project, "juliapkg", prepared)
+
+
+def _version_of_named(executable: str, said_by: str) -> tuple[int, ...]:
+    version = julia_version(executable)
+    if version is None:
+        problem = f"{said_by}: expected a Julia that can be run, found {executable}"
+        raise JuliaSetupError("bad-setting", problem)
+    return version
+
+
+def julia_version(executable: str) -> tuple[int, ...] | None:
+    """Return the version of a Julia, e.g. (1, 10, 3); None if it is none, or does not run."""
+    found = shutil.which(executable)
+    if found is None:
+        return None
+    try:
+        result = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    told = re.fullmatch(r"julia version (\d+)\.(\d+)\.(\d+).*", result.stdout.strip())
+    return tuple(map(int, told.groups())) if told else None
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """Return a version as it is written."""
+    return ".".join(map(str, version))
+
+
+def setting(package: str, name: str) -> str | None:
+    """Return a setting of juliacall or juliapkg: of the command line (-X), or of the environment.
+
+    Parameters
+    ----------
+    package : str
+        ``"juliacall"`` or ``"juliapkg"``.
+    name : str
+        E.g. ``"handle_signals"``.
+    """
+    option = sys._xoptions.get(f"{package}-{name.replace('_', '-')}")
+    if option is not None:
+        return "yes" if option is True else str(option)
+    return os.environ.get(f"PYTHON_{package.upper()}_{name.upper()}")
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Send to standard error what is printed meanwhile, by processes started meanwhile as well."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)

@@ -1,0 +1,181 @@
+"""Julia modules in Python: functions that take and give this package's own types."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from taggingbackends import errors
+from taggingbackends.julia.border import pack, unpack
+from taggingbackends.julia.startup import Started, start
+
+__all__ = ["Function", "Module", "from_julia", "include", "to_julia"]
+
+
+class Module:
+    """A Julia module.
+
+    Its functions take what `to_julia` takes, and what juliacall does; they give what `from_julia`
+    gives. ``!`` at the end of a name is written ``_b``. Errors of Julia's that have a Python
+    counterpart are raised as that one; any other is a ``juliacall.JuliaError``.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        julia = start()
+        value = getattr(self._value, name)
+        if _is_julias(value) and julia.package.is_callable(value):
+            return Function(value, name)
+        return from_julia(value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._value)
+
+    def __repr__(self) -> str:
+        return f"<Julia module {self._value}>"
+
+
+class Function:
+    """A function, or a type, of Julia's, to be called."""
+
+    def __init__(self, value: Any, name: str) -> None:
+        self.__name__ = name
+        self._value = value
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it, with `to_julia` of each argument, and return `from_julia` of what it gives."""
+        with _python_errors(start()):
+            result = self._value(
+                *map(to_julia, args), **{name: to_julia(value) for name, value in kwargs.items()}
+            )
+        return from_julia(result)
+
+    def __repr__(self) -> str:
+        return f"<Julia function {self.__name__}>"
+
+
+def to_julia(x: Any) -> Any:
+    """Return Julia's own `Labels`, `Recording`, `Track` or array, without copying a column.
+
+    Parameters
+    ----------
+    x
+        `Labels`, a `Recording`, a `Track`, or an array of numbers or booleans. An array lies in
+        Julia where it does in Python; it is copied only if it is in pieces (a slice with steps) or
+        of another byte order. In Julia it is an ``Array``, or one with its dimensions permuted if
+        the last index runs first in memory, as NumPy's does by default. A path becomes a string;
+        anything else is returned as it is, for juliacall to convert.
+
+    Raises
+    ------
+    LabelFileError
+        Labels that carry what JSON cannot hold.
+    JuliaSetupError
+        Julia cannot be started.
+    """
+    parcel = pack(x)
+    if parcel is not None:
+        julia = start()
+        with _python_errors(julia):
+            return julia.package.unpack(parcel.text, parcel)
+    return os.fspath(x) if isinstance(x, Path) else x
+
+
+def from_julia(x: Any) -> Any:
+    """Return the Python counterpart of what came from Julia, without copying a column.
+
+    Parameters
+    ----------
+    x
+        Julia's `Labels`, `Recording` or `Track`; an array of numbers or booleans, which becomes an
+        array in the same memory; a vector of states, which becomes a list of str and tuples; a
+        tuple of these. Anything else is returned as it is.
+
+    Raises
+    ------
+    LabelFileError
+        Labels that carry what JSON cannot hold.
+    """
+    if isinstance(x, tuple):
+        return tuple(map(from_julia, x))
+    if not _is_julias(x):
+        return x
+    julia = start()
+    with _python_errors(julia):
+        parcel = julia.package.pack(x)
+        return x if parcel is None else unpack(str(parcel.text), parcel)
+
+
+def include(path: str | os.PathLike[str]) -> Module:
+    """Load a Julia file into a module of its own, and return that.
+
+    Parameters
+    ----------
+    path : path
+        Relative to the current folder. What the file defines is loaded anew at every call.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    juliacall.JuliaError
+        The file cannot be loaded; if that has a Python counterpart, that one is raised.
+    JuliaSetupError
+        Julia cannot be started.
+    """
+    path = Path(path).absolute()
+    path.stat()
+    julia = start()
+    module = julia.juliacall.newmodule(path.stem)
+    with _python_errors(julia):
+        module.seval("path -> Base.include(@__MODULE__, path)")(str(path))
+    return Module(module)
+
+
+def _is_julias(x: Any) -> bool:
+    return type(x).__module__ == "juliacall"
+
+
+@contextmanager
+def _python_errors(julia: Started) -> Iterator[None]:
+    """Raise Julia's errors as the Python exceptions of the same kind."""
+    try:
+        yield
+    except julia.juliacall.JuliaError as error:
+        described = julia.package.described(error.exception)
+        if described is None:
+            raise
+        raise _exception(**json.loads(str(described))) from error
+
+
+def _exception(type: str, problem: str = "", **fields: Any) -> BaseException:
+    if type == "OSError":
+        number = fields["errno"]
+        return OSError(number, f"{os.strerror(number)} ({problem})")
+    if type == "TaggingBackendsError":
+        error = errors.TaggingBackendsError(problem)
+        error.exit_code = fields["exit_code"]
+        return error
+    if type == "ScriptError":
+        return errors.ScriptError(fields["step"], Path(fields["script"]), fields["exit_code"])
+    if type == "BackendError":
+        return errors.BackendError(fields["kind"], problem)
+    if type == "LabelFileError":
+        return errors.LabelFileError(fields.pop("kind"), problem, **fields)
+    if type == "TrackFileError":
+        return errors.TrackFileError(problem, **fields)
+    builtin: dict[str, Callable[[str], BaseException]] = {
+        "ValueError": ValueError,
+        "IndexError": IndexError,
+        "KeyError": KeyError,
+        "KeyboardInterrupt": KeyboardInterrupt,
+    }
+    return builtin[type](problem)

@@ -1,0 +1,184 @@
+"""Starts Julia in this process, through juliacall, once and with careful settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from taggingbackends.errors import JuliaSetupError
+from taggingbackends.julia.choice import choose, setting, stdout_to_stderr
+from taggingbackends.julia.package import julia_package
+
+__all__ = ["Started", "settings", "start"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """A Julia that runs in this process.
+
+    Attributes
+    ----------
+    juliacall : module
+    package : juliacall.ModuleValue
+        The Julia package TaggingBackends.
+    process : int
+        The process in which Julia was started; it cannot be used in forks of it.
+    """
+
+    juliacall: Any
+    package: Any
+    process: int
+
+
+_lock = threading.RLock()
+_started: Started | None = None
+_failure: str | None = None
+
+
+def start() -> Started:
+    """Start Julia if it does not run yet, and load the Julia package TaggingBackends.
+
+    The first time in an environment, juliapkg installs what is missing, which takes minutes;
+    ``tagging-backend julia setup`` does that beforehand.
+
+    Raises
+    ------
+    JuliaSetupError
+        Julia cannot be started, or used, here; the message says what to do.
+    """
+    global _started
+    with _lock:
+        if _started is None:
+            _started = _start()
+    if _started.process != os.getpid():
+        problem = (
+            f"Julia was started in process {_started.process}, of which this one is a fork: start "
+            'other processes with multiprocessing.get_context("spawn"), and Julia in each of them'
+        )
+        raise JuliaSetupError("forked", problem)
+    return _started
+
+
+def settings() -> dict[str, str]:
+    """Return the settings that Julia is started with, where the user has set nothing else.
+
+    One thread, with signals left to Python: the two go together, so both are left alone if one of
+    them is set, be it by Julia's own JULIA_NUM_THREADS.
+    """
+    careful = {}
+    if setting("juliacall", "startup_file") is None:
+        careful["PYTHON_JULIACALL_STARTUP_FILE"] = "no"
+    threads = setting("juliacall", "threads") or os.environ.get("JULIA_NUM_THREADS")
+    if threads is None and setting("juliacall", "handle_signals") is None:
+        careful["PYTHON_JULIACALL_THREADS"] = "1"
+        careful["PYTHON_JULIACALL_HANDLE_SIGNALS"] = "no"
+    return careful
+
+
+def _start() -> Started:
+    juliacall = sys.modules.get("juliacall")
+    if juliacall is None:
+        juliacall = _import_juliacall()
+    else:
+        _warn_of_other_settings(juliacall)
+    if not juliacall.CONFIG.get("inited"):
+        problem = (
+            "PYTHON_JULIACALL_INIT: juliacall was told not to start Julia; unset this, and restart "
+            "Python"
+        )
+        raise JuliaSetupError("bad-setting", problem)
+    module = juliacall.newmodule("TaggingBackendsForPython")
+    # Behind what the project has: a project that is not ours need not have the package.
+    module.seval("path -> path in LOAD_PATH || push!(LOAD_PATH, path)")(str(julia_package()))
+    try:
+        module.seval("import TaggingBackends")
+    except juliacall.JuliaError as error:
+        raise JuliaSetupError("cannot-start", f"import TaggingBackends: {error}") from error
+    _check_versions(module.TaggingBackends)
+    return Started(juliacall, module.TaggingBackends, os.getpid())
+
+
+def _import_juliacall() -> Any:
+    global _failure
+    if _failure is not None:
+        raise JuliaSetupError("cannot-start", f"{_failure} (restart Python after mending it)")
+    choice = choose()
+    choice.check()
+    if not choice.prepared:
+        sys.stderr.write(
+            "Julia and its packages are being installed for use from Python, once, which takes "
+            "some minutes; `tagging-backend julia setup` does this beforehand\n"
+        )
+    try:
+        with _environment(settings()), stdout_to_stderr():
+            import juliacall
+    except ValueError as error:  # juliacall reads its settings before it starts anything
+        raise JuliaSetupError("bad-setting", f"juliacall: {error}") from error
+    except URLError as error:
+        problem = (
+            f"Julia is not installed for use from Python yet, and the network cannot be reached "
+            f"({error.reason}): run `tagging-backend julia setup` where it can, or name a Julia and "
+            "a project that are there (docs/from-julia.md)"
+        )
+        raise JuliaSetupError("not-prepared", problem) from error
+    except subprocess.CalledProcessError as error:
+        problem = (
+            f"{Path(error.cmd[0]).name} failed with exit code {error.returncode} while Julia was "
+            "installed for use from Python; what it said stands above"
+        )
+        raise JuliaSetupError("cannot-start", problem) from error
+    except Exception as error:
+        _failure = (
+            f"Julia did not start: {error}; `tagging-backend julia status` tells what is there"
+        )
+        raise JuliaSetupError("cannot-start", _failure) from error
+    return juliacall
+
+
+def _warn_of_other_settings(juliacall: Any) -> None:
+    """Warn if someone else has started Julia in a way that ours would not be."""
+    careful = settings()
+    for name, default in (("threads", "1"), ("handle_signals", "no"), ("startup_file", "no")):
+        variable = f"PYTHON_JULIACALL_{name.upper()}"
+        found = juliacall.CONFIG.get(f"opt_{name}") or default
+        wanted = careful.get(variable) or setting("juliacall", name) or found
+        if found != wanted:
+            warnings.warn(
+                f"juliacall was imported before, with {variable}={found} where {wanted} is "
+                "expected: import taggingbackends.julia and start it first, or set the variable",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+
+
+def _check_versions(package: Any) -> None:
+    ours, theirs = version("taggingbackends"), str(package.VERSION_HERE)
+    if ours != theirs:
+        where = str(package.seval("pathof(@__MODULE__)"))
+        problem = (
+            f"expected TaggingBackends {ours} in Julia, as taggingbackends in Python, found "
+            f"{theirs} ({where}): update the one that is older (`tagging-backend julia setup`; "
+            "Pkg, for a project of your own)"
+        )
+        raise JuliaSetupError("other-version", problem)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables that are not set, for a while."""
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name, None)

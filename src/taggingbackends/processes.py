@@ -1,0 +1,52 @@
+"""Runs a script as a process that does not outlive this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+__all__ = ["run"]
+
+_GRACE = 5.0  # seconds that an interrupted script has to end by itself
+
+
+def run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: str | os.PathLike[str] | None = None,
+) -> int:
+    """Run a process, with this one's input and output, and return its exit code.
+
+    If signal n ended it, that is 128 + n. An exception here, a signal's as well, ends the process.
+    """
+    sys.stdout.flush()
+    exit_code = _wait(subprocess.Popen(arguments, cwd=cwd, env=environment))
+    return exit_code if exit_code >= 0 else 128 - exit_code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    with process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # A terminal has interrupted the script as well: let it end by itself first.
+            try:
+                process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                _end(process)
+            raise
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            process.kill()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
