@@ -49,6 +49,10 @@ array or a vector of states. `owner` is whatever keeps the arrays where they are
 """
 function unpack(text::AbstractString, owner)
     content = parse_json(String(text))
+    return owned_by(owner -> from_content(content, owner), owner)
+end
+
+function from_content(content, owner)
     type = content["type"]
     type == "labels" && return labels_from(content, owner)
     type == "recording" && return recording_from(content, owner)
@@ -94,19 +98,49 @@ array_from(::Nothing, owner) = nothing
 function array_at(address, type, shape, owner)
     any(isequal(0), shape) && return Array{type}(undef, shape)
     array = unsafe_wrap(Array, Ptr{type}(UInt(address)), shape)
-    finalizer(Keep(owner), memory_of(array))
+    Threads.atomic_add!(owner.users, 1)
+    finalizer(Release(owner), memory_of(array))
     return array
 end
 
-# A finalizer is kept as long as what it belongs to, and so is what it holds.
-struct Keep
-    owner::Any
-end
-
-(::Keep)(memory) = nothing
-
 # Arrays may share their memory, and one of them outlive the others: from Julia 1.11 on it is an object.
 memory_of(array) = isdefined(Core, :Memory) ? array.ref.mem : array
+
+# -- what owns arrays
+
+mutable struct Owner
+    object::Any
+    users::Threads.Atomic{Int}
+end
+
+# A global keeps them: what only a finalizer refers to counts as unused, and is finalized itself.
+const OWNERS = Owner[]
+const MANY_OWNERS = Ref(64)
+
+struct Release
+    owner::Owner
+end
+
+function (release::Release)(memory)
+    owner = release.owner
+    Threads.atomic_sub!(owner.users, 1) == 1 && (owner.object = nothing)
+    return nothing
+end
+
+"""Call `f` with an [`Owner`](@ref), which keeps the object as long as arrays use it."""
+function owned_by(f, object)
+    owner = Owner(object, Threads.Atomic{Int}(1))  # one user is this function
+    push!(OWNERS, owner)
+    if length(OWNERS) > MANY_OWNERS[]
+        filter!(other -> other.users[] > 0, OWNERS)
+        MANY_OWNERS[] = max(64, 2 * length(OWNERS))
+    end
+    try
+        return f(owner)
+    finally
+        Release(owner)(nothing)
+    end
+end
 
 # -- labels
 

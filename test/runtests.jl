@@ -22,6 +22,7 @@ const FILES = (
     "tracks.jl",
     "main.jl",
     "nyx.jl",
+    "border.jl",
 )
 
 try

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,14 @@ def refused(
     assert len(result.stderr.splitlines()) == lines, result.stderr
 
 
+def executable(path: Path, script: str = "") -> str:
+    """Write a shell script that can be run, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
 def backend_error(kind: str, message: str | None = None) -> Any:
     """Return a context in which a BackendError of this kind, with such a message, is expected."""
     return pytest.raises(BackendError, match=message, check=lambda error: error.kind == kind)
@@ -91,6 +100,12 @@ def label_error(kind: str, **where: Any) -> Any:
         return found.kind == kind and all(getattr(found, k) == v for k, v in where.items())
 
     return pytest.raises(LabelFileError, check=check)
+
+
+def blocks(page: str, language: str = "python") -> list[str]:
+    """Return the code in a page of the documentation."""
+    text = (ROOT / page).read_text("utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

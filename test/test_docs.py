@@ -10,14 +10,9 @@ from pathlib import Path
 import pytest
 
 from examplebackend.simulate import main as simulate
-from support import ROOT, command
+from support import ROOT, blocks, command
 from taggingbackends import Labels
 from taggingbackends.scaffold import init
-
-
-def blocks(page: str, language: str = "python") -> list[str]:
-    text = (ROOT / page).read_text("utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

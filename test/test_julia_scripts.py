@@ -15,7 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from support import ROOT, RUN, STEM, command, julia_error, refused, write_labels, write_recording
+from support import (
+    ROOT,
+    RUN,
+    STEM,
+    command,
+    executable,
+    julia_error,
+    refused,
+    write_labels,
+    write_recording,
+)
 from taggingbackends import Labels
 from taggingbackends.julia import package
 from taggingbackends.julia.package import julia_package
@@ -56,13 +66,6 @@ def script(name: str, body: str, parameters: str = "backend; options...") -> str
         f"using TaggingBackends\nfunction {name}({parameters})\n{body}\nend\n"
         f"if abspath(PROGRAM_FILE) == @__FILE__\nTaggingBackends.main({name})\nend\n"
     )
-
-
-def executable(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n")
-    path.chmod(0o755)
-    return str(path)
 
 
 # -- which Julia

@@ -24,6 +24,7 @@ from taggingbackends.states import StateTable
 
 __all__ = ["Parcel", "pack", "unpack"]
 
+_DEPTH = 8  # at least the brackets around what a user has set
 _ELEMENTS = {"f8", "f4", "b1", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"}
 
 
@@ -184,7 +185,7 @@ def _run_content(run: RunLabels, parcel: Parcel) -> dict[str, Any]:
 
 def _fragment(value: Any) -> orjson.Fragment:
     """Return the checked text of what a user has set, which may be nothing that JSON can hold."""
-    return orjson.Fragment(json_text(value))
+    return orjson.Fragment(json_text(value, _DEPTH))
 
 
 def _labels_from(content: dict[str, Any], owner: object) -> Labels:

@@ -37,7 +37,8 @@ def run_script(script: Path, arguments: Sequence[str], project_dir: Path | None)
     JuliaSetupError
         ``missing-julia``: there is no Julia.
     """
-    command = [*julia_command(project_dir), str(script), *arguments]
+    # without the dashes, Julia takes such dashes among the script's arguments for its own
+    command = [*julia_command(project_dir), "--", str(script), *arguments]
     return processes.run(command, julia_environment(os.environ))
 
 

@@ -126,9 +126,9 @@ def _import_juliacall() -> Any:
         raise JuliaSetupError("bad-setting", f"juliacall: {error}") from error
     except URLError as error:
         problem = (
-            f"Julia is not installed for use from Python yet, and the network cannot be reached "
-            f"({error.reason}): run `tagging-backend julia setup` where it can, or name a Julia and "
-            "a project that are there (docs/from-julia.md)"
+            "Julia is not installed for use from Python yet, and the network cannot be reached "
+            f"({error.reason}): run `tagging-backend julia setup` where it can, or name a Julia "
+            "and a project that are there (docs/from-julia.md)"
         )
         raise JuliaSetupError("not-prepared", problem) from error
     except subprocess.CalledProcessError as error:

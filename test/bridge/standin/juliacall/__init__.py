@@ -13,6 +13,7 @@ import re
 import struct
 import subprocess
 import weakref
+from pathlib import Path
 from typing import Any
 
 CONFIG = {"inited": True}
@@ -48,12 +49,6 @@ function answer(work, callback)
     ccall(callback, Cvoid, (Cstring, Cstring), text, dropped)
 end
 end
-"""
-
-_PLACES = r"""
-using Libdl
-library = first(filter(path -> occursin(r"libjulia[.\d]*\.", basename(path)), dllist()))
-print(library, '\0', Sys.BINDIR, '\0', unsafe_string(Base.JLOptions().image_file))
 """
 
 
@@ -109,7 +104,7 @@ _receive = _RECEIVE(lambda text, dropped: _answers.append((text, dropped)))
 
 def _load() -> Any:
     command = [os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "-e"]
-    command.append(_PLACES)
+    command.append(Path(__file__).with_name("places.jl").read_text())
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     path, *places = told.split("\0")
     library = ctypes.PyDLL(os.path.realpath(path), mode=ctypes.RTLD_GLOBAL)
@@ -163,6 +158,8 @@ def _spelled(x: Any) -> str:
         return f"reinterpret(Float64, {number:#018x})"
     if isinstance(x, str):
         return f'String(hex2bytes("{x.encode().hex()}"))'
+    if isinstance(x, tuple):
+        return f"({''.join(f'{_spelled(item)}, ' for item in x)})"
     number = max(_objects, default=0) + 1
     _objects[number] = x
     return f"StandIn.PythonObject({number})"

@@ -1,0 +1,32 @@
+"""The Julia that the tests of the bridge use, if there is one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from support import ROOT
+
+
+@pytest.fixture(scope="session")
+def julia() -> ModuleType:
+    """Start Julia in this process, if a process that is tried first can start it."""
+    script = "from taggingbackends import julia; julia.start()"
+    tried = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    if tried.returncode != 0:
+        reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
+        pytest.skip(f"juliacall cannot start: {reason}")
+    from taggingbackends import julia
+
+    julia.start()
+    return julia
+
+
+@pytest.fixture(scope="session")
+def functions(julia: ModuleType) -> Any:
+    """Return the Julia functions that the tests call."""
+    return julia.include(ROOT / "test" / "bridge" / "functions.jl")

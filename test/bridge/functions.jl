@@ -1,0 +1,39 @@
+# What the tests of the bridge call in Julia.
+
+using TaggingBackends
+
+const LIMIT = 7
+
+larvae_of(labels::Labels, run) = collect(keys(labels[run]))
+is_labels(x) = x isa Labels
+sizes(track) = (size(track.spine), size(track.outline), length(track.outline_offsets))
+point(track, frame, k, axis) = track.spine[frame, k, axis]
+contour(track, i) = track.outline[track.outline_offsets[i] + 1:track.outline_offsets[i + 1], :]
+speed(track; scale=1) = scale .* [0.0; diff(track.spine[:, 6, 1])]
+classify(track) = [x > 0 ? "run" : "stop" for x in speed(track)]
+several(track) = ["run", ["run", "cast"], String[]]
+both(track) = (speed(track), classify(track))
+kind(x) = string(typeof(x))
+at(x, indices...) = x[indices...]
+double!(x) = (x .*= 2)
+same(x) = x
+second_half(x) = view(x, length(x) ÷ 2 + 1:length(x))
+swapped(x) = permutedims(x)
+made() = setlabels!(Labels(), "r", 1, [0.1, 0.2], ["run", "cast"])
+recorded(labels) = (labels["r"][1].records["b"] = trues(2); labels)
+collect_garbage() = (GC.gc(); GC.gc())
+
+function fail(with)
+    with == "file" && open("/nowhere/at/all")
+    with == "io" && readdir("/nowhere/at/all")
+    with == "argument" && throw(ArgumentError("no such argument"))
+    with == "key" && Dict("a" => 1)["b"]
+    with == "index" && [1][2]
+    with == "label" && setlabels!(Labels(), "r", 9, [2.0, 1.0], ["a", "b"])
+    with == "larva" && setlabels!(Labels(), "r", 65536, [], [])
+    with == "track" && loadtracks("x.doc")
+    with == "backend" && BackendExplorer("/nowhere/at/all")
+    with == "script" && throw(ScriptError("predict_model", "scripts/predict_model.jl", 5))
+    with == "command" && throw(CommandError("no such model", 3))
+    error("something else")
+end
