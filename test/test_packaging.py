@@ -3,76 +3,303 @@
 from __future__ import annotations
 
 import email
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from support import ROOT, tree
+from taggingbackends.julia.scripts import JULIA
+
+SOURCE = ROOT / "src" / "taggingbackends"
+NEWEST_PYTHON = "3.14"
+SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+# without settings for the running Python and Julia
+PLAIN = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JULIA"))}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    arguments = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
-    result = subprocess.run(arguments, capture_output=True, text=True)
+def toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((ROOT / name).read_text("utf-8"))
+
+
+def juliapkg() -> dict[str, Any]:
+    return json.loads((SOURCE / "juliapkg.json").read_text("utf-8"))
+
+
+def run(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> str:
+    """Run a command that must succeed, and return what it prints."""
+    command = list(map(str, arguments))
+    result = subprocess.run(command, cwd=cwd, env=PLAIN | variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    return next(folder.glob("*.whl"))
+    return result.stdout
+
+
+def checkout() -> set[Path]:
+    """Return all paths of the checkout, but for environments and caches."""
+    shown = [path for path in ROOT.iterdir() if not path.name.startswith(".")]
+    below = (path for folder in shown for path in folder.rglob("*"))
+    return {*shown, *(path for path in below if "__pycache__" not in path.parts)}
+
+
+# -- one of each fact
 
 
 def test_one_version() -> None:
-    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    julia = tomllib.loads((ROOT / "Project.toml").read_text())["version"]
-    assert python == julia == version("taggingbackends")
-    assert f"## {python}" in (ROOT / "CHANGELOG.md").read_text()
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest is not None
+    versions = {
+        "pyproject.toml": toml("pyproject.toml")["project"]["version"],
+        "Project.toml": toml("Project.toml")["version"],
+        "juliapkg.json": juliapkg()["packages"]["TaggingBackends"]["version"].removeprefix("="),
+        "CHANGELOG.md": newest[1],
+        "the installed package": version("taggingbackends"),
+    }
+    assert len(set(versions.values())) == 1, versions
 
 
-def test_the_wheel_carries_the_package(wheel: Path) -> None:
+def test_one_julia_package() -> None:
+    """Relative to juliapkg.json, a checkout's Julia package is in its root; its uuid is one."""
+    package = juliapkg()["packages"]["TaggingBackends"]
+    assert package == {
+        "uuid": toml("Project.toml")["uuid"],
+        "version": f"={toml('Project.toml')['version']}",  # has juliapkg resolve after an upgrade
+        "dev": True,
+        "path": "../..",
+    }
+    assert toml("Project.toml")["name"] == "TaggingBackends"
+
+
+# -- the archives
+
+
+class Built(NamedTuple):
+    wheel: Path
+    sdist: Path
+    wheel_of_sdist: Path
+
+
+@pytest.fixture(scope="module")
+def before() -> set[Path]:
+    """Return the paths of the checkout before anything was built."""
+    return checkout()
+
+
+@pytest.fixture(scope="module")
+def built(before: set[Path], tmp_path_factory: pytest.TempPathFactory) -> Built:
+    direct, through = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("sdist")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", direct, ROOT)
+    run(sys.executable, "-m", "build", "--outdir", through, ROOT)
+    (wheel,) = direct.glob("*.whl")
+    (sdist,), (wheel_of_sdist,) = through.glob("*.tar.gz"), through.glob("*.whl")
+    return Built(wheel, sdist, wheel_of_sdist)
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Built) -> Path:
+    return built.wheel
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    """Return a wheel's files with their content; no name may occur twice."""
     with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if name.startswith("taggingbackends/")}
-        metadata = next(name for name in archive.namelist() if name.endswith("METADATA"))
-        message = email.message_from_bytes(archive.read(metadata))
-    source = ROOT / "src" / "taggingbackends"
-    expected = {f"taggingbackends/{name}" for name in tree(source) if "__pycache__" not in name}
-    assert names == expected
-    assert "taggingbackends/py.typed" in names
-    assert "taggingbackends/example.label" in names
+        names = archive.namelist()
+        assert Counter(names) == Counter(set(names))
+        return {name: archive.read(name) for name in names}
+
+
+def test_the_wheel_carries_both_packages_and_nothing_else(wheel: Path) -> None:
+    found = contents(wheel)
+    expected = {
+        f"taggingbackends/{name}": content
+        for name, content in tree(SOURCE).items()
+        if "__pycache__" not in name
+    }
+    module = (ROOT / "src" / "TaggingBackends.jl").read_text("utf-8")
+    included = re.findall(r'^include\(joinpath\("\.\.", "julia", "(.+)"\)\)$', module, re.MULTILINE)
+    assert len(included) == module.count("include(")
+    for name in ("Project.toml", "src/TaggingBackends.jl", *(f"julia/{name}" for name in included)):
+        expected[f"taggingbackends/_julia/{name}"] = (ROOT / name).read_bytes()
+    about = f"taggingbackends-{version('taggingbackends')}.dist-info"
+    described = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+    assert set(found) == {*expected, *(f"{about}/{name}" for name in described)}
+    settings = json.loads(found.pop("taggingbackends/juliapkg.json"))
+    of_checkout = json.loads(expected.pop("taggingbackends/juliapkg.json"))
+    assert settings["packages"]["TaggingBackends"].pop("path") == "_julia"
+    assert of_checkout["packages"]["TaggingBackends"].pop("path") == "../.."
+    assert settings == of_checkout
+    assert [name for name in expected if found[name] != expected[name]] == []
+    assert {"taggingbackends/py.typed", "taggingbackends/example.label"} <= set(found)
+
+
+def test_the_wheel_tells_what_it_needs(wheel: Path) -> None:
+    metadata = next(text for name, text in contents(wheel).items() if name.endswith("METADATA"))
+    message = email.message_from_bytes(metadata)
     needed = {text.split(">")[0] for text in message.get_all("Requires-Dist", [])}
     assert needed == {"click", "h5py", "juliacall", "numpy", "orjson"}
     assert message["License-Expression"] == "MIT"
+    assert message["Version"] == version("taggingbackends")
 
 
-def test_pip_installs_it_and_the_command_works_anywhere(wheel: Path, tmp_path: Path) -> None:
-    """From a wheel, in a new environment; what `init` writes names that wheel."""
-    environment = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    python = environment / "bin" / "python"
-    arguments = [str(python), "-m", "pip", "install", "--quiet", str(wheel)]
-    result = subprocess.run(arguments, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    elsewhere = tmp_path / "elsewhere"
+def test_the_sdist_gives_the_same_wheel(built: Built) -> None:
+    direct, through = contents(built.wheel), contents(built.wheel_of_sdist)
+    assert set(direct) == set(through)
+    assert [name for name in direct if direct[name] != through[name]] == []
+
+
+def test_the_index_would_take_them(built: Built) -> None:
+    told = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *built[:2])
+    assert told.count("PASSED") == 2, told
+    assert "WARNING" not in told
+
+
+def test_wheels_are_all_that_the_newest_python_needs(wheel: Path, tmp_path: Path) -> None:
+    """No dependency has to be compiled."""
+    download = [sys.executable, "-m", "pip", "download", "--quiet"]
+    for_newest = ["--only-binary=:all:", "--python-version", NEWEST_PYTHON]
+    result = subprocess.run(
+        [*download, *for_newest, "--dest", str(tmp_path / "newest"), str(wheel)],
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode != 0:
+        # Without a network pip complains of missing distributions as well: so ask for one that
+        # there is for every Python.
+        again = [*download, "--no-deps", "--dest", str(tmp_path / "any"), "click"]
+        if subprocess.run(again, capture_output=True).returncode != 0:
+            pytest.skip("no network: pip cannot download anything")
+    assert result.returncode == 0, result.stderr
+    files = list((tmp_path / "newest").iterdir())
+    assert {path.suffix for path in files} == {".whl"}
+    needed = {"click", "h5py", "juliacall", "numpy", "orjson", "taggingbackends"}
+    assert needed <= {path.name.partition("-")[0] for path in files}
+
+
+# -- installed from the wheel, and from the checkout
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A new environment with this package in it."""
+
+    environment: Path
+    elsewhere: Path  # an empty folder to work in, outside the checkout
+    origin: Path  # what was installed
+    package: Path  # where the Python package is expected,
+    julia_package: Path  # and the Julia package
+
+    def run(self, name: str, *arguments: str, cwd: Path | None = None, **variables: str) -> str:
+        """Run a program of the environment."""
+        program = self.environment / SCRIPTS / name
+        return run(program, *arguments, cwd=cwd or self.elsewhere, **variables)
+
+    def python(self, *statements: str, **variables: str) -> str:
+        """Run statements, and return the last line that they print; juliapkg logs lines before."""
+        return self.run("python", "-c", "\n".join(statements), **variables).splitlines()[-1]
+
+
+@pytest.fixture(scope="module", params=["wheel", "editable"])
+def installed(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Installation:
+    folder = tmp_path_factory.mktemp(request.param).resolve()
+    environment, elsewhere = folder / "venv", folder / "elsewhere"
     elsewhere.mkdir()
-    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run(sys.executable, "-m", "venv", environment)
+    python = environment / SCRIPTS / "python"
+    purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    package = Path(run(python, "-c", purelib).strip(), "taggingbackends")
+    assert package.is_relative_to(environment)
+    if request.param == "wheel":
+        run(python, "-m", "pip", "install", "--quiet", wheel)
+        return Installation(environment, elsewhere, wheel, package, package / "_julia")
+    run(python, "-m", "pip", "install", "--quiet", "--editable", ROOT)
+    return Installation(environment, elsewhere, ROOT, SOURCE.resolve(), ROOT.resolve())
 
-    def run(*arguments: str | Path, cwd: Path = elsewhere) -> str:
-        command = [environment / "bin" / arguments[0], *arguments[1:]]
-        result = subprocess.run(
-            list(map(str, command)), cwd=cwd, env=plain, capture_output=True, text=True
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout
 
-    assert version("taggingbackends") in run("tagging-backend", "--version")
-    run("tagging-backend", "init", "Mine")
-    assert f"taggingbackends @ {wheel.as_uri()}" in (elsewhere / "Mine/pyproject.toml").read_text()
-    assert "nothing to mend" in run("tagging-backend", "check", cwd=elsewhere / "Mine")
-    statement = "import sys, taggingbackends; print(*sys.modules)"
-    loaded = run("python", "-c", statement).split()
-    assert not {"h5py", "juliacall", "numpy"} & set(loaded)
-    where = run("python", "-c", "import taggingbackends; print(taggingbackends.__file__)")
-    assert Path(where.strip()).is_relative_to(environment)
+@pytest.fixture
+def julia(tmp_path: Path) -> dict[str, str]:
+    """Return the environment variables for a real Julia."""
+    found = shutil.which(os.environ.get(JULIA) or "julia")
+    if found is None:
+        pytest.skip(f"no Julia: neither julia on the PATH nor the variable {JULIA}")
+    # a depot of its own, so that nothing is left in the user's, nor found there
+    return {JULIA: found, "JULIA_DEPOT_PATH": f"{tmp_path}{os.pathsep}"}
+
+
+def test_the_command_works_anywhere(installed: Installation, tmp_path: Path) -> None:
+    """And what `init` writes names what was installed."""
+    assert version("taggingbackends") in installed.run("tagging-backend", "--version")
+    installed.run("tagging-backend", "init", "Mine", cwd=tmp_path)
+    project = (tmp_path / "Mine" / "pyproject.toml").read_text("utf-8")
+    assert f'"taggingbackends @ {installed.origin.as_uri()}"' in project
+    told = installed.run("tagging-backend", "check", cwd=tmp_path / "Mine")
+    assert "nothing to mend" in told
+
+
+def test_python_imports_that_copy_and_nothing_heavy(installed: Installation) -> None:
+    assert Path(installed.python("import taggingbackends as t; print(t.__path__[0])")) == (
+        installed.package
+    )
+    script = (
+        "import subprocess, sys",
+        "command = [sys.executable, '-X', 'importtime', '-c', 'import taggingbackends']",
+        "told = subprocess.run(command, capture_output=True, text=True, check=True).stderr",
+        "print(*(line.rpartition('|')[2].strip() for line in told.splitlines()))",
+    )
+    loaded = {name.partition(".")[0] for name in installed.python(*script).split()}
+    assert "taggingbackends" in loaded
+    assert not {"h5py", "juliacall", "juliapkg", "numpy"} & loaded
+
+
+def test_the_julia_package_is_the_installations_own(installed: Installation) -> None:
+    statement = "from taggingbackends.julia.package import julia_package; print(julia_package())"
+    assert Path(installed.python(statement)) == installed.julia_package
+
+
+def test_juliapkg_would_take_that_package(installed: Installation) -> None:
+    """What it reads from all packages' juliapkg.json, before it resolves anything."""
+    told = installed.python(
+        "import json",
+        "from juliapkg.deps import find_requirements",
+        "compat, packages = find_requirements()",
+        "print(json.dumps({package.name: package.dict() for package in packages}))",
+    )
+    packages = json.loads(told)
+    assert {"PythonCall", "TaggingBackends"} <= set(packages)
+    found = packages["TaggingBackends"]
+    assert Path(found.pop("path")) == installed.julia_package
+    assert found == {
+        "name": "TaggingBackends",
+        "uuid": toml("Project.toml")["uuid"],
+        "version": f"={version('taggingbackends')}",
+        "dev": True,
+    }
+
+
+def test_julia_loads_that_package(installed: Installation, julia: dict[str, str]) -> None:
+    found = installed.python(
+        "import os, subprocess",
+        "from taggingbackends.julia.scripts import find_julia, julia_environment",
+        "statement = 'using TaggingBackends; print(pathof(TaggingBackends))'",
+        "command = [find_julia(), '--startup-file=no', '-e', statement]",
+        "subprocess.run(command, env=julia_environment(os.environ), check=True)",
+        **julia,
+    )
+    assert Path(found) == installed.julia_package / "src" / "TaggingBackends.jl"
+
+
+def test_nothing_is_left_in_the_checkout(
+    before: set[Path], built: Built, installed: Installation
+) -> None:
+    assert checkout() - before == set()

@@ -1,0 +1,36 @@
+"""Puts the Julia package into the wheel; an editable installation uses that of the checkout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class JuliaPackage(BuildHookInterface[Any]):
+    """Adds ``taggingbackends/_julia``, and the juliapkg.json that leads there."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the files, unless it is an editable installation that is built."""
+        self._generated = TemporaryDirectory()
+        if version == "editable":
+            return
+        root = Path(self.root)
+        sources = [root / "Project.toml", root / "src/TaggingBackends.jl"]
+        for source in [*sources, *sorted((root / "julia").glob("*.jl"))]:
+            target = f"taggingbackends/_julia/{source.relative_to(root).as_posix()}"
+            build_data["force_include"][str(source)] = target
+        settings = json.loads((root / "src/taggingbackends/juliapkg.json").read_text("utf-8"))
+        settings["packages"]["TaggingBackends"]["path"] = "_julia"
+        generated = Path(self._generated.name, "juliapkg.json")
+        generated.write_text(json.dumps(settings, indent=2) + "\n", "utf-8", newline="\n")
+        build_data["force_include"][str(generated)] = "taggingbackends/juliapkg.json"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was generated, and this file's bytecode, which loading it has left."""
+        self._generated.cleanup()
+        shutil.rmtree(Path(self.root, "__pycache__"), ignore_errors=True)
