@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support import RECORDINGS
+from taggingbackends.julia.scripts import JULIA
 
 # No verdict depends on how fast a machine is just now.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -41,6 +44,16 @@ def recordings() -> Path:
     if not RECORDINGS.is_dir():
         pytest.skip("real recordings are not part of the project: TAGGINGBACKENDS_RECORDINGS=DIR")
     return RECORDINGS
+
+
+@pytest.fixture(scope="session")
+def any_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment variables for processes that use Julia, whatever its version."""
+    found = shutil.which(os.environ.get(JULIA) or "julia")
+    if found is None:
+        pytest.skip(f"no Julia: neither julia on PATH nor in {JULIA}; `make test` gets one")
+    depot = tmp_path_factory.mktemp("depot")  # so that nothing is left in the user's
+    return {JULIA: found, "JULIA_DEPOT_PATH": f"{depot}{os.pathsep}"}
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,17 +58,7 @@ def python(plain: dict[str, str]) -> Run:
     return run
 
 
-@pytest.fixture(scope="module")
-def any_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the variables for a process that uses any Julia."""
-    found = shutil.which(os.environ.get(JULIA) or "julia")
-    if found is None:
-        pytest.skip(f"no Julia: neither julia on the PATH nor the variable {JULIA}")
-    depot = tmp_path_factory.mktemp("depot")  # so that nothing is left in the user's
-    return {JULIA: found, "JULIA_DEPOT_PATH": f"{depot}{os.pathsep}"}
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def standin(any_julia: dict[str, str]) -> dict[str, str]:
     """Return the variables for a process in which another module stands in for juliacall."""
     return any_julia | {"PYTHONPATH": str(STANDIN)}

@@ -6,7 +6,6 @@ import email
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,7 +19,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from support import ROOT, tree
-from taggingbackends.julia.scripts import JULIA
 
 SOURCE = ROOT / "src" / "taggingbackends"
 NEWEST_PYTHON = "3.14"
@@ -227,16 +225,6 @@ def installed(
     return Installation(environment, elsewhere, ROOT, SOURCE.resolve(), ROOT.resolve())
 
 
-@pytest.fixture
-def julia(tmp_path: Path) -> dict[str, str]:
-    """Return the environment variables for a real Julia."""
-    found = shutil.which(os.environ.get(JULIA) or "julia")
-    if found is None:
-        pytest.skip(f"no Julia: neither julia on the PATH nor the variable {JULIA}")
-    # a depot of its own, so that nothing is left in the user's, nor found there
-    return {JULIA: found, "JULIA_DEPOT_PATH": f"{tmp_path}{os.pathsep}"}
-
-
 def test_the_command_works_anywhere(installed: Installation, tmp_path: Path) -> None:
     """And what `init` writes names what was installed."""
     assert version("taggingbackends") in installed.run("tagging-backend", "--version")
@@ -287,14 +275,14 @@ def test_juliapkg_would_take_that_package(installed: Installation) -> None:
     }
 
 
-def test_julia_loads_that_package(installed: Installation, julia: dict[str, str]) -> None:
+def test_julia_loads_that_package(installed: Installation, any_julia: dict[str, str]) -> None:
     found = installed.python(
         "import os, subprocess",
         "from taggingbackends.julia.scripts import find_julia, julia_environment",
         "statement = 'using TaggingBackends; print(pathof(TaggingBackends))'",
         "command = [find_julia(), '--startup-file=no', '-e', statement]",
         "subprocess.run(command, env=julia_environment(os.environ), check=True)",
-        **julia,
+        **any_julia,
     )
     assert Path(found) == installed.julia_package / "src" / "TaggingBackends.jl"
 

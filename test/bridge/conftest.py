@@ -15,7 +15,8 @@ from support import ROOT
 @pytest.fixture(scope="session")
 def julia() -> ModuleType:
     """Start Julia in this process, if a process that is tried first can start it."""
-    script = "from taggingbackends import julia; julia.start()"
+    script = "import sys\nfrom taggingbackends import julia\ntry: julia.start()\n"
+    script += "except Exception as error: sys.exit(str(error))"
     tried = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     if tried.returncode != 0:
         reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,20 +13,19 @@ from test_labelfile import any_labels
 
 from support import CONTRACT, ROOT
 from taggingbackends import LabelFileError, Labels
+from taggingbackends.julia.scripts import JULIA
 from taggingbackends.labelfile import parse, text
 
 Ask = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def julia() -> Iterator[Ask]:
+def julia(any_julia: dict[str, str]) -> Iterator[Ask]:
     """Return a function that asks one Julia process, which serves all the tests."""
-    executable = os.environ.get("TAGGINGBACKENDS_JULIA") or shutil.which("julia")
-    if executable is None:
-        pytest.skip("no julia on PATH or in TAGGINGBACKENDS_JULIA; `make test` gets one")
-    arguments = [executable, "--startup-file=no", f"--project={ROOT}"]
+    arguments = [any_julia[JULIA], "--startup-file=no", f"--project={ROOT}"]
     with subprocess.Popen(
         [*arguments, str(ROOT / "test" / "julia" / "rewrite.jl")],
+        env=os.environ | any_julia,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
