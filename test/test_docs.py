@@ -68,7 +68,12 @@ def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:
 def test_the_commands_that_the_docs_name_exist() -> None:
     helped = command("--help", cwd=ROOT).stdout
     known = set(re.findall(r"^  (\w+) ", helped.split("Commands:")[1], re.MULTILINE))
-    for page in ("README.md", "docs/contract.md", "docs/writing-a-backend.md"):
+    for page in (
+        "README.md",
+        "docs/contract.md",
+        "docs/writing-a-backend.md",
+        "docs/from-julia.md",
+    ):
         text = (ROOT / page).read_text("utf-8")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
         assert named <= known, page
