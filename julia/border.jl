@@ -241,7 +241,20 @@ function content_of(x, arrays)
     return object("type" => "states", "states" => x)
 end
 
-is_callable(x) = x isa Union{Function,Type}
+"""
+    entry(parent, name)
+
+Return what a name stands for in a module, and of what kind it is: `("function", f)` of whatever can be
+called, `("module", m)`, `("value", x)`, or `("none", nothing)`. A `_b` at the end of a name is a `!`.
+"""
+function entry(parent::Module, name)
+    symbol = Symbol(replace(String(name), r"_b$" => "!"))
+    isdefined(parent, symbol) || return "none", nothing
+    value = getfield(parent, symbol)
+    value isa Module && return "module", value
+    callable = value isa Union{Function,Type} || !isempty(methods(value))
+    return callable ? "function" : "value", value
+end
 
 """
     described(error)
@@ -250,10 +263,18 @@ Return a JSON text that names the Python exception which an error is there, with
 there is none. Indices in it are 0-based.
 """
 function described(error)
-    error isa LoadError && return described(error.error)
+    inner = cause(error)
+    inner === nothing || return described(inner)
     content = python_error(error)
     return content === nothing ? nothing : sprint(write_json, object(content...), 0)
 end
+
+"""Return the error that another one only passes on, nothing if it is one itself."""
+cause(error) = nothing
+cause(error::LoadError) = error.error
+cause(error::CapturedException) = error.ex
+cause(error::TaskFailedException) = error.task.exception
+cause(error::CompositeException) = isempty(error.exceptions) ? nothing : first(error.exceptions)
 
 python_error(error) = nothing
 

@@ -14,6 +14,9 @@ ROOT = Path(__file__).parent.parent
 def main() -> None:
     """Run Julia's tests, then Python's; fail if either does."""
     os.environ["TAGGINGBACKENDS_PYTHON"] = sys.executable  # for scripts that Julia's tests run
+    prepared = ROOT / ".tools" / "julia" / "juliapkg"
+    if (prepared / "pyjuliapkg" / "meta.json").is_file():  # where get_julia.py had juliapkg do it
+        os.environ.setdefault("PYTHON_JULIAPKG_PROJECT", str(prepared))
     julia = run(
         os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.", "test/runtests.jl"
     )

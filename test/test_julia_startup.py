@@ -1,7 +1,6 @@
 """How Julia is started in Python, in processes of their own, as far as no PythonCall is needed.
 
-What only runs with PythonCall: that a Julia of 1.10.3 or later, with a project that has it, starts.
-test/bridge runs with that where it can be had, and here with what stands in for juliacall.
+test/bridge/test_bridge.py tells what is seen with PythonCall only.
 """
 
 from __future__ import annotations
@@ -9,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,15 @@ def python(plain: dict[str, str]) -> Run:
 
 
 @pytest.fixture
-def standin(any_julia: dict[str, str]) -> dict[str, str]:
+def standin(any_julia: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """Return the variables for a process in which another module stands in for juliacall."""
-    return any_julia | {"PYTHONPATH": str(STANDIN)}
+    return any_julia | {"PYTHONPATH": str(STANDIN)} | suitable(tmp_path / "own")
+
+
+def suitable(folder: Path) -> dict[str, str]:
+    """Return settings that name a project, and what says that it is a Julia which would do."""
+    julia = executable(folder / "julia", "echo julia version 1.11.5")
+    return {"PYTHON_JULIACALL_EXE": julia, "PYTHON_JULIACALL_PROJECT": str(folder)}
 
 
 # -- settings
@@ -101,16 +108,14 @@ def test_settings_are_careful_unless_the_user_sets_them(
 def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) -> None:
     """They are what juliacall sees, and gone from the environment afterwards."""
     (tmp_path / "juliacall.py").write_text(
-        "import os, sys\nCONFIG = {}\n"
-        "print(*sorted(f'{k}={v}' for k, v in os.environ.items() if 'JULIACALL' in k))\n"
-        "os.system('echo of another process')\n"
+        "import json, os\nCONFIG = {}\nprint(json.dumps(dict(os.environ)))\n"
     )
     script = START.replace("julia.start()", "try: julia.start()\nexcept Exception: pass")
-    result = python(script + "\nimport os; print('JULIACALL' in str(os.environ))",
-                    PYTHONPATH=str(tmp_path))  # fmt: skip
-    assert result.stdout.split() == ["started", "False"]
-    seen = " ".join(sorted(f"{name}={value}" for name, value in CAREFUL.items()))
-    assert result.stderr.splitlines()[-2:] == [seen, "of another process"]
+    script += "\nimport os, json; print(json.dumps(dict(os.environ)))"
+    result = python(script, PYTHONPATH=str(tmp_path), **suitable(tmp_path))
+    meanwhile, _, afterwards = result.stdout.splitlines()
+    assert json.loads(meanwhile) == json.loads(afterwards) | CAREFUL, result.stderr
+    assert not CAREFUL.keys() & json.loads(afterwards).keys()
 
 
 # -- what keeps Julia from starting
@@ -163,12 +168,6 @@ def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) 
             id="neither offline nor online",
         ),
         pytest.param(
-            {"PYTHON_JULIACALL_HANDLE_SIGNALS": "maybe"},
-            "bad-setting",
-            "juliacall: PYTHON_JULIACALL_HANDLE_SIGNALS=maybe: expecting one of yes, no",
-            id="juliacall's settings",
-        ),
-        pytest.param(
             {"PYTHON_JULIACALL_INIT": "no"},
             "bad-setting",
             "PYTHON_JULIACALL_INIT: juliacall was told not to start Julia; unset this, and restart",
@@ -177,7 +176,7 @@ def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) 
         pytest.param(
             {"PYTHON_JULIAPKG_OFFLINE": "yes"},
             "not-prepared",
-            "PYTHON_JULIAPKG_OFFLINE: expected a Julia project prepared before, found none in ",
+            "PYTHON_JULIAPKG_OFFLINE: expected a Julia project that juliapkg has prepared, found ",
             id="offline, not prepared",
         ),
         pytest.param(
@@ -198,6 +197,13 @@ def test_what_keeps_julia_from_starting(
     if kind == "not-prepared":
         assert "`tagging-backend julia setup`" in result.stderr.splitlines()[-1]
     assert (tmp_path / "julia_env").exists() == (variables == {})  # only juliapkg itself makes it
+
+
+def test_a_setting_that_juliacall_does_not_know(python: Run, tmp_path: Path) -> None:
+    result = python(START, PYTHON_JULIACALL_HANDLE_SIGNALS="maybe", **suitable(tmp_path))
+    assert result.stdout == "bad-setting\n", result.stderr
+    found = "PYTHON_JULIACALL_HANDLE_SIGNALS=maybe: expecting one of yes, no"
+    assert result.stderr == f"Error: juliacall: {found}\n"
 
 
 @pytest.mark.parametrize("said_by", ["PYTHON_JULIACALL_EXE", "PYTHON_JULIAPKG_EXE"])
@@ -242,6 +248,7 @@ def test_julia_without_pythoncall(python: Run, any_julia: dict[str, str], tmp_pa
         "PYTHON_JULIACALL_LIB": os.path.realpath(library),
         "PYTHON_JULIACALL_BINDIR": folder,
         "PYTHON_JULIACALL_SYSIMAGE": image,
+        "JULIA_LOAD_PATH": f"@{os.pathsep}@stdlib",  # the user's own environment may have it
     }
     twice = START.replace(
         "julia.start()",
@@ -308,6 +315,29 @@ def test_halves_of_different_versions(python: Run, standin: dict[str, str], tmp_
     assert str(where) in error
 
 
+def test_a_copy_that_is_not_ours_is_warned_about(
+    python: Run, standin: dict[str, str], tmp_path: Path
+) -> None:
+    entry = (ROOT / "src" / "TaggingBackends.jl").read_text()
+    load_path = other_package(tmp_path / "other", version_of("taggingbackends"), entry)
+    shutil.copytree(ROOT / "julia", tmp_path / "other" / "julia")
+    result = python(START, **standin, JULIA_LOAD_PATH=load_path)
+    assert result.stdout == "started\n", result.stderr
+    other = tmp_path / "other"
+    assert f"RuntimeWarning: Julia uses the TaggingBackends of its project, in {other}" in (
+        result.stderr
+    )
+
+
+def test_another_thread_cannot_start_it(python: Run) -> None:
+    script = (
+        "import threading\nfrom taggingbackends import julia\nfound = []\n"
+        "def work():\n    try: julia.start()\n    except Exception as error: found.append(error)\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join()\nraise found[0]"
+    )
+    assert python(script).stdout == "other-thread\n"
+
+
 def test_a_package_that_cannot_be_loaded(
     python: Run, standin: dict[str, str], tmp_path: Path
 ) -> None:
@@ -332,9 +362,10 @@ def test_status_tells_what_is_missing_and_changes_nothing(
     assert any_julia[JULIA] in result.stdout
     assert lines["project"] == str(tmp_path / "julia_env")
     assert lines["PythonCall"] == "none"
+    assert lines["needed"].startswith("1.10.3")  # and what juliacall's OpenSSL allows
     assert result.stdout.splitlines()[-1] == (
-        "- Julia 1.10.3 or later, for use from Python: run `tagging-backend julia setup` where the "
-        "network can be reached"
+        f"- Julia {lines['needed']}, for use from Python: run `tagging-backend julia setup` where "
+        "the network can be reached"
     )
     assert not any(tmp_path.iterdir())
 
@@ -343,18 +374,14 @@ def test_status_tells_what_is_missing_and_changes_nothing(
 def test_status_of_a_project_of_ones_own(
     version: str | None, plain: dict[str, str], any_julia: dict[str, str], tmp_path: Path
 ) -> None:
-    julia = executable(tmp_path / "bin" / "julia", "echo julia version 1.11.5")
+    variables = suitable(tmp_path / "project")
     project = tmp_path / "project"
-    project.mkdir()
-    from importlib.metadata import version as version_of
-
     needed = version_of("juliacall")
     (project / "Manifest.toml").write_text(
         f'manifest_format = "2.0"\n[[deps.PythonCall]]\nversion = "{version or needed}"\n'
     )
-    variables = {"PYTHON_JULIACALL_EXE": julia, "PYTHON_JULIACALL_PROJECT": str(project)}
     result = command("julia", "status", cwd=tmp_path, **plain | any_julia | variables)
-    assert f"1.11.5 at {julia}, named by PYTHON_JULIACALL_EXE" in result.stdout
+    assert f"1.11.5 at {project / 'julia'}, named by PYTHON_JULIACALL_EXE" in result.stdout
     if version is None:
         assert result.returncode == 0
         assert "Missing" not in result.stdout
@@ -363,6 +390,33 @@ def test_status_of_a_project_of_ones_own(
         mend = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
         expected = f"- PythonCall {needed}, as juliacall, in {project}: {mend}"
         assert result.stdout.splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("Manifest.toml", "[[", "- a manifest that can be read in "),
+        ("pyjuliapkg/meta.json", "{", "- juliapkg: Expecting property name enclosed in double"),
+        (
+            "Manifest.toml",
+            f'[[deps.PythonCall]]\nversion = "{version_of("juliacall")}"\n'
+            '[[deps.TaggingBackends]]\nversion = "0.0.1"\npath = "x"\n',
+            f"- TaggingBackends {version_of('taggingbackends')} instead of 0.0.1 in ",
+        ),
+    ],
+    ids=["manifest", "juliapkg's file", "another copy"],
+)
+def test_status_of_what_is_broken(
+    file: str, content: str, message: str, plain: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "julia_env" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    julia = executable(tmp_path / "julia", "echo julia version 1.10.9")
+    variables = plain | {"PYTHON_JULIAPKG_EXE": julia}
+    result = command("julia", "status", cwd=tmp_path, **variables)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert any(line.startswith(message) for line in result.stdout.splitlines()), result.stdout
 
 
 def test_status_without_any_julia(plain: dict[str, str], tmp_path: Path) -> None:
@@ -385,6 +439,7 @@ def test_setup_without_a_network(
     result = command("julia", "setup", cwd=tmp_path, **plain | any_julia)
     assert (result.returncode, result.stdout) == (1, "")
     assert "[juliapkg] Locating Julia" in result.stderr
+    assert f"Scripts in Julia are ready to run, with {any_julia[JULIA]}\n" in result.stderr
     assert result.stderr.splitlines()[-1].startswith(
         "Error: Julia is not installed for use from Python yet, and the network cannot be reached"
     )
@@ -403,7 +458,7 @@ def test_a_script_in_julia_runs_with_the_package(any_julia: dict[str, str], tmp_
     assert result.returncode == 3, result.stderr
     given, package, _ = result.stdout.splitlines()
     assert given == "--verbose -x a b -- --help"
-    assert Path(package) == julia_package() / "src" / "TaggingBackends.jl"
+    assert Path(package).samefile(julia_package() / "src" / "TaggingBackends.jl")
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "Project.toml").touch()
     result = command(*arguments, cwd=tmp_path, **any_julia)

@@ -140,7 +140,7 @@ class JuliaSetupError(_KindedError):
     ----------
     kind : str
         ``missing-julia``, ``unsuitable-julia``, ``missing-package``, ``not-prepared``,
-        ``bad-setting``, ``cannot-start``, ``other-version`` or ``forked``.
+        ``bad-setting``, ``cannot-start``, ``other-version``, ``other-thread`` or ``forked``.
     problem : str
         What is wrong, and what to do.
     """

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from support import ROOT
+from taggingbackends import JuliaSetupError
+from taggingbackends.julia.choice import choose
 
 
 @pytest.fixture(scope="session")
 def julia() -> ModuleType:
-    """Start Julia in this process, if a process that is tried first can start it."""
+    """Start Julia in this process, if a process that is tried first can start it.
+
+    Nothing is installed for that: `tagging-backend julia setup` does.
+    """
+    standin = str(ROOT / "test" / "bridge" / "standin")
+    if not str(getattr(find_spec("juliacall"), "origin", "")).startswith(standin):
+        try:
+            choice = choose()
+            choice.check()
+        except JuliaSetupError as error:
+            pytest.skip(f"juliacall cannot start: {error}")
+        if not choice.prepared:
+            pytest.skip(f"nothing is prepared in {choice.project}: tagging-backend julia setup")
     script = "import sys\nfrom taggingbackends import julia\ntry: julia.start()\n"
     script += "except Exception as error: sys.exit(str(error))"
     tried = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

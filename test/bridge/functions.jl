@@ -19,6 +19,23 @@ double!(x) = (x .*= 2)
 same(x) = x
 second_half(x) = view(x, length(x) ÷ 2 + 1:length(x))
 swapped(x) = permutedims(x)
+rows(x) = sum(length, x)
+first_of(x::Tuple) = x[1]
+numbers() = 1:3
+only_labels(x::Labels) = 1
+doubled(f, x) = f(f(x))
+
+module Inner
+count_runs(labels) = length(labels)
+end
+
+struct Model
+    weight::Float64
+end
+(model::Model)(x) = model.weight * x
+const MODEL = Model(2.5)
+seval(x) = -x
+
 made() = setlabels!(Labels(), "r", 1, [0.1, 0.2], ["run", "cast"])
 recorded(labels) = (labels["r"][1].records["b"] = trues(2); labels)
 collect_garbage() = (GC.gc(); GC.gc())
@@ -34,6 +51,7 @@ function fail(with)
     with == "track" && loadtracks("x.doc")
     with == "backend" && BackendExplorer("/nowhere/at/all")
     with == "script" && throw(ScriptError("predict_model", "scripts/predict_model.jl", 5))
+    with == "thread" && fetch(@async throw(ArgumentError("no such argument")))
     with == "command" && throw(CommandError("no such model", 3))
     error("something else")
 end

@@ -78,8 +78,9 @@ def pack(x: Any) -> Parcel | None:
     elif isinstance(x, Track):
         content = _track_content(x, parcel)
     elif _is_placeable(x):
-        content = {"type": "array", "array": parcel.place(x)}
-    elif isinstance(x, list) and all(isinstance(state, (str, tuple, list)) for state in x):
+        # Julia knows of no read-only memory
+        content = {"type": "array", "array": parcel.place(x if x.flags.writeable else x.copy())}
+    elif isinstance(x, list) and all(map(_is_state, x)):
         content = {"type": "states", "states": x}
     else:
         return None
@@ -113,7 +114,8 @@ def unpack(text: str, owner: object) -> Labels | Recording | Track | NDArray[Any
 
 
 def _is_placeable(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.str[1:] in _ELEMENTS
+    plain = isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray)
+    return plain and x.ndim > 0 and x.dtype.str[1:] in _ELEMENTS
 
 
 class _Memory:
@@ -140,6 +142,12 @@ def _array_from(place: list[Any], owner: object) -> NDArray[Any]:
 
 def _array_or_none(place: list[Any] | None, owner: object) -> NDArray[Any] | None:
     return None if place is None else _array_from(place, owner)
+
+
+def _is_state(x: Any) -> bool:
+    return isinstance(x, str) or (
+        isinstance(x, (tuple, list)) and all(isinstance(name, str) for name in x)
+    )
 
 
 # -- labels

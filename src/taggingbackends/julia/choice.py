@@ -15,11 +15,27 @@ from pathlib import Path
 
 from taggingbackends.errors import JuliaSetupError
 
-__all__ = ["OLDEST", "Choice", "choose", "julia_version", "setting", "stdout_to_stderr"]
+__all__ = [
+    "OLDEST",
+    "TOLD_NOT_TO_START",
+    "Choice",
+    "choose",
+    "dotted",
+    "julia_version",
+    "setting",
+    "stdout_to_stderr",
+]
 
 OLDEST = (1, 10, 3)  # what juliacall asks for
 
-_MEND = "`tagging-backend julia setup`, where the network can be reached, installs what is missing"
+TOLD_NOT_TO_START = (
+    "PYTHON_JULIACALL_INIT: juliacall was told not to start Julia; unset this, and restart Python"
+)
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """Return a version as it is written."""
+    return ".".join(map(str, version))
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,8 @@ class Choice:
         ``"juliapkg"``, or the setting that names it.
     prepared : bool
         Whether juliapkg has installed the packages before; True of a project that is not its own.
+    needed : str
+        The versions of Julia that will do.
     """
 
     executable: str | None
@@ -44,6 +62,12 @@ class Choice:
     project: Path
     said_by: str
     prepared: bool
+    needed: str = f"{dotted(OLDEST)} or later"
+
+    @property
+    def is_juliapkgs(self) -> bool:
+        """Whether juliapkg looks after the project."""
+        return self.said_by != "PYTHON_JULIACALL_EXE"
 
     def check(self) -> None:
         """Raise what would keep Julia from starting, as far as that can be told beforehand.
@@ -62,9 +86,10 @@ class Choice:
             raise JuliaSetupError("unsuitable-julia", problem)
         if not self.prepared and setting("juliapkg", "offline") == "yes":
             problem = (
-                f"PYTHON_JULIAPKG_OFFLINE: expected a Julia project prepared before, found none in "
-                f"{self.project}: {_MEND}; a project prepared elsewhere is named by "
-                "PYTHON_JULIAPKG_PROJECT"
+                "PYTHON_JULIAPKG_OFFLINE: expected a Julia project that juliapkg has prepared, "
+                f"found none in {self.project}: run `tagging-backend julia setup` without this "
+                "setting, where the network can be reached, or name a Julia and a project that are "
+                "there (PYTHON_JULIACALL_EXE, PYTHON_JULIACALL_PROJECT)"
             )
             raise JuliaSetupError("not-prepared", problem)
 
@@ -77,7 +102,12 @@ def choose() -> Choice:
     JuliaSetupError
         ``bad-setting``: a setting of juliacall or juliapkg that cannot be.
     """
+    if setting("juliacall", "init") == "no":
+        raise JuliaSetupError("bad-setting", TOLD_NOT_TO_START)
     executable, project = (setting("juliacall", name) for name in ("exe", "project"))
+    folder = os.environ.get("PYTHON_JULIACALL_BINDIR")
+    if executable is None and folder is not None:
+        executable = str(Path(folder, "julia.exe" if os.name == "nt" else "julia"))
     if (executable is None) != (project is None):
         found = "PYTHON_JULIACALL_EXE" if project is None else "PYTHON_JULIACALL_PROJECT"
         problem = (
@@ -96,27 +126,32 @@ def choose() -> Choice:
 
 
 def _juliapkgs() -> Choice:
+    printed = io.StringIO()  # juliapkg tells what it reads
     try:
-        from juliapkg.compat import Compat
-        from juliapkg.deps import load_meta
+        from juliapkg.deps import find_requirements, load_meta
         from juliapkg.find_julia import find_julia
         from juliapkg.state import STATE
-    except Exception as error:  # its settings are read when it is imported
-        raise JuliaSetupError("bad-setting", f"juliapkg: {error}") from None
+
+        with contextlib.redirect_stdout(printed):
+            compat, _ = find_requirements()
+        meta = load_meta() or {}
+    except Exception as error:  # a setting, or a file that it keeps
+        problem = f"juliapkg: {error}; a project of its own that is broken may be removed"
+        raise JuliaSetupError("bad-setting", problem) from error
     project = Path(STATE["project"])
-    meta = load_meta() or {}
-    prepared = bool(meta) or any(project.glob("*Manifest*.toml"))
     named = STATE["override_executable"]
     if named:
         said_by = "PYTHON_JULIAPKG_EXE"
-        return Choice(named, _version_of_named(named, said_by), project, said_by, prepared)
+        version = _version_of_named(named, said_by)
+        return Choice(named, version, project, said_by, bool(meta), str(compat))
     executable = meta.get("executable")
     if executable is None:
-        compat = Compat.parse(f"^{dotted(OLDEST)}")
-        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(printed):
             executable, _ = find_julia(compat, STATE["install"])
-    version = None if executable is None else julia_version(executable)
-    return Choice(executable if version else None, version, project, "juliapkg", prepared)
+    found = None if executable is None else julia_version(executable)
+    return Choice(
+        executable if found else None, found, project, "juliapkg", bool(meta), str(compat)
+    )
 
 
 def _version_of_named(executable: str, said_by: str) -> tuple[int, ...]:
@@ -138,11 +173,6 @@ def julia_version(executable: str) -> tuple[int, ...] | None:
         return None
     told = re.fullmatch(r"julia version (\d+)\.(\d+)\.(\d+).*", result.stdout.strip())
     return tuple(map(int, told.groups())) if told else None
-
-
-def dotted(version: tuple[int, ...]) -> str:
-    """Return a version as it is written."""
-    return ".".join(map(str, version))
 
 
 def setting(package: str, name: str) -> str | None:

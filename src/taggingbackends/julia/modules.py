@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from taggingbackends import errors
 from taggingbackends.julia.border import pack, unpack
 from taggingbackends.julia.startup import Started, start
@@ -21,7 +23,8 @@ class Module:
 
     Its functions take what `to_julia` takes, and what juliacall does; they give what `from_julia`
     gives. ``!`` at the end of a name is written ``_b``. Errors of Julia's that have a Python
-    counterpart are raised as that one; any other is a ``juliacall.JuliaError``.
+    counterpart are raised as that one, arguments that no method takes as a TypeError; any other is
+    a ``juliacall.JuliaError``.
     """
 
     def __init__(self, value: Any) -> None:
@@ -30,11 +33,12 @@ class Module:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        julia = start()
-        value = getattr(self._value, name)
-        if _is_julias(value) and julia.package.is_callable(value):
-            return Function(value, name)
-        return from_julia(value)
+        kind, value = start().package.entry(self._value, name)
+        if str(kind) == "none":
+            raise AttributeError(f"{self!r} has no {name}")
+        if str(kind) == "module":
+            return Module(value)
+        return Function(value, name) if str(kind) == "function" else from_julia(value)
 
     def __dir__(self) -> list[str]:
         return dir(self._value)
@@ -69,9 +73,10 @@ def to_julia(x: Any) -> Any:
     ----------
     x
         `Labels`, a `Recording`, a `Track`, or an array of numbers or booleans. An array lies in
-        Julia where it does in Python; it is copied only if it is in pieces (a slice with steps) or
-        of another byte order. In Julia it is an ``Array``, or one with its dimensions permuted if
-        the last index runs first in memory, as NumPy's does by default. A path becomes a string;
+        Julia where it does in Python; it is copied only if it is read-only, in pieces (a slice with
+        steps), or of another byte order. In Julia it is an ``Array``, or one with its dimensions
+        permuted if the last index runs first in memory, as NumPy's does by default. A list of
+        states (str, or tuples of str), a path, which becomes a string, or a tuple of all these;
         anything else is returned as it is, for juliacall to convert.
 
     Raises
@@ -81,6 +86,8 @@ def to_julia(x: Any) -> Any:
     JuliaSetupError
         Julia cannot be started.
     """
+    if type(x) is tuple:
+        return tuple(map(to_julia, x))
     parcel = pack(x)
     if parcel is not None:
         julia = start()
@@ -106,6 +113,8 @@ def from_julia(x: Any) -> Any:
     """
     if isinstance(x, tuple):
         return tuple(map(from_julia, x))
+    if isinstance(x, range):  # what juliacall makes of a range of integers
+        return np.arange(x.start, x.stop, x.step)
     if not _is_julias(x):
         return x
     julia = start()
@@ -134,7 +143,7 @@ def include(path: str | os.PathLike[str]) -> Module:
     path = Path(path).absolute()
     path.stat()
     julia = start()
-    module = julia.juliacall.newmodule(path.stem)
+    module = julia.juliacall.newmodule(path.name)  # with its suffix: no name that is used in it
     with _python_errors(julia):
         module.seval("path -> Base.include(@__MODULE__, path)")(str(path))
     return Module(module)

@@ -16,7 +16,13 @@ from typing import Any
 from urllib.error import URLError
 
 from taggingbackends.errors import JuliaSetupError
-from taggingbackends.julia.choice import choose, setting, stdout_to_stderr
+from taggingbackends.julia.choice import (
+    TOLD_NOT_TO_START,
+    Choice,
+    choose,
+    setting,
+    stdout_to_stderr,
+)
 from taggingbackends.julia.package import julia_package
 
 __all__ = ["Started", "settings", "start"]
@@ -31,13 +37,39 @@ class Started:
     juliacall : module
     package : juliacall.ModuleValue
         The Julia package TaggingBackends.
-    process : int
-        The process in which Julia was started; it cannot be used in forks of it.
+    process, thread : int
+        Where Julia was started; it cannot be used in forks, nor in another thread unless Julia
+        handles signals.
     """
 
     juliacall: Any
     package: Any
     process: int
+    thread: int
+
+    def check(self) -> None:
+        """Raise what is wrong with using it here.
+
+        Raises
+        ------
+        JuliaSetupError
+            ``forked`` or ``other-thread``.
+        """
+        if self.process != os.getpid():
+            problem = (
+                f"Julia was started in process {self.process}, of which this one is a fork: start "
+                'other processes with multiprocessing.get_context("spawn"), and Julia in each'
+            )
+            raise JuliaSetupError("forked", problem)
+        signals = self.juliacall.CONFIG.get("opt_handle_signals") == "yes"
+        if self.thread != threading.get_ident() and not signals:
+            raise JuliaSetupError("other-thread", _OTHER_THREAD)
+
+
+_OTHER_THREAD = (
+    "expected Julia to be started and called in the main thread, found another one: use processes, "
+    "or let Julia handle signals: PYTHON_JULIACALL_HANDLE_SIGNALS=yes"
+)
 
 
 _lock = threading.RLock()
@@ -60,12 +92,7 @@ def start() -> Started:
     with _lock:
         if _started is None:
             _started = _start()
-    if _started.process != os.getpid():
-        problem = (
-            f"Julia was started in process {_started.process}, of which this one is a fork: start "
-            'other processes with multiprocessing.get_context("spawn"), and Julia in each of them'
-        )
-        raise JuliaSetupError("forked", problem)
+    _started.check()
     return _started
 
 
@@ -86,17 +113,15 @@ def settings() -> dict[str, str]:
 
 
 def _start() -> Started:
+    if threading.current_thread() is not threading.main_thread():
+        raise JuliaSetupError("other-thread", _OTHER_THREAD)
     juliacall = sys.modules.get("juliacall")
     if juliacall is None:
         juliacall = _import_juliacall()
     else:
         _warn_of_other_settings(juliacall)
     if not juliacall.CONFIG.get("inited"):
-        problem = (
-            "PYTHON_JULIACALL_INIT: juliacall was told not to start Julia; unset this, and restart "
-            "Python"
-        )
-        raise JuliaSetupError("bad-setting", problem)
+        raise JuliaSetupError("bad-setting", TOLD_NOT_TO_START)
     module = juliacall.newmodule("TaggingBackendsForPython")
     # Behind what the project has: a project that is not ours need not have the package.
     module.seval("path -> path in LOAD_PATH || push!(LOAD_PATH, path)")(str(julia_package()))
@@ -104,8 +129,8 @@ def _start() -> Started:
         module.seval("import TaggingBackends")
     except juliacall.JuliaError as error:
         raise JuliaSetupError("cannot-start", f"import TaggingBackends: {error}") from error
-    _check_versions(module.TaggingBackends)
-    return Started(juliacall, module.TaggingBackends, os.getpid())
+    _check_package(module.TaggingBackends)
+    return Started(juliacall, module.TaggingBackends, os.getpid(), threading.get_ident())
 
 
 def _import_juliacall() -> Any:
@@ -114,16 +139,37 @@ def _import_juliacall() -> Any:
         raise JuliaSetupError("cannot-start", f"{_failure} (restart Python after mending it)")
     choice = choose()
     choice.check()
+    if choice.is_juliapkgs:
+        _resolve(choice)
+    try:
+        with _environment(settings()):
+            import juliacall
+    except Exception as error:
+        if isinstance(error, ValueError) and "expecting" in str(error):  # before anything starts
+            raise JuliaSetupError("bad-setting", f"juliacall: {error}") from error
+        _failure = (
+            f"Julia did not start: {error}; `tagging-backend julia status` tells what is there"
+        )
+        raise JuliaSetupError("cannot-start", _failure) from error
+    return juliacall
+
+
+def _resolve(choice: Choice) -> None:
+    """Have juliapkg install what is missing; what it prints goes to standard error.
+
+    juliacall would do the same, but Julia must find standard output in its place when it starts.
+    """
     if not choice.prepared:
         sys.stderr.write(
             "Julia and its packages are being installed for use from Python, once, which takes "
             "some minutes; `tagging-backend julia setup` does this beforehand\n"
         )
+    bounds = setting("juliacall", "check_bounds")
     try:
-        with _environment(settings()), stdout_to_stderr():
-            import juliacall
-    except ValueError as error:  # juliacall reads its settings before it starts anything
-        raise JuliaSetupError("bad-setting", f"juliacall: {error}") from error
+        with stdout_to_stderr():
+            import juliapkg
+
+            juliapkg.resolve(julia_args=[] if bounds is None else [f"--check-bounds={bounds}"])
     except URLError as error:
         problem = (
             "Julia is not installed for use from Python yet, and the network cannot be reached "
@@ -138,11 +184,11 @@ def _import_juliacall() -> Any:
         )
         raise JuliaSetupError("cannot-start", problem) from error
     except Exception as error:
-        _failure = (
-            f"Julia did not start: {error}; `tagging-backend julia status` tells what is there"
+        problem = (
+            f"juliapkg cannot prepare {choice.project}: {error}; to use a Julia and a project as "
+            "they are, name them in PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT"
         )
-        raise JuliaSetupError("cannot-start", _failure) from error
-    return juliacall
+        raise JuliaSetupError("cannot-start", problem) from error
 
 
 def _warn_of_other_settings(juliacall: Any) -> None:
@@ -161,16 +207,23 @@ def _warn_of_other_settings(juliacall: Any) -> None:
             )
 
 
-def _check_versions(package: Any) -> None:
+def _check_package(package: Any) -> None:
     ours, theirs = version("taggingbackends"), str(package.VERSION_HERE)
+    where = Path(str(package.seval("pathof(@__MODULE__)")))
     if ours != theirs:
-        where = str(package.seval("pathof(@__MODULE__)"))
         problem = (
             f"expected TaggingBackends {ours} in Julia, as taggingbackends in Python, found "
             f"{theirs} ({where}): update the one that is older (`tagging-backend julia setup`; "
             "Pkg, for a project of your own)"
         )
         raise JuliaSetupError("other-version", problem)
+    if not where.parent.parent.samefile(julia_package()):
+        warnings.warn(
+            f"Julia uses the TaggingBackends of its project, in {where.parent.parent}, instead of "
+            f"the one that belongs to taggingbackends, in {julia_package()}",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
 
 @contextmanager

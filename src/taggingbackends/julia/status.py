@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from taggingbackends.errors import JuliaSetupError
-from taggingbackends.julia.choice import OLDEST, Choice, choose, dotted, julia_version
+from taggingbackends.julia.choice import Choice, choose, dotted, julia_version
 from taggingbackends.julia.package import julia_package, julia_package_version
 from taggingbackends.julia.scripts import JULIA, find_julia, julia_command, julia_environment
 from taggingbackends.julia.startup import settings, start
@@ -79,6 +80,7 @@ def _set_up_scripts() -> None:
     if result.returncode != 0:
         problem = f"TaggingBackends cannot be loaded by {command[0]}: it says why above"
         raise JuliaSetupError("cannot-start", problem)
+    sys.stderr.write(f"Scripts in Julia are ready to run, with {command[0]}\n")
 
 
 def _tell_package(found: Status) -> None:
@@ -102,12 +104,15 @@ def _tell_scripts(found: Status) -> None:
         found.tell("  Julia", "none")
         found.missing.append(str(error))
         return
-    said_by = JULIA if os.environ.get(JULIA) else "found by itself"
+    said_by = "on PATH" if executable == shutil.which("julia") else "juliapkg's"
+    if os.environ.get(JULIA):
+        said_by = f"named by {JULIA}"
     number = julia_version(executable)
     if number is None or number < _OLDEST_FOR_SCRIPTS:
         oldest = dotted(_OLDEST_FOR_SCRIPTS)
         found.missing.append(f"Julia {oldest} or later for scripts, instead of {executable}")
-    found.tell("  Julia", f"{_told(executable, number)}, {said_by}")
+    told = dotted(number) if number else "unknown version"
+    found.tell("  Julia", f"{told} at {executable}, {said_by}")
 
 
 def _tell_bridge(found: Status) -> None:
@@ -118,55 +123,63 @@ def _tell_bridge(found: Status) -> None:
         found.missing.append(str(error))
         return
     by = f", named by {choice.said_by}" if choice.said_by != "juliapkg" else ""
-    found.tell("  Julia", _told(choice.executable, choice.version) + by)
+    found.tell("  Julia", (_told(choice) if choice.executable else "none") + by)
+    found.tell("  needed", choice.needed)
     found.tell("  project", str(choice.project))
-    pythoncall = _pythoncall(choice)
+    try:
+        packages = _packages(choice)
+    except (OSError, ValueError) as error:
+        found.missing.append(f"a manifest that can be read in {choice.project}: {error}")
+        return
+    pythoncall = packages.get("PythonCall", {}).get("version")
     found.tell("  PythonCall", pythoncall or "none")
+    own = packages.get("TaggingBackends")
+    folder = Path(choice.project, own["path"]) if own and "path" in own else None
+    found.tell("  package", str(folder or ("the project's" if own else "the one above")))
     found.tell("  settings", " ".join(f"{k}={v}" for k, v in settings().items()) or "yours only")
     try:
         choice.check()
     except JuliaSetupError as error:
         found.missing.append(str(error))
         return
+    needed = version("juliacall")
     if choice.executable is None:
-        found.missing.append(f"Julia {dotted(OLDEST)} or later, for use from Python: {_SET_UP}")
-    elif pythoncall != version("juliacall"):
+        found.missing.append(f"Julia {choice.needed}, for use from Python: {_SET_UP}")
+    elif pythoncall != needed:
         mend = _SET_UP
-        if choice.said_by == "PYTHON_JULIACALL_EXE":
-            mend = f'Pkg.add(name="PythonCall", version="{version("juliacall")}") in the project'
+        if not choice.is_juliapkgs:
+            mend = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
+        found.missing.append(f"PythonCall {needed}, as juliacall, in {choice.project}: {mend}")
+    elif own and own.get("version") != version("taggingbackends"):
         found.missing.append(
-            f"PythonCall {version('juliacall')}, as juliacall, in {choice.project}: {mend}"
+            f"TaggingBackends {version('taggingbackends')} instead of {own.get('version')} in "
+            f"{choice.project}: update it there, or remove it from there"
         )
-    elif _is_outdated(choice):
+    elif choice.is_juliapkgs and _is_outdated():
         found.missing.append(
-            f"what has changed since {choice.project} was prepared: the next start sees to it, or "
-            f"{_SET_UP}"
+            f"{choice.project} as it is needed now; it was prepared before: {_SET_UP}"
         )
 
 
-def _told(executable: str | None, number: tuple[int, ...] | None) -> str:
-    if executable is None:
-        return f"none from {dotted(OLDEST)} on"
-    return f"{dotted(number) if number else 'unknown version'} at {executable}"
+def _told(choice: Choice) -> str:
+    return f"{dotted(choice.version or ())} at {choice.executable}"
 
 
-def _pythoncall(choice: Choice) -> str | None:
-    """Return the version of PythonCall in the project's manifest, None if it is not there."""
+def _packages(choice: Choice) -> dict[str, dict[str, str]]:
+    """Return the packages in a project's manifest by their names, none if there is no manifest."""
     names = ["Manifest.toml", "JuliaManifest.toml"]
     if choice.version is not None:
         names.insert(0, f"Manifest-v{dotted(choice.version[:2])}.toml")
     for path in (choice.project / name for name in names):
         if path.is_file():
             content = tomllib.loads(path.read_text("utf-8"))
-            entries = content.get("deps", content).get("PythonCall", [{}])
-            return str(entries[0].get("version", "")) or None
-    return None
+            entries = content.get("deps", content)  # as format 2 has them, or format 1
+            return {name: x[0] for name, x in entries.items() if isinstance(x, list) and x}
+    return {}
 
 
-def _is_outdated(choice: Choice) -> bool:
+def _is_outdated() -> bool:
     """Tell whether juliapkg would prepare its project again."""
-    if choice.said_by == "PYTHON_JULIACALL_EXE":
-        return False
     from juliapkg.deps import can_skip_resolve
 
     return not can_skip_resolve()

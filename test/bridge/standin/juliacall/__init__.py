@@ -92,7 +92,8 @@ class JuliaError(Exception):
 
 
 def newmodule(name: str) -> Any:
-    return _evaluate(f"Module(Symbol({_spelled(name)}))")
+    outer, inner = f'var"{name} outer"', f'var"{name}"'
+    return _evaluate(f"Main.eval(:(module {outer} module {inner} end end)).{inner}")
 
 
 _objects: dict[int, Any] = {}  # what Julia holds of Python's
