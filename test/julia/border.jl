@@ -1,9 +1,8 @@
 # What crosses the border to Python, without a Python: what is packed is what is unpacked, in the same memory.
 
 using TaggingBackends, Test
-const TB = TaggingBackends
 
-crossed(x) = (parcel = TB.pack(x); TB.unpack(parcel.text, parcel))
+crossed(x) = (parcel = TaggingBackends.pack(x); TaggingBackends.unpack(parcel.text, parcel))
 
 @testset "labels" begin
     labels = Labels()
@@ -12,8 +11,8 @@ crossed(x) = (parcel = TB.pack(x); TB.unpack(parcel.text, parcel))
     run = labels["r"]
     run.secondary_names = ["edited"]
     declarelabels!(run, ["cast", "run"]; colors=["#000000", "#ffffff"])
-    run.metadata["camera"] = TB.OrderedDict{String,Any}("lens" => nothing, "n" => [1, 2])
-    run.dependencies = [TB.OrderedDict{String,Any}("filename" => "a.spine", "sha1" => "0"^40)]
+    run.metadata["camera"] = TaggingBackends.OrderedDict{String,Any}("lens" => nothing, "n" => [1, 2])
+    run.dependencies = [TaggingBackends.OrderedDict{String,Any}("filename" => "a.spine", "sha1" => "0"^40)]
     run[512].records["speed"] = [1.0, 2.0, 3.0]
     run[512].records["seen"] = [true, false, true]
     run[512].records["comment"] = ["a", nothing, 1]
@@ -27,7 +26,7 @@ crossed(x) = (parcel = TB.pack(x); TB.unpack(parcel.text, parcel))
     setlabels!(again, "r", 512, [9.0], ["roll"])
     @test run[512].times == [0.1, 0.2, 0.3]
     run.metadata["bad"] = NaN
-    @test_throws LabelFileError TB.pack(labels)
+    @test_throws LabelFileError TaggingBackends.pack(labels)
 end
 
 @testset "tracks and arrays" begin
@@ -48,7 +47,7 @@ end
     @test crossed(["run", "cast"]) == ["run", "cast"] && crossed(["run", "cast"]) isa Vector{String}
     @test crossed(Any["run", ["run", "cast"], String[]]) == ["run", ["run", "cast"], String[]]
     for other in (1, "run", nothing, [1im], Dict("a" => 1), [nothing], sum)
-        @test TB.pack(other) === nothing
+        @test TaggingBackends.pack(other) === nothing
     end
 end
 
@@ -60,10 +59,10 @@ end
 
 @testset "what owns an array lives as long as the array, and not much longer" begin
     column = collect(1.0:5.0)
-    content = TB.pack(column)
+    content = TaggingBackends.pack(column)
     function borrowed()
         owner = Finalized()
-        return TB.unpack(content.text, owner), WeakRef(owner)
+        return TaggingBackends.unpack(content.text, owner), WeakRef(owner)
     end
     arrays = Any[]
     owners = WeakRef[]
@@ -80,17 +79,17 @@ end
         GC.gc()
     end
     @test count(owner -> owner.value === nothing || !owner.value.alive, owners) >= 2  # one may be on the stack
-    before = length(TB.OWNERS)
+    before = length(TaggingBackends.OWNERS)
     for _ in 1:1000
         borrowed()
     end
     GC.gc(); GC.gc()
     borrowed()
-    @test length(TB.OWNERS) < before + 1000
+    @test length(TaggingBackends.OWNERS) < before + 1000
 end
 
 @testset "errors tell which Python exception they are" begin
-    described(error) = TB.parse_json(TB.described(error))
+    described(error) = TaggingBackends.parse_json(TaggingBackends.described(error))
     error = LabelFileError("bad-time", "no"; run="r", track=1, index=3)
     @test described(error)["index"] == 2
     @test described(error)["type"] == "LabelFileError"
@@ -98,5 +97,5 @@ end
     @test described(SystemError("opening x", 2))["errno"] == 2
     @test described(Base.IOError("x", Base.UV_ENOENT))["errno"] == 2
     @test described(InterruptException())["type"] == "KeyboardInterrupt"
-    @test TB.described(ErrorException("x")) === nothing
+    @test TaggingBackends.described(ErrorException("x")) === nothing
 end
