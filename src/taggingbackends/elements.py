@@ -19,7 +19,7 @@ __all__ = ["Decoder"]
 V = TypeVar("V")
 
 _ARRAY = re.compile(rb"(\[[^][]*\])")
-_ARRAY_OF_NAMES = re.compile(rb'(\[(?:[^][\\"]|"[^\\"]*")*\])')
+_ARRAY_OR_NAME = re.compile(rb'(\[(?:[^][\\"]|"[^\\"]*")*\]|"[^\\"]*")')
 _FIRST_BYTE = 0x80  # those of ASCII stand for themselves
 _NO_STATE = b"\xff"
 
@@ -62,11 +62,13 @@ class Decoder:
             raise ValueError("bytes that stand for arrays here")
         arrays = b"[" in inner
         if arrays:
-            pieces = (_ARRAY_OF_NAMES if b'"' in inner else _ARRAY).split(inner)
+            # names as well, if there are any: new ones are declared in order of appearance
+            pieces = (_ARRAY_OR_NAME if b'"' in inner else _ARRAY).split(inner)
             pieces[1::2] = map(self._bytes.__getitem__, pieces[1::2])
             inner = b"".join(pieces)
         single = inner[::2].translate(self._of_byte)
-        if inner[1::2].count(b",") == len(single) - 1 and _NO_STATE not in single:
+        commas = inner[1::2]
+        if len(commas) == commas.count(b",") == len(single) - 1 and _NO_STATE not in single:
             return np.frombuffer(single, np.uint8).astype(np.int32)
         if arrays or b'"' in inner:
             elements = inner.split(b",")
@@ -77,7 +79,7 @@ class Decoder:
         return codes
 
     def _byte(self, array: bytes) -> bytes:
-        """Return a byte to stand for an array of codes or names."""
+        """Return a byte to stand for an array, or a name."""
         byte = bytes([_FIRST_BYTE + len(self._bytes)])  # a ValueError if there are too many
         number = self._texts[byte] = self._texts[array]
         if number < _NO_STATE[0]:

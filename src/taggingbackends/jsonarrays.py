@@ -59,7 +59,7 @@ class ArrayReader:
             # of nested arrays it would make one: b"[" may stand at the beginning only
             if text.rfind(b"[") == 0:
                 return self._parser.parse(text).as_buffer(of_type=of_type)  # type: ignore[union-attr]
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, RuntimeError) as error:
             raise ValueError(str(error)) from None
         raise ValueError("an array in an array")
 

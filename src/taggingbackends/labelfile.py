@@ -215,12 +215,17 @@ def _read_track(
     text: TrackText, run: RunLabels, decoder: Decoder, reader: ArrayReader
 ) -> TrackLabels | None:
     """Read a track from its text; None if it has to be parsed, if only to say what is wrong."""
+    known = len(run._table.states)
     try:
         times = check_times(reader.floats(text.times))
         codes = decoder.read(text.states, reader)
+        if len(times) == len(codes):
+            return TrackLabels(run._table, times, codes)
     except ValueError:
-        return None
-    return TrackLabels(run._table, times, codes) if len(times) == len(codes) else None
+        pass
+    if len(run._table.states) > known:
+        raise ValueError("states that may not be there")
+    return None
 
 
 def _new_larva(value: Any, run: RunLabels, position: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -39,15 +40,23 @@ class TrackTexts(list[tuple[int, int]]):
     ----------
     content : bytes
         The whole text; nothing of it is copied until it is read.
+    depth : int
+        How many brackets are around each track.
     """
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
         self.content = content
+        self.depth = 0
 
     def object(self, start: int, end: int) -> Any:
         """Return the object that a text tells of; a ValueError if it tells of none."""
-        return orjson.loads(self.content[start:end])
+        # within as many brackets as there: what is nested too deep is refused
+        text = b"[" * self.depth + self.content[start:end] + b"]" * self.depth
+        value = orjson.loads(text)
+        for _ in range(self.depth):
+            (value,) = value
+        return value
 
     def track(self, start: int, end: int) -> TrackText | None:
         """Return the parts of a text, None if it is not made as nearly all are."""
@@ -62,6 +71,8 @@ class TrackTexts(list[tuple[int, int]]):
         states = between.end(), content.rfind(b"]", between.end(), end) + 1
         if not _AFTER_STATES.fullmatch(content, states[1], end):
             return None
+        if content.find(b'":', *states) != -1:
+            return None  # the key of another entry
         return TrackText(int(before[1]), content[slice(*times)], content[slice(*states)])
 
 
@@ -84,9 +95,10 @@ def take_apart(content: bytes) -> Any:
         rest += [content[at : data.end()], b'"%b"' % mark.encode()]
         found[mark], at = _split(content, data.end())
     document = orjson.loads(b"".join((*rest, content[at:])))
-    for run in _runs(document):
+    for run, depth in _runs(document):
         match run.get("data"):
             case [str(mark)] if mark in found:
+                found[mark].depth = depth
                 run["data"] = found.pop(mark)
     if found:
         raise ValueError("tracks that are no run's data")
@@ -109,8 +121,11 @@ def _split(content: bytes, at: int) -> tuple[TrackTexts, int]:
     raise ValueError("tracks without an end")
 
 
-def _runs(document: Any) -> list[dict[str, Any]]:
-    runs = [document]
-    if isinstance(document, dict) and isinstance(document.get("runs"), dict):
-        runs += document["runs"].values()
-    return [run for run in runs if isinstance(run, dict)]
+def _runs(document: Any) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield what may be runs, with the number of brackets around their tracks."""
+    if isinstance(document, dict):
+        yield document, 2
+        runs = document.get("runs")
+        for run in runs.values() if isinstance(runs, dict) else ():
+            if isinstance(run, dict):
+                yield run, 4
