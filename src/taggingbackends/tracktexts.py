@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -91,7 +91,7 @@ def take_apart(content: bytes) -> Any:
     found: dict[str, TrackTexts] = {}
     at = 0
     while data := _DATA.search(content, at):
-        mark = secrets.token_hex(16)  # which no text has
+        mark = os.urandom(16).hex()  # which no text has
         rest += [content[at : data.end()], b'"%b"' % mark.encode()]
         found[mark], at = _split(content, data.end())
     document = orjson.loads(b"".join((*rest, content[at:])))
