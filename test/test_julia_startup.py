@@ -43,7 +43,7 @@ def python(plain: dict[str, str]) -> Run:
 
     def run(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         code = (
-            "from taggingbackends.main import fail\n"
+            "from taggingbackends.reporting import fail\n"
             "from taggingbackends import TaggingBackendsError\n"
             f"try:\n    exec({script!r})\n"
             "except TaggingBackendsError as error:\n    print(error.kind)\n    fail(error)\n"

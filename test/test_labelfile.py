@@ -14,11 +14,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support import RUN, posix, tree, write_labels, write_recording
-from taggingbackends import BackendError, LabelFileError, Labels, ScriptError, TrackFileError
+from support import CONTRACT, RUN, posix, tree, write_labels, write_recording
+from taggingbackends import (
+    BackendError,
+    LabelFileError,
+    Labels,
+    ScriptError,
+    TrackFileError,
+    jsonarrays,
+    labelfile,
+)
 from taggingbackends.data import is_label_file
 from taggingbackends.labelfile import parse, text
 
@@ -357,3 +365,115 @@ def test_the_example_that_ships_with_the_package() -> None:
     assert run.secondary_names == ["edited"]
     assert {len(run), len(run.names)} == {2, 4}
     assert () in run[1].states
+
+
+# -- reading track by track, which must never differ from reading as a whole
+
+TRACK = (
+    '{{"metadata":{{"id":"r"}},"labels":["run","cast"],"secondarylabels":["edited"],'
+    '"data":[{{"id":"1","t":[0.5,1],"labels":[1,2]}},{}]}}'
+)
+PIECES = [
+    *'{}[]:,"\\ \n0123456789.-+eE',
+    *("true", "null", '"id"', '"t"', '"labels"', '"data"', "[1,2]", "[]", '"run"', "\x80", "é"),
+    *(
+        '},{"id":"3","t":[],"labels":[]}',
+        '"x":{"y":[{"z":1},{}]},',
+        "1e400",
+        "18446744073709551616",
+    ),
+]
+
+
+@pytest.fixture(params=["simdjson", "orjson"])
+def reads_with(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Read arrays with what the extra "fast" brings, and without it."""
+    if request.param == "orjson":
+        monkeypatch.setattr(jsonarrays, "simdjson", None)
+    elif jsonarrays.simdjson is None:
+        pytest.skip('without the extra "fast": pip install pysimdjson')
+    return str(request.param)
+
+
+def assert_read_alike(content: bytes) -> Labels | None:
+    """Compare reading track by track, where that reads anything, with reading as a whole."""
+    apart = labelfile._parse_apart(content)
+    if apart is not None:
+        whole = labelfile._parse_document(labelfile._load(content))
+        assert text(apart) == text(whole)  # == does not go as deep as files do
+        assert [run.states for run in apart.values()] == [run.states for run in whole.values()]
+    return apart
+
+
+TRACKS = [
+    '{"id":"2","t":[0.5,0.75],"labels":[[1,2],[]]}',
+    '{"id":2,"t":[0.5,0.75],"labels":["cast",["run","edited"]]}',
+    '{ "id" : "0002" , "t" : [ 0.5 , 1e1 ] , "labels" : [ 1 , "other" ] }',
+    '{"id":"2","t":[],"labels":[]}',
+    '{"labels":[1,2],"t":[0.5,0.75],"id":"2"}',
+    '{"id":"2","t":[0.5,0.75],"labels":[1,3],"speed":[1.5,2.5],"box":{"x":[1]}}',
+    '{"id":"2","t":[1,2,3],"labels":[[2],"run",[1,2]]}',
+]
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_tracks_are_read_by_themselves(track: str, reads_with: str) -> None:
+    labels = assert_read_alike(TRACK.format(track).encode())
+    assert labels is not None
+    assert list(labels["r"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "track",
+    [
+        '{"id":"2","t":[0.5,0.75],"labels":[1,[2]3]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,4]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,0]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[[1,2],\x80]}',
+        '{"id":"2","t":[0.5,[0.75]],"labels":[1,2]}',
+        '{"id":"2","t":[0.5,true],"labels":[1,2]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2.0]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1],[2]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1]}',
+        '{"id":"1","t":[],"labels":[]}',
+        '{"id":"2","t":[0.5,1e400],"labels":[1,2]}',
+        '{"id":"65536","t":[],"labels":[]}',
+        '{"id":02,"t":[],"labels":[]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2]},',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2]}}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2],}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2]}]}, {"data":[{',
+    ],
+)
+def test_what_is_wrong_is_left_to_reading_as_a_whole(track: str, reads_with: str) -> None:
+    content = TRACK.format(track).encode("latin-1")
+    assert labelfile._parse_apart(content) is None
+    with pytest.raises(LabelFileError):
+        parse(content)
+
+
+@pytest.mark.parametrize("file", sorted(CONTRACT.glob("*/*.label")), ids=lambda file: file.stem)
+def test_contract_files_are_read_alike(file: Path, reads_with: str) -> None:
+    assert_read_alike(file.read_bytes())
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(TRACKS),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from(PIECES)), max_size=3),
+)
+def test_any_change_is_read_alike(
+    reads_with: str, track: str, changes: list[tuple[float, int, str]]
+) -> None:
+    text = TRACK.format(track)
+    for where, removed, piece in changes:
+        at = int(where * len(text))
+        text = text[:at] + piece + text[at + removed :]
+    assert_read_alike(text.encode())
+
+
+@given(any_labels(), st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " : ")]))
+def test_any_labels_are_read_alike(labels: Labels, separators: tuple[str, str]) -> None:
+    document = json.loads(text(labels))
+    again = assert_read_alike(json.dumps(document, separators=separators).encode())
+    assert again is None or again == labels

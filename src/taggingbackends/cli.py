@@ -9,14 +9,15 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from taggingbackends.explorer import BackendExplorer
-from taggingbackends.main import DEBUG, fail, is_users_to_mend
 from taggingbackends.options import OptionError, Options, parse_options
-from taggingbackends.project import nearest_project
+from taggingbackends.reporting import DEBUG, fail, is_users_to_mend
+
+if TYPE_CHECKING:
+    from taggingbackends.explorer import BackendExplorer
 
 __all__ = ["cli", "main"]
 
@@ -142,6 +143,8 @@ def cli(ctx: click.Context, project: Path | None, debug: bool) -> None:
 def _backend(
     ctx: click.Context, instance: str | None = None, sandbox: str | None = None
 ) -> BackendExplorer:
+    from taggingbackends.explorer import BackendExplorer
+
     return BackendExplorer(ctx.obj["project"], instance, sandbox)
 
 
@@ -320,6 +323,7 @@ def check(ctx: click.Context) -> None:
     if there is anything.
     """
     from taggingbackends.check import check as find_problems
+    from taggingbackends.project import nearest_project
 
     folder = (ctx.obj["project"] or nearest_project()).resolve()
     problems = find_problems(folder)
@@ -477,6 +481,7 @@ def julia_run(ctx: click.Context, script: Path, arguments: tuple[str, ...]) -> N
     Example: tagging-backend julia run my_script.jl --verbose
     """
     from taggingbackends.julia.scripts import run_script
+    from taggingbackends.project import nearest_project
 
     ctx.exit(run_script(script, arguments, ctx.obj["project"] or nearest_project()))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -64,6 +62,8 @@ def link_file(source: Path, path: Path) -> None:
 
 def sha1(path: Path) -> str:
     """Return the SHA-1 of a file's content, 40 lower case hexadecimal digits."""
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
@@ -71,7 +71,7 @@ def sha1(path: Path) -> str:
 def _put(path: Path, fill: Callable[[Path], None]) -> None:
     # In the same folder, since a rename is atomic within one file system only; hidden, so that
     # what a killed process leaves is never taken for input or output.
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         fill(temporary)
         temporary.replace(path)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Collection
 from datetime import datetime
-from difflib import get_close_matches
 
 from taggingbackends.errors import BackendError, shown
 
@@ -41,11 +40,13 @@ def new_instance(taken: Collection[str] = ()) -> str:
 
 def new_sandbox() -> str:
     """Return a sandbox token that no other process comes up with."""
-    return f"{new_instance()}-{secrets.token_hex(4)}"
+    return f"{new_instance()}-{os.urandom(4).hex()}"
 
 
 def did_you_mean(name: str, names: Collection[str]) -> str:
     """Return the part of a message that offers the names nearest to an unknown one."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from numpy.typing import NDArray
 
 from taggingbackends.canonical import text
 from taggingbackends.dependencies import validate_dependencies
+from taggingbackends.elements import Decoder
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.files import write_file
+from taggingbackends.jsonarrays import ArrayReader
 from taggingbackends.labels import Labels
 from taggingbackends.runlabels import (
     RUN_KEYS,
@@ -25,15 +26,8 @@ from taggingbackends.runlabels import (
     check_times,
     check_units,
 )
-from taggingbackends.states import (
-    Codes,
-    State,
-    StateTable,
-    check_colors,
-    check_names,
-    check_overlap,
-    fault_in,
-)
+from taggingbackends.states import StateTable, check_colors, check_names, check_overlap
+from taggingbackends.tracktexts import TrackText, TrackTexts, take_apart
 
 __all__ = ["parse", "read", "text", "write"]
 
@@ -66,20 +60,32 @@ def parse(content: bytes, file: str | PathLike[str] | None = None) -> Labels:
         The first violation in the text's order.
     """
     with located(file=file):
-        document = _load(content)
-        labels = Labels()
-        if not isinstance(document, dict):
-            raise _not_a_label_file(f"expected an object, found {shown(document)}")
-        if "data" in document and "runs" in document:
-            raise _not_a_label_file('expected either "data" or "runs", found both')
-        if "data" in document:
-            run = _parse_run(document)
-            labels._runs[run.id] = run
-        elif "runs" in document:
-            _parse_runs(document.pop("runs"), labels)
-            labels.attributes = document
-        else:
-            raise _not_a_label_file('expected "data" (or "runs"), found neither')
+        labels = _parse_apart(content)
+        return _parse_document(_load(content)) if labels is None else labels
+
+
+def _parse_apart(content: bytes) -> Labels | None:
+    """Read track by track; None if it has to be read as a whole, if only to say what is wrong."""
+    try:
+        return _parse_document(take_apart(content))
+    except ValueError:
+        return None
+
+
+def _parse_document(document: Any) -> Labels:
+    labels = Labels()
+    if not isinstance(document, dict):
+        raise _not_a_label_file(f"expected an object, found {shown(document)}")
+    if "data" in document and "runs" in document:
+        raise _not_a_label_file('expected either "data" or "runs", found both')
+    if "data" in document:
+        run = _parse_run(document)
+        labels._runs[run.id] = run
+    elif "runs" in document:
+        _parse_runs(document.pop("runs"), labels)
+        labels.attributes = document
+    else:
+        raise _not_a_label_file('expected "data" (or "runs"), found neither')
     return labels
 
 
@@ -137,7 +143,7 @@ def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
         elif key == "dependencies":
             run.dependencies = validate_dependencies(value)
         elif key == "data":
-            _parse_data(value, run, _Decoder(table, declared=not faults))
+            _parse_data(value, run, Decoder(table, declared=not faults))
         elif key not in RUN_KEYS:
             run.attributes[key] = value
 
@@ -182,22 +188,52 @@ def _parse_names(value: Any) -> tuple[list[str], list[str] | None]:
     return names, check_colors(value["colors"], len(names))
 
 
-def _parse_data(data: Any, run: RunLabels, decoder: _Decoder) -> None:
+def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
     if not isinstance(data, list):
         raise _not_a_label_file(f'expected a list as "data", found {shown(data)}')
-    for position, document in enumerate(data):
+    reader = ArrayReader()
+    for position, item in enumerate(data):
+        if isinstance(data, TrackTexts):
+            text = data.track(*item)
+            track = None if text is None else _read_track(text, run, decoder, reader)
+            if text is not None and track is not None:
+                run._tracks[_new_larva(str(text.larva), run, position)] = track
+                continue
+        document = data.object(*item) if isinstance(data, TrackTexts) else item
         if not isinstance(document, dict):
             raise _not_a_label_file(f"expected an object, found {shown(document)}", position)
         for key in TRACK_KEYS:
             if key not in document:
                 raise _not_a_label_file(f'expected a track with "{key}", found none', position)
-        larva = _parse_larva(document["id"], position)
-        if larva in run:
-            problem = "expected a larva once in a run, found it again"
-            raise LabelFileError("duplicate-larva", problem, track=larva, index=position)
+        larva = _new_larva(document["id"], run, position)
         with located(track=larva):
             run._tracks[larva] = _parse_track(document, run, decoder)
         data[position] = None  # the memory of its numbers, which are in columns now
+
+
+def _read_track(
+    text: TrackText, run: RunLabels, decoder: Decoder, reader: ArrayReader
+) -> TrackLabels | None:
+    """Read a track from its text; None if it has to be parsed, if only to say what is wrong."""
+    known = len(run._table.states)
+    try:
+        times = check_times(reader.floats(text.times))
+        codes = decoder.read(text.states, reader)
+        if len(times) == len(codes):
+            return TrackLabels(run._table, times, codes)
+    except ValueError:
+        pass
+    if len(run._table.states) > known:
+        raise ValueError("states that may not be there")
+    return None
+
+
+def _new_larva(value: Any, run: RunLabels, position: int) -> int:
+    larva = _parse_larva(value, position)
+    if larva in run:
+        problem = "expected a larva once in a run, found it again"
+        raise LabelFileError("duplicate-larva", problem, track=larva, index=position)
+    return larva
 
 
 def _parse_larva(value: Any, position: int) -> int:
@@ -208,7 +244,7 @@ def _parse_larva(value: Any, position: int) -> int:
         return check_larva(value)
 
 
-def _parse_track(document: dict[str, Any], run: RunLabels, decoder: _Decoder) -> TrackLabels:
+def _parse_track(document: dict[str, Any], run: RunLabels, decoder: Decoder) -> TrackLabels:
     columns: dict[str, NDArray[Any]] = {}
     for key, value in document.items():
         if key in ("t", "labels"):
@@ -248,65 +284,3 @@ def _parse_record(value: Any, n: int) -> Any:
     if kinds == {int, float} and all(type(x) is float or abs(x) <= 2**53 for x in value):
         return np.array(value, dtype=np.float64)
     return value
-
-
-class _Decoder:
-    """Turns the elements of ``labels`` into a column of state numbers.
-
-    With `declared` false the declarations are bad: there are no codes to check against, and what
-    is decoded is never seen.
-    """
-
-    def __init__(self, table: StateTable, declared: bool) -> None:
-        self._table = table
-        self._names = [*table.names, *table.secondary_names]  # by code - 1
-        self._largest = len(self._names) if declared else None
-
-    def decode(self, elements: list[Any]) -> Codes:
-        kinds = set(map(type, elements))
-        if kinds == {int} and self._largest is not None:
-            if min(elements) >= 1 and max(elements) <= self._largest:
-                return np.array(elements, dtype=np.int32)  # codes are state numbers
-        elif kinds <= {int, str, list}:
-            lists = (element for element in elements if type(element) is list)
-            if set(map(type, chain.from_iterable(lists))) <= {int, str}:
-                return self._decode_each(elements)
-        for index, element in enumerate(elements):
-            with located(index=index):
-                self._resolve(element)
-        raise AssertionError("a column was refused whose elements are all valid")
-
-    def _decode_each(self, elements: list[Any]) -> Codes:
-        keys = [tuple(x) if type(x) is list else x for x in elements]
-        numbers = dict.fromkeys(keys, 0)  # in order of appearance
-        for key in numbers:
-            try:
-                numbers[key] = self._table.number(self._resolve(key))
-            except LabelFileError as error:
-                error.index = keys.index(key)
-                raise
-        return np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
-
-    def _resolve(self, element: Any) -> State:
-        """Return the state that an element stands for."""
-        parts = element if isinstance(element, (list, tuple)) else [element]
-        names = tuple(self._name(part, element) for part in parts)
-        fault = fault_in(names)
-        if fault is not None:
-            raise LabelFileError(*fault)
-        return names
-
-    def _name(self, part: Any, element: Any) -> str:
-        if type(part) is str:
-            return part
-        if type(part) is not int:
-            problem = f"expected a code, a name or an array of these, found {shown(element)}"
-            raise LabelFileError("bad-code", problem)
-        if self._largest is None:
-            return f"\0code {part}"  # any name that data do not have
-        if not 1 <= part <= self._largest:
-            problem = f"expected a code from 1 to {self._largest}, found {part}"
-            if self._largest == 0:
-                problem = f"expected a name, since no names are declared, found code {part}"
-            raise LabelFileError("bad-code", problem)
-        return self._names[part - 1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import inspect
 import os
 import signal
 import sys
@@ -11,26 +9,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from taggingbackends.errors import (
-    LabelFileError,
-    ScriptError,
-    TaggingBackendsError,
-    TrackFileError,
-)
+from taggingbackends.errors import LabelFileError, TrackFileError
 from taggingbackends.explorer import TRAINING, BackendExplorer
 from taggingbackends.identifiers import new_instance
 from taggingbackends.options import TAKEN, OptionError, Options, parse_options
 from taggingbackends.project import is_backend
+from taggingbackends.reporting import fail, is_users_to_mend
 from taggingbackends.staging import origin
 from taggingbackends.training import model_in_the_making
 
-__all__ = ["DEBUG", "fail", "is_users_to_mend", "main"]
-
-DEBUG = "TAGGINGBACKENDS_DEBUG"
-"""Environment variable: show the traceback of every error."""
+__all__ = ["main"]
 
 _TRAINING_SCRIPTS = ("train_model", "finetune_model")
-_MENDABLE = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
 
 
 def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> NoReturn:
@@ -60,6 +50,8 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or function.__name__)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments in (["-h"], ["--help"]):
+        import inspect
+
         usage = f"usage: {script.name} --model-instance NAME [--sandbox TOKEN] [options]"
         sys.stdout.write(f"{usage}\n\n{inspect.getdoc(function) or function.__name__}\n")
         sys.exit(0)
@@ -92,27 +84,6 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     sys.exit(0)
 
 
-def is_users_to_mend(error: BaseException) -> bool:
-    """Tell an error that the user can mend from a fault of a program."""
-    return isinstance(error, TaggingBackendsError) or (
-        isinstance(error, OSError) and (error.filename is not None or error.errno in _MENDABLE)
-    )
-
-
-def fail(error: Exception) -> NoReturn:
-    """Tell an error in one line on standard error, and exit with its code.
-
-    The traceback is shown if the environment has `DEBUG`.
-    """
-    if os.environ.get(DEBUG) and not isinstance(error, ScriptError):
-        import traceback
-
-        traceback.print_exception(error)
-    text = " ".join(str(error).split())
-    sys.stderr.write(f"Error: {text}\n")
-    sys.exit(getattr(error, "exit_code", 1))
-
-
 def _taken_out(options: Options, name: str) -> str | None:
     value = options.pop(name, None)
     if isinstance(value, bool):
@@ -122,7 +93,9 @@ def _taken_out(options: Options, name: str) -> str | None:
 
 def _keywords(function: Callable[..., Any], options: Options) -> Options:
     """Return the options that a function takes, and tell whoever started the script which."""
-    first, *others = inspect.signature(function).parameters.values()
+    from inspect import signature
+
+    first, *others = signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in others):
         if first.name in options:
             raise OptionError(

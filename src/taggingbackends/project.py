@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -60,6 +59,8 @@ def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     BackendError
         ``not-a-backend``: it is not TOML, or one of these is no table.
     """
+    import tomllib
+
     path = project_dir / "pyproject.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import filecmp
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
@@ -59,6 +57,8 @@ def push(
     LabelFileError
         A label file is bad, or its dependencies are; nothing is brought in then.
     """
+    import json
+
     sources = _collect([_absolute(path) for path in paths])
     top = backend.data_dirs()[0]
     if backend.sandbox is not None and not is_sandbox(top) and any(walk(top)):
@@ -67,7 +67,7 @@ def push(
     targets = {top / relative: source for relative, source in sources.items()}
     for target, source in targets.items():
         _check_place(backend, target, top)
-        if target.exists() and not filecmp.cmp(source, target, shallow=False):
+        if target.exists() and not _same_content(source, target):
             problem = f"{target}: another file than {source} is there; remove it, or `reset`"
             raise BackendError("existing-file", problem)
     others = [file for file in backend.list_input_files() if file not in targets] if alone else []
@@ -263,7 +263,15 @@ def _check_place(backend: BackendExplorer, target: Path, top: Path) -> None:
         raise BackendError("existing-file", problem)
 
 
+def _same_content(one: Path, other: Path) -> bool:
+    import filecmp
+
+    return filecmp.cmp(one, other, shallow=False)
+
+
 def _read_origins(backend: BackendExplorer) -> dict[str, str]:
+    import json
+
     path = backend.data_dirs()[0] / _ORIGINS
     try:
         origins = json.loads(path.read_text("utf-8")) if path.is_file() else {}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
@@ -30,8 +29,7 @@ LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 _HEAD = 1024  # bytes that a format is recognized by
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """A tracker's file format.
 
     Attributes
