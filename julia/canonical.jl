@@ -65,9 +65,10 @@ function write_run(io::IO, run::RunLabels, depth::Int)
         end
         write(io, ",\n\"data\":[")
         texts = state_texts(run)
+        bytes = UInt8[]  # a column is put here before it is written; of all tracks, since it is large
         for (position, (larva, track)) in enumerate(run)
             write(io, position == 1 ? "\n" : ",\n")
-            located(() -> write_track(io, larva, track, texts, depth + 2); track=larva)
+            located(() -> write_track(io, larva, track, texts, bytes, depth + 2); track=larva)
         end
         write(io, isempty(run) ? "]}" : "\n]}")
     end
@@ -76,11 +77,12 @@ end
 
 reserved(problem) = LabelFileError("not-a-label-file", problem)
 
-function write_track(io::IO, larva::Int, track::TrackLabels, texts::Vector{String}, depth::Int)
+function write_track(io::IO, larva::Int, track::TrackLabels, texts::Vector{String},
+                     bytes::Vector{UInt8}, depth::Int)
     print(io, "{\"id\":\"", larva, "\",\"t\":")
-    write(io, times_text(track.times))
+    write(io, view(bytes, 1:put_times!(bytes, track.times)))
     write(io, ",\"labels\":")
-    write(io, column_text(track.codes, texts))
+    write(io, view(bytes, 1:put_codes!(bytes, track.codes, texts)))
     for (key, value) in track.records
         key in TRACK_KEYS &&
             throw(reserved("expected no record named \"$key\": it has its place"))
@@ -103,14 +105,15 @@ function state_texts(run::RunLabels)
     return texts
 end
 
-function column_text(codes::Vector{Int32}, texts::Vector{String})
-    bytes = Vector{UInt8}(undef, length(codes) * (maximum(sizeof, texts) + 1) + 2)
+"""Put the text of a column into bytes, of which there may be more; return how many it has."""
+function put_codes!(bytes::Vector{UInt8}, codes::Vector{Int32}, texts::Vector{String})
+    make_room!(bytes, length(codes), maximum(sizeof, texts))
     n = 0
     for code in codes
-        bytes[n += 1] = UInt8(',')
         text = texts[code + 1]
+        @inbounds bytes[n += 1] = UInt8(',')
         for i in 1:sizeof(text)
-            bytes[n += 1] = codeunit(text, i)
+            @inbounds bytes[n += 1] = codeunit(text, i)
         end
     end
     return bracket!(bytes, n)
@@ -118,8 +121,8 @@ end
 
 const LONGEST_FLOAT = 24  # -2.2250738585072014e-308
 
-function times_text(times::Vector{Float64})
-    bytes = Vector{UInt8}(undef, length(times) * (LONGEST_FLOAT + 1) + 2)
+function put_times!(bytes::Vector{UInt8}, times::Vector{Float64})
+    make_room!(bytes, length(times), LONGEST_FLOAT)
     n = 0
     previous = -Inf
     for (i, time) in enumerate(times)
@@ -127,10 +130,10 @@ function times_text(times::Vector{Float64})
         rounded = milliseconds / 1000.0
         isfinite(rounded) && rounded > previous || throw(bad_milliseconds(times, i, rounded))
         previous = rounded
-        bytes[n += 1] = UInt8(',')
+        @inbounds bytes[n += 1] = UInt8(',')
         # Decimals of at most 15 digits are the shortest that read back to the same double.
         if abs(milliseconds) < 1e15
-            n = put_milliseconds!(bytes, n, Int64(milliseconds))
+            n = put_milliseconds!(bytes, n, unsafe_trunc(Int64, milliseconds))
         else
             text = float_text(rounded)
             copyto!(bytes, n + 1, codeunits(text), 1, sizeof(text))
@@ -140,12 +143,18 @@ function times_text(times::Vector{Float64})
     return bracket!(bytes, n)
 end
 
+function make_room!(bytes::Vector{UInt8}, n::Int, longest::Int)
+    room = n * (longest + 1) + 2
+    length(bytes) < room && resize!(bytes, room)
+    return bytes
+end
+
 """Make an array of n bytes of elements with a comma before each."""
 function bracket!(bytes::Vector{UInt8}, n::Int)
     n = max(n, 1)
     bytes[1] = UInt8('[')
     bytes[n + 1] = UInt8(']')
-    return resize!(bytes, n + 1)
+    return n + 1
 end
 
 function bad_milliseconds(times, i, rounded)
@@ -155,24 +164,33 @@ function bad_milliseconds(times, i, rounded)
     return LabelFileError("bad-time", problem; index=i)
 end
 
-"""Write milliseconds as seconds with at least one decimal behind the `n`th byte; return the last."""
-function put_milliseconds!(bytes::Vector{UInt8}, n::Int, milliseconds::Int64)
-    milliseconds < 0 && (bytes[n += 1] = UInt8('-'))
-    seconds, rest = divrem(abs(milliseconds), 1000)
-    digits = ndigits(seconds)
-    for i in digits:-1:1
-        seconds, digit = divrem(seconds, 10)
-        bytes[n + i] = UInt8('0') + digit % UInt8
+"""
+Write milliseconds as seconds with at least one decimal behind the `n`th byte, where there is room; return
+the last.
+"""
+@inline function put_milliseconds!(bytes::Vector{UInt8}, n::Int, milliseconds::Int64)
+    @inbounds begin
+        milliseconds < 0 && (bytes[n += 1] = UInt8('-'))
+        seconds, rest = divrem(abs(milliseconds) % UInt64, UInt64(1000))
+        digits, beyond = 1, UInt64(10)
+        while seconds >= beyond
+            digits += 1
+            beyond *= 10
+        end
+        for i in digits:-1:1
+            seconds, digit = divrem(seconds, UInt64(10))
+            bytes[n + i] = UInt8('0') + digit % UInt8
+        end
+        n += digits
+        tenths, rest = divrem(rest, UInt64(100))
+        hundredths, thousandths = divrem(rest, UInt64(10))
+        bytes[n += 1] = UInt8('.')
+        bytes[n += 1] = UInt8('0') + tenths % UInt8
+        rest == 0 && return n
+        bytes[n += 1] = UInt8('0') + hundredths % UInt8
+        thousandths == 0 && return n
+        bytes[n += 1] = UInt8('0') + thousandths % UInt8
     end
-    n += digits
-    bytes[n += 1] = UInt8('.')
-    tenths, rest = divrem(rest, 100)
-    bytes[n += 1] = UInt8('0') + tenths % UInt8
-    rest == 0 && return n
-    hundredths, rest = divrem(rest, 10)
-    bytes[n += 1] = UInt8('0') + hundredths % UInt8
-    rest == 0 && return n
-    bytes[n += 1] = UInt8('0') + rest % UInt8
     return n
 end
 

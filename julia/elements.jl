@@ -18,6 +18,8 @@ end
 
 Base.length(e::Elements) = isempty(e.lengths) ? length(e.tokens) : length(e.lengths)
 
+const NO_LENGTHS = Int32[]
+
 """Return where in a label file the value of a key is, if that matters to how it is read."""
 function inside(place::Symbol, key::String)
     (place === :file || place === :run) && key == "data" && return :data
@@ -33,36 +35,37 @@ read as any other array, and what is wrong is found.
 """
 function parse_elements(p::JSONParser)
     p.depth + 2 <= MAX_DEPTH || return nothing
-    tokens, lengths = sizehint!(Int32[], p.guess), Int32[]
+    n = n_tokens = 0
+    arrays = false
     p.at += 1
     c = peek(p)
     while c != UInt8(']')
+        before = n_tokens
         if c == UInt8('[')
-            if isempty(lengths)
-                lengths = sizehint!(fill(Int32(-1), length(tokens)), p.guess)
-            end
-            n = parse_list!(tokens, p)
-            n < 0 && return nothing
-            push!(lengths, n)
+            n_tokens = parse_list!(p, before)
+            arrays = true
         else
-            parse_token!(tokens, p, c) || return nothing
-            isempty(lengths) || push!(lengths, -1)
+            n_tokens = parse_token!(p, before, c)
         end
+        n_tokens < 0 && return nothing
+        n = put!(p.lengths, n, c == UInt8('[') ? n_tokens - before : -1)
         c = next_in_array(p)
         c == 0x00 && return nothing
     end
     p.at += 1
-    return Elements(tokens, lengths, p.names)
+    return Elements(p.tokens[1:n_tokens], arrays ? p.lengths[1:n] : NO_LENGTHS, p.names)
 end
 
-"""Read an array of codes and names, and return how many there are; -1 if there is anything else."""
-function parse_list!(tokens::Vector{Int32}, p::JSONParser)
+"""
+Read an array of codes and names, and return how many there are with the n before them; -1 if there is
+anything else.
+"""
+function parse_list!(p::JSONParser, n::Int)
     p.at += 1
-    n = 0
     c = peek(p)
     while c != UInt8(']')
-        parse_token!(tokens, p, c) || return -1
-        n += 1
+        n = parse_token!(p, n, c)
+        n < 0 && return -1
         c = next_in_array(p)
         c == 0x00 && return -1
     end
@@ -80,23 +83,13 @@ end
     return c == UInt8(']') ? 0x00 : c
 end
 
-"""Read a code or a name; return false, and read nothing, if it is anything else."""
-@inline function parse_token!(tokens::Vector{Int32}, p::JSONParser, c::UInt8)
-    if c == UInt8('"')
-        push!(tokens, -parse_name(p))
-        return true
-    end
-    at = p.at
-    token = Int32(0)
-    while is_digit(c)
-        token = Int32(10) * token + Int32(c - UInt8('0'))
-        at += 1
-        c = byte(p.text, at)
-    end
+"""Read a code or a name behind n others, and return n + 1; -1 if it is anything else."""
+@inline function parse_token!(p::JSONParser, n::Int, c::UInt8)
+    c == UInt8('"') && return put!(p.tokens, n, -parse_name(p))
+    token, at, c = take_digits(p.text, Int64(0), p.at)
     # at most 9 digits, no zero before them, no point or exponent after them
-    1 <= at - p.at <= 9 && c != UInt8('.') && c | 0x20 != UInt8('e') || return false
-    at == p.at + 1 || byte(p.text, p.at) != UInt8('0') || return false
-    push!(tokens, token)
+    1 <= at - p.at <= 9 && c != UInt8('.') && c | 0x20 != UInt8('e') || return -1
+    at == p.at + 1 || byte(p.text, p.at) != UInt8('0') || return -1
     p.at = at
-    return true
+    return put!(p.tokens, n, token % Int32)
 end

@@ -29,14 +29,20 @@ mutable struct JSONParser
     text::String
     at::Int  # the next byte
     depth::Int
-    guess::Int  # how long a column may be: as the one before it
+    # A column is read into one of these, which stay for the next, and copied when its length is known.
+    floats::Vector{Float64}
+    integers::Vector{Int64}
+    tokens::Vector{Int32}
+    lengths::Vector{Int32}
     names::Vector{String}  # keys, and names of states: few, and many times
     numbers::Dict{String,Int32}  # where a name is among them
     slots::Vector{Int32}  # numbers of names that came last
 end
 
+JSONParser(text::String) =
+    JSONParser(text, 1, 0, [], [], [], [], [], Dict{String,Int32}(), zeros(Int32, 256))
+
 const MAX_DEPTH = 1024
-const POWERS_OF_TEN = [10.0^n for n in 0:22]  # those that a double holds exactly
 
 """
     parse_json(text; place=:elsewhere)
@@ -53,7 +59,7 @@ With `place=:file` it is the text of a label file, where the `labels` of tracks 
 `JSONError`.
 """
 function parse_json(text::String; place::Symbol=:elsewhere)
-    p = JSONParser(text, 1, 0, 0, String[], Dict{String,Int32}(), zeros(Int32, 256))
+    p = JSONParser(text)
     value = parse_value(p, place)
     peek(p) == 0x00 && p.at > ncodeunits(text) || fail(p, "the end of the text")
     return value
@@ -135,12 +141,12 @@ function parse_array(p::JSONParser, place::Symbol)
     end
     enter(p)
     unfinished = peek(p) != UInt8(']') || another(p, ']')
-    values = Any[]
+    numbers = nothing
     if unfinished && at_number(p)
         numbers, unfinished = parse_numbers(p)
         unfinished || (p.depth -= 1; return numbers)
-        append!(values, numbers)  # and something else after them
     end
+    values = numbers === nothing ? Any[] : Vector{Any}(numbers)  # and something else after them
     while unfinished
         push!(values, parse_value(p, place === :data ? :track : :elsewhere))
         unfinished = another(p, ']')
@@ -150,136 +156,6 @@ function parse_array(p::JSONParser, place::Symbol)
     all(value -> value isa String, values) && return String[value for value in values]
     all(value -> value isa Bool, values) && return Bool[value for value in values]
     return values
-end
-
-# Numbers
-
-at_number(p::JSONParser) = (c = peek(p); is_digit(c) || c == UInt8('-'))
-
-"""
-Read the numbers at an array's start into a vector of their type, and return whether the array goes on
-(with a value that is something else).
-"""
-function parse_numbers(p::JSONParser)
-    p.guess = count_numbers(p.text, p.at)
-    start = p.at
-    first = parse_number(p)
-    p.at = start
-    numbers = first isa Int64 ? Int64[] : Float64[]
-    unfinished = take_numbers!(numbers, p)
-    if unfinished && at_number(p)
-        numbers = Vector{Union{Int64,Float64}}(numbers)
-        unfinished = take_numbers!(numbers, p)
-    end
-    return numbers, unfinished
-end
-
-"""Return how many numbers there are at most before the array ends, or holds something else."""
-function count_numbers(text::String, at::Int)
-    commas = 0
-    c = byte(text, at)
-    while !(c in (UInt8(']'), UInt8('['), UInt8('{'), UInt8('"'), 0x00))
-        commas += c == UInt8(',')
-        at += 1
-        c = byte(text, at)
-    end
-    return commas + 1
-end
-
-"""
-Append the numbers that come, until the array ends or there is another kind of value; return whether it
-goes on.
-"""
-function take_numbers!(values::Vector{T}, p::JSONParser) where {T}
-    n = length(values)
-    resize!(values, max(p.guess, n))
-    unfinished = true
-    while unfinished && at_number(p)
-        start = p.at
-        number = parse_number(p)
-        number isa T || (p.at = start; break)
-        @inbounds values[n += 1] = number
-        unfinished = another(p, ']')
-    end
-    resize!(values, n)
-    return unfinished
-end
-
-"""Read a number: an `Int64`, a `UInt64` if it is beyond, else a `Float64`."""
-function parse_number(p::JSONParser)
-    text, start = p.text, p.at
-    at = first = start + (byte(text, start) == UInt8('-'))
-    negative = at > start
-    digits = UInt64(0)  # wrong beyond 19 of them, and not used then
-    c = byte(text, at)
-    while is_digit(c)
-        digits = 10 * digits + (c - UInt8('0'))
-        at += 1
-        c = byte(text, at)
-    end
-    n = at - first
-    n > 0 || fail(p, "a digit", at)
-    n == 1 || byte(text, first) != UInt8('0') || fail(p, "no digit after a leading zero", first + 1)
-    if c != UInt8('.') && c | 0x20 != UInt8('e')
-        p.at = at
-        integer = digits % Int64
-        return n < 19 ? (negative ? -integer : integer) : long_integer(p, start)
-    end
-    exponent = 0
-    if c == UInt8('.')
-        at += 1
-        c = byte(text, at)
-        is_digit(c) || fail(p, "a digit", at)
-        while is_digit(c)
-            digits = 10 * digits + (c - UInt8('0'))
-            exponent -= 1
-            at += 1
-            c = byte(text, at)
-        end
-        n -= exponent
-    end
-    p.at = at
-    if c | 0x20 == UInt8('e')
-        exponent += parse_exponent(p)
-    end
-    # Both are exact then, so that the one operation rounds correctly (Clinger 1990).
-    if n <= 19 && digits <= UInt64(1) << 53 && -22 <= exponent <= 22
-        float = Float64(digits)
-        float = exponent < 0 ? float / POWERS_OF_TEN[1 - exponent] : float * POWERS_OF_TEN[1 + exponent]
-        return negative ? -float : float
-    end
-    return long_float(p, start)
-end
-
-function parse_exponent(p::JSONParser)
-    p.at += 1
-    c = byte(p.text, p.at)
-    p.at += c == UInt8('-') || c == UInt8('+')
-    is_digit(byte(p.text, p.at)) || fail(p, "a digit")
-    exponent = 0
-    while is_digit(byte(p.text, p.at))
-        # more than that is too much, anyway
-        exponent = min(10 * exponent + (byte(p.text, p.at) - UInt8('0')), 10_000)
-        p.at += 1
-    end
-    return c == UInt8('-') ? -exponent : exponent
-end
-
-@noinline function long_integer(p::JSONParser, start::Int)
-    digits = SubString(p.text, start, p.at - 1)
-    integer = tryparse(Int64, digits)
-    integer === nothing || return integer
-    unsigned = startswith(digits, '-') ? nothing : tryparse(UInt64, digits)
-    return unsigned === nothing ? long_float(p, start) : unsigned
-end
-
-@noinline function long_float(p::JSONParser, start::Int)
-    digits = SubString(p.text, start, p.at - 1)
-    float = tryparse(Float64, digits)  # strtod, which rounds correctly
-    float === nothing || isinf(float) || return float
-    # out of range: too large, or too small?
-    abs(parse(BigFloat, String(digits))) < 1 || fail(p, "a number that a double can hold", start)
-    return startswith(digits, '-') ? -0.0 : 0.0
 end
 
 # Strings

@@ -179,32 +179,37 @@ function parse_data!(run::RunLabels, data, decoder)
     data isa AbstractVector ||
         throw(not_a_label_file("expected a list as \"data\", found $(shown(data))"))
     for (position, document) in enumerate(data)
-        document isa OrderedDict ||
+        document isa OrderedDict{String,Any} ||
             throw(not_a_label_file("expected an object, found $(shown(document))"; index=position))
-        for key in TRACK_KEYS
-            haskey(document, key) ||
-                throw(not_a_label_file("expected a track with \"$key\", found none"; index=position))
-        end
-        larva = parse_larva(document["id"], position)
-        if haskey(run, larva)
-            problem = "expected a larva once in a run, found it again"
-            throw(LabelFileError("duplicate-larva", problem; track=larva, index=position))
-        end
-        run.tracks[larva] = located(() -> parse_track(document, run.table, decoder); track=larva)
+        parse_track!(run, document, position, decoder)
     end
     return run
 end
 
-function parse_larva(@nospecialize(value), position::Int)
-    if value isa String && !isempty(value) && all(c -> c in '0':'9', value)
-        digits = lstrip(value, '0')
-        value = length(digits) <= 5 ? parse(Int, "0" * digits) : value
+function parse_track!(run::RunLabels, document::OrderedDict{String,Any}, position::Int, decoder)
+    for key in TRACK_KEYS
+        haskey(document, key) ||
+            throw(not_a_label_file("expected a track with \"$key\", found none"; index=position))
     end
-    return located(() -> check_larva(value); index=position)
+    larva = parse_larva(document["id"], position)
+    if haskey(run, larva)
+        problem = "expected a larva once in a run, found it again"
+        throw(LabelFileError("duplicate-larva", problem; track=larva, index=position))
+    end
+    run.tracks[larva] = located(() -> parse_track(document, run.table, decoder); track=larva)
+    return run
+end
+
+function parse_larva(@nospecialize(value), position::Int)::Int
+    digits = value isa String && all(c -> c in '0':'9', value)
+    number = digits ? tryparse(Int, value) : nothing
+    number !== nothing && number <= MAX_LARVA_ID && return number
+    larva = number === nothing || number > 99_999 ? value : number
+    return located(() -> check_larva(larva); index=position)
 end
 
 function parse_track(document::OrderedDict{String,Any}, table::StateTable, decoder)
-    times, codes = Float64[], Int32[]
+    local times::Vector{Float64}, codes::Vector{Int32}
     for (key, value) in document
         key in ("t", "labels") || continue
         value isa Union{AbstractVector,Elements} ||
@@ -219,11 +224,13 @@ function parse_track(document::OrderedDict{String,Any}, table::StateTable, decod
         problem = "expected $(length(times)) labels, as many as times, found $(length(codes))"
         throw(LabelFileError("length-mismatch", problem))
     end
-    records = OrderedDict{String,Any}()
-    for (key, value) in document
-        key in TRACK_KEYS || (records[key] = parse_record(value, length(times)))
+    for key in TRACK_KEYS
+        delete!(document, key)
     end
-    return TrackLabels(table, times, codes, records)
+    for (key, value) in document
+        document[key] = parse_record(value, length(times))
+    end
+    return TrackLabels(table, times, codes, document)  # what is left of it are the records
 end
 
 parse_times(values::Vector{Float64}) = check_times(values)
@@ -256,7 +263,7 @@ Turns the elements of `labels` into a column of state numbers.
 With `declared` false the declarations are bad: there are no codes to check against, and what is decoded
 is never seen.
 """
-struct Decoder
+mutable struct Decoder  # mutable: passed to each track by reference, not in a new box
     table::StateTable
     names::Vector{String}  # by code
     declared::Bool

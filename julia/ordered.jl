@@ -17,8 +17,11 @@ mutable struct OrderedDict{K,V} <: AbstractDict{K,V}
     keys::Vector{K}
     values::Vector{V}
     index::Union{Dict{K,Int},Nothing}  # where a key is; made when there are many
-    OrderedDict{K,V}() where {K,V} = new{K,V}(K[], V[], nothing)
+    OrderedDict{K,V}() where {K,V} = new{K,V}(empty_vector(K), empty_vector(V), nothing)
 end
+
+# It has room for the keys of most objects: to get that later would be an allocation more.
+empty_vector(T) = resize!(Vector{T}(undef, 4), 0)
 
 function OrderedDict{K,V}(pairs) where {K,V}
     dict = OrderedDict{K,V}()
@@ -52,7 +55,7 @@ Base.isempty(dict::OrderedDict) = isempty(dict.keys)
 Base.empty(::OrderedDict, ::Type{K}, ::Type{V}) where {K,V} = OrderedDict{K,V}()
 Base.haskey(dict::OrderedDict, key) = place_of(dict, key) != 0
 
-function Base.iterate(dict::OrderedDict{K,V}, i::Int=1) where {K,V}
+@inline function Base.iterate(dict::OrderedDict{K,V}, i::Int=1) where {K,V}
     i > length(dict.keys) && return nothing
     return Pair{K,V}(dict.keys[i], dict.values[i]), i + 1
 end

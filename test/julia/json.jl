@@ -2,7 +2,7 @@
 
 module JSONTests
 
-using Test, TaggingBackends
+using Random, Test, TaggingBackends
 using TaggingBackends: JSONError, OrderedDict, float_text, parse_json
 
 const ROOT = dirname(dirname(@__DIR__))
@@ -73,6 +73,42 @@ end
         value = parse_json(String(text))
         @test Float64(value) === reinterpret(Float64, parse(UInt64, bits; base=16))
         value isa Float64 && @test parse_json("[$text]") == [value]
+    end
+end
+
+@testset "columns of decimals are read as Base reads each of them" begin
+    random = MersenneTwister(1)
+    digits(n) = String(rand(random, '0':'9', n))
+    texts = ["0.0", "0.1", "9007199254740.993", "9007199254740993.0", "900719925474.0993", "66.675", "0.3"]
+    for whole in 1:20, decimals in 1:24, _ in 1:5
+        push!(texts, string(whole == 1 ? digits(1) : rand(random, '1':'9') * digits(whole - 1), ".",
+                            digits(decimals)))
+    end
+    bits = filter(isfinite, reinterpret(Float64, rand(random, UInt64, 2000)))
+    append!(texts, string.(bits))
+    append!(texts, string.(round.(1e5 .* rand(random, 2000); digits=3)))
+    shuffle!(random, texts)
+    values = parse.(Float64, texts)
+    for comma in (",", ", ", " ,", ",  ", "\n,\t")
+        @test parse_json("[$(join(texts, comma))]") == values
+    end
+    # one that is read in another way among decimals, wherever it stands
+    for (text, value) in zip(texts, values)
+        parse_json("[$text,0.5]") == [value, 0.5] || error(text)
+        parse_json("[0.5,$text]") == [0.5, value] || error(text)
+    end
+end
+
+@testset "what is wrong among decimals is told as among other values" begin
+    for wrong in ["01.5", "00.5", "-01.5", ".5", "1.", "1.,", "-", "1.5e", "1.5e999", "1.5 2.5", "+1.5",
+                  "1.5.5", "", ",", "1.5,", "1.5,,", "1.5, ,", "1.5}", "1.5:", "\"", "01",
+                  "1.5\n,x", "1.5,\n  01.5"]
+        for stop in ("]", "")
+            # an array that begins with a number, and one that does not
+            among, other = refusal("[1.5,$wrong$stop"), refusal("[{ },$wrong$stop")
+            @test among.problem == other.problem
+            @test (among.position, among.line, among.column) == (other.position, other.line, other.column)
+        end
     end
 end
 
