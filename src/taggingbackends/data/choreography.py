@@ -24,13 +24,16 @@ __all__ = ["load"]
 
 _HEADER = 3  # fields of a line before the coordinates
 _SPINE_POINTS = 11
-_BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
+_BLOCK = 1 << 19  # bytes read at once; what is made of many more would leave a processor's cache
 _KEPT = 1 << 24  # bytes, more than what is made of a block
 _STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 
 
 def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     """Load a pair of files, or one of them.
+
+    Tracks whose lines follow one another, as Choreography writes them, share the memory of the
+    recording: to keep one track of many, copy its arrays.
 
     Parameters
     ----------
@@ -72,8 +75,8 @@ class _Block:
     """Some lines of a file that are not blank."""
 
     text: bytes
-    starts: NDArray[np.intp]  # field i is text[starts[i]:stops[i]]
-    stops: NDArray[np.intp]
+    stops: NDArray[np.intp]  # field i is text[stops[i] - lengths[i] : stops[i]]
+    lengths: NDArray[np.intp]
     first: NDArray[np.intp]  # of each line's fields
     counts: NDArray[np.intp]  # of each line's fields
     lines: NDArray[np.intp]  # 1-based line numbers
@@ -95,11 +98,11 @@ class _Table:
 def _read(file: Path) -> _Table:
     run = b""
     parts = []
-    coordinates = bytearray()  # grows in place; joining parts would take their memory twice
+    coordinates = bytearray()  # grows in place; to join arrays would take the memory twice
     blocks = _blocks(file)
     for block in blocks:
         _check_counts(file, block, blocks)
-        run = run or block.text[block.starts[0] : block.stops[0]]
+        run = run or block.text[block.stops[0] - block.lengths[0] : block.stops[0]]
         larvae, times, xy, wrong = _numbers(block)
         coordinates.extend(xy.data)
         others = block.lines[~_fields_equal(block, block.first, run)][:1]
@@ -138,14 +141,12 @@ def _blocks(file: Path) -> Iterator[_Block]:
     above = 0  # lines
     with file.open("rb") as stream:
         while text := stream.read(_BLOCK) + stream.readline():
-            starts, stops = decimals.split(text)
-            ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
-            upto = np.concatenate([[0], np.searchsorted(starts, ends), [len(starts)]])
-            counts = np.diff(upto)
+            stops, lengths, counts = decimals.split(text)
             rows = np.flatnonzero(counts)
             if len(rows):
-                yield _Block(text, starts, stops, upto[rows], counts[rows], above + rows + 1)
-            above += len(ends)
+                first = (np.cumsum(counts) - counts)[rows]
+                yield _Block(text, stops, lengths, first, counts[rows], above + rows + 1)
+            above += len(counts)
 
 
 def _check_counts(file: Path, block: _Block, later: Iterator[_Block]) -> None:
@@ -168,11 +169,11 @@ def _check_counts(file: Path, block: _Block, later: Iterator[_Block]) -> None:
 
 def _fields_equal(block: _Block, fields: NDArray[np.intp], text: bytes) -> NDArray[np.bool_]:
     """Tell which of the fields are this text."""
-    starts, size = block.starts[fields], len(text)
-    equal: NDArray[np.bool_] = block.stops[fields] - starts == size
-    if size <= len(block.text):
+    size = len(text)
+    equal: NDArray[np.bool_] = block.lengths[fields] == size
+    if equal.any():
         windows = np.ndarray((len(block.text) - size + 1,), f"S{size}", block.text, strides=(1,))
-        equal[equal] = windows[starts[equal]] == text
+        equal[equal] = windows[block.stops[fields][equal] - size] == text
     return equal
 
 
@@ -180,16 +181,15 @@ def _numbers(
     block: _Block,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
     """Return larvae, times, coordinates; and (n, 2) line and field of what is no number, n <= 1."""
-    is_number = np.ones(len(block.starts), dtype=bool)
-    is_number[block.first] = False  # the run's identifier
-    values = decimals.parse(block.text, block.starts[is_number], block.stops[is_number])
-    first = block.first - np.arange(len(block.first))
+    first = block.first
+    values = decimals.parse(block.text, block.stops, block.lengths, skip=first)  # the run's name
     wrong = np.flatnonzero(~np.isfinite(values))[:1]
     rows = np.searchsorted(first, wrong, "right") - 1
-    wrong_fields = np.stack([block.lines[rows], wrong - first[rows] + 2], axis=1)
+    wrong_fields = np.stack([block.lines[rows], wrong - first[rows] + 1], axis=1)
     is_coordinate = np.ones(len(values), dtype=bool)
-    is_coordinate[first] = is_coordinate[first + 1] = False
-    return values[first], values[first + 1], values[is_coordinate], wrong_fields
+    for column in range(_HEADER):
+        is_coordinate[first + column] = False
+    return values[first + 1], values[first + 2], values[is_coordinate], wrong_fields
 
 
 def _fault(file: Path, line: int, field: int, expected: str) -> TrackFileError:

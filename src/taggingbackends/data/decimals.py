@@ -31,27 +31,40 @@ _OVER_NINE = _word(b"\x76" * _WIDTH)  # added to more than 9, sets the top bit
 _OVER_NINE_OR_POINT = _word(b"\x76\x76\x76\x76\x7f\x76\x76\x76")  # any rest at the point sets it
 
 
-def split(text: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the fields of a text, those of ``text.split()``.
+def split(text: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Find the fields of a text, those of ``text.split()``, and how many each line has.
 
     Returns
     -------
-    starts, stops : (n,) intp arrays
-        Field i is ``text[starts[i]:stops[i]]``.
+    stops, lengths : (fields,) intp arrays
+        Field i is ``text[stops[i] - lengths[i] : stops[i]]``.
+    counts : (lines,) intp array
+        Fields of each line; 0 if it is blank.
     """
+    if not text.endswith(b"\n"):
+        text += b"\n"
     characters = np.frombuffer(text, np.uint8)
-    blank = characters - np.uint8(ord("\t")) <= ord("\r") - ord("\t")  # below "\t" wraps around
-    blank |= characters == ord(" ")
-    stops = np.flatnonzero(blank)
-    if not text[-1:].isspace():
-        stops = np.append(stops, len(text))
-    starts = np.zeros_like(stops)
-    np.add(stops[:-1], 1, out=starts[1:])
-    filled = starts < stops
-    return (starts, stops) if filled.all() else (starts[filled], stops[filled])
+    stops = np.flatnonzero(characters <= ord(" "))
+    blanks = characters.take(stops)
+    is_blank = (blanks == ord(" ")) | (blanks - np.uint8(ord("\t")) <= ord("\r") - ord("\t"))
+    if not is_blank.all():  # other control characters
+        stops, blanks = stops[is_blank], blanks[is_blank]
+    lengths = stops.copy()
+    lengths[1:] -= stops[:-1] + 1
+    ends: NDArray[np.intp] = np.flatnonzero(blanks == ord("\n")) + 1
+    filled = lengths > 0
+    if not filled.all():  # two blanks after each other
+        ends = np.cumsum(filled, dtype=np.intp)[ends - 1]
+        stops, lengths = stops[filled], lengths[filled]
+    return stops, lengths, np.diff(ends, prepend=0)
 
 
-def parse(text: bytes, starts: NDArray[np.intp], stops: NDArray[np.intp]) -> NDArray[np.float64]:
+def parse(
+    text: bytes,
+    stops: NDArray[np.intp],
+    lengths: NDArray[np.intp],
+    skip: NDArray[np.intp] | slice = slice(0),
+) -> NDArray[np.float64]:
     """Read fields as numbers.
 
     This is fast for up to eight characters with three decimals or none, and as slow as `float`,
@@ -60,23 +73,26 @@ def parse(text: bytes, starts: NDArray[np.intp], stops: NDArray[np.intp]) -> NDA
     Parameters
     ----------
     text : bytes
-    starts, stops : (n,) intp arrays
-        Field i is ``text[starts[i]:stops[i]]``, without blanks; as `split` finds them.
+    stops, lengths : (n,) intp arrays
+        Field i is ``text[stops[i] - lengths[i] : stops[i]]``, and has no blanks.
+    skip : (k,) intp array, optional
+        Fields not to read.
 
     Returns
     -------
     (n,) float64 array
-        NaN for what is no number to `float`, and for digits with underscores between them.
+        NaN for what is no number to `float`, and for digits with underscores between them; 0 for
+        what is skipped.
     """
     # The word that ends where its field does, which may begin before the text.
     words = np.ndarray((len(text) + 1,), "<u8", bytes(_WIDTH) + text, strides=(1,))[stops]
-    lengths = stops - starts
     values, read = _thousandths(words, lengths)
+    values[skip], read[skip] = 0, True
     rest = np.flatnonzero(~read)
     values[rest], read = _integers(words[rest], lengths[rest])
     rest = rest[~read]
-    fields = zip(starts[rest].tolist(), stops[rest].tolist(), strict=True)
-    values[rest] = [_float(text[start:stop]) for start, stop in fields]
+    fields = zip(stops[rest].tolist(), lengths[rest].tolist(), strict=True)
+    values[rest] = [_float(text[stop - length : stop]) for stop, length in fields]
     return values
 
 
@@ -87,7 +103,7 @@ def _thousandths(
     digits, negative = _digits(words, lengths)
     digits ^= _POINT
     read = ((digits + _OVER_NINE_OR_POINT) | digits) & _TOP_BITS == 0
-    return _joined(digits, 1_000) / np.where(negative, -1_000.0, 1_000.0), read
+    return _joined(digits, 1_000) / (1_000.0 - 2_000.0 * negative), read
 
 
 def _integers(
@@ -97,7 +113,7 @@ def _integers(
     digits, negative = _digits(words, lengths)
     read = ((digits + _OVER_NINE) | digits) & _TOP_BITS == 0
     read &= (lengths > negative) & (lengths <= _WIDTH)
-    return _joined(digits, 10_000) / np.where(negative, -1.0, 1.0), read
+    return _joined(digits, 10_000) / (1.0 - 2.0 * negative), read
 
 
 def _digits(
@@ -107,7 +123,7 @@ def _digits(
     digits = words ^ _ZEROS
     before = (8 * (_WIDTH - lengths)).view(np.uint64)  # bits; beyond 64 nothing is left
     digits >>= before
-    negative = digits & np.uint64(0xFF) == _MINUS
+    negative = digits.astype(np.uint8) == np.uint8(_MINUS)  # the first character
     digits ^= negative * _MINUS
     digits <<= before
     return digits, negative
@@ -118,14 +134,15 @@ def _joined(digits: NDArray[np.uint64], base: int) -> NDArray[np.int64]:
 
     Neighbours are joined in all places at once: digits to pairs, pairs to fours, fours to a number.
     """
-    for bits, factor, kept in (
+    for bits, factor, places in (
         (8, 10, 0x00FF00FF00FF00FF),
         (16, 100, 0x0000FFFF0000FFFF),
-        (32, base, 0x00000000FFFFFFFF),
     ):
         digits *= np.uint64((factor << bits) + 1)
         digits >>= np.uint64(bits)
-        digits &= np.uint64(kept)
+        digits &= np.uint64(places)
+    digits *= np.uint64((base << 32) + 1)
+    digits >>= np.uint64(32)
     return digits.view(np.int64)
 
 
