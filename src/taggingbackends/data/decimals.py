@@ -91,8 +91,9 @@ def parse(
     rest = np.flatnonzero(~read)
     values[rest], read = _integers(words[rest], lengths[rest])
     rest = rest[~read]
-    fields = zip(stops[rest].tolist(), lengths[rest].tolist(), strict=True)
-    values[rest] = [_float(text[stop - length : stop]) for stop, length in fields]
+    starts = stops[rest] - lengths[rest]
+    fields = map(slice, starts.tolist(), stops[rest].tolist())
+    values[rest] = _floats(list(map(text.__getitem__, fields)))
     return values
 
 
@@ -144,6 +145,15 @@ def _joined(digits: NDArray[np.uint64], base: int) -> NDArray[np.int64]:
     digits *= np.uint64((base << 32) + 1)
     digits >>= np.uint64(32)
     return digits.view(np.int64)
+
+
+def _floats(fields: list[bytes]) -> list[float]:
+    try:
+        if b"_" not in b"".join(fields):
+            return list(map(float, fields))
+    except ValueError:
+        pass
+    return list(map(_float, fields))
 
 
 def _float(field: bytes) -> float:
