@@ -5,13 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support import RUN, STEM, write_labels, write_recording
 from taggingbackends import LabelFileError, TrackFileError
-from taggingbackends.data import FORMATS, Format, Recording, Track, find_recordings, load_tracks
+from taggingbackends.data import (
+    FORMATS,
+    Format,
+    Recording,
+    Track,
+    choreography,
+    find_recordings,
+    load_tracks,
+)
 
 
 @pytest.fixture
@@ -272,3 +283,73 @@ def test_formats_load_nothing_heavy(loaded_modules: Callable[[str], set[str]]) -
 def test_a_stem_with_dots(tmp_path: Path) -> None:
     spine = write_recording(tmp_path, f"{STEM}@1.5.x")
     assert load_tracks(spine).sources == (spine, spine.with_suffix(".outline"))
+
+
+def read_line_by_line(path: Path) -> dict[int, tuple[list[float], list[list[float]]]]:
+    larvae: dict[int, tuple[list[float], list[list[float]]]] = {}
+    for line in path.read_text().splitlines():
+        if fields := line.split():
+            times, coordinates = larvae.setdefault(int(fields[1]), ([], []))
+            times.append(float(fields[2]))
+            coordinates.append([float(field) for field in fields[3:]])
+    return larvae
+
+
+COORDINATES = st.floats(-2000, 2000).flatmap(
+    lambda x: st.sampled_from([f"{x:.3f}", f"{x:.3f}", f"{x:.3f}", f"{x:.0f}", f"{x:.4g}", f"{x}"])
+)
+
+
+@given(st.data(), st.integers(1, 2000))
+def test_tracks_are_those_of_a_loop_over_lines(data: st.DataObject, block: int) -> None:
+    larvae = data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=20))
+    if data.draw(st.booleans()):
+        larvae.sort()
+    ends = st.sampled_from(["\n", "\n", "\r\n", " \n", "\n\n", "\n \n"])
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choreography, "_BLOCK", block)
+        spine = Path(folder, f"{STEM}.spine")
+        outline = spine.with_suffix(".outline")
+        for path in (spine, outline):
+            lines = []
+            for frame, larva in enumerate(larvae):
+                points = 11 if path is spine else data.draw(st.integers(1, 13))
+                numbers = data.draw(st.lists(COORDINATES, min_size=2, max_size=6)) * points
+                xy = " ".join(numbers[: 2 * points])
+                lines.append(f"{RUN} {larva:05d} {frame / 8:.3f} {xy}{data.draw(ends)}")
+            path.write_text("".join(lines), newline="")
+        recording = load_tracks(spine)
+        spines, outlines = read_line_by_line(spine), read_line_by_line(outline)
+    assert list(recording) == list(spines)
+    for larva, track in recording.items():
+        assert track.spine is not None
+        assert track.outline is not None
+        assert track.outline_offsets is not None
+        times, rows = spines[larva]
+        assert track.times.tolist() == times
+        assert track.spine.reshape(-1, 22).tolist() == rows
+        _, rows = outlines[larva]
+        assert track.outline.ravel().tolist() == [x for row in rows for x in row]
+        assert track.outline_offsets.tolist() == [0, *np.cumsum([len(row) // 2 for row in rows])]
+
+
+def test_what_is_told_first_does_not_depend_on_blocks(
+    spine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choreography, "_BLOCK", 1)
+    faults = [
+        (2, r"^(\S+) \S+", r"\1 70000", "larva identifier"),
+        (3, r" 3\.", " x3.", "expected a number in field"),
+        (4, " 3[.]", " y3.", "expected a number in field"),
+        (5, "^2024", "2025", "expected run"),
+        (6, "^2024", "2026", "expected run"),
+        (9, r" \S+$", "", "expected 25 fields"),
+        (10, r" \S+$", "", "expected 25 fields"),
+    ]
+    told = [2, 3, 3, 5, 5, 9, 9]
+    for (line, pattern, by, message), first in zip(faults, told, strict=True):
+        edited(spine, line, pattern, by)
+        with pytest.raises(TrackFileError, match=message) as caught:
+            load_tracks(spine)
+        assert caught.value.line == first
+        assert "is the file cut" not in str(caught.value)

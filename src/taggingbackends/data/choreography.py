@@ -7,12 +7,15 @@ Rankin and Kerr (2011), High-throughput behavioral analysis in C. elegans, Natur
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.data import decimals
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError
 from taggingbackends.runlabels import MAX_LARVA_ID
@@ -21,11 +24,16 @@ __all__ = ["load"]
 
 _HEADER = 3  # fields of a line before the coordinates
 _SPINE_POINTS = 11
+_BLOCK = 1 << 19  # bytes read at once; what is made of many more would leave a processor's cache
+_KEPT = 1 << 24  # bytes, more than what is made of a block
 _STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 
 
 def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     """Load a pair of files, or one of them.
+
+    Tracks whose lines follow one another, as Choreography writes them, share the memory of the
+    recording: to keep one track of many, copy its arrays.
 
     Parameters
     ----------
@@ -63,6 +71,18 @@ def _metadata(stem: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class _Block:
+    """Some lines of a file that are not blank."""
+
+    text: bytes
+    stops: NDArray[np.intp]  # field i is text[stops[i] - lengths[i] : stops[i]]
+    lengths: NDArray[np.intp]
+    first: NDArray[np.intp]  # of each line's fields
+    counts: NDArray[np.intp]  # of each line's fields
+    lines: NDArray[np.intp]  # 1-based line numbers
+
+
+@dataclass(frozen=True)
 class _Table:
     """The lines of one file."""
 
@@ -76,71 +96,61 @@ class _Table:
 
 
 def _read(file: Path) -> _Table:
-    content = file.read_bytes()
-    fields = content.split()
-    first, counts, lines = _layout(content)
-
-    def fault(row: int, problem: str) -> TrackFileError:
-        return TrackFileError(problem, file=file, line=int(lines[row]))
-
-    if not fields:
+    run = b""
+    parts = []
+    coordinates = bytearray()  # grows in place; to join arrays would take the memory twice
+    blocks = _blocks(file)
+    for block in blocks:
+        _check_counts(file, block, blocks)
+        run = run or block.text[block.stops[0] - block.lengths[0] : block.stops[0]]
+        larvae, times, xy, wrong = _numbers(block)
+        coordinates.extend(xy.data)
+        others = block.lines[~_fields_equal(block, block.first, run)][:1]
+        parts.append((block.counts, block.lines, larvae, times, others, wrong))
+    if not parts:
         raise TrackFileError("expected tracks, found an empty file", file=file)
-    _check_counts(file, counts, lines)
-    runs = list(map(fields.__getitem__, first.tolist()))
-    if len(set(runs)) > 1:
-        row = next(row for row, run in enumerate(runs) if run != runs[0])
-        raise fault(row, f"expected run {_str(runs[0])} in all lines, found {_str(runs[row])}")
-    try:
-        values = np.fromiter(map(float, fields), np.float64, len(fields))
-    except ValueError:
-        values = np.fromiter(map(_number, fields), np.float64, len(fields))
-    values[first] = 0.0  # the run's identifier, which is no number
-    bad = ~np.isfinite(values)
-    if content.count(b"_") != len(runs) * runs[0].count(b"_"):  # float() would read over them
-        bad |= np.fromiter((b"_" in field for field in fields), bool, len(fields))
-        bad[first] = False
-    if bad.any():
-        at = int(bad.argmax())
-        row = int(np.searchsorted(first, at, "right")) - 1
-        field = at - int(first[row]) + 1
-        raise fault(row, f"expected a number in field {field}, found {_str(fields[at])}")
-    _check_end(file, content, int(lines[-1]))
-    larvae = values[first + 1]
+    counts, lines, larvae, times, others, wrong = map(np.concatenate, zip(*parts, strict=True))
+    if len(others):
+        raise _fault(file, others[0], 1, f"run {_str(run)} in all lines")
+    if len(wrong):
+        line, field = wrong[0]
+        raise _fault(file, line, field, f"a number in field {field}")
+    _check_end(file, block.text, int(lines[-1]))
     bad = (larvae % 1 != 0) | (larvae < 0) | (larvae > MAX_LARVA_ID)
     if bad.any():
-        row = int(bad.argmax())
-        found = _str(fields[first[row] + 1])
-        raise fault(row, f"expected a larva identifier from 0 to {MAX_LARVA_ID}, found {found}")
-    coordinates = np.ones(len(values), dtype=bool)
-    for column in range(_HEADER):
-        coordinates[first + column] = False
+        line = lines[bad.argmax()]
+        raise _fault(file, line, 2, f"a larva identifier from 0 to {MAX_LARVA_ID}")
     table = _Table(
         file=file,
-        run=runs[0].decode(),
+        run=run.decode(),
         rows=_rows(larvae.astype(np.int64)),
-        times=values[first + 2],
+        times=times,
         lines=lines,
-        points=values[coordinates].reshape(-1, 2),
+        points=np.frombuffer(coordinates).reshape(-1, 2),
         offsets=np.concatenate([[0], np.cumsum((counts - _HEADER) // 2)]),
     )
     _check_times(table)
     return table
 
 
-def _layout(content: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return, of each line that is not blank: first field, number of fields, line number."""
-    text = np.frombuffer(content, np.uint8)
-    blank = (text == ord(" ")) | ((text >= ord("\t")) & (text <= ord("\r")))  # as bytes.split
-    starts = ~blank
-    starts[1:] &= blank[:-1]
-    ends = np.append(np.flatnonzero(text == ord("\n")), len(text))
-    upto = np.concatenate([[0], np.searchsorted(np.flatnonzero(starts), ends)])
-    counts = np.diff(upto)
-    rows = np.flatnonzero(counts)
-    return upto[rows], counts[rows], rows + 1
+def _blocks(file: Path) -> Iterator[_Block]:
+    """Read a file in blocks of whole lines."""
+    # glibc keeps freed memory at hand in proportion to the largest array freed so far. If that is
+    # less than each block needs, pages go back and forth, as slow as reading the numbers.
+    np.empty(_KEPT, np.uint8)
+    above = 0  # lines
+    with file.open("rb") as stream:
+        while text := stream.read(_BLOCK) + stream.readline():
+            stops, lengths, counts = decimals.split(text)
+            rows = np.flatnonzero(counts)
+            if len(rows):
+                first = (np.cumsum(counts) - counts)[rows]
+                yield _Block(text, stops, lengths, first, counts[rows], above + rows + 1)
+            above += len(counts)
 
 
-def _check_counts(file: Path, counts: NDArray[np.intp], lines: NDArray[np.intp]) -> None:
+def _check_counts(file: Path, block: _Block, later: Iterator[_Block]) -> None:
+    counts = block.counts
     if file.suffix == ".spine":
         expected = (
             f"{_HEADER + 2 * _SPINE_POINTS} fields (date_time larva_id time x1 y1 ... x11 y11)"
@@ -151,9 +161,41 @@ def _check_counts(file: Path, counts: NDArray[np.intp], lines: NDArray[np.intp])
         bad = (counts % 2 == 0) | (counts < _HEADER + 2)
     if bad.any():
         row = int(bad.argmax())
-        hint = "; is the file cut?" if row == len(counts) - 1 else ""
+        is_last = row == len(counts) - 1 and next(later, None) is None
+        hint = "; is the file cut?" if is_last else ""
         problem = f"expected {expected}, found {counts[row]}{hint}"
-        raise TrackFileError(problem, file=file, line=int(lines[row]))
+        raise TrackFileError(problem, file=file, line=int(block.lines[row]))
+
+
+def _fields_equal(block: _Block, fields: NDArray[np.intp], text: bytes) -> NDArray[np.bool_]:
+    """Tell which of the fields are this text."""
+    size = len(text)
+    equal: NDArray[np.bool_] = block.lengths[fields] == size
+    if equal.any():
+        windows = np.ndarray((len(block.text) - size + 1,), f"S{size}", block.text, strides=(1,))
+        equal[equal] = windows[block.stops[fields][equal] - size] == text
+    return equal
+
+
+def _numbers(
+    block: _Block,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Return larvae, times, coordinates; and (n, 2) line and field of what is no number, n <= 1."""
+    first = block.first
+    values = decimals.parse(block.text, block.stops, block.lengths, skip=first)  # the run's name
+    wrong = np.flatnonzero(~np.isfinite(values))[:1]
+    rows = np.searchsorted(first, wrong, "right") - 1
+    wrong_fields = np.stack([block.lines[rows], wrong - first[rows] + 1], axis=1)
+    is_coordinate = np.ones(len(values), dtype=bool)
+    for column in range(_HEADER):
+        is_coordinate[first + column] = False
+    return values[first + 1], values[first + 2], values[is_coordinate], wrong_fields
+
+
+def _fault(file: Path, line: int, field: int, expected: str) -> TrackFileError:
+    with file.open("rb") as stream:
+        found = next(islice(stream, int(line) - 1, None)).split()[field - 1]
+    return TrackFileError(f"expected {expected}, found {_str(found)}", file=file, line=int(line))
 
 
 def _check_end(file: Path, content: bytes, line: int) -> None:
@@ -221,26 +263,29 @@ def _track(larva: int, tables: dict[str, _Table]) -> Track:
     times = spine = outline = offsets = None
     if ".spine" in tables:
         table = tables[".spine"]
-        rows = table.rows[larva]
+        rows = _slice(table.rows[larva])
         times = table.times[rows]
         spine = table.points.reshape(-1, _SPINE_POINTS, 2)[rows]
     if ".outline" in tables:
         table = tables[".outline"]
-        rows = table.rows[larva]
+        rows = _slice(table.rows[larva])
         times = table.times[rows] if times is None else times
-        sizes = table.offsets[rows + 1] - table.offsets[rows]
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes)
-        outline = table.points[np.repeat(table.offsets[rows], sizes) + within]
+        starts, stops = table.offsets[:-1][rows], table.offsets[1:][rows]
+        offsets = np.concatenate([[0], np.cumsum(stops - starts)])
+        if isinstance(rows, slice):
+            outline = table.points[starts[0] : stops[-1]]
+        else:
+            outline = np.concatenate(
+                [table.points[i:j] for i, j in zip(starts, stops, strict=True)]
+            )
     assert times is not None
     return Track(times, spine, outline, offsets)
 
 
-def _number(field: bytes) -> float:
-    try:
-        return float(field)
-    except ValueError:
-        return np.nan
+def _slice(rows: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Return the rows as a slice if they are one: what they take from an array is not copied."""
+    start, stop = int(rows[0]), int(rows[-1]) + 1
+    return slice(start, stop) if stop - start == len(rows) else rows
 
 
 def _str(field: bytes) -> str:
