@@ -1,5 +1,6 @@
 # make demo   label simulated larvae, from nothing to an ethogram
 # make test   everything that continuous integration checks
+# make bench  how fast it is, beside what anyone would write first; some minutes
 # Both set up what they need in .venv and .tools; they need Python >= 3.11 and the package index.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ BIN := .venv/bin
 DEMO := build/demo
 BACKEND := $(BIN)/tagging-backend --project examplebackend
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: .venv/.demo
 	rm -rf $(DEMO)
@@ -26,7 +27,10 @@ test: .venv/.dev .tools/poetry/.ready .tools/julia/path lint
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src examplebackend/src
+	$(BIN)/mypy src examplebackend/src benchmarks
+
+bench: .venv/.dev .tools/julia/path
+	TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) $(BIN)/python -m benchmarks
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

@@ -273,9 +273,11 @@ mutable struct Decoder  # mutable: passed to each track by reference, not in a n
     numbers::Vector{Int32}
 end
 
+const RECENT = 1024  # a power of two; any two of 31 codes have a place of their own
+
 function Decoder(table::StateTable, declared::Bool)
     return Decoder(table, [table.names; table.secondary_names], declared, Dict{Vector{Int32},Int32}(),
-                   [Int32[] for _ in 1:64], zeros(Int32, 64))  # no tokens: state 0
+                   fill(Int32[], RECENT), zeros(Int32, RECENT))  # no tokens: state 0
 end
 
 function decode!(decoder::Decoder, elements::Elements)
@@ -295,7 +297,7 @@ function decode!(decoder::Decoder, elements::Elements)
         end
         slot = 0
         for at in first:last
-            slot = (31 * slot + tokens[at]) & 63
+            slot = (31 * slot + tokens[at]) & (RECENT - 1)
         end
         slot += 1
         if !is_at(decoder.recent[slot], tokens, first, last)

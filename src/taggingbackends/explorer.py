@@ -171,7 +171,8 @@ class BackendExplorer:
             problem = f"{path}: expected an input file below {raw}; `push` brings files there"
             raise BackendError("no-input", problem)
         folder = self.processed_data_dir() / path.parent.relative_to(raw)
-        folder.mkdir(parents=True, exist_ok=True)
+        if path.parent != raw:
+            folder.mkdir(parents=True, exist_ok=True)
         stems = {main.stem for main in self.recordings_in(path.parent)}
         labelled = path.is_file() and is_label_file(path)
         if path.stem not in stems and not labelled:  # a format of the backend's own

@@ -110,7 +110,11 @@ def _reflink(source: int, destination: int) -> bool:
     return True
 
 
-def walk(top: Path, enter: Callable[[Path], bool] = lambda folder: True) -> Iterator[Path]:
+def walk(
+    top: Path,
+    enter: Callable[[Path], bool] = lambda folder: True,
+    link: Callable[[Path], object] = lambda path: None,
+) -> Iterator[Path]:
     """Yield the files below a folder, without hidden files and folders, sorted by components.
 
     Parameters
@@ -119,6 +123,8 @@ def walk(top: Path, enter: Callable[[Path], bool] = lambda folder: True) -> Iter
         The folder; if there is none, there are no files.
     enter : callable
         Tells of each folder below whether to go into it.
+    link : callable
+        Called with each symbolic link, to a file or to a folder, before it is followed.
 
     Raises
     ------
@@ -130,18 +136,27 @@ def walk(top: Path, enter: Callable[[Path], bool] = lambda folder: True) -> Iter
     Links to folders are followed, but for those that lead to a folder which they are in.
     """
     if top.is_dir():
-        yield from _walk(top, enter, [])
+        yield from _walk(top, enter, link, [])
 
 
-def _walk(folder: Path, enter: Callable[[Path], bool], above: list[Path]) -> Iterator[Path]:
+def _walk(
+    folder: Path,
+    enter: Callable[[Path], bool],
+    link: Callable[[Path], object],
+    above: list[Path],
+) -> Iterator[Path]:
     above = [*above, folder.resolve()]
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.name.startswith("."):
-            continue
-        if not path.is_dir():
+    with os.scandir(folder) as entries:  # which knows of most what they are
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+    for entry in sorted(visible, key=lambda entry: entry.name):
+        path = folder / entry.name
+        is_link = entry.is_symlink()
+        if is_link:
+            link(path)
+        if not entry.is_dir():
             yield path
-        elif enter(path) and not (path.is_symlink() and path.resolve() in above):
-            yield from _walk(path, enter, above)
+        elif enter(path) and not (is_link and path.resolve() in above):
+            yield from _walk(path, enter, link, above)
 
 
 @contextmanager

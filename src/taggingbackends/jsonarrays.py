@@ -26,13 +26,14 @@ simdjson = _optional("simdjson")  # the extra "fast": no Python object a number
 class ArrayReader:
     """Reads arrays, one after the other, with what is installed for it.
 
-    A ValueError says that a text is no such array, or one that has to be read in another way.
+    No text has an array in its array: one in which simdjson would not tell them apart. A ValueError
+    says that a text is no such array, or one that has to be read in another way.
     """
 
     def __init__(self) -> None:
         self._parser = None if simdjson is None else simdjson.Parser()
 
-    def floats(self, text: bytes) -> NDArray[np.float64]:
+    def floats(self, text: bytes | memoryview) -> NDArray[np.float64]:
         """Return the numbers of an array such as ``b"[1.5,2]"``."""
         if self._parser is not None:
             return np.frombuffer(self._buffer(text, "d"), np.float64)
@@ -54,16 +55,14 @@ class ArrayReader:
             raise ValueError("an integer beyond 32 bits")
         return codes
 
-    def _buffer(self, text: bytes, of_type: str) -> Any:
+    def _buffer(self, text: bytes | memoryview, of_type: str) -> Any:
+        assert self._parser is not None
         try:
-            # of nested arrays it would make one: b"[" may stand at the beginning only
-            if text.rfind(b"[") == 0:
-                return self._parser.parse(text).as_buffer(of_type=of_type)  # type: ignore[union-attr]
+            return self._parser.parse(text).as_buffer(of_type=of_type)
         except (TypeError, AttributeError, RuntimeError) as error:
             raise ValueError(str(error)) from None
-        raise ValueError("an array in an array")
 
-    def _list(self, text: bytes, types: set[type]) -> list[Any]:
+    def _list(self, text: bytes | memoryview, types: set[type]) -> list[Any]:
         values = orjson.loads(text)
         if not (isinstance(values, list) and set(map(type, values)) <= types):
             raise ValueError("something else than numbers")

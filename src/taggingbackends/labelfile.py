@@ -17,7 +17,9 @@ from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.files import write_file
 from taggingbackends.jsonarrays import ArrayReader
 from taggingbackends.labels import Labels
+from taggingbackends.memory import keep_freed_memory
 from taggingbackends.runlabels import (
+    MAX_LARVA_ID,
     RUN_KEYS,
     TRACK_KEYS,
     RunLabels,
@@ -34,6 +36,7 @@ __all__ = ["parse", "read", "text", "write"]
 
 def read(path: str | PathLike[str]) -> Labels:
     """See `Labels.read`."""
+    keep_freed_memory()
     return parse(Path(path).read_bytes(), file=path)
 
 
@@ -189,51 +192,59 @@ def _parse_names(value: Any) -> tuple[list[str], list[str] | None]:
 
 
 def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
-    if not isinstance(data, list):
+    if isinstance(data, TrackTexts):
+        _read_tracks(data, run, decoder)
+    elif isinstance(data, list):
+        for position, document in enumerate(data):
+            _parse_track(document, position, run, decoder)
+            data[position] = None  # the memory of its numbers, which are in columns now
+    else:
         raise _not_a_label_file(f'expected a list as "data", found {shown(data)}')
+
+
+def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
+    """Read tracks from their texts; a ValueError if it is not sure that nothing is wrong."""
     reader = ArrayReader()
-    for position, item in enumerate(data):
-        if isinstance(data, TrackTexts):
-            text = data.track(*item)
-            track = None if text is None else _read_track(text, run, decoder, reader)
-            if text is not None and track is not None:
-                run._tracks[_new_larva(str(text.larva), run, position)] = track
-                continue
-        document = data.object(*item) if isinstance(data, TrackTexts) else item
-        if not isinstance(document, dict):
-            raise _not_a_label_file(f"expected an object, found {shown(document)}", position)
-        for key in TRACK_KEYS:
-            if key not in document:
-                raise _not_a_label_file(f'expected a track with "{key}", found none', position)
-        larva = _new_larva(document["id"], run, position)
-        with located(track=larva):
-            run._tracks[larva] = _parse_track(document, run, decoder)
-        data[position] = None  # the memory of its numbers, which are in columns now
+    for position, place in enumerate(texts):
+        text = texts.track(*place)
+        track = None if text is None else _read_track(text, run._table, decoder, reader)
+        if text is None or track is None:
+            _parse_track(texts.object(*place), position, run, decoder)
+        elif text.larva <= MAX_LARVA_ID and text.larva not in run._tracks:
+            run._tracks[text.larva] = track
+        else:
+            raise ValueError("a bad larva identifier")
 
 
 def _read_track(
-    text: TrackText, run: RunLabels, decoder: Decoder, reader: ArrayReader
+    text: TrackText, table: StateTable, decoder: Decoder, reader: ArrayReader
 ) -> TrackLabels | None:
-    """Read a track from its text; None if it has to be parsed, if only to say what is wrong."""
-    known = len(run._table.states)
+    """Read a track from its text; None if it has to be parsed."""
+    known = len(table.states)
     try:
         times = check_times(reader.floats(text.times))
         codes = decoder.read(text.states, reader)
         if len(times) == len(codes):
-            return TrackLabels(run._table, times, codes)
+            return TrackLabels(table, times, codes)
     except ValueError:
         pass
-    if len(run._table.states) > known:
+    if len(table.states) > known:
         raise ValueError("states that may not be there")
     return None
 
 
-def _new_larva(value: Any, run: RunLabels, position: int) -> int:
-    larva = _parse_larva(value, position)
+def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:
+    if not isinstance(document, dict):
+        raise _not_a_label_file(f"expected an object, found {shown(document)}", position)
+    for key in TRACK_KEYS:
+        if key not in document:
+            raise _not_a_label_file(f'expected a track with "{key}", found none', position)
+    larva = _parse_larva(document["id"], position)
     if larva in run:
         problem = "expected a larva once in a run, found it again"
         raise LabelFileError("duplicate-larva", problem, track=larva, index=position)
-    return larva
+    with located(track=larva):
+        run._tracks[larva] = _parse_columns(document, run._table, decoder)
 
 
 def _parse_larva(value: Any, position: int) -> int:
@@ -244,7 +255,7 @@ def _parse_larva(value: Any, position: int) -> int:
         return check_larva(value)
 
 
-def _parse_track(document: dict[str, Any], run: RunLabels, decoder: Decoder) -> TrackLabels:
+def _parse_columns(document: dict[str, Any], table: StateTable, decoder: Decoder) -> TrackLabels:
     columns: dict[str, NDArray[Any]] = {}
     for key, value in document.items():
         if key in ("t", "labels"):
@@ -258,7 +269,7 @@ def _parse_track(document: dict[str, Any], run: RunLabels, decoder: Decoder) -> 
     records = {
         key: _parse_record(value, n) for key, value in document.items() if key not in TRACK_KEYS
     }
-    return TrackLabels(run._table, columns["t"], columns["labels"], records)
+    return TrackLabels(table, columns["t"], columns["labels"], records)
 
 
 def _parse_times(values: list[Any]) -> NDArray[np.float64]:

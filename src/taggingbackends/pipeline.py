@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -100,7 +99,7 @@ def predict(
     if backend.sandbox is not None:  # marked before anything runs, or fails
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
-    with _Taken(options):
+    with _options_taken(options):
         _prepare(backend, options, skip)
         return run_prediction(backend, options)
 
@@ -235,7 +234,7 @@ def train(
             raise BackendError("no-input", problem)
         _warn_of_predictions(backend)
         try:
-            with _Taken(options):
+            with _options_taken(options):
                 _prepare(backend, options, skip)
                 _run(backend, script, options, environment)
         except BaseException:
@@ -342,22 +341,22 @@ def _label_files(backend: BackendExplorer) -> dict[Path, tuple[int, int, int]]:
     return {file: (s.st_mtime_ns, s.st_size, s.st_ino) for file, s in statuses.items()}
 
 
-class _Taken:
-    """Warns, when the scripts have run, about the options that none of them took."""
+@contextmanager
+def _options_taken(options: Mapping[str, Any]) -> Iterator[None]:
+    """Warn, when the scripts have run, about the options that none of them took."""
+    if not options:
+        yield
+        return
+    from tempfile import TemporaryDirectory
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = options
-
-    def __enter__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="taggingbackends-")
-        self._report = Path(self._folder.name) / "taken"
-        os.environ[TAKEN] = str(self._report)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        os.environ.pop(TAKEN, None)
-        taken = self._report.read_text().split() if self._report.is_file() else None
-        self._folder.cleanup()
-        if kind is None and taken is not None:
-            for name in self._options.keys() - set(taken):
+    with TemporaryDirectory(prefix="taggingbackends-") as folder:
+        report = Path(folder, "taken")
+        os.environ[TAKEN] = str(report)
+        try:
+            yield
+        finally:
+            os.environ.pop(TAKEN, None)
+        if report.is_file():
+            for name in options.keys() - set(report.read_text().split()):
                 option = f"--{name.replace('_', '-')}"
-                warnings.warn(f"no script took the option {option}", stacklevel=2)
+                warnings.warn(f"no script took the option {option}", stacklevel=3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from contextlib import suppress
 from itertools import compress
 from typing import Any
 
@@ -106,10 +108,14 @@ class TrackLabels(Mapping[float, State]):
         return matched
 
     def __getitem__(self, time: float) -> State:
-        try:
-            index = int(self.find(time))
-        except (TypeError, ValueError):
-            index = -1
+        # as `find`, for one time
+        index, nearest = -1, TIME_TOLERANCE
+        with suppress(TypeError, ValueError):
+            after = bisect_left(self.times, float(time))
+            for frame in range(max(after - 1, 0), min(after + 1, len(self.times))):
+                distance = abs(float(self.times[frame]) - time)
+                if distance < nearest or (distance == nearest and index < 0):
+                    index, nearest = frame, distance
         if index < 0:
             raise KeyError(time)
         return self._table.states[int(self.codes[index])]
@@ -294,6 +300,8 @@ def check_times(times: NDArray[np.float64]) -> NDArray[np.float64]:
     if times.ndim != 1:
         problem = f"expected times in one dimension, found an array of shape {times.shape}"
         raise LabelFileError("bad-time", problem)
+    if (times[1:] > times[:-1]).all() and np.isfinite(times[[0, -1]] if len(times) else 0).all():
+        return times  # what stands in order between finite times is finite
     finite = np.isfinite(times)
     # written so that the first violation counts, whichever it is
     bad = ~finite

@@ -65,9 +65,12 @@ def push(
         problem = f"{top}: expected a sandbox, found a folder of input; name another sandbox"
         raise BackendError("not-a-sandbox", problem)
     targets = {top / relative: source for relative, source in sources.items()}
+    missing: list[Path] = []
     for target, source in targets.items():
         _check_place(backend, target, top)
-        if target.exists() and not _same_content(source, target):
+        if not target.exists():
+            missing.append(target)
+        elif not _same_content(source, target):
             problem = f"{target}: another file than {source} is there; remove it, or `reset`"
             raise BackendError("existing-file", problem)
     others = [file for file in backend.list_input_files() if file not in targets] if alone else []
@@ -78,11 +81,10 @@ def push(
     backend.raw_data_dir()
     made: list[Path] = []
     try:
-        for target, source in progress(list(targets.items()), "pushing"):
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (link_file if link else copy_file)(source, target)
-                made.append(target)
+        _make_folders(missing)
+        for target in progress(missing, "pushing"):
+            (link_file if link else copy_file)(targets[target], target)
+            made.append(target)
         origins |= {str(relative): str(source) for relative, source in sources.items()}
         write_file(top / _ORIGINS, [json.dumps(origins).encode()])
     except BaseException:
@@ -131,9 +133,9 @@ def pull(
     targets = check_destinations(backend, files, destination, force)
     for file in progress(files, "checking"):
         Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
-    for file, target in progress(list(targets.items()), "pulling"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy_file(file, target)
+    _make_folders(targets.values())
+    for file in progress(list(targets), "pulling"):
+        copy_file(file, targets[file])
     return list(targets.values())
 
 
@@ -170,8 +172,12 @@ def check_destinations(
             problem = f"{target}: two label files would go there; name a folder to pull into"
             raise BackendError("existing-file", problem)
         seen.add(target)
-        _check_writable(target)
+    for folder in {target.parent for target in seen}:
+        _check_writable(folder)
     existing = [target for target in targets.values() if target.exists()]
+    for target in existing:
+        if target.is_dir():
+            raise BackendError("existing-file", f"{target}: expected a file, found a folder")
     if existing and not force:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         problem = f"{existing[0]}: exists already{more}; "
@@ -181,15 +187,18 @@ def check_destinations(
     return targets
 
 
-def _check_writable(target: Path) -> None:
+def _check_writable(folder: Path) -> None:
     """Refuse a place where no file can be put, before the work is done whose result it is for."""
-    if target.is_dir():
-        raise BackendError("existing-file", f"{target}: expected a file, found a folder")
-    folder = next(folder for folder in target.parents if folder.exists())
-    if not folder.is_dir():
-        raise BackendError("existing-file", f"{folder}: expected a folder, found a file")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise BackendError("existing-file", f"{there}: expected a folder, found a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+
+
+def _make_folders(files: Iterable[Path]) -> None:
+    for folder in {file.parent for file in files}:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def origin(backend: BackendExplorer, file: Path) -> Path:
@@ -234,15 +243,12 @@ def _collect(paths: list[Path]) -> dict[Path, Path]:
 def _folder_files(folder: Path) -> Iterator[Path]:
     real = folder.resolve()
 
-    def check(path: Path) -> bool:
-        if path.is_symlink() and not path.resolve().is_relative_to(real):
-            problem = f"{path}: a link out of {folder}; push what it leads to by its own name"
+    def check(link: Path) -> None:
+        if not link.resolve().is_relative_to(real):
+            problem = f"{link}: a link out of {folder}; push what it leads to by its own name"
             raise BackendError("outside-link", problem)
-        return True
 
-    for file in walk(folder, enter=check):
-        check(file)
-        yield file
+    return walk(folder, link=check)
 
 
 def _labelled_files(file: Path) -> list[Path]:

@@ -24,12 +24,13 @@ class TrackText(NamedTuple):
     Attributes
     ----------
     larva : int
-    times, states : bytes
+    times : memoryview
+    states : bytes
         From bracket to bracket. Whether they are arrays, reading them tells.
     """
 
     larva: int
-    times: bytes
+    times: memoryview
     states: bytes
 
 
@@ -73,7 +74,10 @@ class TrackTexts(list[tuple[int, int]]):
             return None
         if content.find(b'":', *states) != -1:
             return None  # the key of another entry
-        return TrackText(int(before[1]), content[slice(*times)], content[slice(*states)])
+        if content.find(b"[", times[0] + 1, times[1]) != -1:
+            return None  # arrays among the times
+        whole = memoryview(content)  # of which nothing is copied for the times, most of it
+        return TrackText(int(before[1]), whole[slice(*times)], content[slice(*states)])
 
 
 def take_apart(content: bytes) -> Any:

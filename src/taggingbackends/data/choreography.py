@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from taggingbackends.data import decimals
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError
+from taggingbackends.memory import keep_freed_memory
 from taggingbackends.runlabels import MAX_LARVA_ID
 
 __all__ = ["load"]
 
 _HEADER = 3  # fields of a line before the coordinates
 _SPINE_POINTS = 11
-_BLOCK = 1 << 19  # bytes read at once; what is made of many more would leave a processor's cache
-_KEPT = 1 << 24  # bytes, more than what is made of a block
+_BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
 _STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 
 
@@ -135,9 +135,7 @@ def _read(file: Path) -> _Table:
 
 def _blocks(file: Path) -> Iterator[_Block]:
     """Read a file in blocks of whole lines."""
-    # glibc keeps freed memory at hand in proportion to the largest array freed so far. If that is
-    # less than each block needs, pages go back and forth, as slow as reading the numbers.
-    np.empty(_KEPT, np.uint8)
+    keep_freed_memory()
     above = 0  # lines
     with file.open("rb") as stream:
         while text := stream.read(_BLOCK) + stream.readline():

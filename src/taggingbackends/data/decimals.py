@@ -104,7 +104,7 @@ def _thousandths(
     digits, negative = _digits(words, lengths)
     digits ^= _POINT
     read = ((digits + _OVER_NINE_OR_POINT) | digits) & _TOP_BITS == 0
-    return _joined(digits, 1_000) / (1_000.0 - 2_000.0 * negative), read
+    return _signed(_joined(digits, 1_000) / 1_000.0, negative), read
 
 
 def _integers(
@@ -114,7 +114,7 @@ def _integers(
     digits, negative = _digits(words, lengths)
     read = ((digits + _OVER_NINE) | digits) & _TOP_BITS == 0
     read &= (lengths > negative) & (lengths <= _WIDTH)
-    return _joined(digits, 10_000) / (1.0 - 2.0 * negative), read
+    return _signed(_joined(digits, 10_000).astype(np.float64), negative), read
 
 
 def _digits(
@@ -125,7 +125,8 @@ def _digits(
     before = (8 * (_WIDTH - lengths)).view(np.uint64)  # bits; beyond 64 nothing is left
     digits >>= before
     negative = digits.astype(np.uint8) == np.uint8(_MINUS)  # the first character
-    digits ^= negative * _MINUS
+    if negative.any():
+        digits ^= negative * _MINUS
     digits <<= before
     return digits, negative
 
@@ -145,6 +146,12 @@ def _joined(digits: NDArray[np.uint64], base: int) -> NDArray[np.int64]:
     digits *= np.uint64((base << 32) + 1)
     digits >>= np.uint64(32)
     return digits.view(np.int64)
+
+
+def _signed(values: NDArray[np.float64], negative: NDArray[np.bool_]) -> NDArray[np.float64]:
+    if negative.any():
+        np.negative(values, out=values, where=negative)
+    return values
 
 
 def _floats(fields: list[bytes]) -> list[float]:

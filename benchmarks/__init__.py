@@ -1,0 +1,1 @@
+"""How fast it is, beside what anyone would write first: ``python -m benchmarks [NAME...]``."""

@@ -1,0 +1,28 @@
+"""Run all benchmarks, or those that are named."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import command, julia, labels, operations, tracks
+
+BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
+              (labels, operations, julia, tracks, command)}  # fmt: skip
+
+
+def main() -> None:
+    """Print a table for each."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = set(names) - BENCHMARKS.keys()
+    if unknown:
+        sys.exit(f"no benchmark {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            print(f"\n{(BENCHMARKS[name].__doc__ or name).splitlines()[0]}\n", flush=True)
+            BENCHMARKS[name].run(Path(folder))
+
+
+if __name__ == "__main__":
+    main()

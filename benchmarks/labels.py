@@ -1,0 +1,94 @@
+"""Label files, Python: beside json.load into nested dictionaries, and json.dump of these."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import compare, peak_memory, row
+from benchmarks.inputs import label_file, named_file, real_label_files
+from taggingbackends import Labels, jsonarrays
+
+Nested = dict[str, dict[int, dict[float, Any]]]
+
+
+def read_nested(path: Path) -> Nested:
+    """Read what a script would: run -> larva -> time -> label, or a tuple of labels."""
+    with path.open() as file:
+        document = json.load(file)
+    names = document["labels"]
+    if isinstance(names, dict):
+        names = names["names"]
+
+    def state(element: Any) -> Any:
+        if isinstance(element, int):
+            return names[element - 1]
+        return element if isinstance(element, str) else tuple(map(state, element))
+
+    tracks = {
+        int(track["id"]): dict(zip(track["t"], map(state, track["labels"]), strict=True))
+        for track in document["data"]
+    }
+    return {document["metadata"]["id"]: tracks}
+
+
+def write_nested(path: Path, nested: Nested) -> None:
+    """Write nested dictionaries as they are."""
+    with path.open("w") as file:
+        json.dump(nested, file)
+
+
+def run(folder: Path) -> None:
+    """Print times of reading and writing, and the peak memory of reading."""
+    clean = label_file(folder / "clean.label")
+    odd = label_file(folder / "odd.label", odd=0.05)
+    files = {
+        "1 M frames": clean,
+        "1 M frames, 5 % with two labels or none": odd,
+        "1 M frames, names": named_file(folder / "names.label", clean),
+        **{f"{path.parent.name}/{path.name}": path for path in real_label_files()},
+    }
+    simdjson = jsonarrays.simdjson
+    readers = {"orjson": None} if simdjson is None else {"simdjson": simdjson, "orjson": None}
+    row("reading", "of the baseline's time", "ours", "baseline")
+    for name, module in readers.items():
+        jsonarrays.simdjson = module
+        for case, path in files.items():
+            compare(f"{name}: {case}", lambda p=path: read_nested(p), lambda p=path: Labels.read(p))
+    jsonarrays.simdjson = simdjson
+    row("\nreading, 5 % odd frames", "of the time without")
+    for name, module in readers.items():
+        jsonarrays.simdjson = module
+        compare(f"{name}: 1 M frames", lambda: Labels.read(clean), lambda: Labels.read(odd))
+    jsonarrays.simdjson = simdjson
+    row("\nwriting", "of the baseline's time", "ours", "baseline")
+    for case, path in files.items():
+        labels, nested = Labels.read(path), read_nested(path)
+        compare(
+            case,
+            lambda n=nested: write_nested(folder / "nested.json", n),
+            lambda x=labels: x.write(folder / "ours.label"),
+            rounds=5,
+        )
+    row("\npeak memory of reading, above the file's bytes", "of the columns", "peak")
+    for name in readers:
+        for case, path in files.items():
+            _print_memory(f"{name}: {case}", path, name)
+
+
+def _print_memory(case: str, path: Path, reader: str) -> None:
+    prepare = f"""
+from pathlib import Path
+from taggingbackends import jsonarrays, labelfile
+if {reader!r} == "orjson":
+    jsonarrays.simdjson = None
+content = Path({str(path)!r}).read_bytes()
+"""
+    work = """
+labels = labelfile.parse(content)
+tracks = [track for run in labels.values() for track in run.values()]
+result = sum(track.times.nbytes + track.codes.nbytes for track in tracks)
+"""
+    peak, columns = peak_memory(prepare, work)
+    row(case, f"{peak / columns:.2f}", f"{peak / 2**20:.1f} MB")

@@ -1,0 +1,97 @@
+"""Work on labels: beside loops over nested dictionaries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import compare, row
+from benchmarks.inputs import label_file
+from taggingbackends import Labels
+
+Nested = dict[str, dict[int, dict[float, Any]]]
+
+
+def count(nested: Nested) -> Counter[str]:
+    """Count the frames of each label."""
+    counts: Counter[str] = Counter()
+    for tracks in nested.values():
+        for track in tracks.values():
+            for state in track.values():
+                counts.update([state] if isinstance(state, str) else state or [""])
+    return counts
+
+
+def changed(nested: Nested, change: Any) -> Nested:
+    """Return new dictionaries with another state for each frame."""
+    return {
+        run: {
+            larva: {time: change(time, state) for time, state in track.items()}
+            for larva, track in tracks.items()
+        }
+        for run, tracks in nested.items()
+    }
+
+
+def crop(nested: Nested, start: float, stop: float) -> Nested:
+    """Return the frames between two times."""
+    return {
+        run: {
+            larva: {time: state for time, state in track.items() if start <= time <= stop}
+            for larva, track in tracks.items()
+        }
+        for run, tracks in nested.items()
+    }
+
+
+def merge(nested: Nested, other: Nested) -> Nested:
+    """Return the states of the one, where the other has none for the same time."""
+    return {
+        run: {larva: {**track, **other[run].get(larva, {})} for larva, track in tracks.items()}
+        for run, tracks in nested.items()
+    }
+
+
+def tagged(state: Any) -> tuple[str, ...]:
+    """Return a state with one more label."""
+    return (state, "edited") if isinstance(state, str) else (*state, "edited") if state else ()
+
+
+def run(folder: Path) -> None:
+    """Print times of each operation, with the copying that each needs, if any."""
+    labels = Labels.read(label_file(folder / "odd.label", odd=0.05))
+    (run_id,) = labels
+    nested = labels.to_dict()
+    part, nested_part = labels.crop(20, 60), crop(nested, 20, 60)
+
+    def copied(work: Any) -> Any:
+        def do() -> Labels:
+            copy = labels.crop(-1e9, 1e9)  # a copy of its own to change
+            work(copy)
+            return copy
+
+        return do
+
+    track = labels[run_id][1]
+    times = track.times[::7].tolist()
+    row("1 M frames, 5 % with two labels or none", "of the baseline's time", "ours", "baseline")
+    compare("count", lambda: count(nested), labels.count)
+    compare("crop", lambda: crop(nested, 20, 60), lambda: labels.crop(20, 60))
+    compare("merge", lambda: merge(nested, nested_part), copied(lambda x: x.merge(part)), 5)
+    compare(
+        "fill",
+        lambda: changed(nested, lambda _, s: s or "stop"),
+        copied(lambda x: x.fill("stop")),
+        5,
+    )
+    compare(
+        "tag", lambda: changed(nested, lambda _, s: tagged(s)), copied(lambda x: x.tag("edited")), 5
+    )
+    compare("to_dict, beside deepcopy", lambda: deepcopy(nested), labels.to_dict, 3)
+    compare(
+        "357 times looked up, beside a dict's",
+        lambda: [nested[run_id][1][time] for time in times],
+        lambda: [track[time] for time in times],
+    )
