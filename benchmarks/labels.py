@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def run(folder: Path) -> None:
     for name, module in readers.items():
         jsonarrays.simdjson = module
         for case, path in files.items():
-            compare(f"{name}: {case}", lambda p=path: read_nested(p), lambda p=path: Labels.read(p))
+            compare(f"{name}: {case}", partial(read_nested, path), partial(Labels.read, path))
     jsonarrays.simdjson = simdjson
     row("\nreading, 5 % odd frames", "of the time without")
     for name, module in readers.items():
@@ -67,8 +68,8 @@ def run(folder: Path) -> None:
         labels, nested = Labels.read(path), read_nested(path)
         compare(
             case,
-            lambda n=nested: write_nested(folder / "nested.json", n),
-            lambda x=labels: x.write(folder / "ours.label"),
+            partial(write_nested, folder / "nested.json", nested),
+            partial(labels.write, folder / "ours.label"),
             rounds=5,
         )
     row("\npeak memory of reading, above the file's bytes", "of the columns", "peak")

@@ -78,3 +78,14 @@ def test_the_commands_that_the_docs_name_exist() -> None:
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
         assert named <= known, page
     assert {"predict", "train", "finetune", "init", "models", "check"} <= known
+
+
+def test_the_benchmarks_that_the_docs_name_exist() -> None:
+    arguments = [sys.executable, "-m", "benchmarks", "none"]
+    result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    told = result.stderr.strip()
+    assert told == "no benchmark none: there are labels, operations, julia, tracks, command"
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    named = set(re.findall(r"benchmarks/(\w+)\.py", page))
+    assert named == {"labels", "operations", "julia", "tracks", "command"}

@@ -143,7 +143,10 @@ def test_the_wheel_carries_both_packages_and_nothing_else(wheel: Path) -> None:
 def test_the_wheel_tells_what_it_needs(wheel: Path) -> None:
     metadata = next(text for name, text in contents(wheel).items() if name.endswith("METADATA"))
     message = email.message_from_bytes(metadata)
-    needed = {text.split(">")[0] for text in message.get_all("Requires-Dist", [])}
+    required = [text.partition(";") for text in message.get_all("Requires-Dist", [])]
+    extras = {name.split(">")[0]: where.strip() for name, _, where in required if where}
+    assert extras == {"pysimdjson": "extra == 'fast'"}
+    needed = {name.split(">")[0] for name, _, where in required if not where}
     assert needed == {"click", "h5py", "juliacall", "numpy", "orjson"}
     assert message["License-Expression"] == "MIT"
     assert message["Version"] == version("taggingbackends")
