@@ -10,7 +10,15 @@ import numpy as np
 
 from taggingbackends import Labels
 
-__all__ = ["NAMES", "RUN", "label_file", "named_file", "real_label_files", "recording"]
+__all__ = [
+    "NAMES",
+    "RUN",
+    "dumped_file",
+    "label_file",
+    "named_file",
+    "real_label_files",
+    "recording",
+]
 
 NAMES = ["back", "cast", "hunch", "roll", "run", "small_motion", "stop"]
 RUN = "20240611_101500"
@@ -47,6 +55,12 @@ def named_file(path: Path, coded: Path) -> Path:
     for track in document["data"]:
         track["labels"] = [NAMES[code - 1] for code in track["labels"]]
     path.write_text(json.dumps(document, separators=(",", ":")))
+    return path
+
+
+def dumped_file(path: Path, written: Path) -> Path:
+    """Write a label file with blanks after commas and colons."""
+    path.write_text(json.dumps(json.loads(written.read_text())))
     return path
 
 

@@ -374,7 +374,7 @@ TRACK = (
     '"data":[{{"id":"1","t":[0.5,1],"labels":[1,2]}},{}]}}'
 )
 PIECES = [
-    *'{}[]:,"\\ \n0123456789.-+eE',
+    *'{}[]:,"\\ \n\r\t\f\v0123456789.-+eE',
     *("true", "null", '"id"', '"t"', '"labels"', '"data"', "[1,2]", "[]", '"run"', "\x80", "é"),
     *(
         '},{"id":"3","t":[],"labels":[]}',
@@ -413,6 +413,8 @@ TRACKS = [
     '{"labels":[1,2],"t":[0.5,0.75],"id":"2"}',
     '{"id":"2","t":[0.5,0.75],"labels":[1,3],"speed":[1.5,2.5],"box":{"x":[1]}}',
     '{"id":"2","t":[1,2,3],"labels":[[2],"run",[1,2]]}',
+    '{"id":"2","t":[1,2],"labels":["x\\u0079",[1,2]]}',
+    '{"id":"2","t":[1,2,3],"labels":[ 1 , [ 1 , 2 ] ,\n[] ]}',
 ]
 
 
@@ -423,6 +425,24 @@ def test_tracks_are_read_by_themselves(track: str, reads_with: str) -> None:
     assert list(labels["r"]) == [1, 2]
 
 
+@pytest.mark.parametrize("names", [3, 12, 300], ids="{} names".format)
+@pytest.mark.parametrize("separator", [",", ", ", " ,\n "])
+def test_any_number_of_states_is_read(names: int, separator: str, reads_with: str) -> None:
+    """More than have a digit, or a byte, each."""
+    codes = range(1, names + 1)
+    elements = [*map(str, codes), *(f"[{code},{code % names + 1}]" for code in codes), "[]"]
+    content = json.dumps(
+        {
+            "metadata": {"id": "r"},
+            "labels": [f"n{code}" for code in codes],
+            "data": [{"id": "1", "t": list(range(len(elements))), "labels": ["elements"]}],
+        }
+    ).replace('"elements"', separator.join(elements))
+    labels = assert_read_alike(content.encode())
+    assert labels is not None
+    assert len(set(labels["r"][1].states)) == len(elements)
+
+
 @pytest.mark.parametrize(
     "track",
     [
@@ -430,6 +450,12 @@ def test_tracks_are_read_by_themselves(track: str, reads_with: str) -> None:
         '{"id":"2","t":[0.5,0.75],"labels":[1,4]}',
         '{"id":"2","t":[0.5,0.75],"labels":[1,0]}',
         '{"id":"2","t":[0.5,0.75],"labels":[[1,2],\x80]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1 2,[]]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[[] [],1]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2]}\f',
+        '{\v"id":"2","t":[0.5,0.75],"labels":[1,2]}',
+        '{"id":"2","t":[0.5,0.75]\f,"labels":[1,2]}',
+        '{"id":"2","t":[0.5,0.75,1],"labels":[[1,2],5,[]]}',
         '{"id":"2","t":[0.5,[0.75]],"labels":[1,2]}',
         '{"id":"2","t":[0.5,true],"labels":[1,2]}',
         '{"id":"2","t":[0.5,0.75],"labels":[1,2.0]}',

@@ -338,3 +338,19 @@ def test_there_is_nothing_to_pull(backend: BackendExplorer, lab: Path) -> None:
     (backend.processed_data_dir() / "notes.txt").write_text("")
     with backend_error("no-output", "nothing to pull"):
         backend.pull()
+
+
+@posix
+def test_links_that_lead_nowhere_are_listed(make_backend: Callable[..., Path]) -> None:
+    backend = BackendExplorer(make_backend(), "m")
+    raw = backend.raw_data_dir()
+    (raw / "file").touch()
+    (raw / "loop").symlink_to("loop")
+    (raw / "nowhere").symlink_to("gone")
+    (raw / "through").symlink_to("file/x")
+    assert [path.name for path in backend.list_input_files()] == [
+        "file",
+        "loop",
+        "nowhere",
+        "through",
+    ]

@@ -20,12 +20,13 @@ V = TypeVar("V")
 
 _ARRAY = re.compile(rb"(\[[^][]*\])")
 _ARRAY_OR_NAME = re.compile(rb'(\[(?:[^][\\"]|"[^\\"]*")*\]|"[^\\"]*")')
-_FIRST_BYTE = 0x80  # those of ASCII stand for themselves
+_FIRST_BYTE = 0x80  # of those that stand for arrays and names: no text that is read has them
+_BLANKS = b" \t\r\n"
 _NO_STATE = b"\xff"
 
 
-class _Numbers(dict[bytes, V]):
-    """What each text stands for, found out when it first appears."""
+class _Found(dict[bytes, V]):
+    """What stands for each text, found out when that first appears."""
 
     def __init__(self, find: Callable[[bytes], V]) -> None:
         self._find = find
@@ -46,8 +47,8 @@ class Decoder:
         self._table = table
         self._names = [*table.names, *table.secondary_names]  # by code - 1
         self._largest = len(self._names) if declared else None
-        self._texts = _Numbers(lambda text: table.number(self._resolve(orjson.loads(text))))
-        self._bytes = _Numbers(self._byte)
+        self._numbers = _Found(lambda text: table.number(self._resolve(orjson.loads(text))))
+        self._bytes = _Found(self._byte)
         self._of_byte = bytearray(_NO_STATE * 256)  # the state's number, of a one-byte element
         for code in range(1, min(len(self._names), 9) + 1):
             self._of_byte[ord("0") + code] = code
@@ -60,31 +61,44 @@ class Decoder:
         inner = text[1:-1]
         if not inner.isascii():
             raise ValueError("bytes that stand for arrays here")
-        arrays = b"[" in inner
-        if arrays:
+        pieces: list[bytes] = []
+        others: list[bytes] = []  # elements that are no codes, if there are arrays among them
+        if b"[" in inner:
+            if b"\\" in inner:
+                raise ValueError("strings that are to be told apart by parsing")
             # names as well, if there are any: new ones are declared in order of appearance
             pieces = (_ARRAY_OR_NAME if b'"' in inner else _ARRAY).split(inner)
-            pieces[1::2] = map(self._bytes.__getitem__, pieces[1::2])
+            others = pieces[1::2]
+            pieces[1::2] = map(self._bytes.__getitem__, others)
             inner = b"".join(pieces)
+            if b"[" in inner:
+                raise ValueError("arrays in arrays")
+        if b'"' not in inner and (b" " in inner or b"\n" in inner):
+            inner = inner.translate(None, _BLANKS)
         single = inner[::2].translate(self._of_byte)
         commas = inner[1::2]
         if len(commas) == commas.count(b",") == len(single) - 1 and _NO_STATE not in single:
             return np.frombuffer(single, np.uint8).astype(np.int32)
-        if arrays or b'"' in inner:
-            elements = inner.split(b",")
-            return np.fromiter(map(self._texts.__getitem__, elements), np.int32, len(elements))
+        if others:
+            # blanks around the numbers, so that they do not join digits which they stand beside
+            pieces[1::2] = [b" %d " % self._numbers[text] for text in others]
+            text = b"[%b]" % b"".join(pieces)
+        elif b'"' in inner:
+            names = inner.split(b",")
+            return np.fromiter(map(self._numbers.__getitem__, names), np.int32, len(names))
         codes = reader.integers(text)
-        if len(codes) and not (codes.min() >= 1 and codes.max() <= len(self._names)):
+        beyond = sum(not 1 <= self._numbers[text] <= len(self._names) for text in others)
+        if np.count_nonzero((codes < 1) | (codes > len(self._names))) != beyond:
             raise ValueError("codes out of range")
         return codes
 
-    def _byte(self, array: bytes) -> bytes:
-        """Return a byte to stand for an array, or a name."""
-        byte = bytes([_FIRST_BYTE + len(self._bytes)])  # a ValueError if there are too many
-        number = self._texts[byte] = self._texts[array]
-        if number < _NO_STATE[0]:
-            self._of_byte[byte[0]] = number
-        return byte
+    def _byte(self, element: bytes) -> bytes:
+        """Return a byte to stand for an array, or a name; two bytes if there is none left."""
+        number, byte = self._numbers[element], _FIRST_BYTE + len(self._bytes)
+        if byte > 0xFF or number >= _NO_STATE[0]:
+            return b"??"
+        self._of_byte[byte] = number
+        return bytes([byte])
 
     def decode(self, elements: list[Any]) -> Codes:
         """Turn elements, as JSON has them, into a column.

@@ -153,7 +153,8 @@ def _walk(
         is_link = entry.is_symlink()
         if is_link:
             link(path)
-        if not entry.is_dir():
+        # a link may lead nowhere, or to itself, which is for those to tell who follow it
+        if not (path.is_dir() if is_link else entry.is_dir()):
             yield path
         elif enter(path) and not (is_link and path.resolve() in above):
             yield from _walk(path, enter, link, above)

@@ -229,7 +229,7 @@ def _read_track(
     except ValueError:
         pass
     if len(table.states) > known:
-        raise ValueError("states that may not be there")
+        raise ValueError("the table has states of a track that was read in part")
     return None
 
 

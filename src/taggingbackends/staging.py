@@ -172,7 +172,7 @@ def check_destinations(
             problem = f"{target}: two label files would go there; name a folder to pull into"
             raise BackendError("existing-file", problem)
         seen.add(target)
-    for folder in {target.parent for target in seen}:
+    for folder in dict.fromkeys(target.parent for target in targets.values()):
         _check_writable(folder)
     existing = [target for target in targets.values() if target.exists()]
     for target in existing:
@@ -197,7 +197,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _make_folders(files: Iterable[Path]) -> None:
-    for folder in {file.parent for file in files}:
+    for folder in dict.fromkeys(file.parent for file in files):
         folder.mkdir(parents=True, exist_ok=True)
 
 

@@ -11,11 +11,17 @@ import orjson
 
 __all__ = ["TrackText", "TrackTexts", "take_apart"]
 
-_DATA = re.compile(rb'"data"\s*:\s*\[\s*(?=\{)')
-_AFTER_TRACK = re.compile(rb"\s*(?:,\s*(?=\{)|(\]))")
-_BEFORE_TIMES = re.compile(rb'\{\s*"id"\s*:\s*"([0-9]{1,5})"\s*,\s*"t"\s*:\s*(?=\[)')
-_BEFORE_STATES = re.compile(rb'\s*,\s*"labels"\s*:\s*(?=\[)')
-_AFTER_STATES = re.compile(rb"\s*\}")
+
+def _pattern(text: bytes) -> re.Pattern[bytes]:
+    """Compile a pattern in which a blank stands for any blanks that JSON has between tokens."""
+    return re.compile(text.replace(b" ", rb"[ \t\r\n]*"))
+
+
+_DATA = _pattern(rb'"data" : \[ (?=\{)')
+_AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
+_BEFORE_TIMES = _pattern(rb'\{ "id" : "([0-9]{1,5})" , "t" : (?=\[)')
+_BEFORE_STATES = _pattern(rb' , "labels" : (?=\[)')
+_AFTER_STATES = _pattern(rb" \}")
 
 
 class TrackText(NamedTuple):
@@ -26,7 +32,7 @@ class TrackText(NamedTuple):
     larva : int
     times : memoryview
     states : bytes
-        From bracket to bracket. Whether they are arrays, reading them tells.
+        Both from bracket to bracket; whether they are arrays, reading them tells.
     """
 
     larva: int

@@ -202,8 +202,8 @@ def _check_end(file: Path, content: bytes, line: int) -> None:
     if b"\n" in content[len(text) :] or b"\r" in content[len(text) :]:
         return
     last = text.rsplit(b"\n", 1)[-1].split()[_HEADER - 1 :]
-    *others, decimals = (len(field.partition(b".")[2]) for field in last)
-    if len(set(others)) == 1 and decimals < others[0]:
+    *others, found = (len(field.partition(b".")[2]) for field in last)
+    if len(set(others)) == 1 and found < others[0]:
         problem = (
             f"expected a last number with {others[0]} decimals and the line's end, "
             f"found {_str(last[-1])}; is the file cut?"
