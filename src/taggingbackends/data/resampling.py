@@ -108,9 +108,9 @@ def resample_states(track_labels: TrackLabels, times: ArrayLike) -> NDArray[np.i
     Returns
     -------
     (m,) int32 array
-        Indices into ``labels[run].states``, like `TrackLabels.codes`: 0 is undefined; of two equally
-        near frames (within 1 ns), the earlier counts. -1 more than 1 ns before the first frame or
-        after the last: there is no state.
+        Indices into ``labels[run].states``, like `TrackLabels.codes`; 0 is undefined. Of two
+        equally near frames (within 1 ns), the earlier counts. -1 where there is no state: more than
+        1 ns before the first frame or after the last.
     """
     nearest = _nearest(track_labels.times, np.asarray(times, dtype=np.float64))
     codes = np.append(track_labels.codes, np.int32(-1))  # the last stands for no frame
@@ -134,12 +134,13 @@ def _interpolate(
 ) -> NDArray[np.float64]:
     """Interpolate values of shape (n, ...) linearly, at times inside of the track."""
     after = np.searchsorted(times, at - _SAME).clip(max=len(times) - 1)
-    # at a frame, before and after are that frame: its neighbours, which may lack values, are left out
+    # at a frame, both are that frame: its neighbours, which may lack values, are left out
     before = np.where(np.abs(times[after] - at) <= _SAME, after, after - 1)
     span = np.where(before == after, 1.0, times[after] - times[before])
     weight = ((at - times[before]) / span).reshape(-1, *[1] * (values.ndim - 1))
     start = values[before]
-    return start + weight * (values[after] - start)
+    interpolated: NDArray[np.float64] = start + weight * (values[after] - start)
+    return interpolated
 
 
 def _take_outlines(
