@@ -81,7 +81,7 @@ def egocentric(spine: ArrayLike, length: float | None = None) -> NDArray[np.floa
     if length is None:
         length = body_length(spine)
     if not (math.isfinite(length) and length > 0):
-        raise ValueError(f"expected a body length above 0 mm, found {length!r}")
+        raise ValueError(f"expected a body length above 0 mm, found {length}")
     points = spine.shape[-2]
     xy = spine.view(np.complex128)[..., 0]  # x + iy: a product turns and scales
     middle = (xy[..., (points - 1) // 2] + xy[..., points // 2]) / 2

@@ -40,9 +40,9 @@ def even_times(times: ArrayLike, interval: float, anchor: float) -> NDArray[np.f
         The interval or the anchor is not such a number.
     """
     if not (math.isfinite(interval) and interval >= _MIN_INTERVAL):
-        raise ValueError(f"expected an interval of at least 0.001 s, found {interval!r}")
+        raise ValueError(f"expected an interval of at least 0.001 s, found {interval}")
     if not math.isfinite(anchor):
-        raise ValueError(f"expected a finite time as anchor, found {anchor!r}")
+        raise ValueError(f"expected a finite time as anchor, found {anchor}")
     times = np.asarray(times, dtype=np.float64)
     if len(times) == 0:
         return np.empty(0)
