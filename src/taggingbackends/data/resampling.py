@@ -139,8 +139,12 @@ def _interpolate(
     span = np.where(before == after, 1.0, times[after] - times[before])
     weight = ((at - times[before]) / span).reshape(-1, *[1] * (values.ndim - 1))
     start = values[before]
-    interpolated: NDArray[np.float64] = start + weight * (values[after] - start)
-    return interpolated
+    found: NDArray[np.float64] = values[after]
+    # start + weight * (stop - start), in place: spines are large
+    found -= start
+    found *= weight
+    found += start
+    return found
 
 
 def _take_outlines(
