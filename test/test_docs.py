@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         else:
             exec(statement, namespace)
     assert checked == 3
+
+
+def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate([str(tmp_path), "--seed=1", "--run=20240611_101500"])
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {}
+    for code in blocks("docs/data.md"):
+        exec(code, namespace)
+    even, windows = namespace["even"], namespace["windows"]
+    assert namespace["codes"].min() > 0
+    assert windows.shape == (len(even) - 19, 20, 11, 2)
+    assert abs(windows[:, :, 5].mean(axis=1)).max() < 1e-9
 
 
 def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:

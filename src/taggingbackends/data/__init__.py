@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from taggingbackends.data.bodyframe import body_length, egocentric
     from taggingbackends.data.formats import FORMATS, Format, find_recordings, is_label_file
+    from taggingbackends.data.resampling import even_times, resample, resample_states
     from taggingbackends.data.tracks import Recording, Track, load_tracks
 
 __all__ = [
@@ -13,16 +15,29 @@ __all__ = [
     "Format",
     "Recording",
     "Track",
+    "body_length",
+    "egocentric",
+    "even_times",
     "find_recordings",
     "is_label_file",
     "load_tracks",
+    "resample",
+    "resample_states",
 ]
+
+_MODULES = {
+    "bodyframe": ("body_length", "egocentric"),
+    "formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
+    "resampling": ("even_times", "resample", "resample_states"),
+    "tracks": ("Recording", "Track", "load_tracks"),
+}
+"""No module has the name of something in it: imported, it would hide that."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from importlib import import_module
+    for module, names in _MODULES.items():
+        if name in names:
+            from importlib import import_module
 
-        module = "tracks" if name in ("Recording", "Track", "load_tracks") else "formats"
-        return getattr(import_module(f"taggingbackends.data.{module}"), name)
+            return getattr(import_module(f"taggingbackends.data.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

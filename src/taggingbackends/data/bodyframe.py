@@ -1,0 +1,105 @@
+"""Spines in the larva's own frame of reference: centred, turned and scaled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from taggingbackends.data.tracks import Recording
+
+__all__ = ["body_length", "egocentric"]
+
+
+def body_length(spines: Recording | ArrayLike) -> float:
+    """Return the median over all frames of the spine's length, the sum of its segments.
+
+    Parameters
+    ----------
+    spines : Recording or (..., points, 2) array_like
+        In mm. Of a recording, all frames of all larvae count. Frames with a value that is not
+        finite do not.
+
+    Returns
+    -------
+    float
+        In mm.
+
+    Raises
+    ------
+    ValueError
+        A recording without spines, an array of another shape, or no frame that counts.
+    """
+    if isinstance(spines, Mapping):
+        tracks = [track.spine for track in spines.values()]
+        if any(spine is None for spine in tracks):
+            raise ValueError("expected spines, found a recording that was loaded without them")
+        lengths = np.concatenate([_lengths(spine) for spine in tracks]) if tracks else np.empty(0)
+    else:
+        lengths = _lengths(spines).ravel()
+    lengths = lengths[np.isfinite(lengths)]
+    if len(lengths) == 0:
+        raise ValueError("expected spines to take the body length from, found no complete one")
+    return float(np.median(lengths))
+
+
+def egocentric(spine: ArrayLike, length: float | None = None) -> NDArray[np.float64]:
+    """Return windows of spines, each window moved, turned and scaled as a whole.
+
+    With the head first, as trackers write spines: the middle point's mean over the window's frames
+    becomes the origin; the mean direction from the tail to the middle point becomes +x (the front
+    half swings in a cast, the rear half tells where the larva is heading); the body length becomes
+    1. Left stays left: nothing is mirrored. What the larva does within the window, as moving on or
+    turning, is kept. Of an even number of points, the middle is halfway between the two inner ones.
+
+    Parameters
+    ----------
+    spine : (n, points, 2) or (..., n, points, 2) array_like
+        A window of n frames, or any number of such; mm; at least one frame and two points.
+    length : float, optional
+        The body length that becomes 1, mm: of the recording, ``body_length(recording)``. By default
+        ``body_length(spine)``, over all windows together.
+
+    Returns
+    -------
+    float64 array
+        Of the same shape; in body lengths. A window without a direction, as when all points are
+        equal, is not turned. One in which a middle point or a tail is NaN is NaN altogether.
+
+    Raises
+    ------
+    ValueError
+        An array of another shape, or a body length that is not finite and above 0.
+    """
+    spine = np.ascontiguousarray(spine, dtype=np.float64)
+    if spine.ndim < 3 or spine.shape[-1] != 2 or spine.shape[-2] < 2 or spine.shape[-3] < 1:
+        raise ValueError(f"expected spines of shape (..., n, points, 2), found {spine.shape}")
+    if length is None:
+        length = body_length(spine)
+    if not (math.isfinite(length) and length > 0):
+        raise ValueError(f"expected a body length above 0 mm, found {length}")
+    points = spine.shape[-2]
+    xy = spine.view(np.complex128)[..., 0]  # x + iy: a product turns and scales
+    middle = (xy[..., (points - 1) // 2] + xy[..., points // 2]) / 2
+    with np.errstate(invalid="ignore"):  # NaN is no reason to warn
+        direction = (middle - xy[..., -1]).mean(axis=-1)
+        size = np.abs(direction)
+        unit = np.divide(direction, size, out=np.ones_like(direction), where=size != 0)
+        moved = xy - middle.mean(axis=-1)[..., None, None]
+        moved *= (unit.conj() / length)[..., None, None]
+    own: NDArray[np.float64] = moved.view(np.float64).reshape(spine.shape)
+    return own
+
+
+def _lengths(spine: ArrayLike | None) -> NDArray[np.float64]:
+    """Return the length of each spine: shape (..., points, 2) in, (...) out."""
+    spine = np.asarray(spine, dtype=np.float64)
+    if spine.ndim < 2 or spine.shape[-1] != 2:
+        raise ValueError(f"expected spines of shape (..., points, 2), found {spine.shape}")
+    segments = np.diff(spine, axis=-2)
+    lengths: NDArray[np.float64] = np.hypot(segments[..., 0], segments[..., 1]).sum(axis=-1)
+    return lengths

@@ -1,0 +1,157 @@
+"""Tracks and states at even times, whatever the tracker's frames are."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from taggingbackends.data.tracks import Track
+from taggingbackends.runlabels import TrackLabels
+
+__all__ = ["even_times", "resample", "resample_states"]
+
+_SAME = 1e-9  # seconds; times with 3 decimals, and sums of such, are meant to be equal below that
+_MIN_INTERVAL = 1e-3  # seconds; label files hold milliseconds
+
+
+def even_times(times: ArrayLike, interval: float, anchor: float) -> NDArray[np.float64]:
+    """Return all times ``anchor + k * interval``, k any integer, from first to last of `times`.
+
+    Parameters
+    ----------
+    times : (n,) array_like
+        Seconds, increasing; only the first and the last count.
+    interval : float
+        Seconds, at least 0.001.
+    anchor : float
+        Seconds; a time of the grid, inside or outside of the track.
+
+    Returns
+    -------
+    (m,) float64 array
+        Seconds, none more than 1 ns outside of the track; one that is meant to be the first or the
+        last time, but for rounding, is there. Empty if no time of the grid is inside.
+
+    Raises
+    ------
+    ValueError
+        The interval or the anchor is not such a number.
+    """
+    if not (math.isfinite(interval) and interval >= _MIN_INTERVAL):
+        raise ValueError(f"expected an interval of at least 0.001 s, found {interval}")
+    if not math.isfinite(anchor):
+        raise ValueError(f"expected a finite time as anchor, found {anchor}")
+    times = np.asarray(times, dtype=np.float64)
+    if len(times) == 0:
+        return np.empty(0)
+    first = math.ceil((times[0] - anchor - _SAME) / interval)
+    last = math.floor((times[-1] - anchor + _SAME) / interval)
+    # from integers: errors would add up in a sum
+    return anchor + np.arange(first, last + 1) * interval
+
+
+def resample(track: Track, interval: float, anchor: float | None = None) -> Track:
+    """Return a track at even times, see `even_times`.
+
+    The spine is interpolated linearly between the frames before and after, coordinate by
+    coordinate, however far these are from each other: a gap in the tracking is bridged
+    (``numpy.diff(track.times)`` shows gaps). Outlines, whose points do not correspond, and
+    indicators are those of the nearest frame, the earlier of two. Nothing is extrapolated.
+
+    Parameters
+    ----------
+    track : Track
+        At any times.
+    interval : float
+        Seconds, at least 0.001.
+    anchor : float, optional
+        Seconds; by default the track's first time.
+
+    Returns
+    -------
+    Track
+        With what the given one has; at the times of its frames, within 1 ns, exactly their values.
+
+    Raises
+    ------
+    ValueError
+        The interval or the anchor is not such a number.
+    """
+    if anchor is None:
+        anchor = track.times[0] if len(track) else 0.0
+    times = even_times(track.times, interval, anchor)
+    nearest = _nearest(track.times, times)
+    outline, offsets = track.outline, track.outline_offsets
+    if outline is not None and offsets is not None:
+        outline, offsets = _take_outlines(outline, offsets, nearest)
+    return Track(
+        times=times,
+        spine=None if track.spine is None else _interpolate(track.times, track.spine, times),
+        outline=outline,
+        outline_offsets=offsets,
+        indicators={name: values[nearest] for name, values in track.indicators.items()},
+    )
+
+
+def resample_states(track_labels: TrackLabels, times: ArrayLike) -> NDArray[np.int32]:
+    """Return the code of the nearest frame's state at each time.
+
+    Parameters
+    ----------
+    track_labels : TrackLabels
+        ``labels[run][larva]``.
+    times : (m,) array_like
+        Seconds, in any order.
+
+    Returns
+    -------
+    (m,) int32 array
+        Indices into ``labels[run].states``, like `TrackLabels.codes`; 0 is undefined. Of two
+        equally near frames (within 1 ns), the earlier counts. -1 where there is no state: more than
+        1 ns before the first frame or after the last.
+    """
+    nearest = _nearest(track_labels.times, np.asarray(times, dtype=np.float64))
+    codes = np.append(track_labels.codes, np.int32(-1))  # the last stands for no frame
+    return codes[nearest]
+
+
+def _nearest(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the index of the frame nearest to each time, the earlier of two; -1 outside."""
+    if len(times) == 0:
+        return np.full(at.shape, -1, dtype=np.intp)
+    after = np.searchsorted(times, at).clip(max=len(times) - 1)
+    before = (after - 1).clip(min=0)
+    # differences of rounded times: a tie is one within twice the tolerance
+    earlier = at - times[before] <= times[after] - at + 2 * _SAME
+    inside = (at >= times[0] - _SAME) & (at <= times[-1] + _SAME)
+    return np.where(inside, np.where(earlier, before, after), -1)
+
+
+def _interpolate(
+    times: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Interpolate values of shape (n, ...) linearly, at times inside of the track."""
+    after = np.searchsorted(times, at - _SAME).clip(max=len(times) - 1)
+    # at a frame, both are that frame: its neighbours, which may lack values, are left out
+    before = np.where(np.abs(times[after] - at) <= _SAME, after, after - 1)
+    span = np.where(before == after, 1.0, times[after] - times[before])
+    weight = ((at - times[before]) / span).reshape(-1, *[1] * (values.ndim - 1))
+    start = values[before]
+    found: NDArray[np.float64] = values[after]
+    # start + weight * (stop - start), in place: spines are large
+    found -= start
+    found *= weight
+    found += start
+    return found
+
+
+def _take_outlines(
+    outline: NDArray[np.float64], offsets: NDArray[np.int64], frames: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the outlines of some frames, one after the other, and where each begins."""
+    points = np.diff(offsets)[frames]
+    taken = np.concatenate(([0], np.cumsum(points)))
+    shift = np.repeat(offsets[frames] - taken[:-1], points)
+    return outline[np.arange(taken[-1]) + shift], taken
