@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
+from h5py.h5d import DatasetID
+from h5py.h5g import GroupID
 from numpy.typing import NDArray
 
 from taggingbackends.data.tracks import Recording, Track
@@ -31,10 +33,12 @@ _SPINE_POINTS = 11
 
 _BLOCK = 1 << 20  # bytes of coordinates read at once
 _MOST_DEFLATED = 1032  # bytes out of one; deflate's limit, https://zlib.net/zlib_tech.html
-_SLACK = 1 << 16  # bytes; datasets so small are not worth a suspicion
 _MOST_LINKS = 16  # soft links one after the other, as in HDF5 itself
 
 _H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError)  # of a damaged file
+
+_NUMBERS = ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+_TEXT = ("text",)
 
 _Sizes: TypeAlias = tuple[int | None, int | None]  # rows and columns in MATLAB; None: any
 
@@ -144,12 +148,10 @@ def _track(trx: _Trx, index: int, spine: bool, outline: bool, indicators: list[s
         expected = f"a time after {times[at - 1]}" if at else "a finite time"
         raise trx.error("t", index, f"expected {expected}, found {times[at]} in frame {at + 1}")
     n = len(times)
-    return Track(
-        times,
-        _spine(trx, index, n) if spine else None,
-        *(_outline(trx, index, n) if outline else (None, None)),
-        {name: _indicator(trx, index, name, n) for name in indicators},
-    )
+    midline = _spine(trx, index, n) if spine else None
+    contours, offsets = _outline(trx, index, n) if outline else (None, None)
+    states = {name: _indicator(trx, index, name, n) for name in indicators}
+    return Track(times, midline, contours, offsets, states)
 
 
 def _spine(trx: _Trx, index: int, n: int) -> NDArray[np.float64]:
@@ -248,7 +250,8 @@ class _Trx:
 
     Links to other files are never followed, and nothing is read that declares more than the file
     can hold: together the datasets take up no more than the file has, and each of them holds at
-    most as many bytes as deflate can make of its share.
+    most as many bytes as deflate can make of its share. (h5py's low level is used since there are
+    many small datasets: its high level takes longer to open one than to read it.)
 
     Parameters
     ----------
@@ -260,21 +263,23 @@ class _Trx:
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
-        self._file = file
+        self._file = file.id
         self._left = path.stat().st_size  # bytes of the file that nothing read so far takes up
         self._fields: dict[str, list[Any]] = {}
-        self._group = self._followed(file, "trx", "trx")
-        if not isinstance(self._group, h5py.Group):
-            found = f"{_kind(self._group)}; store the tracks as a struct array"
-            raise TrackFileError(f"expected a struct array, found {found}", file=path, key="trx")
+        self._group = self._followed(h5py.h5g.open(self._file, b"/"), "trx", "trx")
+        if not isinstance(self._group, GroupID):
+            problem = "expected a struct array, found an array; store the tracks as a struct array"
+            raise TrackFileError(problem, file=path, key="trx")
         self._size = len(self._elements("id"))
+        if not self._size:
+            raise TrackFileError("expected a larva or more, found none", file=path, key="trx")
 
     def __len__(self) -> int:
         return self._size
 
     def __contains__(self, field: str) -> bool:
         with self._told("trx"):
-            return self._group.get(field, getlink=True) is not None
+            return self._group.links.exists(field.encode())  # type: ignore[no-any-return]
 
     def error(self, field: str, index: int, problem: str) -> TrackFileError:
         """Return an error in a field of an element (`index` is 0-based)."""
@@ -282,10 +287,11 @@ class _Trx:
 
     def text(self, field: str, index: int) -> str:
         """Return a row of characters, which MATLAB stores as UTF-16."""
-        dataset = self._dataset(field, index, (1, None), "text (char, 1 x n)", "u", 2)
-        codes = self._read(dataset, _key(field, index))
+        dataset, shape = self._dataset(field, index, (1, None), "text (char, 1 x n)", _TEXT)
+        codes = np.empty(shape, "<u2")
+        self._read(dataset, codes, _key(field, index))
         try:
-            return codes.astype("<u2").tobytes().decode("utf-16-le")
+            return codes.tobytes().decode("utf-16-le")
         except UnicodeDecodeError:
             found = f"codes {codes.ravel()[:8].tolist()}"
             raise self.error(field, index, f"expected text, found {found}") from None
@@ -295,8 +301,10 @@ class _Trx:
         expected = f"numbers ({_times(sizes)}{', as many as in t' if sizes[0] else ''})"
         if sizes == (1, 1):
             expected = "a number"
-        dataset = self._dataset(field, index, sizes, expected)
-        return self._read(dataset, _key(field, index)).ravel().astype(np.float64, copy=False)
+        dataset, shape = self._dataset(field, index, sizes, expected)
+        values = np.empty(shape)
+        self._read(dataset, values, _key(field, index))
+        return values.ravel()
 
     def points(
         self, shape: str, index: int, sizes: _Sizes
@@ -319,19 +327,23 @@ class _Trx:
         xy : (frames, points, 2) float64 array
         """
         fields = (f"x_{shape}", f"y_{shape}")
-        datasets: list[h5py.Dataset] = []
+        datasets = []
         for field in fields:
             expected = f"numbers ({_times(sizes)}, as many rows as in t)"
-            datasets.append(self._dataset(field, index, sizes, expected))
-            points, frames = datasets[0].shape
+            dataset, (points, frames) = self._dataset(field, index, sizes, expected)
+            datasets.append(dataset)
             sizes = (frames, points)
-        chunk = datasets[0].chunks[1] if datasets[0].chunks else 1
-        step = chunk * max(1, _BLOCK // (16 * points * chunk))  # no chunk is read twice
+        step = max(1, _BLOCK // (16 * points))
+        chunks = _chunks(datasets[0])
+        if chunks is not None:
+            step = -(-step // chunks[1]) * chunks[1]  # so that no chunk is read twice
         for first in range(0, frames, step):
-            xy = np.empty((min(step, frames - first), points, 2))
-            part = () if step >= frames else np.s_[:, first : first + step]
+            n = min(step, frames - first)
+            xy = np.empty((n, points, 2))
+            part = np.empty((points, n))
             for axis, (field, dataset) in enumerate(zip(fields, datasets, strict=True)):
-                xy[:, :, axis] = self._read(dataset, _key(field, index), part).T
+                self._read(dataset, part, _key(field, index), first if n < frames else None)
+                xy[:, :, axis] = part.T
             yield first, xy
 
     def _dataset(
@@ -340,27 +352,25 @@ class _Trx:
         index: int,
         sizes: _Sizes,
         expected: str,
-        kinds: str = "fiu",
-        itemsize: int | None = None,
-    ) -> h5py.Dataset:
-        """Return a dataset of such a size and type, from which may be read."""
-        elements = self._elements(field)
+        types: tuple[str, ...] = _NUMBERS,
+    ) -> tuple[DatasetID, tuple[int, int]]:
+        """Return a dataset of such a size and type, from which may be read, and its shape."""
+        found = self._elements(field)[index]
         key = _key(field, index)
-        found = elements[index]
         if isinstance(found, h5py.Reference):
             if not found:
                 raise self.error(field, index, f"expected {expected}, found a reference to nothing")
             with self._told(key):
-                found = self._file[found]
-        self._check_stored(found, key, expected)
-        fits = (
-            _fits(found.shape, sizes)
-            and found.dtype.kind in kinds
-            and found.dtype.itemsize == (itemsize or found.dtype.itemsize)
-        )
-        if not fits:
-            raise self.error(field, index, f"expected {expected}, found {_kind(found)}")
-        return found
+                found = h5py.h5r.dereference(found, self._file)
+        shape, dtype = self._stored(found, key, expected)
+        kind = f"{dtype.kind}{dtype.itemsize}"
+        with self._told(key):
+            if kind == "u2" and h5py.h5a.exists(found, b"MATLAB_int_decode"):
+                kind = "text"  # which numbers of that type are without
+        if kind not in types or not _fits(shape, sizes):
+            name = kind if kind == "text" else dtype
+            raise self.error(field, index, f"expected {expected}, found {_array(shape, name)}")
+        return found, shape
 
     def _elements(self, field: str) -> list[Any]:
         """Return a field's references, one an element, or of a single struct its dataset."""
@@ -368,71 +378,91 @@ class _Trx:
             return self._fields[field]
         key = f"trx.{field}"
         found = self._followed(self._group, field, key)
-        self._check_stored(found, key, "an array")
-        elements = [found]
-        if h5py.check_ref_dtype(found.dtype) is h5py.Reference:
-            elements = self._read(found, key).ravel().tolist()
-        if len(elements) != (self._size if self._fields else len(elements) or 1):
-            expected = f"{self._size} elements, as trx.id has" if self._fields else "elements"
-            problem = f"expected {expected}, found {len(elements)}"
+        elements: list[Any] = [found]
+        if self._refers(found, key):
+            shape, dtype = self._stored(found, key, "references")
+            references = np.empty(shape, dtype)
+            self._read(found, references, key)
+            elements = references.ravel().tolist()
+        if self._fields and len(elements) != self._size:
+            problem = f"expected {self._size} elements, as trx.id has, found {len(elements)}"
             raise TrackFileError(problem, file=self.path, key=key)
-        self._size = len(elements)
         self._fields[field] = elements
         return elements
 
-    def _followed(self, group: h5py.Group, name: str, key: str) -> Any:
-        """Return what a path of names leads to, within this file."""
-        steps = name.split("/")[::-1]
+    def _refers(self, found: Any, key: str) -> bool:
+        with self._told(key):
+            return (
+                isinstance(found, DatasetID) and h5py.check_ref_dtype(found.dtype) is h5py.Reference
+            )
+
+    def _followed(self, group: GroupID, name: str, key: str) -> GroupID | DatasetID:
+        """Return what a name leads to, along soft links, within this file."""
+        steps = [name]
         links = 0
-        found: Any = group
+        found = group
         while steps:
-            step = steps.pop()
+            step = steps.pop().encode()
             with self._told(key):
-                link = found.get(step, getlink=True) if isinstance(found, h5py.Group) else None
-            if isinstance(link, h5py.SoftLink) and links < _MOST_LINKS:
+                there = isinstance(found, GroupID) and found.links.exists(step)
+                kind = found.links.get_info(step).type if there else None
+                if kind == h5py.h5l.TYPE_HARD:
+                    found = h5py.h5o.open(found, step)
+                elif kind == h5py.h5l.TYPE_SOFT:
+                    target = found.links.get_val(step).decode()
+                    if target.startswith("/"):
+                        found = h5py.h5g.open(self._file, b"/")
+            if kind == h5py.h5l.TYPE_SOFT and links < _MOST_LINKS:
                 links += 1
-                if link.path.startswith("/"):
-                    found = self._file
-                steps += [part for part in link.path.split("/") if part not in ("", ".")][::-1]
-                continue
-            if not isinstance(link, h5py.HardLink):
-                raise TrackFileError(_no_link(link), file=self.path, key=key)
-            with self._told(key):
-                found = found[step]
+                steps += [part for part in target.split("/") if part not in ("", ".")][::-1]
+            elif kind != h5py.h5l.TYPE_HARD:
+                problem = {
+                    None: "expected this field, found none; "
+                    "docs/contract.md, section 7, lists the fields",
+                    h5py.h5l.TYPE_SOFT: "expected data, found a link that leads in circles",
+                }.get(kind, "expected data in this file, found a link to another; copy them here")
+                raise TrackFileError(problem, file=self.path, key=key)
         return found
 
-    def _check_stored(self, dataset: Any, key: str, expected: str) -> None:
-        """Refuse what is not in this file, or declares more than this file can hold."""
-        problem = ""
-        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.ndim != 2:
-            problem = f"expected {expected}, found {_kind(dataset)}"
-            raise TrackFileError(problem, file=self.path, key=key)
+    def _stored(self, found: Any, key: str, expected: str) -> tuple[tuple[int, int], np.dtype[Any]]:
+        """Return shape and type of what is in this file, and not more than this can hold."""
         with self._told(key):
-            plist = dataset.id.get_create_plist()
-            elsewhere = plist.get_external_count() or plist.get_layout() == h5py.h5d.VIRTUAL
-            stored = dataset.id.get_storage_size()
-            rows, columns = dataset.shape
-            if plist.get_layout() == h5py.h5d.CHUNKED:  # read as whole chunks
-                rows, columns = (
-                    -(-size // chunk) * chunk
-                    for size, chunk in zip(dataset.shape, plist.get_chunk(), strict=True)
-                )
-            declared = rows * columns * dataset.dtype.itemsize
-        self._left -= stored
-        if elsewhere:
-            problem = "expected data in this file, found a link to others; store the data itself"
-        elif self._left < 0 or declared > _MOST_DEFLATED * stored:
+            is_array = isinstance(found, DatasetID) and found.rank == 2
+            if is_array:
+                shape, dtype = found.shape, found.dtype
+                properties = found.get_create_plist()
+                layout = properties.get_layout()
+                elsewhere = layout == h5py.h5d.VIRTUAL or properties.get_external_count()
+                stored = found.get_storage_size()
+                cells = shape
+                if layout == h5py.h5d.CHUNKED:  # read as whole chunks
+                    chunks = properties.get_chunk()
+                    cells = [-(-n // chunk) * chunk for n, chunk in zip(shape, chunks, strict=True)]
+        if not is_array:
+            other = "a struct" if isinstance(found, GroupID) else "one without, e.g. an empty array"
+            problem = f"expected {expected}, with rows and columns, found {other}"
+        elif elsewhere:
+            problem = "expected data in this file, found a link to others; copy them here"
+        elif stored > self._left or cells[0] * cells[1] * dtype.itemsize > _MOST_DEFLATED * stored:
             problem = (
-                f"expected {expected}, found {_kind(dataset)}, of which the file stores "
-                f"{stored} bytes; is the file damaged?"
+                f"expected {expected}, found {_array(shape, dtype)}, of which the file stores "
+                f"{stored} bytes; is it damaged?"
             )
-        if problem:
-            raise TrackFileError(problem, file=self.path, key=key)
+        else:
+            self._left -= stored
+            return shape, dtype
+        raise TrackFileError(problem, file=self.path, key=key)
 
-    def _read(self, dataset: h5py.Dataset, key: str, part: Any = ()) -> NDArray[Any]:
+    def _read(
+        self, dataset: DatasetID, values: NDArray[Any], key: str, first: int | None = None
+    ) -> None:
+        """Fill an array with a dataset, or with as many of its columns, from `first`."""
         with self._told(key):
-            values: NDArray[Any] = dataset[part]
-        return values
+            there = here = h5py.h5s.ALL
+            if first is not None:
+                there, here = dataset.get_space(), h5py.h5s.create_simple(values.shape)
+                there.select_hyperslab((0, first), values.shape)
+            dataset.read(here, there, values)
 
     @contextmanager
     def _told(self, key: str) -> Iterator[None]:
@@ -442,6 +472,11 @@ class _Trx:
         except _H5PY_ERRORS as error:
             problem = f"expected HDF5 that can be read, found damage ({_said(error)}); copy it anew"
             raise TrackFileError(problem, file=self.path, key=key) from None
+
+
+def _chunks(dataset: DatasetID) -> tuple[int, int] | None:
+    properties = dataset.get_create_plist()
+    return properties.get_chunk() if properties.get_layout() == h5py.h5d.CHUNKED else None
 
 
 def _key(field: str, index: int) -> str:
@@ -461,22 +496,10 @@ def _times(sizes: Iterable[int | None]) -> str:
     return " x ".join("n" if size is None else str(size) for size in sizes)
 
 
-def _kind(found: Any) -> str:
-    """Return how a message names what was found, with sizes as in MATLAB."""
-    if not isinstance(found, h5py.Dataset):
-        return "a struct" if isinstance(found, h5py.Group) else "none"
-    if found.shape is None or found.ndim != 2:
-        return "an empty array, or none that MATLAB stores"  # these have at least two dimensions
-    name = "references (a cell or a struct array)" if found.dtype.kind == "O" else found.dtype
-    return f"{_times(found.shape[::-1])} {name}"
-
-
-def _no_link(link: Any) -> str:
-    if isinstance(link, h5py.ExternalLink):
-        return f"expected data in this file, found a link to {shown(link.filename)}; copy them here"
-    if isinstance(link, h5py.SoftLink):
-        return f"expected data, found a link that leads in circles, to {shown(link.path)}"
-    return "expected this field, found none; docs/contract.md, section 7, lists the fields"
+def _array(shape: tuple[int, int], dtype: np.dtype[Any] | str) -> str:
+    """Return how a message names an array, with sizes as in MATLAB."""
+    name = "references (a cell or a struct array)" if dtype == object else dtype
+    return f"{_times(shape[::-1])} {name}"
 
 
 def _said(error: Exception) -> str:
