@@ -498,7 +498,7 @@ def _times(sizes: Iterable[int | None]) -> str:
 
 def _array(shape: tuple[int, int], dtype: np.dtype[Any] | str) -> str:
     """Return how a message names an array, with sizes as in MATLAB."""
-    name = "references (a cell or a struct array)" if dtype == object else dtype
+    name = "references (a cell or a struct array)" if np.dtype(object) == dtype else dtype
     return f"{_times(shape[::-1])} {name}"
 
 
