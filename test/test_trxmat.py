@@ -564,6 +564,13 @@ def test_data_that_many_elements_share_are_read_once_only(path: Path) -> None:
         load_tracks(path)
 
 
+@pytest.mark.parametrize("numbers", [(1,), (1, 2)], ids=["a single struct", "a struct array"])
+def test_a_file_that_is_nearly_all_data(path: Path, numbers: tuple[int, ...]) -> None:
+    """Each dataset counts once for what the file can hold."""
+    write_trxmat(path, *(larva(number, 20000) for number in numbers))
+    assert len(load_tracks(path, labels=("plain", "plain"))[1]) == 20000
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

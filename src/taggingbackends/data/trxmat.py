@@ -85,7 +85,7 @@ def load(
             raise ValueError(f"expected labels out of {expected}, found {shown(kind)}")
     with _opened(path) as file:
         trx = _Trx(path, file)
-        indicators = [name for kind in _KINDS for name in _names(kind) if name in trx]
+        indicators = [name for name in _names(*_KINDS) if name in trx]
         names = _chosen(trx, kinds, indicators)
         run, larvae = _run(trx), _larvae(trx)
         tracks = {
@@ -96,11 +96,17 @@ def load(
     return Recording(run, tracks, metadata, "trx.mat", (path,), _labels(run, tracks, names))
 
 
-def _names(kind: str) -> list[str]:
-    return [name + _KINDS[kind] if name != "small_motion" else name for name in _ACTIONS]
+def _names(*kinds: str) -> list[str]:
+    """Return the names of indicators, each once."""
+    names = (
+        name if name == "small_motion" else name + _KINDS[kind]
+        for kind in kinds
+        for name in _ACTIONS
+    )
+    return list(dict.fromkeys(names))
 
 
-def _chosen(trx: _Trx, kinds: Iterable[str], indicators: list[str]) -> list[str]:
+def _chosen(trx: _Trx, kinds: tuple[str, ...], indicators: list[str]) -> list[str]:
     """Return the indicators that become labels."""
     for kind in kinds:
         suffix = _KINDS[kind]
@@ -108,8 +114,7 @@ def _chosen(trx: _Trx, kinds: Iterable[str], indicators: list[str]) -> list[str]
             found = ", ".join(indicators) or "no indicators"
             problem = f"expected indicators such as run{suffix}, found {found}; choose other labels"
             raise TrackFileError(problem, file=trx.path, key="trx")
-    wanted = dict.fromkeys(name for kind in kinds for name in _names(kind))
-    return [name for name in wanted if name in indicators]
+    return [name for name in _names(*kinds) if name in indicators]
 
 
 def _run(trx: _Trx) -> str:
