@@ -1,5 +1,5 @@
-# Tracker files and label files, told by their names and first bytes. Choreography's only; the Python half
-# knows other trackers' files, too.
+# Tracker files and label files, told by their names and first bytes. Only Choreography's are read; those that
+# the Python half reads, too, are told here as well, so that both agree about recordings.
 
 const LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
@@ -7,6 +7,9 @@ const HEAD = 1024  # bytes that a file is recognized by
 
 # the files that make up a recording; the first that is there is the one to load
 const CHOREOGRAPHY = (".spine", ".outline")
+
+# other formats: suffix => what the file begins with
+const OTHER_TRACKERS = (".mat" => "MATLAB 7.3 MAT-file",)
 
 suffix_of(path) = last(splitext(path))
 stem_of(path) = first(splitext(basename(path)))
@@ -34,6 +37,15 @@ function is_label_file(path)
 end
 
 """
+Tell a tracker file that only the Python half reads.
+"""
+function is_other_tracker_file(path)
+    return any(OTHER_TRACKERS) do (suffix, start)
+        suffix_of(path) == suffix && read_head(path, ncodeunits(start)) == codeunits(start)
+    end
+end
+
+"""
     findrecordings(files)
 
 Find the recordings among files. The tracker files of one stem in one folder are one recording.
@@ -55,10 +67,11 @@ end
 function findrecordings(files)
     found = OrderedDict{String,Vector{String}}()  # path without suffix -> files
     for file in files
-        suffix_of(file) in CHOREOGRAPHY || continue
+        suffix_of(file) in CHOREOGRAPHY || is_other_tracker_file(file) || continue
         push!(get!(() -> String[], found, first(splitext(file))), file)
     end
-    main(parts) = parts[something(findfirst(endswith(CHOREOGRAPHY[1]), parts), 1)]
+    rank(part) = something(findfirst(isequal(suffix_of(part)), CHOREOGRAPHY), length(CHOREOGRAPHY) + 1)
+    main(parts) = parts[argmin(rank.(parts))]
     return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
 end
 

@@ -137,6 +137,8 @@ def test_folder_tree(case: dict[str, Any], make_backend: Callable[..., Path]) ->
     for name in case["files"]:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
+    for name, head in case.get("heads", {}).items():
+        (project / name).write_text(head)
     backend = BackendExplorer(project, case["instance"], case["sandbox"])
     listed = backend.list_input_files()
     raw, processed = backend.raw_data_dir(), backend.processed_data_dir()

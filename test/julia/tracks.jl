@@ -296,6 +296,25 @@ end
     end
 end
 
+@testset "a trx.mat is a recording, which only Python loads" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        file(name, head) = (write(joinpath(folder, name), head); joinpath(folder, name))
+        trx = file("trx.mat", "MATLAB 7.3 MAT-file, Platform: GLNXA64")
+        old = file("old.mat", "MATLAB 5.0 MAT-file, Platform: GLNXA64")
+        empty = file("empty.mat", "")
+        beside = file("broken.mat", "MATLAB 7.3 MAT-file")
+        outline = file("broken.outline", "")
+        @test collect(findrecordings([beside, empty, outline, old, spine, trx])) ==
+              [outline => [beside, outline], spine => [spine], trx => [trx]]
+        error = refusal(trx)
+        @test error isa TrackFileError && error.file == trx
+        @test occursin("all that Julia reads, found trx.mat; load it in Python", error.problem)
+        @test occursin("found suffix \".mat\"", refusal(old).problem)
+        @test isempty(TB.companions(trx))
+    end
+end
+
 @testset "label files are told by extension, and .json by its first key" begin
     in_folder() do folder
         is(name, text) = (write(joinpath(folder, name), text); is_label_file(joinpath(folder, name)))

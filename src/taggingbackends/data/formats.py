@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
@@ -63,6 +63,12 @@ def _load_choreography(path: Path, **options: bool) -> Recording:
     return load(path, **options)
 
 
+def _load_trxmat(path: Path, **options: Any) -> Recording:
+    from taggingbackends.data.trxmat import load
+
+    return load(path, **options)
+
+
 FORMATS: list[Format] = [
     Format(
         name="Choreography",
@@ -71,6 +77,13 @@ FORMATS: list[Format] = [
         load=_load_choreography,
         beginning="a line `date_time larva_id time x1 y1 x2 y2 ...`",
         specific=True,
+    ),
+    Format(
+        name="trx.mat",
+        suffixes=(".mat",),
+        recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
+        load=_load_trxmat,
+        beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
     ),
 ]
 """All formats; a backend appends its own."""

@@ -1,0 +1,680 @@
+"""trx.mat: small ones that h5py writes as MATLAB does, and what is refused of them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support import RUN, posix
+from taggingbackends import TrackFileError, dependency
+from taggingbackends.data import find_recordings, load_tracks, trxmat
+
+HEAD = b"MATLAB 7.3 MAT-file, Platform: GLNXA64 HDF5 schema 1.00 ."
+ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
+NAN = np.nan
+
+Larva: TypeAlias = dict[str, Any]  # field -> array as in MATLAB, or text
+
+
+def larva(number: int = 1, n: int = 4, **fields: Any) -> Larva:
+    """Return one element of trx; frame i is in state i of ACTIONS."""
+    xy = np.arange(11.0 * n).reshape(n, 11) + number / 1000
+    contour = np.arange(3.0 * n).reshape(n, 3)
+    indicators = {
+        action: np.where(np.arange(n) == place, 1.0, -1.0)[:, None]
+        for place, action in enumerate(ACTIONS)
+    }
+    return {
+        "id": RUN,
+        "numero_larva_num": np.array([[number]]),
+        "t": np.arange(n)[:, None] / 8.0,
+        "x_spine": xy,
+        "y_spine": -xy,
+        "x_contour": contour,
+        "y_contour": contour + 0.5,
+        **indicators,
+        **fields,
+    }
+
+
+def store(group: h5py.Group, name: str, value: Any, **options: Any) -> h5py.Dataset:
+    if not isinstance(value, str):
+        return group.create_dataset(name, data=np.asarray(value).T, **options)
+    dataset = group.create_dataset(
+        name, data=np.array([list(value.encode("utf-16-le"))], "u1").view("<u2").T
+    )
+    dataset.attrs["MATLAB_int_decode"] = 2
+    return dataset
+
+
+def write_trxmat(
+    path: Path,
+    *larvae: Larva,
+    edit: Callable[[h5py.File], Any] | None = None,
+    **options: Any,
+) -> Path:
+    """Write elements of trx as MATLAB does: one as datasets, several as references."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        trx = file.create_group("trx")
+        for field in larvae[0]:
+            if len(larvae) == 1:
+                store(trx, field, larvae[0][field], **options)
+                continue
+            references = []
+            for index, element in enumerate(larvae):
+                references.append(
+                    store(file, f"#refs#/{field}{index}", element[field], **options).ref
+                )
+            trx.create_dataset(field, data=np.array([references], dtype=h5py.ref_dtype))
+        if edit is not None:
+            edit(file)
+    with path.open("r+b") as raw:
+        raw.write(HEAD.ljust(124) + b"\x00\x02IM")
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "trx.mat"
+
+
+@pytest.mark.parametrize("numbers", [(7,), (20, 1)], ids=["a single struct", "a struct array"])
+def test_all_that_is_in_a_file(path: Path, numbers: tuple[int, ...]) -> None:
+    write_trxmat(path, *map(larva, numbers))
+    recording = load_tracks(path)
+    assert (recording.run, recording.format, recording.sources) == (RUN, "trx.mat", (path,))
+    assert recording.metadata == {"date_time": RUN}
+    assert tuple(recording) == numbers
+    for number, track in recording.items():
+        wanted = larva(number)
+        assert track.spine is not None
+        assert track.outline is not None
+        assert track.outline_offsets is not None
+        assert track.times.tolist() == [0.0, 0.125, 0.25, 0.375]
+        assert (track.spine.shape, track.spine.dtype) == ((4, 11, 2), np.float64)
+        assert np.array_equal(track.spine[:, :, 0], wanted["x_spine"])
+        assert np.array_equal(track.spine[:, :, 1], wanted["y_spine"])
+        assert track.outline.tolist() == [[x, x + 0.5] for x in range(12)]
+        assert track.outline_offsets.tolist() == [0, 3, 6, 9, 12]
+        assert list(track.indicators) == list(ACTIONS)
+        assert track.indicators["cast"].tolist() == [-1, 1, -1, -1]
+        assert track.indicators["cast"].dtype == np.int8
+        labels = recording.labels()[RUN]
+        assert labels.names == list(ACTIONS)
+        assert labels[number].times.tolist() == track.times.tolist()
+        assert labels[number].states == ["back", "cast", "hunch", "roll"]
+
+
+def test_real_recording(recordings: Path) -> None:
+    """The larvae are those of the .spine and .outline, and the states those of their labels.
+
+    In the files of Choreography, and in times, are 3 decimals; the coordinates have 5 here.
+    """
+    folder = recordings / "chore" / "20170714_101500"
+    expected = load_tracks(folder / "groundtruth.label")
+    found = load_tracks(recordings / "trxmat" / "20170714_101500" / "trx.mat")
+    assert found.run == expected.run
+    assert list(found) == list(expected)
+    for number, track in found.items():
+        other = expected[number]
+        assert track.times.tolist() == other.times.tolist()
+        assert np.abs(track.spine - other.spine).max() <= 0.0005 + 1e-12
+        assert np.abs(track.outline - other.outline).max() <= 0.0005 + 1e-12
+        assert np.array_equal(track.outline_offsets, other.outline_offsets)  # type: ignore[arg-type]
+    run = found.run
+    assert found.labels()[run].names == expected.labels()[run].names
+    assert found.labels().to_dict() == expected.labels().to_dict()
+
+
+def test_only_what_is_asked_for_is_read(path: Path) -> None:
+    bad = {name: np.array([[NAN]]) for name in ("x_contour", "y_contour")}
+    write_trxmat(path, larva(1, **bad), larva(2))
+    track = load_tracks(path, outline=False)[1]
+    assert track.spine is not None
+    assert track.outline is track.outline_offsets is None
+    with pytest.raises(TrackFileError, match="x_contour"):
+        load_tracks(path)
+    without = larva(3)
+    del without["x_spine"], without["y_spine"]
+    write_trxmat(path, without)
+    track = load_tracks(path, spine=False)[3]
+    assert track.spine is None
+    assert track.outline is not None
+    track = load_tracks(path, spine=False, outline=False)[3]
+    assert len(track) == 4
+    assert track.indicators["back"].tolist() == [1, -1, -1, -1]
+
+
+def test_nan_padding_is_dropped(path: Path) -> None:
+    x = np.array([[1.0, 2, 3], [4, NAN, NAN], [NAN, NAN, NAN], [5, 6, NAN]])
+    write_trxmat(path, larva(1, x_contour=x, y_contour=x + 0.5))
+    track = load_tracks(path)[1]
+    assert track.outline is not None
+    assert track.outline_offsets is not None
+    assert track.outline.tolist() == [[x, x + 0.5] for x in (1, 2, 3, 4, 5, 6)]
+    assert track.outline_offsets.tolist() == [0, 3, 4, 4, 6]
+
+
+def on(*frames: bool) -> np.ndarray[Any, Any]:
+    return np.where(frames, 1.0, -1.0)[:, None]
+
+
+def test_which_indicators_are_labels(path: Path) -> None:
+    fields = {
+        "run": on(True, True, False, False),
+        "cast": on(False, True, False, False),
+        "small_motion": on(False, False, False, True),
+        "run_large": on(True, False, False, False),
+        "cast_strong": on(False, True, False, False),
+    }
+    plain = {name: on(False, False, False, False) for name in ACTIONS}
+    write_trxmat(path, larva(1, **(plain | fields)), larva(2, **(plain | fields)))
+
+    def states(*kinds: str) -> list[Any]:
+        labels = load_tracks(path, labels=kinds[0] if len(kinds) == 1 else kinds).labels()
+        assert labels[RUN][1].states == labels[RUN][2].states
+        return labels[RUN][1].states
+
+    assert load_tracks(path).labels()[RUN][1].states == states("plain")
+    assert states("plain") == ["run", ("cast", "run"), (), "small_motion"]
+    assert states("large") == ["run_large", (), (), "small_motion"]
+    assert states("strong") == [(), "cast_strong", (), "small_motion"]
+    assert states("large", "strong") == ["run_large", "cast_strong", (), "small_motion"]
+    assert states("plain", "large")[0] == ("run", "run_large")
+    assert len(load_tracks(path, labels=()).labels()) == 0
+    with pytest.raises(TrackFileError, match="expected indicators such as run_weak, found back"):
+        load_tracks(path, labels="weak")
+    with pytest.raises(ValueError, match="labels out of plain, large, strong, weak, found 'big'"):
+        load_tracks(path, labels="big")
+
+
+def test_without_indicators_there_are_no_labels(path: Path) -> None:
+    bare = {name: value for name, value in larva().items() if name not in ACTIONS}
+    write_trxmat(path, bare)
+    recording = load_tracks(path)
+    assert recording[1].indicators == {}
+    assert len(recording.labels()) == 0
+
+
+def test_numbers_of_other_types_and_columns_as_rows(path: Path) -> None:
+    fields = {
+        "t": np.array([[1, 2, 3, 5]], dtype=np.int16),
+        "run": np.array([[1, -1, -1, 1]], dtype=np.int8),
+        "x_spine": np.ones((4, 11), dtype=">f4"),
+    }
+    write_trxmat(path, larva(65535, **fields))
+    track = load_tracks(path)[65535]
+    assert track.times.tolist() == [1.0, 2.0, 3.0, 5.0]
+    assert track.times.dtype == np.float64
+    assert track.indicators["run"].tolist() == [1, -1, -1, 1]
+    assert track.spine is not None
+    assert (track.spine[:, :, 0] == 1).all()
+
+
+def test_a_run_that_is_no_date(path: Path) -> None:
+    write_trxmat(path, larva(id="évasion 7"))
+    recording = load_tracks(path)
+    assert (recording.run, recording.metadata) == ("évasion 7", {})
+
+
+def test_a_label_file_may_depend_on_it(path: Path) -> None:
+    write_trxmat(path, larva(3))
+    labels = load_tracks(path).labels()
+    labels.set(RUN, 3, [0.0], ["hunch"])
+    labels[RUN].dependencies = [dependency(path)]
+    labels.write(path.with_name("x.label"))
+    recording = load_tracks(path.with_name("x.label"))
+    assert recording.format == "trx.mat"
+    assert recording.labels()[RUN][3].states == ["hunch"]
+
+
+def test_it_is_recognized_by_suffix_and_first_bytes(path: Path, tmp_path: Path) -> None:
+    write_trxmat(path, larva())
+    old = tmp_path / "old.mat"
+    old.write_bytes(b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(1000))
+    other = tmp_path / "trx.dat"
+    other.write_bytes(path.read_bytes())
+    assert find_recordings([old, other, path]) == {path: [path]}
+    with pytest.raises(TrackFileError, match=r"saves it so with -v7\.3\), found 'MATLAB 5\.0 MAT"):
+        load_tracks(old)
+    with pytest.raises(TrackFileError, match=r"as MATLAB saves with -v7\.3, found none"):
+        trxmat.load(old)
+    with pytest.raises(TrackFileError, match="expected a tracker file"):
+        load_tracks(other)
+    with pytest.raises(FileNotFoundError):
+        trxmat.load(tmp_path / "none.mat")
+
+
+def changed(number: int, **fields: Any) -> Callable[[Path], Path]:
+    elements = [larva(1), larva(2)]
+    elements[number - 1] |= fields
+    return lambda path: write_trxmat(path, *elements)
+
+
+def edited(edit: Callable[[h5py.File], Any]) -> Callable[[Path], Path]:
+    return lambda path: write_trxmat(path, larva(1), larva(2), edit=edit)
+
+
+def single(edit: Callable[[h5py.File], Any]) -> Callable[[Path], Path]:
+    return lambda path: write_trxmat(path, larva(1), edit=edit)
+
+
+def replaced(name: str, make: Callable[[h5py.Group, str], Any]) -> Callable[[h5py.File], Any]:
+    """Put something else in the place of a dataset."""
+
+    def edit(file: h5py.File) -> None:
+        group, _, field = name.rpartition("/")
+        del file[name]
+        make(file[group or "/"], field)
+
+    return edit
+
+
+def refer(target: str, field: str) -> Callable[[h5py.File], Any]:
+    """Let the second element of a field refer to something else."""
+
+    def edit(file: h5py.File) -> None:
+        references = file["trx"][field][()]
+        references[0, 1] = file[target].ref
+        file["trx"][field][...] = references
+
+    return edit
+
+
+def nothing(file: h5py.File) -> None:
+    references = file["trx/t"][()]
+    references[0, 1] = h5py.Reference()
+    file["trx/t"][...] = references
+
+
+def virtual(group: h5py.Group, name: str) -> None:
+    layout = h5py.VirtualLayout((1, 4), "f8")
+    layout[...] = h5py.VirtualSource("other.mat", "t", (1, 4))
+    group.create_virtual_dataset(name, layout)
+
+
+def elsewhere(group: h5py.Group, name: str) -> None:
+    group.create_dataset(name, (1, 4), "f8", external=[("other.bin", 0, 32)])
+
+
+def huge(**options: Any) -> Callable[[h5py.Group, str], Any]:
+    return lambda group, name: group.create_dataset(name, (1, 10**9), "f8", **options)
+
+
+def circle(group: h5py.Group, name: str) -> None:
+    group[name] = h5py.SoftLink(f"/trx/{name}")
+
+
+def gap(value: float) -> np.ndarray[Any, Any]:
+    contour = larva()["x_contour"].copy()
+    contour[2, 1] = value
+    return contour
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
+    "no trx": (edited(lambda f: f.move("trx", "other")), "trx", "this field, found none"),
+    "an array trx": (
+        edited(replaced("trx", lambda g, name: g.create_dataset(name, data=[[1]]))),
+        "trx",
+        "a struct array, found an array",
+    ),
+    "a named type trx": (
+        edited(replaced("trx", lambda g, name: g.__setitem__(name, np.dtype("f8")))),
+        "trx",
+        "a struct array, found",
+    ),
+    "no larva": (
+        edited(replaced("trx/id", lambda g, n: g.create_dataset(n, (1, 0), h5py.ref_dtype))),
+        "trx",
+        "a larva or more",
+    ),
+    **{
+        f"no {field}": (
+            edited(lambda f, field=field: f.__delitem__(f"trx/{field}")),
+            f"trx.{field}",
+            "expected this field, found none",
+        )
+        for field in larva()
+        if field not in ACTIONS
+    },
+    "an element less": (
+        edited(replaced("trx/t", lambda g, n: g.create_dataset(n, data=g["id"][:, :1]))),
+        "trx.t",
+        "expected 2 elements, as trx.id has, found 1",
+    ),
+    "a single array": (
+        edited(replaced("trx/t", lambda g, name: g.create_dataset(name, data=[[1.0]]))),
+        "trx.t",
+        "expected 2 elements, as trx.id has, found 1",
+    ),
+    "null reference": (edited(nothing), "trx(2).t", "n x 1), found a reference to nothing"),
+    "a struct within": (edited(refer("trx", "t")), "trx(2).t", "rows and columns, found a struct"),
+    "a cell within": (edited(refer("trx/id", "t")), "trx(2).t", "found 2 x 1 references (a cell"),
+    "text as time": (changed(2, t="abcd"), "trx(2).t", "numbers (n x 1), found 1 x 4 text"),
+    "empty, as MATLAB stores it": (
+        edited(replaced("#refs#/t1", lambda g, n: g.create_dataset(n, data=np.zeros(2, "u8")))),
+        "trx(2).t",
+        "expected numbers (n x 1), with rows and columns, found one without, e.g. an empty array",
+    ),
+    "a null dataspace": (
+        single(replaced("trx/t", lambda g, name: g.create_dataset(name, data=h5py.Empty("f8")))),
+        "trx(1).t",
+        "with rows and columns, found one without",
+    ),
+    "a text type": (
+        single(
+            replaced("trx/t", lambda g, n: g.create_dataset(n, data=np.array([["a", "b"]], "S1")))
+        ),
+        "trx(1).t",
+        "found 2 x 1 |S1",
+    ),
+    "complex numbers": (
+        changed(1, t=np.ones((4, 1), complex)),
+        "trx(1).t",
+        "expected numbers (n x 1), found 4 x 1 complex128",
+    ),
+    "no frame": (changed(1, t=np.ones((0, 1))), "trx(1).t", "found 0 x 1 float64"),
+    "a matrix of times": (changed(1, t=np.ones((4, 2))), "trx(1).t", "found 4 x 2 float64"),
+    "times again": (
+        changed(2, t=np.array([[0.0, 1, 1, 2]]).T),
+        "trx(2).t",
+        "a time after 1.0, found 1.0 in frame 3",
+    ),
+    "a time that is none": (
+        changed(2, t=np.array([[0.0, 1, NAN, 2]]).T),
+        "trx(2).t",
+        "a time after 1.0, found nan in frame 3",
+    ),
+    "infinite": (changed(1, t=np.array([[-np.inf, 1, 2, 3]]).T), "trx(1).t", "a finite time"),
+    "frames less": (
+        changed(2, x_spine=np.ones((3, 11))),
+        "trx(2).x_spine",
+        "expected numbers (4 x 11, as many rows as in t), found 3 x 11 float64",
+    ),
+    "points less": (changed(2, y_spine=np.ones((4, 10))), "trx(2).y_spine", "found 4 x 10"),
+    "contours differ": (
+        changed(2, y_contour=np.ones((4, 2))),
+        "trx(2).y_contour",
+        "expected numbers (4 x 3, as many rows as in t), found 4 x 2",
+    ),
+    "nan in a spine": (
+        changed(2, y_spine=np.where(np.arange(44).reshape(4, 11) == 24, NAN, 1.0)),
+        "trx(2).y_spine",
+        "a finite number, found nan as point 3 of frame 3",
+    ),
+    "infinite contour": (
+        changed(1, x_contour=gap(np.inf)),
+        "trx(1).x_contour",
+        "found inf as point 2 of frame 3",
+    ),
+    "a hole in a contour": (
+        changed(1, x_contour=gap(NAN), y_contour=gap(NAN)),
+        "trx(1).x_contour",
+        "NaN for both after the contour's last point, found 8.0 as point 3 of frame 3",
+    ),
+    "half a point": (
+        changed(1, y_contour=np.where(larva()["x_contour"] == 8, NAN, 1.0)),
+        "trx(1).y_contour",
+        "found nan as point 3 of frame 3",
+    ),
+    "an indicator's length": (changed(2, run=on(True)), "trx(2).run", "(4 x 1, as many as in t)"),
+    "an indicator's value": (
+        changed(2, run=np.array([[1.0, -1, 0, 1]]).T),
+        "trx(2).run",
+        "expected 1 (on) or -1 (off), found 0 in frame 3",
+    ),
+    "an indicator that is none": (
+        changed(2, run=np.array([[1.0, -1, 0, NAN]]).T),
+        "trx(2).run",
+        "found 0 in frame 3",
+    ),
+    "two runs": (
+        changed(2, id="20240611_101501"),
+        "trx(2).id",
+        f"expected run {RUN}, as in trx(1), found '20240611_101501'",
+    ),
+    "NUL in the run": (changed(1, id="2024\0"), "trx(1).id", r"identifier, found '2024\x00'"),
+    "a number as run": (changed(1, id=np.array([[1.0]])), "trx(1).id", "found 1 x 1 float64"),
+    "half a character": (
+        edited(lambda f: f["#refs#/id0"].write_direct(np.full((15, 1), 0xD800, "u2"))),
+        "trx(1).id",
+        "codes [55296",
+    ),
+    "a larva twice": (
+        changed(2, numero_larva_num=np.array([[1]])),
+        "trx(2).numero_larva_num",
+        "another larva than in trx(1), found 1 again",
+    ),
+    **{
+        f"larva {number}": (
+            changed(2, numero_larva_num=np.array([[number]])),
+            "trx(2).numero_larva_num",
+            f"a larva identifier from 0 to 65535, found {number:g}",
+        )
+        for number in (65536, -1, 1.5, NAN, np.inf)
+    },
+    "two larvae in one": (
+        changed(2, numero_larva_num=np.array([[1, 2]])),
+        "trx(2).numero_larva_num",
+        "expected a number, found 1 x 2",
+    ),
+    "external link": (
+        single(replaced("trx/t", lambda g, n: g.__setitem__(n, h5py.ExternalLink("o.mat", "/t")))),
+        "trx.t",
+        "data in this file, found a link to another",
+    ),
+    "external struct": (
+        edited(replaced("trx", lambda g, n: g.__setitem__(n, h5py.ExternalLink("o.mat", "/t")))),
+        "trx",
+        "data in this file, found a link to another",
+    ),
+    "virtual": (single(replaced("trx/t", virtual)), "trx(1).t", "found a link to others"),
+    "external data": (single(replaced("trx/t", elsewhere)), "trx(1).t", "found a link to others"),
+    "links in circles": (
+        single(replaced("trx/t", circle)),
+        "trx.t",
+        "a link that leads in circles",
+    ),
+    "10^9 rows, no chunk": (
+        single(replaced("trx/t", huge(chunks=(1, 1000)))),
+        "trx(1).t",
+        "found 1000000000 x 1 float64, of which the file stores 0 bytes",
+    ),
+    "10^9 rows, not there": (single(replaced("trx/t", huge())), "trx(1).t", "stores 0 bytes"),
+    "10^9 rows in a chunk": (
+        single(replaced("trx/t", huge(chunks=(1, 10**8), compression="gzip"))),
+        "trx(1).t",
+        "stores 0 bytes",
+    ),
+    "10^9 elements": (
+        edited(
+            replaced(
+                "trx/t", lambda g, n: g.create_dataset(n, (1, 10**9), h5py.ref_dtype, chunks=True)
+            )
+        ),
+        "trx.t",
+        "of which the file stores",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("write", "key", "message"), [pytest.param(*case, id=name) for name, case in REFUSED.items()]
+)
+def test_what_is_refused(path: Path, write: Callable[[Path], Path], key: str, message: str) -> None:
+    write(path)
+    with pytest.raises(TrackFileError) as caught:
+        load_tracks(path)
+    error = caught.value
+    assert message in error.problem
+    assert error.key == key
+    assert error.problem.startswith("expected ")
+    assert str(error).startswith(f"{path}, {error.key}: ")
+
+
+def test_an_external_link_behind_a_soft_one_is_not_followed(path: Path, tmp_path: Path) -> None:
+    write_trxmat(tmp_path / "other.mat", larva())
+
+    def edit(file: h5py.File) -> None:
+        file["out"] = h5py.ExternalLink("other.mat", "/")
+        del file["trx/t"]
+        file["trx/t"] = h5py.SoftLink("/out/trx/t")
+
+    write_trxmat(path, larva(), edit=edit)
+    with pytest.raises(TrackFileError, match="found a link to another"):
+        load_tracks(path)
+
+
+def test_soft_links_within_the_file_are_followed(path: Path) -> None:
+    def edit(file: h5py.File) -> None:
+        file.move("trx/t", "there")
+        file["here"] = h5py.SoftLink("./there")
+        file["trx/t"] = h5py.SoftLink("/here")
+        file["trx/inner"] = h5py.SoftLink("run")
+        file.move("trx", "all")
+        file["trx"] = h5py.SoftLink("all")
+
+    write_trxmat(path, larva(), edit=edit)
+    assert len(load_tracks(path)[1]) == 4
+
+
+def test_data_that_many_elements_share_are_read_once_only(path: Path) -> None:
+    """So that a small file does not become a large recording."""
+    fields = {"x_spine": np.ones((1000, 11)), "y_spine": np.ones((1000, 11))}
+    larvae = [larva(number, 1000, **fields) for number in range(9)]
+
+    def edit(file: h5py.File) -> None:
+        for field in ("x_contour", "y_contour"):
+            target = file.create_dataset(f"big_{field}", data=np.ones((60, 1000)))
+            file["trx"][field][...] = np.array([[target.ref] * 9], dtype=h5py.ref_dtype)
+
+    write_trxmat(path, *larvae, edit=edit)
+    with pytest.raises(TrackFileError, match="is it damaged"):
+        load_tracks(path)
+
+
+@pytest.mark.parametrize("numbers", [(1,), (1, 2)], ids=["a single struct", "a struct array"])
+def test_a_file_that_is_nearly_all_data(path: Path, numbers: tuple[int, ...]) -> None:
+    """Each dataset counts once for what the file can hold."""
+    write_trxmat(path, *(larva(number, 20000) for number in numbers))
+    assert len(load_tracks(path, labels=("plain", "plain"))[1]) == 20000
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        pytest.param(
+            lambda data: data[: len(data) // 2], "is the file cut", id="cut in the middle"
+        ),
+        pytest.param(lambda data: data[:-1], "is the file cut", id="cut at the end"),
+        pytest.param(lambda data: data[:512], "is the file cut", id="only the header"),
+        pytest.param(lambda data: data[:512] + bytes(len(data) - 512), "found none", id="zeros"),
+        pytest.param(lambda data: data[:600] + bytes(len(data) - 600), "damage", id="zeros later"),
+    ],
+)
+def test_damaged_files(path: Path, damage: Callable[[bytes], bytes], message: str) -> None:
+    path.write_bytes(damage(write_trxmat(path, larva(1), larva(2)).read_bytes()))
+    with pytest.raises(TrackFileError, match=message) as caught:
+        load_tracks(path)
+    assert caught.value.file == path
+
+
+def test_damaged_chunks(path: Path) -> None:
+    write_trxmat(path, larva(1, 400), larva(2, 400), compression="gzip")
+    with h5py.File(path) as file:
+        dataset = file[file["trx/x_spine"][0, 1]]
+        chunk = dataset.id.get_chunk_info(0)
+    with path.open("r+b") as raw:
+        raw.seek(512 + chunk.byte_offset)
+        raw.write(bytes(chunk.size))
+    with pytest.raises(TrackFileError, match="expected HDF5 that can be read") as caught:
+        load_tracks(path)
+    assert caught.value.key == "trx(2).x_spine"
+
+
+FUZZ = """
+import random, sys
+from pathlib import Path
+from taggingbackends import TrackFileError
+from taggingbackends.data import trxmat
+path, rng = Path(sys.argv[1]), random.Random(1)
+whole = path.read_bytes()
+told = 0
+for _ in range(300):
+    data = bytearray(whole)
+    for _ in range(rng.randint(1, 8)):
+        data[rng.randrange(512, len(data))] = rng.choice([0, 255, rng.randrange(256)])
+    path.write_bytes(data)
+    try:
+        trxmat.load(path)
+    except TrackFileError:
+        told += 1
+print(told)
+"""
+
+
+@posix
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}], ids=["plain", "gzip"])
+def test_garbled_files_never_crash(path: Path, options: dict[str, Any]) -> None:
+    """In a process of its own, with a limit to its memory."""
+    write_trxmat(path, larva(1), larva(2), **options)
+    limited = f"import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n{FUZZ}"
+    result = subprocess.run(
+        [sys.executable, "-c", limited, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={"OPENBLAS_NUM_THREADS": "1", "PATH": ""},
+    )
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 50
+
+
+@settings(max_examples=40)
+@given(st.data(), st.integers(1, 400))
+def test_tracks_are_those_that_were_written(data: st.DataObject, block: int) -> None:
+    """Whatever the chunks and the parts that are read at once."""
+    larvae = []
+    contours = []
+    for number in range(data.draw(st.integers(1, 3))):
+        n, points = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 9))
+        rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+        xy = rng.normal(size=(n, points, 2))
+        counts = rng.integers(0, points + 1, n)
+        contours.append([frame[:count] for frame, count in zip(xy, counts, strict=True)])
+        xy[np.arange(points) >= counts[:, None]] = NAN
+        spines = {f"{axis}_spine": rng.normal(size=(n, 11)) for axis in "xy"}
+        outlines = {"x_contour": xy[:, :, 0], "y_contour": xy[:, :, 1]}
+        larvae.append(larva(number, n, **spines, **outlines))
+    options = data.draw(st.sampled_from([{}, {"chunks": True}, {"compression": "gzip"}]))
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trxmat, "_BLOCK", block * 16)
+        recording = load_tracks(write_trxmat(Path(folder, "trx.mat"), *larvae, **options))
+    for number, (wanted, frames) in enumerate(zip(larvae, contours, strict=True)):
+        track = recording[number]
+        assert track.spine is not None
+        assert track.outline is not None
+        assert track.outline_offsets is not None
+        assert np.array_equal(track.spine[:, :, 0], wanted["x_spine"])
+        assert np.array_equal(track.spine[:, :, 1], wanted["y_spine"])
+        assert np.array_equal(track.outline, np.concatenate(frames))
+        assert np.diff(track.outline_offsets).tolist() == [len(frame) for frame in frames]
+
+
+def test_messages_name_what_was_found_in_matlabs_order(path: Path) -> None:
+    write_trxmat(path, larva(1, x_spine=np.ones((4, 7))))
+    with pytest.raises(
+        TrackFileError, match=re.escape("(4 x 11, as many rows as in t), found 4 x 7")
+    ):
+        load_tracks(path)
