@@ -272,7 +272,7 @@ def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureReque
     path.write_text("other\n")
     assert find_recordings([path]) == {}
     with pytest.raises(
-        TrackFileError, match="FIMTrack file.* or a times file, which begins with times, found"
+        TrackFileError, match=r"FIMTrack file.* or a times file, which begins with times, found"
     ):
         load_tracks(path)
 

@@ -89,13 +89,18 @@ def parse(
     """
     # The word that ends where its field does, which may begin before the text.
     words = np.ndarray((len(text) + 1,), "<u8", bytes(_WIDTH) + text, strides=(1,))[stops]
-    values, read = _thousandths(words, lengths)
+    readers = [_thousandths, _integers, _decimals]
+    if len(stops):  # as the last one is, most others are
+        _, point, decimals = text[stops[-1] - lengths[-1] : stops[-1]].partition(b".")
+        usual = (_thousandths if len(decimals) == 3 else _decimals) if point else _integers
+        readers.sort(key=lambda reader: reader is not usual)
+    values, read = readers[0](words, lengths)
     values[skip], read[skip] = 0, True
     rest = np.flatnonzero(~read)
-    values[rest], read = _integers(words[rest], lengths[rest])
-    rest = rest[~read]
-    values[rest], read = _decimals(words[rest], lengths[rest])
-    rest = rest[~read]
+    for reader in readers[1:]:
+        if len(rest):
+            values[rest], read = reader(words[rest], lengths[rest])
+            rest = rest[~read]
     starts = stops[rest] - lengths[rest]
     fields = map(slice, starts.tolist(), stops[rest].tolist())
     values[rest] = _floats(list(map(text.__getitem__, fields)))

@@ -46,7 +46,7 @@ _DATE_TIME = re.compile(r"\d{8}_\d{6}")
 _BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
 _CELL = 64  # bytes that no number is longer than
 _HEADER = (MAX_LARVA_ID + 2) * len(",larva(65535)")  # bytes of the longest first line
-_FRAMES = 1 << 14  # whose outlines are made at once, as there
+_FRAMES = 1 << 10  # whose outlines are made at once, as there
 
 
 def load(
@@ -96,9 +96,9 @@ def load(
     framerate = _positive(path, framerate, "framerate", "frames/s")
     if pixelsize is None:
         problem = (
-            "expected the size of a pixel, which the table does not tell, found none; give it in µm: "
-            "load_tracks(path, pixelsize=73), or as metadata.camera.pixelsize of a label file that "
-            "depends on this table"
+            "expected the size of a pixel, which the table does not tell, found none; give it in "
+            "µm: load_tracks(path, pixelsize=73), or as metadata.camera.pixelsize of a label file "
+            "that depends on this table"
         )
         raise TrackFileError(problem, file=path, key="pixelsize")
     pixelsize = _positive(path, pixelsize, "pixelsize", "µm")
@@ -123,13 +123,12 @@ def load(
     contours = None
     if outline:
         widths = [
-            np.float64(given[k]) if k in given else taken(f"radius_{k}")
+            np.asarray(given[k]) if k in given else taken(f"radius_{k}")
             for k in range(1, count + 1)
         ]
         contours = _outlines(points, [width * pixelsize / 1000 for width in widths])
     features.clear()
     times = (cells // len(larvae))[order] / framerate
-    del cells, order
 
     tracks = {}
     sizes = np.bincount(columns, minlength=len(larvae))
@@ -243,7 +242,9 @@ class _Feature:
         if not len(self.cells):
             return np.zeros(len(cells), self.values.dtype)
         found = np.searchsorted(self.cells, cells).clip(max=len(self.cells) - 1)
-        return np.where(self.cells[found] == cells, self.values[found], self.values.dtype.type(0))
+        values: NDArray[Any] = self.values[found]
+        values[self.cells[found] != cells] = 0
+        return values
 
 
 def _common(all_cells: Iterator[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -295,10 +296,11 @@ def _blocks(file: Path, stream: BinaryIO, larvae: int) -> Iterator[tuple[int, by
             if blank:
                 raise TrackFileError("expected a row, found a blank line", file=file, line=blank)
             yield line, rows + b"\n"
-        lines = text.count(b"\n")
-        if lines > rows.count(b"\n") + bool(rows):
-            blank = blank or line + rows.count(b"\n") + bool(rows)
-        line += lines
+            line += rows.count(b"\n") + 1
+        blanks = text.count(b"\n", len(rows)) - bool(rows)
+        if blanks > 0:
+            blank = blank or line
+            line += blanks
 
 
 class _Table:
@@ -369,11 +371,11 @@ class _Table:
             )
             raise TrackFileError(problem, file=self.file, line=line + row)
         lengths = np.diff(stops, prepend=-1) - 1
-        stops, lengths = stops.reshape(-1, width), lengths.reshape(-1, width)
-        is_return = characters[stops[:, -1] - 1] == ord("\r")
-        stops[:, -1] -= is_return
-        lengths[:, -1] -= is_return
-        return stops, lengths
+        last = slice(width - 1, None, width)
+        is_return = characters[stops[last] - 1] == ord("\r")
+        stops[last] -= is_return
+        lengths[last] -= is_return
+        return stops.reshape(-1, width), lengths.reshape(-1, width)
 
     def _rows_of_one_feature(self, line: int, names: list[bytes], row: int) -> int:
         """Return how many rows from this one on are of the feature that this one is of."""
@@ -466,8 +468,8 @@ def _outlines(spines: NDArray[np.float64], radii: list[NDArray[np.float64]]) -> 
     r[i] n[i] and p[i] - r[i] n[i], where n[i] = (d_y, -d_x) / |d| is perpendicular to the mean of
     the neighbouring directions, d = u(p[i] - p[i - 1]) + u(p[i + 1] - p[i]) with u(v) = v / |v|,
     u(0) = 0. n points to the left of a larva that looks ahead where the y axis is 90 degrees
-    counterclockwise of the x axis; so outlines go counterclockwise there, and clockwise on a screen,
-    whose y axis points down. Where d = 0, in a spine that folds back on itself, n = 0.
+    counterclockwise of the x axis, so that outlines go counterclockwise there, and clockwise in an
+    image, whose y axis points down. Where d = 0, in a spine that folds back on itself, n = 0.
 
     Parameters
     ----------
@@ -483,21 +485,22 @@ def _outlines(spines: NDArray[np.float64], radii: list[NDArray[np.float64]]) -> 
     outlines = np.empty((n, 2 * points - 2, 2))
     for start in range(0, n, _FRAMES):
         rows = slice(start, start + _FRAMES)
-        part, out = spines[rows], outlines[rows]
-        directions = _units(np.diff(part, axis=1))
-        means = _units(directions[:, :-1] + directions[:, 1:])
-        normals = means[..., ::-1] * (1.0, -1.0)
-        out[:, 0], out[:, points - 1] = part[:, 0], part[:, -1]
+        part, out = spines[rows].transpose(1, 2, 0).copy(), outlines[rows]
+        directions = _units(np.diff(part, axis=0))
+        means = _units(directions[:-1] + directions[1:])
+        out[:, 0], out[:, points - 1] = part[0].T, part[-1].T
         for i, radius in enumerate(radii, 1):
-            offset = normals[:, i - 1] * (radius[rows, None] if radius.ndim else radius)
-            out[:, i] = part[:, i] + offset
-            out[:, -i] = part[:, i] - offset
+            x, y = means[i - 1]
+            offset = np.stack([y, -x]) * (radius[rows] if radius.ndim else radius)
+            out[:, i], out[:, -i] = (part[i] + offset).T, (part[i] - offset).T
     return outlines
 
 
 def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.hypot(vectors[..., 0], vectors[..., 1])[..., None]
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    """Return (m, 2, n) vectors at length 1, or 0."""
+    x, y = vectors[:, 0], vectors[:, 1]
+    lengths = np.sqrt(x * x + y * y)[:, None]
+    return vectors / np.where(lengths > 0, lengths, 1.0)
 
 
 def _str(field: bytes) -> str:
