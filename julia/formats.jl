@@ -1,5 +1,5 @@
-# Tracker files and label files, told by their names and first bytes. Choreography's only; the Python half
-# knows other trackers' files, too.
+# Tracker files and label files, told by their names and first bytes. Recordings are found as in Python, so
+# that both name the same outputs; only Choreography's are loaded.
 
 const LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
@@ -7,6 +7,8 @@ const HEAD = 1024  # bytes that a file is recognized by
 
 # the files that make up a recording; the first that is there is the one to load
 const CHOREOGRAPHY = (".spine", ".outline")
+
+const FIMTRACK = ".csv"
 
 suffix_of(path) = last(splitext(path))
 stem_of(path) = first(splitext(basename(path)))
@@ -36,7 +38,8 @@ end
 """
     findrecordings(files)
 
-Find the recordings among files. The tracker files of one stem in one folder are one recording.
+Find the recordings among files. The tracker files of one stem in one folder are one recording. FIMTrack's
+tables are found, too; [`loadtracks`](@ref) refuses them.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
@@ -55,11 +58,20 @@ end
 function findrecordings(files)
     found = OrderedDict{String,Vector{String}}()  # path without suffix -> files
     for file in files
-        suffix_of(file) in CHOREOGRAPHY || continue
+        suffix_of(file) in CHOREOGRAPHY || is_fimtrack(file) || continue
         push!(get!(() -> String[], found, first(splitext(file))), file)
     end
-    main(parts) = parts[something(findfirst(endswith(CHOREOGRAPHY[1]), parts), 1)]
+    rank(file) = something(findfirst(==(suffix_of(file)), CHOREOGRAPHY), length(CHOREOGRAPHY) + 1)
+    main(parts) = parts[argmin(map(rank, parts))]
     return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
+end
+
+"""Tell whether a file is a table of FIMTrack, by its suffix and its first line."""
+is_fimtrack(path) = suffix_of(path) == FIMTRACK && is_fimtrack_head(read_head(path))
+
+function is_fimtrack_head(head)
+    text = join(Char(byte) for byte in head)  # in Latin-1
+    return occursin(r"^,larva\([0-9]+\)(,|\r?\n|\z)", text)
 end
 
 """

@@ -125,6 +125,10 @@ head_x = track.spine[:, 1, 1]
 """
 function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
     is_label_file(path) && return load_labelled(path; spine=spine, outline=outline)
+    if is_fimtrack(path)
+        throw(TrackFileError("expected Choreography's files (.spine, .outline), which are all that Julia " *
+            "reads, found a table of FIMTrack; load it in Python"; file=path))
+    end
     if !(suffix_of(path) in CHOREOGRAPHY)
         throw(TrackFileError("expected a tracker file (.spine, .outline) or a label file, found suffix " *
                              repr(suffix_of(path)); file=path))

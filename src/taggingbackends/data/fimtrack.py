@@ -43,6 +43,9 @@ _ROW = re.compile(rb"([^,()]+)\((\d{1,9})\)")
 _LARVA = re.compile(rb"larva\((\d{1,9})\)")
 _DATE_TIME = re.compile(r"\d{8}_\d{6}")
 
+_TENS = 10 ** np.arange(1, 10)
+
+_FEATURES = 1000  # FIMTrack has some 30
 _BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
 _CELL = 64  # bytes that no number is longer than
 _HEADER = (MAX_LARVA_ID + 2) * len(",larva(65535)")  # bytes of the longest first line
@@ -316,32 +319,30 @@ class _Table:
         self.frame = 0  # of the next row, counted from the first
         self.first = 0
         self.frames: int | None = None  # of each feature, once the first is read
-        self.labels: list[bytes] = []  # (frame) of each row of a feature
         self.parts: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
         self.line = 1  # the last one
 
     def add(self, line: int, text: bytes) -> None:
         """Add some rows; text is whole lines."""
         stops, lengths = self._split(line, text)
-        starts = stops[:, 0] - lengths[:, 0]
-        names = [text[i:j] for i, j in zip(starts.tolist(), stops[:, 0].tolist(), strict=True)]
+        ends = stops[:, 0]
         row = 0
-        while row < len(names):
-            n = self._rows_of_one_feature(line, names, row)
-            if self._is_wanted(self.feature.decode("latin-1")):
+        while row < len(ends):
+            n = self._rows_of_one_feature(line + row, text, ends[row:], lengths[row:, 0])
+            if n and self._is_wanted(self.feature.decode("latin-1")):
                 rows = slice(row, row + n)
                 cells = self._values(line + row, text, stops[rows, 1:], lengths[rows, 1:])
                 self.parts.append(cells)
             self.frame += n
             row += n
-        self.line = line + len(names) - 1
+        self.line = line + len(ends) - 1
 
     def finish(self) -> dict[str, _Feature]:
         if not self.feature:
             problem = "expected rows feature(frame) below the first line, found none"
             raise TrackFileError(problem, file=self.file, line=1)
         if self.frames is not None and self.frame < self.frames:
-            expected = _str(self.feature + self.labels[self.frame])
+            expected = f"{_str(self.feature)}({self.first + self.frame})"
             problem = f"expected {expected} next, found the end; is the file cut?"
             raise TrackFileError(problem, file=self.file, line=self.line)
         self._close()
@@ -377,32 +378,40 @@ class _Table:
         lengths[last] -= is_return
         return stops.reshape(-1, width), lengths.reshape(-1, width)
 
-    def _rows_of_one_feature(self, line: int, names: list[bytes], row: int) -> int:
-        """Return how many rows from this one on are of the feature that this one is of."""
+    def _rows_of_one_feature(
+        self, line: int, text: bytes, stops: NDArray[np.intp], lengths: NDArray[np.intp]
+    ) -> int:
+        """Return how many rows from the first on are of one feature, given their names' places."""
         if self.frame == self.frames or not self.feature:
-            self._open(line + row, names[row])
-        if self.frames is None:
-            prefix = self.feature + b"("
-            stop = next((i for i in range(row, len(names)) if not names[i].startswith(prefix)), -1)
-            n = (len(names) if stop < 0 else stop) - row
-            frame = self.first + self.frame
-            self.labels += [b"(%d)" % i for i in range(frame, frame + n)]
+            self._open(line, text[stops[0] - lengths[0] : stops[0]])
+        if self.frames is not None:
+            stops = stops[: self.frames - self.frame]
+            lengths = lengths[: len(stops)]
+        prefix = self.feature + b"("
+        size = len(prefix)
+        good = lengths > size
+        windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
+        good[good] = windows[(stops - lengths)[good]] == prefix
+        if self.frames is None and not good.all():
+            n = int(good.argmin())
             if n == 0:
                 self.frames = self.frame
                 return 0
-        else:
-            n = min(self.frames - self.frame, len(names) - row)
-        labels = self.labels[self.frame : self.frame + n]
-        expected = [self.feature + label for label in labels]
-        found = names[row : row + n]
-        if found != expected:
-            at = next(i for i in range(n) if found[i] != expected[i])
+            stops, lengths, good = stops[:n], lengths[:n], good[:n]
+        frames = self.first + self.frame + np.arange(len(stops))
+        digits = lengths - (size + 1)
+        good &= digits == np.searchsorted(_TENS, frames, "right") + 1
+        good &= np.frombuffer(text, np.uint8)[stops - 1] == ord(")")
+        good &= decimals.parse(text, stops - 1, digits.clip(min=0)) == frames
+        if not good.all():
+            at = int(good.argmin())
+            found = _str(text[stops[at] - lengths[at] : stops[at]])
             problem = (
-                f"expected row {_str(expected[at])}, found {shown(_str(found[at]))}; "
+                f"expected row {_str(prefix)}{frames[at]}), found {shown(found)}; "
                 "all features have the same frames, one after the other"
             )
-            raise TrackFileError(problem, file=self.file, line=line + row + at)
-        return n
+            raise TrackFileError(problem, file=self.file, line=line + at)
+        return len(stops)
 
     def _open(self, line: int, name: bytes) -> None:
         self._close()
@@ -410,8 +419,16 @@ class _Table:
         if match is None:
             problem = f"expected a row feature(frame), found {shown(_str(name))}"
             raise TrackFileError(problem, file=self.file, line=line)
-        if match[1] in self.known:
-            problem = f"expected each feature once, found {_str(match[1])} again"
+        if self.frames is not None and int(match[2]) != self.first:
+            problem = (
+                f"expected row ({self.first}) of another feature, found {_str(name)}; "
+                "all features have the same frames, one after the other"
+            )
+            raise TrackFileError(problem, file=self.file, line=line)
+        if match[1] in self.known or len(self.known) == _FEATURES:
+            expected = f"each feature once, {_FEATURES} at most"
+            problem = f"expected {expected}, found {_str(match[1])} after {len(self.known)}"
+            problem += ", again" * (match[1] in self.known)
             raise TrackFileError(problem, file=self.file, line=line)
         self.known.add(match[1])
         if self.frames is None:
