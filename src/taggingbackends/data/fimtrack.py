@@ -295,15 +295,14 @@ def _blocks(file: Path, stream: BinaryIO, larvae: int) -> Iterator[tuple[int, by
             problem = f"expected a row of {larvae} cells, found more than {longest} bytes"
             raise TrackFileError(problem, file=file, line=at)
         rows = text.rstrip(b"\r\n")
+        if rows and blank:
+            raise TrackFileError("expected a row, found a blank line", file=file, line=blank)
         if rows:
-            if blank:
-                raise TrackFileError("expected a row, found a blank line", file=file, line=blank)
             yield line, rows + b"\n"
-            line += rows.count(b"\n") + 1
         blanks = text.count(b"\n", len(rows)) - bool(rows)
+        line += text.count(b"\n")
         if blanks > 0:
-            blank = blank or line
-            line += blanks
+            blank = blank or line - blanks
 
 
 class _Table:
@@ -461,11 +460,14 @@ class _Table:
         """Return the cells that are not empty and their values."""
         stops, lengths = stops.ravel(), lengths.ravel()
         filled = np.flatnonzero(lengths)
-        values = decimals.parse(text, stops[filled], lengths[filled])
+        if len(filled) < len(lengths):
+            stops, lengths = stops[filled], lengths[filled]
+        values = decimals.parse(text, stops, lengths)
         wrong = ~np.isfinite(values)
         if wrong.any():
-            cell = int(filled[wrong.argmax()])
-            found = text[stops[cell] - lengths[cell] : stops[cell]]
+            first = int(wrong.argmax())
+            cell = int(filled[first])
+            found = text[stops[first] - lengths[first] : stops[first]]
             problem = f"expected a number or an empty cell, found {shown(_str(found))}"
             at = line + cell // self.larvae
             raise TrackFileError(problem, file=self.file, line=at)
