@@ -370,7 +370,8 @@ class _Table:
                 f"found {found[row] - 1} cells; is the file cut?"
             )
             raise TrackFileError(problem, file=self.file, line=line + row)
-        lengths = np.diff(stops, prepend=-1) - 1
+        lengths = stops.copy()
+        lengths[1:] -= stops[:-1] + 1
         last = slice(width - 1, None, width)
         is_return = characters[stops[last] - 1] == ord("\r")
         stops[last] -= is_return
