@@ -1,5 +1,5 @@
-# Tracker files and label files, told by their names and first bytes. Only Choreography's are read; those that
-# the Python half reads, too, are told here as well, so that both agree about recordings.
+# Tracker files and label files, told by their names and first bytes. Recordings are found as in Python, so
+# that both name the same outputs; only Choreography's are loaded.
 
 const LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
@@ -8,8 +8,9 @@ const HEAD = 1024  # bytes that a file is recognized by
 # the files that make up a recording; the first that is there is the one to load
 const CHOREOGRAPHY = (".spine", ".outline")
 
-# other formats: suffix => what the file begins with
+# other formats: suffix => what the file begins with; and FIMTrack's tables, see below
 const OTHER_TRACKERS = (".mat" => "MATLAB 7.3 MAT-file",)
+const FIMTRACK = ".csv"
 
 suffix_of(path) = last(splitext(path))
 stem_of(path) = first(splitext(basename(path)))
@@ -40,7 +41,7 @@ end
 Tell a tracker file that only the Python half reads.
 """
 function is_other_tracker_file(path)
-    return any(OTHER_TRACKERS) do (suffix, start)
+    return is_fimtrack(path) || any(OTHER_TRACKERS) do (suffix, start)
         suffix_of(path) == suffix && read_head(path, ncodeunits(start)) == codeunits(start)
     end
 end
@@ -48,7 +49,8 @@ end
 """
     findrecordings(files)
 
-Find the recordings among files. The tracker files of one stem in one folder are one recording.
+Find the recordings among files. The tracker files of one stem in one folder are one recording. FIMTrack's
+tables are found, too; [`loadtracks`](@ref) refuses them.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
@@ -73,6 +75,14 @@ function findrecordings(files)
     rank(part) = something(findfirst(isequal(suffix_of(part)), CHOREOGRAPHY), length(CHOREOGRAPHY) + 1)
     main(parts) = parts[argmin(rank.(parts))]
     return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
+end
+
+"""Tell whether a file is a table of FIMTrack, by its suffix and its first line."""
+is_fimtrack(path) = suffix_of(path) == FIMTRACK && is_fimtrack_head(read_head(path))
+
+function is_fimtrack_head(head)
+    text = join(Char(byte) for byte in head)  # in Latin-1
+    return occursin(r"^,larva\([0-9]+\)(,|\r?\n|\z)", text)
 end
 
 """

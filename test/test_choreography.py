@@ -271,7 +271,9 @@ def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureReque
     assert find_recordings([path]) == {path: [path]}
     path.write_text("other\n")
     assert find_recordings([path]) == {}
-    with pytest.raises(TrackFileError, match="expected a times file, which begins with times"):
+    with pytest.raises(
+        TrackFileError, match=r"FIMTrack file.* or a times file, which begins with times, found"
+    ):
         load_tracks(path)
 
 

@@ -136,9 +136,7 @@ def test_folder_tree(case: dict[str, Any], make_backend: Callable[..., Path]) ->
     project = make_backend(model="m")
     for name in case["files"]:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).touch()
-    for name, head in case.get("heads", {}).items():
-        (project / name).write_text(head)
+        (project / name).write_bytes(case.get("texts", {}).get(name, "").encode())
     backend = BackendExplorer(project, case["instance"], case["sandbox"])
     listed = backend.list_input_files()
     raw, processed = backend.raw_data_dir(), backend.processed_data_dir()

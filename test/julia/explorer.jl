@@ -153,8 +153,8 @@ end
 @testset "trees: the contract's cases ($(case["name"]))" for case in CASES("trees.json")
     in_folder() do folder
         touch_files(folder, "pyproject.toml", case["files"]...)
-        for (name, head) in get(case, "heads", Dict())
-            write(joinpath(folder, name), head)
+        for (name, text) in get(case, "texts", Dict())
+            write(joinpath(folder, name), text)
         end
         mkpath(joinpath(folder, "models", "m"))
         backend = BackendExplorer(folder; model_instance=case["instance"], sandbox=case["sandbox"])

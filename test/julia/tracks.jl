@@ -315,6 +315,27 @@ end
     end
 end
 
+@testset "tables of FIMTrack are recordings, which Python loads" begin
+    in_folder() do folder
+        table, other = joinpath(folder, "table.csv"), joinpath(folder, "other.csv")
+        write(table, ",larva(0),larva(1)\nmom_x(0),1,2\n")
+        write(other, "larva(0),larva(1)\n")
+        @test collect(findrecordings([other, table])) == [table => [table]]
+        error = refusal(table)
+        @test error isa TrackFileError && error.file == table
+        @test occursin("all that Julia reads, found", error.problem)
+        @test refusal(other) isa TrackFileError
+        spine = write_recording(folder, "table")
+        @test collect(findrecordings([table, spine])) == [spine => [table, spine]]
+        for head in (",larva(0)", ",larva(12)\r\n", ",larva(0),x")
+            @test TB.is_fimtrack_head(codeunits(head))
+        end
+        for head in ("", ",larva()", ",larva(0", ",larva(0);", "\n,larva(0)\n", ",larva(0)\r", ",larva(0)\0")
+            @test !TB.is_fimtrack_head(codeunits(head))
+        end
+    end
+end
+
 @testset "label files are told by extension, and .json by its first key" begin
     in_folder() do folder
         is(name, text) = (write(joinpath(folder, name), text); is_label_file(joinpath(folder, name)))

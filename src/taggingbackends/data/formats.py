@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +21,7 @@ __all__ = [
     "is_label_file",
     "recording_stem",
     "recordings_in",
-    "suffix_format",
+    "suffix_formats",
 ]
 
 LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
@@ -47,6 +47,9 @@ class Format(NamedTuple):
         What such a file begins with, for errors.
     specific : bool
         Nothing else has these suffixes: a file that is not recognized is a broken one.
+    options_from : callable
+        ``options_from(metadata)`` gives the options of `load` that a label file's metadata, that of
+        a run, tells; those of the caller go before.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Format(NamedTuple):
     load: Callable[..., Recording]
     beginning: str
     specific: bool = False
+    options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
 
 
 def _load_choreography(path: Path, **options: bool) -> Recording:
@@ -67,6 +71,18 @@ def _load_trxmat(path: Path, **options: Any) -> Recording:
     from taggingbackends.data.trxmat import load
 
     return load(path, **options)
+
+
+def _load_fimtrack(path: Path, **options: Any) -> Recording:
+    from taggingbackends.data.fimtrack import load
+
+    return load(path, **options)
+
+
+def _fimtrack_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    from taggingbackends.data.fimtrack import options_from
+
+    return options_from(metadata)
 
 
 FORMATS: list[Format] = [
@@ -85,15 +101,22 @@ FORMATS: list[Format] = [
         load=_load_trxmat,
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
     ),
+    Format(
+        name="FIMTrack",
+        suffixes=(".csv",),
+        recognize=lambda head: bool(re.match(rb",larva\(\d+\)(,|\r?\n|\Z)", head)),
+        load=_load_fimtrack,
+        beginning="a line `,larva(0),larva(1),...`",
+        options_from=_fimtrack_options,
+    ),
 ]
 """All formats; a backend appends its own."""
 
 
-def suffix_format(path: str | PathLike[str], specific: bool = False) -> Format | None:
-    """Return the first format (with `specific`: such one) that has the file's suffix."""
+def suffix_formats(path: str | PathLike[str]) -> list[Format]:
+    """Return the formats that have the file's suffix."""
     suffix = Path(path).suffix
-    fitting = (format for format in FORMATS if suffix in format.suffixes)
-    return next((format for format in fitting if format.specific or not specific), None)
+    return [format for format in FORMATS if suffix in format.suffixes]
 
 
 def format_of(path: str | PathLike[str]) -> Format | None:
@@ -105,14 +128,12 @@ def format_of(path: str | PathLike[str]) -> Format | None:
         The file has the suffix of a tracker's file but cannot be read.
     """
     path = Path(path)
-    if suffix_format(path) is None:
+    near = suffix_formats(path)
+    if not near:
         return None
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    return next(
-        (format for format in FORMATS if path.suffix in format.suffixes and format.recognize(head)),
-        None,
-    )
+    return next((format for format in near if format.recognize(head)), None)
 
 
 def find_recordings(files: Iterable[str | PathLike[str]]) -> dict[Path, list[Path]]:
@@ -133,7 +154,8 @@ def find_recordings(files: Iterable[str | PathLike[str]]) -> dict[Path, list[Pat
     """
     found: dict[tuple[Path, str], list[tuple[tuple[int, int], Path]]] = {}
     for file in map(Path, files):
-        format = format_of(file) or suffix_format(file, specific=True)
+        broken = (format for format in suffix_formats(file) if format.specific)
+        format = format_of(file) or next(broken, None)
         if format is not None:
             rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
             found.setdefault((file.parent, file.stem), []).append((rank, file))
@@ -166,8 +188,9 @@ def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
 def companions(path: str | PathLike[str]) -> list[Path]:
     """Return the existing files that belong to the same recording as a tracker file."""
     path = Path(path)
-    format = suffix_format(path)
-    siblings = () if format is None else map(path.with_suffix, format.suffixes)
+    siblings = [
+        path.with_suffix(other) for near in suffix_formats(path)[:1] for other in near.suffixes
+    ]
     return [file for file in siblings if file != path and file.is_file()]
 
 

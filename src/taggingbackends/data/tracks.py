@@ -16,7 +16,7 @@ from taggingbackends.data.formats import (
     find_recordings,
     format_of,
     is_label_file,
-    suffix_format,
+    suffix_formats,
 )
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
@@ -105,7 +105,9 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         tracker files that it depends on are checked and loaded, and `Recording.labels` gives its
         labels.
     **options
-        Of the format. ``spine=False`` or ``outline=False`` leaves that one out.
+        Of the format. ``spine=False`` or ``outline=False`` leaves that one out; FIMTrack's tables
+        need ``pixelsize``, in µm, and take ``framerate``, in frames/s, and ``radii``, in pixels
+        (`taggingbackends.data.fimtrack.load`), unless a label file's metadata tells these.
 
     Raises
     ------
@@ -122,12 +124,15 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     format = format_of(path)
     if format is not None:
         return format.load(path, **options)
-    near = suffix_format(path)
-    if near is not None:
+    near = suffix_formats(path)
+    if near:
         with path.open("rb") as file:
             found = file.read(40).decode(errors="replace")
-        problem = f"expected a {near.name} file, which begins with {near.beginning}, found "
-        problem = problem + shown(found) if found else "expected tracks, found an empty file"
+        expected = " or ".join(
+            f"a {one.name} file, which begins with {one.beginning}" for one in near
+        )
+        problem = f"expected {expected}, found {shown(found)}"
+        problem = problem if found else "expected tracks, found an empty file"
         raise TrackFileError(problem, file=path)
     known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
@@ -143,8 +148,12 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
             f"found {len(labels)} runs and {len(recordings)} recordings"
         )
         raise TrackFileError(problem, file=path, key="dependencies")
-    recording = load_tracks(next(iter(recordings)), **options)
-    metadata = recording.metadata | next(iter(labels.values())).metadata
+    file = next(iter(recordings))
+    told = next(iter(labels.values())).metadata
+    format = format_of(file)
+    known = format.options_from(told) if format is not None else {}
+    recording = load_tracks(file, **known | {k: v for k, v in options.items() if v is not None})
+    metadata = recording.metadata | told
     return replace(
         recording,
         metadata=metadata,
