@@ -390,8 +390,9 @@ class _Table:
         prefix = self.feature + b"("
         size = len(prefix)
         good = lengths > size
-        windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
-        good[good] = windows[(stops - lengths)[good]] == prefix
+        if good.any():  # else the text may be shorter than a window
+            windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
+            good[good] = windows[(stops - lengths)[good]] == prefix
         if self.frames is None and not good.all():
             n = int(good.argmin())
             if n == 0:
