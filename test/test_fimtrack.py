@@ -107,10 +107,11 @@ def outline_by_loop(spine: np.ndarray, radii: list[float]) -> list[list[float]]:
     for k, radius in enumerate(radii, 1):
         (x0, y0), (x1, y1), (x2, y2) = spine[k - 1 : k + 2].tolist()
         before, after = math.hypot(x1 - x0, y1 - y0), math.hypot(x2 - x1, y2 - y1)
+        before, after = (x if x > 1e-12 else 0.0 for x in (before, after))
         x = ((x1 - x0) / before if before else 0.0) + ((x2 - x1) / after if after else 0.0)
         y = ((y1 - y0) / before if before else 0.0) + ((y2 - y1) / after if after else 0.0)
         length = math.hypot(x, y)
-        nx, ny = (y / length, -x / length) if length else (0.0, 0.0)
+        nx, ny = (y / length, -x / length) if length > 1e-12 else (0.0, 0.0)
         left.append([x1 + radius * nx, y1 + radius * ny])
         right.append([x1 - radius * nx, y1 - radius * ny])
     return [spine[0].tolist(), *left, spine[-1].tolist(), *right[::-1]]

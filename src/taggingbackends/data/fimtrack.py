@@ -51,6 +51,8 @@ _CELL = 64  # bytes that no number is longer than
 _HEADER = (MAX_LARVA_ID + 2) * len(",larva(65535)")  # bytes of the longest first line
 _FRAMES = 1 << 10  # whose outlines are made at once, as there
 
+_NO_LENGTH = 1e-12  # of a vector, in mm or of unit vectors: rounding
+
 
 def load(
     path: Path,
@@ -521,7 +523,8 @@ def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (m, 2, n) vectors at length 1, or 0."""
     x, y = vectors[:, 0], vectors[:, 1]
     lengths = np.sqrt(x * x + y * y)[:, None]
-    return vectors / np.where(lengths > 0, lengths, 1.0)
+    # opposite directions cancel, but for rounding
+    return np.where(lengths > _NO_LENGTH, vectors, 0.0) / np.where(lengths > 0, lengths, 1.0)
 
 
 def _str(field: bytes) -> str:
