@@ -179,6 +179,8 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
             found = file.attrs.get("format")
             if found != FORMAT.encode():
                 raise _not_a_dataset(path, f"format {shown(found)}")
+            if "names" not in file.attrs:
+                raise _not_a_dataset(path, "no names of labels")
             about = {
                 name: json.loads(text) for name, text in file.attrs.items() if name != "format"
             }
