@@ -126,8 +126,9 @@ class BackendError(_KindedError):
     kind : str
         ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
         ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
-        ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``, ``unknown-origin``
-        or ``bad-name``.
+        ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``, ``unknown-origin``,
+        ``bad-name``; of training sets ``unknown-label``, ``no-window``, ``changed-input`` or
+        ``not-a-dataset``.
     problem : str
         What is wrong, where, and what to do.
     """

@@ -13,7 +13,7 @@ from taggingbackends.labels import Labels
 from taggingbackends.project import project_metadata
 from taggingbackends.runlabels import RunLabels
 
-__all__ = ["complete", "software", "unedited_prediction"]
+__all__ = ["complete", "predicting_instance", "software", "unedited_prediction"]
 
 
 def software(backend: BackendExplorer) -> dict[str, str]:
@@ -75,7 +75,12 @@ def unedited_prediction(file: Path) -> str | None:
 
     Labels that a person has edited, as a secondary label "edited" tells, are a person's.
     """
-    for run in Labels.read(file).values():
+    return predicting_instance(Labels.read(file))
+
+
+def predicting_instance(labels: Labels) -> str | None:
+    """Return the model instance of labels as `unedited_prediction` does of those in a file."""
+    for run in labels.values():
         origin = run.metadata.get("software")
         if isinstance(origin, dict) and "edited" not in run.secondary_names:
             instance = origin.get("model_instance")

@@ -6,27 +6,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from taggingbackends.data.bodyframe import body_length, egocentric
+    from taggingbackends.data.dataset import DatasetPlan, plan_dataset
+    from taggingbackends.data.datasetfile import Dataset, Windows
     from taggingbackends.data.formats import FORMATS, Format, find_recordings, is_label_file
     from taggingbackends.data.resampling import even_times, resample, resample_states
     from taggingbackends.data.tracks import Recording, Track, load_tracks
 
 __all__ = [
     "FORMATS",
+    "Dataset",
+    "DatasetPlan",
     "Format",
     "Recording",
     "Track",
+    "Windows",
     "body_length",
     "egocentric",
     "even_times",
     "find_recordings",
     "is_label_file",
     "load_tracks",
+    "plan_dataset",
     "resample",
     "resample_states",
 ]
 
 _MODULES = {
     "bodyframe": ("body_length", "egocentric"),
+    "dataset": ("DatasetPlan", "plan_dataset"),
+    "datasetfile": ("Dataset", "Windows"),
     "formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
     "resampling": ("even_times", "resample", "resample_states"),
     "tracks": ("Recording", "Track", "load_tracks"),

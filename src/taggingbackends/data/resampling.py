@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from taggingbackends.data.tracks import Track
 from taggingbackends.runlabels import TrackLabels
 
-__all__ = ["even_times", "resample", "resample_states"]
+__all__ = ["even_times", "interpolate", "resample", "resample_states"]
 
 _SAME = 1e-9  # seconds; times with 3 decimals, and sums of such, are meant to be equal below that
 _MIN_INTERVAL = 1e-3  # seconds; label files hold milliseconds
@@ -88,7 +88,7 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
         outline, offsets = _take_outlines(outline, offsets, nearest)
     return Track(
         times=times,
-        spine=None if track.spine is None else _interpolate(track.times, track.spine, times),
+        spine=None if track.spine is None else interpolate(track.times, track.spine, times),
         outline=outline,
         outline_offsets=offsets,
         indicators={name: values[nearest] for name, values in track.indicators.items()},
@@ -129,7 +129,7 @@ def _nearest(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.
     return np.where(inside, np.where(earlier, before, after), -1)
 
 
-def _interpolate(
+def interpolate(
     times: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Interpolate values of shape (n, ...) linearly, at times inside of the track."""

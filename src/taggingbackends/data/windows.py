@@ -1,0 +1,140 @@
+"""Windows: the spines of a larva at even times around an anchor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.data.resampling import interpolate
+
+__all__ = ["WindowShape"]
+
+_SAME = 1e-9  # seconds; times with 3 decimals, and sums of such, are meant to be equal below that
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """How windows are cut.
+
+    Parameters
+    ----------
+    duration : float
+        Seconds; ``duration * framerate`` frames, a whole number from 1.
+    framerate : float
+        Frames a second.
+    margin : float or (float, float)
+        Seconds added before and after; ``margin * framerate`` frames, whole numbers.
+    max_gap : float
+        Seconds; a track does not cover a window in which two frames are further apart than that.
+
+    Attributes
+    ----------
+    frames : int
+        Of the duration.
+    margin_frames : (int, int)
+        Before and after.
+    anchor_frame : int
+        Index of the anchor's frame in a window: ``margin_frames[0] + frames // 2``.
+    offsets : (n,) float64 array
+        Seconds from the anchor to each frame of a window, margins included.
+
+    Raises
+    ------
+    ValueError
+        Parameters that are no such numbers.
+    """
+
+    duration: float
+    framerate: float
+    margin: float | tuple[float, float] = 0.0
+    max_gap: float = 1.0
+    frames: int = field(init=False)
+    margin_frames: tuple[int, int] = field(init=False)
+    anchor_frame: int = field(init=False)
+    offsets: NDArray[np.float64] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.framerate) and self.framerate > 0):
+            raise ValueError(f"expected a framerate above 0 frames/s, found {self.framerate!r}")
+        if not self.max_gap > 0:
+            raise ValueError(f"expected a max_gap above 0 s, found {self.max_gap!r}")
+        margin = self.margin if isinstance(self.margin, tuple) else (self.margin, self.margin)
+        if len(margin) != 2:
+            raise ValueError(f"expected one margin or (before, after), found {self.margin!r}")
+        frames = _whole("duration", self.duration, self.framerate, 1)
+        before, after = (_whole("margin", seconds, self.framerate, 0) for seconds in margin)
+        anchor = before + frames // 2
+        # from integers: errors would add up in a sum
+        offsets = (np.arange(before + frames + after) - anchor) / self.framerate
+        values = {"frames": frames, "margin_frames": (before, after), "anchor_frame": anchor}
+        for name, value in (values | {"offsets": offsets}).items():
+            object.__setattr__(self, name, value)
+
+    def fits(self, times: NDArray[np.float64], anchors: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell around which anchors a track covers the whole window.
+
+        Parameters
+        ----------
+        times : (n,) float64 array
+            Of the track, s, strictly increasing.
+        anchors : (m,) float64 array
+            s.
+
+        Returns
+        -------
+        (m,) bool array
+            True where the window lies between the first and the last frame, within 1 ns, and
+            meets no gap.
+        """
+        if len(times) == 0:
+            return np.zeros(len(anchors), dtype=bool)
+        start, stop = anchors + self.offsets[0], anchors + self.offsets[-1]
+        inside: NDArray[np.bool_] = (start >= times[0] - _SAME) & (stop <= times[-1] + _SAME)
+        gaps = np.flatnonzero(np.diff(times) > self.max_gap + _SAME)
+        if len(gaps):
+            opens, closes = times[gaps], np.append(times[gaps + 1], np.inf)
+            first = np.searchsorted(
+                closes[:-1], start + _SAME, "right"
+            )  # gap that ends after start
+            inside &= np.append(opens, np.inf)[first] >= stop - _SAME
+        return inside
+
+    def cut(
+        self,
+        times: NDArray[np.float64],
+        spine: NDArray[np.float64],
+        anchors: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Interpolate the spine linearly at the times of the windows around anchors that fit.
+
+        Parameters
+        ----------
+        times : (n,) float64 array
+            Of the track, s, strictly increasing.
+        spine : (n, points, 2) float64 array
+        anchors : (m,) float64 array
+            s.
+
+        Returns
+        -------
+        (m, len(offsets), points, 2) float64 array
+        """
+        at = (anchors[:, None] + self.offsets).ravel()
+        values = interpolate(times, spine, at)
+        return values.reshape(len(anchors), len(self.offsets), *spine.shape[1:])
+
+
+def _whole(name: str, seconds: float, framerate: float, least: int) -> int:
+    frames = seconds * framerate
+    if not (math.isfinite(frames) and abs(frames - round(frames)) < 1e-6 and frames > least - 0.5):
+        problem = (
+            f"expected {name} * framerate to be a whole number of frames from {least}, found "
+            f"{seconds!r} s * {framerate!r} frames/s"
+        )
+        if math.isfinite(frames):
+            problem += f"; try {name}={max(round(frames), least) / framerate!r}"
+        raise ValueError(problem)
+    return round(frames)
