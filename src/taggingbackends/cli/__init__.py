@@ -1,0 +1,81 @@
+"""The command ``tagging-backend``: parses, calls, prints."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from taggingbackends.cli import backends, tagging
+from taggingbackends.cli.data import data
+from taggingbackends.cli.julia import julia
+from taggingbackends.cli.labels import labels
+from taggingbackends.reporting import DEBUG, fail, is_users_to_mend
+
+__all__ = ["cli", "main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--project",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The backend's folder; by default the nearest one at or above the current folder.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of every error.")
+@click.version_option(package_name="taggingbackends")
+@click.pass_context
+def cli(ctx: click.Context, project: Path | None, debug: bool) -> None:
+    """Tag the behaviour of fly larvae automatically, with the backend in this folder.
+
+    A backend is a Python project with trained models in models/. It labels recordings: tracker
+    files in, label files out, for the Nyx tagger or for yourself.
+
+    \b
+    Make one:      tagging-backend init My-Tagger
+    Train it:      tagging-backend train recordings/*.label
+    Use it:        tagging-backend predict recording.spine --model-instance NAME
+    """
+    if debug:
+        os.environ[DEBUG] = "1"
+    ctx.ensure_object(dict)["project"] = project
+
+
+for _command in (
+    tagging.predict,
+    tagging.train,
+    tagging.finetune,
+    backends.init,
+    backends.models,
+    backends.check,
+    backends.push,
+    backends.pull,
+    backends.reset,
+    labels,
+    data,
+    julia,
+):
+    cli.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run the command; exit with its code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    warnings.simplefilter("always", UserWarning)
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+    try:
+        sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        if not is_users_to_mend(error):
+            raise
+        fail(error)

@@ -1,0 +1,144 @@
+"""What several commands take, and how unknown options reach the backend's scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from taggingbackends.options import OptionError, Options, parse_options
+
+if TYPE_CHECKING:
+    from taggingbackends.explorer import BackendExplorer
+
+__all__ = [
+    "FILES",
+    "FORCE",
+    "SANDBOX",
+    "ScriptCommand",
+    "explorer",
+    "instance_option",
+    "print_paths",
+    "script_options",
+    "skipped",
+    "skips",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_GLOBAL = ("project", "debug", "version")
+_RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never left to the scripts
+
+
+class ScriptCommand(click.Command):
+    """A command whose unknown options go to the backend's scripts."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep unknown options, with their values, for the scripts."""
+        try:
+            known, unknown = self._split(ctx, args)
+            ctx.obj["options"] = parse_options(unknown)
+        except OptionError as error:
+            raise click.UsageError(str(error), ctx) from None
+        self._refuse_misplaced(ctx, ctx.obj["options"])
+        return super().parse_args(ctx, known)
+
+    def _refuse_misplaced(self, ctx: click.Context, options: Options) -> None:
+        spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
+        for name in options:
+            if name in _GLOBAL:
+                problem = f"--{name} stands before {self.name}: tagging-backend --{name} ..."
+            elif name in spelled:
+                problem = f"no such option --{name}; did you mean {spelled[name]}?"
+            elif name in _RESERVED:
+                problem = f"--{name.replace('_', '-')} is not an option for the scripts"
+            else:
+                continue
+            raise click.UsageError(problem, ctx)
+
+    def _takes_value(self, ctx: click.Context) -> dict[str, bool]:
+        return {
+            name: not (parameter.is_flag or parameter.count)
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, click.Option)
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+
+    def _split(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str]]:
+        takes_value = self._takes_value(ctx)
+        known: list[str] = []
+        unknown: list[str] = []
+        rest = list(args)
+        while rest:
+            arg = rest.pop(0)
+            name, equals, _ = arg.partition("=")
+            if arg == "--":
+                known += [arg, *rest]
+                break
+            if name in takes_value:
+                known.append(arg)
+                if takes_value[name] and not equals and rest:
+                    known.append(rest.pop(0))
+            elif arg.startswith("-"):
+                unknown.append(arg)
+                if not equals and rest and not rest[0].startswith("-"):
+                    unknown.append(rest.pop(0))
+            elif unknown:
+                raise OptionError(
+                    f"found {arg!r} after {unknown[0]}, an option for the scripts: files stand "
+                    "before those, or after --"
+                )
+            else:
+                known.append(arg)
+        return known, unknown
+
+
+def instance_option(
+    required: bool = True, help: str = "The model's identifier."
+) -> Callable[[F], F]:
+    """Return ``--model-instance``."""
+    return click.option("--model-instance", metavar="NAME", required=required, help=help)
+
+
+FILES = click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+SANDBOX = click.option(
+    "--sandbox", metavar="TOKEN", help="Keep this round's data apart, so that others can run."
+)
+FORCE = click.option("--force", is_flag=True, help="Replace what is there already.")
+
+
+def skips(command: F) -> F:
+    """Add ``--skip-make-dataset`` and ``--skip-build-features``."""
+    for step in ("build_features", "make_dataset"):
+        option = f"--skip-{step.replace('_', '-')}"
+        command = click.option(option, is_flag=True, help=f"Do not run {step}.")(command)
+    return command
+
+
+def skipped(make_dataset: bool, build_features: bool) -> list[str]:
+    """Return the steps that those options skip."""
+    steps = {"make_dataset": make_dataset, "build_features": build_features}
+    return [step for step, skip in steps.items() if skip]
+
+
+def explorer(
+    ctx: click.Context, instance: str | None = None, sandbox: str | None = None
+) -> BackendExplorer:
+    """Return the backend that ``--project``, or the current folder, means."""
+    from taggingbackends.explorer import BackendExplorer
+
+    return BackendExplorer(ctx.obj["project"], instance, sandbox)
+
+
+def script_options(ctx: click.Context) -> Options:
+    """Return the options of a `ScriptCommand` that are for the scripts."""
+    options: Options = ctx.obj["options"]
+    return options
+
+
+def print_paths(paths: list[Path]) -> None:
+    """Print paths, one a line."""
+    for path in paths:
+        click.echo(path)

@@ -1,0 +1,36 @@
+"""``tagging-backend data``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["data"]
+
+
+@click.group()
+def data() -> None:
+    """Look at tracker files."""
+
+
+@data.command("info")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_context
+def data_info(ctx: click.Context, files: tuple[Path, ...]) -> None:
+    """Tell what tracker files and label files hold, and what is wrong with them.
+
+    The exit code is 1 if anything is.
+    """
+    from taggingbackends.data.info import info
+
+    wrong = False
+    for position, file in enumerate(files):
+        facts, problems = info(file)
+        wrong |= bool(problems)
+        click.echo("\n" * bool(position) + str(file))
+        for name, fact in facts.items():
+            click.echo(f"  {name:<12}{fact}")
+        for problem in problems:
+            click.echo(f"  {'wrong':<12}{problem}")
+    ctx.exit(int(wrong))

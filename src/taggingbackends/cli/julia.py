@@ -1,0 +1,66 @@
+"""``tagging-backend julia``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["julia"]
+
+
+@click.group()
+def julia() -> None:
+    """Look after Julia, and run scripts in it."""
+
+
+@julia.command("status")
+@click.pass_context
+def julia_status(ctx: click.Context) -> None:
+    """Tell which Julia and which package are used.
+
+    And what is missing, with what mends it; the exit code is 1 then. Nothing is downloaded.
+    """
+    from taggingbackends.julia.status import status
+
+    found = status()
+    click.echo("\n".join(found.lines))
+    if found.missing:
+        click.echo("\nMissing:")
+        for missing in found.missing:
+            click.echo(f"- {missing}")
+        ctx.exit(1)
+
+
+@julia.command("setup")
+@click.pass_context
+def julia_setup(ctx: click.Context) -> None:
+    """Install and precompile now what Julia needs.
+
+    Otherwise that happens when Julia is used from Python for the first time. It takes some minutes.
+    """
+    from taggingbackends.julia.status import set_up
+
+    set_up()
+    ctx.invoke(julia_status)
+
+
+@julia.command(
+    "run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def julia_run(ctx: click.Context, script: Path, arguments: tuple[str, ...]) -> None:
+    """Run a script in Julia, with TaggingBackends at hand.
+
+    The project is that of the backend's folder, if there is a Project.toml. The exit code is the
+    script's.
+
+    \b
+    Example: tagging-backend julia run my_script.jl --verbose
+    """
+    from taggingbackends.julia.scripts import run_script
+    from taggingbackends.project import nearest_project
+
+    ctx.exit(run_script(script, arguments, ctx.obj["project"] or nearest_project()))
