@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
+from taggingbackends.colors import label_colors
 from taggingbackends.labels import Labels
 from taggingbackends.runlabels import RunLabels, TrackLabels
 from taggingbackends.states import labels_of
 
 __all__ = ["ethogram", "table"]
 
-# Okabe and Ito's palette, which colour-blind people can tell apart
-_PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
-_NAMED = {
-    "black": "#000000",
-    "blue": "#0000ff",
-    "brown": "#a52a2a",
-    "cyan": "#00ffff",
-    "gray": "#808080",
-    "green": "#008000",
-    "grey": "#808080",
-    "magenta": "#ff00ff",
-    "orange": "#ffa500",
-    "pink": "#ffc0cb",
-    "purple": "#800080",
-    "red": "#ff0000",
-    "white": "#ffffff",
-    "yellow": "#ffff00",
-}
 _RESET = "\x1b[0m"
 _UNDEFINED = "."
 
@@ -60,8 +41,9 @@ def ethogram(run: RunLabels, width: int = 80) -> str:
         With ANSI colours: the run's own, else a palette. A cell shows the state of most of its
         frames (of several labels the first); "." is undefined, blank is not tracked.
     """
-    symbols = _symbols(run.names + run.secondary_names)
-    cells = dict(zip(symbols, map(_cell, symbols.values(), _colors(run)), strict=True))
+    colors = label_colors(run)
+    symbols = _symbols(list(colors))
+    cells = {name: _cell(symbols[name], color) for name, color in colors.items()}
     margin = max([len(str(larva)) for larva in run], default=0) + 1
     columns = max(10, width - margin)
     tracked = [track for track in run.values() if len(track)]
@@ -115,18 +97,7 @@ def _symbols(names: list[str]) -> dict[str, str]:
     return symbols
 
 
-def _colors(run: RunLabels) -> list[str]:
-    n = len(run.names) + len(run.secondary_names)
-    colors = [_PALETTE[i % len(_PALETTE)] for i in range(n)]
-    colors[: len(run.colors or ())] = run.colors or ()
-    return colors
-
-
 def _cell(symbol: str, color: str) -> str:
-    color = _NAMED.get(color.lower(), color)
-    if not re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", color):
-        return symbol
-    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
-    red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     text = 30 if 0.3 * red + 0.59 * green + 0.11 * blue > 110 else 97  # black or white
     return f"\x1b[{text};48;2;{red};{green};{blue}m{symbol}{_RESET}"

@@ -1,0 +1,80 @@
+"""Bouts: what a larva does from one frame to another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.runlabels import RunLabels
+from taggingbackends.states import labels_of
+
+__all__ = ["Bouts", "find_bouts"]
+
+
+class Bouts(NamedTuple):
+    """The bouts of a run, column by column: by larva as in the run, then by first frame.
+
+    A bout of a label is as many consecutive frames of a track as have it, whatever other labels
+    they have; so bouts of different labels may overlap. Undefined frames are in no bout.
+
+    Attributes
+    ----------
+    names : list of str
+        Primary names, then secondary names.
+    larvae : (n,) int64 array
+        Larva identifiers.
+    labels : (n,) int64 array
+        0-based indices into `names`.
+    first, last : (n,) int64 array
+        The first and the last frame, 0-based in the track.
+    start, stop : (n,) float64 array
+        Their times, s. Both frames are in the bout: that of one frame stops when it starts.
+    """
+
+    names: list[str]
+    larvae: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    start: NDArray[np.float64]
+    stop: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.larvae)
+
+
+def find_bouts(run: RunLabels) -> Bouts:
+    """Find the bouts of all labels of a run."""
+    names = list(dict.fromkeys([*run.names, *run.secondary_names, *_undeclared(run)]))
+    tracks = list(run.values())
+    sizes = np.array([len(track) for track in tracks], dtype=np.int64)
+    begins = np.cumsum(sizes) - sizes  # of each track, in the columns of all
+    codes = np.concatenate([np.empty(0, np.int32), *(track.codes for track in tracks)])
+    times = np.concatenate([np.empty(0), *(track.times for track in tracks)])
+    # by label, the first frame of each bout and the frame after its last
+    edge = np.zeros(len(codes) + 1, dtype=bool)
+    edge[begins] = True
+    edge[-1] = True
+    found = []
+    for label, name in enumerate(names):
+        has = np.array([name in labels_of(state) for state in run.states])[codes]
+        padded = np.concatenate([[False], has, [False]])
+        first = np.flatnonzero(padded[1:] & (edge | ~padded[:-1]))
+        last = np.flatnonzero(padded[:-1] & (edge | ~padded[1:])) - 1
+        found.append((np.full(len(first), label, dtype=np.int64), first, last))
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else []
+    labels, first, last = columns or [np.empty(0, dtype=np.int64)] * 3
+    order = np.lexsort((labels, first))
+    labels, first, last = labels[order], first[order], last[order]
+    track = np.searchsorted(begins, first, "right") - 1
+    larvae = np.array(list(run), dtype=np.int64)[track]
+    offset = begins[track]
+    return Bouts(names, larvae, labels, first - offset, last - offset, times[first], times[last])
+
+
+def _undeclared(run: RunLabels) -> list[str]:
+    """Return labels that are no longer declared, but that frames still have."""
+    used = np.unique(np.concatenate([np.empty(0, np.int32), *(t.codes for t in run.values())]))
+    return [name for code in used.tolist() for name in labels_of(run.states[code])]
