@@ -263,11 +263,14 @@ def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureReque
     def recognize(head: bytes) -> bool:
         return head.startswith(b"times\n")
 
-    FORMATS.append(Format("times", (".csv",), recognize, load, "times"))
+    FORMATS.append(Format("times", (".csv",), recognize, load, "times", options=("scale",)))
     request.addfinalizer(FORMATS.pop)
     path = tmp_path / "x.csv"
     path.write_text("times\n1\n2\n")
     assert load_tracks(path, scale=2.0)[1].times.tolist() == [2.0, 4.0]
+    assert load_tracks(path, pixelsize=73, outline=False)[1].times.tolist() == [1.0, 2.0]
+    with pytest.raises(TypeError, match=r"spine, outline, .*, scale, found scael$"):
+        load_tracks(path, scael=2.0)
     assert find_recordings([path]) == {path: [path]}
     path.write_text("other\n")
     assert find_recordings([path]) == {}

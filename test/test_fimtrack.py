@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import command
 from taggingbackends import Labels, TrackFileError, dependency
-from taggingbackends.data import fimtrack, find_recordings, load_tracks
+from taggingbackends.data import fimtrack, find_recordings, load_tracks, plan_dataset
+from taggingbackends.data.info import info
 
 RUN = "20170714_120000"
 SPINE = [
@@ -231,9 +233,36 @@ def test_a_label_file_tells_the_camera_and_radii(table: Path) -> None:
     # the caller goes before, option by option
     given = load_tracks(path, framerate=8, radii=[2, 2, 2])
     assert given[3].times[1] == 1 / 8
+    assert given.metadata["camera"] == {"framerate": 8, "pixelsize": 73}
     assert np.array_equal(given[3].spine, expected[3].spine)
     assert outline(given[3], 0)[1:4, 1] == pytest.approx([0.146] * 3)
     assert load_tracks(path, framerate=None)[3].times[1] == 1 / 16
+
+
+def test_a_training_set_of_it(table: Path) -> None:
+    label_file = labelled(table, camera={"framerate": 2, "pixelsize": 73})
+    labels = Labels.read(label_file)
+    labels.set(RUN, 3, [0.0, 0.5, 1.0, 1.5], ["run", "run", "cast", "run"])
+    labels.write(label_file)
+    windows = plan_dataset(label_file, duration=1, framerate=2).load("float64")
+    assert (windows.times.tolist(), windows.names) == ([0.5, 1.0, 1.5], ["run", "cast"])
+    assert windows.labels.tolist() == [0, 1, 0]
+    assert np.array_equal(windows.spines[1], load_tracks(label_file)[3].spine[1:3])
+    faster = plan_dataset(label_file, 1, 2, options={"framerate": 4}).load()
+    assert faster.times.tolist() == [0.5]
+
+
+def test_what_is_told_of_it(table: Path) -> None:
+    facts, (problem,) = info(table)
+    assert "give it in µm" in problem
+    facts, problems = info(table, pixelsize=73, framerate=2)
+    assert problems == []
+    assert facts["format"] == "FIMTrack"
+    assert facts["duration"] == "1.500 s, from 0.000 to 1.500 s"
+    assert facts["interval"] == "0.500 s mostly, 90 % from 0.500 to 0.500 s"
+    result = command("data", "info", table, "--pixelsize", "73", cwd=table.parent)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "  spine       5 points, mm" in result.stdout.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from support import RUN, posix
 from taggingbackends import TrackFileError, dependency
-from taggingbackends.data import find_recordings, load_tracks, trxmat
+from taggingbackends.data import find_recordings, load_tracks, plan_dataset, trxmat
 
 HEAD = b"MATLAB 7.3 MAT-file, Platform: GLNXA64 HDF5 schema 1.00 ."
 ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
@@ -237,6 +237,18 @@ def test_a_label_file_may_depend_on_it(path: Path) -> None:
     recording = load_tracks(path.with_name("x.label"))
     assert recording.format == "trx.mat"
     assert recording.labels()[RUN][3].states == ["hunch"]
+
+
+def test_a_training_set_of_it(path: Path) -> None:
+    write_trxmat(path, larva(20, 6), larva(1, 6))  # back, cast, hunch, roll, run, small_motion
+    plan = plan_dataset(path, duration=0.5, framerate=8, labels=["cast", "hunch", "roll"])
+    windows = plan.load("float64")
+    assert plan.observed == {"cast": 2, "hunch": 2, "roll": 2}
+    assert windows.larvae.tolist() == [20, 20, 1, 1]  # around frame 1 no window fits
+    assert [windows.names[code] for code in windows.labels] == ["hunch", "roll"] * 2
+    spine = load_tracks(path)[1].spine
+    assert spine is not None
+    assert np.array_equal(windows.spines[3], spine[1:5])
 
 
 def test_it_is_recognized_by_suffix_and_first_bytes(path: Path, tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ class Format(NamedTuple):
         What such a file begins with, for errors.
     specific : bool
         Nothing else has these suffixes: a file that is not recognized is a broken one.
+    options : tuple of str
+        The options that `load` takes.
     options_from : callable
         ``options_from(metadata)`` gives the options of `load` that a label file's metadata, that of
         a run, tells; those of the caller go before.
@@ -58,6 +60,7 @@ class Format(NamedTuple):
     load: Callable[..., Recording]
     beginning: str
     specific: bool = False
+    options: tuple[str, ...] = ("spine", "outline")
     options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
 
 
@@ -100,6 +103,7 @@ FORMATS: list[Format] = [
         recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
         load=_load_trxmat,
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
+        options=("spine", "outline", "labels"),
     ),
     Format(
         name="FIMTrack",
@@ -107,6 +111,7 @@ FORMATS: list[Format] = [
         recognize=lambda head: bool(re.match(rb",larva\(\d+\)(,|\r?\n|\Z)", head)),
         load=_load_fimtrack,
         beginning="a line `,larva(0),larva(1),...`",
+        options=("spine", "outline", "framerate", "pixelsize", "radii"),
         options_from=_fimtrack_options,
     ),
 ]

@@ -105,9 +105,11 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         tracker files that it depends on are checked and loaded, and `Recording.labels` gives its
         labels.
     **options
-        Of the format. ``spine=False`` or ``outline=False`` leaves that one out; FIMTrack's tables
-        need ``pixelsize``, in µm, and take ``framerate``, in frames/s, and ``radii``, in pixels
-        (`taggingbackends.data.fimtrack.load`), unless a label file's metadata tells these.
+        Of the format; those of other formats are left out of account. ``spine=False`` or
+        ``outline=False`` leaves that one out. FIMTrack's tables need ``pixelsize``, in µm, and take
+        ``framerate``, in frames/s, and ``radii``, in pixels
+        (`taggingbackends.data.fimtrack.load`), unless a label file's metadata tells these; None is
+        for what this tells. ``labels`` is of trx.mat (`taggingbackends.data.trxmat.load`).
 
     Raises
     ------
@@ -117,13 +119,16 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         A bad label file, or one whose dependencies are not beside it.
     OSError
         A file cannot be read.
+    TypeError
+        An option that no format takes.
     """
     path = Path(path)
+    _check_options(options)
     if is_label_file(path):
         return _load_labelled(path, options)
     format = format_of(path)
     if format is not None:
-        return format.load(path, **options)
+        return format.load(path, **{k: v for k, v in options.items() if k in format.options})
     near = suffix_formats(path)
     if near:
         with path.open("rb") as file:
@@ -137,6 +142,13 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    known = dict.fromkeys(option for format in FORMATS for option in format.options)
+    other = next((option for option in options if option not in known), None)
+    if other is not None:
+        raise TypeError(f"expected options out of {', '.join(known)}, found {other}")
 
 
 def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
@@ -154,6 +166,8 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
     known = format.options_from(told) if format is not None else {}
     recording = load_tracks(file, **known | {k: v for k, v in options.items() if v is not None})
     metadata = recording.metadata | told
+    if isinstance(told.get("camera"), Mapping) and "camera" in recording.metadata:
+        metadata["camera"] = told["camera"] | recording.metadata["camera"]  # what was loaded with
     return replace(
         recording,
         metadata=metadata,
