@@ -13,6 +13,7 @@ import pytest
 from examplebackend.simulate import main as simulate
 from support import ROOT, blocks, command
 from taggingbackends import Labels
+from taggingbackends.data import FORMATS, load_tracks
 from taggingbackends.scaffold import init
 
 
@@ -38,6 +39,11 @@ def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for code in blocks("docs/data.md"):
         exec(code, namespace)
     even, windows = namespace["even"], namespace["windows"]
+    table = tmp_path / "mine.csv"
+    table.write_text("larva,time,x1,y1,x2,y2\n7,0.5,1,2,3,4\n7,0.6,1,2,3,4\n")
+    assert load_tracks(table, scale=2.0, outline=False)[7].spine[1].tolist() == [[2, 4], [6, 8]]
+    FORMATS.pop()
+    assert namespace["recordings"] == {}
     assert namespace["codes"].min() > 0
     assert windows.shape == (len(even) - 19, 20, 11, 2)
     assert abs(windows[:, :, 5].mean(axis=1)).max() < 1e-9
