@@ -47,7 +47,8 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
     """Return the part of a message that offers the names nearest to an unknown one."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    begun = sorted(known for known in names if name and known.startswith(name))
+    near = begun[:3] or get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are {', '.join(sorted(names)[:10])}" if names else "there are none"

@@ -14,7 +14,7 @@ from taggingbackends.explorer import TRAINING, BackendExplorer
 from taggingbackends.identifiers import new_instance
 from taggingbackends.options import TAKEN, OptionError, Options, parse_options
 from taggingbackends.project import is_backend
-from taggingbackends.reporting import fail, is_users_to_mend
+from taggingbackends.reporting import fail, is_users_to_mend, tell_error, warn
 from taggingbackends.staging import origin
 from taggingbackends.training import model_in_the_making
 
@@ -71,7 +71,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         else:
             function(backend, **keywords)
     except OptionError as error:
-        sys.stderr.write(f"Error: {script.name}: {error}\n")
+        tell_error(f"{script.name}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
@@ -121,7 +121,7 @@ def _keywords(function: Callable[..., Any], options: Options) -> Options:
             file.writelines(f"{name}\n" for name in taken)
     else:
         for name in options.keys() - taken.keys():
-            sys.stderr.write(f"Warning: {function.__name__} takes no --{name.replace('_', '-')}\n")
+            warn(f"{function.__name__} takes no --{name.replace('_', '-')}")
     return taken
 
 

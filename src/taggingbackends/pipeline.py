@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +21,7 @@ from taggingbackends.identifiers import new_sandbox
 from taggingbackends.julia.scripts import find_julia, julia_command, julia_environment
 from taggingbackends.options import TAKEN, format_options
 from taggingbackends.progress import progress
+from taggingbackends.reporting import VERBOSITY, note
 from taggingbackends.training import claim_instance, model_in_the_making
 
 __all__ = [
@@ -327,9 +330,12 @@ def _run(
         if source.is_dir():  # the scripts' own package, whether it is installed or not
             paths = (str(source), os.environ.get("PYTHONPATH"))
             variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    if sys.stderr.isatty():
+    note(f"{script.stem}: {shlex.join(arguments)}")
+    if sys.stderr.isatty() and not os.environ.get(VERBOSITY):
         sys.stderr.write(f"{script.stem}\n")
+    start = time.monotonic()
     exit_code = processes.run(arguments, variables, cwd=backend.project_dir)
+    note(f"{script.stem}: exit code {exit_code} after {time.monotonic() - start:.1f} s")
     if exit_code:
         script = script.relative_to(backend.project_dir)
         raise ScriptError(script.stem, script, exit_code)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Sized
 from typing import Protocol, TypeVar
 
+from taggingbackends.reporting import is_quiet
+
 __all__ = ["progress"]
 
 T = TypeVar("T", covariant=True)
@@ -28,7 +30,7 @@ def progress(items: _SizedIterable[T], doing: str, after: float = 1.0) -> Iterat
     after : float
         Seconds until anything is told.
     """
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or is_quiet():
         yield from items
         return
     start = time.monotonic()

@@ -1,20 +1,45 @@
-"""How errors are told: what the user can mend in one line, without a traceback."""
+"""What people are told beside results, on standard error and in a log: one line each.
+
+Environment variables carry how much is told, so that a backend's scripts keep to it as well.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from taggingbackends.errors import ScriptError, TaggingBackendsError
 
-__all__ = ["DEBUG", "fail", "is_users_to_mend"]
+__all__ = [
+    "DEBUG",
+    "LOG",
+    "VERBOSITY",
+    "fail",
+    "is_quiet",
+    "is_users_to_mend",
+    "log",
+    "note",
+    "open_log",
+    "tell_error",
+    "warn",
+]
 
 DEBUG = "TAGGINGBACKENDS_DEBUG"
 """Environment variable: show the traceback of every error."""
 
+VERBOSITY = "TAGGINGBACKENDS_VERBOSITY"
+"""Environment variable: ``quiet`` (errors only), ``verbose`` (what is done, too)."""
+
+LOG = "TAGGINGBACKENDS_LOG"
+"""Environment variable: the file to which all is appended, whatever is shown."""
+
 _MENDABLE = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
+_COLORS = {"Error": 31, "Warning": 33}  # red, yellow: ECMA-48, SGR
 
 
 def is_users_to_mend(error: BaseException) -> bool:
@@ -24,15 +49,73 @@ def is_users_to_mend(error: BaseException) -> bool:
     )
 
 
-def fail(error: Exception) -> NoReturn:
-    """Tell an error in one line on standard error, and exit with its code.
+def is_quiet() -> bool:
+    """Tell whether nothing but errors is to be shown."""
+    return os.environ.get(VERBOSITY) == "quiet"
 
-    The traceback is shown if the environment has `DEBUG`.
+
+def note(text: str) -> None:
+    """Tell what is done: shown if verbose."""
+    log("note", text)
+    if os.environ.get(VERBOSITY) == "verbose":
+        sys.stderr.write(f"{text}\n")
+
+
+def warn(text: str) -> None:
+    """Tell of something that may be wrong, but goes on: not shown if quiet."""
+    log("warning", text)
+    if not is_quiet():
+        _tell("Warning", text)
+
+
+def tell_error(text: str) -> None:
+    """Tell what is wrong."""
+    log("error", text)
+    _tell("Error", text)
+
+
+def fail(error: Exception) -> NoReturn:
+    """Tell an error, and exit with its code.
+
+    The traceback is in the log, and shown if the environment has `DEBUG`.
     """
-    if os.environ.get(DEBUG) and not isinstance(error, ScriptError):
+    if not isinstance(error, ScriptError) and (os.environ.get(DEBUG) or os.environ.get(LOG)):
         import traceback
 
-        traceback.print_exception(error)
-    text = " ".join(str(error).split())
-    sys.stderr.write(f"Error: {text}\n")
+        text = "".join(traceback.format_exception(error))
+        log("traceback", text)
+        if os.environ.get(DEBUG):
+            sys.stderr.write(text)
+    tell_error(" ".join(str(error).split()))
     sys.exit(getattr(error, "exit_code", 1))
+
+
+def open_log(path: Path) -> None:
+    """Let this process, and those that it starts, append to a log.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    path = path.absolute()
+    with path.open("a"):
+        os.environ[LOG] = str(path)
+
+
+def log(kind: str, text: str) -> None:
+    """Append to the log, if there is one: date, time, process, kind, text."""
+    path = os.environ.get(LOG)
+    if path:
+        when = time.strftime("%Y-%m-%d %H:%M:%S")
+        line = f"{when} {os.getpid()} {kind}: {text.rstrip()}\n"
+        # a log that can no longer be written must not end what it tells of
+        with suppress(OSError), Path(path).open("ab", buffering=0) as file:
+            file.write(line.encode("utf-8", "backslashreplace"))  # at once: others write as well
+
+
+def _tell(kind: str, text: str) -> None:
+    label = f"{kind}:"
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        label = f"\x1b[{_COLORS[kind]}m{label}\x1b[0m"
+    sys.stderr.write(f"{label} {text}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -15,7 +16,16 @@ from taggingbackends.cli import backends, tagging
 from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
-from taggingbackends.reporting import DEBUG, fail, is_users_to_mend
+from taggingbackends.reporting import (
+    DEBUG,
+    VERBOSITY,
+    fail,
+    is_users_to_mend,
+    log,
+    open_log,
+    tell_error,
+    warn,
+)
 
 __all__ = ["cli", "main"]
 
@@ -27,10 +37,26 @@ __all__ = ["cli", "main"]
     metavar="DIR",
     help="The backend's folder; by default the nearest one at or above the current folder.",
 )
+@click.option("--quiet", is_flag=True, help="Show errors only, beside results.")
+@click.option("--verbose", is_flag=True, help="Show what is done, too.")
+@click.option(
+    "--log",
+    "log_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append all of that to a file, with times, and with the tracebacks of errors.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
 @click.version_option(package_name="taggingbackends")
 @click.pass_context
-def cli(ctx: click.Context, project: Path | None, debug: bool) -> None:
+def cli(
+    ctx: click.Context,
+    project: Path | None,
+    quiet: bool,
+    verbose: bool,
+    log_file: Path | None,
+    debug: bool,
+) -> None:
     """Tag the behaviour of fly larvae automatically, with the backend in this folder.
 
     A backend is a Python project with trained models in models/. It labels recordings: tracker
@@ -41,8 +67,15 @@ def cli(ctx: click.Context, project: Path | None, debug: bool) -> None:
     Train it:      tagging-backend train recordings/*.label
     Use it:        tagging-backend predict recording.spine --model-instance NAME
     """
+    if quiet and verbose:
+        raise click.UsageError("--quiet does not go with --verbose", ctx)
+    if quiet or verbose:
+        os.environ[VERBOSITY] = "quiet" if quiet else "verbose"
+    if log_file is not None:
+        open_log(log_file)
     if debug:
         os.environ[DEBUG] = "1"
+    log("start", shlex.join(["tagging-backend", *sys.argv[1:]]))
     ctx.ensure_object(dict)["project"] = project
 
 
@@ -67,11 +100,24 @@ def main() -> NoReturn:
     """Run the command; exit with its code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     warnings.simplefilter("always", UserWarning)
-    warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+    warnings.showwarning = lambda message, *_, **__: warn(str(message))
+    try:
+        _run()
+    except SystemExit as error:
+        log("exit", f"code {error.code or 0}")
+        raise
+
+
+def _run() -> NoReturn:
     try:
         sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False))
+    except click.UsageError as error:
+        if error.ctx is not None:
+            click.echo(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}\n", err=True)
+        tell_error(error.format_message())
+        sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        tell_error(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
@@ -79,3 +125,7 @@ def main() -> NoReturn:
         if not is_users_to_mend(error):
             raise
         fail(error)
+
+
+def _help_hint(ctx: click.Context) -> str:
+    return f"Try '{ctx.command_path} --help' for help."

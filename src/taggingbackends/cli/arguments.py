@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.options import OptionError, Options, parse_options
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_GLOBAL = ("project", "debug", "version")
+_GLOBAL = ("project", "debug", "version")  # the scripts may have a --verbose of their own
 _RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never left to the scripts
 
 
@@ -37,13 +38,29 @@ class ScriptCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep unknown options, with their values, for the scripts."""
+        known, unknown = self._split(ctx, args)
         try:
-            known, unknown = self._split(ctx, args)
-            ctx.obj["options"] = parse_options(unknown)
+            options = parse_options(unknown)
+            self._refuse_misplaced(ctx, options)
+            ctx.ensure_object(dict)["options"] = options
+            return super().parse_args(ctx, known)
         except OptionError as error:
-            raise click.UsageError(str(error), ctx) from None
-        self._refuse_misplaced(ctx, ctx.obj["options"])
-        return super().parse_args(ctx, known)
+            raise click.UsageError(f"{error}{self._hint(ctx, unknown)}", ctx) from None
+        except click.MissingParameter as error:
+            hint = self._hint(ctx, unknown)
+            if not hint:
+                raise
+            raise click.UsageError(f"{error.format_message().rstrip('.')}{hint}", ctx) from None
+
+    def _hint(self, ctx: click.Context, unknown: list[str]) -> str:
+        """Return an offer of the options that those for the scripts may be meant to be."""
+        from difflib import get_close_matches
+
+        for arg in unknown:
+            near = get_close_matches(arg.partition("=")[0], self._takes_value(ctx), 1, 0.8)
+            if near:
+                return f"; did you mean {near[0]}?"
+        return ""
 
     def _refuse_misplaced(self, ctx: click.Context, options: Options) -> None:
         spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
@@ -86,20 +103,39 @@ class ScriptCommand(click.Command):
                 if not equals and rest and not rest[0].startswith("-"):
                     unknown.append(rest.pop(0))
             elif unknown:
-                raise OptionError(
+                problem = (
                     f"found {arg!r} after {unknown[0]}, an option for the scripts: files stand "
-                    "before those, or after --"
+                    f"before those, or after --{self._hint(ctx, unknown)}"
                 )
+                raise click.UsageError(problem, ctx)
             else:
                 known.append(arg)
         return known, unknown
+
+
+def _instances(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a model instance, in a shell."""
+    root = ctx.find_root()
+    try:
+        from taggingbackends.explorer import BackendExplorer
+
+        names = BackendExplorer(root.params.get("project")).list_models()
+    except TaggingBackendsError:  # no backend here
+        return []
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def instance_option(
     required: bool = True, help: str = "The model's identifier."
 ) -> Callable[[F], F]:
     """Return ``--model-instance``."""
-    return click.option("--model-instance", metavar="NAME", required=required, help=help)
+    return click.option(
+        "--model-instance",
+        metavar="NAME",
+        required=required,
+        help=help,
+        shell_complete=_instances,
+    )
 
 
 FILES = click.argument("files", nargs=-1, type=click.Path(path_type=Path))
