@@ -255,6 +255,15 @@ def test_finding_recordings(tmp_path: Path) -> None:
     }
 
 
+def test_a_line_without_end(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path)
+    with spine.open("a") as file:
+        file.write(f"{RUN} 00001 2.0 " + "1 " * (1 << 20))
+    with pytest.raises(TrackFileError, match="expected lines of 1048576 bytes at most") as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (spine, 11)
+
+
 def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     def load(path: Path, scale: float = 1.0) -> Recording:
         times = scale * np.array([float(line) for line in path.read_text().split()[1:]])

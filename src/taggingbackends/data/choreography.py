@@ -26,6 +26,7 @@ __all__ = ["load"]
 _HEADER = 3  # fields of a line before the coordinates
 _SPINE_POINTS = 11
 _BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
+_LONGEST = 1 << 20  # bytes of a line: an outline of 50,000 points
 _STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 
 
@@ -138,7 +139,10 @@ def _blocks(file: Path) -> Iterator[_Block]:
     keep_freed_memory()
     above = 0  # lines
     with file.open("rb") as stream:
-        while text := stream.read(_BLOCK) + stream.readline():
+        while text := stream.read(_BLOCK) + stream.readline(_LONGEST):
+            if not text.endswith(b"\n") and stream.read(1):
+                problem = f"expected lines of {_LONGEST} bytes at most, found a longer one"
+                raise TrackFileError(problem, file=file, line=above + text.count(b"\n") + 1)
             stops, lengths, counts = decimals.split(text)
             rows = np.flatnonzero(counts)
             if len(rows):
