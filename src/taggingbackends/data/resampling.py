@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from taggingbackends.data.tracks import Track
 from taggingbackends.runlabels import TrackLabels
 
-__all__ = ["even_times", "interpolate", "resample", "resample_states"]
+__all__ = ["even_times", "interpolate", "nearest", "resample", "resample_states"]
 
 _SAME = 1e-9  # seconds; times with 3 decimals, and sums of such, are meant to be equal below that
 _MIN_INTERVAL = 1e-3  # seconds; label files hold milliseconds
@@ -82,16 +82,16 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
     if anchor is None:
         anchor = track.times[0] if len(track) else 0.0
     times = even_times(track.times, interval, anchor)
-    nearest = _nearest(track.times, times)
+    frames = nearest(track.times, times)
     outline, offsets = track.outline, track.outline_offsets
     if outline is not None and offsets is not None:
-        outline, offsets = _take_outlines(outline, offsets, nearest)
+        outline, offsets = _take_outlines(outline, offsets, frames)
     return Track(
         times=times,
         spine=None if track.spine is None else interpolate(track.times, track.spine, times),
         outline=outline,
         outline_offsets=offsets,
-        indicators={name: values[nearest] for name, values in track.indicators.items()},
+        indicators={name: values[frames] for name, values in track.indicators.items()},
     )
 
 
@@ -112,12 +112,12 @@ def resample_states(track_labels: TrackLabels, times: ArrayLike) -> NDArray[np.i
         equally near frames (within 1 ns), the earlier counts. -1 where there is no state: more than
         1 ns before the first frame or after the last.
     """
-    nearest = _nearest(track_labels.times, np.asarray(times, dtype=np.float64))
+    frames = nearest(track_labels.times, np.asarray(times, dtype=np.float64))
     codes = np.append(track_labels.codes, np.int32(-1))  # the last stands for no frame
-    return codes[nearest]
+    return codes[frames]
 
 
-def _nearest(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
+def nearest(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the index of the frame nearest to each time, the earlier of two; -1 outside."""
     if len(times) == 0:
         return np.full(at.shape, -1, dtype=np.intp)
