@@ -255,6 +255,12 @@ def test_finding_recordings(tmp_path: Path) -> None:
     }
 
 
+def test_options_of_other_formats_are_refused(spine: Path) -> None:
+    with pytest.raises(TrackFileError, match=r"out of spine, outline, found pixelsize") as caught:
+        load_tracks(spine, pixelsize=73)
+    assert caught.value.file == spine
+
+
 def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     def load(path: Path, scale: float = 1.0) -> Recording:
         times = scale * np.array([float(line) for line in path.read_text().split()[1:]])

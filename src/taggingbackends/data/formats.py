@@ -8,6 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from taggingbackends.errors import TrackFileError
+
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
 
@@ -61,22 +63,23 @@ class Format(NamedTuple):
     options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
 
 
-def _load_choreography(path: Path, **options: bool) -> Recording:
-    from taggingbackends.data.choreography import load
+def _loader(module: str) -> Callable[..., Recording]:
+    """Return the function `load` of a module that is imported when it is needed."""
 
-    return load(path, **options)
+    def load(path: Path, **options: Any) -> Recording:
+        from importlib import import_module
+        from inspect import signature
 
+        load = import_module(f"taggingbackends.data.{module}").load
+        taken = list(signature(load).parameters)[1:]
+        for name in options:
+            if name not in taken:
+                problem = f"expected options out of {', '.join(taken)}, found {name}"
+                raise TrackFileError(f"{problem}, which this format does not have", file=path)
+        recording: Recording = load(path, **options)
+        return recording
 
-def _load_trxmat(path: Path, **options: Any) -> Recording:
-    from taggingbackends.data.trxmat import load
-
-    return load(path, **options)
-
-
-def _load_fimtrack(path: Path, **options: Any) -> Recording:
-    from taggingbackends.data.fimtrack import load
-
-    return load(path, **options)
+    return load
 
 
 def _fimtrack_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +93,7 @@ FORMATS: list[Format] = [
         name="Choreography",
         suffixes=(".spine", ".outline"),
         recognize=lambda head: bool(re.match(rb"\s*\d{8}_\d{6}[ \t]+\d+[ \t]+[-+.\d]", head)),
-        load=_load_choreography,
+        load=_loader("choreography"),
         beginning="a line `date_time larva_id time x1 y1 x2 y2 ...`",
         specific=True,
     ),
@@ -98,14 +101,14 @@ FORMATS: list[Format] = [
         name="trx.mat",
         suffixes=(".mat",),
         recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
-        load=_load_trxmat,
+        load=_loader("trxmat"),
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
     ),
     Format(
         name="FIMTrack",
         suffixes=(".csv",),
         recognize=lambda head: bool(re.match(rb",larva\(\d+\)(,|\r?\n|\Z)", head)),
-        load=_load_fimtrack,
+        load=_loader("fimtrack"),
         beginning="a line `,larva(0),larva(1),...`",
         options_from=_fimtrack_options,
     ),
