@@ -130,6 +130,18 @@ def test_lengths_that_are_none(length: float) -> None:
         egocentric(larva(1), length)
 
 
+def test_each_window_may_have_a_length_of_its_own() -> None:
+    windows = np.stack([larva(3), 2 * larva(3)])
+    found = egocentric(windows, [2.0, 4.0])
+    np.testing.assert_allclose(found[0], egocentric(windows[0], 2.0))
+    np.testing.assert_allclose(found[1], found[0])
+    assert egocentric(windows[:0], []).shape == (0, *windows.shape[1:])
+    with pytest.raises(ValueError, match=r"one a window, \(2,\), found an array of shape \(3,\)"):
+        egocentric(windows, [1.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="above 0 mm, found nan"):
+        egocentric(windows, [1.0, np.nan])
+
+
 @pytest.mark.parametrize(
     "shape", [(11, 2), (3, 11), (3, 11, 3), (3, 1, 2), (0, 11, 2), (2, 0, 11, 2)]
 )

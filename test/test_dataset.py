@@ -21,10 +21,18 @@ from hypothesis import strategies as st
 
 from support import backend_error, posix
 from taggingbackends import Labels, TrackFileError, dependency
-from taggingbackends.data import Dataset, load_tracks, plan_dataset
+from taggingbackends.data import (
+    Dataset,
+    Track,
+    WindowShape,
+    body_length,
+    egocentric,
+    load_tracks,
+    plan_dataset,
+    predict_frames,
+)
 from taggingbackends.data.dataset import DatasetPlan
 from taggingbackends.data.selection import class_of, repeats, shuffled, sizes
-from taggingbackends.data.windows import WindowShape
 from taggingbackends.files import sha1
 
 LARVAE = (1, 20)
@@ -155,6 +163,63 @@ def test_shapes_that_make_no_sense_are_refused(
         plan_dataset(label_file, *arguments)
 
 
+# predicting
+
+
+def straight(times: Any) -> Track:
+    """Return a larva whose first point is at (t, 0)."""
+    times = np.asarray(times, dtype=np.float64)
+    spine = np.zeros((len(times), 11, 2))
+    spine[:, :, 0] = times[:, None] - np.arange(11) / 5
+    return Track(times, spine)
+
+
+def middle_times(shape: WindowShape) -> Any:
+    """Return a tagger that tells the time of the frame, as far as it sees that."""
+    return lambda windows: windows[:, shape.anchor_frame, 0, 0]
+
+
+def test_every_frame_is_predicted_from_the_nearest_window() -> None:
+    shape = WindowShape(1, 10)  # 0.5 s before, 0.4 s after
+    times = np.concatenate([np.arange(20), np.arange(60, 90)]) / 10
+    for batch in (1, 7, 1024):
+        found, predicted = predict_frames(straight(times), shape, middle_times(shape), batch)
+        assert np.array_equal(found, times)
+        # windows fit from 0.5 to 1.5 s, and from 6.5 to 8.5 s
+        expected = [*times[:20].clip(0.5, 1.5), *times[20:].clip(6.5, 8.5)]
+        np.testing.assert_allclose(predicted, expected)
+    rows = predict_frames(straight(times), shape, lambda windows: np.ones((len(windows), 3)))[1]
+    assert rows.shape == (50, 3)
+
+
+def test_frames_that_lack_values_are_not_predicted() -> None:
+    shape = WindowShape(0.3, 10)
+    track = straight(np.arange(10) / 10)
+    assert track.spine is not None
+    track.spine[[0, 4], 3, 1] = np.nan
+    found, predicted = predict_frames(track, shape, middle_times(shape))
+    np.testing.assert_allclose(found, np.delete(track.times, [0, 4]))
+    np.testing.assert_allclose(predicted, found.clip(0.2, 0.8))
+
+
+def test_nothing_is_predicted_where_no_window_fits() -> None:
+    shape = WindowShape(1, 10)
+    for track in (straight([]), straight(np.arange(9) / 10)):
+        found, predicted = predict_frames(track, shape, middle_times(shape))
+        assert len(found) == len(predicted) == 0
+    with pytest.raises(ValueError, match="loaded without"):
+        predict_frames(Track(np.arange(9.0)), shape, middle_times(shape))
+
+
+def test_prediction_sees_the_windows_of_the_training_set(label_file: Path) -> None:
+    plan = plan_dataset(label_file, 0.5, 20, margin=(0.1, 0.2))
+    windows = plan.load("float64")
+    seen: list[Any] = []
+    for track in load_tracks(label_file, outline=False).values():
+        predict_frames(track, plan.shape, lambda cut: (seen.append(cut), cut[:, 0])[1])
+    assert np.array_equal(np.concatenate(seen), windows.spines)
+
+
 # selecting
 
 
@@ -200,11 +265,9 @@ def test_a_name_stands_for_itself_before_it_is_a_pattern(tmp_path: Path) -> None
 
 def test_labels_that_no_file_has_are_told(label_file: Path) -> None:
     for options in ({"labels": "csat"}, {"exclude": ["csat"]}):
-        with backend_error(
-            "unknown-label", r"'csat' \(did you mean 'cast'\?\); there are: run, cast"
-        ):
+        with backend_error("unknown-label", r"'csat': did you mean cast\?"):
             plan_dataset(label_file, 1, 10, **options)
-    with backend_error("unknown-label", r"found 'x\*'; there are"):
+    with backend_error("unknown-label", r"found 'x\*': there are"):
         plan_dataset(label_file, 1, 10, labels="x*")
 
 
@@ -259,6 +322,16 @@ def test_majority_repeats_the_windows_of_the_rare(label_file: Path) -> None:
     assert keys.shape[1] == 190 + 80 + 32
     stops = counts[keys[0] == 2]
     assert (stops.min(), stops.max(), stops.sum()) == (5, 6, 190)
+
+
+def test_classes_have_the_colours_of_the_files(tmp_path: Path) -> None:
+    assert plan_dataset(write(tmp_path / "1"), 1, 10).colors == dict.fromkeys(COUNTS)
+    other = write(tmp_path / "2", "20240612_101500")
+    labels = Labels.read(other)
+    labels["20240612_101500"].declare(list(COUNTS), ["#000001", "#000002", "#000003"])
+    labels.write(other)
+    plan = plan_dataset(tmp_path, 1, 10, labels=["stop", "run"])
+    assert plan.colors == {"stop": "#000003", "run": "#000001"}
 
 
 def test_a_seed_makes_the_choice(label_file: Path) -> None:
@@ -384,6 +457,33 @@ def test_real_recordings(recordings: Path) -> None:
         assert track.spine is not None
         expected = np.interp(at, track.times, track.spine[:, 10, 1])
         np.testing.assert_allclose(windows.spines[i, :, 10, 1], expected, atol=1e-9)
+
+
+def test_windows_of_several_recordings_are_scaled_by_body_length(
+    tmp_path: Path, replace_tracks: Any
+) -> None:
+    small, large = write(tmp_path / "1"), write(tmp_path / "2", "20240612_101500")
+    replace_tracks(lambda spine: 3 * spine, only=large)
+    plan = plan_dataset(tmp_path, 1, 10)
+    length = body_length(load_tracks(small, outline=False))
+    for windows in (plan.load(), plan.write(tmp_path / "set.h5")):
+        found = [source["body_length"] for source in windows.sources]
+        np.testing.assert_allclose(found, [length, 3 * length])
+        lengths = windows.body_lengths
+        assert (lengths.shape, lengths.dtype) == ((len(windows),), np.float64)
+        scaled = egocentric(windows.spines, lengths)
+        half = len(windows) // 2
+        np.testing.assert_allclose(scaled[:half], scaled[half:], atol=1e-4)
+
+
+def test_a_recording_without_a_complete_spine_has_no_body_length(
+    tmp_path: Path, replace_tracks: Any
+) -> None:
+    write(tmp_path / "1")
+    replace_tracks(lambda spine: spine * np.nan, only=write(tmp_path / "2", "20240612_101500"))
+    windows = plan_dataset(tmp_path, 1, 10).load()
+    assert windows.sources[1]["body_length"] is None
+    assert np.isfinite(windows.body_lengths).all()
 
 
 # files

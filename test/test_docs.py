@@ -34,6 +34,8 @@ def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     simulate([str(tmp_path), "--seed=1", "--run=20240611_101500"])
+    for n in ("1", "2"):
+        simulate([str(tmp_path / "recordings" / n), f"--seed={n}", f"--run=20240611_10{n}500"])
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {}
     for code in blocks("docs/data.md"):
@@ -43,7 +45,9 @@ def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     table.write_text("larva,time,x1,y1,x2,y2\n7,0.5,1,2,3,4\n7,0.6,1,2,3,4\n")
     assert load_tracks(table, scale=2.0, outline=False)[7].spine[1].tolist() == [[2, 4], [6, 8]]
     FORMATS.pop()
-    assert namespace["recordings"] == {}
+    plan = namespace["plan"]
+    assert len(namespace["dataset"]) == len(plan) > 1000
+    assert max(plan.selected.values()) <= 5 * min(plan.selected.values())
     assert namespace["codes"].min() > 0
     assert windows.shape == (len(even) - 19, 20, 11, 2)
     assert abs(windows[:, :, 5].mean(axis=1)).max() < 1e-9

@@ -195,7 +195,7 @@ def test_which_indicators_are_labels(path: Path) -> None:
     assert len(load_tracks(path, labels=()).labels()) == 0
     with pytest.raises(TrackFileError, match="expected indicators such as run_weak, found back"):
         load_tracks(path, labels="weak")
-    with pytest.raises(ValueError, match="labels out of plain, large, strong, weak, found 'big'"):
+    with pytest.raises(TrackFileError, match="plain, large, strong, weak, found 'big'"):
         load_tracks(path, labels="big")
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from examplebackend import simulate as simulation
-from examplebackend.features.spine import FEATURES, orient, spine_features
+from examplebackend.features.spine import FEATURES, WINDOW, resample_spine, spine_features
 from examplebackend.models.forest import ARRAYS, Forest, train
 from examplebackend.simulate import STATES, simulate, write_tracks, write_truth
+from taggingbackends.data import body_length
 
 RUN = "20240611_101500"
 
@@ -20,14 +21,29 @@ def column(features, name):
 def crawling(times, speed=1.0, sweep=0.0, length=4.0, points=11):
     """A larva on the x axis, whose front half swings from side to side once in 2 s."""
     head_side = np.linspace(length / 2, -length / 2, points)
-    angle = sweep * np.sin(np.pi * times)[:, None]
+    angle = sweep * np.sin(np.pi * times)[..., None]
     front = np.maximum(head_side, 0.0)
-    x = speed * times[:, None] + np.minimum(head_side, 0.0) + front * np.cos(angle)
+    x = speed * times[..., None] + np.minimum(head_side, 0.0) + front * np.cos(angle)
     return np.stack([x, front * np.sin(angle)], axis=-1)
 
 
-def regular(seconds=10.0, interval=0.08):
-    return np.arange(0.0, seconds, interval)
+AROUND = np.arange(5.0, 10.0, 0.08)  # s
+
+
+def windows_of(**larva):
+    return crawling(AROUND[:, None] + WINDOW.offsets, **larva)
+
+
+def simulated(seed, larvae=4, seconds=60.0):
+    """Windows around the frames of a simulated recording, its body length, and the states."""
+    windows, states = [], []
+    tracks = simulate(larvae=larvae, seconds=seconds, seed=seed).values()
+    for times, spine, _, names in tracks:
+        fits = WINDOW.fits(times, times)
+        windows.append(WINDOW.cut(times, spine, times[fits]))
+        states += np.array(names)[fits].tolist()
+    length = body_length(np.concatenate([spine for _, spine, _, _ in tracks]))
+    return np.concatenate(windows), length, states
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +52,15 @@ def recording():
 
 
 @pytest.fixture(scope="module")
+def windows():
+    return simulated(5, larvae=3, seconds=40.0)[:2]
+
+
+@pytest.fixture(scope="module")
 def frames():
     """Features and states of three simulated recordings."""
-
-    def stack(seed):
-        tracks = simulate(larvae=4, seconds=60.0, seed=seed).values()
-        features = np.concatenate([spine_features(times, spine) for times, spine, _, _ in tracks])
-        return features, [state for _, _, _, states in tracks for state in states]
-
-    return [stack(seed) for seed in (1, 2, 3)]
+    found = [simulated(seed) for seed in (1, 2, 3)]
+    return [(spine_features(windows, length), states) for windows, length, states in found]
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +73,17 @@ def forest(frames):
 
 
 def test_a_straight_run_has_the_speed_and_the_length_it_was_made_with():
-    times = regular()
-    features = spine_features(times, crawling(times, speed=1.0, length=4.0))
+    features = spine_features(windows_of(speed=1.0, length=4.0), 4.0)
+    assert features.dtype == np.float64
     for name, expected in {
         "speed": 0.25,
-        "speed_low": 0.25,
         "forward": 0.25,
         "head_speed": 0.25,
         "tail_speed": 0.25,
+        "head_turning": 0.0,
         "bend": 0.0,
         "bend_head": 0.0,
         "bend_mean": 0.0,
-        "head_turning": 0.0,
-        "tail_turning": 0.0,
         "length": 1.0,
         "length_range": 0.0,
     }.items():
@@ -77,98 +91,69 @@ def test_a_straight_run_has_the_speed_and_the_length_it_was_made_with():
 
 
 def test_a_bend_is_the_angle_between_the_halves_of_the_body():
-    times = regular()
-    features = spine_features(times, crawling(times, sweep=0.8))
-    assert np.allclose(column(features, "bend"), np.abs(0.8 * np.sin(np.pi * times)))
-    assert column(features, "head_turning").min() > 0.5
-    assert np.allclose(column(features, "tail_turning"), 0.0)
+    features = spine_features(windows_of(sweep=0.8), 4.0)
+    expected = np.abs(0.8 * np.sin(np.pi * AROUND))
+    assert np.allclose(column(features, "bend"), expected)
+    assert np.allclose(column(features, "bend_head"), expected)
+    assert np.median(column(features, "head_turning")) > 0.5
 
 
-def test_backing_up_is_negative_in_a_larva_that_mostly_runs():
-    times = regular(20.0)
-    place = np.where(times < 15.0, times, 30.0 - times)
-    spine = crawling(np.zeros_like(times)) + np.stack([place, 0 * place], axis=-1)[:, None]
-    forward = column(spine_features(times, spine), "forward")
-    assert forward[times < 14.5].min() > 0.2
-    assert forward[times > 15.5].max() < -0.2
+def test_backing_up_is_negative():
+    features = spine_features(windows_of(speed=-1.0), 4.0)
+    assert np.allclose(column(features, "forward"), -0.25)
+    assert np.allclose(column(features, "speed"), 0.25)
 
 
-def test_features_do_not_depend_on_where_and_which_way(recording):
+def test_features_do_not_depend_on_where_and_which_way(windows):
     angle = 2.1
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    for times, spine, _, _ in recording.values():
-        moved = spine @ turn.T + [250.0, -80.0]
-        expected = spine_features(times, spine)
-        assert np.allclose(spine_features(times + 100.0, moved), expected, atol=1e-6)
+    expected = spine_features(*windows)
+    moved = spine_features(windows[0] @ turn.T + [250.0, -80.0], windows[1])
+    assert np.allclose(moved, expected, atol=1e-6)
+    mirrored = spine_features(windows[0] * [1.0, -1.0], windows[1])
+    assert np.allclose(mirrored, expected, atol=1e-6)
 
 
-def test_features_do_not_depend_on_body_size(recording):
-    for times, spine, _, _ in recording.values():
-        expected = spine_features(times, spine)
-        assert np.allclose(spine_features(times, 1.7 * spine), expected, atol=1e-6)
+def test_features_do_not_depend_on_body_size(windows):
+    spines, length = windows
+    expected = spine_features(spines, length)
+    sizes = np.linspace(0.5, 2.0, len(spines))  # recordings of larvae of different sizes
+    scaled = spine_features(spines * sizes[:, None, None, None], length * sizes)
+    assert np.allclose(scaled, expected, atol=1e-6)
 
 
-def test_features_do_not_depend_on_which_end_comes_first(recording):
-    for times, spine, _, _ in recording.values():
-        assert np.array_equal(spine_features(times, spine[:, ::-1]), spine_features(times, spine))
-
-
-def test_a_tracker_that_swaps_head_and_tail_within_a_track_is_put_right(recording):
-    for _, spine, _, _ in recording.values():
-        swapped = spine.copy()
-        swapped[50:120] = swapped[50:120, ::-1]
-        swapped[200] = swapped[200, ::-1]
-        assert np.array_equal(orient(swapped), spine)
-
-
-def test_a_larva_that_does_not_move_keeps_its_order():
-    spine = np.repeat(crawling(np.zeros(1)), 5, axis=0)
-    assert np.array_equal(orient(spine), spine)
-    assert np.array_equal(orient(spine[:, ::-1]), spine[:, ::-1])
-
-
-@pytest.mark.parametrize("interval", [0.03, 0.0625, 0.1])
-def test_features_do_not_depend_on_the_frame_interval(interval):
-    fine = regular(12.0, 0.01)
-    times = regular(12.0, interval)
-    times = times + 0.1 * interval * np.sin(7.0 * times)  # varying
-    expected = spine_features(fine, crawling(fine, speed=0.8, sweep=0.5))
-    features = spine_features(times, crawling(times, speed=0.8, sweep=0.5))
+@pytest.mark.parametrize("points", [5, 12, 14])
+def test_features_hardly_depend_on_the_number_of_points(windows, points):
+    spines, length = windows
+    expected = spine_features(spines, length)
+    found = spine_features(resample_spine(spines, points), length)
     for name in FEATURES:
-        reference = np.interp(times, fine, column(expected, name))
-        difference = np.abs(column(features, name) - reference).max()
-        assert difference < 0.1 * max(1.0, np.abs(reference).max()), name
+        assert np.corrcoef(column(found, name), column(expected, name))[0, 1] > 0.9, name
 
 
-@pytest.mark.parametrize("points", [3, 5, 11, 12])
-@pytest.mark.parametrize("frames", [1, 2, 3])
-def test_short_tracks_have_finite_features(frames, points):
-    times = regular()[:frames]
-    features = spine_features(times, crawling(times, sweep=0.5, points=points))
-    assert features.shape == (frames, len(FEATURES))
-    assert features.dtype == np.float64
-    assert np.isfinite(features).all()
+def test_a_resampled_spine_has_points_at_even_distances_on_its_segments():
+    bent = [[0.0, 0.0], [3.0, 0.0], [3.0, 1.0]]
+    expected = [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [3.0, 1.0]]
+    assert np.allclose(resample_spine(bent, 5), expected)
+    assert np.allclose(resample_spine([bent, bent], 2), [[bent[0], bent[2]]] * 2)
+    twice = np.repeat(bent, 2, axis=0)  # points that fall together
+    assert np.allclose(resample_spine(twice, 5), expected)
+    assert np.array_equal(resample_spine(np.ones((2, 3, 2)), 5), np.ones((2, 5, 2)))
 
 
-def test_a_spine_without_extent_has_finite_features():
-    assert np.isfinite(spine_features(regular(1.0), np.zeros((13, 11, 2)))).all()
+@pytest.mark.parametrize("points", [3, 5, 12])
+def test_spines_without_extent_have_finite_features(points):
+    assert np.isfinite(spine_features(np.zeros((2, 11, points, 2)), 1.0)).all()
 
 
-@pytest.mark.parametrize(
-    ("times", "spine", "message"),
-    [
-        ([], np.zeros((0, 11, 2)), "n > 0"),
-        ([0.0, 0.1], np.zeros((1, 11, 2)), r"expected shape \(2, 3 or more, 2\)"),
-        ([0.0], np.zeros((1, 2, 2)), "3 or more"),
-        ([0.0], np.zeros((1, 22)), "3 or more"),
-        ([0.0], np.full((1, 11, 2), np.nan), "finite"),
-        ([0.1, 0.1], np.zeros((2, 11, 2)), "increase strictly"),
-    ],
-    ids=["no-frame", "other-length", "two-points", "flat", "nan", "same-time"],
-)
-def test_what_is_no_track_is_refused(times, spine, message):
-    with pytest.raises(ValueError, match=message):
-        spine_features(times, spine)
+def test_no_windows_have_no_features():
+    assert spine_features(np.empty((0, 11, 11, 2)), 1.0).shape == (0, len(FEATURES))
+
+
+@pytest.mark.parametrize("shape", [(11, 11, 2), (4, 10, 11, 2), (4, 11, 2, 2), (4, 11, 11, 3)])
+def test_what_is_no_window_is_refused(shape):
+    with pytest.raises(ValueError, match=r"shape \(m, 11, 3 or more, 2\), found"):
+        spine_features(np.zeros(shape), 1.0)
 
 
 # forest
@@ -220,12 +205,6 @@ def test_a_forest_of_one_label_predicts_it(frames):
 
 def test_no_frames_give_no_labels(forest):
     assert forest.predict(np.empty((0, len(FEATURES)))).shape == (0,)
-
-
-def test_many_frames_predict_like_few(forest, frames):
-    features = np.tile(frames[0][0], (6, 1))  # more than go down the trees at once
-    expected = np.tile(forest.predict(frames[0][0]), 6)
-    assert np.array_equal(forest.predict(features), expected)
 
 
 def test_features_of_another_width_are_refused(forest):
@@ -391,14 +370,10 @@ def test_bodies_are_continuous_and_of_the_size_of_a_larva(recording):
 
 
 def test_the_head_comes_first_and_leads_in_a_run_and_the_tail_when_backing_up():
-    forward, bend, truth = [], [], []
-    for times, spine, _, states in simulate(larvae=8, seconds=60.0, seed=2).values():
-        assert np.array_equal(orient(spine), spine)
-        features = spine_features(times, spine)
-        forward.extend(column(features, "forward"))
-        bend.extend(column(features, "bend"))
-        truth.extend(states)
-    forward, bend, truth = np.array(forward), np.array(bend), np.array(truth)
+    windows, length, states = simulated(2, larvae=8)
+    features = spine_features(windows, length)
+    forward, bend = column(features, "forward"), column(features, "bend")
+    truth = np.array(states)
     assert np.median(forward[truth == "run"]) > 0.15
     assert np.median(forward[truth == "back"]) < -0.05
     assert np.abs(np.median(forward[truth == "stop"])) < 0.03

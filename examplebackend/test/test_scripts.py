@@ -9,12 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
+from examplebackend.features.spine import WINDOW, resample_spine
+from examplebackend.simulate import STATES, write_tracks, write_truth
 from examplebackend.simulate import main as simulate
+from examplebackend.simulate import simulate as simulated_tracks
 from taggingbackends import BackendExplorer, Labels, __version__
-from taggingbackends.data import load_tracks
+from taggingbackends.data import Track, load_tracks, resample, resample_states
 
 PROJECT = Path(__file__).parent.parent
 SHARED = PROJECT.parent.parent / "shared" / "data"
@@ -39,6 +43,70 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = f"20240611_1015{seed}"
         simulate([str(folder / str(seed)), "--seconds=40", f"--seed={seed}", f"--run={run}"])
     return folder
+
+
+PIXEL = 73.0  # µm
+FRAME = 0.08  # s
+
+
+def write_fimtrack(folder: Path, run: str, seed: int) -> Path:
+    """Write simulated larvae as a table of FIMTrack, with 14 points a spine; return the labels."""
+    table: dict[str, dict[int, dict[int, float]]] = {}  # feature -> frame -> larva -> pixels
+    truth = {}
+    parts = ["head", *(f"spinepoint_{k}" for k in range(1, 13)), "tail"]
+    for larva, (times, spine, outlines, states) in simulated_tracks(4, 40.0, seed).items():
+        even = resample(Track(times, spine), FRAME, anchor=0.0)
+        frames = np.rint(even.times / FRAME).astype(int).tolist()
+        assert even.spine is not None
+        pixels = resample_spine(even.spine, len(parts)) * 1000 / PIXEL
+        for i, part in enumerate(parts):
+            for j, axis in enumerate("xy"):
+                rows = table.setdefault(f"{part}_{axis}", {})
+                for frame, value in zip(frames, pixels[:, i, j].tolist(), strict=True):
+                    rows.setdefault(frame, {})[larva] = value
+        labels = Labels()
+        labels.set(run, larva, times, states)
+        codes = resample_states(labels[run][larva], even.times)
+        names = [str(labels[run].states[code]) for code in codes]
+        truth[larva] = (even.times, even.spine, outlines, names)
+    lines = ["".join(f",larva({larva})" for larva in truth)]
+    for feature, rows in table.items():
+        for frame in range(min(rows), max(rows) + 1):
+            cells = (f"{rows[frame][k]:.4f}" if k in rows.get(frame, {}) else "" for k in truth)
+            lines.append(f"{feature}({frame}),{','.join(cells)}")
+    folder.mkdir(parents=True)
+    path = folder / f"{run}.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return write_truth(folder, run, truth, [path])
+
+
+def write_trxmat(folder: Path, run: str, seed: int) -> Path:
+    """Write simulated larvae as a trx.mat, with the states as indicators."""
+    folder.mkdir(parents=True)
+    path = folder / "trx.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        fields: dict[str, list[h5py.Reference]] = {}
+        for larva, (times, spine, _, states) in simulated_tracks(4, 40.0, seed).items():
+            on = {name: np.where(np.array(states) == name, 1.0, -1.0)[None] for name in STATES}
+            strong = {f"{name}_strong": on[name] for name in ("run", "cast")}
+            values = {
+                "numero_larva_num": [[float(larva)]],
+                "t": times[None],
+                "x_spine": spine[..., 0].T,
+                "y_spine": spine[..., 1].T,
+            }
+            text = np.frombuffer(run.encode("utf-16-le"), "<u2")[:, None]
+            file[f"#refs#/id{larva}"] = text
+            file[f"#refs#/id{larva}"].attrs["MATLAB_int_decode"] = 2
+            for name, value in (values | on | strong).items():
+                file[f"#refs#/{name}{larva}"] = value
+            for name in ("id", *values, *on, *strong):
+                fields.setdefault(name, []).append(file[f"#refs#/{name}{larva}"].ref)
+        for name, references in fields.items():
+            file[f"trx/{name}"] = np.array([references], dtype=h5py.ref_dtype)
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+    return path
 
 
 def run(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -134,6 +202,88 @@ def test_trained_and_used_on_real_larvae(
     assert np.mean(recalls(truth, predicted, ["run", "cast", "stop"])) >= 0.80
 
 
+def test_any_format_is_labelled(backend: Path, tmp_path: Path) -> None:
+    # the model was trained on Choreography's 11 points; the table has 14, and even frames
+    instance = ("--model-instance", "simulated")
+    fimtrack = write_fimtrack(tmp_path / "fimtrack", "20240611_120000", seed=21)
+    trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=22)
+    table = fimtrack.with_name("20240611_120000.csv")
+    camera = ("--pixelsize=73", f"--framerate={1 / FRAME}")
+    for file, truth, options in (
+        (table, Labels.read(fimtrack), camera),
+        (trxmat, load_tracks(trxmat, outline=False).labels(), ()),
+    ):
+        tagging_backend(backend, "predict", file, *instance, *options)
+        predicted = Labels.read(file.with_name("predicted.label"))
+        assert np.mean(recalls(truth, predicted, list(STATES))) > 0.85
+    # what the labels say of the camera is enough to load the table again
+    recording = load_tracks(table.with_name("predicted.label"), outline=False)
+    assert recording.metadata["camera"] == {"pixelsize": PIXEL, "framerate": 1 / FRAME}
+
+
+def test_any_format_is_trained_on(backend: Path, lab: Path, tmp_path: Path) -> None:
+    told = write_fimtrack(tmp_path / "told", "20240611_120000", seed=21)
+    labels = Labels.read(told)
+    labels["20240611_120000"].metadata["camera"] = {"pixelsize": PIXEL, "framerate": 1 / FRAME}
+    labels.write(told)
+    untold = write_fimtrack(tmp_path / "untold", "20240611_121500", seed=22)
+    trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=23)
+    spine = next((lab / "13").glob("*.spine"))
+    truth = Labels.read(spine.with_name("truth.label"))
+    for name, file, options in (
+        ("told", told, ()),
+        ("untold", untold, ("--pixelsize=73", f"--framerate={1 / FRAME}")),
+        ("trxmat", trxmat, ("--indicators=plain",)),
+        ("strong", trxmat, ("--indicators=strong", "--labels=run_strong,cast_strong")),
+    ):
+        tagging_backend(backend, "train", file, "--model-instance", name, *options)
+        output = ("--output", tmp_path / name / "labels")
+        tagging_backend(backend, "predict", spine, "--model-instance", name, *output)
+        predicted = Labels.read(tmp_path / name / "labels" / "predicted.label")
+        if name == "strong":
+            assert predicted["20240611_101513"].names == ["run_strong", "cast_strong"]
+            continue
+        assert np.mean(recalls(truth, predicted, list(STATES))) > 0.8, name
+
+
+def test_labels_may_be_chosen(backend: Path, lab: Path, tmp_path: Path) -> None:
+    truth = lab / "11" / "truth.label"
+    tagging_backend(backend, "train", truth, "--model-instance=two", "--labels=stop,r*")
+    spine = next((lab / "13").glob("*.spine"))
+    tagging_backend(backend, "predict", spine, "--model-instance=two", "--output", tmp_path)
+    predicted = Labels.read(tmp_path / "predicted.label")
+    assert predicted["20240611_101513"].names == ["stop", "run"]
+    assert predicted["20240611_101513"].colors == ["#bcbd22", "#2ca02c"]
+
+
+def test_ends_of_tracks_are_labelled_and_short_tracks_are_not(
+    backend: Path, tmp_path: Path
+) -> None:
+    tracks = simulated_tracks(3, 40.0, seed=24)
+    short = next(iter(tracks))
+    times, spine, outlines, states = (column[:12] for column in tracks[short])
+    tracks[short] = (times, spine, outlines, states)  # less than a window's 1 s
+    file = write_tracks(tmp_path, "20240611_140000", tracks)[1]
+    tagging_backend(backend, "predict", file, "--model-instance=simulated")
+    (labels,) = Labels.read(tmp_path / "predicted.label").values()
+    assert set(labels) == set(tracks) - {short}
+    for larva, track in labels.items():
+        times = tracks[larva][0]
+        assert np.array_equal(track.times, times)
+        fits = np.flatnonzero(WINDOW.fits(times, times))
+        assert len(set(track.states[: fits[0] + 1])) == len(set(track.states[fits[-1] :])) == 1
+
+
+def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> None:
+    spine = next((lab / "13").glob("*.spine"))
+    trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=23)
+    instance = ("--model-instance=simulated", "--output", tmp_path / "out")
+    result = run(backend, "predict", spine, *instance, "--pixelsize=wide")
+    refused(result, "expected a number, found --pixelsize wide", 2)
+    result = run(backend, "train", trxmat, "--model-instance=loud", "--indicators=loud")
+    refused(result, "plain, large, strong, weak, found 'loud'")
+
+
 @pytest.mark.parametrize("option", ["--trees=many", "--trees", "--trees=0", "--seed=-1"])
 def test_bad_options(option: str, backend: Path, lab: Path) -> None:
     label = lab / "11" / "truth.label"
@@ -144,7 +294,7 @@ def test_bad_options(option: str, backend: Path, lab: Path) -> None:
 def test_no_labels_to_train_on(backend: Path, lab: Path) -> None:
     spine = next((lab / "13").glob("*.spine"))
     result = run(backend, "train", spine, "--model-instance=none")
-    refused(result, "Error: no label files among the input")
+    refused(result, "expected the labels of one run, found 0; name label files")
 
 
 def test_a_model_that_cannot_be_read(backend: Path, lab: Path, tmp_path: Path) -> None:

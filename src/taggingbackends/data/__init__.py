@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from taggingbackends.data.formats import FORMATS, Format, find_recordings, is_label_file
     from taggingbackends.data.resampling import even_times, resample, resample_states
     from taggingbackends.data.tracks import Recording, Track, load_tracks
+    from taggingbackends.data.windows import WindowShape, predict_frames
 
 __all__ = [
     "FORMATS",
@@ -19,6 +20,7 @@ __all__ = [
     "Format",
     "Recording",
     "Track",
+    "WindowShape",
     "Windows",
     "body_length",
     "egocentric",
@@ -27,6 +29,7 @@ __all__ = [
     "is_label_file",
     "load_tracks",
     "plan_dataset",
+    "predict_frames",
     "resample",
     "resample_states",
 ]
@@ -38,6 +41,7 @@ _MODULES = {
     "formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
     "resampling": ("even_times", "resample", "resample_states"),
     "tracks": ("Recording", "Track", "load_tracks"),
+    "windows": ("WindowShape", "predict_frames"),
 }
 """No module has the name of something in it: imported, it would hide that."""
 

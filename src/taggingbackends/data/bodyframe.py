@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,7 @@ def body_length(spines: Recording | ArrayLike) -> float:
     return float(np.median(lengths))
 
 
-def egocentric(spine: ArrayLike, length: float | None = None) -> NDArray[np.float64]:
+def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.float64]:
     """Return windows of spines, each window moved, turned and scaled as a whole.
 
     With the head first, as trackers write spines: the middle point's mean over the window's frames
@@ -60,9 +59,10 @@ def egocentric(spine: ArrayLike, length: float | None = None) -> NDArray[np.floa
     ----------
     spine : (n, points, 2) or (..., n, points, 2) array_like
         A window of n frames, or any number of such; mm; at least one frame and two points.
-    length : float, optional
-        The body length that becomes 1, mm: of the recording, ``body_length(recording)``. By default
-        ``body_length(spine)``, over all windows together.
+    length : float or (...) array_like, optional
+        The body length that becomes 1, mm: of the recording, ``body_length(recording)``; or one a
+        window, where they come from several recordings. By default ``body_length(spine)``, over
+        all windows together.
 
     Returns
     -------
@@ -73,15 +73,19 @@ def egocentric(spine: ArrayLike, length: float | None = None) -> NDArray[np.floa
     Raises
     ------
     ValueError
-        An array of another shape, or a body length that is not finite and above 0.
+        An array of another shape, or a body length that is not finite and above 0; lengths that are
+        not one a window.
     """
     spine = np.ascontiguousarray(spine, dtype=np.float64)
     if spine.ndim < 3 or spine.shape[-1] != 2 or spine.shape[-2] < 2 or spine.shape[-3] < 1:
         raise ValueError(f"expected spines of shape (..., n, points, 2), found {spine.shape}")
-    if length is None:
-        length = body_length(spine)
-    if not (math.isfinite(length) and length > 0):
-        raise ValueError(f"expected a body length above 0 mm, found {length}")
+    lengths = np.asarray(body_length(spine) if length is None else length, dtype=np.float64)
+    if lengths.ndim and lengths.shape != spine.shape[:-3]:
+        expected = f"one body length, or one a window, {spine.shape[:-3]}"
+        raise ValueError(f"expected {expected}, found an array of shape {lengths.shape}")
+    bad = lengths[~(np.isfinite(lengths) & (lengths > 0))]
+    if bad.size:
+        raise ValueError(f"expected a body length above 0 mm, found {bad.flat[0]}")
     points = spine.shape[-2]
     xy = spine.view(np.complex128)[..., 0]  # x + iy: a product turns and scales
     middle = (xy[..., (points - 1) // 2] + xy[..., points // 2]) / 2
@@ -90,7 +94,7 @@ def egocentric(spine: ArrayLike, length: float | None = None) -> NDArray[np.floa
         size = np.abs(direction)
         unit = np.divide(direction, size, out=np.ones_like(direction), where=size != 0)
         moved = xy - middle.mean(axis=-1)[..., None, None]
-        moved *= (unit.conj() / length)[..., None, None]
+        moved *= (unit.conj() / lengths)[..., None, None]
     own: NDArray[np.float64] = moved.view(np.float64).reshape(spine.shape)
     return own
 

@@ -11,6 +11,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -21,11 +22,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from taggingbackends import __version__
 from taggingbackends.data import selection
+from taggingbackends.data.bodyframe import body_length
 from taggingbackends.data.datasetfile import Block, Dataset, Windows, write_dataset
 from taggingbackends.data.formats import is_label_file
 from taggingbackends.data.selection import Patterns
 from taggingbackends.data.tracks import Recording, load_tracks
-from taggingbackends.data.windows import WindowShape
+from taggingbackends.data.windows import WindowShape, complete_frames
 from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.files import sha1, walk
 from taggingbackends.progress import progress
@@ -45,9 +47,9 @@ class _Survey(NamedTuple):
 
     name: str  # of the file, for people
     file: Path
-    source: dict[str, Any]  # {"run": ..., "files": [{"filename": ..., "sha1": ...}, ...]}
+    source: dict[str, Any]  # as in `Windows.sources`
     points: int | None  # of a spine; None if no window fits
-    declared: list[str]
+    declared: dict[str, str | None]  # names of labels, and their colours
     observed: Counter[tuple[str, ...]]  # frames by their primary labels
     fitting: Counter[tuple[str, ...]]  # of these, the frames that a window fits around
 
@@ -64,6 +66,8 @@ class DatasetPlan:
         How windows are cut.
     names : list of str
         The classes, in the order of their codes.
+    colors : dict of str to (str or None)
+        Colour of each class, ``"#rrggbb"``, that of the first file that has one.
     excluded : list of str
         Frames with one of these labels are left out.
     observed : dict of str to int
@@ -80,6 +84,7 @@ class DatasetPlan:
 
     shape: WindowShape
     names: list[str]
+    colors: dict[str, str | None]
     excluded: list[str]
     observed: dict[str, int]
     fitting: dict[str, int]
@@ -297,7 +302,10 @@ def plan_dataset(
     paths = _files(files)
     loading = {"outline": False} | dict(options or {})
     surveys = [_survey(file, shape, loading) for file in progress(paths, "reading")]
-    declared = dict.fromkeys(name for survey in surveys for name in survey.declared)
+    declared: dict[str, str | None] = {}
+    for survey in surveys:
+        for name, color in survey.declared.items():
+            declared[name] = declared.get(name) or color
     occurring = {name for survey in surveys for state in survey.observed for name in state}
     used = [name for name in declared if name in occurring]
     excluded = selection.matching(unwanted, list(declared), list(declared))
@@ -331,6 +339,7 @@ def plan_dataset(
     return DatasetPlan(
         shape=shape,
         names=names,
+        colors={name: declared[name] for name in names},
         excluded=excluded,
         observed=dict(zip(names, seen, strict=True)),
         fitting=dict(zip(names, fit, strict=True)),
@@ -379,10 +388,7 @@ def _candidates(recording: Recording, shape: WindowShape, file: Path) -> Iterato
             if track.spine is None:
                 problem = f"expected a spine of larva {larva}, found none in this recording"
                 raise TrackFileError(f"{problem}; leave it out", file=file, key="spine")
-            complete = np.isfinite(track.spine).all(axis=(1, 2))
-            times, spine = track.times, track.spine
-            if not complete.all():
-                times, spine = times[complete], spine[complete]
+            times, spine = complete_frames(track)
             if points not in (None, spine.shape[1]):
                 raise _other_points(file, points, spine.shape[1], "as of the larvae before")
             points = spine.shape[1]
@@ -419,12 +425,17 @@ def _survey(file: Path, shape: WindowShape, options: Mapping[str, Any]) -> _Surv
                     counter[labels] += count
         if candidate.fits.any():
             points = candidate.spine.shape[1]
-    return _Survey(file.name, file, _source(recording), points, run.names, observed, fitting)
+    colors: Iterable[str | None] = run.colors or [None] * len(run.names)
+    declared = dict(zip(run.names, colors, strict=True))
+    return _Survey(file.name, file, _source(recording), points, declared, observed, fitting)
 
 
 def _source(recording: Recording) -> dict[str, Any]:
     files = [{"filename": file.name, "sha1": sha1(file)} for file in recording.sources]
-    return {"run": recording.run, "files": files}
+    source: dict[str, Any] = {"run": recording.run, "files": files, "body_length": None}
+    with suppress(ValueError):  # no spine is complete
+        source["body_length"] = body_length(recording)
+    return source
 
 
 def _files(paths: Paths) -> list[Path]:

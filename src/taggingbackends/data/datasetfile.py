@@ -9,7 +9,8 @@ labels     (m,) int32          class: 0-based index into the attribute ``names``
 recordings (m,) int32          0-based index into ``sources``
 larvae     (m,) int32          larva identifier
 times      (m,) float64        s; of the labelled frame, which is ``anchor_frame`` of the window
-sources    (recordings,) UTF-8 JSON: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}]}``
+sources    (recordings,) UTF-8 JSON: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}],
+                               "body_length": mm}``
 ========== =================== ============================================================
 
 Attributes tell how the set was made: JSON, but for ``format``.
@@ -34,7 +35,7 @@ from taggingbackends.files import locked, write_file
 
 __all__ = ["Block", "Dataset", "Windows", "write_dataset"]
 
-FORMAT = "taggingbackends windows 1"
+FORMAT = "taggingbackends windows 2"
 
 
 class Block(NamedTuple):
@@ -65,7 +66,9 @@ class Windows:
     names : list of str
         The classes.
     sources : list of dict
-        Each recording: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}, ...]}``.
+        Each recording: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}, ...],
+        "body_length": ...}``. The body length is `body_length(recording)`, in mm; None if no spine
+        of it is complete.
     about : dict
         How the set was made: what `plan_dataset` was asked for, counts, versions.
     """
@@ -95,6 +98,12 @@ class Windows:
     def run(self, index: int) -> str:
         """Return the run identifier of a window."""
         return str(self.sources[self.recordings[index]]["run"])
+
+    @property
+    def body_lengths(self) -> NDArray[np.float64]:
+        """Body length for each window, (m,), mm: that of its recording, to scale it by."""
+        lengths = np.array([source["body_length"] for source in self.sources], dtype=np.float64)
+        return lengths[self.recordings]
 
     def batches(
         self, size: int, seed: int = 0, epoch: int = 0, shuffle: bool = True

@@ -64,22 +64,16 @@ class Format(NamedTuple):
     options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
 
 
-def _load_choreography(path: Path, **options: bool) -> Recording:
-    from taggingbackends.data.choreography import load
+def _loader(module: str) -> Callable[..., Recording]:
+    """Return the function `load` of a module that is imported when it is needed."""
 
-    return load(path, **options)
+    def load(path: Path, **options: Any) -> Recording:
+        from importlib import import_module
 
+        recording: Recording = import_module(f"taggingbackends.data.{module}").load(path, **options)
+        return recording
 
-def _load_trxmat(path: Path, **options: Any) -> Recording:
-    from taggingbackends.data.trxmat import load
-
-    return load(path, **options)
-
-
-def _load_fimtrack(path: Path, **options: Any) -> Recording:
-    from taggingbackends.data.fimtrack import load
-
-    return load(path, **options)
+    return load
 
 
 def _fimtrack_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +87,7 @@ FORMATS: list[Format] = [
         name="Choreography",
         suffixes=(".spine", ".outline"),
         recognize=lambda head: bool(re.match(rb"\s*\d{8}_\d{6}[ \t]+\d+[ \t]+[-+.\d]", head)),
-        load=_load_choreography,
+        load=_loader("choreography"),
         beginning="a line `date_time larva_id time x1 y1 x2 y2 ...`",
         specific=True,
     ),
@@ -101,7 +95,7 @@ FORMATS: list[Format] = [
         name="trx.mat",
         suffixes=(".mat",),
         recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
-        load=_load_trxmat,
+        load=_loader("trxmat"),
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
         options=("spine", "outline", "labels"),
     ),
@@ -109,7 +103,7 @@ FORMATS: list[Format] = [
         name="FIMTrack",
         suffixes=(".csv",),
         recognize=lambda head: bool(re.match(rb",larva\(\d+\)(,|\r?\n|\Z)", head)),
-        load=_load_fimtrack,
+        load=_loader("fimtrack"),
         beginning="a line `,larva(0),larva(1),...`",
         options=("spine", "outline", "framerate", "pixelsize", "radii"),
         options_from=_fimtrack_options,

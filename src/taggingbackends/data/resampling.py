@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from taggingbackends.data.tracks import Track
 from taggingbackends.runlabels import TrackLabels
 
-__all__ = ["even_times", "interpolate", "resample", "resample_states"]
+__all__ = ["SAME_TIME", "even_times", "interpolate", "nearest", "resample", "resample_states"]
 
-_SAME = 1e-9  # seconds; times with 3 decimals, and sums of such, are meant to be equal below that
+SAME_TIME = 1e-9
+"""Seconds; times with 3 decimals, and sums of such, are meant to be equal below that."""
+
 _MIN_INTERVAL = 1e-3  # seconds; label files hold milliseconds
 
 
@@ -46,8 +48,8 @@ def even_times(times: ArrayLike, interval: float, anchor: float) -> NDArray[np.f
     times = np.asarray(times, dtype=np.float64)
     if len(times) == 0:
         return np.empty(0)
-    first = math.ceil((times[0] - anchor - _SAME) / interval)
-    last = math.floor((times[-1] - anchor + _SAME) / interval)
+    first = math.ceil((times[0] - anchor - SAME_TIME) / interval)
+    last = math.floor((times[-1] - anchor + SAME_TIME) / interval)
     # from integers: errors would add up in a sum
     return anchor + np.arange(first, last + 1) * interval
 
@@ -82,16 +84,16 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
     if anchor is None:
         anchor = track.times[0] if len(track) else 0.0
     times = even_times(track.times, interval, anchor)
-    nearest = _nearest(track.times, times)
+    frames = nearest(track.times, times)
     outline, offsets = track.outline, track.outline_offsets
     if outline is not None and offsets is not None:
-        outline, offsets = _take_outlines(outline, offsets, nearest)
+        outline, offsets = _take_outlines(outline, offsets, frames)
     return Track(
         times=times,
         spine=None if track.spine is None else interpolate(track.times, track.spine, times),
         outline=outline,
         outline_offsets=offsets,
-        indicators={name: values[nearest] for name, values in track.indicators.items()},
+        indicators={name: values[frames] for name, values in track.indicators.items()},
     )
 
 
@@ -112,20 +114,20 @@ def resample_states(track_labels: TrackLabels, times: ArrayLike) -> NDArray[np.i
         equally near frames (within 1 ns), the earlier counts. -1 where there is no state: more than
         1 ns before the first frame or after the last.
     """
-    nearest = _nearest(track_labels.times, np.asarray(times, dtype=np.float64))
+    frames = nearest(track_labels.times, np.asarray(times, dtype=np.float64))
     codes = np.append(track_labels.codes, np.int32(-1))  # the last stands for no frame
-    return codes[nearest]
+    return codes[frames]
 
 
-def _nearest(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
+def nearest(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the index of the frame nearest to each time, the earlier of two; -1 outside."""
     if len(times) == 0:
         return np.full(at.shape, -1, dtype=np.intp)
     after = np.searchsorted(times, at).clip(max=len(times) - 1)
     before = (after - 1).clip(min=0)
     # differences of rounded times: a tie is one within twice the tolerance
-    earlier = at - times[before] <= times[after] - at + 2 * _SAME
-    inside = (at >= times[0] - _SAME) & (at <= times[-1] + _SAME)
+    earlier = at - times[before] <= times[after] - at + 2 * SAME_TIME
+    inside = (at >= times[0] - SAME_TIME) & (at <= times[-1] + SAME_TIME)
     return np.where(inside, np.where(earlier, before, after), -1)
 
 
@@ -133,9 +135,9 @@ def interpolate(
     times: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Interpolate values of shape (n, ...) linearly, at times inside of the track."""
-    after = np.searchsorted(times, at - _SAME).clip(max=len(times) - 1)
+    after = np.searchsorted(times, at - SAME_TIME).clip(max=len(times) - 1)
     # at a frame, both are that frame: its neighbours, which may lack values, are left out
-    before = np.where(np.abs(times[after] - at) <= _SAME, after, after - 1)
+    before = np.where(np.abs(times[after] - at) <= SAME_TIME, after, after - 1)
     span = np.where(before == after, 1.0, times[after] - times[before])
     weight = ((at - times[before]) / span).reshape(-1, *[1] * (values.ndim - 1))
     start = values[before]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError, shown
+from taggingbackends.identifiers import did_you_mean
 
 __all__ = ["Patterns", "as_patterns", "class_of", "matching", "repeats", "shuffled", "sizes"]
 
@@ -54,10 +54,8 @@ def matching(patterns: Iterable[str], names: Sequence[str], used: Iterable[str])
             continue
         fitting = [name for name in names if fnmatchcase(name, pattern)]
         if not fitting:
-            near = get_close_matches(pattern, names, 1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            known = ", ".join(names) or "no label at all"
-            problem = f"expected a label of the files, found {pattern!r}{hint}; there are: {known}"
+            hint = did_you_mean(pattern, names)
+            problem = f"expected a label of the files, found {pattern!r}: {hint}"
             raise BackendError("unknown-label", problem)
         found |= dict.fromkeys(name for name in used if fnmatchcase(name, pattern))
     return list(found)

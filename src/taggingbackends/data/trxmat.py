@@ -74,15 +74,15 @@ def load(
     ------
     TrackFileError
         No trx.mat, a damaged one, or one that lacks fields or has others than expected; with the
-        field, e.g. ``trx(2).x_spine``, elements counted from 1 as in MATLAB.
-    ValueError
-        No such kind of labels.
+        field, e.g. ``trx(2).x_spine``, elements counted from 1 as in MATLAB; no such kind of
+        labels.
     """
     kinds = (labels,) if isinstance(labels, str) else tuple(labels)
     for kind in kinds:
         if kind not in _KINDS:
             expected = ", ".join(_KINDS)
-            raise ValueError(f"expected labels out of {expected}, found {shown(kind)}")
+            problem = f"expected labels out of {expected}, found {shown(kind)}"
+            raise TrackFileError(problem, file=path)
     with _opened(path) as file:
         trx = _Trx(path, file)
         indicators = [name for name in _names(*_KINDS) if name in trx]

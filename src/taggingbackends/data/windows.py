@@ -1,18 +1,19 @@
-"""Windows: the spines of a larva at even times around an anchor."""
+"""Windows: the spines of a larva at even times around an anchor; and taggers that look at them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.data.resampling import interpolate
+from taggingbackends.data.resampling import SAME_TIME, interpolate, nearest
+from taggingbackends.data.tracks import Track
 
-__all__ = ["WindowShape"]
-
-_SAME = 1e-9  # seconds; times with 3 decimals, and sums of such, are meant to be equal below that
+__all__ = ["WindowShape", "complete_frames", "predict_frames"]
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,14 @@ class WindowShape:
         if len(times) == 0:
             return np.zeros(len(anchors), dtype=bool)
         start, stop = anchors + self.offsets[0], anchors + self.offsets[-1]
-        inside: NDArray[np.bool_] = (start >= times[0] - _SAME) & (stop <= times[-1] + _SAME)
-        gaps = np.flatnonzero(np.diff(times) > self.max_gap + _SAME)
+        first, last = times[0] - SAME_TIME, times[-1] + SAME_TIME
+        inside: NDArray[np.bool_] = (start >= first) & (stop <= last)
+        gaps = np.flatnonzero(np.diff(times) > self.max_gap + SAME_TIME)
         if len(gaps):
             opens, closes = times[gaps], np.append(times[gaps + 1], np.inf)
-            first = np.searchsorted(
-                closes[:-1], start + _SAME, "right"
-            )  # gap that ends after start
-            inside &= np.append(opens, np.inf)[first] >= stop - _SAME
+            # the gap that ends after the start
+            gap = np.searchsorted(closes[:-1], start + SAME_TIME, "right")
+            inside &= np.append(opens, np.inf)[gap] >= stop - SAME_TIME
         return inside
 
     def cut(
@@ -125,6 +126,83 @@ class WindowShape:
         at = (anchors[:, None] + self.offsets).ravel()
         values = interpolate(times, spine, at)
         return values.reshape(len(anchors), len(self.offsets), *spine.shape[1:])
+
+
+def complete_frames(track: Track) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the frames of a track whose spine lacks no value; windows are cut from these.
+
+    Parameters
+    ----------
+    track : Track
+        With a spine.
+
+    Returns
+    -------
+    times : (n,) float64 array
+        s.
+    spine : (n, points, 2) float64 array
+        mm.
+
+    Raises
+    ------
+    ValueError
+        A track without a spine.
+    """
+    if track.spine is None:
+        raise ValueError("expected a track with a spine, found one that was loaded without")
+    complete = np.isfinite(track.spine).all(axis=(1, 2))
+    if complete.all():
+        return track.times, track.spine
+    return track.times[complete], track.spine[complete]
+
+
+def predict_frames(
+    track: Track,
+    shape: WindowShape,
+    predict: Callable[[NDArray[np.float64]], NDArray[Any]],
+    batch: int = 1024,
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Predict something for every frame of a track from the window around it.
+
+    The windows are those of a training set of the same shape. Where none fits, as at the ends of
+    the track and beside gaps, a frame gets what was predicted for the nearest frame that has one,
+    the earlier of two.
+
+    Parameters
+    ----------
+    track : Track
+        With a spine. Frames whose spine lacks a value are left out.
+    shape : WindowShape
+        E.g. that of the plan of the training set, ``plan.shape``.
+    predict : callable
+        ``predict(windows)``, of windows (m, n, points, 2), mm, gives an array of m rows: codes,
+        probabilities... What it gives for a window must not depend on the others.
+    batch : int
+        Windows cut at once, 1 or more.
+
+    Returns
+    -------
+    times : (k,) float64 array
+        Of the complete frames, s.
+    predicted : (k, ...) array
+        A row each. If no window fits into the track, both are empty.
+
+    Raises
+    ------
+    ValueError
+        A track without a spine.
+    """
+    times, spine = complete_frames(track)
+    anchors = times[shape.fits(times, times)]
+    if len(anchors) == 0:
+        return np.empty(0), np.empty(0)
+    predicted = np.concatenate(
+        [
+            predict(shape.cut(times, spine, anchors[start : start + batch]))
+            for start in range(0, len(anchors), batch)
+        ]
+    )
+    return times, predicted[nearest(anchors, times.clip(anchors[0], anchors[-1]))]
 
 
 def _whole(name: str, seconds: float, framerate: float, least: int) -> int:

@@ -20,7 +20,6 @@ from examplebackend.features.spine import FEATURES
 
 ARRAYS = ("features", "labels", "roots", "feature", "threshold", "children", "probability")
 UNREADABLE = (EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
-CHUNK = 8192  # frames that go down the trees at once; bounds memory, not the result
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,23 +50,7 @@ class Forest:
     probability: NDArray[np.float64]
 
     def predict(self, features: ArrayLike) -> NDArray[np.intp]:
-        """Predict the label of each frame.
-
-        Parameters
-        ----------
-        features : (n, k) float
-            As from `spine_features`: a column for each of `FEATURES`.
-
-        Returns
-        -------
-        (n,) int
-            Indices, 0-based, into `labels`; of equally probable labels the first.
-
-        Raises
-        ------
-        ValueError
-            If there is another number of columns.
-        """
+        """Return the most probable label of each frame, of `probabilities`, as index: (n,) int."""
         best: NDArray[np.intp] = self.probabilities(features).argmax(axis=1)
         return best
 
@@ -77,7 +60,7 @@ class Forest:
         Parameters
         ----------
         features : (n, k) float
-            As for `predict`.
+            As from `spine_features`: a column for each of `FEATURES`.
 
         Returns
         -------
@@ -89,12 +72,8 @@ class Forest:
         ValueError
             If there is another number of columns.
         """
-        x = _columns(features)
-        chunks = [
-            self.probability[self._leaves(x[start : start + CHUNK])].mean(axis=0)
-            for start in range(0, len(x), CHUNK)
-        ]
-        return np.concatenate([np.empty((0, len(self.labels))), *chunks])
+        mean: NDArray[np.float64] = self.probability[self._leaves(_columns(features))].mean(axis=0)
+        return mean
 
     def _leaves(self, x: NDArray[np.float32]) -> NDArray[np.integer[Any]]:
         """Leaf that each frame ends in: (trees, n)."""
@@ -108,36 +87,14 @@ class Forest:
             node = child
 
     def write(self, path: str | Path) -> None:
-        """Write an ``.npz`` of plain arrays.
-
-        Parameters
-        ----------
-        path : str or Path
-        """
+        """Write an ``.npz`` of plain arrays."""
         # through a file, because savez would append .npz to another name
         with Path(path).open("wb") as file:
-            np.savez_compressed(
-                file,
-                features=np.array(FEATURES),
-                labels=np.array(self.labels),
-                roots=self.roots,
-                feature=self.feature,
-                threshold=self.threshold,
-                children=self.children,
-                probability=self.probability,
-            )
+            np.savez_compressed(file, features=np.array(FEATURES), **vars(self))
 
     @classmethod
     def read(cls, path: str | Path) -> Forest:
         """Read what `write` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-
-        Returns
-        -------
-        Forest
 
         Raises
         ------
@@ -205,7 +162,7 @@ def train(features: ArrayLike, names: Sequence[str], seed: int = 0, trees: int =
     Parameters
     ----------
     features : (n, k) float
-        As from `spine_features`, tracks one after the other.
+        As from `spine_features`.
     names : sequence of n str
         Label of each frame.
     seed : int
@@ -216,7 +173,7 @@ def train(features: ArrayLike, names: Sequence[str], seed: int = 0, trees: int =
     Returns
     -------
     Forest
-        Its labels are the names in alphabetical order.
+        Its labels are the names, in alphabetical order.
 
     Raises
     ------

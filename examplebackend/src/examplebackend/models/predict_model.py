@@ -1,24 +1,67 @@
-"""Label the recordings in data/raw by their features, into data/processed."""
+"""Label the recordings in data/raw frame by frame, into data/processed."""
 
 from __future__ import annotations
 
-from examplebackend.features.store import RecordingFeatures, features_path
-from examplebackend.models.tagger import Tagger
-from taggingbackends import BackendExplorer, dependency
-from taggingbackends.data import find_recordings
+import json
+from math import nan
+
+from examplebackend.features.spine import WINDOW, spine_features
+from examplebackend.models.forest import Forest
+from examplebackend.options import numbers
+from taggingbackends import BackendError, BackendExplorer, Labels, dependency
+from taggingbackends.data import (
+    Recording,
+    body_length,
+    find_recordings,
+    load_tracks,
+    predict_frames,
+)
 from taggingbackends.main import main
 from taggingbackends.progress import progress
 from taggingbackends.provenance import software
 
 
-def predict_model(backend: BackendExplorer) -> None:
-    """Write one label file a recording, with its dependencies and what predicted it."""
-    tagger = Tagger.read(backend.model_dir())
+def tag(recording: Recording, forest: Forest, colors: dict[str, str | None]) -> Labels:
+    """Label every frame, by the window around it, of the larvae that have room for a window."""
+    labels = Labels()
+    run = labels.add_run(recording.run)
+    known = [color for color in colors.values() if color is not None]
+    run.declare(colors, known if len(known) == len(colors) else None)
+    length = body_length(recording) if recording else nan
+    for larva, track in recording.items():
+        times, codes = predict_frames(
+            track, WINDOW, lambda windows: forest.predict(spine_features(windows, length))
+        )
+        if len(times):
+            labels.set(run.id, larva, times, [forest.labels[code] for code in codes])
+    return labels
+
+
+def predict_model(
+    backend: BackendExplorer, pixelsize: str | None = None, framerate: str | None = None
+) -> None:
+    """Write one label file a recording, with its dependencies and what predicted it.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+    pixelsize, framerate : str
+        Of FIMTrack's tables, µm and frames/s (``--pixelsize 73 --framerate 16``).
+    """
+    options = numbers(pixelsize=pixelsize, framerate=framerate)
+    folder = backend.model_dir()
+    try:
+        forest = Forest.read(folder / "forest.npz")
+        colors = json.loads((folder / "labels.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BackendError("unknown-model", f"{folder}: no model to read: {error}") from error
     recordings = find_recordings(backend.list_input_files())
     for file in progress(list(recordings), "labelling"):
-        labels = tagger.tag(RecordingFeatures.read(features_path(backend, file)))
+        recording = load_tracks(file, outline=False, **options)
+        labels = tag(recording, forest, colors)
         for run in labels.values():
-            run.metadata["software"] = software(backend)
+            # a FIMTrack table is loaded again by what is told here of the camera
+            run.metadata = recording.metadata | {"software": software(backend)}
             run.dependencies = [dependency(part) for part in recordings[file]]
         labels.write(backend.output_path(file))
 
