@@ -1,0 +1,210 @@
+"""How far two labellings of a run agree: confusion matrix, agreement, kappa, what differs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.runlabels import RunLabels, TrackLabels
+from taggingbackends.states import labels_of
+
+__all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare"]
+
+UNDEFINED = "(undefined)"
+NOT_THERE = -1  # the class of a frame that only the other has
+
+
+class Differences(NamedTuple):
+    """Where two labellings differ, column by column: by larva, then by time.
+
+    Each is as many consecutive frames of a larva as have one class in the one labelling, and
+    another one in the other.
+
+    Attributes
+    ----------
+    larvae : (n,) int64 array
+        Larva identifiers.
+    start, stop : (n,) float64 array
+        Times of the first and of the last frame, s.
+    frames : (n,) int64 array
+        How many frames there are from the first to the last.
+    one, other : (n,) int64 array
+        0-based classes (`Comparison.names`); `NOT_THERE` where the one, or the other, has no frame.
+    """
+
+    larvae: NDArray[np.int64]
+    start: NDArray[np.float64]
+    stop: NDArray[np.float64]
+    frames: NDArray[np.int64]
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.larvae)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """How far two labellings of a run agree.
+
+    Attributes
+    ----------
+    run : str
+        The run's identifier.
+    names : list of str
+        The classes: what frames have as primary labels, several joined by "+", and `UNDEFINED`;
+        those that occur.
+    matrix : (k, k) int64 array
+        Frames that both have, by class in the one (row) and class in the other (column).
+    differences : Differences
+        Where they differ.
+    only_one, only_other : int
+        Frames that the other does not have.
+    """
+
+    run: str
+    names: list[str]
+    matrix: NDArray[np.int64]
+    differences: Differences
+    only_one: int
+    only_other: int
+
+    @property
+    def frames(self) -> int:
+        """How many frames both have."""
+        return int(self.matrix.sum())
+
+    @property
+    def agreement(self) -> float:
+        """Share of these frames that have the same class; NaN if there are none."""
+        return float(np.trace(self.matrix)) / self.frames if self.frames else math.nan
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's kappa: the agreement beyond what chance gives, 1 if all agree, 0 if none is.
+
+        kappa = (p - e) / (1 - e), with the agreement p, and e the sum over classes of the product
+        of the shares that the class has in the one and in the other (Cohen, 1960, Educational and
+        Psychological Measurement 20:37). NaN if there are no frames, or all of one class in both.
+        """
+        n = self.frames
+        expected = float(self.matrix.sum(axis=0) @ self.matrix.sum(axis=1)) / n**2 if n else 1.0
+        return (self.agreement - expected) / (1 - expected) if expected < 1 else math.nan
+
+    @property
+    def is_same(self) -> bool:
+        """Whether no frame differs."""
+        return len(self.differences) == 0
+
+
+def compare(one: RunLabels, other: RunLabels) -> Comparison:
+    """Compare two labellings of a run, frame by frame.
+
+    Frames are matched by larva and time, one to one, within 1 ms. Primary labels count, in any
+    order; secondary ones, such as "edited", do not.
+
+    Parameters
+    ----------
+    one, other : RunLabels
+        E.g. what was predicted, and what an expert says.
+    """
+    classes = _classes(one, other)
+    codes_one, codes_other = (_codes(run, classes) for run in (one, other))
+    tracks = [
+        (larva, *_aligned(one.get(larva), other.get(larva)))
+        for larva in sorted(one.keys() | other.keys())
+    ]
+    larvae = np.repeat(
+        np.array([larva for larva, *_ in tracks], dtype=np.int64),
+        [len(times) for _, times, _, _ in tracks],
+    )
+    times = np.concatenate([np.empty(0), *(times for _, times, _, _ in tracks)])
+    none = np.empty(0, dtype=np.int64)
+    first = np.concatenate([none, *(codes for _, _, codes, _ in tracks)])
+    second = np.concatenate([none, *(codes for _, _, _, codes in tracks)])
+    first = np.where(first < 0, NOT_THERE, codes_one[first])
+    second = np.where(second < 0, NOT_THERE, codes_other[second])
+    both = (first >= 0) & (second >= 0)
+    k = len(classes)
+    matrix = np.bincount(first[both] * k + second[both], minlength=k * k).reshape(k, k)
+    occurring = np.union1d(first, second)
+    kept = occurring[occurring >= 0]
+    place = np.full(k + 1, NOT_THERE)  # the last is NOT_THERE's
+    place[kept] = np.arange(len(kept))
+    names = list(classes.values())
+    return Comparison(
+        run=one.id,
+        names=[names[code] for code in kept],
+        matrix=matrix[np.ix_(kept, kept)],
+        differences=_differences(larvae, times, place[first], place[second]),
+        only_one=int((second < 0).sum()),
+        only_other=int((first < 0).sum()),
+    )
+
+
+def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:
+    """Return the names of all classes, by the primary labels: single ones first, undefined last."""
+    names = dict.fromkeys(name for run in runs for name in run.names)
+    several: dict[frozenset[str], str] = {}
+    for run in runs:
+        for state in run.states:
+            labels = _primary(state, run)
+            if len(labels) > 1:
+                several[labels] = "+".join(name for name in names if name in labels)
+    single = {frozenset((name,)): name for name in names}
+    return single | several | {frozenset(): UNDEFINED}
+
+
+def _primary(state: str | tuple[str, ...], run: RunLabels) -> frozenset[str]:
+    return frozenset(labels_of(state)) & frozenset(run.names)
+
+
+def _codes(run: RunLabels, classes: dict[frozenset[str], str]) -> NDArray[np.int64]:
+    """Return the class of each state of a run."""
+    place = {labels: code for code, labels in enumerate(classes)}
+    return np.array([place[_primary(state, run)] for state in run.states], dtype=np.int64)
+
+
+def _aligned(
+    one: TrackLabels | None, other: TrackLabels | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the times of two tracks together, and the codes of states in each, -1 for none."""
+    if one is None or other is None:
+        track = one or other
+        assert track is not None
+        none = np.full(len(track), -1, dtype=np.int64)
+        codes = track.codes.astype(np.int64)
+        return (track.times, codes, none) if other is None else (track.times, none, codes)
+    at = other.match(one.times)
+    second = np.where(at < 0, -1, other.codes[at]) if len(other) else at
+    left = np.ones(len(other), dtype=bool)
+    left[at[at >= 0]] = False
+    times = np.concatenate([one.times, other.times[left]])
+    first = np.concatenate([one.codes.astype(np.int64), np.full(int(left.sum()), -1)])
+    second = np.concatenate([second, other.codes[left]]).astype(np.int64)
+    order = np.argsort(times, kind="stable")
+    return times[order], first[order], second[order]
+
+
+def _differences(
+    larvae: NDArray[np.int64],
+    times: NDArray[np.float64],
+    one: NDArray[np.int64],
+    other: NDArray[np.int64],
+) -> Differences:
+    differ = one != other
+    begins = np.ones(len(times), dtype=bool)  # where larva, one or other is not as before
+    for column in (larvae, one, other):
+        begins[1:] &= column[1:] == column[:-1]
+    begins[1:] = ~begins[1:]
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(times)) - 1
+    kept = differ[first]
+    first, last = first[kept], last[kept]
+    return Differences(
+        larvae[first], times[first], times[last], last - first + 1, one[first], other[first]
+    )
