@@ -31,7 +31,7 @@ from taggingbackends.runlabels import (
 from taggingbackends.states import StateTable, check_colors, check_names, check_overlap
 from taggingbackends.tracktexts import TrackText, TrackTexts, take_apart
 
-__all__ = ["parse", "read", "text", "write"]
+__all__ = ["load_document", "parse", "parse_document", "read", "text", "write"]
 
 
 def read(path: str | PathLike[str]) -> Labels:
@@ -64,18 +64,19 @@ def parse(content: bytes, file: str | PathLike[str] | None = None) -> Labels:
     """
     with located(file=file):
         labels = _parse_apart(content)
-        return _parse_document(_load(content)) if labels is None else labels
+        return parse_document(load_document(content)) if labels is None else labels
 
 
 def _parse_apart(content: bytes) -> Labels | None:
     """Read track by track; None if it has to be read as a whole, if only to say what is wrong."""
     try:
-        return _parse_document(take_apart(content))
+        return parse_document(take_apart(content))
     except ValueError:
         return None
 
 
-def _parse_document(document: Any) -> Labels:
+def parse_document(document: Any) -> Labels:
+    """Read what JSON has given, which is taken apart meanwhile."""
     labels = Labels()
     if not isinstance(document, dict):
         raise _not_a_label_file(f"expected an object, found {shown(document)}")
@@ -92,7 +93,8 @@ def _parse_document(document: Any) -> Labels:
     return labels
 
 
-def _load(content: bytes) -> Any:
+def load_document(content: bytes) -> Any:
+    """Return what the JSON of a label file holds; ``invalid-json`` if it is none."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
