@@ -9,7 +9,7 @@ import pytest
 
 from support import RUN
 from taggingbackends import Labels
-from taggingbackends.ethogram import ethogram, table
+from taggingbackends.ethogram import ethogram
 
 
 def plain(text: str) -> list[str]:
@@ -22,17 +22,6 @@ def labels() -> Labels:
     labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 50 + ["cast"] * 30 + [()] * 20)
     labels.set(RUN, 12, np.arange(20, 60) / 10, [("roll", "small")] * 40)
     return labels
-
-
-def test_table(labels: Labels) -> None:
-    assert table(labels).splitlines() == [
-        "label           frames   share",
-        "run                 50   35.7%",
-        "cast                30   21.4%",
-        "roll                40   28.6%",
-        "small               40   28.6%",
-        "(undefined)         20   14.3%",
-    ]
 
 
 def test_ethogram(labels: Labels) -> None:
@@ -62,7 +51,6 @@ def test_ethogram_of_little() -> None:
     assert lines[2].strip() == "2"
     empty = Labels()
     assert ethogram(empty.add_run(RUN)) == "no frames"
-    assert table(empty) == "label     frames   share"
 
 
 def test_states_that_nothing_has_any_longer() -> None:

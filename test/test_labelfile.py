@@ -399,7 +399,7 @@ def assert_read_alike(content: bytes) -> Labels | None:
     """Compare reading track by track, where that reads anything, with reading as a whole."""
     apart = labelfile._parse_apart(content)
     if apart is not None:
-        whole = labelfile._parse_document(labelfile._load(content))
+        whole = labelfile.parse_document(labelfile.load_document(content))
         assert text(apart) == text(whole)  # == does not go as deep as files do
         assert [run.states for run in apart.values()] == [run.states for run in whole.values()]
     return apart

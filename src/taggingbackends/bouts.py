@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+from io import StringIO
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.labels import Labels
 from taggingbackends.runlabels import RunLabels
 from taggingbackends.states import labels_of
 
-__all__ = ["Bouts", "find_bouts"]
+__all__ = ["Bouts", "bouts_csv", "find_bouts"]
 
 
 class Bouts(NamedTuple):
@@ -47,7 +50,7 @@ class Bouts(NamedTuple):
 
 def find_bouts(run: RunLabels) -> Bouts:
     """Find the bouts of all labels of a run."""
-    names = list(dict.fromkeys([*run.names, *run.secondary_names, *_undeclared(run)]))
+    names = run.names + run.secondary_names
     tracks = list(run.values())
     sizes = np.array([len(track) for track in tracks], dtype=np.int64)
     begins = np.cumsum(sizes) - sizes  # of each track, in the columns of all
@@ -74,7 +77,15 @@ def find_bouts(run: RunLabels) -> Bouts:
     return Bouts(names, larvae, labels, first - offset, last - offset, times[first], times[last])
 
 
-def _undeclared(run: RunLabels) -> list[str]:
-    """Return labels that are no longer declared, but that frames still have."""
-    used = np.unique(np.concatenate([np.empty(0, np.int32), *(t.codes for t in run.values())]))
-    return [name for code in used.tolist() for name in labels_of(run.states[code])]
+def bouts_csv(labels: Labels) -> str:
+    """Return the bouts of all runs as CSV: run, larva, label, start, stop (s), frames."""
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("run", "larva", "label", "start", "stop", "frames"))
+    for run in labels.values():
+        bouts = find_bouts(run)
+        table.writerows(
+            (run.id, larva, bouts.names[label], f"{start:.3f}", f"{stop:.3f}", last - first + 1)
+            for larva, label, first, last, start, stop in zip(*bouts[1:], strict=True)
+        )
+    return text.getvalue()

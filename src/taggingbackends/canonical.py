@@ -20,8 +20,14 @@ __all__ = ["json_text", "text"]
 MAX_DEPTH = 1024  # what is nested deeper is not read
 
 
-def text(labels: Labels) -> bytes:
+def text(labels: Labels, named: bool = False) -> bytes:
     """Return the canonical text of labels (docs/contract.md, section 6).
+
+    Parameters
+    ----------
+    labels : Labels
+    named : bool
+        Whether states are names rather than codes, which is not canonical, but reads as well.
 
     Raises
     ------
@@ -29,7 +35,7 @@ def text(labels: Labels) -> bytes:
         See `Labels.write`.
     """
     if len(labels) == 1 and not labels.attributes:
-        return b"".join(_run_text(next(iter(labels.values())), depth=1)) + b"\n"
+        return b"".join(_run_text(next(iter(labels.values())), named, depth=1)) + b"\n"
     parts = [b"{"]
     for key, value in labels.attributes.items():
         if key in ("data", "runs"):
@@ -37,11 +43,16 @@ def text(labels: Labels) -> bytes:
         parts += [_entry(key, value, depth=1), b",\n"]
     parts.append(b'"runs":{')
     for position, run in enumerate(labels.values()):
-        parts += [b",\n" if position else b"\n", _dumps(run.id), b":", *_run_text(run, depth=3)]
+        parts += [
+            b",\n" if position else b"\n",
+            _dumps(run.id),
+            b":",
+            *_run_text(run, named, depth=3),
+        ]
     return b"".join((*parts, b"\n}}\n"))
 
 
-def _run_text(run: RunLabels, depth: int) -> Iterator[bytes]:
+def _run_text(run: RunLabels, named: bool, depth: int) -> Iterator[bytes]:
     """Yield the text of a run, which `depth` brackets enclose."""
     with located(run=run.id):
         entries: dict[str, Any] = {"units": check_units(run.units)}
@@ -64,7 +75,7 @@ def _run_text(run: RunLabels, depth: int) -> Iterator[bytes]:
         for key, value in (entries | run.attributes).items():
             yield b",\n" + _entry(key, value, depth)
         yield b',\n"data":['
-        states = _StateTexts(run)
+        states = _StateTexts(run, named)
         for position, (larva, track) in enumerate(run.items()):
             with located(track=larva):
                 text = _track_text(larva, track, states, depth + 2)
@@ -104,20 +115,22 @@ def _times_text(times: NDArray[np.float64]) -> bytes:
 
 
 class _StateTexts:
-    """How each state of a run is written: a code, or an array of codes."""
+    """How each state of a run is written: a code or a name, or an array of these."""
 
-    def __init__(self, run: RunLabels) -> None:
+    def __init__(self, run: RunLabels, named: bool) -> None:
         code_of = {name: code for code, name in enumerate((*run.names, *run.secondary_names), 1)}
 
-        def codes(state: State) -> list[int]:
+        def items(state: State) -> list[int] | list[str]:
+            if named:
+                return list(labels_of(state))
             # a state that no frame has any longer may have a name that is no longer declared
             return [code_of.get(name, 0) for name in labels_of(state)]
 
         self._single = run._table.translation(
-            lambda state: codes(state)[0] if isinstance(state, str) else -1
+            lambda state: code_of.get(state, 0) if isinstance(state, str) and not named else -1
         )
         self._texts = [
-            _dumps(codes(state)[0] if isinstance(state, str) else codes(state))
+            _dumps(items(state)[0] if isinstance(state, str) else items(state))
             for state in run._table.states
         ]
 

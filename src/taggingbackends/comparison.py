@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.errors import BackendError
+from taggingbackends.labels import Labels
 from taggingbackends.runlabels import RunLabels, TrackLabels
 from taggingbackends.states import labels_of
 
-__all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare"]
+__all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare", "compare_files"]
 
 UNDEFINED = "(undefined)"
 NOT_THERE = -1  # the class of a frame that only the other has
@@ -95,6 +98,31 @@ class Comparison:
         expected = float(self.matrix.sum(axis=0) @ self.matrix.sum(axis=1)) / n**2 if n else 1.0
         return (self.agreement - expected) / (1 - expected) if expected < 1 else math.nan
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers, None for NaN and for no frame."""
+        names = [*self.names, None]  # the last is NOT_THERE's
+        columns = [column.tolist() for column in self.differences]
+        return {
+            "run": self.run,
+            "names": self.names,
+            "matrix": self.matrix.tolist(),
+            "frames": self.frames,
+            "only_one": self.only_one,
+            "only_other": self.only_other,
+            "agreement": None if math.isnan(self.agreement) else self.agreement,
+            "kappa": None if math.isnan(self.kappa) else self.kappa,
+            "differences": [
+                dict(
+                    zip(
+                        Differences._fields,
+                        (*row, names[one], names[other]),
+                        strict=True,
+                    )
+                )
+                for *row, one, other in zip(*columns, strict=True)
+            ],
+        }
+
     @property
     def is_same(self) -> bool:
         """Whether no frame differs."""
@@ -144,6 +172,23 @@ def compare(one: RunLabels, other: RunLabels) -> Comparison:
         only_one=int((second < 0).sum()),
         only_other=int((first < 0).sum()),
     )
+
+
+def compare_files(one: Path, other: Path) -> list[Comparison]:
+    """Compare the runs of two label files.
+
+    Raises
+    ------
+    BackendError
+        ``no-input``: they have not the same runs.
+    LabelFileError
+        A bad file.
+    """
+    first, second = Labels.read(one), Labels.read(other)
+    if first.keys() != second.keys():
+        problem = f"{other}: expected the runs of {one}, {', '.join(first) or 'none'}"
+        raise BackendError("no-input", f"{problem}; found {', '.join(second) or 'none'}")
+    return [compare(run, second[run.id]) for run in first.values()]
 
 
 def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:

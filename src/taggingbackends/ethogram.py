@@ -1,28 +1,17 @@
-"""Labels as text: a table of the frames of each label, and an ethogram, one line a larva."""
+"""Labels as text: an ethogram, one line a larva."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from taggingbackends.colors import label_colors
-from taggingbackends.labels import Labels
 from taggingbackends.runlabels import RunLabels, TrackLabels
 from taggingbackends.states import labels_of
 
-__all__ = ["ethogram", "table"]
+__all__ = ["ethogram"]
 
 _RESET = "\x1b[0m"
 _UNDEFINED = "."
-
-
-def table(labels: Labels) -> str:
-    """Return a table: label, frames, and their share of all frames."""
-    counts = {name or "(undefined)": n for name, n in labels.count().items()}
-    frames = sum(len(track) for run in labels.values() for track in run.values())
-    width = max(map(len, ("label", *counts)))
-    lines = [f"{'label':<{width}}  {'frames':>9}  {'share':>6}"]
-    lines += [f"{name:<{width}}  {n:>9}  {n / frames:>6.1%}" for name, n in counts.items()]
-    return "\n".join(lines)
 
 
 def ethogram(run: RunLabels, width: int = 80) -> str:

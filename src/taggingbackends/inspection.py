@@ -20,6 +20,7 @@ from taggingbackends.runlabels import TRACK_KEYS
 __all__ = ["find_errors"]
 
 _MOST = 20  # errors told of one list
+_ANY = 0  # stands for a larva identifier that is bad
 
 
 def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
@@ -108,7 +109,11 @@ def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
     yield from _element_errors(bare, lambda tracks: _errors(_run(data=tracks)))
     for track in tracks:
         if isinstance(track, dict):
-            yield from _column_errors(track, declared)
+            for error in _column_errors(track, declared):
+                larva = track.get("id")
+                if error.track == _ANY and isinstance(larva, int):
+                    error.track = larva  # as it stands there, bad as it is
+                yield error
 
 
 def _name_errors(key: str, names: list[Any]) -> list[LabelFileError]:
@@ -124,7 +129,7 @@ def _without_columns(track: Any) -> Any:
 def _column_errors(track: dict[str, Any], declared: dict[str, Any]) -> Iterator[LabelFileError]:
     larva = track.get("id")
     if _errors(_run(data=[{"id": larva, "t": [], "labels": []}])):
-        larva = 0  # what is wrong with it is told elsewhere
+        larva = _ANY  # what is wrong with it is told elsewhere
     times, states = (track.get(key, []) for key in ("t", "labels"))
 
     def errors(times: Any, states: Any) -> list[LabelFileError]:

@@ -40,10 +40,10 @@ def read(path: str | PathLike[str]) -> Labels:
     return parse(Path(path).read_bytes(), file=path)
 
 
-def write(path: str | PathLike[str], labels: Labels) -> None:
-    """See `Labels.write`."""
+def write(path: str | PathLike[str], labels: Labels, named: bool = False) -> None:
+    """See `Labels.write`; states are names if `named`, else codes, which is canonical."""
     with located(file=path):
-        content = text(labels)
+        content = text(labels, named)
     write_file(Path(path), [content])
 
 

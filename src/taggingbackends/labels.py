@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from taggingbackends.dependencies import check_dependencies
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.runlabels import RunLabels, TrackLabels, check_larva, check_times
-from taggingbackends.states import State, StateTable, labels_of
+from taggingbackends.states import State, StateTable
 
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
@@ -137,19 +137,10 @@ class Labels(Mapping[str, RunLabels]):
         A frame counts for each of its labels; undefined ones are counted under ``""``, last.
         """
         counts: dict[str, int] = {}
-        undefined = 0
         for run in self.values():
-            frames = np.zeros(len(run._table.states), dtype=np.int64)
-            for track in run.values():
-                frames += np.bincount(track.codes, minlength=len(frames))
-            of_names = dict.fromkeys((*run._table.names, *run._table.secondary_names), 0)
-            for state, n in zip(run._table.states, frames.tolist(), strict=True):
-                for name in labels_of(state) if n else ():
-                    of_names[name] += n
-            for name, n in of_names.items():
-                if n:
-                    counts[name] = counts.get(name, 0) + n
-            undefined += int(frames[0])
+            for name, n in run.count().items():
+                counts[name] = counts.get(name, 0) + n
+        undefined = counts.pop("", 0)
         return counts | ({"": undefined} if undefined else {})
 
     def merge(self, other: Labels, when: Callable[[tuple[str, ...]], bool] | None = None) -> None:

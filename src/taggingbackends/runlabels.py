@@ -250,6 +250,17 @@ class RunLabels(Mapping[int, TrackLabels]):
             colors = [known.get(name, NEW_COLOR) for name in names]
         self._redeclare(names, self._table.secondary_names, colors)
 
+    def count(self) -> dict[str, int]:
+        """Count the frames of each label that occurs, as `Labels.count` does."""
+        frames = np.zeros(len(self._table.states), dtype=np.int64)
+        for track in self.values():
+            frames += np.bincount(track.codes, minlength=len(frames))
+        counts = dict.fromkeys((*self._table.names, *self._table.secondary_names, ""), 0)
+        for state, n in zip(self._table.states, frames.tolist(), strict=True):
+            for name in (labels_of(state) or ("",)) if n else ():
+                counts[name] += n
+        return {name: n for name, n in counts.items() if n}
+
     def _redeclare(
         self, names: list[str], secondary: list[str], colors: Iterable[str] | None
     ) -> None:

@@ -4,32 +4,327 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from taggingbackends.cli.arguments import FORCE, print_paths
+
+if TYPE_CHECKING:
+    from taggingbackends.comparison import Comparison
+    from taggingbackends.data.tracks import Recording
+    from taggingbackends.labels import Labels
+
 __all__ = ["labels"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_PATH = click.Path(path_type=Path)
+_FILE = click.argument("file", type=_PATH)
+_FILES = click.argument("files", nargs=-1, required=True, type=_PATH)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def _output(command: F) -> F:
+    """Add where what has been changed goes."""
+    for option in (
+        FORCE,
+        click.option("--in-place", is_flag=True, help="Write into the (first) file itself."),
+        click.option("--output", "-o", type=_PATH, metavar="FILE", help="Write into this file."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
 def labels() -> None:
-    """Look at label files."""
+    """Look at label files, and work on them."""
 
 
 @labels.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def show(files: tuple[Path, ...]) -> None:
-    """Print the frames of each label, and an ethogram: one line a larva, time along it.
+@_FILES
+@_JSON
+def show(files: tuple[Path, ...], as_json: bool) -> None:
+    """Print what label files hold, and an ethogram.
 
-    Colours are left out if the output is no terminal, or NO_COLOR is set.
+    A table of runs, a table of labels, and of each run an ethogram, one line a larva, time along
+    it. Colours are left out if the output is no terminal, or NO_COLOR is set.
+
+    \b
+    Example: tagging-backend labels show recordings/truth.label
     """
-    from taggingbackends.ethogram import ethogram, table
+    from taggingbackends.ethogram import ethogram
+    from taggingbackends.labels import Labels
+    from taggingbackends.overview import overview
+    from taggingbackends.tables import label_table, run_table
+
+    if as_json:
+        found = [(file, overview(Labels.read(file))) for file in files]
+        _print_json([{"file": str(file), "runs": list(map(asdict, runs))} for file, runs in found])
+        return
+    color = False if os.environ.get("NO_COLOR") else None
+    width = _width()
+    for position, file in enumerate(files):
+        labels = Labels.read(file)
+        runs = overview(labels)
+        click.echo("\n" * bool(position) + str(file))
+        click.echo(f"\n{run_table(runs, width)}\n\n{label_table(runs, width)}")
+        for run in labels.values():
+            click.echo(f"\nrun {run.id}\n{ethogram(run, width)}", color=color)
+
+
+@labels.command()
+@_FILES
+@click.pass_context
+def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
+    """Tell all that is wrong with label files.
+
+    Not only what reading stops at, and with the files that they depend on; a line each. The exit
+    code is 1 if anything is.
+
+    \b
+    Example: tagging-backend labels check recordings/*.label
+    """
+    from taggingbackends.inspection import find_errors
+
+    wrong = False
+    for file in files:
+        errors = find_errors(file)
+        wrong |= bool(errors)
+        click.echo("\n".join(map(str, errors)) or f"{file}: nothing to mend")
+    ctx.exit(int(wrong))
+
+
+@labels.command()
+@_FILES
+@click.option("--names", is_flag=True, help="Write states as names instead of codes.")
+@click.option("--bouts", is_flag=True, help="Write a table of bouts instead: CSV.")
+@click.option("--split", is_flag=True, help="Write a file for each run, into the folder -o names.")
+@_output
+def convert(
+    files: tuple[Path, ...],
+    names: bool,
+    bouts: bool,
+    split: bool,
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+) -> None:
+    """Write label files in another form.
+
+    In the canonical one, with codes for states, unless told otherwise. Several files become one
+    dataset, of all their runs.
+
+    \b
+    Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
+    """
+    from taggingbackends import conversion, labelfile
+    from taggingbackends.bouts import bouts_csv
+    from taggingbackends.files import write_file
+
+    if bouts and (names or split):
+        raise click.UsageError("--bouts goes with neither --names nor --split")
+    if (bouts or split) and in_place:
+        raise click.UsageError("--bouts and --split need --output")
+    target = _target(files[0], output, in_place, force or split)
+    labels = conversion.united(files)
+    if split:
+        print_paths(conversion.split(labels, target, names, force))
+        return
+    if bouts:
+        write_file(target, [bouts_csv(labels).encode()])
+    else:
+        labelfile.write(target, labels, names)
+    click.echo(target)
+
+
+@labels.command()
+@click.argument("one", type=_PATH)
+@click.argument("other", type=_PATH)
+@click.option("--all", "show_all", is_flag=True, help="Show all differences, not only 20.")
+@_JSON
+@click.pass_context
+def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bool) -> None:
+    """Tell how far two label files agree, and where they differ.
+
+    Frames are matched within 1 ms; primary labels count. The rows of the confusion matrix are the
+    classes in ONE, the columns those in OTHER. The exit code is 1 if a frame differs.
+
+    \b
+    Example: tagging-backend labels diff recordings/predicted.label recordings/truth.label
+    """
+    from taggingbackends.comparison import compare_files
+
+    found = compare_files(one, other)
+    if as_json:
+        _print_json([comparison.to_dict() for comparison in found])
+    else:
+        for position, comparison in enumerate(found):
+            click.echo("\n" * bool(position) + _told(comparison, None if show_all else 20))
+    ctx.exit(int(not all(comparison.is_same for comparison in found)))
+
+
+def _told(found: Comparison, most: int | None) -> str:
+    from taggingbackends.tables import confusion_table, differences_table
+
+    parts = [
+        f"run {found.run}: {found.frames} frames in both, {found.only_one} in the one only, "
+        f"{found.only_other} in the other only",
+        f"agreement {found.agreement:.4f}, Cohen's kappa {found.kappa:.4f}",
+    ]
+    if found.names:
+        parts.append(f"\n{confusion_table(found, _width())}")
+    n = len(found.differences)
+    if n:
+        first = "" if most is None or n <= most else f", the first {most} (--all shows all)"
+        parts.append(f"\n{n} differences{first}:\n{differences_table(found, most)}")
+    return "\n".join(parts)
+
+
+@labels.command()
+@_FILES
+@_output
+def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: bool) -> None:
+    """Merge label files into the first one.
+
+    States that are defined in a later file replace those at the same times; runs, larvae and times
+    that only a later one has are added.
+
+    \b
+    Example: tagging-backend labels merge predicted.label edited.label -o merged.label
+    """
     from taggingbackends.labels import Labels
 
-    color = False if os.environ.get("NO_COLOR") else None
-    for file in files:
-        labels = Labels.read(file)
-        click.echo(f"{file}\n\n{table(labels)}")
-        for run in labels.values():
-            width = shutil.get_terminal_size().columns
-            click.echo(f"\nrun {run.id}\n{ethogram(run, width)}", color=color)
+    if len(files) < 2:
+        raise click.UsageError("name two files or more")
+    target = _target(files[0], output, in_place, force)
+    labels, *others = map(Labels.read, files)
+    for other in others:
+        labels.merge(other)
+    _write(target, labels)
+
+
+@labels.command()
+@_FILE
+@click.option("--start", type=float, default=float("-inf"), metavar="S", help="First time, s.")
+@click.option("--stop", type=float, default=float("inf"), metavar="S", help="Last time, s.")
+@_output
+def crop(
+    file: Path,
+    start: float,
+    stop: float,
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+) -> None:
+    """Keep the frames from a time to a time, both included.
+
+    \b
+    Example: tagging-backend labels crop truth.label --start 10 --stop 20.5 -o part.label
+    """
+    from taggingbackends.labels import Labels
+
+    if not start <= stop:
+        raise click.UsageError(f"--start {start:g} is after --stop {stop:g}")
+    target = _target(file, output, in_place, force)
+    _write(target, Labels.read(file).crop(start, stop))
+
+
+@labels.command()
+@_FILE
+@click.option("--label", required=True, metavar="NAME", help="What undefined frames are to have.")
+@click.option(
+    "--like",
+    type=_PATH,
+    metavar="FILE",
+    help="Label the frames that only this recording, or label file, has, too.",
+)
+@_output
+def fill(
+    file: Path,
+    label: str,
+    like: Path | None,
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+) -> None:
+    """Give undefined frames a label.
+
+    \b
+    Example: tagging-backend labels fill truth.label --label run --in-place
+    """
+    from taggingbackends.labels import Labels
+
+    target = _target(file, output, in_place, force)
+    labels = Labels.read(file)
+    labels.fill(label, None if like is None else _frames(like))
+    _write(target, labels)
+
+
+@labels.command()
+@_FILE
+@click.argument("name")
+@click.option("--unless", multiple=True, metavar="NAME", help="Not to states with this label.")
+@_output
+def tag(
+    file: Path,
+    name: str,
+    unless: tuple[str, ...],
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+) -> None:
+    """Add a secondary label to all defined frames.
+
+    \b
+    Example: tagging-backend labels tag truth.label edited -o tagged.label
+    """
+    from taggingbackends.labels import Labels
+
+    target = _target(file, output, in_place, force)
+    labels = Labels.read(file)
+    labels.tag(name, unless)
+    _write(target, labels)
+
+
+def _frames(file: Path) -> Labels | Recording:
+    from taggingbackends.data.formats import is_label_file
+    from taggingbackends.labels import Labels
+
+    if is_label_file(file):
+        return Labels.read(file)
+    from taggingbackends.data.tracks import load_tracks
+
+    return load_tracks(file, outline=False)
+
+
+def _target(first: Path, output: Path | None, in_place: bool, force: bool) -> Path:
+    """Return where to write, before anything is read."""
+    from taggingbackends.errors import BackendError
+
+    if (output is None) != in_place:
+        raise click.UsageError("tell where to write: either --output FILE or --in-place")
+    if output is None:
+        return first
+    if output.exists() and not force:
+        problem = f"{output}: exists already; replace with --force, or name another file"
+        raise BackendError("existing-file", problem)
+    return output
+
+
+def _write(target: Path, labels: Labels) -> None:
+    labels.write(target)
+    click.echo(target)
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns

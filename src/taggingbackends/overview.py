@@ -1,0 +1,66 @@
+"""What label files hold, run by run: larvae, frames, duration, and how many frames have a label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taggingbackends.labels import Labels
+from taggingbackends.runlabels import RunLabels
+
+__all__ = ["RunOverview", "overview"]
+
+
+@dataclass(frozen=True)
+class RunOverview:
+    """What the labels of a run amount to.
+
+    Attributes
+    ----------
+    run : str
+        The run's identifier.
+    larvae, frames : int
+        How many there are.
+    start, stop : float or None
+        The first and the last time of any larva, s; None without frames.
+    labels : dict of str to int
+        Frames of each label that occurs; a frame counts for each of its labels.
+    undefined : int
+        Frames without a label.
+    secondary : list of str
+        Those of the labels that are secondary.
+    """
+
+    run: str
+    larvae: int
+    frames: int
+    start: float | None
+    stop: float | None
+    labels: dict[str, int]
+    undefined: int
+    secondary: list[str]
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first time to the last."""
+        return 0.0 if self.start is None or self.stop is None else self.stop - self.start
+
+
+def overview(labels: Labels) -> list[RunOverview]:
+    """Count larvae, frames and labels of each run."""
+    return [_of_run(run) for run in labels.values()]
+
+
+def _of_run(run: RunLabels) -> RunOverview:
+    counts = run.count()
+    undefined = counts.pop("", 0)
+    tracked = [track.times for track in run.values() if len(track)]
+    return RunOverview(
+        run=run.id,
+        larvae=len(run),
+        frames=sum(map(len, tracked)),
+        start=min((float(times[0]) for times in tracked), default=None),
+        stop=max((float(times[-1]) for times in tracked), default=None),
+        labels=counts,
+        undefined=undefined,
+        secondary=[name for name in run.secondary_names if name in counts],
+    )
