@@ -230,17 +230,20 @@ def test_software_decides(
     spine.write_text(spine.read_text() + "\n")
     found = label_status(BackendExplorer(project, "m"), files, path)
     assert found.status is (Status.OUTDATED if status is Status.CURRENT else status)
-    for secondary in (True, False):
-        labels = Labels.read(path)
-        labels.tag("edited") if secondary else labels[labels_run(labels)].declare(["edited"])
-        edited = path.with_name("edited.label")
-        labels.write(edited)
-        found = label_status(BackendExplorer(project, "m"), files, edited)
-        assert (found.status, found.why) == (Status.FOREIGN, "edited")
 
 
-def labels_run(labels: Labels) -> str:
-    return next(iter(labels))
+def test_edited_labels_are_somebodys(project: Path, lab: Path) -> None:
+    spine = write_recording(lab)
+    path = write_labels(spine, "predicted.label")
+    secondary = Labels.read(path)
+    secondary.tag("edited")
+    primary = Labels.read(write_labels(spine, "other.label", state="edited"))
+    for labels in (secondary, primary):
+        (run,) = labels.values()
+        run.metadata["software"] = SOFTWARE
+        labels.write(path)
+        status = label_status(BackendExplorer(project, "m"), (spine,), path)
+        assert (status.status, status.why) == (Status.FOREIGN, "edited")
 
 
 @pytest.mark.parametrize(
@@ -372,9 +375,7 @@ def test_warnings_are_told_once(project: Path, lab: Path) -> None:
     assert line.endswith("(and 2 more): no script took the option --epochs")
 
 
-def test_labels_of_another_name_count_when_the_folder_has_changed(
-    project: Path, lab: Path
-) -> None:
+def test_labels_of_another_name_count_when_the_folder_has_changed(project: Path, lab: Path) -> None:
     one = write_recording(lab, "20240611_101500")
     assert command(*arguments(lab), cwd=project).returncode == 0
     other = write_recording(lab, "20240612_101500")

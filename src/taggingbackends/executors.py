@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -26,7 +28,7 @@ class Executor(Protocol):
     def slots(self) -> int:
         """How many are labelled at a time, as far as that is known."""
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes as they come; when closed, what has not begun does not begin."""
 
 
@@ -36,7 +38,7 @@ class LocalExecutor:
     def __init__(self, jobs: int = 1) -> None:
         self.slots = jobs
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes as they come; when closed, end the processes."""
         processes = Processes()
         with ThreadPoolExecutor(self.slots) as pool:  # each waits for its process
@@ -68,10 +70,13 @@ class DaskExecutor:
     def __init__(self, scheduler: str) -> None:
         try:
             from distributed import Client
+            from distributed.comm import resolve_address
         except ImportError:
             problem = "--executor dask needs Dask: pip install 'taggingbackends[dask]'"
             raise BackendError("missing-package", problem) from None
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # failures tell it
         try:
+            resolve_address(scheduler)  # what is no address would keep a client trying
             self._client: Client = Client(scheduler, timeout=_CONNECTING, set_as_default=False)
         except (OSError, ValueError) as error:
             problem = f"no Dask scheduler at {scheduler}: {error}"
@@ -90,18 +95,24 @@ class DaskExecutor:
 
     @property
     def slots(self) -> int:
-        """The threads of the workers that are there now."""
-        return max(1, sum(self._client.nthreads().values()))
+        """The threads of the workers that are there now, as far as the scheduler can tell."""
+        threads = 0
+        if self._client.status == "running":
+            with suppress(OSError):
+                threads = sum(self._client.nthreads().values())
+        return max(1, threads)
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes as they come; when closed, cancel what has not begun."""
         from distributed import as_completed
 
         # not pure: what was done with a recording once tells nothing about the next time
         futures = self._client.map(label_recording, tasks, pure=False)
-        recordings = {future.key: task.files[0] for future, task in zip(futures, tasks, strict=True)}
+        recordings = {
+            future.key: task.files[0] for future, task in zip(futures, tasks, strict=True)
+        }
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=self._client.loop):
                 yield _outcome(future, recordings[future.key])
         finally:
             self._client.cancel(futures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
@@ -68,7 +68,7 @@ def plan(
     return Plan(tasks, failed)
 
 
-def label_all(tasks: Sequence[Task], executor: Executor) -> Iterator[Outcome]:
+def label_all(tasks: Sequence[Task], executor: Executor) -> Generator[Outcome, None, None]:
     """Label recordings, and yield what became of each, as it does.
 
     Those that another process is labelling come last: most often they are up to date by then.

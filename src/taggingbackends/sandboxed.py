@@ -15,7 +15,6 @@ import sys
 import threading
 import warnings
 from contextlib import ExitStack
-from pathlib import Path
 from typing import IO
 
 from taggingbackends.data.formats import find_recordings
