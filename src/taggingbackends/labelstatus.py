@@ -69,6 +69,8 @@ def label_status(backend: BackendExplorer, recording: Sequence[Path], place: Pat
     except (LabelFileError, IsADirectoryError):
         return LabelStatus(Status.FOREIGN, file, "no label file")
     runs = list(labels.values())
+    if not runs:  # nothing tells whose it is
+        return LabelStatus(Status.FOREIGN, file, "no runs")
     if any("edited" in (*run.names, *run.secondary_names) for run in runs):
         return LabelStatus(Status.FOREIGN, file, "edited")
     now = software(backend)
