@@ -86,6 +86,7 @@ def test_the_commands_that_the_docs_name_exist() -> None:
         "docs/contract.md",
         "docs/writing-a-backend.md",
         "docs/from-julia.md",
+        "docs/many-recordings.md",
     ):
         text = (ROOT / page).read_text("utf-8")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
