@@ -6,10 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import command, julia, labels, operations, tracks
+from benchmarks import command, julia, labels, many, operations, tracks
 
 BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
-              (labels, operations, julia, tracks, command)}  # fmt: skip
+              (labels, operations, julia, tracks, command, many)}  # fmt: skip
 
 
 def main() -> None:

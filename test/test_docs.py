@@ -96,6 +96,7 @@ def test_the_commands_that_the_docs_name_exist() -> None:
         "docs/contract.md",
         "docs/writing-a-backend.md",
         "docs/from-julia.md",
+        "docs/many-recordings.md",
     ):
         text = (ROOT / page).read_text("utf-8")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
@@ -108,7 +109,7 @@ def test_the_benchmarks_that_the_docs_name_exist() -> None:
     result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     told = result.stderr.strip()
-    assert told == "no benchmark none: there are labels, operations, julia, tracks, command"
+    assert told == "no benchmark none: there are labels, operations, julia, tracks, command, many"
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
     named = set(re.findall(r"benchmarks/(\w+)\.py", page))
-    assert named == {"labels", "operations", "julia", "tracks", "command"}
+    assert named == {"labels", "operations", "julia", "tracks", "command", "many"}

@@ -127,8 +127,8 @@ class BackendError(_KindedError):
         ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
         ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
         ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``, ``unknown-origin``,
-        ``bad-name``, ``repeated-run``; of training sets ``unknown-label``, ``no-window``,
-        ``changed-input`` or ``not-a-dataset``.
+        ``bad-name``, ``repeated-run``; of clusters ``missing-package``, ``no-scheduler``; of
+        training sets ``unknown-label``, ``no-window``, ``changed-input`` or ``not-a-dataset``.
     problem : str
         What is wrong, where, and what to do.
     """

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
@@ -26,6 +26,7 @@ from taggingbackends.training import claim_instance, model_in_the_making
 
 __all__ = [
     "PYTHON",
+    "check_prediction",
     "finetune",
     "predict",
     "predict_files",
@@ -39,6 +40,12 @@ PYTHON = "TAGGINGBACKENDS_PYTHON"
 """Environment variable of scripts: the Python that runs them, for scripts in other languages."""
 
 _PREPARING = ("make_dataset", "build_features")
+
+
+def check_prediction(backend: BackendExplorer) -> None:
+    """Raise a `BackendError` if the model or the script is missing that predicting needs."""
+    backend.check_model()
+    _required_script(backend, "predict_model")
 
 
 def run_optional(backend: BackendExplorer, step: str, options: Mapping[str, Any]) -> None:
@@ -97,8 +104,7 @@ def predict(
     ScriptError
         A script failed.
     """
-    backend.check_model()
-    _required_script(backend, "predict_model")
+    check_prediction(backend)
     if backend.sandbox is not None:  # marked before anything runs, or fails
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
@@ -114,6 +120,7 @@ def predict_files(
     output: str | PathLike[str] | None = None,
     force: bool = False,
     skip: Iterable[str] = (),
+    before_pull: Callable[[], object] = lambda: None,
 ) -> list[Path]:
     """Push files into a fresh sandbox, predict, pull the labels, remove the sandbox.
 
@@ -129,6 +136,8 @@ def predict_files(
         Where the labels go; by default each beside its input.
     force : bool
         Replace files that are there already.
+    before_pull : callable
+        Called when there are labels, before they are brought out; what it raises ends the round.
 
     Returns
     -------
@@ -143,8 +152,7 @@ def predict_files(
     """
     from taggingbackends.staging import check_destinations, pull, push
 
-    backend.check_model()
-    _required_script(backend, "predict_model")
+    check_prediction(backend)
     sandbox = backend.sandbox or new_sandbox()
     backend = BackendExplorer(backend.project_dir, backend.model_instance, sandbox)
     for folder in backend.data_dirs():
@@ -170,6 +178,7 @@ def predict_files(
         for recording in recordings:
             if backend.output_path(recording) not in predicted:
                 warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=2)
+        before_pull()
         pulled = pull(backend, output, force=force)
     except BaseException:
         warnings.warn(

@@ -14,7 +14,7 @@ from taggingbackends.explorer import PREDICTED, BackendExplorer, is_sandbox
 from taggingbackends.files import copy_file, link_file, walk, write_file
 from taggingbackends.progress import progress
 
-__all__ = ["check_destinations", "origin", "pull", "push"]
+__all__ = ["check_destinations", "label_name", "origin", "pull", "push"]
 
 _ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
 
@@ -216,6 +216,19 @@ def origin(backend: BackendExplorer, file: Path) -> Path:
     return file
 
 
+def label_name(stem: str, several: bool) -> str:
+    """Return the name of predicted labels beside a recording.
+
+    Parameters
+    ----------
+    stem : str
+        The recording's.
+    several : bool
+        Its folder holds several recordings.
+    """
+    return f"{stem}.{PREDICTED}" if several else PREDICTED
+
+
 def _absolute(path: str | PathLike[str]) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - links named by the user stay links
 
@@ -303,6 +316,6 @@ def _beside_input(backend: BackendExplorer, origins: dict[str, str], relative: P
         problem = f"{relative}: its input comes from {which}; name a folder to pull into"
         raise BackendError("unknown-origin", problem)
     folder = folders.pop()
-    if relative.name == PREDICTED and stem and len(backend.recordings_in(folder)) > 1:
-        return folder / f"{stem}.{PREDICTED}"
+    if relative.name == PREDICTED and stem:
+        return folder / label_name(stem, len(backend.recordings_in(folder)) > 1)
     return folder / relative.name

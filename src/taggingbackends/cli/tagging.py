@@ -34,6 +34,21 @@ __all__ = ["finetune", "predict", "train"]
     help="With FILES: where the labels go; by default beside each input.",
 )
 @FORCE
+@click.option(
+    "--recursive", is_flag=True, help="FILES are folders: label the recordings below, each alone."
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="With --recursive: how many recordings at a time; by default 1.",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "dask"]),
+    help="With --recursive: who labels, this machine (the default) or a Dask cluster.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster.")
 @skips
 @click.pass_context
 def predict(
@@ -43,6 +58,10 @@ def predict(
     sandbox: str | None,
     output: Path | None,
     force: bool,
+    recursive: bool,
+    jobs: int | None,
+    executor: str | None,
+    scheduler: str | None,
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -53,6 +72,10 @@ def predict(
     what `push` has brought into data/raw, and the labels stay in data/processed: this is how Nyx
     calls it.
 
+    With --recursive, all recordings below the folders FILES are labelled, each by itself, but for
+    those whose labels are up to date, were edited, or were made by something else; --force labels
+    all. When run again, it goes on where it was.
+
     Other options go to the backend's scripts, e.g. --threshold 0.5. FILES stand before these, or
     after --.
 
@@ -62,7 +85,23 @@ def predict(
     from taggingbackends import pipeline
 
     skip = skipped(skip_make_dataset, skip_build_features)
+    if recursive:
+        if not files or sandbox or output:
+            problem = "--recursive needs folders, and goes with neither --sandbox nor --output"
+            raise click.UsageError(problem, ctx)
+        if (executor == "dask") != bool(scheduler) or (scheduler and jobs):
+            problem = "--executor dask goes with --scheduler ADDRESS, and without --jobs"
+            raise click.UsageError(problem, ctx)
+    elif jobs or executor or scheduler:
+        problem = "--jobs, --executor and --scheduler go with --recursive"
+        raise click.UsageError(problem, ctx)
     backend = explorer(ctx, model_instance, sandbox)
+    if recursive:
+        from taggingbackends.cli.many import predict_below
+
+        ctx.exit(
+            predict_below(backend, files, script_options(ctx), force, skip, jobs or 1, scheduler)
+        )
     if files:
         found = pipeline.predict_files(backend, files, script_options(ctx), output, force, skip)
     elif output or force:

@@ -1,0 +1,120 @@
+"""``tagging-backend predict --recursive``: how far it is, what failed, and what was left alone."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from taggingbackends.options import Options
+from taggingbackends.progress import Meter
+from taggingbackends.reporting import is_quiet, log, note, warn
+
+if TYPE_CHECKING:
+    from taggingbackends.explorer import BackendExplorer
+    from taggingbackends.labelling import Outcome
+
+__all__ = ["predict_below"]
+
+
+def predict_below(
+    backend: BackendExplorer,
+    roots: Sequence[Path],
+    options: Options,
+    force: bool,
+    skip: Sequence[str],
+    jobs: int,
+    scheduler: str | None,
+) -> int:
+    """Label the recordings below folders, tell about it, and return the exit code."""
+    from taggingbackends.executors import DaskExecutor, Executor, LocalExecutor
+    from taggingbackends.labelling import Result
+    from taggingbackends.many import label_all, plan
+
+    tasks, failed = plan(backend, roots, options, force, skip)
+    report = _Report(backend)
+    for outcome in failed:
+        report.add(outcome)
+    with ExitStack() as stack:
+        executor: Executor = LocalExecutor(jobs)
+        if scheduler is not None:
+            executor = stack.enter_context(DaskExecutor(scheduler))
+        meter = Meter(len(tasks), lambda: executor.slots)
+        stack.callback(meter.clear)
+        for outcome in stack.enter_context(closing(label_all(tasks, executor))):
+            report.add(outcome)
+            meter.clear()
+            note(f"{outcome.recording}: {outcome.result.value}, {outcome.seconds:.1f} s")
+            if outcome.result is Result.LABELLED:
+                for path in outcome.labels:
+                    click.echo(path)
+            meter.add(outcome.result is Result.FAILED, outcome.seconds)
+    report.tell()
+    return 1 if report.failed else 0
+
+
+class _Report:
+    def __init__(self, backend: BackendExplorer) -> None:
+        self._model = backend.model_instance
+        self._model_time = _newest(backend.model_dir())
+        self._counts: Counter[str] = Counter()
+        self._left: Counter[str] = Counter()
+        self._older = 0
+        self._warned: dict[str, list[Path]] = {}
+        self.failed: list[Outcome] = []
+
+    def add(self, outcome: Outcome) -> None:
+        from taggingbackends.labelling import Result
+
+        self._counts[outcome.result.value] += 1
+        for text in outcome.warnings:
+            self._warned.setdefault(text, []).append(outcome.recording)
+        if outcome.result is Result.FAILED:
+            self.failed.append(outcome)
+        elif outcome.result is Result.LEFT:
+            self._left[outcome.why] += 1
+        elif outcome.result is Result.CURRENT:
+            self._older += outcome.labels[0].stat().st_mtime < self._model_time
+
+    def tell(self) -> None:
+        from taggingbackends.tables import aligned
+
+        for text, recordings in self._warned.items():
+            several = f" (and {len(recordings) - 1} more)" if len(recordings) > 1 else ""
+            warn(f"{recordings[0]}{several}: {text}")
+        if self._older:
+            warn(
+                f"{self._older} label files that are up to date are older than model "
+                f"{self._model}; if that was trained again, --force labels all anew"
+            )
+        _say(", ".join(f"{result} {n}" for result, n in self._counts.items()))
+        if self._left:
+            reasons = ", ".join(f"{n} {why}" for why, n in self._left.items())
+            _say(f"left alone: {reasons}; --force replaces these, too")
+        if self.failed:
+            rows = sorted((str(o.recording), o.step or "-", o.why) for o in self.failed)
+            for path, step, why in rows:
+                log("error", f"{path}: {step}: {why}")
+            table = aligned([("failed", "step", "why"), *rows], left=(0, 1, 2))
+            click.echo(f"\n{table}", err=True)
+
+
+def _newest(folder: Path) -> float:
+    """Return when a model was trained: the time of its newest file, s; 0 if it has none."""
+    times = [
+        os.stat(os.path.join(top, file)).st_mtime  # noqa: PTH116, PTH118
+        for top, _, files in os.walk(folder)
+        for file in files
+    ]
+    return max(times, default=0.0)
+
+
+def _say(text: str) -> None:
+    log("note", text)
+    if not is_quiet():
+        click.echo(text, err=True)

@@ -1,0 +1,96 @@
+"""Finds the recordings below folders, whatever else is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from taggingbackends.data.formats import find_recordings
+from taggingbackends.errors import BackendError
+from taggingbackends.explorer import BackendExplorer
+from taggingbackends.files import walk
+from taggingbackends.project import is_backend
+from taggingbackends.staging import label_name
+
+__all__ = ["FoundRecording", "discover"]
+
+
+class FoundRecording(NamedTuple):
+    """The tracker files of a recording, the one to load first, and where its labels go."""
+
+    files: tuple[Path, ...]
+    place: Path
+
+
+def discover(
+    backend: BackendExplorer, roots: Sequence[str | os.PathLike[str]]
+) -> tuple[list[FoundRecording], dict[Path, OSError]]:
+    """Find the recordings below folders, by format.
+
+    Hidden files and folders, and the data folders of backends, are left out. A folder that is
+    reached in several ways counts once.
+
+    Returns
+    -------
+    list of FoundRecording
+        Sorted, root by root.
+    dict
+        Files and folders that cannot be read -> the error.
+
+    Raises
+    ------
+    BackendError
+        ``no-input``: a root is no folder, or in a backend's data folder.
+    """
+    unreadable: dict[Path, OSError] = {}
+    own_data = (backend.project_dir / "data").resolve()
+
+    def is_input(folder: Path) -> bool:
+        if folder.resolve() == own_data or _is_backends_data(folder):
+            return False
+        try:
+            os.scandir(folder).close()
+        except OSError as error:
+            unreadable[folder] = error
+            return False
+        return True
+
+    folders: dict[str, dict[str, Path]] = {}  # real folder -> file name -> path, as it was reached
+    for root in roots:
+        top = Path(os.path.abspath(root))  # noqa: PTH100 - links named by the user stay links
+        if not top.is_dir():
+            raise BackendError("no-input", f"{root}: expected a folder to look for recordings in")
+        real = top.resolve()
+        for above in (real, *real.parents):
+            if above == own_data or _is_backends_data(above):
+                problem = f"{root}: in {above}, the data folder of a backend: expected another"
+                raise BackendError("no-input", problem)
+        for file in walk(top, is_input):
+            folders.setdefault(os.path.realpath(file.parent), {}).setdefault(file.name, file)
+    found = []
+    for files in folders.values():
+        recordings = _recordings(list(files.values()), unreadable)
+        for main, others in recordings.items():
+            place = main.with_name(label_name(main.stem, len(recordings) > 1))
+            parts = (main, *(file for file in others if file != main))
+            found.append(FoundRecording(parts, place))
+    return found, unreadable
+
+
+def _recordings(files: list[Path], unreadable: dict[Path, OSError]) -> dict[Path, list[Path]]:
+    while True:
+        try:
+            return find_recordings(files)
+        except OSError as error:
+            bad = Path(error.filename)
+            unreadable[bad] = error
+            files.remove(bad)
+
+
+def _is_backends_data(folder: Path) -> bool:
+    try:
+        return folder.name == "data" and is_backend(folder.parent)
+    except BackendError:  # a project file that cannot be read
+        return False

@@ -1,0 +1,129 @@
+"""Who labels the recordings: threads of this process, or a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from taggingbackends.errors import BackendError
+from taggingbackends.labelling import Outcome, Processes, Result, Task, label_recording
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["DaskExecutor", "Executor", "LocalExecutor"]
+
+_CONNECTING = 10  # seconds that a scheduler has to answer
+
+
+class Executor(Protocol):
+    """Labels recordings, some at a time."""
+
+    @property
+    def slots(self) -> int:
+        """How many are labelled at a time, as far as that is known."""
+
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
+        """Yield the outcomes as they come; when closed, what has not begun does not begin."""
+
+
+class LocalExecutor:
+    """Labels so many recordings at a time, each in a process of its own."""
+
+    def __init__(self, jobs: int = 1) -> None:
+        self.slots = jobs
+
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
+        """Yield the outcomes as they come; when closed, end the processes."""
+        processes = Processes()
+        with ThreadPoolExecutor(self.slots) as pool:  # each waits for its process
+            futures = [pool.submit(label_recording, task, processes) for task in tasks]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+                processes.end()
+
+
+class DaskExecutor:
+    """Labels recordings on the workers of a Dask cluster that is running.
+
+    A recording whose worker dies goes to another worker.
+
+    Parameters
+    ----------
+    scheduler : str
+        Its address, e.g. ``tcp://10.0.0.1:8786``.
+
+    Raises
+    ------
+    BackendError
+        ``missing-package``: distributed is not installed; ``no-scheduler``: there is none.
+    """
+
+    def __init__(self, scheduler: str) -> None:
+        try:
+            from distributed import Client
+            from distributed.comm import resolve_address
+        except ImportError:
+            problem = "--executor dask needs Dask: pip install 'taggingbackends[dask]'"
+            raise BackendError("missing-package", problem) from None
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # failures tell it
+        try:
+            resolve_address(scheduler)  # what is no address would keep a client trying
+            self._client: Client = Client(scheduler, timeout=_CONNECTING, set_as_default=False)
+        except (OSError, ValueError) as error:
+            problem = f"no Dask scheduler at {scheduler}: {error}"
+            raise BackendError("no-scheduler", problem) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    @property
+    def slots(self) -> int:
+        """The threads of the workers that are there now, as far as the scheduler can tell."""
+        threads = 0
+        if self._client.status == "running":
+            with suppress(OSError):
+                threads = sum(self._client.nthreads().values())
+        return max(1, threads)
+
+    def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
+        """Yield the outcomes as they come; when closed, cancel what has not begun."""
+        from distributed import as_completed
+
+        # not pure: what was done with a recording once tells nothing about the next time
+        futures = self._client.map(label_recording, tasks, pure=False)
+        recordings = {
+            future.key: task.files[0] for future, task in zip(futures, tasks, strict=True)
+        }
+        try:
+            for future in as_completed(futures, loop=self._client.loop):
+                yield _outcome(future, recordings[future.key])
+        finally:
+            self._client.cancel(futures)
+
+
+def _outcome(future: Future, recording: Path) -> Outcome:
+    if future.status == "finished":
+        outcome: Outcome = future.result()
+        return outcome
+    if future.status == "error":  # e.g. KilledWorker, or a worker without this package
+        why = " ".join(str(future.exception()).split())
+    else:
+        why = "the Dask scheduler is gone, or has cancelled it"
+    return Outcome(recording, Result.FAILED, why=why)

@@ -1,0 +1,108 @@
+"""Whether a recording has labels that a backend would make anew, or that it must not touch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from taggingbackends.dependencies import check_dependencies
+from taggingbackends.errors import LabelFileError
+from taggingbackends.explorer import PREDICTED, BackendExplorer
+from taggingbackends.labels import Labels
+from taggingbackends.provenance import software
+from taggingbackends.staging import label_name
+
+__all__ = ["LabelStatus", "Status", "label_status"]
+
+
+class Status(Enum):
+    """What the labels of a recording are, as a model of a backend sees them."""
+
+    MISSING = "missing"
+    CURRENT = "current"
+    """Predicted by this version of the backend and this model, from the files as they are."""
+    OUTDATED = "outdated"
+    """Predicted by this backend and model, but of another version, or from other files."""
+    FOREIGN = "foreign"
+    """Edited, or made by somebody or something else."""
+
+
+class LabelStatus(NamedTuple):
+    """A status, with the label file (None if there is none) and, of labels not current, why."""
+
+    status: Status
+    file: Path | None = None
+    why: str = ""
+
+
+def label_status(backend: BackendExplorer, recording: Sequence[Path], place: Path) -> LabelStatus:
+    """Look at the labels of a recording.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        With a model instance.
+    recording : sequence of Path
+        Its tracker files.
+    place : Path
+        Where its labels go. Labels that were written when the folder held more, or fewer,
+        recordings have another name, and are found too.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read.
+
+    Notes
+    -----
+    Another version of this package does not make labels outdated. A model that was trained again
+    under the same name, and other options for the scripts, are not noticed. The tracker files are
+    read, for their SHA-1, only if everything else is as it should be.
+    """
+    file = place if place.exists() else _elsewhere(recording, place)
+    if file is None:
+        return LabelStatus(Status.MISSING)
+    try:
+        labels = Labels.read(file)
+    except (LabelFileError, IsADirectoryError):
+        return LabelStatus(Status.FOREIGN, file, "no label file")
+    runs = list(labels.values())
+    if not runs:  # nothing tells whose it is
+        return LabelStatus(Status.FOREIGN, file, "no runs")
+    if any("edited" in (*run.names, *run.secondary_names) for run in runs):
+        return LabelStatus(Status.FOREIGN, file, "edited")
+    now = software(backend)
+    for run in runs:
+        made_by = run.metadata.get("software")
+        if not isinstance(made_by, dict) or any(
+            made_by.get(key) != now.get(key) for key in ("name", "model_instance")
+        ):
+            return LabelStatus(Status.FOREIGN, file, "not made by this backend and model")
+        if made_by.get("version") != now.get("version"):
+            return LabelStatus(Status.OUTDATED, file, "another version of the backend")
+    names = {path.name for path in recording}
+    for run in runs:
+        depends = {entry["filename"] for entry in run.dependencies}
+        try:
+            check_dependencies(run.dependencies, place.parent)
+        except LabelFileError:
+            depends = set()
+        if not depends or not depends <= names:
+            return LabelStatus(Status.OUTDATED, file, "made from other files")
+    return LabelStatus(Status.CURRENT, file)
+
+
+def _elsewhere(recording: Sequence[Path], place: Path) -> Path | None:
+    """Return the label file under the other name that predicted labels have, if it is for this."""
+    other = place.with_name(label_name(recording[0].stem, several=place.name == PREDICTED))
+    try:
+        labels = Labels.read(other) if other.is_file() else {}
+    except LabelFileError:
+        return None
+    names = {path.name for path in recording}
+    for run in labels.values():
+        if names.intersection(entry["filename"] for entry in run.dependencies):
+            return other
+    return None

@@ -1,0 +1,144 @@
+"""The process that labels one recording in its sandbox; `labelling` starts it.
+
+The task comes as standard input, and the outcome goes to standard output; what scripts print goes
+to standard error. When the input ends, the process that wants the labels does not exist any more,
+or does not want them: so this one ends.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import sys
+import threading
+import warnings
+from contextlib import ExitStack
+from typing import IO
+
+from taggingbackends.data.formats import find_recordings
+from taggingbackends.errors import BackendError, ScriptError
+from taggingbackends.explorer import BackendExplorer
+from taggingbackends.files import locked
+from taggingbackends.labelling import Outcome, Result, Task, settled
+from taggingbackends.pipeline import predict_files
+from taggingbackends.reporting import is_users_to_mend
+
+__all__ = ["main"]
+
+
+class _Settled(Exception):  # noqa: N818 - nothing is wrong
+    """Somebody has labelled the recording meanwhile."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+def main() -> None:
+    """Read a task, do it, write the outcome."""
+    requests, reports = _take_streams()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    task: Task = pickle.load(requests)
+    threading.Thread(target=_end_with_input, args=(requests,), daemon=True).start()
+    outcome = _label(task)
+    with reports:
+        pickle.dump(outcome, reports)
+
+
+def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Keep the standard streams from the scripts, which inherit them."""
+    requests, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, reports
+
+
+def _end(number: int, frame: object) -> None:
+    # The first signal is enough: a terminal's comes together with the end of the input.
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+def _end_with_input(requests: IO[bytes]) -> None:
+    while os.read(requests.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _label(task: Task) -> Outcome:
+    recording = task.files[0]
+    try:
+        backend = task.backend()
+        folder = backend.data_dirs()[0]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            lock = folder.with_name(f".{folder.name}.lock")
+            try:
+                stack.enter_context(locked(lock, task.wait))
+            except BlockingIOError:
+                return Outcome(recording, Result.BUSY)
+            _remove_sandbox(backend)  # of a process that was killed: nobody else holds the lock
+            try:
+                return _label_alone(task, backend)
+            finally:
+                _remove_sandbox(backend)
+    except _Settled as settlement:
+        return settlement.outcome
+    except ScriptError as error:
+        code = error.exit_code
+        ended = f"signal {code - 128}" if code > 128 else f"exit code {code}"
+        return Outcome(recording, Result.FAILED, why=ended, step=error.step)
+    except Exception as error:
+        if not (is_users_to_mend(error) or isinstance(error, OSError)):
+            raise
+        return Outcome(recording, Result.FAILED, why=" ".join(str(error).split()))
+
+
+def _label_alone(task: Task, backend: BackendExplorer) -> Outcome:
+    outcome, outdated = settled(task)
+    if outcome is not None:
+        return outcome
+
+    def check() -> None:
+        _check_output(backend)
+        now, _ = settled(task)
+        if now is not None:  # edited, or made by another, while this was under way
+            raise _Settled(now)
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        replace = task.force or outdated is not None
+        labels = predict_files(
+            backend, task.files, task.options, force=replace, skip=task.skip, before_pull=check
+        )
+    if outdated is not None and outdated not in labels:
+        outdated.unlink()  # it had another name
+    texts = tuple(str(warning.message) for warning in told)
+    return Outcome(task.files[0], Result.LABELLED, tuple(labels), warnings=texts)
+
+
+def _check_output(backend: BackendExplorer) -> None:
+    """Refuse labels under a name that the next run would not find them by."""
+    for recording in find_recordings(backend.list_input_files()):
+        place = backend.output_path(recording)
+        if not place.exists():
+            names = ", ".join(path.name for path in backend.list_processed_files())
+            problem = f"expected {place.name}, backend.output_path(file), of predict_model"
+            raise BackendError("no-output", f"{problem}; found {names}")
+
+
+def _remove_sandbox(backend: BackendExplorer) -> None:
+    for folder in backend.data_dirs():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
