@@ -145,7 +145,11 @@ def test_the_wheel_tells_what_it_needs(wheel: Path) -> None:
     message = email.message_from_bytes(metadata)
     required = [text.partition(";") for text in message.get_all("Requires-Dist", [])]
     extras = {name.split(">")[0]: where.strip() for name, _, where in required if where}
-    assert extras == {"pysimdjson": "extra == 'fast'", "distributed": "extra == 'dask'"}
+    assert extras == {
+        "distributed": "extra == 'dask'",
+        "matplotlib": "extra == 'plot'",
+        "pysimdjson": "extra == 'fast'",
+    }
     needed = {name.split(">")[0] for name, _, where in required if not where}
     assert needed == {"click", "h5py", "juliacall", "numpy", "orjson"}
     assert message["License-Expression"] == "MIT"
