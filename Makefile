@@ -20,9 +20,9 @@ demo: .venv/.demo
 	$(BACKEND) predict $(DEMO)/3/*.spine --model-instance demo
 	$(BIN)/tagging-backend labels show $(DEMO)/3/predicted.label
 
-test: .venv/.dev .tools/poetry/.ready .tools/julia/path lint
+test: .venv/.dev .tools/poetry/.ready .tools/julia/path .tools/chromium/path lint
 	POETRY=$(CURDIR)/.tools/poetry/bin/poetry TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) \
-	$(BIN)/python test/run.py
+	TAGGINGBACKENDS_CHROMIUM=$$(cat .tools/chromium/path) $(BIN)/python test/run.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -54,6 +54,11 @@ bench: .venv/.dev .tools/julia/path
 .tools/julia/path: | .venv/.demo
 	mkdir -p .tools/julia
 	$(BIN)/python test/get_julia.py .tools/julia > $@.found
+	mv $@.found $@
+
+.tools/chromium/path: | .venv/.demo
+	mkdir -p .tools/chromium
+	$(BIN)/python test/get_chromium.py .tools/chromium > $@.found
 	mv $@.found $@
 
 clean:

@@ -26,6 +26,9 @@ _PATH = click.Path(path_type=Path)
 _FILE = click.argument("file", type=_PATH)
 _FILES = click.argument("files", nargs=-1, required=True, type=_PATH)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+_WRITTEN = click.option(
+    "--output", "-o", required=True, type=_PATH, metavar="FILE", help="Write into this file."
+)
 
 
 def _output(command: F) -> F:
@@ -288,6 +291,54 @@ def tag(
     labels = Labels.read(file)
     labels.tag(name, unless)
     _write(target, labels)
+
+
+@labels.command()
+@_FILE
+@_WRITTEN
+@FORCE
+def plot(file: Path, output: Path, force: bool) -> None:
+    """Draw the ethogram of a label file: a PNG, SVG or PDF, as the name of the output ends.
+
+    One row a larva, time along it. It needs matplotlib: pip install 'taggingbackends[plot]'.
+
+    \b
+    Example: tagging-backend labels plot recordings/truth.label -o ethogram.png
+    """
+    from taggingbackends.labels import Labels
+    from taggingbackends.plot import SUFFIXES, plot_ethogram
+
+    _check_suffix(output, SUFFIXES)
+    target = _target(file, output, False, force)
+    plot_ethogram(Labels.read(file), target)
+    click.echo(target)
+
+
+@labels.command()
+@_FILES
+@_WRITTEN
+@FORCE
+def report(files: tuple[Path, ...], output: Path, force: bool) -> None:
+    """Write a page on label files, to look at in a browser; it needs no network.
+
+    Where files label the same run, each later one is compared with the first.
+
+    \b
+    Example: tagging-backend labels report truth.label predicted.label -o report.html
+    """
+    from taggingbackends.files import write_file
+    from taggingbackends.labels import Labels
+    from taggingbackends.report import report
+
+    _check_suffix(output, (".html", ".htm"))
+    target = _target(files[0], output, False, force)
+    write_file(target, [report({str(file): Labels.read(file) for file in files}).encode()])
+    click.echo(target)
+
+
+def _check_suffix(output: Path, suffixes: tuple[str, ...]) -> None:
+    if output.suffix.lower() not in suffixes:
+        raise click.UsageError(f"{output}: expected a name that ends in {' or '.join(suffixes)}")
 
 
 def _frames(file: Path) -> Labels | Recording:

@@ -1,0 +1,71 @@
+"""A report on label files: one page that stands alone, to look at in a browser."""
+
+from __future__ import annotations
+
+import html
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from taggingbackends import __version__
+from taggingbackends.labels import Labels
+from taggingbackends.report.views import views
+
+__all__ = ["report"]
+
+
+def report(labels: Mapping[str, Labels]) -> str:
+    """Return a page of HTML on the labels of some files.
+
+    It shows the ethogram of each run, the labels' frames and bouts, their shares over time, the
+    lengths of bouts and the transitions; and where files have a run in common, how each later
+    one differs from the first. Everything is in the page, which fetches nothing; its
+    Content-Security-Policy would not let it.
+
+    Parameters
+    ----------
+    labels : mapping of str to Labels
+        The labels by the name of their file.
+
+    Returns
+    -------
+    str
+        HTML; to be written in UTF-8.
+    """
+    shown = views(labels)
+    parts = {name: files(__name__).joinpath(f"page.{name}").read_text("utf-8") for name in _PARTS}
+    title = ", ".join(dict.fromkeys(view["run"] for view in shown)) or "Labels"
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_digest(parts['css'])}'; "
+        f"script-src '{_digest(parts['js'])}'; base-uri 'none'; form-action 'none'"
+    )
+    slots = {
+        "policy": policy,
+        "generator": f"taggingbackends {__version__}",
+        "title": html.escape(title),
+        "style": parts["css"],
+        "script": parts["js"],
+        "data": _data({"version": __version__, "views": shown}),
+    }
+    page, *rest = parts["html"].split("{{")
+    for piece in rest:  # in one pass: what stands in a slot is not looked at again
+        name, _, text = piece.partition("}}")
+        page += slots[name] + text
+    return page
+
+
+_PARTS = ("html", "css", "js")
+
+
+def _digest(text: str) -> str:
+    """Return a source of a Content-Security-Policy: exactly this text."""
+    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
+
+
+def _data(value: Any) -> str:
+    """Return JSON that may stand in an element of HTML, whatever the strings are."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
