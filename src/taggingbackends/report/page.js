@@ -172,7 +172,7 @@
   function all() {
     const rows = Math.max(view.larvae.length, 1);
     const most = Math.max(innerHeight * 0.7, 260);
-    const each = mode === "both" ? 30 : 22;
+    const each = mode === "both" ? 40 : 22;
     const height = clamp(rows * each, 40, Math.max(most, rows)) + TOP + BOTTOM;
     canvas.style.height = `${Math.round(height)}px`;
     range = { from: 0, to: Math.max(view.length, 1), row: 0, height: lowest() };
