@@ -6,7 +6,9 @@ import json
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from taggingbackends import Labels
 
@@ -14,10 +16,12 @@ __all__ = [
     "NAMES",
     "RUN",
     "dumped_file",
+    "fimtrack_table",
     "label_file",
     "named_file",
     "real_label_files",
     "recording",
+    "trxmat",
 ]
 
 NAMES = ["back", "cast", "hunch", "roll", "run", "small_motion", "stop"]
@@ -83,3 +87,100 @@ def recording(folder: Path, larvae: int = 40, frames: int = 600) -> Path:
                     numbers = rng.uniform(0, 200, 2 * points)
                     file.write(head + "".join(f" {x:.3f}" for x in numbers) + "\n")
     return spine
+
+
+def fimtrack_table(path: Path, larvae: int = 20, frames: int = 3000) -> Path:
+    """Write a table of FIMTrack, each larva tracked in most frames.
+
+    It has the features of a real table: pixels, a moment's and a length's with three decimals, a
+    spine's whole, a radius with six digits.
+    """
+    rng = np.random.default_rng(1)
+    starts = rng.integers(0, frames // 10, larvae)
+    stops = frames - rng.integers(0, frames // 10, larvae)
+    frame = np.arange(frames)[:, None]
+    tracked = (starts <= frame) & (frame < stops)
+    middles = rng.uniform(200, 1800, (2, 1, larvae)).repeat(frames, axis=1)
+    middles += rng.normal(0, 0.5, middles.shape).cumsum(axis=1)
+    length = 65 + rng.normal(0, 2, (frames, larvae))
+    angle = rng.uniform(0, 6, larvae) + rng.normal(0, 0.05, (frames, larvae)).cumsum(0)
+    direction = np.stack([np.cos(angle), np.sin(angle)])
+
+    features = {f"mom_{axis}": (middles[i], ".3f") for i, axis in enumerate("xy")}
+    features["spine_length"] = (length, ".3f")
+    parts = ["head", "spinepoint_1", "spinepoint_2", "spinepoint_3", "tail"]
+    for part, place in zip(parts, np.linspace(0.5, -0.5, len(parts)), strict=True):
+        points = middles + place * length * direction
+        features |= {f"{part}_{axis}": (points[i], ".0f") for i, axis in enumerate("xy")}
+    features |= {
+        f"radius_{k}": (length * share, ".5f") for k, share in enumerate((0.1, 0.13, 0.1), 1)
+    }
+    features["is_coiled"] = (rng.random((frames, larvae)) < 0.02, "d")
+    with path.open("w") as file:
+        file.write("".join(f",larva({larva})" for larva in range(larvae)) + "\n")
+        for feature, (values, form) in features.items():
+            texts = np.where(tracked, np.char.mod(f"%{form}", values), "").tolist()
+            for i, row in enumerate(texts):
+                file.write(f"{feature}({i}),{','.join(row)}\n")
+    return path
+
+
+def trxmat(
+    path: Path,
+    larvae: int = 20,
+    frames: int = 1000,
+    points: tuple[int, int] = (60, 100),
+    padded: int = 100,
+    compression: str | None = "gzip",
+) -> Path:
+    """Write a trx.mat as MATLAB does: 512 bytes, then HDF5 with references to arrays of a larva.
+
+    Parameters
+    ----------
+    path : Path
+    larvae, frames : int
+        Frames of each larva.
+    points : (int, int)
+        Least and most points of a contour.
+    padded : int
+        Points that arrays have room for; NaN is after the last one.
+    compression : str, optional
+        Of the arrays of points; None for none. The others are as they are.
+    """
+    rng = np.random.default_rng(1)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        references: dict[str, list[h5py.Reference]] = {}
+
+        def store(field: str, values: NDArray[np.generic], compression: str | None = None) -> None:
+            name = f"#refs#/{field}{len(references.setdefault(field, []))}"
+            # MATLAB stores columns first
+            dataset = file.create_dataset(name, data=values.T, compression=compression)
+            if field == "id":
+                dataset.attrs["MATLAB_int_decode"] = 2
+            references[field].append(dataset.ref)
+
+        for larva in range(1, larvae + 1):
+            store("id", np.array([list(RUN.encode())], np.uint16))
+            store("numero_larva_num", np.array([[float(larva)]]))
+            store("t", np.round(rng.uniform(0, 60) + 0.08 * np.arange(frames), 3)[:, None])
+            middles = rng.uniform(20, 200, (2, 1)) + rng.normal(0, 0.02, (2, frames)).cumsum(1)
+            for shape, size in (("spine", 11), ("contour", padded)):
+                beyond = np.arange(size) >= rng.integers(points[0], points[1] + 1, frames)[:, None]
+                for axis, middle in zip("xy", middles, strict=True):
+                    values = rng.normal(rng.normal(0, 0.5, size), 0.01, (frames, size))
+                    values += middle[:, None]
+                    if shape == "contour":
+                        values[beyond] = np.nan
+                    store(f"{axis}_{shape}", np.round(values, 3), compression)
+            states = rng.integers(0, len(NAMES), frames)
+            for place, name in enumerate(NAMES):
+                is_on = np.where(states == place, 1.0, -1.0)[:, None]
+                store(name, is_on)
+                if name != "small_motion":
+                    store(f"{name}_large", is_on)
+        for field, ones in references.items():
+            file.create_dataset(f"trx/{field}", data=np.array([ones], dtype=h5py.ref_dtype))
+    with path.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64 HDF5 schema 1.00 .".ljust(124))
+        stream.write(b"\x00\x02IM")
+    return path

@@ -1,14 +1,21 @@
-"""Tracker files: beside a loop over the lines."""
+"""Tracker files: beside a loop over the lines, pandas and h5py."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
+try:
+    import pandas
+except ImportError:  # FIMTrack's rows are left out, which is told
+    pandas = None
+
 from benchmarks.harness import compare, peak_memory, row
-from benchmarks.inputs import recording
+from benchmarks.inputs import fimtrack_table, recording, trxmat
 from taggingbackends.data import load_tracks
 
 
@@ -33,8 +40,24 @@ def line_by_line(spine: Path) -> dict[int, list[Any]]:
     return tracks
 
 
+def raw(path: Path) -> list[Any]:
+    """Read those arrays of a trx.mat that ours reads, as they are stored."""
+    with h5py.File(path) as file:
+        fields = file["trx"].values()
+        return [file[reference][()] for field in fields for reference in field[()].ravel()]
+
+
 def run(folder: Path) -> None:
     """Print times, and the peak memory."""
+    choreography(folder)
+    print()
+    fimtrack(folder)
+    print()
+    trx(folder)
+
+
+def choreography(folder: Path) -> None:
+    """Compare with a loop over the lines."""
     spine = recording(folder)
     size = sum(path.stat().st_size for path in (spine, spine.with_suffix(".outline")))
     row(f".spine + .outline, {size / 1e6:.0f} MB", "of the baseline's time", "ours", "baseline")
@@ -44,3 +67,66 @@ def run(folder: Path) -> None:
     peak, _ = peak_memory(prepare, work)
     row("\npeak memory", "of the files' size", "peak")
     row("both", f"{peak / size:.2f}", f"{peak / 2**20:.1f} MB")
+
+
+def fimtrack(folder: Path) -> None:
+    """Compare with `pandas.read_csv`, which returns the cells of all features."""
+    if pandas is None:
+        print("FIMTrack: left out, its baseline needs pandas (pip install pandas)")
+        return
+    table = fimtrack_table(folder / "table.csv")
+    few = fimtrack_table(folder / "few.csv", larvae=2)
+    row("FIMTrack", "of pandas.read_csv's time", "ours", "pandas")
+    for case, path in (("20 larvae", table), ("2 larvae", few)):
+        compare(
+            f"{case}, 3,000 frames, {path.stat().st_size / 1e6:.1f} MB",
+            partial(pandas.read_csv, path),
+            partial(load_tracks, path, pixelsize=73),
+        )
+    row("\npeak memory", "of the arrays returned", "peak")
+    memory_of_arrays("fimtrack", "20 larvae", table, pixelsize=73)
+    for left_out in ("spine", "outline"):
+        memory_of_arrays("fimtrack", f"{left_out}=False", table, pixelsize=73, **{left_out: False})
+
+
+def trx(folder: Path) -> None:
+    """Compare with h5py reading the same arrays."""
+    files = {
+        "20 larvae, 1,000 frames, gzip": trxmat(folder / "trx.mat"),
+        "NaN as 87 % of the contours, gzip": trxmat(
+            folder / "padded.mat", larvae=5, points=(50, 80), padded=500
+        ),
+        "one larva, 300,000 frames, not compressed": trxmat(
+            folder / "long.mat", 1, 300_000, points=(22, 22), padded=22, compression=None
+        ),
+    }
+    row("trx.mat", "of h5py's time", "ours", "h5py")
+    for case, path in files.items():
+        compare(case, partial(raw, path), partial(load_tracks, path))
+    row("\npeak memory", "of the arrays returned", "peak")
+    for case, path in files.items():
+        memory_of_arrays("trxmat", case, path)
+        for left_out in ("spine", "outline"):
+            memory_of_arrays("trxmat", f"... {left_out}=False", path, **{left_out: False})
+
+
+def memory_of_arrays(format: str, case: str, path: Path, **options: Any) -> None:
+    """Print the peak memory of loading."""
+    prepare = f"from taggingbackends.data import {format}, load_tracks"
+    work = f"""
+recording = load_tracks({str(path)!r}, **{options!r})
+result = sum(
+    array.nbytes
+    for track in recording.values()
+    for array in (
+        track.times,
+        track.spine,
+        track.outline,
+        track.outline_offsets,
+        *track.indicators.values(),
+    )
+    if array is not None
+)
+"""
+    peak, arrays = peak_memory(prepare, work)
+    row(case, f"{peak / arrays:.2f}", f"{peak / 2**20:.1f} MB")

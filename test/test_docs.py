@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -51,6 +52,42 @@ def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert namespace["codes"].min() > 0
     assert windows.shape == (len(even) - 19, 20, 11, 2)
     assert abs(windows[:, :, 5].mean(axis=1)).max() < 1e-9
+
+
+def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examplebackend").mkdir()
+    for part in ("pyproject.toml", "src", "models/simulated"):
+        (tmp_path / "examplebackend" / part).parent.mkdir(exist_ok=True)
+        (tmp_path / "examplebackend" / part).symlink_to(ROOT / "examplebackend" / part)
+    text = (ROOT / "docs" / "labels.md").read_text("utf-8")
+    simulation, *lines = re.findall(r"^    ((?:python|tagging-backend) .*)", text, re.MULTILINE)
+    simulate(simulation.split()[3:])
+    printed = ""
+    refused = 0
+    for line in lines:
+        result = subprocess.run(
+            line.replace("tagging-backend", f"{sys.executable} -m taggingbackends"),
+            shell=True,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"COLUMNS": "90"},
+        )
+        if "labels diff" in line:
+            assert result.returncode == 1
+        elif result.returncode:
+            assert "expected other runs than in" in result.stderr
+            refused += 1
+        printed += result.stdout
+    assert refused == 1
+    assert len(lines) == 16
+    printed += (tmp_path / "bouts.csv").read_text()
+    for block in re.findall(r"```\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            assert line == "..." or line in printed.splitlines(), line
+    (code,) = blocks("docs/labels.md")
+    exec(code, {})
+    assert Labels.read("merged.label").count()["edited"] > 100
 
 
 def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:

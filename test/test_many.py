@@ -16,8 +16,8 @@ import pytest
 
 from support import backend_error, command, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, dependency
-from taggingbackends.discovery import discover
-from taggingbackends.labelstatus import Status, label_status
+from taggingbackends.many.discovery import discover
+from taggingbackends.many.labelstatus import Status, label_status
 from taggingbackends.progress import duration
 
 Maker = Callable[..., Path]

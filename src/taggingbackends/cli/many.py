@@ -17,7 +17,7 @@ from taggingbackends.reporting import is_quiet, log, note, warn
 
 if TYPE_CHECKING:
     from taggingbackends.explorer import BackendExplorer
-    from taggingbackends.labelling import Outcome
+    from taggingbackends.many.labelling import Outcome
 
 __all__ = ["predict_below"]
 
@@ -32,9 +32,9 @@ def predict_below(
     scheduler: str | None,
 ) -> int:
     """Label the recordings below folders, tell about it, and return the exit code."""
-    from taggingbackends.executors import DaskExecutor, Executor, LocalExecutor
-    from taggingbackends.labelling import Result
     from taggingbackends.many import label_all, plan
+    from taggingbackends.many.executors import DaskExecutor, Executor, LocalExecutor
+    from taggingbackends.many.labelling import Result
 
     tasks, failed = plan(backend, roots, options, force, skip)
     report = _Report(backend)
@@ -69,7 +69,7 @@ class _Report:
         self.failed: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
-        from taggingbackends.labelling import Result
+        from taggingbackends.many.labelling import Result
 
         self._counts[outcome.result.value] += 1
         for text in outcome.warnings:

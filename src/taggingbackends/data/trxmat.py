@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
-from taggingbackends.runlabels import MAX_LARVA_ID
+from taggingbackends.runlabels import MAX_LARVA_ID, TrackLabels
 from taggingbackends.states import State
 
 __all__ = ["load"]
@@ -218,14 +218,18 @@ def _labels(run: str, tracks: dict[int, Track], names: list[str]) -> Labels:
     labels = Labels()
     if not names:
         return labels
-    labels.add_run(run).declare(names)
+    states = labels.add_run(run)
+    states.declare(names)
+    table = states._table
     for larva, track in tracks.items():
         bits = np.zeros(len(track), dtype=np.int64)
         for place, name in enumerate(names):
             bits |= (track.indicators[name] > 0).astype(np.int64) << place
         distinct, codes = np.unique(bits, return_inverse=True)
-        states = [_state(names, number) for number in distinct.tolist()]
-        labels.set(run, larva, track.times, [states[code] for code in codes.tolist()])
+        # numbered here: `Labels.set` would look at each frame's state
+        numbers = [table.number(_state(names, number)) for number in distinct.tolist()]
+        columns = track.times.copy(), np.array(numbers, np.int32)[codes]
+        states._tracks[larva] = TrackLabels(table, *columns)
     return labels
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from taggingbackends.errors import BackendError
-from taggingbackends.labelling import Outcome, Processes, Result, Task, label_recording
+from taggingbackends.many.labelling import Outcome, Processes, Result, Task, label_recording
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -8,11 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from taggingbackends.discovery import discover
 from taggingbackends.errors import BackendError
-from taggingbackends.executors import Executor
 from taggingbackends.explorer import BackendExplorer
-from taggingbackends.labelling import Outcome, Result, Task
+from taggingbackends.many.discovery import discover
+from taggingbackends.many.executors import Executor
+from taggingbackends.many.labelling import Outcome, Result, Task
 from taggingbackends.pipeline import check_prediction
 
 __all__ = ["Plan", "label_all", "plan"]

@@ -128,7 +128,7 @@ def settled(task: Task) -> tuple[Outcome | None, Path | None]:
 
     Then comes the outdated label file that is to be replaced, if any.
     """
-    from taggingbackends.labelstatus import Status, label_status
+    from taggingbackends.many.labelstatus import Status, label_status
 
     if task.force:
         return None, None
@@ -182,7 +182,7 @@ class Processes:
             if self._ending:
                 raise InterruptedError("interrupted")
             process = subprocess.Popen(
-                [sys.executable, "-m", "taggingbackends.sandboxed"],
+                [sys.executable, "-m", "taggingbackends.many.sandboxed"],
                 # its last line is to be what went wrong, not what was done
                 env={k: value for k, value in os.environ.items() if k != VERBOSITY},
                 stdin=subprocess.PIPE,

@@ -21,7 +21,7 @@ from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.explorer import BackendExplorer
 from taggingbackends.files import locked
-from taggingbackends.labelling import Outcome, Result, Task, settled
+from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.pipeline import predict_files
 from taggingbackends.reporting import is_users_to_mend
 
