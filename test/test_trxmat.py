@@ -170,6 +170,21 @@ def on(*frames: bool) -> np.ndarray[Any, Any]:
     return np.where(frames, 1.0, -1.0)[:, None]
 
 
+def test_contours_that_get_longer_by_blocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outline starts small, none of the first contours has a point, and outgrows its room."""
+    monkeypatch.setattr(trxmat, "_BLOCK", 256)
+    monkeypatch.setattr(trxmat, "_ROOM", 1)
+    n = 40
+    points = np.r_[0, 0, 0, 0, 0, 0, np.arange(n - 6) % 7]
+    x = np.arange(7.0 * n).reshape(n, 7)
+    x[np.arange(7) >= points[:, None]] = NAN
+    write_trxmat(path, larva(n=n, x_contour=x, y_contour=-x))
+    track = load_tracks(path)[1]
+    assert np.diff(track.outline_offsets).tolist() == points.tolist()
+    valid = x[~np.isnan(x)]
+    assert track.outline.tolist() == np.stack([valid, -valid], axis=1).tolist()
+
+
 def test_which_indicators_are_labels(path: Path) -> None:
     fields = {
         "run": on(True, True, False, False),

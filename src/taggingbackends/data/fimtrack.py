@@ -524,7 +524,7 @@ def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y = vectors[:, 0], vectors[:, 1]
     lengths = np.sqrt(x * x + y * y)[:, None]
     # opposite directions cancel, but for rounding
-    return np.where(lengths > _NO_LENGTH, vectors, 0.0) / np.where(lengths > 0, lengths, 1.0)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > _NO_LENGTH)
 
 
 def _str(field: bytes) -> str:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
+from taggingbackends.memory import keep_freed_memory
 from taggingbackends.runlabels import MAX_LARVA_ID, TrackLabels
 from taggingbackends.states import State
 
@@ -31,7 +32,9 @@ _ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
 _KINDS = {"plain": "", "large": "_large", "strong": "_strong", "weak": "_weak"}
 _SPINE_POINTS = 11
 
-_BLOCK = 1 << 20  # bytes of coordinates read at once
+_BLOCK = 1 << 19  # bytes of coordinates read at once
+_SIEVE = 1 << 12  # bytes that HDF5 reads at least; 64 kB if not told, of which often 12 are of use
+_ROOM = 16  # times as much as needed so far, for an outline that grows
 _MOST_DEFLATED = 1032  # bytes out of one; deflate's limit, https://zlib.net/zlib_tech.html
 _MOST_LINKS = 16  # soft links one after the other, as in HDF5 itself
 
@@ -83,6 +86,7 @@ def load(
             expected = ", ".join(_KINDS)
             problem = f"expected labels out of {expected}, found {shown(kind)}"
             raise TrackFileError(problem, file=path)
+    keep_freed_memory()
     with _opened(path) as file:
         trx = _Trx(path, file)
         indicators = [name for name in _names(*_KINDS) if name in trx]
@@ -165,28 +169,51 @@ def _spine(trx: _Trx, index: int, n: int) -> NDArray[np.float64]:
         finite = np.isfinite(xy)
         if not finite.all():
             raise _bad_point(trx, "spine", index, first, xy, ~finite, "a finite number")
-        spine[first : first + len(xy)] = xy
+        _copy(xy, spine[first : first + len(xy)])
     return spine
 
 
 def _outline(trx: _Trx, index: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    outline = bytearray()  # grows in place; to join arrays would take the memory twice
+    outline = np.empty((0, 2))
     offsets = np.zeros(n + 1, dtype=np.int64)
+    end = 0
     for first, xy in trx.points("contour", index, (n, None)):
+        most = n * xy.shape[1]
+        sizes = offsets[first + 1 : first + 1 + len(xy)]
+        sizes[:] = xy.shape[1]
         there = np.isfinite(xy)
-        valid = there[:, :, 0]
-        if there.all():
-            outline += xy.data
-        else:
+        is_full = there.all()
+        if not is_full:
+            filled = ~np.isnan(xy).all(axis=(0, 2))
+            used = slice(np.flatnonzero(filled).max(initial=-1) + 1)
+            xy, there = xy[:, used], there[:, used]  # often most of it is padding
+            valid = there[:, :, 0]
             bad = ~there & ~np.isnan(xy)
             bad[:, 1:] |= (there[:, 1:] & ~there[:, :-1]) & ~bad.any()
             bad[:, :, 1] |= (there[:, :, 1] != valid) & ~bad.any()
             if bad.any():
                 expected = "finite x and y, and NaN for both after the contour's last point"
                 raise _bad_point(trx, "contour", index, first, xy, bad, expected)
-            outline += xy[valid].data
-        offsets[first + 1 : first + 1 + len(xy)] = valid.sum(axis=1)
-    return np.frombuffer(outline).reshape(-1, 2), np.cumsum(offsets, out=offsets)
+            valid.sum(axis=1, out=sizes)
+        start, end = end, end + int(sizes.sum())
+        if end > len(outline):  # room for more takes up no memory until it is used
+            grown = np.empty((min(_ROOM * end, most), 2))
+            grown[:start] = outline[:start]
+            outline = grown
+        if is_full:
+            _copy(xy, outline[start:end].reshape(xy.shape))
+        else:
+            points = np.empty(xy.shape)
+            _copy(xy, points)
+            points.reshape(-1, 2).compress(valid.ravel(), axis=0, out=outline[start:end])
+    outline.resize((end, 2), refcheck=False)
+    return outline, np.cumsum(offsets, out=offsets)
+
+
+def _copy(xy: NDArray[np.float64], to: NDArray[np.float64]) -> None:
+    """Copy points; x and y one after the other take less time than both at once."""
+    to[:, :, 0] = xy[:, :, 0]
+    to[:, :, 1] = xy[:, :, 1]
 
 
 def _bad_point(
@@ -241,7 +268,10 @@ def _state(names: list[str], bits: int) -> State:
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     try:
-        file = h5py.File(path, "r")
+        access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+        access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+        access.set_sieve_buf_size(_SIEVE)
+        file = h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
     except OSError as error:
         if error.errno is not None:
             raise  # the system's: no such file, no permission
@@ -334,6 +364,7 @@ class _Trx:
         first : int
             The first frame, 0-based.
         xy : (frames, points, 2) float64 array
+            In memory as in the file: x, then y, of each point the frames one after the other.
         """
         fields = (f"x_{shape}", f"y_{shape}")
         datasets = []
@@ -348,12 +379,10 @@ class _Trx:
             step = -(-step // chunks[1]) * chunks[1]  # so that no chunk is read twice
         for first in range(0, frames, step):
             n = min(step, frames - first)
-            xy = np.empty((n, points, 2))
-            part = np.empty((points, n))
-            for axis, (field, dataset) in enumerate(zip(fields, datasets, strict=True)):
+            xy = np.empty((2, points, n))
+            for part, field, dataset in zip(xy, fields, datasets, strict=True):
                 self._read(dataset, part, _key(field, index), first if n < frames else None)
-                xy[:, :, axis] = part.T
-            yield first, xy
+            yield first, xy.T
 
     def _dataset(
         self,
