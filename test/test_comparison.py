@@ -70,6 +70,11 @@ def test_several_labels_count_in_any_order_and_secondary_ones_do_not() -> None:
     assert found.kappa == 1.0
 
 
+def test_classes_have_names_of_their_own() -> None:
+    one = labelled({1: {0.0: "a+b", 0.1: ("a", "b"), 0.2: "a++b"}})
+    assert compare(one[RUN], one[RUN]).names == ["a+b", "a++b", "a+++b"]
+
+
 def test_nothing_to_compare() -> None:
     found = compare(labelled({})[RUN], labelled({3: {}})[RUN])
     assert found.is_same

@@ -161,11 +161,11 @@ def test_every_error_is_found(tmp_path: Path) -> None:
         ("a", 1, 4, "bad-time"),
         ("a", 1, 1, "bad-label"),
         ("a", 1, None, "length-mismatch"),
-        ("a", 70000, 1, "bad-time"),
-        ("a", 70000, 1, "bad-code"),
+        ("a", None, 1, "bad-time"),
+        ("a", None, 1, "bad-code"),
         ("a", 2, None, "not-a-label-file"),
         ("b", None, None, "not-a-label-file"),
-        ("b", None, None, "overlapping-names"),
+        ("c", None, None, "overlapping-names"),
         ("d", None, 0, "bad-dependency"),
         ("d", 3, 0, "bad-code"),
         ("d", 3, 2, "bad-code"),
@@ -174,6 +174,68 @@ def test_every_error_is_found(tmp_path: Path) -> None:
     lines = run("check", path, cwd=tmp_path, exit_code=1).splitlines()
     assert len(lines) == len(found)
     assert lines[0] == f"{path}: run a: bad-units: expected \"s\" as units.t, found 'min'"
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (
+            {"labels": {"names": ["a", "a"], "colors": [1, "#fff", 3]}},
+            [(1, "bad-label"), (0, "bad-label"), (2, "bad-label"), (None, "bad-label")],
+        ),
+        (
+            {"labels": ["a", "b"], "secondarylabels": ["a", "c", "b"]},
+            [(None, "overlapping-names"), (None, "overlapping-names")],
+        ),
+        (
+            {"labels": ["a", "a", "b"], "secondarylabels": ["b"]},
+            [(1, "bad-label"), (None, "overlapping-names")],
+        ),
+        (
+            {"units": {"t": "h"}, "runs": {}},
+            [(None, "not-a-label-file"), (None, "bad-units")],
+        ),
+    ],
+)
+def test_errors_do_not_hide_each_other(
+    entries: dict[str, Any], expected: list[tuple[int | None, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps({"metadata": {"id": "r"}, **entries, "data": []}))
+    assert [(error.index, error.kind) for error in find_errors(path)] == expected
+
+
+def test_what_is_wrong_with_a_track_without_a_good_identifier_says_which(tmp_path: Path) -> None:
+    data = [{"id": 0, "t": [0], "labels": [[]]}, {"id": "abc", "t": [0, 0], "labels": [[], []]}]
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps({"metadata": {"id": "r"}, "data": data}))
+    first, second = map(str, find_errors(path))
+    assert "run r, index 1: bad-larva-id" in first
+    assert second.endswith(
+        "run r, index 1: bad-time: expected a time after 0.0, found 0.0 (in track 1 of data)"
+    )
+
+
+def test_a_run_under_another_key_is_told_once(tmp_path: Path) -> None:
+    run = {"metadata": {"id": "r"}, "data": [{"id": 1, "t": [0, 0], "labels": [[], []]}]}
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps({"runs": {"k": run, "l": {"metadata": {"id": "l"}}}}))
+    assert [(error.run, error.kind) for error in find_errors(path)] == [
+        ("r", "bad-time"),
+        ("k", "not-a-label-file"),
+        ("l", "not-a-label-file"),
+    ]
+
+
+def test_files_that_cannot_be_read_do_not_keep_others_from_being_checked(file: Path) -> None:
+    (file.parent / "folder.label").mkdir()
+    names = ("none.label", "folder.label", "x.label")
+    lines = run("check", *names, cwd=file.parent, exit_code=1).splitlines()
+    assert lines == [
+        "none.label: cannot be read: No such file or directory",
+        "folder.label: cannot be read: Is a directory",
+        "x.label: nothing to mend",
+    ]
 
 
 BAD = sorted((CONTRACT / "bad").glob("*.label"))
@@ -266,9 +328,15 @@ def test_runs_that_cannot_be_united_or_be_files(file: Path, dataset: Path) -> No
     with backend_error("repeated-run", f"expected other runs than in {file}, found {RUN}"):
         united([file, dataset])
     labels = Labels()
+    labels.set("good", 1, [0.0], ["run"])
     labels.set("../x", 1, [0.0], ["run"])
     with backend_error("bad-identifier"):
         split(labels, file.parent / "out")
+    same = Labels()
+    same.set("good", 1, [0.0], ["run"])
+    same.set("same", 1, [0.0, 0.0001], ["run", "run"])
+    with pytest.raises(LabelFileError, match="differ in milliseconds"):
+        split(same, file.parent / "out")
     assert not (file.parent / "out").exists()
 
 
@@ -315,6 +383,29 @@ def test_diff(file: Path, labels: Labels) -> None:
     assert told["differences"] == [
         {"larvae": 7, "start": 4.0, "stop": 4.9, "frames": 10, "one": "run", "other": "cast"}
     ]
+
+
+def test_diff_with_a_larva_that_has_no_frames(file: Path, labels: Labels) -> None:
+    labels.set(RUN, 99, [], [])
+    labels.write(file.with_name("y.label"))
+    run("diff", file, "y.label", cwd=file.parent)
+    run("diff", "y.label", file, cwd=file.parent)
+
+
+def test_names_that_a_terminal_would_obey_are_escaped(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [0.0, 0.1, 0.2], ["\x1b[2J", "a\nb", "走る"])
+    labels.write(tmp_path / "x.label")
+    shown = run("show", "x.label", cwd=tmp_path)
+    assert "\x1b" not in shown
+    rows = shown.split("\n\n")[2].splitlines()[1:]
+    assert rows == [
+        "\\x1b[2J          1   33.3%",
+        "a\\nb             1   33.3%",
+        "走る             1   33.3%",  # two columns each
+    ]
+    plain = command("labels", "show", "x.label", cwd=tmp_path, PYTHONIOENCODING="latin-1")
+    assert (plain.returncode, plain.stderr) == (0, "")
 
 
 def test_diff_of_other_runs(file: Path, dataset: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -392,6 +394,34 @@ def test_labels_of_another_name_count_when_the_folder_has_changed(project: Path,
     result = command(*arguments(lab), cwd=project)
     assert result.stdout == f"{one.with_suffix('.predicted.label')}\n"
     assert not (lab / "predicted.label").exists()
+
+
+def test_labels_of_another_name_are_replaced_by_force_too(project: Path, lab: Path) -> None:
+    one = write_recording(lab, "20240610_120000")
+    assert command(*arguments(lab), cwd=project).returncode == 0
+    write_recording(lab, "20240611_120000")
+    assert command(*arguments(lab, "--force"), cwd=project).returncode == 0
+    assert {path.name for path in lab.glob("*.label")} == {
+        f"{one.stem}.predicted.label",
+        "20240611_120000.predicted.label",
+    }
+
+
+def test_a_root_that_cannot_be_read_does_not_stop_the_others(
+    project: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = write_lab(lab, 2)
+    scandir = os.scandir
+
+    def refuse(folder: Any) -> Any:  # root may read everything
+        if Path(folder) == bad:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found, unreadable = discover(BackendExplorer(project, "m"), [bad, good])
+    assert [recording.place.parent for recording in found] == [good]
+    assert list(unreadable) == [bad]
 
 
 def test_labels_older_than_the_model_are_told(project: Path, lab: Path) -> None:

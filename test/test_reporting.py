@@ -89,6 +89,17 @@ def test_the_log_has_all_whatever_is_shown(make_backend: Maker, spine: Path) -> 
     assert "raise BackendError('no-input', 'too dark')" in "\n".join(lines)
 
 
+def test_the_log_has_the_traceback_of_a_fault_of_the_program(project: Path) -> None:
+    fault = "import taggingbackends.explorer as e; e.BackendExplorer.list_models = None; "
+    program = f"{fault}from taggingbackends.cli import main; main()"
+    arguments = [sys.executable, "-c", program, "--log", "a.log", "models"]
+    result = subprocess.run(arguments, cwd=project, capture_output=True, text=True)
+    assert result.stderr.startswith("Traceback")
+    log = (project / "a.log").read_text()
+    assert "TypeError: 'NoneType' object is not callable" in log
+    assert log.endswith("exit: code 1\n")
+
+
 def test_a_log_that_cannot_be_written_is_told_before_anything_is_done(
     project: Path, spine: Path
 ) -> None:
@@ -142,8 +153,13 @@ def test_colours_are_for_terminals_that_are_to_have_them(project: Path) -> None:
         (["predict", "x", "--model-instance", "2024061"], "did you mean 20240611_101500?"),
         (["predict", "x", "--model-instance", "2024"], "did you mean 20240611_101500?"),
         (["predict", "--model-instnce=m"], "'--model-instance'; did you mean --model-instance?"),
-        (["predict", "--model-instnce", "m", "x"], "after --; did you mean --model-instance?"),
+        (
+            ["predict", "--model-instnce", "m", "x"],
+            "no such option --model-instnce; did you mean --model-instance?",
+        ),
         (["predict", "--model_instance", "m"], "did you mean --model-instance?"),
+        (["predict", "--recursiv", ".", "--model-instance", "m"], "did you mean --recursive?"),
+        (["predict", "--quiet", "x.spine", "--model-instance", "m"], "files stand before those"),
         (["predcit"], "predict"),
         (["labels", "shwo"], "show"),
     ],
@@ -161,11 +177,14 @@ def test_near_misses_are_offered(make_backend: Maker, arguments: list[str], hint
         ("tagging-backend pre", ["predict"]),
         ("tagging-backend predict --model-i", ["--model-instance"]),
         ("tagging-backend predict --model-instance 2", ["20240611_101500"]),
+        ("tagging-backend finetune --original-model-instance 2", ["20240611_101500"]),
+        ("tagging-backend train --pretrained-model-instance b", ["base"]),
         ("tagging-backend labels sh", ["show"]),
     ],
 )
 def test_shells_complete(make_backend: Maker, words: str, found: list[str]) -> None:
     project = make_backend(model="20240611_101500")
+    (project / "pretrained_models" / "base").mkdir(parents=True)
     asked = {
         "_TAGGING_BACKEND_COMPLETE": "bash_complete",
         "COMP_WORDS": words,

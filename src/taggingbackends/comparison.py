@@ -194,12 +194,15 @@ def compare_files(one: Path, other: Path) -> list[Comparison]:
 def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:
     """Return the names of all classes, by the primary labels: single ones first, undefined last."""
     names = dict.fromkeys(name for run in runs for name in run.names)
+    plus = "+"
+    while any(plus in name for name in names):
+        plus += "+"  # so that no class has the name of another
     several: dict[frozenset[str], str] = {}
     for run in runs:
         for state in run.states:
             labels = _primary(state, run)
             if len(labels) > 1:
-                several[labels] = "+".join(name for name in names if name in labels)
+                several[labels] = plus.join(name for name in names if name in labels)
     single = {frozenset((name,)): name for name in names}
     return single | several | {frozenset(): UNDEFINED}
 
@@ -219,7 +222,7 @@ def _aligned(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the times of two tracks together, and the codes of states in each, -1 for none."""
     if one is None or other is None:
-        track = one or other
+        track = other if one is None else one
         assert track is not None
         none = np.full(len(track), -1, dtype=np.int64)
         codes = track.codes.astype(np.int64)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from taggingbackends import labelfile
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, located
+from taggingbackends.files import write_file
 from taggingbackends.identifiers import check_identifier
 from taggingbackends.labels import Labels
 
@@ -54,8 +55,9 @@ def split(labels: Labels, folder: Path, named: bool = False, force: bool = False
     Raises
     ------
     BackendError
-        ``bad-identifier``: a run that no file can be named by; ``existing-file``. Nothing is
-        written then.
+        ``bad-identifier``: a run that no file can be named by; ``existing-file``.
+    LabelFileError
+        Labels that cannot be written. Nothing is written then, nor before.
     """
     files: dict[str, Path] = {}
     for run in labels:
@@ -64,10 +66,14 @@ def split(labels: Labels, folder: Path, named: bool = False, force: bool = False
         if files[run].exists() and not force:
             problem = f"{files[run]}: exists already; replace with --force, or name another folder"
             raise BackendError("existing-file", problem)
-    folder.mkdir(parents=True, exist_ok=True)
+    texts: dict[Path, bytes] = {}
     for run, file in files.items():
         one = Labels()
         one.attributes = labels.attributes
         one._runs[run] = labels[run]
-        labelfile.write(file, one, named)
-    return list(files.values())
+        with located(file=file):
+            texts[file] = labelfile.text(one, named)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        write_file(file, [text])
+    return list(texts)

@@ -7,6 +7,7 @@ import numpy as np
 from taggingbackends.colors import label_colors
 from taggingbackends.runlabels import RunLabels, TrackLabels
 from taggingbackends.states import labels_of
+from taggingbackends.tables import printable
 
 __all__ = ["ethogram"]
 
@@ -44,7 +45,7 @@ def ethogram(run: RunLabels, width: int = 80) -> str:
         f"{larva:>{margin - 1}} {_line(run, track, cells, start, stop, columns)}"
         for larva, track in run.items()
     ]
-    legend = "  ".join(f"{cell} {name}" for name, cell in cells.items())
+    legend = "  ".join(f"{cell} {printable(name)}" for name, cell in cells.items())
     axis = f"{start:.1f} s".ljust(columns - len(f"{stop:.1f} s")) + f"{stop:.1f} s"
     return "\n".join([legend, *lines, " " * margin + axis])
 

@@ -20,7 +20,6 @@ from taggingbackends.runlabels import TRACK_KEYS
 __all__ = ["find_errors"]
 
 _MOST = 20  # errors told of one list
-_ANY = 0  # stands for a larva identifier that is bad
 
 
 def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
@@ -55,31 +54,33 @@ def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
 
 
 def _document_errors(document: Any, folder: Path) -> Iterator[LabelFileError]:
-    runs = document.get("runs") if isinstance(document, dict) else None
-    if isinstance(runs, dict) and "data" not in document:
-        for key, run in runs.items():
-            yield from _located(key, _errors({"runs": {key: _bare(run)}}))
-            if isinstance(run, dict):
-                yield from _located(key, _run_errors(run, folder))
-    elif isinstance(document, dict) and "data" in document and "runs" not in document:
-        yield from _errors(_bare(document))
-        yield from _located(_identifier(document), _run_errors(document, folder))
-    else:
+    if not isinstance(document, dict):
         yield from _errors(document)
+        return
+    runs = document.get("runs")
+    if ("runs" in document) == ("data" in document) or not isinstance(runs, dict | None):
+        yield from _errors(_bare(document))
+    if "data" in document:
+        if "runs" not in document:
+            yield from _errors(_bare(document))
+        yield from _located(_identifier(document), _run_errors(document, folder))
+    for key, run in runs.items() if isinstance(runs, dict) else ():
+        yield from _located(key, _errors({"runs": {key: _bare(run)}}))
+        if isinstance(run, dict):
+            yield from _located(_identifier(run) or key, _run_errors(run, folder))
 
 
 def _bare(run: Any) -> Any:
     """Return what tells a run, and is wrong with more than a part of it."""
-    if not isinstance(run, dict):
+    if not (isinstance(run, dict) and "data" in run):
         return run
-    bare = {key: run[key] for key in ("metadata", "runs") if key in run}
-    return bare | ({"data": []} if "data" in run else {})
+    return {key: run[key] for key in ("metadata", "runs") if key in run} | {"data": []}
 
 
 def _identifier(run: dict[str, Any]) -> str | None:
     metadata = run.get("metadata")
     identifier = metadata.get("id") if isinstance(metadata, dict) else None
-    return identifier if isinstance(identifier, str) else None
+    return identifier if isinstance(identifier, str) and identifier else None
 
 
 def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
@@ -88,17 +89,11 @@ def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
     declared: dict[str, Any] = {
         key: run[key] for key in ("labels", "secondarylabels") if key in run
     }
-    for key, value in declared.items():
-        listed = value.get("names") if isinstance(value, dict) else value
-        errors = []
-        if isinstance(listed, list):
-            errors = _element_errors(listed, partial(_name_errors, key))
-        yield from errors or _errors(_run(**{key: value}))
-    yield from _errors(_run(**declared))
+    yield from _declaration_errors(declared)
     dependencies = run.get("dependencies", [])
     dependencies = dependencies if isinstance(dependencies, list) else [dependencies]
     for index, entry in enumerate(dependencies):
-        for error in _raised(partial(check_dependencies, [entry], folder)):
+        for error in _raised(partial(_check_dependency, entry, folder)):
             error.index = index
             yield error
     tracks = run.get("data", [])
@@ -107,17 +102,51 @@ def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
         return
     bare = [_without_columns(track) for track in tracks]
     yield from _element_errors(bare, lambda tracks: _errors(_run(data=tracks)))
-    for track in tracks:
+    for position, track in enumerate(tracks):
         if isinstance(track, dict):
-            for error in _column_errors(track, declared):
-                larva = track.get("id")
-                if error.track == _ANY and isinstance(larva, int):
-                    error.track = larva  # as it stands there, bad as it is
-                yield error
+            yield from _column_errors(track, position, declared)
+
+
+def _declaration_errors(declared: dict[str, Any]) -> Iterator[LabelFileError]:
+    good: dict[str, list[Any]] = {}
+    for key, value in declared.items():
+        listed = value.get("names") if isinstance(value, dict) else value
+        if not isinstance(listed, list):
+            yield from _errors(_run(**{key: value}))
+            continue
+        errors = _element_errors(listed, partial(_name_errors, key))
+        yield from errors
+        bad = {error.index for error in errors}
+        good[key] = [name for place, name in enumerate(listed) if place not in bad]
+        if isinstance(value, dict):
+            yield from _color_errors(key, value, len(listed))
+    for name in good.get("secondarylabels", []):
+        yield from _errors(_run(labels=good.get("labels", []), secondarylabels=[name]))
 
 
 def _name_errors(key: str, names: list[Any]) -> list[LabelFileError]:
     return _errors(_run(**{key: names}))
+
+
+def _color_errors(key: str, value: dict[str, Any], size: int) -> Iterator[LabelFileError]:
+    def errors(names: int, colors: Any) -> list[LabelFileError]:
+        named = value | {"names": [str(place) for place in range(names)]}
+        return _errors(_run(**{key: named | ({} if colors is None else {"colors": colors})}))
+
+    colors = value.get("colors")
+    if isinstance(colors, list):
+        yield from _element_errors(colors, lambda colors: errors(len(colors), colors))
+        yield from errors(size, ["#000000"] * len(colors))
+    else:
+        yield from errors(size, None)
+
+
+def _check_dependency(entry: Any, folder: Path) -> None:
+    try:
+        check_dependencies([entry], folder)
+    except OSError as error:
+        problem = f"expected a file that can be read, found: {error.strerror}"
+        raise LabelFileError("bad-dependency", problem, file=error.filename) from None
 
 
 def _without_columns(track: Any) -> Any:
@@ -126,16 +155,23 @@ def _without_columns(track: Any) -> Any:
     return {key: track[key] if key == "id" else [] for key in TRACK_KEYS if key in track}
 
 
-def _column_errors(track: dict[str, Any], declared: dict[str, Any]) -> Iterator[LabelFileError]:
+def _column_errors(
+    track: dict[str, Any], position: int, declared: dict[str, Any]
+) -> Iterator[LabelFileError]:
     larva = track.get("id")
-    if _errors(_run(data=[{"id": larva, "t": [], "labels": []}])):
-        larva = _ANY  # what is wrong with it is told elsewhere
+    is_bad = bool(_errors(_run(data=[{"id": larva, "t": [], "labels": []}])))
+    if is_bad:
+        larva = 0  # what is wrong with it is told elsewhere
     times, states = (track.get(key, []) for key in ("t", "labels"))
 
     def errors(times: Any, states: Any) -> list[LabelFileError]:
         # the declarations last: what is wrong with them is told elsewhere
         data = [{"id": larva, "t": times, "labels": states}]
-        return [error for error in _errors(_run(data=data, **declared)) if error.track is not None]
+        found = [error for error in _errors(_run(data=data, **declared)) if error.track is not None]
+        for error in found if is_bad else ():
+            error.track = None
+            error.problem += f" (in track {position} of data)"
+        return found
 
     if isinstance(times, list):
         yield from _element_errors(times, lambda times: errors(times, [[]] * len(times)))

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from unicodedata import combining, east_asian_width
 
 from taggingbackends.comparison import NOT_THERE, Comparison
 from taggingbackends.overview import RunOverview
 
-__all__ = ["aligned", "confusion_table", "differences_table", "label_table", "run_table"]
+__all__ = [
+    "aligned",
+    "columns",
+    "confusion_table",
+    "differences_table",
+    "label_table",
+    "printable",
+    "run_table",
+]
 
 _GAP = "  "
 
@@ -26,7 +35,8 @@ def aligned(
     width : int, optional
         Columns of the terminal; what would not fit in is cut out of the first column.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     if width is not None and widths:
         beside = sum(widths[1:]) + len(_GAP) * (len(widths) - 1)
         widths[0] = min(widths[0], max(8, width - beside))
@@ -34,8 +44,9 @@ def aligned(
     for row in rows:
         cells = [cut(row[0], widths[0]), *row[1:]] if row else []
         padded = [
-            cell.ljust(size) if place in left else cell.rjust(size)
+            cell + blanks if place in left else blanks + cell
             for place, (cell, size) in enumerate(zip(cells, widths, strict=True))
+            for blanks in [" " * (size - columns(cell))]
         ]
         lines.append(_GAP.join(padded).rstrip())
     return "\n".join(lines)
@@ -43,10 +54,27 @@ def aligned(
 
 def cut(text: str, width: int) -> str:
     """Return text shortened to a width, in the middle: names often differ in their ends."""
-    if len(text) <= width:
+    if columns(text) <= width:
         return text
-    before = (width - 1) // 2
-    return f"{text[:before]}…{text[len(text) - (width - 1 - before) :]}"
+    before, after = text[: (width - 1) // 2], text[len(text) - width // 2 :]
+    while columns(before + after) > width - 1:  # wide characters
+        before, after = before[:-1], after[1:]
+    return f"{before}…{after}"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes up: two for wide characters."""
+    if text.isascii():
+        return len(text)
+    wide = sum(east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(map(bool, map(combining, text)))
+
+
+def printable(text: str) -> str:
+    """Return text with what a terminal would not show, but obey, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def run_table(runs: Sequence[RunOverview], width: int | None = None) -> str:

@@ -6,7 +6,9 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 import warnings
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -99,12 +101,19 @@ for _command in (
 def main() -> NoReturn:
     """Run the command; exit with its code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")  # names may have any character
     warnings.simplefilter("always", UserWarning)
     warnings.showwarning = lambda message, *_, **__: warn(str(message))
     try:
         _run()
     except SystemExit as error:
         log("exit", f"code {error.code or 0}")
+        raise
+    except Exception as error:
+        log("traceback", "".join(traceback.format_exception(error)))
+        log("exit", "code 1")
         raise
 
 

@@ -19,6 +19,8 @@ __all__ = [
     "FORCE",
     "SANDBOX",
     "ScriptCommand",
+    "complete_instance",
+    "complete_pretrained",
     "explorer",
     "instance_option",
     "print_paths",
@@ -30,6 +32,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _GLOBAL = ("project", "debug", "version")  # the scripts may have a --verbose of their own
+_FLAGS = ("--quiet", "--verbose")  # which take no value: what follows is none of theirs
 _RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never left to the scripts
 
 
@@ -52,15 +55,26 @@ class ScriptCommand(click.Command):
                 raise
             raise click.UsageError(f"{error.format_message().rstrip('.')}{hint}", ctx) from None
 
+    def _refuse_near_miss(self, ctx: click.Context, arg: str) -> None:
+        """Refuse what is most likely a slip: it would pass for an option for the scripts."""
+        near = self._near(ctx, arg, 0.9)
+        if near and "=" not in arg:
+            problem = f"no such option {arg}; did you mean {near}? (One for the scripts: {arg}=...)"
+            raise click.UsageError(problem, ctx)
+
     def _hint(self, ctx: click.Context, unknown: list[str]) -> str:
         """Return an offer of the options that those for the scripts may be meant to be."""
+        for arg in unknown:
+            near = self._near(ctx, arg, 0.8)
+            if near:
+                return f"; did you mean {near}?"
+        return ""
+
+    def _near(self, ctx: click.Context, arg: str, likeness: float) -> str | None:
         from difflib import get_close_matches
 
-        for arg in unknown:
-            near = get_close_matches(arg.partition("=")[0], self._takes_value(ctx), 1, 0.8)
-            if near:
-                return f"; did you mean {near[0]}?"
-        return ""
+        name = arg.partition("=")[0]
+        return next(iter(get_close_matches(name, self._takes_value(ctx), 1, likeness)), None)
 
     def _refuse_misplaced(self, ctx: click.Context, options: Options) -> None:
         spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
@@ -100,7 +114,10 @@ class ScriptCommand(click.Command):
                     known.append(rest.pop(0))
             elif arg.startswith("-"):
                 unknown.append(arg)
-                if not equals and rest and not rest[0].startswith("-"):
+                self._refuse_near_miss(ctx, arg)
+                if arg in _FLAGS or equals:
+                    continue
+                if rest and not rest[0].startswith("-"):
                     unknown.append(rest.pop(0))
             elif unknown:
                 problem = (
@@ -113,16 +130,26 @@ class ScriptCommand(click.Command):
         return known, unknown
 
 
-def _instances(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def complete_instance(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of a model instance, in a shell."""
-    root = ctx.find_root()
-    try:
-        from taggingbackends.explorer import BackendExplorer
+    return _begun(ctx, incomplete, lambda backend: backend.list_models())
 
-        names = BackendExplorer(root.params.get("project")).list_models()
+
+def complete_pretrained(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a pretrained model instance, in a shell."""
+    return _begun(ctx, incomplete, lambda backend: backend.list_pretrained_models())
+
+
+def _begun(
+    ctx: click.Context, incomplete: str, names: Callable[[BackendExplorer], list[str]]
+) -> list[str]:
+    from taggingbackends.explorer import BackendExplorer
+
+    try:
+        backend = BackendExplorer(ctx.find_root().params.get("project"))
+        return [name for name in names(backend) if name.startswith(incomplete)]
     except TaggingBackendsError:  # no backend here
         return []
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def instance_option(
@@ -134,11 +161,11 @@ def instance_option(
         metavar="NAME",
         required=required,
         help=help,
-        shell_complete=_instances,
+        shell_complete=complete_instance,
     )
 
 
-FILES = click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+FILES = click.argument("files", nargs=-1, type=click.Path(readable=False, path_type=Path))
 SANDBOX = click.option(
     "--sandbox", metavar="TOKEN", help="Keep this round's data apart, so that others can run."
 )

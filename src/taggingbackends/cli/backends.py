@@ -68,7 +68,7 @@ def check(ctx: click.Context) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
 @instance_option(help="The model instance that the input is for.")
 @SANDBOX
 @click.option("--link", is_flag=True, help="Put symbolic links instead of copies.")

@@ -15,7 +15,7 @@ def data() -> None:
 
 
 @data.command("info")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
 @click.option("--pixelsize", type=float, metavar="UM", help="Width of a pixel, for FIMTrack's.")
 @click.option("--framerate", type=float, metavar="HZ", help="Frames a second, for FIMTrack's.")
 @click.pass_context

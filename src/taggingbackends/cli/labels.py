@@ -22,7 +22,7 @@ __all__ = ["labels"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path(readable=False, path_type=Path)
 _FILE = click.argument("file", type=_PATH)
 _FILES = click.argument("files", nargs=-1, required=True, type=_PATH)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -95,9 +95,12 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 
     wrong = False
     for file in files:
-        errors = find_errors(file)
+        try:
+            errors = list(map(str, find_errors(file)))
+        except OSError as error:
+            errors = [f"{file}: cannot be read: {error.strerror}"]
         wrong |= bool(errors)
-        click.echo("\n".join(map(str, errors)) or f"{file}: nothing to mend")
+        click.echo("\n".join(errors) or f"{file}: nothing to mend")
     ctx.exit(int(wrong))
 
 
@@ -245,11 +248,15 @@ def crop(
     metavar="FILE",
     help="Label the frames that only this recording, or label file, has, too.",
 )
+@click.option("--pixelsize", type=float, metavar="UM", help="Of FIMTrack's table --like.")
+@click.option("--framerate", type=float, metavar="HZ", help="Of FIMTrack's table --like.")
 @_output
 def fill(
     file: Path,
     label: str,
     like: Path | None,
+    pixelsize: float | None,
+    framerate: float | None,
     output: Path | None,
     in_place: bool,
     force: bool,
@@ -263,7 +270,8 @@ def fill(
 
     target = _target(file, output, in_place, force)
     labels = Labels.read(file)
-    labels.fill(label, None if like is None else _frames(like))
+    options = {"pixelsize": pixelsize, "framerate": framerate}
+    labels.fill(label, None if like is None else _frames(like, options))
     _write(target, labels)
 
 
@@ -341,7 +349,7 @@ def _check_suffix(output: Path, suffixes: tuple[str, ...]) -> None:
         raise click.UsageError(f"{output}: expected a name that ends in {' or '.join(suffixes)}")
 
 
-def _frames(file: Path) -> Labels | Recording:
+def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
     from taggingbackends.data.formats import is_label_file
     from taggingbackends.labels import Labels
 
@@ -349,7 +357,7 @@ def _frames(file: Path) -> Labels | Recording:
         return Labels.read(file)
     from taggingbackends.data.tracks import load_tracks
 
-    return load_tracks(file, outline=False)
+    return load_tracks(file, outline=False, **options)
 
 
 def _target(first: Path, output: Path | None, in_place: bool, force: bool) -> Path:

@@ -12,6 +12,8 @@ from taggingbackends.cli.arguments import (
     FORCE,
     SANDBOX,
     ScriptCommand,
+    complete_instance,
+    complete_pretrained,
     explorer,
     instance_option,
     print_paths,
@@ -118,7 +120,12 @@ def predict(
 @click.command(cls=ScriptCommand)
 @FILES
 @instance_option(False, "The new model's identifier; with FILES, by default the local time.")
-@click.option("--pretrained-model-instance", metavar="NAME", help="Start from this one.")
+@click.option(
+    "--pretrained-model-instance",
+    metavar="NAME",
+    help="Start from this one.",
+    shell_complete=complete_pretrained,
+)
 @FORCE
 @skips
 @click.pass_context
@@ -159,7 +166,11 @@ def train(
 @click.command(cls=ScriptCommand)
 @FILES
 @click.option(
-    "--original-model-instance", metavar="NAME", required=True, help="The model to start from."
+    "--original-model-instance",
+    metavar="NAME",
+    required=True,
+    help="The model to start from.",
+    shell_complete=complete_instance,
 )
 @instance_option(False, "The new model's identifier; with FILES, by default the local time.")
 @FORCE

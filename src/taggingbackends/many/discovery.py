@@ -67,7 +67,7 @@ def discover(
             if above == own_data or _is_backends_data(above):
                 problem = f"{root}: in {above}, the data folder of a backend: expected another"
                 raise BackendError("no-input", problem)
-        for file in walk(top, is_input):
+        for file in walk(top, is_input) if is_input(top) else ():
             folders.setdefault(os.path.realpath(file.parent), {}).setdefault(file.name, file)
     found = []
     for files in folders.values():

@@ -128,10 +128,10 @@ def settled(task: Task) -> tuple[Outcome | None, Path | None]:
 
     Then comes the outdated label file that is to be replaced, if any.
     """
-    from taggingbackends.many.labelstatus import Status, label_status
+    from taggingbackends.many.labelstatus import Status, label_file, label_status
 
     if task.force:
-        return None, None
+        return None, label_file(task.files, task.place)
     status, file, why = label_status(task.backend(), task.files, task.place)
     there = () if file is None else (file,)
     if status is Status.CURRENT:

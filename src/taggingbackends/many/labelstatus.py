@@ -14,7 +14,7 @@ from taggingbackends.labels import Labels
 from taggingbackends.provenance import software
 from taggingbackends.staging import label_name
 
-__all__ = ["LabelStatus", "Status", "label_status"]
+__all__ = ["LabelStatus", "Status", "label_file", "label_status"]
 
 
 class Status(Enum):
@@ -61,7 +61,7 @@ def label_status(backend: BackendExplorer, recording: Sequence[Path], place: Pat
     under the same name, and other options for the scripts, are not noticed. The tracker files are
     read, for their SHA-1, only if everything else is as it should be.
     """
-    file = place if place.exists() else _elsewhere(recording, place)
+    file = label_file(recording, place)
     if file is None:
         return LabelStatus(Status.MISSING)
     try:
@@ -92,6 +92,11 @@ def label_status(backend: BackendExplorer, recording: Sequence[Path], place: Pat
         if not depends or not depends <= names:
             return LabelStatus(Status.OUTDATED, file, "made from other files")
     return LabelStatus(Status.CURRENT, file)
+
+
+def label_file(recording: Sequence[Path], place: Path) -> Path | None:
+    """Return the predicted labels that a recording has, by either name; None if there are none."""
+    return place if place.exists() else _elsewhere(recording, place)
 
 
 def _elsewhere(recording: Sequence[Path], place: Path) -> Path | None:
