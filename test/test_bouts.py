@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support import RUN
 from taggingbackends import Labels
-from taggingbackends.bouts import find_bouts
+from taggingbackends.analysis.bouts import find_bouts
 from taggingbackends.states import labels_of
 
 STATES = ["run", "cast", (), ("run", "small"), ("cast", "small", "edited"), "edited"]

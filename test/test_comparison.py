@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix
 
 from support import RUN
 from taggingbackends import Labels
-from taggingbackends.comparison import NOT_THERE, compare
+from taggingbackends.analysis.comparison import NOT_THERE, compare
 
 STATES = ["run", "cast", "stop", ()]
 

@@ -9,7 +9,7 @@ import pytest
 
 from support import RUN
 from taggingbackends import Labels
-from taggingbackends.ethogram import ethogram
+from taggingbackends.display.ethogram import ethogram
 
 
 def plain(text: str) -> list[str]:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from support import CONTRACT, RUN, STEM, backend_error, command, refused, tree, write_recording
 from taggingbackends import LabelFileError, Labels, dependency, labelfile
-from taggingbackends.comparison import compare_files
+from taggingbackends.analysis.comparison import compare_files
+from taggingbackends.analysis.inspection import find_errors
+from taggingbackends.analysis.overview import overview
 from taggingbackends.conversion import split, united
-from taggingbackends.inspection import find_errors
-from taggingbackends.overview import overview
-from taggingbackends.tables import aligned, confusion_table, label_table, run_table
+from taggingbackends.display.tables import aligned, confusion_table, label_table, run_table
 
 OTHER = "20240612_090000"
 

@@ -13,7 +13,7 @@ import pytest
 
 from support import RUN, command, refused
 from taggingbackends import Labels, TaggingBackendsError
-from taggingbackends.plot import plot_ethogram
+from taggingbackends.display.plot import plot_ethogram
 
 image = pytest.importorskip("matplotlib.image", reason="no matplotlib")
 
@@ -168,7 +168,7 @@ def test_the_users_settings_are_left_alone(labels: Labels, tmp_path: Path) -> No
         one = svg(labels, tmp_path / "e.svg")
         assert dict(mpl.rcParams) == before
     assert svg(labels, tmp_path / "e.svg") == one
-    script = "import taggingbackends.plot, sys; assert 'matplotlib' not in sys.modules"
+    script = "import taggingbackends.display.plot, sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support import RUN
-from taggingbackends.protocol import parse_protocol, stimulus_windows
+from taggingbackends.analysis.protocol import parse_protocol, stimulus_windows
 from taggingbackends.runlabels import RunLabels
 
 

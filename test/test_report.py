@@ -21,7 +21,7 @@ import pytest
 
 from support import RUN, command, refused
 from taggingbackends import Labels
-from taggingbackends.report import report
+from taggingbackends.display.report import report
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 

@@ -11,11 +11,11 @@ import pytest
 
 from support import RUN
 from taggingbackends import Labels
-from taggingbackends.bouts import find_bouts
+from taggingbackends.analysis.bouts import find_bouts
+from taggingbackends.analysis.spans import find_spans
+from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.runlabels import RunLabels
-from taggingbackends.spans import find_spans
 from taggingbackends.states import labels_of
-from taggingbackends.summaries import bout_lengths, shares_over_time, transitions
 
 STATES = ["run", "cast", ("run", "cast"), ("cast", "edited"), (), "edited", "stop"]
 

@@ -14,7 +14,7 @@ import click
 from taggingbackends.cli.arguments import FORCE, print_paths
 
 if TYPE_CHECKING:
-    from taggingbackends.comparison import Comparison
+    from taggingbackends.analysis.comparison import Comparison
     from taggingbackends.data.tracks import Recording
     from taggingbackends.labels import Labels
 
@@ -59,10 +59,10 @@ def show(files: tuple[Path, ...], as_json: bool) -> None:
     \b
     Example: tagging-backend labels show recordings/truth.label
     """
-    from taggingbackends.ethogram import ethogram
+    from taggingbackends.analysis.overview import overview
+    from taggingbackends.display.ethogram import ethogram
+    from taggingbackends.display.tables import label_table, run_table
     from taggingbackends.labels import Labels
-    from taggingbackends.overview import overview
-    from taggingbackends.tables import label_table, run_table
 
     if as_json:
         found = [(file, overview(Labels.read(file))) for file in files]
@@ -91,7 +91,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     \b
     Example: tagging-backend labels check recordings/*.label
     """
-    from taggingbackends.inspection import find_errors
+    from taggingbackends.analysis.inspection import find_errors
 
     wrong = False
     for file in files:
@@ -128,7 +128,7 @@ def convert(
     Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
     """
     from taggingbackends import conversion, labelfile
-    from taggingbackends.bouts import bouts_csv
+    from taggingbackends.analysis.bouts import bouts_csv
     from taggingbackends.files import write_file
 
     if bouts and (names or split):
@@ -162,7 +162,7 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
     \b
     Example: tagging-backend labels diff recordings/predicted.label recordings/truth.label
     """
-    from taggingbackends.comparison import compare_files
+    from taggingbackends.analysis.comparison import compare_files
 
     found = compare_files(one, other)
     if as_json:
@@ -174,7 +174,7 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
 
 
 def _told(found: Comparison, most: int | None) -> str:
-    from taggingbackends.tables import confusion_table, differences_table
+    from taggingbackends.display.tables import confusion_table, differences_table
 
     parts = [
         f"run {found.run}: {found.frames} frames in both, {found.only_one} in the one only, "
@@ -313,8 +313,8 @@ def plot(file: Path, output: Path, force: bool) -> None:
     \b
     Example: tagging-backend labels plot recordings/truth.label -o ethogram.png
     """
+    from taggingbackends.display.plot import SUFFIXES, plot_ethogram
     from taggingbackends.labels import Labels
-    from taggingbackends.plot import SUFFIXES, plot_ethogram
 
     _check_suffix(output, SUFFIXES)
     target = _target(file, output, False, force)
@@ -334,9 +334,9 @@ def report(files: tuple[Path, ...], output: Path, force: bool) -> None:
     \b
     Example: tagging-backend labels report truth.label predicted.label -o report.html
     """
+    from taggingbackends.display.report import report
     from taggingbackends.files import write_file
     from taggingbackends.labels import Labels
-    from taggingbackends.report import report
 
     _check_suffix(output, (".html", ".htm"))
     target = _target(files[0], output, False, force)

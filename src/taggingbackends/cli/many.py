@@ -82,7 +82,7 @@ class _Report:
             self._older += outcome.labels[0].stat().st_mtime < self._model_time
 
     def tell(self) -> None:
-        from taggingbackends.tables import aligned
+        from taggingbackends.display.tables import aligned
 
         for text, recordings in self._warned.items():
             several = f" (and {len(recordings) - 1} more)" if len(recordings) > 1 else ""

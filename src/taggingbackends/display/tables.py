@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from unicodedata import combining, east_asian_width
 
-from taggingbackends.comparison import NOT_THERE, Comparison
-from taggingbackends.overview import RunOverview
+from taggingbackends.analysis.comparison import NOT_THERE, Comparison
+from taggingbackends.analysis.overview import RunOverview
 
 __all__ = [
     "aligned",

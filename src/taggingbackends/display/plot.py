@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.bands import bands
-from taggingbackends.colors import label_colors
+from taggingbackends.analysis.protocol import stimulus_windows
+from taggingbackends.analysis.spans import Spans, find_spans
+from taggingbackends.display.bands import bands
+from taggingbackends.display.colors import label_colors
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.files import write_file
 from taggingbackends.labels import Labels
-from taggingbackends.protocol import stimulus_windows
 from taggingbackends.runlabels import RunLabels
-from taggingbackends.spans import Spans, find_spans
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from taggingbackends.colors import label_colors
+from taggingbackends.display.colors import label_colors
+from taggingbackends.display.tables import printable
 from taggingbackends.runlabels import RunLabels, TrackLabels
 from taggingbackends.states import labels_of
-from taggingbackends.tables import printable
 
 __all__ = ["ethogram"]
 

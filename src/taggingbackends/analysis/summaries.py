@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.bouts import Bouts
+from taggingbackends.analysis.bouts import Bouts
+from taggingbackends.analysis.spans import Spans, columns_of
 from taggingbackends.runlabels import RunLabels
-from taggingbackends.spans import Spans, columns_of
 from taggingbackends.states import labels_of
 
 __all__ = [

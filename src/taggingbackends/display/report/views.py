@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taggingbackends.bands import bands
-from taggingbackends.bouts import Bouts, find_bouts
-from taggingbackends.colors import PALETTE, label_colors
-from taggingbackends.comparison import NOT_THERE, compare
+from taggingbackends.analysis.bouts import Bouts, find_bouts
+from taggingbackends.analysis.comparison import NOT_THERE, compare
+from taggingbackends.analysis.protocol import stimulus_windows
+from taggingbackends.analysis.spans import Spans, find_spans
+from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
+from taggingbackends.display.bands import bands
+from taggingbackends.display.colors import PALETTE, label_colors
 from taggingbackends.labels import Labels
-from taggingbackends.protocol import stimulus_windows
 from taggingbackends.runlabels import RunLabels
-from taggingbackends.spans import Spans, find_spans
-from taggingbackends.summaries import bout_lengths, shares_over_time, transitions
 
 __all__ = ["views"]
 

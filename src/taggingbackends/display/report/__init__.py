@@ -11,8 +11,8 @@ from importlib.resources import files
 from typing import Any
 
 from taggingbackends import __version__
+from taggingbackends.display.report.views import views
 from taggingbackends.labels import Labels
-from taggingbackends.report.views import views
 
 __all__ = ["report"]
 
