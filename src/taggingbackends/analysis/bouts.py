@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.analysis.spans import columns_of
 from taggingbackends.labels import Labels
 from taggingbackends.runlabels import RunLabels
 from taggingbackends.states import labels_of
@@ -51,15 +52,10 @@ class Bouts(NamedTuple):
 def find_bouts(run: RunLabels) -> Bouts:
     """Find the bouts of all labels of a run."""
     names = run.names + run.secondary_names
-    tracks = list(run.values())
-    sizes = np.array([len(track) for track in tracks], dtype=np.int64)
-    begins = np.cumsum(sizes) - sizes  # of each track, in the columns of all
-    codes = np.concatenate([np.empty(0, np.int32), *(track.codes for track in tracks)])
-    times = np.concatenate([np.empty(0), *(track.times for track in tracks)])
-    # by label, the first frame of each bout and the frame after its last
-    edge = np.zeros(len(codes) + 1, dtype=bool)
-    edge[begins] = True
-    edge[-1] = True
+    tracks, times, codes = columns_of(run)
+    # edge[i]: frame i is not of the track of frame i - 1
+    edge = np.ones(len(codes) + 1, dtype=bool)
+    edge[1:-1] = tracks[1:] != tracks[:-1]
     found = []
     for label, name in enumerate(names):
         has = np.array([name in labels_of(state) for state in run.states])[codes]
@@ -71,10 +67,9 @@ def find_bouts(run: RunLabels) -> Bouts:
     labels, first, last = columns or [np.empty(0, dtype=np.int64)] * 3
     order = np.lexsort((labels, first))
     labels, first, last = labels[order], first[order], last[order]
-    track = np.searchsorted(begins, first, "right") - 1
-    larvae = np.array(list(run), dtype=np.int64)[track]
-    offset = begins[track]
-    return Bouts(names, larvae, labels, first - offset, last - offset, times[first], times[last])
+    larvae = np.array(list(run), dtype=np.int64)[tracks[first]]
+    begins = np.searchsorted(tracks, tracks[first])
+    return Bouts(names, larvae, labels, first - begins, last - begins, times[first], times[last])
 
 
 def bouts_csv(labels: Labels) -> str:

@@ -36,28 +36,41 @@ def report(labels: Mapping[str, Labels]) -> str:
         HTML; to be written in UTF-8.
     """
     shown = views(labels)
-    parts = {name: files(__name__).joinpath(f"page.{name}").read_text("utf-8") for name in _PARTS}
+    folder = files(__name__)
+    style = folder.joinpath("page.css").read_text("utf-8")
+    script = "".join(folder.joinpath("js", f"{name}.js").read_text("utf-8") for name in _SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{script}}})();\n'
     title = ", ".join(dict.fromkeys(view["run"] for view in shown)) or "Labels"
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_digest(parts['css'])}'; "
-        f"script-src '{_digest(parts['js'])}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     )
     slots = {
         "policy": policy,
         "generator": f"taggingbackends {__version__}",
         "title": html.escape(title),
-        "style": parts["css"],
-        "script": parts["js"],
+        "style": style,
+        "script": script,
         "data": _data({"version": __version__, "views": shown}),
     }
-    page, *rest = parts["html"].split("{{")
+    page, *rest = folder.joinpath("page.html").read_text("utf-8").split("{{")
     for piece in rest:  # in one pass: what stands in a slot is not looked at again
         name, _, text = piece.partition("}}")
         page += slots[name] + text
     return page
 
 
-_PARTS = ("html", "css", "js")
+_SCRIPTS = (
+    "elements",
+    "spans",
+    "tooltip",
+    "ethogram",
+    "pointing",
+    "tables",
+    "charts",
+    "page",
+)
+"""The parts of the page's script, in their order: they are one function, and share its names."""
 
 
 def _digest(text: str) -> str:

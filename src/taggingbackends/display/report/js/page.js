@@ -1,0 +1,72 @@
+/* The page as a whole: which view is shown. Here all begins. */
+
+function note() {
+  const what = {
+    both: () => `Upper half of a row: ${view.reference.file}. Lower half: ${view.file}. Between them: where they differ.`,
+    differences: () => `In full colour: where ${view.file} differs from ${view.reference.file}.`,
+  }[mode];
+  $("mode-note").hidden = !what;
+  $("mode-note").textContent = what ? what() : "";
+}
+
+function show(index) {
+  view = data.views[index];
+  hidden = new Set();
+  // where a row is too low for two halves, what differs can still be seen
+  mode = !view.comparison ? "own" : view.larvae.length > innerHeight / 12 ? "differences" : "both";
+  $("mode").value = mode;
+  document.title = `${view.run} – ${view.file}`;
+  canvas.setAttribute("aria-label", `Ethogram of ${view.larvae.length} larvae, run ${view.run}`);
+  $("several-note").hidden = !view.states.some(([primary, secondary]) => primary.length + secondary.length > 1);
+  facts();
+  note();
+  legend();
+  comparison();
+  labelTable();
+  shares();
+  lengths();
+  transitionTable();
+  all();
+}
+
+function redraw() {
+  shares();
+  drawNow();
+}
+
+if (!data.views.length) {
+  $("main").hidden = true;
+  $("run").textContent = "no runs";
+} else {
+  const options = data.views.map(({ run, file }, at) => element("option", { value: String(at) }, `${run}, ${file}`));
+  $("view").replaceChildren(...options);
+  $("choice").hidden = data.views.length < 2;
+  $("view").addEventListener("change", () => show(Number($("view").value)));
+  $("mode").addEventListener("change", () => {
+    mode = $("mode").value;
+    note();
+    all();
+  });
+  const compared = data.views.findIndex((candidate) => candidate.comparison);
+  const first = Math.max(compared, 0);
+  $("view").value = String(first);
+  show(first);
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return; // on phones, scrolling changes the height
+    width = innerWidth;
+    shares();
+    draw();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.print = "";
+    redraw();
+  });
+  addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.print;
+    redraw();
+  });
+}
+$("footer").textContent = `Made by taggingbackends ${data.version}.`;
+requestAnimationFrame(() => (document.documentElement.dataset.ready = String(Math.round(performance.now()))));

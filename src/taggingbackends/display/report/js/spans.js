@@ -1,0 +1,64 @@
+/* Spans: the columns of a view, and what is under a point. */
+
+for (const view of data.views) {
+  const columns = {};
+  for (const [name, text] of Object.entries(view.spans)) columns[name] = unpack(text);
+  columns.begins = new Uint32Array(view.larvae.length + 1);
+  columns.counts.forEach((n, row) => (columns.begins[row + 1] = columns.begins[row] + n));
+  view.columns = columns;
+  view.rows = new Map(view.larvae.map((larva, row) => [larva, row]));
+  view.length = (view.stop - view.start) / view.unit;
+  view.seconds = (x) => view.start + x * view.unit;
+  if (view.comparison) {
+    view.reference = data.views[view.comparison.reference];
+    if (!view.stimulus.length) view.stimulus = view.reference.stimulus; // of the same run
+    const parts = Object.entries(view.comparison.differences);
+    view.differences = Object.fromEntries(parts.map(([name, text]) => [name, unpack(text)]));
+  }
+}
+
+/* The last span of a row that begins at or before x; -1 if none does. */
+function spanBefore(view, row, x) {
+  const { begins, first } = view.columns;
+  let low = begins[row], high = begins[row + 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (first[middle] <= x) low = middle + 1;
+    else high = middle;
+  }
+  return low > begins[row] ? low - 1 : -1;
+}
+
+function labelsOf(view, span) {
+  const [primary, secondary] = view.states[view.columns.states[span]];
+  return [...primary, ...secondary];
+}
+
+/* The bout of a label around a span: as many consecutive frames as have it (-1: undefined). */
+function bout(view, row, span, label) {
+  const { begins, first, last, frames } = view.columns;
+  const has = (at) => (label < 0 ? !labelsOf(view, at).length : labelsOf(view, at).includes(label));
+  let from = span, to = span;
+  while (from > begins[row] && has(from - 1)) from--;
+  while (to + 1 < begins[row + 1] && has(to + 1)) to++;
+  let n = 0;
+  for (let at = from; at <= to; at++) n += frames[at];
+  return { start: view.seconds(first[from]), stop: view.seconds(last[to]), frames: n };
+}
+
+function describe(view, row, x) {
+  const { begins, stop } = view.columns;
+  const span = spanBefore(view, row, x);
+  if (span < 0) return null;
+  if (x > stop[span]) {
+    return span + 1 < begins[row + 1] ? { span: -1, lines: [{ text: "not tracked" }] } : null;
+  }
+  const labels = labelsOf(view, span);
+  const lines = (labels.length ? labels : [-1]).map((label) => {
+    const { start, stop: end, frames } = bout(view, row, span, label);
+    const times = frames > 1 ? `${start.toFixed(2)}–${end.toFixed(2)} s` : `${start.toFixed(2)} s`;
+    const long = frames > 1 ? `${(end - start).toFixed(2)} s, ${whole(frames)} frames` : "1 frame";
+    return { label, text: label < 0 ? UNDEFINED : view.names[label], times, long };
+  });
+  return { span, lines };
+}
