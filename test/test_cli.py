@@ -174,7 +174,7 @@ def test_labels_show(tmp_path: Path) -> None:
     assert "\x1b" not in result.stdout
     path.write_text("{")
     refused(command("labels", "show", path, cwd=tmp_path), f"{path}: invalid-json: expected JSON")
-    refused(command("labels", "show", "none", cwd=tmp_path), "No such file or directory: 'none'")
+    refused(command("labels", "show", "none", cwd=tmp_path), "none: No such file or directory")
     refused(command("labels", "show", tmp_path, cwd=tmp_path), "Is a directory")
 
 

@@ -105,7 +105,7 @@ def test_a_log_that_cannot_be_written_is_told_before_anything_is_done(
 ) -> None:
     log = project / "none" / "a.log"
     result = command("--log", log, "predict", spine, "--model-instance", "m", cwd=project)
-    refused(result, f"No such file or directory: '{log}'")
+    refused(result, f"{log}: No such file or directory")
     assert not (spine.parent / "predicted.label").exists()
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "note",
     "open_log",
     "tell_error",
+    "told",
     "warn",
 ]
 
@@ -86,8 +87,15 @@ def fail(error: Exception) -> NoReturn:
         log("traceback", text)
         if os.environ.get(DEBUG):
             sys.stderr.write(text)
-    tell_error(" ".join(str(error).split()))
+    tell_error(told(error))
     sys.exit(getattr(error, "exit_code", 1))
+
+
+def told(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
 
 
 def open_log(path: Path) -> None:

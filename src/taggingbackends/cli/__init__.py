@@ -120,12 +120,14 @@ def main() -> NoReturn:
 def _run() -> NoReturn:
     try:
         sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False))
-    except click.UsageError as error:
-        if error.ctx is not None:
-            click.echo(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}\n", err=True)
-        tell_error(error.format_message())
-        sys.exit(error.exit_code)
     except click.ClickException as error:
+        ctx = getattr(error, "ctx", None)
+        if ctx is not None and error.message == ctx.get_help():  # there were no arguments
+            error.show()
+            sys.exit(error.exit_code)
+        if ctx is not None:
+            hint = f"Try '{ctx.command_path} --help' for help."
+            click.echo(f"{ctx.get_usage()}\n{hint}\n", err=True)
         tell_error(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -134,7 +136,3 @@ def _run() -> NoReturn:
         if not is_users_to_mend(error):
             raise
         fail(error)
-
-
-def _help_hint(ctx: click.Context) -> str:
-    return f"Try '{ctx.command_path} --help' for help."

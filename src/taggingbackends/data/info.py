@@ -13,6 +13,7 @@ from taggingbackends.data.formats import is_label_file
 from taggingbackends.data.tracks import Recording, load_tracks
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
+from taggingbackends.reporting import told
 from taggingbackends.runlabels import TrackLabels
 
 __all__ = ["info"]
@@ -50,7 +51,7 @@ def _label_file_info(path: Path, options: dict[str, Any]) -> tuple[dict[str, str
     try:
         labels = Labels.read(path)
     except (LabelFileError, OSError) as error:
-        return {"format": "label file"}, [str(error)]
+        return {"format": "label file"}, [told(error)]
     problems: list[str] = []
     recording = None
     if any(run.dependencies for run in labels.values()):  # else it is of no file
@@ -68,7 +69,7 @@ def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording
             return load_tracks(path, **given)
         except (TaggingBackendsError, OSError, ValueError) as error:
             if not problems:
-                problems.append(str(error))
+                problems.append(told(error))
     return None
 
 

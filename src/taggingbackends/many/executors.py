@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from taggingbackends.errors import BackendError
 from taggingbackends.many.labelling import Outcome, Processes, Result, Task, label_recording
+from taggingbackends.reporting import told
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -123,7 +124,7 @@ def _outcome(future: Future, recording: Path) -> Outcome:
         outcome: Outcome = future.result()
         return outcome
     if future.status == "error":  # e.g. KilledWorker, or a worker without this package
-        why = " ".join(str(future.exception()).split())
+        why = told(future.exception())
     else:
         why = "the Dask scheduler is gone, or has cancelled it"
     return Outcome(recording, Result.FAILED, why=why)

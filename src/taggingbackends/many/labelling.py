@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from taggingbackends.explorer import BackendExplorer
-from taggingbackends.reporting import VERBOSITY
+from taggingbackends.reporting import VERBOSITY, told
 
 __all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
 
@@ -227,4 +227,4 @@ def _with_reason(ended: str, said: str) -> str:
 
 
 def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return told(error) or type(error).__name__

@@ -23,7 +23,7 @@ from taggingbackends.explorer import BackendExplorer
 from taggingbackends.files import locked
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.pipeline import predict_files
-from taggingbackends.reporting import is_users_to_mend
+from taggingbackends.reporting import is_users_to_mend, told
 
 __all__ = ["main"]
 
@@ -99,7 +99,7 @@ def _label(task: Task) -> Outcome:
     except Exception as error:
         if not (is_users_to_mend(error) or isinstance(error, OSError)):
             raise
-        return Outcome(recording, Result.FAILED, why=" ".join(str(error).split()))
+        return Outcome(recording, Result.FAILED, why=told(error))
 
 
 def _label_alone(task: Task, backend: BackendExplorer) -> Outcome:
