@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from support import command
 from taggingbackends import Labels, TrackFileError, dependency
-from taggingbackends.data import fimtrack, find_recordings, load_tracks, plan_dataset
+from taggingbackends.data import featuretable, fimtrack, find_recordings, load_tracks, plan_dataset
 from taggingbackends.data.info import info
 
 RUN = "20170714_120000"
@@ -429,7 +429,7 @@ def test_tracks_are_those_of_a_loop_over_cells(data: st.DataObject, block: int) 
     features = data.draw(st.permutations(FEATURES))
     cells = {name: data.draw(st.lists(row, min_size=frames, max_size=frames)) for name in features}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fimtrack, "_BLOCK", block)
+        patch.setattr(featuretable, "_BLOCK", block)
         patch.setattr(fimtrack, "_FRAMES", 3)
         path = write(Path(folder, "t.csv"), cells, larvae)
         recording = load_tracks(path, framerate=7, pixelsize=10)

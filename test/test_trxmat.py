@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from support import RUN, posix
 from taggingbackends import TrackFileError, dependency
-from taggingbackends.data import find_recordings, load_tracks, plan_dataset, trxmat
+from taggingbackends.data import find_recordings, load_tracks, plan_dataset, structarray, trxmat
 
 HEAD = b"MATLAB 7.3 MAT-file, Platform: GLNXA64 HDF5 schema 1.00 ."
 ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
@@ -172,7 +172,7 @@ def on(*frames: bool) -> np.ndarray[Any, Any]:
 
 def test_contours_that_get_longer_by_blocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The outline starts small, none of the first contours has a point, and outgrows its room."""
-    monkeypatch.setattr(trxmat, "_BLOCK", 256)
+    monkeypatch.setattr(structarray, "_BLOCK", 256)
     monkeypatch.setattr(trxmat, "_ROOM", 1)
     n = 40
     points = np.r_[0, 0, 0, 0, 0, 0, np.arange(n - 6) % 7]
@@ -686,7 +686,7 @@ def test_tracks_are_those_that_were_written(data: st.DataObject, block: int) -> 
         larvae.append(larva(number, n, **spines, **outlines))
     options = data.draw(st.sampled_from([{}, {"chunks": True}, {"compression": "gzip"}]))
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trxmat, "_BLOCK", block * 16)
+        patch.setattr(structarray, "_BLOCK", block * 16)
         recording = load_tracks(write_trxmat(Path(folder, "trx.mat"), *larvae, **options))
     for number, (wanted, frames) in enumerate(zip(larvae, contours, strict=True)):
         track = recording[number]
