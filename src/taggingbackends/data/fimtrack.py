@@ -1,9 +1,8 @@
 """FIMTrack's tables (version 2): features of larvae in pixels, a row a feature and frame.
 
 `featuretable` reads the table. The format is described in docs/contract.md, section 7; the tracker
-in Risse, Berh, Otto, Klämbt and Jiang (2017),
-FIMTrack: an open source tracking and locomotion analysis software for small animals, PLoS
-Computational Biology 13:e1005530.
+in Risse, Berh, Otto, Klämbt and Jiang (2017), FIMTrack: an open source tracking and locomotion
+analysis software for small animals, PLoS Computational Biology 13:e1005530.
 """
 
 from __future__ import annotations
