@@ -413,6 +413,15 @@ def test_diff_of_other_runs(file: Path, dataset: Path) -> None:
     refused(result, f"expected the runs of {file}, {RUN}; found {RUN}, {OTHER}")
 
 
+def test_the_confusion_table_of_nothing(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.add_run(RUN)
+    labels.write(tmp_path / "x.label")
+    (found,) = compare_files(tmp_path / "x.label", tmp_path / "x.label")
+    assert confusion_table(found, 80) == ""
+    assert "agreement nan" in run("diff", "x.label", "x.label", cwd=tmp_path)
+
+
 def test_a_wide_confusion_table_has_numbers_as_heads(file: Path) -> None:
     (found,) = compare_files(file, file)
     assert confusion_table(found, 30).splitlines() == [

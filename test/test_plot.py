@@ -117,6 +117,14 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
         assert text in found
 
 
+def test_long_names_leave_room_for_the_rows(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set("r" * 300, 1, [0.0, 1.0], ["a" * 200 + "b", "\n"])
+    found = texts(svg(labels, tmp_path / "e.svg"))
+    assert f"{'a' * 14}…{'a' * 14}b" in found
+    assert "\\n" in found
+
+
 def test_a_gap_is_blank(tmp_path: Path) -> None:
     labels = Labels()
     labels.set(RUN, 1, [*np.arange(10) / 10, *(9 + np.arange(10) / 10)], ["run"] * 20)

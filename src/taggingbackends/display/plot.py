@@ -14,6 +14,7 @@ from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.analysis.spans import Spans, find_spans
 from taggingbackends.display.bands import bands
 from taggingbackends.display.colors import label_colors
+from taggingbackends.display.tables import cut, printable
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.files import write_file
 from taggingbackends.labels import Labels
@@ -32,6 +33,7 @@ _ROW, _TALLEST = 0.22, 14.0  # inches: a larva's row, and the rows of a run at m
 _DPI = 150
 _VECTORS = 50_000  # rectangles; more are an image within an SVG or PDF, which else no one can open
 _UNDEFINED, _HATCH, _STIMULUS = "#e6e6e6", "#b5b5b5", "#444444"
+_LONGEST = 30  # characters of a name: the legend leaves room for the rows
 _LINE = 0.2  # of a row's height: the line of secondary labels
 
 
@@ -100,7 +102,7 @@ def _draw(axes: Axes, run: RunLabels) -> None:
     from matplotlib.patches import Patch
 
     colors, spans = label_colors(run), find_spans(run)
-    axes.set_title(run.id, loc="left", pad=12, parse_math=False)
+    axes.set_title(cut(printable(run.id), 2 * _LONGEST), loc="left", pad=12, parse_math=False)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("larva")
     axes.spines[["top", "right"]].set_visible(False)
@@ -139,7 +141,7 @@ def _draw(axes: Axes, run: RunLabels) -> None:
     )
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
-        text.set_text(name)
+        text.set_text(cut(printable(name), _LONGEST))
 
 
 def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> list[int]:

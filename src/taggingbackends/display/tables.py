@@ -12,6 +12,7 @@ __all__ = [
     "aligned",
     "columns",
     "confusion_table",
+    "cut",
     "differences_table",
     "label_table",
     "printable",
@@ -111,7 +112,7 @@ def confusion_table(found: Comparison, width: int) -> str:
     names = found.names
     rows = [[name, *map(str, row)] for name, row in zip(names, found.matrix.tolist(), strict=True)]
     text = aligned([["", *names], *rows])
-    if max(map(len, text.splitlines())) <= width:
+    if max(map(columns, text.splitlines()), default=0) <= width:
         return text
     numbers = [str(place) for place in range(1, len(names) + 1)]
     rows = [[f"{number} {row[0]}", *row[1:]] for number, row in zip(numbers, rows, strict=True)]
