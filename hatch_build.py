@@ -21,7 +21,7 @@ class JuliaPackage(BuildHookInterface[Any]):
             return
         root = Path(self.root)
         sources = [root / "Project.toml", root / "src/TaggingBackends.jl"]
-        for source in [*sources, *sorted((root / "julia").glob("*.jl"))]:
+        for source in [*sources, *sorted((root / "julia").rglob("*.jl"))]:
             target = f"taggingbackends/_julia/{source.relative_to(root).as_posix()}"
             build_data["force_include"][str(source)] = target
         settings = json.loads((root / "src/taggingbackends/juliapkg.json").read_text("utf-8"))

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.harness import compare_times, row, seconds
 from benchmarks.inputs import RUN, label_file
 from taggingbackends import JuliaSetupError, Labels
-from taggingbackends.julia.scripts import julia_command, julia_environment
+from taggingbackends.backend.juliascripts import julia_command, julia_environment
 
 
 def run(folder: Path) -> None:

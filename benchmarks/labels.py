@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.harness import compare, peak_memory, row
 from benchmarks.inputs import dumped_file, label_file, named_file, real_label_files
-from taggingbackends import Labels, jsonarrays
+from taggingbackends import Labels
+from taggingbackends.labels.fast import jsonarrays
 
 Nested = dict[str, dict[int, dict[float, Any]]]
 
@@ -95,14 +96,15 @@ def run(folder: Path) -> None:
 def _print_memory(case: str, path: Path, reader: str) -> None:
     prepare = f"""
 from pathlib import Path
-from taggingbackends import jsonarrays, labelfile
+from taggingbackends.labels import reading
+from taggingbackends.labels.fast import jsonarrays
 if {reader!r} == "orjson":
     jsonarrays.simdjson = None
 content = Path({str(path)!r}).read_bytes()
 """
     work = """
-labels = labelfile.parse(content)
-tracks = [track for run in labels.values() for track in run.values()]
+runs = reading.parse(content).runs
+tracks = [track for run in runs.values() for track in run.values()]
 result = sum(track.times.nbytes + track.codes.nbytes for track in tracks)
 """
     peak, columns = peak_memory(prepare, work)

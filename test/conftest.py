@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support import RECORDINGS
-from taggingbackends.julia.scripts import JULIA
+from taggingbackends.backend.juliascripts import JULIA
 
 # No verdict depends on how fast a machine is just now.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])

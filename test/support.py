@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from taggingbackends import BackendError, JuliaSetupError, LabelFileError, Labels, dependency
+from taggingbackends.labels import reading, writing
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "test" / "contract"
@@ -23,6 +24,16 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX links, signal
 
 RUN = "20240611_101500"
 STEM = f"{RUN}@g@e@t5@p"
+
+
+def parse(content: bytes, file: Path | None = None) -> Labels:
+    """Return the labels in the text of a label file."""
+    return Labels._of(reading.parse(content, file))
+
+
+def text(labels: Labels, named: bool = False) -> bytes:
+    """Return the text of a label file with these labels."""
+    return writing.text(labels.attributes, labels, named)
 
 
 def write_recording(folder: Path, stem: str = STEM, larvae: tuple[int, ...] = (1, 20)) -> Path:

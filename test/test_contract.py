@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support import CONTRACT, backend_error
+from support import CONTRACT, backend_error, parse, text
 from taggingbackends import BackendExplorer, LabelFileError, Labels
-from taggingbackends.identifiers import check_identifier
-from taggingbackends.labelfile import parse, text
-from taggingbackends.options import OptionError, format_options, parse_options
+from taggingbackends.backend.options import OptionError, format_options, parse_options
+from taggingbackends.system.names import check_identifier
 
 
 def cases(folder: str) -> list[Any]:

@@ -14,8 +14,8 @@ import pytest
 from examplebackend.simulate import main as simulate
 from support import ROOT, blocks, command
 from taggingbackends import Labels
+from taggingbackends.backend.scaffold import init
 from taggingbackends.data import FORMATS, load_tracks
-from taggingbackends.scaffold import init
 
 
 def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

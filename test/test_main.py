@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import command, refused
-from taggingbackends.options import OptionError, format_options, parse_options
+from taggingbackends.backend.options import OptionError, format_options, parse_options
 
 Maker = Callable[..., Path]
 

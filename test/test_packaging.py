@@ -258,7 +258,9 @@ def test_python_imports_that_copy_and_nothing_heavy(installed: Installation) -> 
 
 
 def test_the_julia_package_is_the_installations_own(installed: Installation) -> None:
-    statement = "from taggingbackends.julia.package import julia_package; print(julia_package())"
+    statement = (
+        "from taggingbackends.backend.juliapackage import julia_package; print(julia_package())"
+    )
     assert Path(installed.python(statement)) == installed.julia_package
 
 
@@ -285,7 +287,7 @@ def test_juliapkg_would_take_that_package(installed: Installation) -> None:
 def test_julia_loads_that_package(installed: Installation, any_julia: dict[str, str]) -> None:
     found = installed.python(
         "import os, subprocess",
-        "from taggingbackends.julia.scripts import find_julia, julia_environment",
+        "from taggingbackends.backend.juliascripts import find_julia, julia_environment",
         "statement = 'using TaggingBackends; print(pathof(TaggingBackends))'",
         "command = [find_julia(), '--startup-file=no', '-e', statement]",
         "subprocess.run(command, env=julia_environment(os.environ), check=True)",

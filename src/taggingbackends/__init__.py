@@ -5,10 +5,12 @@ Importing this package starts nothing and loads nothing heavy; names are loaded 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from taggingbackends.dependencies import dependency
+    from taggingbackends.backend.explorer import BackendExplorer
     from taggingbackends.errors import (
         BackendError,
         JuliaSetupError,
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
         TaggingBackendsError,
         TrackFileError,
     )
-    from taggingbackends.explorer import BackendExplorer
-    from taggingbackends.labels import Labels
+    from taggingbackends.labels.dependencies import dependency
+    from taggingbackends.labels.labels import Labels
 
     __version__: str
 
@@ -35,16 +37,13 @@ __all__ = [
     "dependency",
 ]
 
-_MODULES = {"BackendExplorer": "explorer", "Labels": "labels", "dependency": "dependencies"}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("taggingbackends")
-    if name in __all__:
-        from importlib import import_module
-
-        return getattr(import_module(f"taggingbackends.{_MODULES.get(name, 'errors')}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "taggingbackends.backend.explorer": ("BackendExplorer",),
+        "taggingbackends.labels.labels": ("Labels",),
+        "taggingbackends.labels.dependencies": ("dependency",),
+        "taggingbackends.errors": [name for name in __all__ if name.endswith("Error")],
+        "taggingbackends.system.version": ("__version__",),
+    },
+)

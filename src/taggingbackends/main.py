@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from taggingbackends.backend.explorer import BackendExplorer
+from taggingbackends.backend.folder import TRAINING
+from taggingbackends.backend.identifiers import new_instance
+from taggingbackends.backend.options import TAKEN, OptionError, Options, parse_options
+from taggingbackends.backend.project import is_backend
+from taggingbackends.backend.staging import origin
+from taggingbackends.backend.unfinished import model_in_the_making
 from taggingbackends.errors import LabelFileError, TrackFileError
-from taggingbackends.explorer import TRAINING, BackendExplorer
-from taggingbackends.identifiers import new_instance
-from taggingbackends.options import TAKEN, OptionError, Options, parse_options
-from taggingbackends.project import is_backend
-from taggingbackends.reporting import fail, is_users_to_mend, tell_error, warn
-from taggingbackends.staging import origin
-from taggingbackends.training import model_in_the_making
+from taggingbackends.system.messages import fail, is_users_to_mend, tell_error, warn
 
 __all__ = ["main"]
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError
 from taggingbackends.labels import Labels
-from taggingbackends.runlabels import RunLabels, TrackLabels
-from taggingbackends.states import labels_of
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import labels_of
+from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare", "compare_files"]
 

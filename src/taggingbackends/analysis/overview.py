@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from taggingbackends.labels import Labels
-from taggingbackends.runlabels import RunLabels
+from taggingbackends.labels.runlabels import RunLabels
 
 __all__ = ["RunOverview", "overview"]
 

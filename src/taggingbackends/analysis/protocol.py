@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from taggingbackends.runlabels import RunLabels
+from taggingbackends.labels.runlabels import RunLabels
 
 __all__ = ["Window", "parse_protocol", "stimulus_windows"]
 

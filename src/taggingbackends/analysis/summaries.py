@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.analysis.bouts import Bouts
-from taggingbackends.analysis.spans import Spans, columns_of
-from taggingbackends.runlabels import RunLabels
-from taggingbackends.states import labels_of
+from taggingbackends.labels.bouts import Bouts
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import labels_of
+from taggingbackends.labels.stretches import Spans, columns_of
 
 __all__ = [
     "Lengths",

@@ -18,7 +18,7 @@ from taggingbackends.cli import backends, tagging
 from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
-from taggingbackends.reporting import (
+from taggingbackends.system.messages import (
     DEBUG,
     VERBOSITY,
     fail,

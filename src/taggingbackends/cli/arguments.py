@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from taggingbackends.backend.options import OptionError, Options, parse_options
 from taggingbackends.errors import TaggingBackendsError
-from taggingbackends.options import OptionError, Options, parse_options
 
 if TYPE_CHECKING:
-    from taggingbackends.explorer import BackendExplorer
+    from taggingbackends.backend.explorer import BackendExplorer
 
 __all__ = [
     "FILES",
@@ -143,7 +143,7 @@ def complete_pretrained(ctx: click.Context, _: click.Parameter, incomplete: str)
 def _begun(
     ctx: click.Context, incomplete: str, names: Callable[[BackendExplorer], list[str]]
 ) -> list[str]:
-    from taggingbackends.explorer import BackendExplorer
+    from taggingbackends.backend.explorer import BackendExplorer
 
     try:
         backend = BackendExplorer(ctx.find_root().params.get("project"))
@@ -190,7 +190,7 @@ def explorer(
     ctx: click.Context, instance: str | None = None, sandbox: str | None = None
 ) -> BackendExplorer:
     """Return the backend that ``--project``, or the current folder, means."""
-    from taggingbackends.explorer import BackendExplorer
+    from taggingbackends.backend.explorer import BackendExplorer
 
     return BackendExplorer(ctx.obj["project"], instance, sandbox)
 

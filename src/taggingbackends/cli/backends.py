@@ -28,7 +28,7 @@ def init(name: str, minimal: bool) -> None:
     \b
     Example: tagging-backend init My-Tagger
     """
-    from taggingbackends import scaffold
+    from taggingbackends.backend import scaffold
 
     print_paths(scaffold.init(name, Path.cwd(), minimal))
     if "file:" in scaffold.requirement():
@@ -55,8 +55,8 @@ def check(ctx: click.Context) -> None:
     Everything in the backend's folder that does is told, with what mends it; the exit code is 1
     if there is anything.
     """
-    from taggingbackends.check import check as find_problems
-    from taggingbackends.project import nearest_project
+    from taggingbackends.backend.check import check as find_problems
+    from taggingbackends.backend.project import nearest_project
 
     folder = (ctx.obj["project"] or nearest_project()).resolve()
     problems = find_problems(folder)

@@ -29,7 +29,7 @@ def data_info(
     \b
     Example: tagging-backend data info recording.spine table.csv --pixelsize 73
     """
-    from taggingbackends.data.info import info
+    from taggingbackends.analysis.info import info
 
     wrong = False
     for position, file in enumerate(files):

@@ -60,7 +60,7 @@ def julia_run(ctx: click.Context, script: Path, arguments: tuple[str, ...]) -> N
     \b
     Example: tagging-backend julia run my_script.jl --verbose
     """
-    from taggingbackends.julia.scripts import run_script
-    from taggingbackends.project import nearest_project
+    from taggingbackends.backend.juliascripts import run_script
+    from taggingbackends.backend.project import nearest_project
 
     ctx.exit(run_script(script, arguments, ctx.obj["project"] or nearest_project()))

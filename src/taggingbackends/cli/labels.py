@@ -60,8 +60,8 @@ def show(files: tuple[Path, ...], as_json: bool) -> None:
     Example: tagging-backend labels show recordings/truth.label
     """
     from taggingbackends.analysis.overview import overview
-    from taggingbackends.display.ethogram import ethogram
     from taggingbackends.display.tables import label_table, run_table
+    from taggingbackends.display.terminal import ethogram
     from taggingbackends.labels import Labels
 
     if as_json:
@@ -91,7 +91,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     \b
     Example: tagging-backend labels check recordings/*.label
     """
-    from taggingbackends.analysis.inspection import find_errors
+    from taggingbackends.labels.inspection import find_errors
 
     wrong = False
     for file in files:
@@ -127,9 +127,9 @@ def convert(
     \b
     Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
     """
-    from taggingbackends import conversion, labelfile
-    from taggingbackends.analysis.bouts import bouts_csv
-    from taggingbackends.files import write_file
+    from taggingbackends.labels import conversion, writing
+    from taggingbackends.labels.bouts import bouts_csv
+    from taggingbackends.system.files import write_file
 
     if bouts and (names or split):
         raise click.UsageError("--bouts goes with neither --names nor --split")
@@ -143,7 +143,7 @@ def convert(
     if bouts:
         write_file(target, [bouts_csv(labels).encode()])
     else:
-        labelfile.write(target, labels, names)
+        writing.write(target, labels.attributes, labels, names)
     click.echo(target)
 
 
@@ -313,7 +313,7 @@ def plot(file: Path, output: Path, force: bool) -> None:
     \b
     Example: tagging-backend labels plot recordings/truth.label -o ethogram.png
     """
-    from taggingbackends.display.plot import SUFFIXES, plot_ethogram
+    from taggingbackends.display.picture import SUFFIXES, plot_ethogram
     from taggingbackends.labels import Labels
 
     _check_suffix(output, SUFFIXES)
@@ -334,9 +334,9 @@ def report(files: tuple[Path, ...], output: Path, force: bool) -> None:
     \b
     Example: tagging-backend labels report truth.label predicted.label -o report.html
     """
-    from taggingbackends.display.report import report
-    from taggingbackends.files import write_file
+    from taggingbackends.display.page import report
     from taggingbackends.labels import Labels
+    from taggingbackends.system.files import write_file
 
     _check_suffix(output, (".html", ".htm"))
     target = _target(files[0], output, False, force)
@@ -355,7 +355,7 @@ def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
 
     if is_label_file(file):
         return Labels.read(file)
-    from taggingbackends.data.tracks import load_tracks
+    from taggingbackends.data.loading import load_tracks
 
     return load_tracks(file, outline=False, **options)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taggingbackends.options import Options
-from taggingbackends.progress import Meter
-from taggingbackends.reporting import is_quiet, log, note, warn
+from taggingbackends.backend.options import Options
+from taggingbackends.system.messages import is_quiet, log, note, warn
+from taggingbackends.system.progress import Meter
 
 if TYPE_CHECKING:
-    from taggingbackends.explorer import BackendExplorer
+    from taggingbackends.backend.explorer import BackendExplorer
     from taggingbackends.many.labelling import Outcome
 
 __all__ = ["predict_below"]
@@ -32,8 +32,8 @@ def predict_below(
     scheduler: str | None,
 ) -> int:
     """Label the recordings below folders, tell about it, and return the exit code."""
-    from taggingbackends.many import label_all, plan
     from taggingbackends.many.executors import DaskExecutor, Executor, LocalExecutor
+    from taggingbackends.many.folders import label_all, plan
     from taggingbackends.many.labelling import Result
 
     tasks, failed = plan(backend, roots, options, force, skip)

@@ -84,7 +84,7 @@ def predict(
     \b
     Example: tagging-backend predict recording.spine --model-instance 20240611
     """
-    from taggingbackends import pipeline
+    from taggingbackends.backend import pipeline
 
     skip = skipped(skip_make_dataset, skip_build_features)
     if recursive:
@@ -152,7 +152,7 @@ def train(
     \b
     Example: tagging-backend train recordings/*.label
     """
-    from taggingbackends import pipeline
+    from taggingbackends.backend import pipeline
 
     options = script_options(ctx)
     backend = explorer(ctx, model_instance)
@@ -194,7 +194,7 @@ def finetune(
     \b
     Example: tagging-backend finetune more/*.label --original-model-instance 20240611
     """
-    from taggingbackends import pipeline
+    from taggingbackends.backend import pipeline
 
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)

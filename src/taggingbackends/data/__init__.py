@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
     from taggingbackends.data.bodyframe import body_length, egocentric
-    from taggingbackends.data.dataset import DatasetPlan, plan_dataset
-    from taggingbackends.data.datasetfile import Dataset, Windows
     from taggingbackends.data.formats import FORMATS, Format, find_recordings, is_label_file
+    from taggingbackends.data.loading import load_tracks
     from taggingbackends.data.resampling import even_times, resample, resample_states
-    from taggingbackends.data.tracks import Recording, Track, load_tracks
-    from taggingbackends.data.windows import WindowShape, predict_frames
+    from taggingbackends.data.tracks import Recording, Track
+    from taggingbackends.windows.plan import DatasetPlan, plan_dataset
+    from taggingbackends.windows.shape import WindowShape, predict_frames
+    from taggingbackends.windows.windowfile import Dataset, Windows
 
 __all__ = [
     "FORMATS",
@@ -34,22 +37,16 @@ __all__ = [
     "resample_states",
 ]
 
-_MODULES = {
-    "bodyframe": ("body_length", "egocentric"),
-    "dataset": ("DatasetPlan", "plan_dataset"),
-    "datasetfile": ("Dataset", "Windows"),
-    "formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
-    "resampling": ("even_times", "resample", "resample_states"),
-    "tracks": ("Recording", "Track", "load_tracks"),
-    "windows": ("WindowShape", "predict_frames"),
-}
-"""No module has the name of something in it: imported, it would hide that."""
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            from importlib import import_module
-
-            return getattr(import_module(f"taggingbackends.data.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "taggingbackends.data.bodyframe": ("body_length", "egocentric"),
+        "taggingbackends.data.formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
+        "taggingbackends.data.loading": ("load_tracks",),
+        "taggingbackends.data.resampling": ("even_times", "resample", "resample_states"),
+        "taggingbackends.data.tracks": ("Recording", "Track"),
+        "taggingbackends.windows.plan": ("DatasetPlan", "plan_dataset"),
+        "taggingbackends.windows.shape": ("WindowShape", "predict_frames"),
+        "taggingbackends.windows.windowfile": ("Dataset", "Windows"),
+    },
+)

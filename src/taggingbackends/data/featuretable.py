@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from taggingbackends.data import decimals
 from taggingbackends.errors import TrackFileError, shown
-from taggingbackends.memory import keep_freed_memory
-from taggingbackends.runlabels import MAX_LARVA_ID
+from taggingbackends.labels.validation import MAX_LARVA_ID
+from taggingbackends.system.memory import keep_freed_memory
 
 __all__ = ["Feature", "common_cells", "read_features"]
 

@@ -8,6 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from taggingbackends.system.lazy import lazy_function
+
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
 
@@ -64,30 +66,12 @@ class Format(NamedTuple):
     options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
 
 
-def _loader(module: str) -> Callable[..., Recording]:
-    """Return the function `load` of a module that is imported when it is needed."""
-
-    def load(path: Path, **options: Any) -> Recording:
-        from importlib import import_module
-
-        recording: Recording = import_module(f"taggingbackends.data.{module}").load(path, **options)
-        return recording
-
-    return load
-
-
-def _fimtrack_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    from taggingbackends.data.fimtrack import options_from
-
-    return options_from(metadata)
-
-
 FORMATS: list[Format] = [
     Format(
         name="Choreography",
         suffixes=(".spine", ".outline"),
         recognize=lambda head: bool(re.match(rb"\s*\d{8}_\d{6}[ \t]+\d+[ \t]+[-+.\d]", head)),
-        load=_loader("choreography"),
+        load=lazy_function("taggingbackends.data.choreography", "load"),
         beginning="a line `date_time larva_id time x1 y1 x2 y2 ...`",
         specific=True,
     ),
@@ -95,7 +79,7 @@ FORMATS: list[Format] = [
         name="trx.mat",
         suffixes=(".mat",),
         recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
-        load=_loader("trxmat"),
+        load=lazy_function("taggingbackends.data.trxmat", "load"),
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
         options=("spine", "outline", "labels"),
     ),
@@ -103,10 +87,10 @@ FORMATS: list[Format] = [
         name="FIMTrack",
         suffixes=(".csv",),
         recognize=lambda head: bool(re.match(rb",larva\(\d+\)(,|\r?\n|\Z)", head)),
-        load=_loader("fimtrack"),
+        load=lazy_function("taggingbackends.data.fimtrack", "load"),
         beginning="a line `,larva(0),larva(1),...`",
         options=("spine", "outline", "framerate", "pixelsize", "radii"),
-        options_from=_fimtrack_options,
+        options_from=lazy_function("taggingbackends.data.fimtrack", "options_from"),
     ),
 ]
 """All formats; a backend appends its own."""

@@ -1,5 +1,5 @@
 """Labels under a second name: ``from taggingbackends.data.labels import Labels``."""
 
-from taggingbackends.labels import Labels
+from taggingbackends.labels.labels import Labels
 
 __all__ = ["Labels"]

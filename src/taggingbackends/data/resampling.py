@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.data.tracks import Track
-from taggingbackends.runlabels import TrackLabels
+from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = ["SAME_TIME", "even_times", "interpolate", "nearest", "resample", "resample_states"]
 

@@ -16,9 +16,10 @@ from taggingbackends.data.structarray import StructArray, opened
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
-from taggingbackends.memory import keep_freed_memory
-from taggingbackends.runlabels import MAX_LARVA_ID, TrackLabels
-from taggingbackends.states import State
+from taggingbackends.labels.states import State
+from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.validation import MAX_LARVA_ID
+from taggingbackends.system.memory import keep_freed_memory
 
 __all__ = ["load"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from taggingbackends.runlabels import RunLabels
+from taggingbackends.labels.runlabels import RunLabels
 
 __all__ = ["PALETTE", "label_colors"]
 

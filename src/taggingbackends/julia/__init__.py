@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from taggingbackends.system.lazy import lazy_names
+
 if TYPE_CHECKING:
     from taggingbackends.julia.modules import Module, from_julia, include, to_julia
     from taggingbackends.julia.startup import start
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["Module", "TaggingBackends", "from_julia", "include", "start", "to_julia"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from taggingbackends.julia import modules, startup
+_get, __dir__ = lazy_names(
+    __name__,
+    {
+        "taggingbackends.julia.modules": ("Module", "from_julia", "include", "to_julia"),
+        "taggingbackends.julia.startup": ("start",),
+    },
+)
 
+
+def __getattr__(name: str) -> Any:
     if name == "TaggingBackends":
-        return modules.Module(startup.start().package)
-    return getattr(startup if name == "start" else modules, name)
+        return _get("Module")(_get("start")().package)
+    return _get(name)

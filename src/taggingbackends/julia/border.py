@@ -14,13 +14,15 @@ import numpy as np
 import orjson
 from numpy.typing import DTypeLike, NDArray
 
-from taggingbackends.canonical import json_text
 from taggingbackends.data.tracks import Recording, Track
-from taggingbackends.dependencies import validate_dependencies
 from taggingbackends.errors import located
 from taggingbackends.labels import Labels
-from taggingbackends.runlabels import RunLabels, TrackLabels, check_units
-from taggingbackends.states import StateTable
+from taggingbackends.labels.dependencies import validate_dependencies
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import StateTable
+from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.validation import check_units
+from taggingbackends.labels.writing import json_text
 
 __all__ = ["Parcel", "pack", "unpack"]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+from taggingbackends.backend.juliapackage import julia_package
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import (
     TOLD_NOT_TO_START,
@@ -23,7 +24,6 @@ from taggingbackends.julia.choice import (
     setting,
     stdout_to_stderr,
 )
-from taggingbackends.julia.package import julia_package
 
 __all__ = ["Started", "settings", "start"]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from taggingbackends.backend.juliapackage import julia_package, julia_package_version
+from taggingbackends.backend.juliascripts import JULIA, find_julia, julia_command, julia_environment
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import Choice, choose, dotted, julia_version
-from taggingbackends.julia.package import julia_package, julia_package_version
-from taggingbackends.julia.scripts import JULIA, find_julia, julia_command, julia_environment
 from taggingbackends.julia.startup import settings, start
 
 __all__ = ["Status", "set_up", "status"]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.project import is_backend
+from taggingbackends.backend.staging import label_name
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError
-from taggingbackends.explorer import BackendExplorer
-from taggingbackends.files import walk
-from taggingbackends.project import is_backend
-from taggingbackends.staging import label_name
+from taggingbackends.system.files import walk
 
 __all__ = ["FoundRecording", "discover"]
 
@@ -25,7 +25,7 @@ class FoundRecording(NamedTuple):
 
 
 def discover(
-    backend: BackendExplorer, roots: Sequence[str | os.PathLike[str]]
+    backend: BackendFolder, roots: Sequence[str | os.PathLike[str]]
 ) -> tuple[list[FoundRecording], dict[Path, OSError]]:
     """Find the recordings below folders, by format.
 

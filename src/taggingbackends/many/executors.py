@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from taggingbackends.errors import BackendError
 from taggingbackends.many.labelling import Outcome, Processes, Result, Task, label_recording
-from taggingbackends.reporting import told
+from taggingbackends.system.messages import told
 
 if TYPE_CHECKING:
     from distributed import Client, Future

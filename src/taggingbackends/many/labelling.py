@@ -15,8 +15,9 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from taggingbackends.explorer import BackendExplorer
-from taggingbackends.reporting import VERBOSITY, told
+from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.many.labelstatus import Status, label_file, label_status
+from taggingbackends.system.messages import VERBOSITY, told
 
 __all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
 
@@ -51,7 +52,7 @@ class Task(NamedTuple):
     force: bool = False
     wait: bool = False
 
-    def backend(self) -> BackendExplorer:
+    def backend(self) -> BackendFolder:
         """Return the backend, with the sandbox that is this recording's."""
         import hashlib
 
@@ -59,7 +60,7 @@ class Task(NamedTuple):
         # process has left is found by the next that labels it.
         where = os.path.join(os.path.realpath(self.place.parent), self.files[0].stem)  # noqa: PTH118
         digest = hashlib.sha1(os.fsencode(where)).hexdigest()[:16]
-        return BackendExplorer(self.project_dir, self.model_instance, f"recording-{digest}")
+        return BackendFolder(self.project_dir, self.model_instance, f"recording-{digest}")
 
 
 class Result(Enum):
@@ -128,8 +129,6 @@ def settled(task: Task) -> tuple[Outcome | None, Path | None]:
 
     Then comes the outdated label file that is to be replaced, if any.
     """
-    from taggingbackends.many.labelstatus import Status, label_file, label_status
-
     if task.force:
         return None, label_file(task.files, task.place)
     status, file, why = label_status(task.backend(), task.files, task.place)

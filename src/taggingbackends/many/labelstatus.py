@@ -7,12 +7,12 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from taggingbackends.dependencies import check_dependencies
+from taggingbackends.backend.folder import PREDICTED, BackendFolder
+from taggingbackends.backend.provenance import software
+from taggingbackends.backend.staging import label_name
 from taggingbackends.errors import LabelFileError
-from taggingbackends.explorer import PREDICTED, BackendExplorer
 from taggingbackends.labels import Labels
-from taggingbackends.provenance import software
-from taggingbackends.staging import label_name
+from taggingbackends.labels.dependencies import check_dependencies
 
 __all__ = ["LabelStatus", "Status", "label_file", "label_status"]
 
@@ -37,12 +37,12 @@ class LabelStatus(NamedTuple):
     why: str = ""
 
 
-def label_status(backend: BackendExplorer, recording: Sequence[Path], place: Path) -> LabelStatus:
+def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path) -> LabelStatus:
     """Look at the labels of a recording.
 
     Parameters
     ----------
-    backend : BackendExplorer
+    backend : BackendFolder
         With a model instance.
     recording : sequence of Path
         Its tracker files.

@@ -17,13 +17,13 @@ import warnings
 from contextlib import ExitStack
 from typing import IO
 
+from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.pipeline import predict_files
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError, ScriptError
-from taggingbackends.explorer import BackendExplorer
-from taggingbackends.files import locked
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
-from taggingbackends.pipeline import predict_files
-from taggingbackends.reporting import is_users_to_mend, told
+from taggingbackends.system.locks import locked
+from taggingbackends.system.messages import is_users_to_mend, told
 
 __all__ = ["main"]
 
@@ -102,7 +102,7 @@ def _label(task: Task) -> Outcome:
         return Outcome(recording, Result.FAILED, why=told(error))
 
 
-def _label_alone(task: Task, backend: BackendExplorer) -> Outcome:
+def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
     outcome, outdated = settled(task)
     if outcome is not None:
         return outcome
@@ -125,7 +125,7 @@ def _label_alone(task: Task, backend: BackendExplorer) -> Outcome:
     return Outcome(task.files[0], Result.LABELLED, tuple(labels), warnings=texts)
 
 
-def _check_output(backend: BackendExplorer) -> None:
+def _check_output(backend: BackendFolder) -> None:
     """Refuse labels under a name that the next run would not find them by."""
     for recording in find_recordings(backend.list_input_files()):
         place = backend.output_path(recording)
@@ -135,7 +135,7 @@ def _check_output(backend: BackendExplorer) -> None:
             raise BackendError("no-output", f"{problem}; found {names}")
 
 
-def _remove_sandbox(backend: BackendExplorer) -> None:
+def _remove_sandbox(backend: BackendFolder) -> None:
     for folder in backend.data_dirs():
         shutil.rmtree(folder, ignore_errors=True)
 

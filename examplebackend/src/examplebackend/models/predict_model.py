@@ -9,6 +9,7 @@ from examplebackend.features.spine import WINDOW, spine_features
 from examplebackend.models.forest import Forest
 from examplebackend.options import numbers
 from taggingbackends import BackendError, BackendExplorer, Labels, dependency
+from taggingbackends.backend.provenance import software
 from taggingbackends.data import (
     Recording,
     body_length,
@@ -17,8 +18,7 @@ from taggingbackends.data import (
     predict_frames,
 )
 from taggingbackends.main import main
-from taggingbackends.progress import progress
-from taggingbackends.provenance import software
+from taggingbackends.system.progress import progress
 
 
 def tag(recording: Recording, forest: Forest, colors: dict[str, str | None]) -> Labels:

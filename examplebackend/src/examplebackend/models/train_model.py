@@ -10,9 +10,9 @@ from examplebackend.features.spine import WINDOW, spine_features
 from examplebackend.models.forest import train
 from examplebackend.options import numbers
 from taggingbackends import BackendExplorer
+from taggingbackends.backend.options import OptionError
 from taggingbackends.data import find_recordings, is_label_file, plan_dataset
 from taggingbackends.main import main
-from taggingbackends.options import OptionError
 
 _BATCH = 1024  # windows read at once: memory is bounded, however many there are
 

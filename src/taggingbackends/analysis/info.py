@@ -1,0 +1,134 @@
+"""What a tracker file or a label file holds, for people, and what is wrong with it."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.data.formats import is_label_file
+from taggingbackends.data.loading import load_tracks
+from taggingbackends.data.tracks import Recording
+from taggingbackends.errors import LabelFileError, TaggingBackendsError
+from taggingbackends.labels import Labels
+from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.system.messages import told
+
+__all__ = ["info"]
+
+_COORDINATES = "mm"
+_FAR = 1.5  # an interval longer than so many usual ones is a gap
+
+
+def info(path: str | PathLike[str], **options: Any) -> tuple[dict[str, str], list[str]]:
+    """Describe a file.
+
+    Parameters
+    ----------
+    path : path
+        A tracker file, or a label file.
+    **options
+        As for `load_tracks`.
+
+    Returns
+    -------
+    facts : dict of str to str
+        What there is, by what it is called; as much as can be told.
+    problems : list of str
+        What is wrong, each with what to do.
+    """
+    path = Path(path)
+    if is_label_file(path):
+        return _label_file_info(path, options)
+    problems: list[str] = []
+    recording = _load(path, options, problems)
+    return {} if recording is None else _recording_facts(recording), problems
+
+
+def _label_file_info(path: Path, options: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    try:
+        labels = Labels.read(path)
+    except (LabelFileError, OSError) as error:
+        return {"format": "label file"}, [told(error)]
+    problems: list[str] = []
+    recording = None
+    if any(run.dependencies for run in labels.values()):  # else it is of no file
+        recording = _load(path, options, problems)
+    facts = {} if recording is None else _recording_facts(recording)
+    of = f", of {facts['format']} tracks" if facts else ""
+    facts = {"format": f"label file{of}"} | {k: v for k, v in facts.items() if k != "format"}
+    return facts | _label_facts(labels, frames_known=recording is not None), problems
+
+
+def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording | None:
+    """Load a recording; if that fails, what can be loaded of it."""
+    for given in (options, {"outline": False} | options, {"spine": False} | options):
+        try:
+            return load_tracks(path, **given)
+        except (TaggingBackendsError, OSError, ValueError) as error:
+            if not problems:
+                problems.append(told(error))
+    return None
+
+
+def _recording_facts(recording: Recording) -> dict[str, str]:
+    tracks = list(recording.values())
+    frames = sum(map(len, tracks))
+    facts = {
+        "format": recording.format,
+        "files": ", ".join(source.name for source in recording.sources),
+        "run": recording.run,
+        "larvae": str(len(recording)),
+        "frames": str(frames),
+    }
+    facts |= _time_facts([track.times for track in tracks])
+    spines = {track.spine.shape[1] for track in tracks if track.spine is not None}
+    if spines:
+        facts["spine"] = f"{' or '.join(map(str, sorted(spines)))} points, {_COORDINATES}"
+    outlined = [track.outline_offsets for track in tracks if track.outline_offsets is not None]
+    if outlined and frames:
+        points = np.concatenate([np.diff(offsets) for offsets in outlined])
+        facts["outline"] = f"{int(np.median(points))} points in most frames, {_COORDINATES}"
+    indicators = dict.fromkeys(name for track in tracks for name in track.indicators)
+    if indicators:
+        facts["indicators"] = ", ".join(indicators)
+    if recording.metadata:
+        facts["metadata"] = ", ".join(f"{k}={v}" for k, v in recording.metadata.items())
+    if len(recording.labels()):
+        facts |= _label_facts(recording.labels(), frames_known=True)
+    return facts
+
+
+def _time_facts(columns: list[NDArray[np.float64]]) -> dict[str, str]:
+    """Tell duration, and the frame interval: its mode in ms, its spread, and gaps."""
+    columns = [times for times in columns if len(times)]
+    if not columns:
+        return {}
+    start, stop = min(times[0] for times in columns), max(times[-1] for times in columns)
+    facts = {"duration": f"{stop - start:.3f} s, from {start:.3f} to {stop:.3f} s"}
+    intervals = np.concatenate([np.diff(times) for times in columns])
+    if len(intervals):
+        milliseconds, counts = np.unique(np.rint(1000 * intervals), return_counts=True)
+        usual = milliseconds[counts.argmax()] / 1000
+        low, high = np.quantile(intervals, [0.05, 0.95])
+        facts["interval"] = f"{usual:.3f} s mostly, 90 % from {low:.3f} to {high:.3f} s"
+        gaps = int((intervals > _FAR * np.median(intervals)).sum())
+        if gaps:
+            facts["interval"] += f", {gaps} longer than {_FAR} times the median"
+    return facts
+
+
+def _label_facts(labels: Labels, frames_known: bool) -> dict[str, str]:
+    facts = {}
+    if not frames_known:
+        tracks: list[TrackLabels] = [track for run in labels.values() for track in run.values()]
+        facts["run"] = ", ".join(labels)
+        facts["larvae"] = str(len(tracks))
+        facts["frames"] = str(sum(map(len, tracks)))
+        facts |= _time_facts([track.times for track in tracks])
+    counts = {name or "(undefined)": n for name, n in labels.count().items()}
+    facts["labels"] = ", ".join(f"{name} {n}" for name, n in counts.items()) or "none"
+    return facts

@@ -1,0 +1,1 @@
+"""A backend's folder and its scripts."""

@@ -1,0 +1,188 @@
+"""What in a backend's folder breaks the contract, and what mends it. Reads, runs nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from taggingbackends.backend.project import (
+    SCRIPTS,
+    ambiguous_scripts,
+    assigned_version,
+    candidates,
+    package_of,
+    project_metadata,
+    project_tables,
+)
+from taggingbackends.errors import BackendError, shown
+from taggingbackends.system.names import check_identifier
+
+__all__ = ["Problem", "check"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that breaks the contract.
+
+    Attributes
+    ----------
+    where : Path
+        File or folder.
+    what : str
+        Expected and found.
+    mend : str
+        What to do.
+    """
+
+    where: Path
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.mend}"
+
+
+def check(project_dir: Path) -> list[Problem]:
+    """Return everything in a folder that breaks docs/contract.md, sections 1 and 2.
+
+    Parameters
+    ----------
+    project_dir : Path
+        It need not be a backend.
+
+    Returns
+    -------
+    list of Problem
+        Empty for a good backend.
+    """
+    path = project_dir / "pyproject.toml"
+    if not path.is_file():
+        mend = "run the command in a backend's folder, or make one with `tagging-backend init`"
+        return [Problem(path, "expected this file, found none", mend)]
+    try:
+        project, poetry = project_tables(project_dir)
+    except BackendError as error:
+        return [Problem(path, str(error).removeprefix(f"{path}: "), "mend its syntax")]
+    metadata = project_metadata(project_dir)
+    package = package_of(metadata["name"])
+    return [
+        *_check_project(path, project, poetry),
+        *_check_scripts(project_dir, package),
+        *_check_package(project_dir, package, metadata.get("version")),
+        *_check_folders(project_dir),
+    ]
+
+
+def _check_project(
+    path: Path, project: dict[str, Any], poetry: dict[str, Any]
+) -> Iterator[Problem]:
+    name = project.get("name", poetry.get("name"))
+    if not (isinstance(name, str) and name):
+        what = f"expected the project's name, found {'none' if name is None else shown(name)}"
+        yield Problem(path, what, 'add [project] name = "..."')
+    elif not package_of(name).isidentifier() or iskeyword(package_of(name)):
+        what = f"expected a name that gives a Python package, found {name!r}"
+        yield Problem(path, what, "use letters, digits and hyphens, a letter first")
+    required: list[str] = []
+    for where, dependencies in (
+        ("[project]", project.get("dependencies", [])),
+        ("[tool.poetry]", list(poetry.get("dependencies") or {})),
+    ):
+        texts = isinstance(dependencies, list) and all(isinstance(x, str) for x in dependencies)
+        if texts:
+            required += dependencies
+        else:
+            what = f"expected a list of texts as dependencies of {where}, found "
+            yield Problem(path, what + shown(dependencies), "mend it")
+    names = {re.split(r"[^A-Za-z0-9_.-]", text.strip(), maxsplit=1)[0].lower() for text in required}
+    if "taggingbackends" not in names:
+        what = "expected taggingbackends among the dependencies, found none"
+        yield Problem(path, what, 'add "taggingbackends" to [project] dependencies')
+
+
+def _check_scripts(project_dir: Path, package: str) -> Iterator[Problem]:
+    for step in SCRIPTS:
+        found = candidates(project_dir, package, step)
+        if len(found) > 1:
+            yield Problem(project_dir, ambiguous_scripts(project_dir, step, found), "remove one")
+        for script in found:
+            if script.suffix == ".py":
+                yield from _check_script(script)
+    if not candidates(project_dir, package, "predict_model"):
+        where = project_dir / "src" / package / "models" / "predict_model.py"
+        mend = f"write it, there or as {Path('scripts', 'predict_model.py')}"
+        yield Problem(where, "expected this script, found none", mend)
+
+
+def _check_script(script: Path) -> Iterator[Problem]:
+    try:
+        with tokenize.open(script) as file:
+            tree = ast.parse(file.read())
+    except SyntaxError as error:
+        line = "" if error.lineno is None else f" in line {error.lineno}"
+        what = f"expected Python, found {error.msg}{line}"
+        yield Problem(script, what, "mend its syntax")
+        return
+    except (ValueError, MemoryError, RecursionError) as error:
+        yield Problem(script, f"expected Python, found {error or 'too much of it'}", "mend it")
+        return
+    if not any(isinstance(node, ast.If) and _is_main(node.test) for node in tree.body):
+        mend = f'end it with `if __name__ == "__main__": main({script.stem})`'
+        yield Problem(script, "expected a main program, found none", mend)
+
+
+def _is_main(test: ast.expr) -> bool:
+    return "__main__" in ast.dump(test) and "__name__" in ast.dump(test)
+
+
+def _check_package(project_dir: Path, package: str, version: str | None) -> Iterator[Problem]:
+    source = project_dir / "src"
+    if not source.is_dir():
+        return  # the scripts live in scripts/
+    folder = source / package
+    if not folder.is_dir():
+        others = sorted(path.name for path in source.iterdir() if (path / "__init__.py").is_file())
+        what = f"expected the package {package}, found {', '.join(others) or 'none'}"
+        yield Problem(folder, what, f"rename it to {package}, or the project in pyproject.toml")
+        return
+    init = folder / "__init__.py"
+    assigned = assigned_version(folder)
+    if assigned is None:
+        mend = f'write `__version__ = "{version or "0.1.0"}"` into it'
+        yield Problem(init, "expected it to define __version__", mend)
+    elif assigned and version and assigned != version:
+        what = f"expected version {version}, as in pyproject.toml, found {assigned}"
+        yield Problem(init, what, "make them the same")
+    for name in dict.fromkeys(SCRIPTS.values()):
+        subpackage = folder / name
+        if subpackage.is_dir() and not (subpackage / "__init__.py").is_file():
+            where = subpackage / "__init__.py"
+            yield Problem(where, "expected this file, found none", "make it, empty")
+
+
+def _check_folders(project_dir: Path) -> Iterator[Problem]:
+    for top in (
+        project_dir / "models",
+        project_dir / "pretrained_models",
+        *(project_dir / "data" / stage for stage in ("raw", "interim", "processed")),
+    ):
+        for path in sorted(top.iterdir()) if top.is_dir() else ():
+            if path.name.startswith("."):
+                if path.name.endswith(".partial") and top.name == "models":
+                    what = "found a training that is under way, or was killed"
+                    instance = path.name.removeprefix(".").removesuffix(".partial")
+                    mend = f"`tagging-backend reset --model-instance {instance} --model` removes it"
+                    yield Problem(path, what, mend)
+                continue
+            if not path.is_dir():
+                continue
+            try:
+                check_identifier("instance", path.name)
+            except BackendError as error:
+                yield Problem(path, str(error), "rename it")

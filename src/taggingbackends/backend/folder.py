@@ -1,0 +1,289 @@
+"""Where everything is in a backend's folder. Paths are decided here only."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+from typing import Literal, overload
+
+from taggingbackends import labels
+from taggingbackends.backend.project import (
+    ambiguous_scripts,
+    candidates,
+    find_backend,
+    package_name,
+)
+from taggingbackends.data.formats import is_label_file, recordings_in
+from taggingbackends.errors import BackendError
+from taggingbackends.system.files import walk
+from taggingbackends.system.names import check_identifier, did_you_mean
+
+__all__ = ["PREDICTED", "TRAINING", "BackendFolder", "is_sandbox"]
+
+TRAINING = "TAGGINGBACKENDS_TRAINING"
+"""Environment variable of scripts that train: the instance in the making."""
+
+_SANDBOX_MARK = ".sandbox"
+PREDICTED = "predicted.label"
+
+
+class BackendFolder:
+    """Where everything is in a backend's folder; for the parameters see `BackendExplorer`."""
+
+    def __init__(
+        self,
+        project_dir: str | PathLike[str] | None = None,
+        model_instance: str | None = None,
+        sandbox: str | None = None,
+    ) -> None:
+        if model_instance is not None:
+            check_identifier("model instance", model_instance)
+        if sandbox is not None:
+            check_identifier("sandbox", sandbox)
+        self.model_instance = model_instance
+        self.sandbox = sandbox
+        self.project_dir = find_backend(project_dir)
+        self.package_name = package_name(self.project_dir)
+        self._recordings: dict[Path, tuple[int, dict[Path, list[Path]]]] = {}
+
+    def __repr__(self) -> str:
+        which = ", ".join(filter(None, (self.model_instance, self.sandbox)))
+        return f"<{type(self).__name__} {self.project_dir}{': ' if which else ''}{which}>"
+
+    # -- data
+
+    def raw_data_dir(self) -> Path:
+        """Return the folder of input, made if there is none."""
+        return self._made(self._data_dir("raw"))
+
+    def interim_data_dir(self) -> Path:
+        """Return the folder of preprocessed data and features, made if there is none."""
+        return self._made(self._data_dir("interim"))
+
+    def processed_data_dir(self) -> Path:
+        """Return the folder of predicted labels, made if there is none."""
+        return self._made(self._data_dir("processed"))
+
+    def required_instance(self, member: str) -> str:
+        """Return the model instance; ``no-model-instance`` if there is none for a member."""
+        if self.model_instance is None:
+            problem = (
+                f"{member} needs a model instance: BackendExplorer(model_instance=...), or "
+                "--model-instance NAME on the command line"
+            )
+            raise BackendError("no-model-instance", problem)
+        return self.model_instance
+
+    def data_dirs(self) -> list[Path]:
+        """Return the three data folders, which need not exist."""
+        return [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
+
+    @overload
+    def list_input_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
+    @overload
+    def list_input_files(self, group_by_directories: Literal[True]) -> dict[str, list[Path]]: ...
+    def list_input_files(
+        self, group_by_directories: bool = False
+    ) -> list[Path] | dict[str, list[Path]]:
+        """List the input files of this instance (and sandbox).
+
+        Parameters
+        ----------
+        group_by_directories : bool
+            Give a dict: folder relative to `raw_data_dir`, ``"."`` for the top, ``"/"`` between ->
+            its files.
+
+        Returns
+        -------
+        list of Path, or dict of str to list of Path
+            Absolute; without hidden files and, when there is no sandbox, without the sandboxes'
+            files; sorted by path components, by code point.
+        """
+        return self._listed("raw", group_by_directories)
+
+    @overload
+    def list_interim_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
+    @overload
+    def list_interim_files(self, group_by_directories: Literal[True]) -> dict[str, list[Path]]: ...
+    def list_interim_files(
+        self, group_by_directories: bool = False
+    ) -> list[Path] | dict[str, list[Path]]:
+        """List the files in `interim_data_dir`, as `list_input_files` does."""
+        return self._listed("interim", group_by_directories)
+
+    @overload
+    def list_processed_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
+    @overload
+    def list_processed_files(
+        self, group_by_directories: Literal[True]
+    ) -> dict[str, list[Path]]: ...
+    def list_processed_files(
+        self, group_by_directories: bool = False
+    ) -> list[Path] | dict[str, list[Path]]:
+        """List the files in `processed_data_dir`, as `list_input_files` does."""
+        return self._listed("processed", group_by_directories)
+
+    def output_path(self, input_file: str | PathLike[str]) -> Path:
+        """Return where the predicted labels of an input file go; the folder is made.
+
+        Parameters
+        ----------
+        input_file : path
+            Below `raw_data_dir`; a relative one is taken from there.
+
+        Returns
+        -------
+        Path
+            ``predicted.label`` in the same relative folder below `processed_data_dir`;
+            ``<stem>.predicted.label`` where that folder of input holds several recordings.
+        """
+        raw = self._data_dir("raw")
+        path = Path(os.path.normpath(raw / input_file))
+        if not path.is_relative_to(raw):
+            problem = f"{path}: expected an input file below {raw}; `push` brings files there"
+            raise BackendError("no-input", problem)
+        folder = self.processed_data_dir() / path.parent.relative_to(raw)
+        if path.parent != raw:
+            folder.mkdir(parents=True, exist_ok=True)
+        stems = {main.stem for main in self.recordings_in(path.parent)}
+        labelled = path.is_file() and is_label_file(path)
+        if path.stem not in stems and not labelled:  # a format of the backend's own
+            stems = stems | {file.stem for file in path.parent.glob(f"[!.]*{path.suffix}")}
+        if len(stems) <= 1:
+            return folder / PREDICTED
+        return folder / f"{_labelled_stem(path) if labelled else path.stem}.{PREDICTED}"
+
+    def recordings_in(self, folder: Path) -> dict[Path, list[Path]]:
+        """Return the recordings right in a folder, as `find_recordings` does.
+
+        They are looked up once, as long as the folder stays as it is.
+        """
+        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        known = self._recordings.get(folder)
+        if known is None or known[0] != changed:
+            known = self._recordings[folder] = (changed, recordings_in(folder))
+        return known[1]
+
+    # -- models
+
+    def model_dir(self, instance: str | None = None) -> Path:
+        """Return the folder of a model: weights and hyperparameters.
+
+        Parameters
+        ----------
+        instance : str, optional
+            By default this explorer's.
+
+        Returns
+        -------
+        Path
+            ``models/<instance>``; for the instance that is being trained, the folder to write
+            into, which exists.
+        """
+        if instance is None:
+            instance = self.required_instance("model_dir")
+        check_identifier("model instance", instance)
+        if os.environ.get(TRAINING) == instance:
+            return self._made(self.partial_model_dir(instance))
+        return self.project_dir / "models" / instance
+
+    def partial_model_dir(self, instance: str) -> Path:
+        """Return the hidden folder in which an instance is trained, before it is a model."""
+        return self.project_dir / "models" / f".{instance}.partial"
+
+    def list_models(self) -> list[str]:
+        """Return the identifiers of the trained models, sorted."""
+        return _list_folders(self.project_dir / "models")
+
+    def list_pretrained_models(self) -> list[str]:
+        """Return the names of the partially trained models, sorted."""
+        return _list_folders(self.project_dir / "pretrained_models")
+
+    def pretrained_model_dir(self, name: str) -> Path:
+        """Return the folder of a partially trained model.
+
+        Raises
+        ------
+        BackendError
+            ``unknown-model``: there is none of this name.
+        """
+        check_identifier("pretrained model", name)
+        names = self.list_pretrained_models()
+        if name not in names:
+            problem = f"no pretrained model {name} in {self.project_dir / 'pretrained_models'}"
+            raise BackendError("unknown-model", f"{problem}: {did_you_mean(name, names)}")
+        return self.project_dir / "pretrained_models" / name
+
+    def check_model(self, instance: str | None = None) -> None:
+        """Raise ``unknown-model`` unless the instance (by default this one) is a trained model."""
+        instance = self.required_instance("the model") if instance is None else instance
+        names = self.list_models()
+        if instance not in names:
+            problem = f"no model {instance} in {self.project_dir / 'models'}"
+            raise BackendError("unknown-model", f"{problem}: {did_you_mean(instance, names)}")
+
+    # -- scripts
+
+    def find_script(self, step: str) -> Path | None:
+        """Return the script of a step (a key of `SCRIPTS`), None if the backend has none.
+
+        Raises
+        ------
+        BackendError
+            ``ambiguous-script``: there are several; the message names them.
+        """
+        found = candidates(self.project_dir, self.package_name, step)
+        if len(found) > 1:
+            what = ambiguous_scripts(self.project_dir, step, found)
+            problem = f"{self.project_dir}: {what}; remove one"
+            raise BackendError("ambiguous-script", problem)
+        return found[0] if found else None
+
+    # -- private
+
+    def _data_dir(self, stage: str) -> Path:
+        folder = self.project_dir / "data" / stage / self.required_instance(f"data/{stage}")
+        return folder if self.sandbox is None else folder / self.sandbox
+
+    def _made(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.sandbox is not None and folder.name == self.sandbox:
+            (folder / _SANDBOX_MARK).touch()
+        return folder
+
+    def _listed(self, stage: str, grouped: bool) -> list[Path] | dict[str, list[Path]]:
+        top = self._data_dir(stage)
+        of_sandboxes = self.sandbox is not None
+        files = list(walk(top, lambda x: of_sandboxes or x.parent != top or not is_sandbox(x)))
+        if not grouped:
+            return files
+        groups: dict[Path, list[Path]] = {}
+        for file in files:
+            groups.setdefault(file.parent.relative_to(top), []).append(file)
+        return {folder.as_posix(): groups[folder] for folder in sorted(groups, key=_parts)}
+
+
+def is_sandbox(folder: Path) -> bool:
+    """Tell a sandbox's folder from a folder of input."""
+    return (folder / _SANDBOX_MARK).exists()
+
+
+def _labelled_stem(path: Path) -> str:
+    """Return the stem of the recording that a label file depends on."""
+    for run in labels.Labels.read(path).values():
+        for entry in run.dependencies:
+            return Path(entry["filename"]).stem
+    return path.stem
+
+
+def _list_folders(top: Path) -> list[str]:
+    if not top.is_dir():
+        return []
+    return sorted(
+        path.name for path in top.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.parts

@@ -1,0 +1,82 @@
+"""Where predicted labels come from, written into label files that do not say it themselves."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taggingbackends import labels as label_files
+from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.project import project_metadata
+from taggingbackends.data.formats import recording_stem
+from taggingbackends.labels.dependencies import dependency
+from taggingbackends.system.version import __version__
+
+if TYPE_CHECKING:
+    from taggingbackends.labels.runlabels import RunLabels
+
+__all__ = ["complete", "software"]
+
+
+def software(backend: BackendFolder) -> dict[str, str]:
+    """Return what ``metadata.software`` says of labels that a backend predicts.
+
+    ``name`` and ``version`` of the backend, its ``model_instance``, and the version of this
+    package as ``taggingbackends``; what is not known is left out.
+    """
+    known = project_metadata(backend.project_dir)
+    if backend.model_instance is not None:
+        known["model_instance"] = backend.model_instance
+    return known | {"taggingbackends": __version__}
+
+
+def complete(backend: BackendFolder, file: Path) -> None:
+    """Add software and dependencies to a predicted label file, where it lacks them.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+        With the model instance (and sandbox) that predicted.
+    file : Path
+        Below ``backend.processed_data_dir()``; written only if something is added.
+
+    Raises
+    ------
+    LabelFileError
+        It is no label file.
+    """
+    labels = label_files.Labels.read(file)
+    relative = file.relative_to(backend.processed_data_dir())
+    recordings = backend.recordings_in(backend.raw_data_dir() / relative.parent)
+    changed = False
+    for run in labels.values():
+        known = run.metadata.get("software", {})
+        if isinstance(known, dict):
+            run.metadata["software"] = known | {
+                key: value for key, value in software(backend).items() if key not in known
+            }
+            changed |= run.metadata["software"] != known
+        if not run.dependencies:
+            sources = _sources(recordings, file, run)
+            run.dependencies = [dependency(source) for source in sorted(sources)]
+            changed |= bool(sources)
+            if not sources:
+                warnings.warn(
+                    f"{relative}: cannot tell which input run {run.id} was predicted from; set its "
+                    "dependencies in predict_model",
+                    stacklevel=2,
+                )
+    if changed:
+        labels.write(file)
+    if not any(labels.count().keys() - {""}):
+        warnings.warn(f"{relative}: no frame has a label", stacklevel=2)
+
+
+def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:
+    """Return the files of the recording that a run's labels are for, none if it is not clear."""
+    stem = recording_stem(file.name, {main.stem for main in recordings})
+    fitting = [files for main, files in recordings.items() if main.stem == stem]
+    if not fitting:
+        fitting = [files for main, files in recordings.items() if main.stem.split("@")[0] == run.id]
+    return fitting[0] if len(fitting) == 1 else []

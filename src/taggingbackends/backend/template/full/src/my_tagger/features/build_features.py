@@ -1,0 +1,33 @@
+"""Compute the features of each frame, and store them in data/interim."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends import BackendExplorer
+from taggingbackends.data import Track, find_recordings, load_tracks
+from taggingbackends.main import main
+
+
+def features(track: Track) -> NDArray[np.float64]:
+    """Return the features of one larva, (frames, features): the speed in mm/s, to begin with."""
+    assert track.spine is not None
+    middle = track.spine.mean(axis=1)
+    steps = np.linalg.norm(np.diff(middle, axis=0), axis=1) / np.diff(track.times)
+    return np.append(steps, steps[-1:] if len(steps) else 0.0)[:, np.newaxis]
+
+
+def build_features(backend: BackendExplorer) -> None:
+    """Write one .npz file a recording: run, larvae, and times and features of each larva."""
+    for file in find_recordings(backend.list_input_files()):
+        recording = load_tracks(file, outline=False)
+        arrays = {f"times_{larva}": track.times for larva, track in recording.items()}
+        arrays |= {f"features_{larva}": features(track) for larva, track in recording.items()}
+        folder = backend.interim_data_dir() / file.parent.relative_to(backend.raw_data_dir())
+        folder.mkdir(parents=True, exist_ok=True)
+        run, larvae = np.array(recording.run), np.array(list(recording))
+        path = folder / f"{file.stem}.npz"
+        np.savez(path, allow_pickle=False, run=run, larvae=larvae, **arrays)
+
+
+if __name__ == "__main__":
+    main(build_features)

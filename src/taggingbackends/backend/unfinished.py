@@ -1,0 +1,119 @@
+"""A model in the making: in a hidden folder beside, until the training has succeeded."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from taggingbackends.backend.folder import TRAINING, BackendFolder
+from taggingbackends.backend.identifiers import new_instance
+from taggingbackends.errors import BackendError
+from taggingbackends.system.locks import locked
+
+__all__ = ["claim_instance", "model_in_the_making"]
+
+
+def claim_instance(backend: BackendFolder) -> BackendFolder:
+    """Return an explorer of a new instance, named by the time; no other process gets the name."""
+    while True:
+        taken = {*backend.list_models(), *(path.name for path in _raw(backend).glob("*"))}
+        instance = new_instance(taken)
+        try:
+            (_raw(backend) / instance).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return BackendFolder(backend.project_dir, instance)
+
+
+@contextmanager
+def model_in_the_making(backend: BackendFolder, force: bool = False) -> Iterator[dict[str, str]]:
+    """Make the explorer's instance appear as a model when the block succeeds, and only then.
+
+    Inside, models/.<instance>.partial is there, empty at first; afterwards it is renamed to
+    models/<instance>, or removed if the block raised. What a killed training left is removed.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+        With a model instance.
+    force : bool
+        Replace an old model of this name, once the new one is there.
+
+    Yields
+    ------
+    dict
+        The environment variables that make ``model_dir()`` the folder to write into, for a
+        process to be started.
+
+    Raises
+    ------
+    BackendError
+        ``existing-model``: the instance is a model, or in the making, already.
+    """
+    instance = backend.required_instance("training")
+    models = backend.project_dir / "models"
+    models.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(models / f".{instance}.lock"))
+        except BlockingIOError:
+            problem = f"another training of {instance} is under way; name another --model-instance"
+            raise BackendError("existing-model", problem) from None
+        yield from _make(backend, instance, force)
+
+
+def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:
+    model = backend.project_dir / "models" / instance
+    partial = backend.partial_model_dir(instance)
+    replaced = model.with_name(f".{instance}.replaced")
+    if replaced.exists() and not model.exists():
+        replaced.rename(model)  # a training was killed between two renames
+    if model.exists() and not force:
+        problem = (
+            f"model {instance} exists already in {model.parent}: name another --model-instance, or "
+            "replace it with --force"
+        )
+        raise BackendError("existing-model", problem)
+    before = model.exists()
+    _remove(partial)
+    partial.mkdir()
+    succeeded = False
+    try:
+        yield {TRAINING: instance}
+        succeeded = True
+    except SystemExit as error:
+        succeeded = error.code in (None, 0)
+        raise
+    finally:
+        try:
+            if succeeded:
+                _put(partial, model, replaced, before)
+        finally:
+            _remove(partial)
+
+
+def _put(partial: Path, model: Path, replaced: Path, replace: bool) -> None:
+    if model.exists() and not replace:
+        mend = "the script should write into backend.model_dir()"
+        problem = f"{model}: expected no such folder yet; {mend}"
+        raise BackendError("existing-model", problem)
+    _remove(replaced)
+    try:
+        if model.exists():
+            model.rename(replaced)
+        partial.rename(model)
+    except BaseException:
+        if replaced.exists() and not model.exists():
+            replaced.rename(model)
+        raise
+    _remove(replaced)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _raw(backend: BackendFolder) -> Path:
+    return backend.project_dir / "data" / "raw"

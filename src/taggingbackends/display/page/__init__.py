@@ -1,0 +1,84 @@
+"""A report on label files: one page that stands alone, to look at in a browser."""
+
+from __future__ import annotations
+
+import html
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from taggingbackends.display.page.views import views
+from taggingbackends.labels import Labels
+from taggingbackends.system.version import __version__
+
+__all__ = ["report"]
+
+
+def report(labels: Mapping[str, Labels]) -> str:
+    """Return a page of HTML on the labels of some files.
+
+    It shows the ethogram of each run, the labels' frames and bouts, their shares over time, the
+    lengths of bouts and the transitions; and where files have a run in common, how each later
+    one differs from the first. Everything is in the page, which fetches nothing; its
+    Content-Security-Policy would not let it.
+
+    Parameters
+    ----------
+    labels : mapping of str to Labels
+        The labels by the name of their file.
+
+    Returns
+    -------
+    str
+        HTML; to be written in UTF-8.
+    """
+    shown = views(labels)
+    folder = files(__name__)
+    style = folder.joinpath("page.css").read_text("utf-8")
+    script = "".join(folder.joinpath("js", f"{name}.js").read_text("utf-8") for name in _SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{script}}})();\n'
+    title = ", ".join(dict.fromkeys(view["run"] for view in shown)) or "Labels"
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+    )
+    slots = {
+        "policy": policy,
+        "generator": f"taggingbackends {__version__}",
+        "title": html.escape(title),
+        "style": style,
+        "script": script,
+        "data": _data({"version": __version__, "views": shown}),
+    }
+    page, *rest = folder.joinpath("page.html").read_text("utf-8").split("{{")
+    for piece in rest:  # in one pass: what stands in a slot is not looked at again
+        name, _, text = piece.partition("}}")
+        page += slots[name] + text
+    return page
+
+
+_SCRIPTS = (
+    "elements",
+    "spans",
+    "tooltip",
+    "ethogram",
+    "pointing",
+    "tables",
+    "charts",
+    "page",
+)
+"""The parts of the page's script, in their order: they are one function, and share its names."""
+
+
+def _digest(text: str) -> str:
+    """Return a source of a Content-Security-Policy: exactly this text."""
+    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
+
+
+def _data(value: Any) -> str:
+    """Return JSON that may stand in an element of HTML, whatever the strings are."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

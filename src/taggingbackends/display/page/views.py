@@ -1,0 +1,193 @@
+"""What a report's page draws: JSON, with columns of integers in base64."""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from taggingbackends.analysis.comparison import NOT_THERE, compare
+from taggingbackends.analysis.protocol import stimulus_windows
+from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
+from taggingbackends.display.colors import PALETTE, label_colors
+from taggingbackends.display.rowlayout import bands
+from taggingbackends.labels import Labels
+from taggingbackends.labels.bouts import Bouts, find_bouts
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.stretches import Spans, find_spans
+
+__all__ = ["views"]
+
+JSON = dict[str, Any]
+
+
+def views(labels: Mapping[str, Labels]) -> list[JSON]:
+    """Return what the page shows of each run of each file.
+
+    Where files have a run in common, ``comparison`` compares each later one with the first.
+    """
+    shown: list[JSON] = []
+    first: dict[str, tuple[int, RunLabels]] = {}
+    for file, of_file in labels.items():
+        for run in of_file.values():
+            view = _view(file, run)
+            if run.id in first:
+                index, reference = first[run.id]
+                view["comparison"] = _comparison(reference, run, view) | {"reference": index}
+            else:
+                first[run.id] = (len(shown), run)
+            shown.append(view)
+    for run_id in first:
+        alike = [view for view in shown if view["run"] == run_id]
+        # colours that a file chose come before those of the palette
+        alike.sort(key=lambda view: labels[view["file"]][run_id].colors is None)
+        _share_colors(alike)
+    return shown
+
+
+def _share_colors(alike: list[JSON]) -> None:
+    """Give each label one colour in all views of a run; different ones, as far as there are."""
+    chosen: dict[str, str] = {}
+    for view in alike:
+        taken = set(chosen.values())
+        for name, color in zip(view["names"], view["colors"], strict=True):
+            if name not in chosen:
+                unused = (other for other in (color, *PALETTE) if other not in taken)
+                chosen[name] = next(unused, color)
+        view["colors"] = [chosen[name] for name in view["names"]]
+
+
+def _view(file: str, run: RunLabels) -> JSON:
+    colors, spans, bouts = label_colors(run), find_spans(run), find_bouts(run)
+    start = float(spans.first.min()) if len(spans) else 0.0
+    stop = float(spans.stop.max()) if len(spans) else 0.0
+    # milliseconds, as in label files, unless a recording is longer than 32 bits of them: 49 days
+    unit = max(math.ceil((stop - start) * 1000 / 0xFFFFFFFF), 1) / 1000
+    windows = stimulus_windows(run)
+    return {
+        "file": file,
+        "run": run.id,
+        "facts": _facts(file, run, spans),
+        "names": list(colors),
+        "colors": list(colors.values()),
+        "primary": len(run.names),
+        "states": bands(run),
+        "larvae": list(run),
+        "start": start,
+        "stop": stop,
+        "unit": unit,
+        "interval": spans.interval,
+        "spans": {
+            "counts": _packed(np.bincount(spans.tracks, minlength=len(run))),
+            "states": _packed(spans.states),
+            "frames": _packed(spans.frames),
+            "first": _packed(np.rint((spans.first - start) / unit)),
+            "last": _packed(np.rint((spans.last - start) / unit)),
+            "stop": _packed(np.rint((spans.stop - start) / unit)),
+        },
+        "stimulus": [window for window in windows if window.start < stop and window.stop > start],
+        "labels": _table(run, spans, bouts),
+        "shares": _shares(run),
+        "lengths": _lengths(bouts),
+        "transitions": transitions(run, spans)[1].tolist(),
+        "comparison": None,
+    }
+
+
+def _comparison(reference: RunLabels, run: RunLabels, view: JSON) -> JSON:
+    """Return how the labels of a view's run differ from the reference's."""
+    found = compare(reference, run)
+    different = found.differences
+    # frames that only one of them has are no difference that a row of this view could show
+    shown = (different.one != NOT_THERE) & (different.other != NOT_THERE)
+    rows = {larva: row for row, larva in enumerate(run)}
+    start, unit = view["start"], view["unit"]
+    rows_shown = np.array([rows[larva] for larva in different.larvae[shown].tolist()], np.int64)
+    order = np.argsort(rows_shown, kind="stable")  # the run's larvae may be in any order
+    # as in the spans, the last frame lasts for a frame interval
+    stop = different.stop[shown] + view["interval"]
+    return {
+        "names": found.names,
+        "counts": found.matrix.tolist(),
+        "agreement": _number(found.agreement),
+        "kappa": _number(found.kappa),
+        "only": [found.only_one, found.only_other],
+        "differences": {
+            "rows": _packed(rows_shown[order]),
+            "first": _packed(np.rint((different.start[shown][order] - start) / unit)),
+            "stop": _packed(np.rint((stop[order] - start) / unit)),
+        },
+    }
+
+
+def _packed(column: ArrayLike) -> str:
+    """Return a column of whole numbers as base64 of little-endian unsigned 32-bit integers."""
+    return b64encode(np.asarray(column).astype("<u4").tobytes()).decode()
+
+
+def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
+    """Return what the head of the page tells, name by name."""
+    facts = [
+        ("file", file),
+        ("larvae", f"{len(run):,}"),
+        ("frames", f"{spans.frames.sum():,}"),
+    ]
+    if len(spans):
+        start, stop = spans.first.min(), spans.last.max()
+        facts += [("time", f"{start:.6g} to {stop:.6g} s")]
+        facts += [("frame interval", f"{spans.interval:.3g} s (median)")]
+    facts += [(name, _text(value)) for name, value in run.metadata.items()]
+    files = [str(file.get("filename", "")) for file in run.dependencies]
+    return facts + ([("tracker files", ", ".join(files))] if files else [])
+
+
+def _text(value: Any) -> str:
+    """Return metadata as text: `name value, ...` for objects."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(item)}" for name, item in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _table(run: RunLabels, spans: Spans, bouts: Bouts) -> list[JSON]:
+    """Return frames, larvae, bouts and median length of each label, then of undefined frames."""
+    frames = run.count()
+    lengths = bout_lengths(bouts)
+    rows: list[JSON] = []
+    for label, name in enumerate(bouts.names):
+        mine = bouts.labels == label
+        rows.append(
+            {
+                "frames": frames.get(name, 0),
+                "larvae": len(np.unique(bouts.larvae[mine])),
+                "bouts": int(mine.sum()),
+                "median": _number(float(lengths.medians[label])),
+            }
+        )
+    return [*rows, {"frames": frames.get("", 0)}]
+
+
+def _shares(run: RunLabels) -> JSON:
+    found = shares_over_time(run)
+    return {
+        "edges": _rounded(found.edges, 6),
+        "shares": _rounded(found.shares, 4),
+        "larvae": found.larvae.tolist(),
+    }
+
+
+def _lengths(bouts: Bouts) -> JSON:
+    found = bout_lengths(bouts)
+    return {"edges": _rounded(found.edges, 6), "counts": found.counts.tolist()}
+
+
+def _rounded(column: NDArray[np.float64], digits: int) -> Any:
+    return np.round(column, digits).tolist()
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)

@@ -1,0 +1,223 @@
+"""Ethograms as pictures: PNG, SVG or PDF, drawn by matplotlib."""
+
+from __future__ import annotations
+
+import io
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.analysis.protocol import stimulus_windows
+from taggingbackends.display.colors import label_colors
+from taggingbackends.display.rowlayout import bands
+from taggingbackends.display.tables import cut, printable
+from taggingbackends.errors import TaggingBackendsError
+from taggingbackends.labels import Labels
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.stretches import Spans, find_spans
+from taggingbackends.system.files import write_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["SUFFIXES", "plot_ethogram"]
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+_WIDTH = 10.0  # inches
+_ROW, _TALLEST = 0.22, 14.0  # inches: a larva's row, and the rows of a run at most
+_DPI = 150
+_VECTORS = 50_000  # rectangles; more are an image within an SVG or PDF, which else no one can open
+_UNDEFINED, _HATCH, _STIMULUS = "#e6e6e6", "#b5b5b5", "#444444"
+_LONGEST = 30  # characters of a name: the legend leaves room for the rows
+_LINE = 0.2  # of a row's height: the line of secondary labels
+
+
+def plot_ethogram(labels: Labels, path: str | PathLike[str]) -> None:
+    """Draw an ethogram: one row a larva, time along it, in the labels' colours.
+
+    Several runs are drawn one below the other. Where a larva is not tracked, its row is blank;
+    undefined frames are hatched in grey. Several primary labels at once share the height of the
+    row, in the order that the state has them; secondary labels are a thin line at its foot. A bar
+    above the rows shows when the stimulus is on (see `stimulus_windows`).
+
+    Parameters
+    ----------
+    labels : Labels
+        One run or several.
+    path : path
+        The picture, written atomically; its suffix, ``.png``, ``.svg`` or ``.pdf``, tells the
+        format.
+
+    Raises
+    ------
+    TaggingBackendsError
+        matplotlib is not installed, or it is another suffix.
+    OSError
+        The file cannot be written; an old one is untouched.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        problem = f"{path}: expected a name that ends in {', '.join(SUFFIXES)}"
+        raise TaggingBackendsError(problem)
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        problem = "pictures need matplotlib: pip install 'taggingbackends[plot]'"
+        raise TaggingBackendsError(problem) from None
+    # whatever the user's own settings are; text stays text, and equal labels give equal bytes
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "labels", "pdf.fonttype": 42}
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings | {"font.size": 9, "hatch.linewidth": 0.5})
+        figure = _figure(labels)
+        content = io.BytesIO()
+        about = {} if suffix == ".png" else {"Date" if suffix == ".svg" else "CreationDate": None}
+        figure.savefig(content, format=suffix[1:], dpi=_DPI, metadata=about)
+    write_file(path, [content.getvalue()])
+
+
+def _figure(labels: Labels) -> Figure:
+    from matplotlib.figure import Figure  # without pyplot: no window, no state of the process
+
+    runs = list(labels.values())
+    heights = [min(max(_ROW * len(run), 0.5), _TALLEST) for run in runs] or [0.5]
+    # an inch a run for title, stimulus, and axis
+    figure = Figure((_WIDTH, sum(heights) + len(heights)), layout="constrained")
+    panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    if not runs:
+        panels[0].set_axis_off()
+        panels[0].text(0.5, 0.5, "no runs", ha="center")
+    for run, panel in zip(runs, panels, strict=False):
+        _draw(panel, run)
+    return figure
+
+
+def _draw(axes: Axes, run: RunLabels) -> None:
+    from matplotlib.patches import Patch
+
+    colors, spans = label_colors(run), find_spans(run)
+    axes.set_title(cut(printable(run.id), 2 * _LONGEST), loc="left", pad=12, parse_math=False)
+    axes.set_xlabel("time (s)")
+    axes.set_ylabel("larva")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(max(len(run), 1), 0)
+    larvae = list(run)
+    # every one, or every 2nd, 5th, 10th...: as many as can be read
+    room = int(_TALLEST / 0.2)
+    steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # for 65,536 larvae at most
+    every = next(step for step in steps if len(larvae) <= step * room)
+    axes.set_yticks(np.arange(0, len(larvae), every) + 0.5, larvae[::every])
+    if not len(spans):
+        axes.set_xticks([])
+        axes.text(0.5, 0.5, "no frames", ha="center", va="center", transform=axes.transAxes)
+        return
+    start, stop = float(spans.first.min()), float(spans.stop.max())
+    axes.set_xlim(0.0 if 0 < start < (stop - start) / 20 else start, stop)
+    used = _rectangles(axes, run, list(colors.values()), spans)
+    names = [list(colors)[label] for label in used]
+    keys = [Patch(color=colors[name]) for name in names]
+    if (spans.states == 0).any():
+        keys.append(Patch(facecolor=_UNDEFINED, edgecolor=_HATCH, hatch="////", linewidth=0))
+        names.append("undefined")
+    if _stimulus(axes, run, start, stop):
+        keys.append(Patch(color=_STIMULUS))
+        names.append("stimulus")
+    legend = axes.legend(
+        keys,
+        ["label"] * len(names),  # the names would be read: a leading _ hides, $ is mathematics
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        frameon=False,
+        handlelength=1.2,
+        handleheight=1.2,
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_parse_math(False)
+        text.set_text(cut(printable(name), _LONGEST))
+
+
+def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> list[int]:
+    """Draw the spans, and return the labels that occur."""
+    from matplotlib.collections import PolyCollection
+
+    parts: dict[int, list[tuple[NDArray[np.int64], float, float]]] = {}
+    for state, (primary, secondary) in enumerate(bands(run)):
+        found = np.flatnonzero(spans.states == state)
+        if not len(found):
+            continue
+        foot = 1 - _LINE * bool(secondary)
+        tops = [
+            (label, foot * i / len(primary), foot / len(primary)) for i, label in enumerate(primary)
+        ]
+        tops += [
+            (label, foot + (1 - foot) * i / len(secondary), (1 - foot) / len(secondary))
+            for i, label in enumerate(secondary)
+        ]
+        for label, top, height in tops or [(-1, 0.0, 1.0)]:
+            parts.setdefault(label, []).append((found, top, height))
+    gap = 0.08 if len(run) * _ROW <= _TALLEST else 0.0  # of a row, between it and the next
+    for label in sorted(parts):
+        verts = [
+            _corners(
+                spans.first[found],
+                spans.stop[found],
+                spans.tracks[found].astype(np.float64) + gap + (1 - 2 * gap) * top,
+                (1 - 2 * gap) * height,
+            )
+            for found, top, height in parts[label]
+        ]
+        style = {"facecolor": _UNDEFINED, "edgecolor": _HATCH, "hatch": "////"}
+        if label >= 0:
+            style = {"facecolor": colors[label]}
+        # not antialiased, so that neighbours leave no seam
+        drawn = PolyCollection(
+            np.concatenate(verts),
+            linewidth=0,
+            antialiased=False,
+            rasterized=len(spans) > _VECTORS,
+            zorder=1,
+            **style,
+        )
+        axes.add_collection(drawn, autolim=False)
+    return [label for label in sorted(parts) if label >= 0]
+
+
+def _corners(
+    start: NDArray[np.float64], stop: NDArray[np.float64], top: NDArray[np.float64], height: float
+) -> NDArray[np.float64]:
+    """Return (n, 4, 2) corners of rectangles."""
+    bottom = top + height
+    x = np.stack([start, stop, stop, start], axis=1)
+    y = np.stack([top, top, bottom, bottom], axis=1)
+    return np.stack([x, y], axis=2)
+
+
+def _stimulus(axes: Axes, run: RunLabels, start: float, stop: float) -> bool:
+    """Draw the stimulus above the rows, with thin lines down; tell whether there is any."""
+    from matplotlib.transforms import ScaledTranslation
+
+    points = axes.figure.dpi_scale_trans
+    above = axes.get_xaxis_transform() + ScaledTranslation(0, 5 / 72, points)
+    shown = [w for w in stimulus_windows(run) if w.start < stop and w.stop > start]
+    for window in shown:
+        ends = max(window.start, start), min(window.stop, stop)
+        axes.plot(
+            ends,
+            [1, 1],
+            color=_STIMULUS,
+            linewidth=5,
+            solid_capstyle="butt",
+            transform=above,
+            clip_on=False,
+        )
+        for edge in ends:
+            axes.axvline(edge, color=_STIMULUS, linewidth=0.7, linestyle=(0, (3, 3)), zorder=3)
+    return bool(shown)

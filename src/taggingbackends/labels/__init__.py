@@ -1,0 +1,29 @@
+"""Labels of larvae, and the files that hold them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taggingbackends.system.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from taggingbackends.labels.bouts import Bouts, find_bouts
+    from taggingbackends.labels.dependencies import dependency
+    from taggingbackends.labels.labels import Labels
+    from taggingbackends.labels.runlabels import RunLabels
+    from taggingbackends.labels.states import State
+    from taggingbackends.labels.tracklabels import TrackLabels
+
+__all__ = ["Bouts", "Labels", "RunLabels", "State", "TrackLabels", "dependency", "find_bouts"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "taggingbackends.labels.bouts": ("Bouts", "find_bouts"),
+        "taggingbackends.labels.dependencies": ("dependency",),
+        "taggingbackends.labels.labels": ("Labels",),
+        "taggingbackends.labels.runlabels": ("RunLabels",),
+        "taggingbackends.labels.states": ("State",),
+        "taggingbackends.labels.tracklabels": ("TrackLabels",),
+    },
+)

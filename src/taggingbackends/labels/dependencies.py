@@ -1,0 +1,81 @@
+"""The tracker files that labels belong to: named by file name and SHA-1, beside the label file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from taggingbackends.errors import LabelFileError, shown
+from taggingbackends.system.files import sha1
+
+__all__ = ["check_dependencies", "dependency", "validate_dependencies"]
+
+
+def dependency(path: str | PathLike[str]) -> dict[str, str]:
+    """Return the entry of a file for ``labels[run].dependencies``: its name and its SHA-1."""
+    return {"filename": Path(path).name, "sha1": sha1(Path(path))}
+
+
+def validate_dependencies(entries: Any) -> list[dict[str, Any]]:
+    """Return dependencies as a list of entries, however they stand in a label file.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-dependency``: an entry without ``filename`` or ``sha1``, or whose file name has a
+        folder in it.
+    """
+    if not isinstance(entries, list):
+        entries = [entries]
+    for index, entry in enumerate(entries):
+        problem = _fault(entry)
+        if problem:
+            raise LabelFileError("bad-dependency", problem, index=index)
+    return [dict(entry) for entry in entries]
+
+
+def check_dependencies(
+    entries: Iterable[Mapping[str, Any]], folder: str | PathLike[str]
+) -> list[Path]:
+    """Check that dependencies are in a folder with the content they had, and return their paths.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-dependency``: a file is missing, or has another SHA-1; its ``file`` is that file.
+    """
+    paths = []
+    for index, entry in enumerate(validate_dependencies(list(entries))):
+        path = Path(folder) / entry["filename"]
+        if not _is_file(path):
+            problem = "expected this file, which labels depend on, beside them; found none"
+            raise LabelFileError("bad-dependency", problem, file=path, index=index)
+        if (found := sha1(path)) != entry["sha1"].lower():
+            problem = (
+                f"expected sha1 {entry['sha1']}, found {found}: "
+                "not the file that the labels were made for"
+            )
+            raise LabelFileError("bad-dependency", problem, file=path, index=index)
+        paths.append(path)
+    return paths
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _fault(entry: Any) -> str | None:
+    if not isinstance(entry, Mapping):
+        return f'expected {{"filename": ..., "sha1": ...}}, found {shown(entry)}'
+    for key in ("filename", "sha1"):
+        if not (isinstance(entry.get(key), str) and entry[key]):
+            return f"expected a string as {key}, found {shown(entry.get(key))}"
+    name = entry["filename"]
+    if "/" in name or "\\" in name or name in (".", ".."):
+        return f"expected a file name without folders, found {shown(name)}"
+    return None

@@ -1,0 +1,225 @@
+"""Everything that is wrong with a label file, where reading stops at the first violation.
+
+The strict reader is asked about parts of the file: each entry of a run, all larva identifiers, each
+column of a track; and of a list that it refuses, about what is left without the refused element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from taggingbackends.errors import LabelFileError
+from taggingbackends.labels.dependencies import check_dependencies
+from taggingbackends.labels.reading import load_document, parse, parse_document
+from taggingbackends.labels.validation import TRACK_KEYS
+
+__all__ = ["find_errors"]
+
+_MOST = 20  # errors told of one list
+
+
+def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
+    """Return all that is wrong with a label file and with the files that it depends on.
+
+    Returns
+    -------
+    list of LabelFileError
+        Each with kind, file, run, track and index, as from `Labels.read`; the first one is what
+        that raises. Of one list, such as the labels of a track, the first 20 are told.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    found: list[LabelFileError] = []
+    try:
+        parse(content, file=path)
+    except LabelFileError as first:
+        found.append(first)
+        if first.kind == "invalid-json":
+            return found
+    found += _document_errors(load_document(content), path.parent)
+    distinct: dict[tuple[Any, ...], LabelFileError] = {}
+    for error in found:
+        error.file = error.file or path
+        distinct.setdefault((error.kind, error.problem, error.run, error.track, error.index), error)
+    return list(distinct.values())
+
+
+def _document_errors(document: Any, folder: Path) -> Iterator[LabelFileError]:
+    if not isinstance(document, dict):
+        yield from _errors(document)
+        return
+    runs = document.get("runs")
+    if ("runs" in document) == ("data" in document) or not isinstance(runs, dict | None):
+        yield from _errors(_bare(document))
+    if "data" in document:
+        if "runs" not in document:
+            yield from _errors(_bare(document))
+        yield from _located(_identifier(document), _run_errors(document, folder))
+    for key, run in runs.items() if isinstance(runs, dict) else ():
+        yield from _located(key, _errors({"runs": {key: _bare(run)}}))
+        if isinstance(run, dict):
+            yield from _located(_identifier(run) or key, _run_errors(run, folder))
+
+
+def _bare(run: Any) -> Any:
+    """Return what tells a run, and is wrong with more than a part of it."""
+    if not (isinstance(run, dict) and "data" in run):
+        return run
+    return {key: run[key] for key in ("metadata", "runs") if key in run} | {"data": []}
+
+
+def _identifier(run: dict[str, Any]) -> str | None:
+    metadata = run.get("metadata")
+    identifier = metadata.get("id") if isinstance(metadata, dict) else None
+    return identifier if isinstance(identifier, str) and identifier else None
+
+
+def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
+    if "units" in run:
+        yield from _errors(_run(units=run["units"]))
+    declared: dict[str, Any] = {
+        key: run[key] for key in ("labels", "secondarylabels") if key in run
+    }
+    yield from _declaration_errors(declared)
+    dependencies = run.get("dependencies", [])
+    dependencies = dependencies if isinstance(dependencies, list) else [dependencies]
+    for index, entry in enumerate(dependencies):
+        for error in _raised(partial(_check_dependency, entry, folder)):
+            error.index = index
+            yield error
+    tracks = run.get("data", [])
+    if not isinstance(tracks, list):
+        yield from _errors(_run(data=tracks))
+        return
+    bare = [_without_columns(track) for track in tracks]
+    yield from _element_errors(bare, lambda tracks: _errors(_run(data=tracks)))
+    for position, track in enumerate(tracks):
+        if isinstance(track, dict):
+            yield from _column_errors(track, position, declared)
+
+
+def _declaration_errors(declared: dict[str, Any]) -> Iterator[LabelFileError]:
+    good: dict[str, list[Any]] = {}
+    for key, value in declared.items():
+        listed = value.get("names") if isinstance(value, dict) else value
+        if not isinstance(listed, list):
+            yield from _errors(_run(**{key: value}))
+            continue
+        errors = _element_errors(listed, partial(_name_errors, key))
+        yield from errors
+        bad = {error.index for error in errors}
+        good[key] = [name for place, name in enumerate(listed) if place not in bad]
+        if isinstance(value, dict):
+            yield from _color_errors(key, value, len(listed))
+    for name in good.get("secondarylabels", []):
+        yield from _errors(_run(labels=good.get("labels", []), secondarylabels=[name]))
+
+
+def _name_errors(key: str, names: list[Any]) -> list[LabelFileError]:
+    return _errors(_run(**{key: names}))
+
+
+def _color_errors(key: str, value: dict[str, Any], size: int) -> Iterator[LabelFileError]:
+    def errors(names: int, colors: Any) -> list[LabelFileError]:
+        named = value | {"names": [str(place) for place in range(names)]}
+        return _errors(_run(**{key: named | ({} if colors is None else {"colors": colors})}))
+
+    colors = value.get("colors")
+    if isinstance(colors, list):
+        yield from _element_errors(colors, lambda colors: errors(len(colors), colors))
+        yield from errors(size, ["#000000"] * len(colors))
+    else:
+        yield from errors(size, None)
+
+
+def _check_dependency(entry: Any, folder: Path) -> None:
+    try:
+        check_dependencies([entry], folder)
+    except OSError as error:
+        problem = f"expected a file that can be read, found: {error.strerror}"
+        raise LabelFileError("bad-dependency", problem, file=error.filename) from None
+
+
+def _without_columns(track: Any) -> Any:
+    if not isinstance(track, dict):
+        return track
+    return {key: track[key] if key == "id" else [] for key in TRACK_KEYS if key in track}
+
+
+def _column_errors(
+    track: dict[str, Any], position: int, declared: dict[str, Any]
+) -> Iterator[LabelFileError]:
+    larva = track.get("id")
+    is_bad = bool(_errors(_run(data=[{"id": larva, "t": [], "labels": []}])))
+    if is_bad:
+        larva = 0  # what is wrong with it is told elsewhere
+    times, states = (track.get(key, []) for key in ("t", "labels"))
+
+    def errors(times: Any, states: Any) -> list[LabelFileError]:
+        # the declarations last: what is wrong with them is told elsewhere
+        data = [{"id": larva, "t": times, "labels": states}]
+        found = [error for error in _errors(_run(data=data, **declared)) if error.track is not None]
+        for error in found if is_bad else ():
+            error.track = None
+            error.problem += f" (in track {position} of data)"
+        return found
+
+    if isinstance(times, list):
+        yield from _element_errors(times, lambda times: errors(times, [[]] * len(times)))
+    else:
+        yield from errors(times, [])
+    if isinstance(states, list):
+        yield from _element_errors(states, lambda states: errors([*range(len(states))], states))
+    else:
+        yield from errors([], states)
+    if isinstance(times, list) and isinstance(states, list) and track.keys() >= set(TRACK_KEYS):
+        yield from errors([*range(len(times))], [[]] * len(states))
+
+
+def _run(**entries: Any) -> dict[str, Any]:
+    return {"metadata": {"id": "-"}, "data": entries.pop("data", []), **entries}
+
+
+def _element_errors(
+    items: list[Any], errors: Callable[[list[Any]], list[LabelFileError]]
+) -> list[LabelFileError]:
+    """Find what is wrong with a list's elements, leaving out one after the other."""
+    left, places = list(items), list(range(len(items)))
+    found: list[LabelFileError] = []
+    while len(found) < _MOST and (more := errors(list(left))):
+        found += more
+        at = more[0].index
+        if at is None:
+            break
+        more[0].index = places[at]
+        del left[at], places[at]
+    return found
+
+
+def _errors(document: Any) -> list[LabelFileError]:
+    """Return what the reader says of a document, nothing if that is good."""
+    return _raised(partial(parse_document, document))
+
+
+def _raised(ask: Callable[[], Any]) -> list[LabelFileError]:
+    try:
+        ask()
+    except LabelFileError as error:
+        error.run = None  # that of the file is not known here
+        return [error]
+    return []
+
+
+def _located(run: str | None, errors: Iterable[LabelFileError]) -> Iterator[LabelFileError]:
+    for error in errors:
+        error.run = run
+        yield error

@@ -1,0 +1,278 @@
+"""Labels: run -> larva -> time -> state, read as nested mappings, stored by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from taggingbackends.errors import LabelFileError, located, shown
+from taggingbackends.labels import editing, reading, writing
+from taggingbackends.labels.dependencies import check_dependencies
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import State, StateTable
+from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.validation import check_larva, check_times
+
+__all__ = ["Labels"]
+
+
+class _Timed(Protocol):
+    @property
+    def times(self) -> NDArray[np.float64]: ...
+
+
+class TrackedRun(Protocol):
+    """A recording: a run, and tracks that have times."""
+
+    @property
+    def run(self) -> str: ...
+    def items(self) -> Iterable[tuple[int, _Timed]]: ...
+
+
+class Labels(Mapping[str, RunLabels]):
+    """Discrete behavioural states of larvae: run -> larva -> time -> state.
+
+    A state is a str (one label), or a tuple of str (several at once; empty: looked at, undefined).
+
+    Attributes
+    ----------
+    attributes : dict
+        What a label file with several runs carries besides the runs.
+
+    Examples
+    --------
+    >>> labels = Labels()
+    >>> labels.set("20150701_105504", 512, [66.675, 66.755], ["run", "cast"])
+    >>> labels["20150701_105504"][512][66.755]
+    'cast'
+    >>> labels.count()
+    {'run': 1, 'cast': 1}
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, Any] = {}
+        self._runs: dict[str, RunLabels] = {}
+
+    @classmethod
+    def _of(cls, content: reading.Content) -> Labels:
+        labels = cls()
+        labels.attributes, labels._runs = content
+        return labels
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> Labels:
+        """Read a label file, strictly.
+
+        Raises
+        ------
+        LabelFileError
+            The first violation in the file's order, with kind, file, run, track and index.
+        OSError
+            The file cannot be read.
+        """
+        return cls._of(reading.read(path))
+
+    def write(self, path: str | PathLike[str]) -> None:
+        """Write a label file: canonical text, atomically.
+
+        Times are written in whole milliseconds.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-time``: times that become equal in milliseconds; any kind, for what the fields
+            were set to. Nothing is written then.
+        OSError
+            The file cannot be written; an old one is untouched.
+        """
+        writing.write(path, self.attributes, self)
+
+    def add_run(self, run: str) -> RunLabels:
+        """Return the labels of a run, made empty if there is none of this identifier."""
+        if not (isinstance(run, str) and run):
+            problem = f"expected a run identifier that is a string and not empty, found {run!r}"
+            raise LabelFileError("not-a-label-file", problem)
+        return self._runs.setdefault(run, RunLabels(run))
+
+    def set(self, run: str, larva: int, times: ArrayLike, states: Iterable[Any]) -> None:
+        """Set the whole track of one larva.
+
+        Parameters
+        ----------
+        run : str
+            Identifier; the run is made if there is none.
+        larva : int
+            Identifier, 0..65535; an old track is replaced.
+        times : (n,) array_like of float
+            Seconds, finite, strictly increasing.
+        states : n states
+            A state is a str or a sequence of str; an empty sequence is undefined. New names are
+            declared in order of appearance.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label`` or ``length-mismatch``;
+            nothing is changed then.
+        """
+        larva = check_larva(larva, run)
+        with located(run=run, track=larva):
+            column = check_times(_as_floats(times))
+            items = states if isinstance(states, str) else list(states)
+            if len(items) != len(column) and not isinstance(states, str):
+                problem = f"expected {len(column)} states, as many as times, found {len(items)}"
+                raise LabelFileError("length-mismatch", problem)
+            known = self._runs.get(run)
+            table = StateTable() if known is None else known._table
+            codes = table.encode(items)
+        labels = self.add_run(run)
+        labels._table = table
+        labels._tracks[larva] = TrackLabels(table, column, codes)
+
+    def to_dict(self) -> dict[str, dict[int, dict[float, State]]]:
+        """Return plain nested dictionaries: run -> larva -> time -> state."""
+        return {
+            run: {
+                larva: dict(zip(track.times.tolist(), track.states, strict=True))
+                for larva, track in tracks.items()
+            }
+            for run, tracks in self.items()
+        }
+
+    def count(self) -> dict[str, int]:
+        """Count the frames of each label that occurs, over all runs.
+
+        A frame counts for each of its labels; undefined ones are counted under ``""``, last.
+        """
+        counts: dict[str, int] = {}
+        for run in self.values():
+            for name, n in run.count().items():
+                counts[name] = counts.get(name, 0) + n
+        undefined = counts.pop("", 0)
+        return counts | ({"": undefined} if undefined else {})
+
+    def merge(self, other: Labels, when: Callable[[tuple[str, ...]], bool] | None = None) -> None:
+        """Overwrite states, at matching times, with those of other labels.
+
+        Parameters
+        ----------
+        other : Labels
+            Its runs, larvae and times that these labels do not have are added as they are.
+        when : callable, optional
+            Called with the labels of a state, as a tuple; only states for which it holds
+            overwrite. By default those that are not undefined do.
+
+        Raises
+        ------
+        LabelFileError
+            ``overlapping-names``: a name is primary here and secondary there, or the reverse;
+            ``length-mismatch``: a time would be added to a track that carries further records.
+            Nothing is changed then.
+        """
+        editing.merge(self._runs, other, when)
+
+    def crop(self, start: float, stop: float) -> Labels:
+        """Return new labels of the frames with start - 1 ns <= time <= stop + 1 ns (in seconds).
+
+        Larvae without such a frame are left out; all else that the runs carry is kept.
+        """
+        runs = editing.crop(self, start, stop)
+        return self._of(reading.Content(deepcopy(self.attributes), runs))
+
+    def fill(self, default: str, like: Labels | TrackedRun | None = None) -> None:
+        """Give undefined frames a label.
+
+        Parameters
+        ----------
+        default : str
+            The label; declared if it is new.
+        like : Labels or Recording, optional
+            Frames that only this one has are added, with the default label.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-label``; ``length-mismatch``: a time would be added to a track that carries
+            further records. Nothing is changed then.
+        """
+        editing.fill(self._runs, default, {} if like is None else _frames_of(like))
+
+    def tag(self, name: str, unless: str | Sequence[str] = ()) -> None:
+        """Append a secondary label to every defined state.
+
+        Parameters
+        ----------
+        name : str
+            The secondary label, e.g. ``"edited"``; states that have it already stay as they are.
+        unless : str or sequence of str, optional
+            States with one of these labels stay as they are, too.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-label``, or ``overlapping-names``: the name is a primary one. Nothing is changed.
+        """
+        editing.tag(self._runs, name, (unless,) if isinstance(unless, str) else unless)
+
+    def check_dependencies(self, folder: str | PathLike[str]) -> list[Path]:
+        """Check that the tracker files of all runs are in a folder with the content they had.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-dependency``: a file is missing or has another SHA-1.
+        """
+        files: dict[Path, None] = {}
+        for run in self.values():
+            with located(run=run.id):
+                files.update(dict.fromkeys(check_dependencies(run.dependencies, folder)))
+        return list(files)
+
+    def __getitem__(self, run: str) -> RunLabels:
+        return self._runs[run]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Labels):
+            return NotImplemented
+        return self.attributes == other.attributes and (
+            list(self._runs.items()) == list(other._runs.items())
+        )
+
+    def __repr__(self) -> str:
+        larvae = sum(map(len, self.values()))
+        frames = sum(len(track) for run in self.values() for track in run.values())
+        return f"<Labels: {len(self)} runs, {larvae} larvae, {frames} frames>"
+
+
+def _as_floats(times: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.array(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise LabelFileError("bad-time", f"expected numbers, found {shown(times)}") from None
+
+
+def _frames_of(like: Labels | TrackedRun) -> editing.Frames:
+    if isinstance(like, Labels):
+        return {
+            run.id: {larva: track.times for larva, track in run.items()} for run in like.values()
+        }
+    return {like.run: {larva: track.times for larva, track in like.items()}}

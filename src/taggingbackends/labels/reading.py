@@ -1,0 +1,298 @@
+"""Label files, read strictly into columns."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from taggingbackends.errors import LabelFileError, located, shown
+from taggingbackends.labels.dependencies import validate_dependencies
+from taggingbackends.labels.fast.elements import Decoder
+from taggingbackends.labels.fast.jsonarrays import ArrayReader
+from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import StateTable
+from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.validation import (
+    MAX_LARVA_ID,
+    RUN_KEYS,
+    TRACK_KEYS,
+    check_colors,
+    check_larva,
+    check_names,
+    check_overlap,
+    check_times,
+    check_units,
+)
+from taggingbackends.system.memory import keep_freed_memory
+
+__all__ = ["Content", "load_document", "parse", "parse_document", "read"]
+
+
+class Content(NamedTuple):
+    """What a label file holds: its attributes beside the runs, and the runs by identifier."""
+
+    attributes: dict[str, Any]
+    runs: dict[str, RunLabels]
+
+
+def read(path: str | PathLike[str]) -> Content:
+    """Read a label file, see `Labels.read`."""
+    keep_freed_memory()
+    return parse(Path(path).read_bytes(), file=path)
+
+
+def parse(content: bytes, file: str | PathLike[str] | None = None) -> Content:
+    """Read the text of a label file.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-8 JSON, as in docs/contract.md, section 6.
+    file : path, optional
+        Named in errors.
+
+    Raises
+    ------
+    LabelFileError
+        The first violation in the text's order.
+    """
+    with located(file=file):
+        found = _parse_apart(content)
+        return parse_document(load_document(content)) if found is None else found
+
+
+def _parse_apart(content: bytes) -> Content | None:
+    """Read track by track; None if it has to be read as a whole, if only to say what is wrong."""
+    try:
+        return parse_document(take_apart(content))
+    except ValueError:
+        return None
+
+
+def parse_document(document: Any) -> Content:
+    """Read what JSON has given, which is taken apart meanwhile."""
+    if not isinstance(document, dict):
+        raise _not_a_label_file(f"expected an object, found {shown(document)}")
+    if "data" in document and "runs" in document:
+        raise _not_a_label_file('expected either "data" or "runs", found both')
+    if "data" in document:
+        run = _parse_run(document)
+        return Content({}, {run.id: run})
+    if "runs" in document:
+        runs = _parse_runs(document.pop("runs"))
+        return Content(document, runs)
+    raise _not_a_label_file('expected "data" (or "runs"), found neither')
+
+
+def load_document(content: bytes) -> Any:
+    """Return what the JSON of a label file holds; ``invalid-json`` if it is none."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise LabelFileError("invalid-json", f"expected JSON, found: {error}") from None
+
+
+def _not_a_label_file(problem: str, index: int | None = None) -> LabelFileError:
+    return LabelFileError("not-a-label-file", problem, index=index)
+
+
+def _parse_runs(runs: Any) -> dict[str, RunLabels]:
+    if not isinstance(runs, dict):
+        raise _not_a_label_file(f'expected an object as "runs", found {shown(runs)}')
+    found: dict[str, RunLabels] = {}
+    for identifier, document in runs.items():
+        with located(run=identifier):
+            if not (isinstance(document, dict) and "data" in document):
+                raise _not_a_label_file(f'expected a run with "data", found {shown(document)}')
+            if "runs" in document:
+                raise _not_a_label_file('expected a run without "runs", which makes a dataset')
+            run = _parse_run(document)
+            if run.id != identifier:
+                problem = f"expected metadata.id to be the run's key, found {shown(run.id)}"
+                raise _not_a_label_file(problem)
+            found[run.id] = run
+    return found
+
+
+def _parse_run(document: dict[str, Any]) -> RunLabels:
+    metadata = document.get("metadata")
+    identifier = metadata.get("id") if isinstance(metadata, dict) else None
+    if not (isinstance(identifier, str) and identifier):
+        raise _not_a_label_file(
+            f"expected metadata.id, a string that is not empty, found {shown(identifier)}"
+        )
+    run = RunLabels(identifier)
+    with located(run=identifier):
+        _parse_entries(document, run)
+    return run
+
+
+def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
+    """Check and take a run's entries in their order, so that the first violation is reported."""
+    table, faults = _parse_declarations(document)
+    run._table = table
+    for key, value in document.items():
+        if key in faults:
+            raise faults[key]
+        if key == "metadata":
+            run.metadata = {name: item for name, item in value.items() if name != "id"}
+        elif key == "units":
+            run.units = check_units(value)
+        elif key == "dependencies":
+            run.dependencies = validate_dependencies(value)
+        elif key == "data":
+            _parse_data(value, run, Decoder(table, declared=not faults))
+        elif key not in RUN_KEYS:
+            run.attributes[key] = value
+
+
+def _parse_declarations(
+    document: dict[str, Any],
+) -> tuple[StateTable, dict[str, LabelFileError]]:
+    """Return the declared names, and what is wrong with them by the key where it is found.
+
+    Codes need the declarations, which may stand after the data; their violations are reported in
+    their place all the same.
+    """
+    names: dict[str, list[str]] = {"labels": [], "secondarylabels": []}
+    colors: dict[str, list[str] | None] = {}
+    faults: dict[str, LabelFileError] = {}
+    for key in (key for key in document if key in names):
+        try:
+            names[key], colors[key] = _parse_names(document[key])
+            check_overlap(names["labels"], names["secondarylabels"])
+        except LabelFileError as error:
+            faults[key] = error
+    if faults:
+        return StateTable(), faults
+    return StateTable(names["labels"], names["secondarylabels"], colors.get("labels")), faults
+
+
+def _parse_names(value: Any) -> tuple[list[str], list[str] | None]:
+    if isinstance(value, list):
+        return check_names(value), None
+    if not (isinstance(value, dict) and isinstance(value.get("names"), list)):
+        problem = f'expected a list, or {{"names": [...], "colors": [...]}}, found {shown(value)}'
+        raise LabelFileError("bad-label", problem)
+    unknown = value.keys() - {"names", "colors"}
+    if unknown:
+        problem = f"expected names and colors only, found {shown(min(unknown))} among the keys"
+        raise LabelFileError("bad-label", problem)
+    names = check_names(value["names"])
+    if "colors" not in value:
+        return names, None
+    if not isinstance(value["colors"], list):
+        raise LabelFileError("bad-label", f"expected a list, found {shown(value['colors'])}")
+    return names, check_colors(value["colors"], len(names))
+
+
+def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
+    if isinstance(data, TrackTexts):
+        _read_tracks(data, run, decoder)
+    elif isinstance(data, list):
+        for position, document in enumerate(data):
+            _parse_track(document, position, run, decoder)
+            data[position] = None  # the memory of its numbers, which are in columns now
+    else:
+        raise _not_a_label_file(f'expected a list as "data", found {shown(data)}')
+
+
+def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
+    """Read tracks from their texts; a ValueError if it is not sure that nothing is wrong."""
+    reader = ArrayReader()
+    for position, place in enumerate(texts):
+        text = texts.track(*place)
+        track = None if text is None else _read_track(text, run._table, decoder, reader)
+        if text is None or track is None:
+            _parse_track(texts.object(*place), position, run, decoder)
+        elif text.larva <= MAX_LARVA_ID and text.larva not in run._tracks:
+            run._tracks[text.larva] = track
+        else:
+            raise ValueError("a bad larva identifier")
+
+
+def _read_track(
+    text: TrackText, table: StateTable, decoder: Decoder, reader: ArrayReader
+) -> TrackLabels | None:
+    """Read a track from its text; None if it has to be parsed."""
+    known = len(table.states)
+    try:
+        times = check_times(reader.floats(text.times))
+        codes = decoder.read(text.states, reader)
+        if len(times) == len(codes):
+            return TrackLabels(table, times, codes)
+    except ValueError:
+        pass
+    if len(table.states) > known:
+        raise ValueError("the table has states of a track that was read in part")
+    return None
+
+
+def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:
+    if not isinstance(document, dict):
+        raise _not_a_label_file(f"expected an object, found {shown(document)}", position)
+    for key in TRACK_KEYS:
+        if key not in document:
+            raise _not_a_label_file(f'expected a track with "{key}", found none', position)
+    larva = _parse_larva(document["id"], position)
+    if larva in run:
+        problem = "expected a larva once in a run, found it again"
+        raise LabelFileError("duplicate-larva", problem, track=larva, index=position)
+    with located(track=larva):
+        run._tracks[larva] = _parse_columns(document, run._table, decoder)
+
+
+def _parse_larva(value: Any, position: int) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        digits = value.lstrip("0") or "0"
+        value = int(digits) if len(digits) <= 5 else value
+    with located(index=position):
+        return check_larva(value)
+
+
+def _parse_columns(document: dict[str, Any], table: StateTable, decoder: Decoder) -> TrackLabels:
+    columns: dict[str, NDArray[Any]] = {}
+    for key, value in document.items():
+        if key in ("t", "labels"):
+            if not isinstance(value, list):
+                raise _not_a_label_file(f'expected a list as "{key}", found {shown(value)}')
+            columns[key] = _parse_times(value) if key == "t" else decoder.decode(value)
+    n, found = len(columns["t"]), len(columns["labels"])
+    if n != found:
+        problem = f"expected {n} labels, as many as times, found {found}"
+        raise LabelFileError("length-mismatch", problem)
+    records = {
+        key: _parse_record(value, n) for key, value in document.items() if key not in TRACK_KEYS
+    }
+    return TrackLabels(table, columns["t"], columns["labels"], records)
+
+
+def _parse_times(values: list[Any]) -> NDArray[np.float64]:
+    if not set(map(type, values)) <= {int, float}:
+        index = next(n for n, value in enumerate(values) if type(value) not in (int, float))
+        check_times(np.array(values[:index], dtype=np.float64))  # what stands before counts first
+        problem = f"expected a number, found {shown(values[index])}"
+        raise LabelFileError("bad-time", problem, index=index)
+    return check_times(np.array(values, dtype=np.float64))
+
+
+def _parse_record(value: Any, n: int) -> Any:
+    """Turn what belongs to the frames into an array, where one holds it without loss."""
+    if not (isinstance(value, list) and len(value) == n):
+        return value
+    kinds = set(map(type, value))
+    if kinds == {bool}:
+        return np.array(value, dtype=np.bool_)
+    if kinds == {float}:
+        return np.array(value, dtype=np.float64)
+    if kinds == {int} and min(value) >= -(2**63) and max(value) < 2**63:
+        return np.array(value, dtype=np.int64)
+    if kinds == {int, float} and all(type(x) is float or abs(x) <= 2**53 for x in value):
+        return np.array(value, dtype=np.float64)
+    return value

@@ -1,0 +1,160 @@
+"""The labels of one run: larva -> track."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from taggingbackends.errors import LabelFileError, located
+from taggingbackends.labels.states import NEW_COLOR, State, StateTable, labels_of
+from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.validation import check_names
+
+__all__ = ["RunLabels"]
+
+_CARRIED = (
+    "id",
+    "metadata",
+    "units",
+    "names",
+    "colors",
+    "secondary_names",
+    "dependencies",
+    "attributes",
+)
+
+
+class RunLabels(Mapping[int, TrackLabels]):
+    """The labels of one run: larva identifier -> track.
+
+    Attributes
+    ----------
+    metadata : dict
+        Of the recording; without the identifier.
+    units : dict
+        ``{"t": "s"}``, and what else the label file says.
+    attributes : dict
+        Further entries of the run in a label file.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, run: str, table: StateTable | None = None) -> None:
+        self._id = run
+        self.metadata: dict[str, Any] = {}
+        self.units: dict[str, Any] = {"t": "s"}
+        self.dependencies: list[dict[str, Any]] = []
+        self.attributes: dict[str, Any] = {}
+        self._table = StateTable() if table is None else table
+        self._tracks: dict[int, TrackLabels] = {}
+
+    @property
+    def id(self) -> str:
+        """The run's identifier, typically ``date_time``."""
+        return self._id
+
+    @property
+    def names(self) -> list[str]:
+        """The label names, in the order of their codes (a copy; see `declare`)."""
+        return list(self._table.names)
+
+    @property
+    def colors(self) -> list[str] | None:
+        """None, or a colour for each name (a copy; see `declare`)."""
+        return None if self._table.colors is None else list(self._table.colors)
+
+    @property
+    def secondary_names(self) -> list[str]:
+        """The names of tags about tags, such as ``"edited"`` (a copy; assign to change)."""
+        return list(self._table.secondary_names)
+
+    @secondary_names.setter
+    def secondary_names(self, names: Iterable[str]) -> None:
+        # Names may be primary so far: they have been seen in states before they were declared.
+        with located(run=self.id):
+            names = check_names(names)
+        kept = [name not in names for name in self.names]
+        primary = list(compress(self.names, kept))
+        colors = None if self.colors is None else list(compress(self.colors, kept))
+        self._redeclare(primary, names, colors)
+
+    @property
+    def states(self) -> list[State]:
+        """The distinct states that the tracks' `codes` stand for (a copy)."""
+        return list(self._table.states)
+
+    def declare(self, names: Iterable[str], colors: Iterable[str] | None = None) -> None:
+        """Fix the order of the label names, and their colours.
+
+        Parameters
+        ----------
+        names : iterable of str
+            All the names in use, and any more.
+        colors : iterable of str, optional
+            One for each name, e.g. ``"#2ca02c"``. By default names keep the colours that they have,
+            and new ones get ``#808080`` where there are colours.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-label``: not strings, empty or repeated, a name in use left out, colours that are
+            not as many; ``overlapping-names``: a secondary name among them.
+        """
+        with located(run=self.id):
+            names = check_names(names)
+        if colors is None and self.colors is not None:
+            known = dict(zip(self.names, self.colors, strict=True))
+            colors = [known.get(name, NEW_COLOR) for name in names]
+        self._redeclare(names, self._table.secondary_names, colors)
+
+    def count(self) -> dict[str, int]:
+        """Count the frames of each label that occurs, as `Labels.count` does."""
+        frames = np.zeros(len(self._table.states), dtype=np.int64)
+        for track in self.values():
+            frames += np.bincount(track.codes, minlength=len(frames))
+        counts = dict.fromkeys((*self._table.names, *self._table.secondary_names, ""), 0)
+        for state, n in zip(self._table.states, frames.tolist(), strict=True):
+            for name in (labels_of(state) or ("",)) if n else ():
+                counts[name] += n
+        return {name: n for name, n in counts.items() if n}
+
+    def _redeclare(
+        self, names: list[str], secondary: list[str], colors: Iterable[str] | None
+    ) -> None:
+        with located(run=self.id):
+            missing = self._used_names().difference(names, secondary)
+            if missing:
+                problem = f"expected all the names in use, found none of {sorted(missing)}"
+                raise LabelFileError("bad-label", problem)
+            self._table.redeclare(names, secondary, colors)
+
+    def _used_names(self) -> set[str]:
+        return {name for code in self._used_codes() for name in labels_of(self._table.states[code])}
+
+    def _used_codes(self) -> list[int]:
+        used = np.zeros(len(self._table.states), dtype=bool)
+        for track in self._tracks.values():
+            used[track.codes] = True
+        return np.flatnonzero(used).tolist()
+
+    def __getitem__(self, larva: int) -> TrackLabels:
+        return self._tracks[larva]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._tracks)
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RunLabels):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _CARRIED) and (
+            list(self._tracks.items()) == list(other._tracks.items())
+        )
+
+    def __repr__(self) -> str:
+        return f"<RunLabels {self.id}: {len(self)} larvae>"

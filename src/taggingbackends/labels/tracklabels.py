@@ -1,0 +1,162 @@
+"""The labels of one larva: columns that read as a mapping."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from taggingbackends.labels.states import Codes, State, StateTable
+
+__all__ = ["TIME_TOLERANCE", "TrackLabels"]
+
+TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
+
+
+class TrackLabels(Mapping[float, State]):
+    """The labels of one larva: time -> state.
+
+    A time is found within 1 ms (the nearest one). Iteration gives the times as floats.
+
+    Attributes
+    ----------
+    times : (n,) float64 array, read-only
+        Seconds, strictly increasing.
+    codes : (n,) int32 array, read-only
+        Index of each state in the run's table of states (``labels[run].states``); 0: undefined.
+    records : dict
+        Further entries of the track in a label file. What is as long as `times` belongs to the
+        frames (numbers and booleans as arrays), the rest to the track.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        table: StateTable,
+        times: NDArray[np.float64],
+        codes: Codes,
+        records: dict[str, Any] | None = None,
+    ) -> None:
+        times.flags.writeable = codes.flags.writeable = False
+        self._table = table
+        self.times = times
+        self.codes = codes
+        self.records: dict[str, Any] = {} if records is None else records
+
+    @property
+    def states(self) -> list[State]:
+        """The state of each frame, a str (one label) or a tuple of str (several, or none)."""
+        states = self._table.states
+        return [states[code] for code in self.codes.tolist()]
+
+    def find(self, times: ArrayLike) -> NDArray[np.intp]:
+        """Return the index of the frame nearest to each time, -1 where none is within 1 ms.
+
+        Parameters
+        ----------
+        times : (m,) array_like
+            Seconds.
+
+        Returns
+        -------
+        (m,) intp array
+            0-based; the earlier of two equally near frames.
+        """
+        wanted = np.asarray(times, dtype=np.float64)
+        n = len(self.times)
+        if n == 0:
+            return np.full(wanted.shape, -1, dtype=np.intp)
+        after = np.searchsorted(self.times, wanted).clip(max=n - 1)
+        before = (after - 1).clip(min=0)
+        earlier = np.abs(wanted - self.times[before]) <= np.abs(self.times[after] - wanted)
+        nearest = np.where(earlier, before, after)
+        near = np.abs(self.times[nearest] - wanted) <= TIME_TOLERANCE
+        return np.where(near, nearest, -1)
+
+    def match(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return what `find` does, but give each frame to one time only: the nearest to it."""
+        at = self.find(times)
+        near = np.flatnonzero(at >= 0)
+        found = at[near]
+        if (found[1:] > found[:-1]).all():
+            return at  # as nearly always
+        distance = np.abs(self.times[at[near]] - times[near])
+        best = near[np.lexsort((distance, at[near]))]
+        first = np.append(True, at[best][1:] != at[best][:-1])[: len(best)]
+        matched = np.full_like(at, -1)
+        matched[best[first]] = at[best[first]]
+        return matched
+
+    def __getitem__(self, time: float) -> State:
+        # as `find`, for one time
+        index, nearest = -1, TIME_TOLERANCE
+        with suppress(TypeError, ValueError):
+            after = bisect_left(self.times, float(time))
+            for frame in range(max(after - 1, 0), min(after + 1, len(self.times))):
+                distance = abs(float(self.times[frame]) - time)
+                if distance < nearest or (distance == nearest and index < 0):
+                    index, nearest = frame, distance
+        if index < 0:
+            raise KeyError(time)
+        return self._table.states[int(self.codes[index])]
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.times.tolist())
+
+    def items(self) -> ItemsView[float, State]:
+        """Return a view of times and states."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[State]:
+        """Return a view of the states."""
+        return _Values(self)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TrackLabels):
+            return NotImplemented
+        return (
+            np.array_equal(self.times, other.times)
+            and _same_states(self, other)
+            and list(self.records) == list(other.records)
+            and all(_same_values(self.records[key], other.records[key]) for key in self.records)
+        )
+
+    def __repr__(self) -> str:
+        return f"<TrackLabels: {len(self)} frames>"
+
+
+class _Items(ItemsView[float, State]):
+    """Goes along the columns: looking each time up would cost a search a frame."""
+
+    _mapping: TrackLabels
+
+    def __iter__(self) -> Iterator[tuple[float, State]]:
+        return zip(self._mapping.times.tolist(), self._mapping.states, strict=True)
+
+
+class _Values(ValuesView[State]):
+    _mapping: TrackLabels
+
+    def __iter__(self) -> Iterator[State]:
+        return iter(self._mapping.states)
+
+
+def _same_states(one: TrackLabels, other: TrackLabels) -> bool:
+    """Compare the states of two tracks of equal length, whatever their numbers are."""
+    numbers = {state: number for number, state in enumerate(other._table.states)}
+    translation = one._table.translation(lambda state: numbers.get(state, -1))
+    return bool(np.array_equal(translation[one.codes], other.codes))
+
+
+def _same_values(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return bool(np.array_equal(one, other))
+    return bool(one == other)

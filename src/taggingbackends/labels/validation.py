@@ -1,0 +1,117 @@
+"""What labels must be, whether they come from a file or from a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.errors import LabelFileError, shown
+
+__all__ = [
+    "MAX_LARVA_ID",
+    "RUN_KEYS",
+    "TRACK_KEYS",
+    "check_colors",
+    "check_larva",
+    "check_names",
+    "check_overlap",
+    "check_times",
+    "check_units",
+    "fault_in",
+]
+
+MAX_LARVA_ID = 65535  # Nyx holds larva identifiers in 16 bits
+RUN_KEYS = ("metadata", "units", "labels", "secondarylabels", "dependencies", "data")
+TRACK_KEYS = ("id", "t", "labels")
+"""The entries of a run, and of a track, in a label file; attributes have other names."""
+
+
+def check_larva(larva: Any, run: str | None = None) -> int:
+    """Return a larva identifier as an int; ``bad-larva-id`` unless it is one of 0..65535."""
+    whole = isinstance(larva, (int, np.integer)) and not isinstance(larva, bool)
+    if not (whole and 0 <= larva <= MAX_LARVA_ID):
+        problem = f"expected a larva identifier from 0 to {MAX_LARVA_ID}, found {shown(larva)}"
+        raise LabelFileError("bad-larva-id", problem, run=run)
+    return int(larva)
+
+
+def check_times(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return times as they are; ``bad-time`` unless they are finite and strictly increasing."""
+    if times.ndim != 1:
+        problem = f"expected times in one dimension, found an array of shape {times.shape}"
+        raise LabelFileError("bad-time", problem)
+    if (times[1:] > times[:-1]).all() and np.isfinite(times[[0, -1]] if len(times) else 0).all():
+        return times  # what stands in order between finite times is finite
+    finite = np.isfinite(times)
+    # written so that the first violation counts, whichever it is
+    bad = ~finite
+    bad[1:] |= finite[1:] & ~(times[1:] > times[:-1])
+    if bad.any():
+        index = int(bad.argmax())
+        if finite[index]:
+            problem = f"expected a time after {times[index - 1]}, found {times[index]}"
+        else:
+            problem = f"expected a finite time, found {times[index]}"
+        raise LabelFileError("bad-time", problem, index=index)
+    return times
+
+
+def check_units(units: Any) -> dict[str, Any]:
+    """Return units with `t`; ``bad-units`` unless that is "s", or left out."""
+    if not isinstance(units, dict):
+        raise LabelFileError("bad-units", f"expected an object as units, found {shown(units)}")
+    if units.get("t", "s") != "s":
+        raise LabelFileError("bad-units", f'expected "s" as units.t, found {shown(units["t"])}')
+    return units if "t" in units else {"t": "s", **units}
+
+
+def check_names(names: Iterable[Any]) -> list[str]:
+    """Return names as a list; ``bad-label`` unless all are strings, not empty, not repeated."""
+    if isinstance(names, str):
+        raise LabelFileError("bad-label", f"expected a list of names, found {shown(names)}")
+    checked: dict[str, None] = {}
+    for index, name in enumerate(names):
+        if not (isinstance(name, str) and name):
+            problem = f"expected a name that is a string and not empty, found {shown(name)}"
+            raise LabelFileError("bad-label", problem, index=index)
+        if name in checked:
+            problem = f"expected each name once, found {shown(name)} again"
+            raise LabelFileError("bad-label", problem, index=index)
+        checked[str(name)] = None
+    return list(checked)
+
+
+def check_colors(colors: Iterable[Any], n: int) -> list[str]:
+    """Return colours as a list; ``bad-label`` unless they are n strings."""
+    checked = [colors] if isinstance(colors, str) else list(colors)
+    for index, color in enumerate(checked):
+        if not isinstance(color, str):
+            problem = f"expected a colour that is a string, found {shown(color)}"
+            raise LabelFileError("bad-label", problem, index=index)
+    if len(checked) != n:
+        problem = f"expected {n} colours, one for each name, found {len(checked)}"
+        raise LabelFileError("bad-label", problem)
+    return [str(color) for color in checked]
+
+
+def check_overlap(names: Iterable[str], secondary_names: Iterable[str]) -> None:
+    """Raise ``overlapping-names`` if a name is both primary and secondary."""
+    both = [name for name in secondary_names if name in set(names)]
+    if both:
+        problem = f"expected a name to be primary or secondary, found {shown(both[0])} as both"
+        raise LabelFileError("overlapping-names", problem)
+
+
+def fault_in(state: Any) -> tuple[str, str] | None:
+    """Return kind and problem of what is no state, None of what is one."""
+    names: Sequence[Any] = (state,) if isinstance(state, str) else state
+    if not (isinstance(names, tuple) and all(isinstance(name, str) for name in names)):
+        return "bad-code", f"expected a label or a tuple of labels, found {shown(state)}"
+    if "" in names:
+        return "bad-label", f"expected a label that is not empty, found {shown(state)}"
+    if len(set(names)) < len(names):
+        return "bad-code", f"expected each label once in a state, found {shown(state)}"
+    return None

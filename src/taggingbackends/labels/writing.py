@@ -1,0 +1,223 @@
+"""The canonical text of labels: the same bytes for the same labels, whoever writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from taggingbackends.errors import LabelFileError, located, shown
+from taggingbackends.labels.dependencies import validate_dependencies
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import Codes, State, labels_of
+from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.validation import RUN_KEYS, TRACK_KEYS, check_units
+from taggingbackends.system.files import write_file
+
+__all__ = ["json_text", "text", "write"]
+
+MAX_DEPTH = 1024  # what is nested deeper is not read
+
+
+def write(
+    path: str | PathLike[str],
+    attributes: Mapping[str, Any],
+    runs: Mapping[str, RunLabels],
+    named: bool = False,
+) -> None:
+    """Write a label file, atomically; for the parameters see `text`."""
+    with located(file=path):
+        content = text(attributes, runs, named)
+    write_file(Path(path), [content])
+
+
+def text(
+    attributes: Mapping[str, Any], runs: Mapping[str, RunLabels], named: bool = False
+) -> bytes:
+    """Return the canonical text of labels (docs/contract.md, section 6).
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the file, beside its runs.
+    runs : mapping
+        Run identifier -> the labels of the run.
+    named : bool
+        Write states as names instead of codes. That is not canonical, but can be read.
+
+    Raises
+    ------
+    LabelFileError
+        See `Labels.write`.
+    """
+    if len(runs) == 1 and not attributes:
+        return b"".join(_run_text(next(iter(runs.values())), named, depth=1)) + b"\n"
+    parts = [b"{"]
+    for key, value in attributes.items():
+        if key in ("data", "runs"):
+            raise _reserved(f'expected no attribute named "{key}", which is the runs\' own')
+        parts += [_entry(key, value, depth=1), b",\n"]
+    parts.append(b'"runs":{')
+    for position, run in enumerate(runs.values()):
+        parts += [
+            b",\n" if position else b"\n",
+            _dumps(run.id),
+            b":",
+            *_run_text(run, named, depth=3),
+        ]
+    return b"".join((*parts, b"\n}}\n"))
+
+
+def _run_text(run: RunLabels, named: bool, depth: int) -> Iterator[bytes]:
+    """Yield the text of a run, which `depth` brackets enclose."""
+    with located(run=run.id):
+        entries: dict[str, Any] = {"units": check_units(run.units)}
+        if run.names:
+            names, colors = run.names, run.colors
+            entries["labels"] = names if colors is None else {"names": names, "colors": colors}
+        if run.secondary_names:
+            entries["secondarylabels"] = run.secondary_names
+        dependencies = validate_dependencies(run.dependencies)
+        if dependencies:
+            entries["dependencies"] = dependencies[0] if len(dependencies) == 1 else dependencies
+        for name, given, reserved in (
+            ("metadata", run.metadata, ("id",)),
+            ("attributes", run.attributes, (*RUN_KEYS, "runs")),
+        ):
+            for key in reserved:
+                if key in given:
+                    raise _reserved(f'expected no "{key}" among {name}: it has its place')
+        yield b"{" + _entry("metadata", {"id": run.id, **run.metadata}, depth)
+        for key, value in (entries | run.attributes).items():
+            yield b",\n" + _entry(key, value, depth)
+        yield b',\n"data":['
+        states = _StateTexts(run, named)
+        for position, (larva, track) in enumerate(run.items()):
+            with located(track=larva):
+                text = _track_text(larva, track, states, depth + 2)
+                yield (b",\n" if position else b"\n") + text
+        yield b"\n]}" if run else b"]}"
+
+
+def _reserved(problem: str) -> LabelFileError:
+    return LabelFileError("not-a-label-file", problem)
+
+
+def _track_text(larva: int, track: TrackLabels, states: _StateTexts, depth: int) -> bytes:
+    parts = [b'{"id":"%d","t":' % larva, _times_text(track.times), b',"labels":']
+    parts.append(states.column(track.codes))
+    for key, value in track.records.items():
+        if key in TRACK_KEYS:
+            raise _reserved(f'expected no record named "{key}": it has its place')
+        parts += [b",", _entry(key, value, depth)]
+    return b"".join((*parts, b"}"))
+
+
+def _times_text(times: NDArray[np.float64]) -> bytes:
+    with np.errstate(over="ignore"):
+        rounded = np.rint(times * 1000.0) / 1000.0 + 0.0  # + 0.0: no negative zero
+    bad = ~np.isfinite(rounded)
+    bad[1:] |= ~(rounded[1:] > rounded[:-1])
+    if bad.any():
+        index = int(bad.argmax())
+        problem = (
+            f"expected times that differ in milliseconds, found {times[index]} after "
+            f"{times[index - 1]}"
+            if np.isfinite(rounded[index])
+            else f"expected a time that milliseconds can be told of, found {times[index]}"
+        )
+        raise LabelFileError("bad-time", problem, index=index)
+    return _dumps(rounded)
+
+
+class _StateTexts:
+    """How each state of a run is written: a code or a name, or an array of these."""
+
+    def __init__(self, run: RunLabels, named: bool) -> None:
+        code_of = {name: code for code, name in enumerate((*run.names, *run.secondary_names), 1)}
+
+        def items(state: State) -> list[int] | list[str]:
+            if named:
+                return list(labels_of(state))
+            # a state that no frame has any longer may have a name that is no longer declared
+            return [code_of.get(name, 0) for name in labels_of(state)]
+
+        self._single = run._table.translation(
+            lambda state: code_of.get(state, 0) if isinstance(state, str) and not named else -1
+        )
+        self._texts = [
+            _dumps(items(state)[0] if isinstance(state, str) else items(state))
+            for state in run._table.states
+        ]
+
+    def column(self, column: Codes) -> bytes:
+        single = self._single[column]
+        if (single >= 0).all():
+            return _dumps(single)
+        return b"[%b]" % b",".join(map(self._texts.__getitem__, column.tolist()))
+
+
+def _entry(key: Any, value: Any, depth: int) -> bytes:
+    return _dumps(_key(key)) + b":" + json_text(value, depth)
+
+
+def json_text(value: Any, depth: int = 0) -> bytes:
+    """Return the canonical text of any value that JSON can hold, which `depth` brackets enclose."""
+    parts: list[bytes] = []
+    # A stack instead of recursion: reading allows deeper values than Python's own recursion does.
+    stack: list[tuple[bytes, Any]] = [(b"", value)]
+    while stack:
+        before, item = stack.pop()
+        parts.append(before)
+        if item is _END:
+            depth -= 1
+            continue
+        if isinstance(item, np.ndarray) and (item.dtype.kind not in "biuf" or item.ndim != 1):
+            item = item.tolist()
+        if isinstance(item, (dict, list, tuple)):
+            depth += 1
+            if depth > MAX_DEPTH:
+                problem = f"expected at most {MAX_DEPTH} levels of brackets, found more"
+                raise LabelFileError("invalid-json", problem)
+        if isinstance(item, dict):
+            parts.append(b"{")
+            stack.append((b"}", _END))
+            keys = [(b"," if n else b"") + _dumps(_key(key)) + b":" for n, key in enumerate(item)]
+            stack += zip(reversed(keys), reversed(item.values()), strict=True)
+        elif isinstance(item, (list, tuple)):
+            parts.append(b"[")
+            stack.append((b"]", _END))
+            stack += [(b"," if n else b"", item[n]) for n in reversed(range(len(item)))]
+        else:
+            parts.append(_dumps(item))
+    return b"".join(parts)
+
+
+_END = object()
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise LabelFileError("invalid-json", f"expected keys that are strings, found {shown(key)}")
+    return key
+
+
+def _dumps(value: Any) -> bytes:
+    """Serialize a leaf, a column or a list of integers; orjson's float format is the contract's."""
+    floats = isinstance(value, (float, np.floating)) or (
+        isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    )
+    if floats and not np.isfinite(value).all():
+        raise LabelFileError("invalid-json", f"expected finite numbers, found {shown(value)}")
+    if isinstance(value, np.ndarray):
+        value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        problem = f"expected a value that JSON can hold, found {shown(value)} ({error})"
+        raise LabelFileError("invalid-json", problem) from None

@@ -1,0 +1,86 @@
+"""Labels all recordings below some folders, as far as there is need to."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.pipeline import check_prediction
+from taggingbackends.errors import BackendError
+from taggingbackends.many.discovery import discover
+from taggingbackends.many.executors import Executor
+from taggingbackends.many.labelling import Outcome, Result, Task
+
+__all__ = ["Plan", "label_all", "plan"]
+
+
+class Plan(NamedTuple):
+    """What is to be looked at, and what failed before it could be."""
+
+    tasks: list[Task]
+    failed: list[Outcome]
+
+
+def plan(
+    backend: BackendFolder,
+    roots: Sequence[str | PathLike[str]],
+    options: Mapping[str, Any],
+    force: bool = False,
+    skip: Iterable[str] = (),
+) -> Plan:
+    """Find the recordings below folders; nothing is run, and no recording read, yet.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+        With a model instance.
+    roots : sequence of path
+        Folders.
+    options, skip
+        As for `pipeline.predict`.
+    force : bool
+        Label also what has labels, and replace these, whoever made them.
+
+    Raises
+    ------
+    BackendError
+        ``unknown-model``, ``missing-script``, ``ambiguous-script``; ``no-input``: there is no
+        recording, or a root is no folder.
+    """
+    check_prediction(backend)
+    instance = backend.required_instance("predict")
+    found, unreadable = discover(backend, roots)
+    if not found and not unreadable:
+        places = ", ".join(map(str, roots))
+        raise BackendError("no-input", f"no recording of a known format below {places}")
+    tasks = [
+        Task(backend.project_dir, instance, files, place, options, tuple(skip), force)
+        for files, place in found
+    ]
+    failed = [
+        Outcome(path, Result.FAILED, why=error.strerror or str(error))
+        for path, error in unreadable.items()
+    ]
+    return Plan(tasks, failed)
+
+
+def label_all(tasks: Sequence[Task], executor: Executor) -> Generator[Outcome, None, None]:
+    """Label recordings, and yield what became of each, as it does.
+
+    Those that another process is labelling come last: most often they are up to date by then.
+    """
+    busy: set[Path] = set()
+    with closing(executor.run(tasks)) as outcomes:
+        for outcome in outcomes:
+            if outcome.result is Result.BUSY:
+                busy.add(outcome.recording)
+            else:
+                yield outcome
+    again = [task._replace(wait=True) for task in tasks if task.files[0] in busy]
+    if again:
+        with closing(executor.run(again)) as outcomes:
+            yield from outcomes

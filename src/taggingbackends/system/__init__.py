@@ -1,0 +1,1 @@
+"""Files, locks, processes, messages and progress. Knows nothing of larvae."""

@@ -1,0 +1,169 @@
+"""Files that are there whole or not at all, cheap copies, and listings."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+__all__ = ["copy_file", "link_file", "remove_folder", "sha1", "walk", "write_file"]
+
+_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (btrfs, XFS, bcachefs)
+
+
+def write_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file atomically: it is there whole, or the old one still is.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist. A link is followed; the mode of an old file is kept.
+    chunks : iterable of bytes
+        The content.
+
+    Raises
+    ------
+    OSError
+        As the operating system says; the old file, if any, is untouched and nothing is left over.
+    """
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("xb") as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+
+    path = Path(os.path.realpath(path))
+    _put(path, fill)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file atomically, sharing its blocks where the file system can (reflink)."""
+
+    def fill(temporary: Path) -> None:
+        with source.open("rb") as src, temporary.open("xb") as dst:
+            if not _reflink(src.fileno(), dst.fileno()):
+                shutil.copyfileobj(src, dst, 1 << 20)
+            dst.flush()
+            os.fsync(dst.fileno())
+        shutil.copystat(source, temporary)
+
+    _put(path, fill)
+
+
+def link_file(source: Path, path: Path) -> None:
+    """Put a symbolic link to a file, atomically."""
+    _put(path, lambda temporary: temporary.symlink_to(source))
+
+
+def sha1(path: Path) -> str:
+    """Return the SHA-1 of a file's content, 40 lower case hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha1").hexdigest()
+
+
+def _put(path: Path, fill: Callable[[Path], None]) -> None:
+    # In the same folder, since a rename is atomic within one file system only; hidden, so that
+    # what a killed process leaves is never taken for input or output.
+    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
+    try:
+        fill(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.filename not in (None, str(temporary)):
+            raise  # about another file
+        # the user knows the file by its own name only
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where folders can be opened at all."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems cannot; the rename itself has happened
+    finally:
+        os.close(descriptor)
+
+
+def _reflink(source: int, destination: int) -> bool:
+    try:
+        import fcntl
+
+        fcntl.ioctl(destination, _FICLONE, source)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def walk(
+    top: Path,
+    enter: Callable[[Path], bool] = lambda folder: True,
+    link: Callable[[Path], object] = lambda path: None,
+) -> Iterator[Path]:
+    """Yield the files below a folder, without hidden files and folders, sorted by components.
+
+    Parameters
+    ----------
+    top : Path
+        The folder; if there is none, there are no files.
+    enter : callable
+        Tells of each folder below whether to go into it.
+    link : callable
+        Called with each symbolic link, to a file or to a folder, before it is followed.
+
+    Raises
+    ------
+    OSError
+        A folder cannot be read.
+
+    Notes
+    -----
+    Links to folders are followed, but for those that lead to a folder which they are in.
+    """
+    if top.is_dir():
+        yield from _walk(top, enter, link, [])
+
+
+def _walk(
+    folder: Path,
+    enter: Callable[[Path], bool],
+    link: Callable[[Path], object],
+    above: list[Path],
+) -> Iterator[Path]:
+    above = [*above, folder.resolve()]
+    with os.scandir(folder) as entries:  # which knows of most what they are
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+    for entry in sorted(visible, key=lambda entry: entry.name):
+        path = folder / entry.name
+        is_link = entry.is_symlink()
+        if is_link:
+            link(path)
+        # a link may lead nowhere, or to itself, which is for those to tell who follow it
+        if not (path.is_dir() if is_link else entry.is_dir()):
+            yield path
+        elif enter(path) and not (is_link and path.resolve() in above):
+            yield from _walk(path, enter, link, above)
+
+
+def remove_folder(folder: Path) -> bool:
+    """Remove a folder, of a link only the link; tell whether there was one."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+    else:
+        return False
+    return True

@@ -1,0 +1,33 @@
+"""Names that people give, which become names of files and folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from taggingbackends.errors import BackendError, shown
+
+__all__ = ["check_identifier", "did_you_mean"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{0,127}")
+
+
+def check_identifier(what: str, identifier: str) -> str:
+    """Return an identifier as it is; ``bad-identifier`` unless it can safely name a folder."""
+    if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)):
+        raise BackendError(
+            "bad-identifier",
+            f"{what} {shown(identifier)}: expected at most 128 characters, a letter or a digit "
+            "first, then letters, digits and . _ @ + = -",
+        )
+    return identifier
+
+
+def did_you_mean(name: str, names: Collection[str]) -> str:
+    """Return the part of a message that offers the names nearest to an unknown one."""
+    begun = sorted(known for known in names if name and known.startswith(name))
+    near = begun[:3] or get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(sorted(names)[:10])}" if names else "there are none"

@@ -1,0 +1,332 @@
+"""Sets of labelled windows, in memory and in HDF5 files.
+
+A file has these datasets, each in one piece, so that a window is read from its place without going
+through HDF5, and processes that fork share no open HDF5 file:
+
+========== =================== ============================================================
+spines     (m, n, points, 2)   float32 or float64, mm; n frames, margins included
+labels     (m,) int32          class: 0-based index into the attribute ``names``
+recordings (m,) int32          0-based index into ``sources``
+larvae     (m,) int32          larva identifier
+times      (m,) float64        s; of the labelled frame, which is ``anchor_frame`` of the window
+sources    (recordings,) UTF-8 JSON: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}],
+                               "body_length": mm}``
+========== =================== ============================================================
+
+Attributes tell how the set was made: JSON, but for ``format``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.errors import BackendError, shown
+from taggingbackends.system.files import write_file
+from taggingbackends.system.locks import locked
+from taggingbackends.windows.selection import shuffled
+
+__all__ = ["Block", "Dataset", "Windows", "write_dataset"]
+
+FORMAT = "taggingbackends windows 2"
+
+
+class Block(NamedTuple):
+    """Some windows, column by column, as in the file."""
+
+    spines: NDArray[Any]
+    labels: NDArray[np.int32]
+    recordings: NDArray[np.int32]
+    larvae: NDArray[np.int32]
+    times: NDArray[np.float64]
+
+
+class Windows:
+    """Labelled windows, in memory; what PyTorch calls a map-style dataset.
+
+    Attributes
+    ----------
+    spines : (m, n, points, 2) float32 or float64 array
+        mm; n frames a window, margins included.
+    labels : (m,) int32 array
+        Class of each window: 0-based index into `names`.
+    recordings : (m,) int32 array
+        0-based index into `sources`.
+    larvae : (m,) int32 array
+        Larva identifiers.
+    times : (m,) float64 array
+        Of the labelled frames, s.
+    names : list of str
+        The classes.
+    sources : list of dict
+        Each recording: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}, ...],
+        "body_length": ...}``. The body length is `body_length(recording)`, in mm; None if no spine
+        of it is complete.
+    about : dict
+        How the set was made: what `plan_dataset` was asked for, counts, versions.
+    """
+
+    def __init__(
+        self,
+        spines: NDArray[Any],
+        labels: NDArray[np.int32],
+        recordings: NDArray[np.int32],
+        larvae: NDArray[np.int32],
+        times: NDArray[np.float64],
+        names: list[str],
+        sources: list[dict[str, Any]],
+        about: dict[str, Any],
+    ) -> None:
+        self.spines, self.labels = spines, labels
+        self.recordings, self.larvae, self.times = recordings, larvae, times
+        self.names, self.sources, self.about = names, sources, about
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], int]:
+        """Return the spines of a window, (n, points, 2), a copy; and its class."""
+        return np.array(self.spines[index]), int(self.labels[index])
+
+    def run(self, index: int) -> str:
+        """Return the run identifier of a window."""
+        return str(self.sources[self.recordings[index]]["run"])
+
+    @property
+    def body_lengths(self) -> NDArray[np.float64]:
+        """Body length for each window, (m,), mm: that of its recording, to scale it by."""
+        lengths = np.array([source["body_length"] for source in self.sources], dtype=np.float64)
+        return lengths[self.recordings]
+
+    def batches(
+        self, size: int, seed: int = 0, epoch: int = 0, shuffle: bool = True
+    ) -> Iterator[tuple[NDArray[Any], NDArray[np.int32]]]:
+        """Yield all windows once, in batches; the last one may be smaller.
+
+        Parameters
+        ----------
+        size : int
+            Windows in a batch, 1 or more.
+        seed, epoch : int
+            0 or more; the order depends on these only, on any machine.
+        shuffle : bool
+            Otherwise in the order of the set: by recording, larva and time.
+
+        Yields
+        ------
+        spines : (b, n, points, 2) array
+        labels : (b,) int32 array
+        """
+        if size < 1:
+            raise ValueError(f"expected batches of 1 window or more, found {size}")
+        order = shuffled(len(self), seed, epoch) if shuffle else np.arange(len(self))
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            yield np.array(self.spines[batch]), np.array(self.labels[batch])
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"<{kind}: {len(self)} windows of {self.spines.shape[1]} frames, {self.names}>"
+
+
+class Dataset(Windows):
+    """Labelled windows in an HDF5 file, read window by window.
+
+    Nothing but the header is read at first. It can be pickled, and used after a fork: each process
+    reads the file by itself.
+
+    Parameters
+    ----------
+    path : path
+        As `DatasetPlan.write` made it.
+
+    Raises
+    ------
+    BackendError
+        ``not-a-dataset``: another file, or one that was cut.
+    OSError
+        It cannot be read.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+        self.about, self.sources, self._places = _header(self.path)
+        self.names = self.about["names"]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in Block._fields:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        dtype, offset, shape = self._places[name]
+        column = np.memmap(self.path, dtype, "r", offset, shape)
+        setattr(self, name, column)
+        return column
+
+    def __len__(self) -> int:
+        return self._places["labels"][2][0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path,)
+
+
+_Places = dict[str, tuple[np.dtype[Any], int, tuple[int, ...]]]
+
+
+def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
+    import h5py
+
+    with path.open("rb"):
+        pass  # what cannot be read is an OSError of its own
+    try:
+        with h5py.File(path, "r") as file:
+            found = file.attrs.get("format")
+            if found != FORMAT.encode():
+                raise _not_a_dataset(path, f"format {shown(found)}")
+            if "names" not in file.attrs:
+                raise _not_a_dataset(path, "no names of labels")
+            about = {
+                name: json.loads(text) for name, text in file.attrs.items() if name != "format"
+            }
+            # no links, which might lead out of the file
+            columns = {name: file.get(name, getlink=True) for name in (*Block._fields, "sources")}
+            for name, link in columns.items():
+                if not isinstance(link, h5py.HardLink):
+                    raise _not_a_dataset(path, f"no dataset {name} in the file itself")
+            sources = [json.loads(text) for text in file["sources"].asstr()[()]]
+            places = {name: _place(path, file[name]) for name in Block._fields}
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise _not_a_dataset(path, f"{str(error) or error!r}; is it cut?") from error
+    if len({shape[0] for _, _, shape in places.values()}) != 1 or len(places["spines"][2]) != 4:
+        raise _not_a_dataset(path, "columns of different lengths")
+    return about, sources, places
+
+
+def _place(path: Path, dataset: Any) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
+    offset = dataset.id.get_offset()
+    if offset is None or dataset.dtype.kind not in "if":
+        raise _not_a_dataset(path, f"{dataset.name} that is compressed or of another type")
+    if offset + dataset.nbytes > path.stat().st_size:
+        raise _not_a_dataset(path, f"no end of {dataset.name}; is it cut?")
+    return dataset.dtype, offset, dataset.shape
+
+
+def _not_a_dataset(path: Path, found: str) -> BackendError:
+    problem = f"{path}: expected a file that DatasetPlan.write made, found {found}"
+    return BackendError("not-a-dataset", problem)
+
+
+def write_dataset(
+    path: Path,
+    size: int,
+    points: int,
+    sources: list[dict[str, Any]],
+    about: dict[str, Any],
+    parts: Callable[[str, int], Iterator[Iterator[Block]]],
+) -> Dataset:
+    """Write a set, recording by recording, and open it; see `DatasetPlan.write`.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder must exist.
+    size, points : int
+        Windows in all, points of a spine.
+    sources, about
+        As in `Windows`.
+    parts : callable
+        ``parts(dtype, start)`` gives the blocks of each recording from the start-th on.
+    """
+    path = Path(os.path.realpath(path))
+    partial = path.with_name(f".{path.name}.partial")
+    record = path.with_name(f".{path.name}.partial.json")
+    request = {"size": size, "points": points, "sources": sources, "about": about}
+    try:
+        with locked(path.with_name(f".{path.name}.lock")):
+            done, row = _progress(partial, record, request)
+            if done == 0:
+                record.unlink(missing_ok=True)
+                _skeleton(partial, request)
+            for index, blocks in enumerate(parts(about["dtype"], done), done):
+                row = _append(partial, row, blocks)
+                state = {"done": index + 1, "row": row, "request": _digest(request)}
+                write_file(record, [json.dumps(state).encode()])
+            if row != size:
+                raise BackendError(
+                    "changed-input", f"{path}: expected {size} windows, found {row}; plan it again"
+                )
+            partial.replace(path)
+            record.unlink(missing_ok=True)
+    except BlockingIOError:
+        problem = f"{path}: another process is writing this file; wait, or write another one"
+        raise BackendError("existing-file", problem) from None
+    return Dataset(path)
+
+
+def _progress(partial: Path, record: Path, request: dict[str, Any]) -> tuple[int, int]:
+    """Return how many recordings, and windows, of this request are in the partial file."""
+    try:
+        state = json.loads(record.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return 0, 0
+    same = partial.is_file() and state["request"] == _digest(request)
+    return (state["done"], state["row"]) if same else (0, 0)
+
+
+def _digest(request: dict[str, Any]) -> str:
+    return hashlib.sha1(json.dumps(request).encode()).hexdigest()
+
+
+def _skeleton(path: Path, request: dict[str, Any]) -> None:
+    """Make a file with all but the windows, for which there is room.
+
+    Nothing that is written later moves anything: whenever the process is killed, the file is good.
+    """
+    import h5py
+
+    about, size = request["about"], request["size"]
+    n = about["frames"] + sum(about["margin_frames"])
+    spines = (size, n, request["points"], 2)
+    types = {"spines": f"<f{np.dtype(about['dtype']).itemsize}", "times": "<f8"}
+    path.unlink(missing_ok=True)
+    # fixed versions and no times: the same bytes for the same content
+    with h5py.File(path, "w", libver=("v108", "v108")) as file:
+        attributes = {name: json.dumps(value) for name, value in about.items()}
+        for name, text in ({"format": FORMAT} | attributes).items():
+            kind = h5py.string_dtype("utf-8", len(text.encode()))
+            file.attrs.create(name, text.encode(), dtype=kind)
+        texts = [json.dumps(source).encode() for source in request["sources"]]
+        kind = h5py.string_dtype("utf-8", max(map(len, texts)))
+        file.create_dataset("sources", data=np.array(texts, dtype=kind), track_times=False)
+        for name in Block._fields:
+            creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            creation.set_obj_track_times(False)
+            shape = spines if name == "spines" else (size,)
+            space = h5py.h5s.create_simple(shape)
+            kind = h5py.h5t.py_create(np.dtype(types.get(name, "<i4")), logical=True)
+            h5py.h5d.create(file.id, name.encode(), kind, space, creation)
+
+
+def _append(path: Path, row: int, blocks: Iterator[Block]) -> int:
+    """Write the windows of a recording from a row on, and return the row after them."""
+    import h5py
+
+    with h5py.File(path, "r+", libver=("v108", "v108")) as file:
+        columns = [file[name] for name in Block._fields]
+        for block in blocks:
+            n = len(block.labels)
+            for column, values in zip(columns, block, strict=True):
+                column[row : row + n] = values
+            row += n
+        file.flush()
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    return row

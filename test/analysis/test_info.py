@@ -1,0 +1,78 @@
+"""What `tagging-backend data info` tells of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support import RUN, STEM, command, write_labels, write_recording
+from taggingbackends import Labels
+from taggingbackends.analysis.info import info
+
+
+def test_a_recording(tmp_path: Path) -> None:
+    facts, problems = info(write_recording(tmp_path))
+    assert problems == []
+    assert facts == {
+        "format": "Choreography",
+        "files": f"{STEM}.spine, {STEM}.outline",
+        "run": RUN,
+        "larvae": "2",
+        "frames": "10",
+        "duration": "19.400 s, from 1.000 to 20.400 s",
+        "interval": "0.100 s mostly, 90 % from 0.100 to 0.100 s",
+        "spine": "11 points, mm",
+        "outline": "8 points in most frames, mm",
+        "metadata": f"date_time={RUN}, genotype=g, effector=e, tracker=t5, protocol=p",
+    }
+
+
+def test_what_is_missing_is_told_and_so_is_the_rest(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path)
+    spine.with_suffix(".outline").unlink()
+    facts, (problem,) = info(spine)
+    assert "expected this file beside" in problem
+    assert facts["spine"] == "11 points, mm"
+    assert "outline" not in facts
+
+
+def test_a_label_file_with_its_recording(tmp_path: Path) -> None:
+    label = write_labels(write_recording(tmp_path))
+    facts, problems = info(label)
+    assert problems == []
+    assert facts["format"] == "label file, of Choreography tracks"
+    assert facts["labels"] == "run 10"
+    label.with_name(f"{STEM}.spine").write_text("")
+    facts, (problem,) = info(label)
+    assert "bad-dependency" in problem
+    assert (facts["run"], facts["larvae"], facts["labels"]) == (RUN, "2", "run 10")
+
+
+def test_a_label_file_by_itself(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [0.1, 0.2, 0.3, 0.9], ["run", (), ("run", "cast"), "cast"])
+    labels.write(tmp_path / "x.label")
+    facts, problems = info(tmp_path / "x.label")
+    assert problems == []
+    assert facts["labels"] == "run 2, cast 2, (undefined) 1"
+    assert facts["interval"].endswith("1 longer than 1.5 times the median")
+    (tmp_path / "x.label").write_text("{")
+    facts, (problem,) = info(tmp_path / "x.label")
+    assert facts == {"format": "label file"}
+    assert "invalid-json" in problem
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing\0"], ids=["empty", "no tracks"])
+def test_the_command(content: bytes, tmp_path: Path) -> None:
+    spine = write_recording(tmp_path / "one")
+    result = command("data", "info", spine, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[:2] == [str(spine), "  format      Choreography"]
+    bad = tmp_path / "bad.spine"
+    bad.write_bytes(content)
+    result = command("data", "info", spine, bad, tmp_path / "none.label", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (1, "")
+    wrong = [line for line in result.stdout.splitlines() if line.startswith("  wrong")]
+    assert len(wrong) == 2
+    assert str(bad) in wrong[0]

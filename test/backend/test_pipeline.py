@@ -1,0 +1,559 @@
+"""The rounds of prediction and training, as the command runs them: with real scripts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import RUN, STEM, command, posix, refused, tree, write_labels, write_recording
+from taggingbackends import BackendExplorer, Labels, ScriptError, __version__
+
+Maker = Callable[..., Path]
+
+MAIN = "\nfrom taggingbackends.main import main\nif __name__ == '__main__':\n    main({})\n"
+
+
+def script(name: str, body: str, parameters: str = "backend, **options") -> str:
+    """Return a script whose function has this body."""
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    return f"import json, os, sys, time\ndef {name}({parameters}):\n{lines}{MAIN.format(name)}"
+
+
+TRAIN = script(
+    "train_model",
+    """(backend.model_dir() / "options.json").write_text(json.dumps(options))
+print("training with", sorted(options))""",
+)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    return tmp_path / "lab"
+
+
+def sandboxes(project: Path) -> set[str]:
+    return {path.name for path in project.glob("data/*/*/*")}
+
+
+# -- predict
+
+
+def test_the_whole_round(make_backend: Maker, lab: Path) -> None:
+    project = make_backend()
+    spine = write_recording(lab)
+    result = command("predict", spine, "--model-instance", "m", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{lab / 'predicted.label'}\n"
+    assert result.stderr == ""
+    labels = Labels.read(lab / "predicted.label")
+    assert labels[RUN][20].states == ["run"] * 5
+    assert labels[RUN].metadata["software"] == {
+        "name": "backend",
+        "version": "1.2",
+        "model_instance": "m",
+        "taggingbackends": __version__,
+    }
+    labels.check_dependencies(lab)
+    names = [entry["filename"] for entry in labels[RUN].dependencies]
+    assert names == [f"{STEM}.outline", f"{STEM}.spine"]
+    assert sandboxes(project) == set()
+
+
+def test_the_form_that_nyx_calls(make_backend: Maker, lab: Path) -> None:
+    project = make_backend()
+    backend = BackendExplorer(project, "m", "s1")
+    # Nyx puts the files there itself, and knows nothing of marks
+    write_recording(project / "data" / "raw" / "m" / "s1" / "x")
+    result = command("predict", "--model-instance", "m", "--sandbox=s1", cwd=project)
+    assert result.returncode == 0, result.stderr
+    predicted = backend.processed_data_dir() / "x" / "predicted.label"
+    assert result.stdout == f"{predicted}\n"
+    assert Labels.read(predicted)[RUN].dependencies
+    assert BackendExplorer(project, "m").list_input_files() == []
+
+
+def test_two_recordings_in_one_folder_both_get_their_labels(make_backend: Maker, lab: Path) -> None:
+    project = make_backend()
+    other = "20240612_090000@x"
+    files = write_recording(lab), write_recording(lab, other)
+    result = command("predict", *files, "--model-instance=m", cwd=project)
+    assert result.returncode == 0, result.stderr
+    for stem in (STEM, other):
+        labels = Labels.read(lab / f"{stem}.predicted.label")
+        run = labels[stem.split("@")[0]]
+        assert [entry["filename"] for entry in run.dependencies] == [
+            f"{stem}.outline",
+            f"{stem}.spine",
+        ]
+
+
+def test_a_folder_is_predicted_into_another(make_backend: Maker, lab: Path, tmp_path: Path) -> None:
+    project = make_backend()
+    write_recording(lab / "a")
+    write_recording(lab / "b" / "c")
+    before = tree(lab)
+    arguments = ("predict", "lab", "--model-instance=m", "--output", "out")
+    result = command("--project", project, *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert sorted(tree(tmp_path / "out")) == ["a/predicted.label", "b/c/predicted.label"]
+    assert tree(lab) == before
+
+
+def test_labels_that_exist_are_not_replaced_without_force(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(predict_model=script("predict_model", "raise AssertionError('ran')"))
+    spine = write_recording(lab)
+    (lab / "predicted.label").write_text("mine")
+    result = command("predict", spine, "--model-instance=m", cwd=project)
+    refused(result, f"{lab / 'predicted.label'}: exists already; replace with --force")
+    assert (lab / "predicted.label").read_text() == "mine"
+    assert sandboxes(project) == set()
+    result = command("predict", spine, "--model-instance=m", "--force", cwd=make_backend("b2"))
+    assert result.returncode == 0, result.stderr
+    assert RUN in Labels.read(lab / "predicted.label")
+
+
+def test_what_the_script_says_of_its_labels_is_kept(make_backend: Maker, lab: Path) -> None:
+    body = """from taggingbackends import Labels
+labels = Labels()
+labels.set("r", 1, [0.5], ["run"])
+labels["r"].metadata["software"] = {"name": "mine", "commit": "abc"}
+labels["r"].dependencies = [{"filename": "x.spine", "sha1": "ab"}]
+labels.write(backend.processed_data_dir() / "predicted.label")"""
+    project = make_backend(predict_model=script("predict_model", body))
+    backend = BackendExplorer(project, "m")
+    backend.push(write_recording(lab))
+    assert backend.predict_model() == [backend.processed_data_dir() / "predicted.label"]
+    run = Labels.read(backend.processed_data_dir() / "predicted.label")["r"]
+    assert run.metadata["software"] == {
+        "name": "mine",
+        "commit": "abc",
+        "version": "1.2",
+        "model_instance": "m",
+        "taggingbackends": __version__,
+    }
+    assert run.dependencies == [{"filename": "x.spine", "sha1": "ab"}]
+    assert backend.predict_model() == [backend.processed_data_dir() / "predicted.label"]
+
+
+def test_labels_that_are_no_label_file(make_backend: Maker, lab: Path) -> None:
+    body = '(backend.processed_data_dir() / "predicted.label").write_text("{")'
+    project = make_backend(predict_model=script("predict_model", body))
+    result = command("predict", write_recording(lab), "--model-instance=m", cwd=project)
+    refused(result, "invalid-json", lines=2)
+    assert "are kept in" in result.stderr
+
+
+def test_no_labels_at_all(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(predict_model=script("predict_model", "pass"))
+    result = command("predict", write_recording(lab), "--model-instance=m", cwd=project)
+    refused(result, "predict_model made no label file", lines=2)
+    (lab / "notes").mkdir()
+    (lab / "notes" / "x.txt").touch()
+    result = command("predict", lab / "notes", "--model-instance=m", cwd=project)
+    refused(result, "no tracker file of a known format among the input", lines=2)
+    assert len(sandboxes(project)) == 2
+    result = command("predict", "--model-instance=m", cwd=project)
+    refused(result, "Warning: predict_model made no label file", exit_code=0)
+
+
+def test_a_recording_without_labels_is_told(make_backend: Maker, lab: Path) -> None:
+    body = """from taggingbackends import Labels
+labels = Labels()
+labels.set("20240612_090000", 1, [0.5], [()])
+labels.write(backend.output_path("20240612_090000@x.spine"))"""
+    project = make_backend(predict_model=script("predict_model", body))
+    files = write_recording(lab), write_recording(lab, "20240612_090000@x")
+    result = command("predict", *files, "--model-instance=m", cwd=project)
+    assert result.returncode == 0
+    assert result.stderr.splitlines() == [
+        "Warning: 20240612_090000@x.predicted.label: no frame has a label",
+        f"Warning: {STEM}.spine: no labels were predicted",
+    ]
+
+
+def test_steps_run_in_order_and_can_be_skipped(make_backend: Maker, lab: Path) -> None:
+    steps = {
+        step: script(step, f'print("{step}", flush=True)')
+        for step in ("make_dataset", "build_features", "predict_model")
+    }
+    project = make_backend(**steps)
+    result = command("predict", "--model-instance=m", cwd=project)
+    assert result.stdout.split() == ["make_dataset", "build_features", "predict_model"]
+    for skipped in ("make_dataset", "build_features"):
+        option = f"--skip-{skipped.replace('_', '-')}"
+        result = command("predict", "--model-instance=m", option, cwd=project)
+        assert result.stdout.split() == [step for step in steps if step != skipped]
+
+
+def test_a_sandbox_is_one_even_when_the_script_fails(make_backend: Maker) -> None:
+    project = make_backend(predict_model=script("predict_model", "sys.exit(3)"))
+    spine = write_recording(project / "data" / "raw" / "m" / "tok")
+    result = command("predict", "--model-instance=m", "--sandbox=tok", cwd=project)
+    assert result.returncode == 3
+    assert BackendExplorer(project, "m").list_input_files() == []
+    assert command("reset", "--model-instance=m", "--sandbox=tok", cwd=project).returncode == 0
+    assert not spine.exists()
+
+
+def test_a_sandbox_that_exists_is_left_alone(make_backend: Maker, lab: Path) -> None:
+    project = make_backend()
+    old = project / "data" / "processed" / "m" / "old"
+    old.mkdir(parents=True)
+    (old / "result.label").write_text("mine")
+    spine = write_recording(lab)
+    result = command("predict", spine, "--model-instance=m", "--sandbox=old", cwd=project)
+    refused(result, "expected a fresh sandbox, found this folder")
+    assert tree(project / "data") == {"processed/m/old/result.label": b"mine"}
+
+
+def test_a_place_for_the_labels_is_checked_first(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(predict_model=script("predict_model", "raise AssertionError('ran')"))
+    spine = write_recording(lab)
+    result = command("predict", spine, "--model-instance=m", "--output", spine / "x", cwd=project)
+    refused(result, "expected a folder, found a file")
+
+
+@posix
+def test_a_script_that_is_a_link_works_on_its_own_backend(make_backend: Maker, lab: Path) -> None:
+    one, other = make_backend("one"), make_backend("other")
+    (one / "scripts" / "predict_model.py").unlink()
+    (one / "scripts" / "predict_model.py").symlink_to(other / "scripts" / "predict_model.py")
+    result = command("predict", write_recording(lab), "--model-instance=m", cwd=one)
+    assert result.returncode == 0, result.stderr
+    assert Labels.read(lab / "predicted.label")[RUN].metadata["software"]["name"] == "one"
+
+
+def test_a_failing_script_gives_its_exit_code_and_the_step(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(build_features=script("build_features", "sys.exit(7)"))
+    spine = write_recording(lab)
+    result = command("predict", spine, "--model-instance=m", cwd=project)
+    refused(result, "build_features failed with exit code 7", 7, lines=2)
+    assert "--sandbox" in result.stderr  # where the input is kept
+    assert len(sandboxes(project)) == 1
+
+
+def test_a_script_that_raises_shows_its_traceback(make_backend: Maker, lab: Path) -> None:
+    body = "raise RuntimeError('the network is down')"
+    project = make_backend(predict_model=script("predict_model", body))
+    result = command("predict", "--model-instance=m", cwd=project)
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("Traceback")
+    assert lines[-2] == "RuntimeError: the network is down"
+    assert lines[-1].startswith("Error: predict_model failed with exit code 1 (")
+
+
+def test_bad_input_is_told_by_the_script_in_one_line(make_backend: Maker, lab: Path) -> None:
+    spine = write_recording(lab)
+    spine.write_text(spine.read_text()[:-40])
+    result = command("predict", spine, "--model-instance=m", cwd=make_backend())
+    refused(result, f"Error: {spine}, line 10: expected 25 fields", lines=3)
+    assert "Error: predict_model failed with exit code 1" in result.stderr
+
+
+@posix
+def test_a_script_killed_by_a_signal(make_backend: Maker) -> None:
+    body = "os.kill(os.getpid(), 9)"
+    project = make_backend(predict_model=script("predict_model", body))
+    result = command("predict", "--model-instance=m", cwd=project)
+    refused(result, "exit code 137", 137)
+
+
+@posix
+def test_output_streams_through_live(make_backend: Maker) -> None:
+    body = 'print("first")\ntime.sleep(60)'
+    project = make_backend(predict_model=script("predict_model", body))
+    arguments = [sys.executable, "-m", "taggingbackends", "predict", "--model-instance=m"]
+    with subprocess.Popen(arguments, cwd=project, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "first\n"
+        process.terminate()
+        assert process.wait(20) == 143
+
+
+@posix
+@pytest.mark.parametrize(
+    ("signals", "whole_group", "exit_code"),
+    [
+        pytest.param([signal.SIGINT], True, 130, id="Ctrl-C"),
+        pytest.param([signal.SIGTERM], False, 143, id="SIGTERM"),
+        pytest.param([signal.SIGINT, signal.SIGINT], True, 130, id="Ctrl-C twice"),
+    ],
+)
+def test_interruption_ends_the_script_and_leaves_nothing_half_written(
+    signals: list[signal.Signals],
+    whole_group: bool,
+    exit_code: int,
+    make_backend: Maker,
+    tmp_path: Path,
+) -> None:
+    pid = tmp_path / "pid"
+    body = f"""import pathlib
+from taggingbackends.system.files import write_file
+def slowly():
+    yield b"half"
+    pathlib.Path({str(pid)!r}).write_text(str(os.getpid()))
+    time.sleep(60)
+write_file(backend.processed_data_dir() / "predicted.label", slowly())"""
+    project = make_backend(predict_model=script("predict_model", body))
+    arguments = [sys.executable, "-m", "taggingbackends", "predict", "--model-instance=m"]
+    with subprocess.Popen(
+        arguments, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        wait_for(pid)
+        for number in signals:
+            (os.killpg if whole_group else os.kill)(process.pid, number)
+            time.sleep(0.1)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == exit_code, stderr
+    assert "Traceback" not in stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    assert tree(project / "data" / "processed") == {}
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_scripts_import_their_package_although_it_is_not_installed(make_backend: Maker) -> None:
+    project = make_backend("My-Tagger")
+    package = project / "src" / "my_tagger" / "models"
+    package.mkdir(parents=True)
+    (package / "mymodel.py").write_text("ANSWER = 42\n")
+    body = "from my_tagger.models.mymodel import ANSWER\nprint(ANSWER)"
+    (project / "scripts" / "predict_model.py").unlink()
+    (package / "predict_model.py").write_text(script("predict_model", body))
+    result = command("predict", "--model-instance=m", cwd=project)
+    assert result.stdout == "42\n"
+
+
+# -- train
+
+
+def test_training_on_files(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--epochs", "20", "--fast", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[0] == "training with ['epochs', 'fast']"
+    instance = result.stdout.splitlines()[-1]
+    time.strptime(instance, "%Y%m%d_%H%M%S")
+    backend = BackendExplorer(project, instance)
+    assert backend.list_models() == [instance]
+    assert (backend.model_dir() / "options.json").read_text() == '{"epochs": "20", "fast": true}'
+    names = [path.name for path in backend.list_input_files()]
+    assert names == [f"{STEM}.outline", f"{STEM}.spine", "truth.label"]
+    assert [path.name for path in (project / "models").iterdir()] == [instance]
+
+
+def test_training_on_input_in_place(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    result = command("train", "--model-instance=new", cwd=project)
+    refused(result, "no input in")
+    result = command("train", cwd=project)
+    refused(result, "train_model needs input: name files")
+    label = write_labels(write_recording(lab))
+    command("push", label, "--model-instance=new", cwd=project)
+    result = command("train", "--model-instance=new", cwd=project)
+    assert result.stdout.splitlines()[-1] == "new"
+    assert BackendExplorer(project).list_models() == ["new"]
+
+
+DYING = script(
+    "train_model",
+    """(backend.model_dir() / "weights").write_text("half")
+sys.exit(5)""",
+)
+
+
+def test_a_training_that_dies_leaves_no_model(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(model=None, train_model=DYING)
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=new", cwd=project)
+    refused(result, "train_model failed with exit code 5", 5, lines=2)
+    assert list((project / "models").iterdir()) == []
+
+
+def test_a_training_that_dies_leaves_the_old_model(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=DYING)
+    (project / "models" / "m" / "weights").write_text("old")
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=m", cwd=project)
+    refused(result, "model m exists already")
+    assert not (project / "data").exists()
+    result = command("train", label, "--model-instance=m", "--force", cwd=project)
+    assert result.returncode == 5
+    assert tree(project / "models") == {"m/weights": b"old"}
+
+
+def test_force_replaces_a_model_whole(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    (project / "models" / "m" / "weights").write_text("old")
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=m", "--force", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert tree(project / "models") == {"m/options.json": b"{}"}
+
+
+def test_what_a_killed_training_left_is_mended(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    (project / "models" / ".new.partial").mkdir()
+    (project / "models" / ".new.partial" / "weights").touch()
+    (project / "models" / ".old.replaced").mkdir()
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=new", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert tree(project / "models") == {"new/options.json": b"{}"}
+    result = command("train", label, "--model-instance=old", cwd=project)
+    refused(result, "model old exists already")  # killed while its old model was aside
+
+
+SLOW = script(
+    "train_model",
+    """import pathlib
+(backend.model_dir() / "weights").write_text(options["name"])
+pathlib.Path(options["ready"]).touch()
+while not pathlib.Path(options["go"]).exists(): time.sleep(0.01)""",
+)
+
+
+@posix
+def test_one_training_of_an_instance_at_a_time(
+    make_backend: Maker, lab: Path, tmp_path: Path
+) -> None:
+    project = make_backend(train_model=SLOW)
+    label = write_labels(write_recording(lab))
+    ready, go = tmp_path / "ready", tmp_path / "go"
+    arguments = ["train", str(label), "--model-instance=m", "--force", f"--ready={ready}"]
+    arguments += [f"--go={go}", "--name=first"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "taggingbackends", *arguments], cwd=project
+    ) as one:
+        deadline = time.monotonic() + 30
+        while not ready.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        result = command(*arguments, "--name=second", cwd=project)
+        refused(result, "another training of m is under way")
+        go.touch()
+        assert one.wait(30) == 0
+    assert tree(project / "models") == {"m/weights": b"first"}
+
+
+def test_trainings_at_the_same_time_have_names_of_their_own(
+    make_backend: Maker, tmp_path: Path
+) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    labels = [write_labels(write_recording(tmp_path / name)) for name in "abc"]
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "taggingbackends",
+                "train",
+                str(label),
+                f"--name={label.parent}",
+            ],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for label in labels
+    ]
+    names = [process.communicate(timeout=60)[0].splitlines()[-1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert BackendExplorer(project).list_models() == sorted(names)
+    for name, label in zip(names, labels, strict=True):
+        options = (project / "models" / name / "options.json").read_text()
+        assert options == f'{{"name": "{label.parent}"}}'
+
+
+def test_training_does_not_mix_in_other_input(make_backend: Maker, tmp_path: Path) -> None:
+    project = make_backend(model=None, train_model=TRAIN)
+    one, other = (write_labels(write_recording(tmp_path / name)) for name in "ab")
+    other = other.rename(other.with_name("other.label"))
+    assert command("train", one, "--model-instance=n", cwd=project).returncode == 0
+    again = ("--model-instance=n", "--force")
+    refused(command("train", other, *again, cwd=project), "other input is in place already")
+    assert command("train", one, *again, cwd=project).returncode == 0
+
+
+def test_a_script_that_writes_into_models_itself(make_backend: Maker, lab: Path) -> None:
+    body = '(backend.project_dir / "models" / backend.model_instance).mkdir()'
+    project = make_backend(train_model=script("train_model", body))
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=new", cwd=project)
+    refused(result, "the script should write into backend.model_dir()")
+
+
+def test_predictions_among_the_training_labels_are_told(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    spine = write_recording(lab)
+    write_labels(spine)
+    command("predict", spine, "--model-instance=m", cwd=project)
+    result = command("train", lab, "--model-instance=n", cwd=project)
+    assert result.returncode == 0
+    assert "Warning: predicted.label: labels that model m predicted" in result.stderr
+    labels = Labels.read(lab / "predicted.label")
+    labels.tag("edited")
+    labels.write(lab / "predicted.label")
+    result = command("train", lab, "--model-instance=o", cwd=project)
+    assert result.stderr == ""
+
+
+def test_training_from_a_pretrained_model(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    (project / "pretrained_models" / "base").mkdir(parents=True)
+    label = write_labels(write_recording(lab))
+    arguments = ("train", label, "--model-instance=n", "--pretrained-model-instance")
+    refused(command(*arguments, "bse", cwd=project), "no pretrained model bse")
+    result = command(*arguments, "base", cwd=project)
+    assert result.returncode == 0, result.stderr
+    written = (project / "models" / "n" / "options.json").read_text()
+    assert written == '{"pretrained_model_instance": "base"}'
+
+
+def test_finetuning(make_backend: Maker, lab: Path) -> None:
+    body = """weights = (backend.model_dir(original_model_instance) / "weights").read_text()
+(backend.model_dir() / "weights").write_text(weights + "+")"""
+    parameters = "backend, original_model_instance"
+    project = make_backend(finetune_model=script("finetune_model", body, parameters))
+    (project / "models" / "m" / "weights").write_text("1")
+    label = write_labels(write_recording(lab))
+    arguments = ("finetune", label, "--original-model-instance")
+    refused(command(*arguments, "x", cwd=project), "no model x in")
+    onto_itself = command(*arguments, "m", "--model-instance=m", "--force", cwd=project)
+    refused(onto_itself, "model m is finetuned into a new one")
+    result = command(*arguments, "m", "--model-instance", "n", cwd=project)
+    assert result.stdout == "n\n", result.stderr
+    assert tree(project / "models") == {"m/weights": b"1", "n/weights": b"1+"}
+
+
+# -- the explorer's members
+
+
+def test_members_run_the_scripts(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(
+        train_model=TRAIN, build_features=script("build_features", "sys.exit(3)")
+    )
+    backend = BackendExplorer(project, "new")
+    backend.make_dataset()  # there is none
+    with pytest.raises(ScriptError) as caught:
+        backend.build_features()
+    assert (caught.value.step, caught.value.exit_code) == ("build_features", 3)
+    backend.train_model(epochs=20, fast=True, slow=False, rate=None)
+    written = (backend.model_dir() / "options.json").read_text()
+    assert written == '{"epochs": "20", "fast": true}'
+    assert backend.list_models() == ["m", "new"]

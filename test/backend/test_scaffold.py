@@ -1,0 +1,195 @@
+"""What `init` writes: it is a backend, Poetry installs it, and it runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import backend_error, command, refused, tree, write_labels, write_recording
+from taggingbackends import Labels
+from taggingbackends.backend.scaffold import init, requirement
+
+FULL = [
+    ".gitignore",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+    "src/lab_tagger_2/__init__.py",
+    "src/lab_tagger_2/data/__init__.py",
+    "src/lab_tagger_2/data/make_dataset.py",
+    "src/lab_tagger_2/features/__init__.py",
+    "src/lab_tagger_2/features/build_features.py",
+    "src/lab_tagger_2/models/__init__.py",
+    "src/lab_tagger_2/models/finetune_model.py",
+    "src/lab_tagger_2/models/predict_model.py",
+    "src/lab_tagger_2/models/train_model.py",
+    "test/__init__.py",
+    "test/test_lab_tagger_2.py",
+]
+FOLDERS = ["data/interim", "data/processed", "data/raw", "models", "pretrained_models"]
+
+
+def empty_folders(project: Path) -> list[str]:
+    return sorted(
+        path.relative_to(project).as_posix()
+        for path in project.rglob("*")
+        if path.is_dir() and not any(path.iterdir())
+    )
+
+
+def test_init_writes_the_whole_tree(tmp_path: Path) -> None:
+    result = command("init", "Lab-Tagger-2", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    project = tmp_path / "Lab-Tagger-2"
+    files = tree(project)
+    assert sorted(files) == FULL
+    assert empty_folders(project) == FOLDERS
+    assert sorted(result.stdout.splitlines()) == [str(project / name) for name in FULL]
+    assert ("on this machine only" in result.stderr) is ("file:" in requirement())
+    for name, content in files.items():
+        text = content.decode().lower()
+        assert "my-tagger" not in text, name
+        assert "my_tagger" not in text, name
+        assert "package" not in name
+        assert name.endswith("__init__.py") or content
+    assert b'name = "Lab-Tagger-2"' in files["pyproject.toml"]
+    for name in FULL:
+        if name.endswith("/__init__.py") and name.count("/") == 3:
+            assert files[name] == b""
+
+
+def test_init_minimal(tmp_path: Path) -> None:
+    result = command("init", "--minimal", "Mini", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert sorted(tree(tmp_path / "Mini")) == [
+        "models/default/.gitkeep",
+        "pyproject.toml",
+        "scripts/predict_model.py",
+    ]
+    assert empty_folders(tmp_path / "Mini") == []
+    spine = write_recording(tmp_path / "lab")
+    result = command("predict", spine, "--model-instance=default", cwd=tmp_path / "Mini")
+    assert result.returncode == 0
+    assert result.stderr == "Warning: predicted.label: no frame has a label\n"
+    assert Labels.read(tmp_path / "lab" / "predicted.label").count() == {"": 10}
+
+
+def test_init_never_overwrites(tmp_path: Path) -> None:
+    (tmp_path / "Mine").mkdir()
+    init("Mine", tmp_path)
+    before = tree(tmp_path)
+    refused(command("init", "Mine", cwd=tmp_path), "exists already, and nothing is overwritten")
+    assert tree(tmp_path) == before
+    (tmp_path / "file").write_text("x")
+    with backend_error("existing-file"):
+        init("file", tmp_path, minimal=True)
+
+
+@pytest.mark.parametrize("name", ["", "2fast", "a b", "a/b", "../x", "a_", "é", "-x", "a-"])
+def test_names_that_give_no_package(name: str, tmp_path: Path) -> None:
+    with backend_error("bad-name", "expected letters, digits and hyphens"):
+        init(name, tmp_path)
+    assert tree(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["TaggingBackends", "numpy", "json", "Click", "class"])
+def test_names_that_other_packages_have(name: str, tmp_path: Path) -> None:
+    with backend_error("bad-name", "that nothing has which the backend needs"):
+        init(name, tmp_path)
+    assert tree(tmp_path) == {}
+
+
+def test_a_name_is_suggested(tmp_path: Path) -> None:
+    refused(command("init", "my_ta gger", cwd=tmp_path), "did you mean my-ta-gger?")
+
+
+def test_the_project_requires_the_taggingbackends_that_is_running(tmp_path: Path) -> None:
+    wanted = requirement()
+    init("Mine", tmp_path)
+    assert f'"{wanted}"' in (tmp_path / "Mine" / "pyproject.toml").read_text()
+
+
+def test_scripts_of_a_new_backend_run(tmp_path: Path) -> None:
+    init("Mine", tmp_path)
+    project = tmp_path / "Mine"
+    label = write_labels(write_recording(tmp_path / "lab"))
+    result = command("train", label, "--epochs=3", "--model-instance=m", cwd=project)
+    assert result.returncode == 0, result.stderr
+    arguments = ("finetune", label, "--original-model-instance=m", "--model-instance=n")
+    result = command(*arguments, cwd=project)
+    assert result.returncode == 0, result.stderr
+    for instance in ("m", "n"):
+        arguments = ("predict", tmp_path / "lab", "--output", tmp_path / instance)
+        result = command(*arguments, "--model-instance", instance, cwd=project)
+        assert result.stderr == "Warning: predicted.label: no frame has a label\n"
+    result = command("train", write_recording(tmp_path / "x"), cwd=project)
+    refused(result, "no label file", lines=3)
+
+
+def test_the_generated_test_fails_until_the_backend_predicts(tmp_path: Path) -> None:
+    init("Mine", tmp_path)
+    project = tmp_path / "Mine"
+    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test"]
+    run: Callable[[], subprocess.CompletedProcess[str]] = lambda: subprocess.run(  # noqa: E731
+        arguments, cwd=project, capture_output=True, text=True
+    )
+    before = tree(project)
+    result = run()
+    assert "1 failed, 1 passed" in result.stdout
+    assert "no frame is labelled: write predict_states" in result.stdout
+    assert {name for name in tree(project) if "__pycache__" not in name} == before.keys()
+    script = project / "src" / "mine" / "models" / "predict_model.py"
+    script.write_text(script.read_text().replace("[()]", '["run"]'))
+    assert "2 passed" in run().stdout
+
+
+@pytest.fixture
+def poetry() -> str:
+    found = os.environ.get("POETRY") or shutil.which("poetry")
+    if found is None:
+        pytest.skip("no poetry on PATH or in the variable POETRY; `make test` installs one")
+    return found
+
+
+def test_poetry_installs_a_new_backend_and_runs_the_command(poetry: str, tmp_path: Path) -> None:
+    init("Lab-Tagger-2", tmp_path)
+    project = tmp_path / "Lab-Tagger-2"
+    # Some indexes serve what pip reads, but not what Poetry reads from the public one by default.
+    ask = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    index = subprocess.run(
+        [sys.executable, "-c", ask],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    ours = ("VIRTUAL_ENV", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_PYPI_MIRROR_URL": index}
+
+    def run(*arguments: str | Path) -> str:
+        result = subprocess.run(
+            [poetry, "--no-interaction", *map(str, arguments)],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    run("install")
+    label = write_labels(write_recording(tmp_path / "lab"))
+    command_ = ("run", "tagging-backend")
+    assert run(*command_, "train", label, "--model-instance=m").splitlines()[-1] == "m"
+    assert run(*command_, "models") == "m\n"
+    output = run(*command_, "predict", tmp_path / "lab", "--model-instance=m")
+    assert output.splitlines()[-1] == str(tmp_path / "lab" / "predicted.label")
+    where = run("run", "python", "-c", "import lab_tagger_2.models as m; print(m.__file__)")
+    assert where.strip() == str(project / "src" / "lab_tagger_2" / "models" / "__init__.py")
+    assert "nothing to mend" in run(*command_, "check")

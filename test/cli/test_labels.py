@@ -1,0 +1,513 @@
+"""`tagging-backend labels`: what is shown, checked, converted, compared and changed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import (
+    CONTRACT,
+    RUN,
+    STEM,
+    backend_error,
+    command,
+    parse,
+    refused,
+    text,
+    tree,
+    write_recording,
+)
+from taggingbackends import LabelFileError, Labels, dependency
+from taggingbackends.analysis.comparison import compare_files
+from taggingbackends.analysis.overview import overview
+from taggingbackends.display.tables import aligned, confusion_table, label_table, run_table
+from taggingbackends.labels.conversion import split, united
+from taggingbackends.labels.inspection import find_errors
+
+OTHER = "20240612_090000"
+
+
+@pytest.fixture
+def labels() -> Labels:
+    labels = Labels()
+    labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 50 + ["cast"] * 30 + [()] * 20)
+    labels.set(RUN, 12, np.arange(20, 60) / 10, [("roll", "small")] * 40)
+    labels[RUN].declare(["run", "cast", "roll", "small"], ["#111111"] * 4)
+    labels[RUN].secondary_names = ["small"]
+    return labels
+
+
+@pytest.fixture
+def file(tmp_path: Path, labels: Labels) -> Path:
+    labels.write(tmp_path / "x.label")
+    return tmp_path / "x.label"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, labels: Labels) -> Path:
+    labels.attributes["project"] = "p"
+    labels.set(OTHER, 1, [0.0], ["stop"])
+    labels.write(tmp_path / "both.label")
+    return tmp_path / "both.label"
+
+
+def run(*arguments: Any, cwd: Path, exit_code: int = 0) -> str:
+    result = command("labels", *arguments, cwd=cwd)
+    assert (result.returncode, result.stderr) == (exit_code, "")
+    return result.stdout
+
+
+# show
+
+
+def test_show(file: Path) -> None:
+    lines = run("show", file, cwd=file.parent).splitlines()
+    assert lines[:10] == [
+        str(file),
+        "",
+        "run              larvae  frames  duration     from       to",
+        "20240611_101500       2     140   9.900 s  0.000 s  9.900 s",
+        "",
+        "label           frames   share",
+        "run                 50   35.7%",
+        "cast                30   21.4%",
+        "roll                40   28.6%",
+        "small               40   28.6%",
+    ]
+    assert lines[10:13] == ["(undefined)         20   14.3%", "", f"run {RUN}"]
+    assert lines[14].startswith(" 7 rrrr")
+
+
+def test_show_for_programs(file: Path, dataset: Path) -> None:
+    (one, two) = json.loads(run("show", file, dataset, "--json", cwd=file.parent))
+    assert one == {
+        "file": str(file),
+        "runs": [
+            {
+                "run": RUN,
+                "larvae": 2,
+                "frames": 140,
+                "start": 0.0,
+                "stop": 9.9,
+                "labels": {"run": 50, "cast": 30, "roll": 40, "small": 40},
+                "undefined": 20,
+                "secondary": ["small"],
+            }
+        ],
+    }
+    assert [run["run"] for run in two["runs"]] == [RUN, OTHER]
+
+
+def test_tables_fit_the_width(labels: Labels) -> None:
+    labels[RUN].declare(["run", "cast", "roll", "a_very_long_name_of_a_label_" * 2])
+    labels.set(RUN, 1, [0.0], ["a_very_long_name_of_a_label_" * 2])
+    runs = overview(labels)
+    for table in (label_table(runs, 40), run_table(runs, 62)):
+        assert max(map(len, table.splitlines())) <= 62
+    assert "a_very_lon…f_a_label_  " in label_table(runs, 40).splitlines()[4]
+    assert aligned([["a", "1"], ["bcd", "23"]]) == "a     1\nbcd  23"
+    empty = Labels()
+    empty.add_run(RUN)
+    assert label_table(overview(empty)) == "label     frames   share"
+    assert run_table(overview(empty)).splitlines()[1].split() == [RUN, "0", "0", "0.000", "s"]
+
+
+# check
+
+
+def test_every_error_is_found(tmp_path: Path) -> None:
+    document = {
+        "runs": {
+            "a": {
+                "metadata": {"id": "a"},
+                "units": {"t": "min"},
+                "labels": ["run", "run", 5, ""],
+                "dependencies": [{"filename": "../x", "sha1": "0"}, {"filename": "none.spine"}],
+                "data": [
+                    {"id": 1, "t": [0.1, 0.1, "x", 0.3, 0.2], "labels": [[], "", [], "run"]},
+                    {"id": "1", "t": [], "labels": []},
+                    {"id": 70000, "t": [1, 0], "labels": [[], [["run"]]]},
+                    {"id": 2, "t": 3, "labels": []},
+                    7,
+                ],
+            },
+            "b": {
+                "metadata": {"id": "c"},
+                "labels": ["run"],
+                "secondarylabels": ["run"],
+                "data": [],
+            },
+            "d": {
+                "metadata": {"id": "d"},
+                "labels": ["run"],
+                "dependencies": {"filename": "none.spine", "sha1": "0"},
+                "data": [{"id": 3, "t": [0, 1, 2], "labels": [2, 1, [1, 1]]}],
+            },
+            "e": 3,
+        }
+    }
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps(document))
+    found = [(e.run, e.track, e.index, e.kind) for e in find_errors(path)]
+    assert found == [
+        ("a", None, None, "bad-units"),
+        ("a", None, 1, "bad-label"),
+        ("a", None, 2, "bad-label"),
+        ("a", None, 3, "bad-label"),
+        ("a", None, 0, "bad-dependency"),
+        ("a", None, 1, "bad-dependency"),
+        ("a", 1, 1, "duplicate-larva"),
+        ("a", None, 2, "bad-larva-id"),
+        ("a", None, 4, "not-a-label-file"),
+        ("a", 1, 1, "bad-time"),
+        ("a", 1, 2, "bad-time"),
+        ("a", 1, 4, "bad-time"),
+        ("a", 1, 1, "bad-label"),
+        ("a", 1, None, "length-mismatch"),
+        ("a", None, 1, "bad-time"),
+        ("a", None, 1, "bad-code"),
+        ("a", 2, None, "not-a-label-file"),
+        ("b", None, None, "not-a-label-file"),
+        ("c", None, None, "overlapping-names"),
+        ("d", None, 0, "bad-dependency"),
+        ("d", 3, 0, "bad-code"),
+        ("d", 3, 2, "bad-code"),
+        ("e", None, None, "not-a-label-file"),
+    ]
+    lines = run("check", path, cwd=tmp_path, exit_code=1).splitlines()
+    assert len(lines) == len(found)
+    assert lines[0] == f"{path}: run a: bad-units: expected \"s\" as units.t, found 'min'"
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (
+            {"labels": {"names": ["a", "a"], "colors": [1, "#fff", 3]}},
+            [(1, "bad-label"), (0, "bad-label"), (2, "bad-label"), (None, "bad-label")],
+        ),
+        (
+            {"labels": ["a", "b"], "secondarylabels": ["a", "c", "b"]},
+            [(None, "overlapping-names"), (None, "overlapping-names")],
+        ),
+        (
+            {"labels": ["a", "a", "b"], "secondarylabels": ["b"]},
+            [(1, "bad-label"), (None, "overlapping-names")],
+        ),
+        (
+            {"units": {"t": "h"}, "runs": {}},
+            [(None, "not-a-label-file"), (None, "bad-units")],
+        ),
+    ],
+)
+def test_errors_do_not_hide_each_other(
+    entries: dict[str, Any], expected: list[tuple[int | None, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps({"metadata": {"id": "r"}, **entries, "data": []}))
+    assert [(error.index, error.kind) for error in find_errors(path)] == expected
+
+
+def test_what_is_wrong_with_a_track_without_a_good_identifier_says_which(tmp_path: Path) -> None:
+    data = [{"id": 0, "t": [0], "labels": [[]]}, {"id": "abc", "t": [0, 0], "labels": [[], []]}]
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps({"metadata": {"id": "r"}, "data": data}))
+    first, second = map(str, find_errors(path))
+    assert "run r, index 1: bad-larva-id" in first
+    assert second.endswith(
+        "run r, index 1: bad-time: expected a time after 0.0, found 0.0 (in track 1 of data)"
+    )
+
+
+def test_a_run_under_another_key_is_told_once(tmp_path: Path) -> None:
+    run = {"metadata": {"id": "r"}, "data": [{"id": 1, "t": [0, 0], "labels": [[], []]}]}
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps({"runs": {"k": run, "l": {"metadata": {"id": "l"}}}}))
+    assert [(error.run, error.kind) for error in find_errors(path)] == [
+        ("r", "bad-time"),
+        ("k", "not-a-label-file"),
+        ("l", "not-a-label-file"),
+    ]
+
+
+def test_files_that_cannot_be_read_do_not_keep_others_from_being_checked(file: Path) -> None:
+    (file.parent / "folder.label").mkdir()
+    names = ("none.label", "folder.label", "x.label")
+    lines = run("check", *names, cwd=file.parent, exit_code=1).splitlines()
+    assert lines == [
+        "none.label: cannot be read: No such file or directory",
+        "folder.label: cannot be read: Is a directory",
+        "x.label: nothing to mend",
+    ]
+
+
+BAD = sorted((CONTRACT / "bad").glob("*.label"))
+
+
+@pytest.mark.parametrize("path", BAD, ids=[path.stem for path in BAD])
+def test_the_first_error_is_what_reading_tells(path: Path) -> None:
+    with pytest.raises(LabelFileError) as caught:
+        Labels.read(path)
+    assert str(find_errors(path)[0]) == str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted((CONTRACT / "good").glob("*.label")), ids=lambda p: p.stem)
+def test_nothing_is_wrong_with_good_files(path: Path) -> None:
+    assert {error.kind for error in find_errors(path)} <= {"bad-dependency"}  # not beside it
+
+
+def test_dependencies_are_checked(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path)
+    labels = Labels()
+    labels.set(RUN, 1, [0.0], ["run"])
+    labels[RUN].dependencies = [dependency(spine), dependency(spine.with_suffix(".outline"))]
+    labels.write(tmp_path / "x.label")
+    assert run("check", "x.label", cwd=tmp_path) == "x.label: nothing to mend\n"
+    with spine.open("a") as file:
+        file.write("\n")
+    spine.with_suffix(".outline").unlink()
+    first, second = run("check", "x.label", cwd=tmp_path, exit_code=1).splitlines()
+    assert f"{STEM}.spine: run {RUN}, index 0: bad-dependency: expected sha1" in first
+    assert f"{STEM}.outline: run {RUN}, index 1: bad-dependency: expected this file" in second
+
+
+def test_many_errors_of_a_list_are_not_all_told(tmp_path: Path) -> None:
+    data = [{"id": 1, "t": [*range(1000)], "labels": [9] * 1000}]
+    (tmp_path / "x.label").write_text(json.dumps({"metadata": {"id": "r"}, "data": data}))
+    assert len(find_errors(tmp_path / "x.label")) == 20
+
+
+# convert
+
+
+def test_convert_to_names_and_back(file: Path) -> None:
+    folder = file.parent
+    assert run("convert", file, "--names", "-o", "names.label", cwd=folder) == "names.label\n"
+    named = (folder / "names.label").read_text()
+    assert '"labels":["run","run",' in named
+    assert '"labels":[["roll","small"],' in named
+    assert Labels.read(folder / "names.label") == Labels.read(file)
+    run("convert", folder / "names.label", "--in-place", cwd=folder)
+    assert (folder / "names.label").read_bytes() == file.read_bytes()
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.one_of(
+                st.sampled_from(["run", "a b", 'quo"te', "ü"]),
+                st.lists(st.sampled_from(["run", "x", "[1]"]), max_size=3, unique=True).map(tuple),
+            ),
+            max_size=5,
+        ),
+        max_size=4,
+    ),
+)
+def test_names_read_back_as_what_they_were(tracks: list[list[Any]]) -> None:
+    labels = Labels()
+    labels.add_run(RUN)
+    for larva, states in enumerate(tracks):
+        labels.set(RUN, larva, np.arange(len(states)), states)
+    assert parse(text(labels, named=True)) == parse(text(labels))
+
+
+def test_a_dataset_into_runs_and_back(dataset: Path) -> None:
+    folder = dataset.parent
+    printed = run("convert", dataset, "--split", "-o", "runs", cwd=folder).split()
+    assert printed == [f"runs/{RUN}.label", f"runs/{OTHER}.label"]
+    one = Labels.read(folder / "runs" / f"{OTHER}.label")
+    assert (list(one), one.attributes) == ([OTHER], {"project": "p"})
+    run("convert", *printed, "-o", "again.label", cwd=folder)
+    assert (folder / "again.label").read_bytes() == dataset.read_bytes()
+    before = tree(folder)
+    again = command("labels", "convert", dataset, "--split", "-o", "runs", cwd=folder)
+    refused(again, "exists already; replace with --force")
+    assert tree(folder) == before
+
+
+def test_runs_that_cannot_be_united_or_be_files(file: Path, dataset: Path) -> None:
+    with backend_error("repeated-run", f"expected other runs than in {file}, found {RUN}"):
+        united([file, dataset])
+    labels = Labels()
+    labels.set("good", 1, [0.0], ["run"])
+    labels.set("../x", 1, [0.0], ["run"])
+    with backend_error("bad-identifier"):
+        split(labels, file.parent / "out")
+    same = Labels()
+    same.set("good", 1, [0.0], ["run"])
+    same.set("same", 1, [0.0, 0.0001], ["run", "run"])
+    with pytest.raises(LabelFileError, match="differ in milliseconds"):
+        split(same, file.parent / "out")
+    assert not (file.parent / "out").exists()
+
+
+def test_convert_to_a_table_of_bouts(file: Path) -> None:
+    run("convert", file, "--bouts", "-o", "bouts.csv", cwd=file.parent)
+    with (file.parent / "bouts.csv").open(newline="") as table:
+        rows = list(csv.reader(table))
+    assert rows == [
+        ["run", "larva", "label", "start", "stop", "frames"],
+        [RUN, "7", "run", "0.000", "4.900", "50"],
+        [RUN, "7", "cast", "5.000", "7.900", "30"],
+        [RUN, "12", "roll", "2.000", "5.900", "40"],
+        [RUN, "12", "small", "2.000", "5.900", "40"],
+    ]
+
+
+# diff
+
+
+def test_diff(file: Path, labels: Labels) -> None:
+    folder = file.parent
+    assert run("diff", file, file, cwd=folder).splitlines()[:2] == [
+        f"run {RUN}: 140 frames in both, 0 in the one only, 0 in the other only",
+        "agreement 1.0000, Cohen's kappa 1.0000",
+    ]
+    labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 40 + ["cast"] * 40 + [()] * 20)
+    labels.write(folder / "y.label")
+    assert run("diff", "x.label", "y.label", cwd=folder, exit_code=1).splitlines() == [
+        f"run {RUN}: 140 frames in both, 0 in the one only, 0 in the other only",
+        "agreement 0.9286, Cohen's kappa 0.9028",
+        "",
+        "             run  cast  roll  (undefined)",
+        "run           40    10     0            0",
+        "cast           0    30     0            0",
+        "roll           0     0    40            0",
+        "(undefined)    0     0     0           20",
+        "",
+        "1 differences:",
+        "larva  start   stop  frames  one  other",
+        "    7  4.000  4.900      10  run  cast",
+    ]
+    (told,) = json.loads(run("diff", "x.label", "y.label", "--json", cwd=folder, exit_code=1))
+    assert told["matrix"][0] == [40, 10, 0, 0]
+    assert told["differences"] == [
+        {"larvae": 7, "start": 4.0, "stop": 4.9, "frames": 10, "one": "run", "other": "cast"}
+    ]
+
+
+def test_diff_with_a_larva_that_has_no_frames(file: Path, labels: Labels) -> None:
+    labels.set(RUN, 99, [], [])
+    labels.write(file.with_name("y.label"))
+    run("diff", file, "y.label", cwd=file.parent)
+    run("diff", "y.label", file, cwd=file.parent)
+
+
+def test_names_that_a_terminal_would_obey_are_escaped(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [0.0, 0.1, 0.2], ["\x1b[2J", "a\nb", "走る"])
+    labels.write(tmp_path / "x.label")
+    shown = run("show", "x.label", cwd=tmp_path)
+    assert "\x1b" not in shown
+    rows = shown.split("\n\n")[2].splitlines()[1:]
+    assert rows == [
+        "\\x1b[2J          1   33.3%",
+        "a\\nb             1   33.3%",
+        "走る             1   33.3%",  # two columns each
+    ]
+    plain = command("labels", "show", "x.label", cwd=tmp_path, PYTHONIOENCODING="latin-1")
+    assert (plain.returncode, plain.stderr) == (0, "")
+
+
+def test_diff_of_other_runs(file: Path, dataset: Path) -> None:
+    result = command("labels", "diff", file, dataset, cwd=file.parent)
+    refused(result, f"expected the runs of {file}, {RUN}; found {RUN}, {OTHER}")
+
+
+def test_the_confusion_table_of_nothing(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.add_run(RUN)
+    labels.write(tmp_path / "x.label")
+    (found,) = compare_files(tmp_path / "x.label", tmp_path / "x.label")
+    assert confusion_table(found, 80) == ""
+    assert "agreement nan" in run("diff", "x.label", "x.label", cwd=tmp_path)
+
+
+def test_a_wide_confusion_table_has_numbers_as_heads(file: Path) -> None:
+    (found,) = compare_files(file, file)
+    assert confusion_table(found, 30).splitlines() == [
+        "                1   2   3   4",
+        "1 run          50   0   0   0",
+        "2 cast          0  30   0   0",
+        "3 roll          0   0  40   0",
+        "4 (undefined)   0   0   0  20",
+    ]
+
+
+# merge, crop, fill, tag
+
+
+def test_merge(file: Path) -> None:
+    other = Labels()
+    other.set(RUN, 7, [0.0, 20.0], ["stop", "stop"])
+    other.set(OTHER, 1, [0.0], ["run"])
+    other.write(file.with_name("y.label"))
+    run("merge", "x.label", "y.label", "-o", "z.label", cwd=file.parent)
+    expected = Labels.read(file)
+    expected.merge(other)
+    assert Labels.read(file.with_name("z.label")) == expected
+    refused(command("labels", "merge", file, "--in-place", cwd=file.parent), "two files", 2, 4)
+
+
+def test_crop(file: Path) -> None:
+    run("crop", file, "--start", "3", "--stop", "4.5", "-o", "y.label", cwd=file.parent)
+    assert Labels.read(file.with_name("y.label")) == Labels.read(file).crop(3, 4.5)
+    run("crop", file, "--start", "7", "--in-place", cwd=file.parent)
+    assert list(Labels.read(file)[RUN]) == [7]
+    result = command("labels", "crop", file, "--start=2", "--stop=1", "--in-place", cwd=file.parent)
+    refused(result, "--start 2 is after --stop 1", 2, lines=4)
+
+
+def test_fill(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path)
+    labels = Labels()
+    labels.set(RUN, 1, [1.0, 1.1], ["run", ()])
+    labels.write(tmp_path / "x.label")
+    run("fill", "x.label", "--label", "stop", "-o", "y.label", cwd=tmp_path)
+    assert Labels.read(tmp_path / "y.label")[RUN][1].states == ["run", "stop"]
+    run("fill", "x.label", "--label", "stop", "--like", spine, "--in-place", cwd=tmp_path)
+    filled = Labels.read(tmp_path / "x.label")
+    assert filled.count() == {"run": 1, "stop": 9}
+    run("fill", "y.label", "--label", "a", "--like", "x.label", "--in-place", cwd=tmp_path)
+    assert Labels.read(tmp_path / "y.label").count() == {"run": 1, "stop": 1, "a": 8}
+
+
+def test_tag(file: Path) -> None:
+    run("tag", file, "edited", "--unless", "cast", "-o", "y.label", cwd=file.parent)
+    assert Labels.read(file.with_name("y.label")).count()["edited"] == 90
+    result = command("labels", "tag", file, "run", "--in-place", cwd=file.parent)
+    refused(result, "overlapping-names")
+
+
+# where it goes
+
+
+def test_nothing_is_written_unless_it_is_asked_for_and_all_is_well(file: Path) -> None:
+    before = tree(file.parent)
+    shutil.copy(file, file.with_name("y.label"))
+    before = tree(file.parent)
+
+    def fails(message: str, *arguments: Any, exit_code: int = 1) -> None:
+        result = command("labels", *arguments, cwd=file.parent)
+        refused(result, message, exit_code, lines=4 if exit_code == 2 else 1)
+        assert tree(file.parent) == before
+
+    where = "tell where to write: either --output FILE or --in-place"
+    fails(where, "tag", "x.label", "edited", exit_code=2)
+    fails(where, "tag", "x.label", "edited", "--in-place", "-o", "z.label", exit_code=2)
+    fails("y.label: exists already", "tag", "x.label", "edited", "-o", "y.label")
+    fails("none.label", "merge", "x.label", "none.label", "-o", "z.label")
+    fails("No such file or directory", "crop", "x.label", "-o", "none/z.label")
+    fails("--bouts and --split need", "convert", "x.label", "--bouts", "--in-place", exit_code=2)
+    both = ("convert", "x.label", "--bouts", "--names", "-o", "z")
+    fails("--bouts goes with neither", *both, exit_code=2)
+    run("tag", "x.label", "edited", "-o", "y.label", "--force", cwd=file.parent)
+    assert "edited" in Labels.read(file.with_name("y.label")).count()

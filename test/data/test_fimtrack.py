@@ -1,0 +1,455 @@
+"""FIMTrack's tables."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import command
+from taggingbackends import Labels, TrackFileError, dependency
+from taggingbackends.analysis.info import info
+from taggingbackends.data import featuretable, fimtrack, find_recordings, load_tracks, plan_dataset
+
+RUN = "20170714_120000"
+SPINE = [
+    *("head_x", "head_y"),
+    *(f"spinepoint_{k}_{axis}" for k in (1, 2, 3) for axis in "xy"),
+    *("tail_x", "tail_y"),
+]
+RADII = ["radius_1", "radius_2", "radius_3"]
+FEATURES = ["mom_x", *SPINE, *RADII, "is_coiled"]
+
+Cells = dict[str, list[list[str]]]
+
+
+def straight(frames: int = 4, larvae: int = 2) -> Cells:
+    """Return cells of larvae that look along x, the head at 40; y is 100 times the column."""
+    x = {"head": 40, "spinepoint_1": 30, "spinepoint_2": 20, "spinepoint_3": 10, "tail": 0}
+    cells: Cells = {}
+    for feature in FEATURES:
+        part = feature[:-2]
+        for frame in range(frames):
+            row = []
+            for column in range(larvae):
+                if feature in RADII:
+                    row.append(f"{feature[-1]}.5")
+                elif feature == "is_coiled":
+                    row.append(str(int(frame == 1)))
+                elif part in x:
+                    row.append(str(x[part] + frame if feature[-1] == "x" else 100 * column))
+                else:
+                    row.append("7.125")
+            cells.setdefault(feature, []).append(row)
+    return cells
+
+
+def write(path: Path, cells: Cells, larvae: list[int] | None = None, first: int = 0) -> Path:
+    n = len(next(iter(cells.values()))[0])
+    lines = ["".join(f",larva({i})" for i in larvae or range(n))]
+    for feature, rows in cells.items():
+        lines += [f"{feature}({i}),{','.join(row)}" for i, row in enumerate(rows, first)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return write(tmp_path / RUN / "table.csv", straight(), [3, 1])
+
+
+def outline(track: Any, frame: int) -> np.ndarray:
+    start, stop = track.outline_offsets[frame : frame + 2]
+    found: np.ndarray = track.outline[start:stop]
+    return found
+
+
+def test_the_real_table(recordings: Path) -> None:
+    path = recordings / "fimtrack" / RUN / "table.csv"
+    recording = load_tracks(path, framerate=16, pixelsize=73)
+    assert (recording.run, recording.format, recording.sources) == (RUN, "FIMTrack", (path,))
+    assert list(recording) == [0, 1]
+    one, two = recording.values()
+    assert (len(one), one.times[0], one.times[-1]) == (1206, 0.0, 1205 / 16)
+    assert (len(two), two.times[0], two.times[-1]) == (1218, 1.25, 1237 / 16)  # frame 20
+    # 302 px * 73 um / 1000 = 22.046 mm, 1140 px: 83.22 mm, and so on
+    by_hand = [
+        [22.046, 83.22],
+        [22.703, 82.49],
+        [23.579, 81.249],
+        [24.309, 80.008],
+        [24.82, 79.205],
+    ]
+    assert np.allclose(one.spine[0], by_hand, rtol=0, atol=1e-12)
+    with path.open(newline="") as file:
+        rows = {row[0]: row[1:] for row in csv.reader(file)}
+    for column, (larva, first) in enumerate([(0, 0), (1, 20)]):
+        track = recording[larva]
+        for i in range(0, len(track), 97):
+            pixels = [float(rows[f"{name}({first + i})"][column]) for name in SPINE]
+            assert track.spine[i].ravel().tolist() == [x * 73 / 1000 for x in pixels]
+            radii = [float(rows[f"{name}({first + i})"][column]) * 0.073 for name in RADII]
+            expected = np.array(outline_by_loop(track.spine[i], radii))
+            told = np.isfinite(expected)
+            assert np.allclose(outline(track, i)[told], expected[told], atol=1e-6)
+        assert track.indicators["is_coiled"].dtype == bool
+        assert not track.indicators["is_coiled"].any()
+
+
+def outline_by_loop(spine: np.ndarray, radii: list[float]) -> list[list[float]]:
+    left, right = [], []
+    for k, radius in enumerate(radii, 1):
+        (x0, y0), (x1, y1), (x2, y2) = spine[k - 1 : k + 2].tolist()
+        before, after = math.hypot(x1 - x0, y1 - y0), math.hypot(x2 - x1, y2 - y1)
+        before, after = (x if x > 1e-12 else 0.0 for x in (before, after))
+        x = ((x1 - x0) / before if before else 0.0) + ((x2 - x1) / after if after else 0.0)
+        y = ((y1 - y0) / before if before else 0.0) + ((y2 - y1) / after if after else 0.0)
+        length = math.hypot(x, y)
+        nx, ny = (y / length, -x / length) if length > 1e-12 else (0.0, 0.0)
+        if 1e-12 < length < 1e-3:
+            nx = ny = math.nan  # directions that nearly cancel: rounding tells where it goes
+        left.append([x1 + radius * nx, y1 + radius * ny])
+        right.append([x1 - radius * nx, y1 - radius * ny])
+    return [spine[0].tolist(), *left, spine[-1].tolist(), *right[::-1]]
+
+
+def test_a_table(table: Path) -> None:
+    recording = load_tracks(table, pixelsize=1000)
+    assert recording.metadata == {"camera": {"framerate": 30.0, "pixelsize": 1000.0}}
+    assert list(recording) == [3, 1]
+    track = recording[1]
+    assert track.times.tolist() == [0, 1 / 30, 2 / 30, 3 / 30]
+    assert (track.spine.shape, track.spine.dtype) == ((4, 5, 2), np.float64)
+    assert track.spine[1].tolist() == [[41, 100], [31, 100], [21, 100], [11, 100], [1, 100]]
+    assert track.outline_offsets.tolist() == [0, 8, 16, 24, 32]
+    assert track.outline_offsets.dtype == np.int64
+    # ahead is +x, so the left side is that of +y
+    sides = [[40, 100], [30, 101.5], [20, 102.5], [10, 103.5]]
+    sides += [[0, 100], [10, 96.5], [20, 97.5], [30, 98.5]]
+    assert outline(track, 0).tolist() == sides
+    assert track.indicators["is_coiled"].tolist() == [False, True, False, False]
+
+
+def test_an_outline_at_a_bend_and_at_a_fold(tmp_path: Path) -> None:
+    cells = straight(frames=1, larvae=1)
+    for part, (x, y) in {
+        "head": (0, 10),
+        "spinepoint_1": (0, 0),  # a right angle
+        "spinepoint_2": (10, 0),  # a fold
+        "spinepoint_3": (5, 0),
+        "tail": (5, 0),  # no length
+    }.items():
+        cells[f"{part}_x"], cells[f"{part}_y"] = [[str(x)]], [[str(y)]]
+    path = write(tmp_path / "t.csv", cells)
+    found = outline(load_tracks(path, pixelsize=1000, radii=[2**0.5, 1, 2])[0], 0)
+    # directions at point 1 are (0, -1) and (1, 0), at 3 (-1, 0) and none
+    expected = [[0, 10], [-1, -1], [10, 0], [5, 2], [5, 0], [5, -2], [10, 0], [1, 1]]
+    assert np.allclose(found, expected)
+
+
+def test_late_and_lost_larvae_and_values_missing_inside(tmp_path: Path) -> None:
+    cells = straight(frames=6, larvae=3)
+    for feature, rows in cells.items():
+        for frame in (0, 1, 5):
+            rows[frame][1] = ""
+        if feature in ("spinepoint_2_y", "radius_3", "is_coiled"):
+            rows[3][0 if feature == "radius_3" else 1] = ""
+        for row in rows:
+            row[2] = "" if feature == "tail_x" else row[2]
+    recording = load_tracks(write(tmp_path / "t.csv", cells, [5, 9, 7]), framerate=1, pixelsize=1e3)
+    assert list(recording) == [5, 9]  # 7 has no tail
+    assert recording[9].times.tolist() == [2, 4]
+    assert recording[5].times.tolist() == [0, 1, 2, 4, 5]
+    assert recording[5].spine[:, 0, 0].tolist() == [40, 41, 42, 44, 45]
+    assert recording[5].indicators["is_coiled"].tolist() == [False, True, False, False, False]
+    # the same frames whatever is loaded
+    alone = load_tracks(tmp_path / "t.csv", framerate=1, pixelsize=1e3, outline=False)
+    assert alone[5].times.tolist() == [0, 1, 2, 4, 5]
+    # an overridden radius is not missed, nor an indicator
+    full = load_tracks(tmp_path / "t.csv", framerate=1, pixelsize=1e3, radii=(None, None, 1.0))
+    assert full[5].times.tolist() == [0, 1, 2, 3, 4, 5]
+    cells["is_coiled"][1][0] = ""
+    coiled = load_tracks(write(tmp_path / "t.csv", cells, [5, 9, 7]), pixelsize=73)[5]
+    assert coiled.indicators["is_coiled"].tolist() == [False] * 5
+
+
+def test_one_of_spines_and_outlines(table: Path) -> None:
+    track = load_tracks(table, pixelsize=73, outline=False)[3]
+    assert (track.outline, track.outline_offsets) == (None, None)
+    track = load_tracks(table, pixelsize=73, spine=False)[3]
+    assert track.spine is None
+    assert track.outline.shape == (32, 2)
+    with pytest.raises(ValueError, match="both turned off"):
+        load_tracks(table, pixelsize=73, spine=False, outline=False)
+
+
+def test_tables_without_radii(tmp_path: Path) -> None:
+    cells = {name: rows for name, rows in straight().items() if name not in RADII}
+    path = write(tmp_path / "t.csv", cells)
+    with pytest.raises(
+        TrackFileError, match=r"rows radius_1\(frame\), found none; give radii"
+    ) as e:
+        load_tracks(path, pixelsize=73)
+    assert (e.value.file, e.value.key) == (path, "radius_1")
+    with pytest.raises(TrackFileError, match=r"rows radius_2\(frame\)"):
+        load_tracks(path, pixelsize=73, radii=[1])
+    assert load_tracks(path, pixelsize=73, outline=False)[0].spine is not None
+    assert load_tracks(path, pixelsize=73, radii=[1, 2, 1])[0].outline is not None
+
+
+def labelled(table: Path, **metadata: Any) -> Path:
+    labels = Labels()
+    labels.set(RUN, 3, [0.0], ["run"])
+    labels[RUN].dependencies = [dependency(table)]
+    labels[RUN].metadata.update(metadata)
+    labels.write(table.with_name("truth.label"))
+    return table.with_name("truth.label")
+
+
+def test_a_label_file_tells_the_camera_and_radii(table: Path) -> None:
+    path = labelled(
+        table,
+        camera={"framerate": 16, "pixelsize": 73},
+        overrides={"radius_1": 1.0, "radius_3": 3, "other": "x"},
+    )
+    recording = load_tracks(path)
+    expected = load_tracks(table, framerate=16, pixelsize=73, radii=(1, None, 3))
+    assert recording.sources == (table, path)
+    assert recording.labels()[RUN][3].states == ["run"]
+    for larva, track in expected.items():
+        assert np.array_equal(recording[larva].times, track.times)
+        assert np.array_equal(recording[larva].spine, track.spine)
+        assert np.array_equal(recording[larva].outline, track.outline)
+    # the caller goes before, option by option
+    given = load_tracks(path, framerate=8, radii=[2, 2, 2])
+    assert given[3].times[1] == 1 / 8
+    assert given.metadata["camera"] == {"framerate": 8, "pixelsize": 73}
+    assert np.array_equal(given[3].spine, expected[3].spine)
+    assert outline(given[3], 0)[1:4, 1] == pytest.approx([0.146] * 3)
+    assert load_tracks(path, framerate=None)[3].times[1] == 1 / 16
+
+
+def test_a_training_set_of_it(table: Path) -> None:
+    label_file = labelled(table, camera={"framerate": 2, "pixelsize": 73})
+    labels = Labels.read(label_file)
+    labels.set(RUN, 3, [0.0, 0.5, 1.0, 1.5], ["run", "run", "cast", "run"])
+    labels.write(label_file)
+    windows = plan_dataset(label_file, duration=1, framerate=2).load("float64")
+    assert (windows.times.tolist(), windows.names) == ([0.5, 1.0, 1.5], ["run", "cast"])
+    assert windows.labels.tolist() == [0, 1, 0]
+    assert np.array_equal(windows.spines[1], load_tracks(label_file)[3].spine[1:3])
+    faster = plan_dataset(label_file, 1, 2, options={"framerate": 4}).load()
+    assert faster.times.tolist() == [0.5]
+
+
+def test_what_is_told_of_it(table: Path) -> None:
+    facts, (problem,) = info(table)
+    assert "give it in µm" in problem
+    facts, problems = info(table, pixelsize=73, framerate=2)
+    assert problems == []
+    assert facts["format"] == "FIMTrack"
+    assert facts["duration"] == "1.500 s, from 0.000 to 1.500 s"
+    assert facts["interval"] == "0.500 s mostly, 90 % from 0.500 to 0.500 s"
+    result = command("data", "info", table, "--pixelsize", "73", cwd=table.parent)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "  spine       5 points, mm" in result.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "key"),
+    [
+        ({}, "pixelsize"),
+        ({"camera": 3, "overrides": []}, "pixelsize"),
+        ({"camera": {"pixelsize": "73"}}, "pixelsize"),
+        ({"camera": {"pixelsize": True}}, "pixelsize"),
+        ({"camera": {"pixelsize": 73, "framerate": 0}}, "framerate"),
+        ({"camera": {"pixelsize": 73}, "overrides": {"radius_2": -1}}, "radius_2"),
+        ({"camera": {"pixelsize": 73}, "overrides": {"radius_4": 1}}, "radii"),
+    ],
+)
+def test_a_label_file_that_tells_it_badly(table: Path, metadata: Any, key: str) -> None:
+    with pytest.raises(TrackFileError, match="expected") as caught:
+        load_tracks(labelled(table, **metadata))
+    assert (caught.value.file, caught.value.key) == (table, key)
+
+
+def test_bad_options(table: Path) -> None:
+    with pytest.raises(TrackFileError, match=r"give it in µm: load_tracks\(path, pixelsize=73\)"):
+        load_tracks(table)
+    for options in ({"pixelsize": math.nan}, {"pixelsize": 73, "framerate": math.inf}):
+        with pytest.raises(TrackFileError, match="above 0, found"):
+            load_tracks(table, **options)
+    with pytest.raises(TrackFileError, match="spine points 1 to 3, found one of 4"):
+        load_tracks(table, pixelsize=73, radii=(1, 1, 1, 1))
+
+
+def test_the_run(tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_tracks(table, pixelsize=73).run == RUN
+    path = write(tmp_path / "2017" / "mine.x.csv", straight())
+    assert load_tracks(path, pixelsize=73).run == "mine.x"
+    monkeypatch.chdir(table.parent)
+    assert load_tracks("table.csv", pixelsize=73).run == RUN
+
+
+def test_tables_are_recognized_by_their_first_line(tmp_path: Path, table: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("larva(0),larva(1)\n")
+    assert find_recordings([other, table]) == {table: [table]}
+    with pytest.raises(TrackFileError, match="expected a FIMTrack file, which begins with"):
+        load_tracks(other)
+    other.write_text("")
+    with pytest.raises(TrackFileError, match="found an empty file"):
+        load_tracks(other)
+    renamed = table.rename(table.with_suffix(".txt"))
+    with pytest.raises(TrackFileError, match=r"tracker file \(.*\.csv\)"):
+        load_tracks(renamed)
+
+
+def test_frames_from_another_one_on(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", straight(), first=60)
+    assert load_tracks(path, pixelsize=73)[0].times.tolist() == [2, 61 / 30, 62 / 30, 63 / 30]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "by", "line", "message"),
+    [
+        pytest.param(r"(?s)\n.*", "", 1, "rows feature(frame) below", id="only the header"),
+        pytest.param(r"larva\(1\)", "larva(3)", 1, "found larva(3) again", id="larva twice"),
+        pytest.param(r"larva\(1\)", "larva(70000)", 1, "0 to 65535", id="larva beyond"),
+        pytest.param(r"larva\(1\)", "larva(1000000000)", 1, "found 'larva(10", id="billionth"),
+        pytest.param(r"larva\(1\)", "", 1, "expected larva(i), found ''", id="unnamed"),
+        pytest.param(r",larva\(1\)", ",larva(1)" * 10**5, 1, "again", id="100000 columns"),
+        pytest.param(
+            r"head_x\(2\),\d+", "head_x(2)", 8, "2 cells, one a larva, found 1", id="less"
+        ),
+        pytest.param(r"head_x\(2\),", "head_x(2),1,", 8, "found 3 cells", id="more cells"),
+        pytest.param(r"(?s)(tail_y\(3\)),.*", r"\1,1", 45, "found 1 cells; is", id="cut in a row"),
+        pytest.param(r"(?s)tail_y\(2\).*", "", 43, "expected tail_y(2) next", id="cut in a block"),
+        pytest.param(r"(?s)tail_y\(0\).*", "", None, "rows tail_y(frame), found none", id="cut"),
+        pytest.param(
+            r"(?s)spinepoint_2_x\(0\).*?(?=spinepoint_2_y)", "", None, "spinepoint_2_x", id="no x"
+        ),
+        pytest.param(r"head_y\(2\).*\n", "", 12, "row head_y(2), found 'head_y(3)'", id="missing"),
+        pytest.param(r"head_y\(3\).*\n", "", 13, "row head_y(3), found 'spine", id="last missing"),
+        pytest.param(r"mom_x\(2\).*\n", "", 4, "row mom_x(2), found 'mom_x(3)'", id="in the first"),
+        pytest.param(
+            r"mom_x\(3\).*\n",
+            "",
+            8,
+            "row (0) of another feature",
+            id="first is shorter",
+        ),
+        pytest.param(
+            r"head_y\(",
+            "head_x(",
+            10,
+            "head_x after 2, again",
+            id="feature twice",
+        ),
+        pytest.param(r"tail_x\(2\)", "tail_x(2", 40, "row tail_x(2), found", id="no bracket"),
+        pytest.param(r"tail_x\(0\)", "tail_x", 38, "row feature(frame), found 'tail_x'", id="name"),
+        pytest.param(r"tail_x\(2\)", "tail_x(02)", 40, "found 'tail_x(02)'", id="zeros"),
+        pytest.param(r"head_x\(1\),41", "head_x(1),4x1", 7, "found '4x1'", id="no number"),
+        pytest.param(r"head_x\(1\),41", "head_x(1),nan", 7, "found 'nan'", id="nan"),
+        pytest.param(r"head_x\(1\),41", "head_x(1),1e999", 7, "found '1e999'", id="infinite"),
+        pytest.param(r"head_x\(1\),41", "head_x(1), ", 7, "found ' '", id="blank"),
+        pytest.param(r"mom_x\(1\),7", "mom_x(1),\0", 3, "found a NUL byte", id="NUL"),
+        pytest.param(r"\nmom_x\(1\)", r"\n\nmom_x(1)", 3, "found 0 cells", id="blank line"),
+    ],
+)
+def test_a_bad_table_is_told(
+    table: Path, pattern: str, by: str, line: int | None, message: str
+) -> None:
+    text, n = re.subn(pattern, by, table.read_text())
+    assert n
+    table.write_text(text)
+    with pytest.raises(TrackFileError, match=re.escape(message)) as caught:
+        load_tracks(table, pixelsize=73)
+    assert (caught.value.file, caught.value.line) == (table, line)
+
+
+def test_a_row_without_end(table: Path) -> None:
+    with table.open("a") as file:
+        file.write("x" * 10**6)
+    with pytest.raises(TrackFileError, match="found more than 384 bytes") as caught:
+        load_tracks(table, pixelsize=73)
+    assert caught.value.line == 62
+
+
+def test_no_end_of_features(tmp_path: Path) -> None:
+    cells = {f"feature{i}": [["1"]] for i in range(1001)}
+    with pytest.raises(TrackFileError, match="1000 at most, found feature1000") as caught:
+        load_tracks(write(tmp_path / "t.csv", cells), pixelsize=73)
+    assert caught.value.line == 1002
+
+
+def test_notations_and_line_ends(table: Path) -> None:
+    expected = load_tracks(table, pixelsize=73)
+    text = table.read_text().replace(",40,", ",+4e1,").replace(",41,", ",41.00000000000,")
+    for changed in (text.replace("\n", "\r\n"), text.rstrip(), text + "\n\r\n\n"):
+        table.write_text(changed, newline="")
+        found = load_tracks(table, pixelsize=73)
+        for larva, track in expected.items():
+            assert np.array_equal(found[larva].spine, track.spine)
+            assert np.array_equal(found[larva].outline, track.outline)
+
+
+def test_features_that_are_not_used_may_be_any_text(table: Path) -> None:
+    table.write_text(table.read_text().replace("7.125", "-nan"))
+    assert len(load_tracks(table, pixelsize=73)) == 2
+
+
+def test_fimtrack_is_not_imported_before_it_is_needed(
+    loaded_modules: Callable[[str], set[str]],
+) -> None:
+    modules = loaded_modules("from taggingbackends.data import load_tracks")
+    assert "taggingbackends.data.fimtrack" not in modules
+
+
+@given(st.data(), st.integers(1, 2000))
+def test_tracks_are_those_of_a_loop_over_cells(data: st.DataObject, block: int) -> None:
+    larvae = data.draw(st.lists(st.integers(0, 65535), min_size=1, max_size=4, unique=True))
+    frames = data.draw(st.integers(1, 12))
+    numbers = st.sampled_from(
+        ["", "0", "12", "-3.25", "1040", "1.23456", "1e2", "123456.789", "7."]
+    )
+    filled = st.sampled_from(["1", "20", "300"])
+    cell = numbers if data.draw(st.booleans()) else filled
+    row = st.lists(cell, min_size=len(larvae), max_size=len(larvae))
+    features = data.draw(st.permutations(FEATURES))
+    cells = {name: data.draw(st.lists(row, min_size=frames, max_size=frames)) for name in features}
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(featuretable, "_BLOCK", block)
+        patch.setattr(fimtrack, "_FRAMES", 3)
+        path = write(Path(folder, "t.csv"), cells, larvae)
+        recording = load_tracks(path, framerate=7, pixelsize=10)
+    expected = {}
+    for column, larva in enumerate(larvae):
+        kept = [
+            i for i in range(frames) if all(cells[name][i][column] for name in [*SPINE, *RADII])
+        ]
+        if kept:
+            expected[larva] = (column, kept)
+    assert list(recording) == list(expected)
+    for larva, (column, kept) in expected.items():
+        track = recording[larva]
+        assert track.times.tolist() == [i / 7 for i in kept]
+        coordinates = [[float(cells[name][i][column]) * 10 / 1000 for name in SPINE] for i in kept]
+        assert track.spine.reshape(len(kept), -1).tolist() == coordinates
+        coiled = [float(cells["is_coiled"][i][column] or 0) > 0 for i in kept]
+        assert track.indicators["is_coiled"].tolist() == coiled
+        for at, i in enumerate(kept):
+            radii = [float(cells[name][i][column]) * 10 / 1000 for name in RADII]
+            expected = np.array(outline_by_loop(track.spine[at], radii))
+            told = np.isfinite(expected)
+            assert np.allclose(outline(track, at)[told], expected[told], atol=1e-6)

@@ -1,0 +1,205 @@
+"""Ethograms as pictures."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support import RUN, command, refused
+from taggingbackends import Labels, TaggingBackendsError
+from taggingbackends.display.picture import plot_ethogram
+
+image = pytest.importorskip("matplotlib.image", reason="no matplotlib")
+
+GREEN, RED = "#2ca02c", "#d62728"
+
+
+@pytest.fixture
+def labels() -> Labels:
+    labels = Labels()
+    labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 50 + ["cast"] * 30 + [()] * 20)
+    labels.set(RUN, 12, np.arange(20, 60) / 10, ["cast"] * 40)
+    labels[RUN].declare(["run", "cast"], [GREEN, RED])
+    return labels
+
+
+def share(picture: Any, color: str) -> float:
+    """Return the share of a picture's pixels that have a colour."""
+    wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    return float((np.round(picture[:, :, :3] * 255) == wanted).all(axis=2).mean())
+
+
+def svg(labels: Labels, path: Path) -> str:
+    plot_ethogram(labels, path)
+    return path.read_text("utf-8")
+
+
+def texts(svg: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("e.png", b"\x89PNG\r\n"), ("e.SVG", b"<?xml"), ("e.pdf", b"%PDF-")]
+)
+def test_formats(name: str, start: bytes, labels: Labels, tmp_path: Path) -> None:
+    plot_ethogram(labels, tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(start)
+    plot_ethogram(labels, tmp_path / name)
+    assert (tmp_path / name).read_bytes() == content  # nothing of the time when it was drawn
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_pixels(labels: Labels, tmp_path: Path) -> None:
+    plot_ethogram(labels, tmp_path / "e.png")
+    picture = image.imread(tmp_path / "e.png")
+    # 5 s, and 3 s + 4 s, of 20 s in two rows; a little more in the legend
+    green, red = share(picture, GREEN), share(picture, RED)
+    assert 0.05 < green < 0.25
+    assert pytest.approx(red / green, rel=0.1) == 7 / 5
+    assert share(picture, "#e6e6e6") > 0.01  # undefined
+
+
+def test_what_is_written(labels: Labels, tmp_path: Path) -> None:
+    found = texts(svg(labels, tmp_path / "e.svg"))
+    for text in (RUN, "time (s)", "larva", "7", "12", "run", "cast", "undefined"):
+        assert text in found
+    assert "stimulus" not in found
+
+
+def test_stimulus(labels: Labels, tmp_path: Path) -> None:
+    without = svg(labels, tmp_path / "e.svg")
+    labels[RUN].metadata["protocol"] = "p_8_3s2x1s2s#n#n#n"
+    drawn = svg(labels, tmp_path / "e.svg")
+    assert "stimulus" in texts(drawn)
+    dashed = [len(re.findall("stroke-dasharray: ", text)) for text in (without, drawn)]
+    assert dashed == [0, 4]  # two windows' edges
+    labels[RUN].metadata["protocol"] = "p_8_300s2x1s2s#n#n#n"  # after the last frame
+    assert svg(labels, tmp_path / "e.svg") == without
+
+
+def test_a_palette_where_there_are_no_colours(labels: Labels, tmp_path: Path) -> None:
+    plain = Labels()
+    plain.set(RUN, 1, [0, 1], ["run", "cast"])
+    text = svg(plain, tmp_path / "e.svg").lower()
+    assert "#e69f00" in text
+    assert "#56b4e9" in text
+
+
+def test_several_labels_share_a_row(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [0, 1, 2, 3], [("run", "cast", "edited")] * 4)
+    labels[RUN].secondary_names = ["edited"]
+    labels[RUN].declare(["run", "cast"], [GREEN, RED])
+    plot_ethogram(labels, tmp_path / "e.png")
+    picture = image.imread(tmp_path / "e.png")
+    column = picture[:, picture.shape[1] // 3]  # through the row
+    found = ["#" + "".join(f"{round(255 * x):02x}" for x in pixel[:3]) for pixel in column]
+    order = [color for color in dict.fromkeys(found) if color in (GREEN, RED, "#009e73")]
+    assert order == [GREEN, RED, "#009e73"]
+    heights = [found.count(color) for color in order]
+    assert heights[0] == pytest.approx(heights[1], abs=1)
+    assert heights[2] < heights[0] / 1.5
+
+
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    labels = Labels()
+    names = ["_hidden", "$\\alpha$", "$", "<b>&", "%"]
+    labels.set("$x$", 1, range(5), names)
+    found = texts(svg(labels, tmp_path / "e.svg"))
+    for text in ("$x$", "_hidden", "$\\alpha$", "$", "&lt;b&gt;&amp;", "%"):
+        assert text in found
+
+
+def test_long_names_leave_room_for_the_rows(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set("r" * 300, 1, [0.0, 1.0], ["a" * 200 + "b", "\n"])
+    found = texts(svg(labels, tmp_path / "e.svg"))
+    assert f"{'a' * 14}…{'a' * 14}b" in found
+    assert "\\n" in found
+
+
+def test_a_gap_is_blank(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [*np.arange(10) / 10, *(9 + np.arange(10) / 10)], ["run"] * 20)
+    labels[RUN].declare(["run"], [GREEN])
+    plot_ethogram(labels, tmp_path / "e.png")
+    row = image.imread(tmp_path / "e.png")
+    green = (np.round(row[:, :, :3] * 255) == [44, 160, 44]).all(axis=2).any(axis=0)
+    assert 0.1 < green.mean() < 0.3
+
+
+def test_little(tmp_path: Path) -> None:
+    plot_ethogram(Labels(), tmp_path / "none.png")
+    labels = Labels()
+    labels.add_run(RUN)
+    plot_ethogram(labels, tmp_path / "empty.png")
+    labels.set(RUN, 1, [], [])
+    plot_ethogram(labels, tmp_path / "no-frame.png")
+    labels.set("other", 2, [5.0], ["run"])  # a second run: a panel below
+    assert [text for text in texts(svg(labels, tmp_path / "e.svg")) if text in (RUN, "other")]
+
+
+def test_many_larvae(tmp_path: Path) -> None:
+    """400 larvae, 3,000 frames, another label in each: an image within the drawing."""
+    rng = np.random.default_rng(1)
+    labels = Labels()
+    for larva in range(400):
+        codes = rng.integers(0, 3, 3000)
+        labels.set(RUN, larva, np.arange(3000) / 25, np.array(["run", "cast", "stop"])[codes])
+    text = svg(labels, tmp_path / "e.svg")
+    assert "<image" in text
+    assert len(text) < 5e6
+    assert "390" in texts(text)
+    assert "391" not in texts(text)
+
+
+def test_nothing_is_left_of_a_failure(labels: Labels, tmp_path: Path) -> None:
+    with pytest.raises(TaggingBackendsError, match=r"ends in \.png, \.svg, \.pdf"):
+        plot_ethogram(labels, tmp_path / "e.jpg")
+    with pytest.raises(FileNotFoundError):
+        plot_ethogram(labels, tmp_path / "no" / "e.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_settings_are_left_alone(labels: Labels, tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context({"font.size": 3, "savefig.facecolor": "pink"}):
+        before = dict(mpl.rcParams)
+        one = svg(labels, tmp_path / "e.svg")
+        assert dict(mpl.rcParams) == before
+    assert svg(labels, tmp_path / "e.svg") == one
+    script = "import taggingbackends.display.picture, sys; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_command(labels: Labels, tmp_path: Path) -> None:
+    labels.write(tmp_path / "my.label")
+    arguments = ("labels", "plot", "my.label", "-o")
+    result = command(*arguments, "e.png", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "e.png\n", "")
+    first = (tmp_path / "e.png").read_bytes()
+    refused(command(*arguments, "e.png", cwd=tmp_path), "e.png: exists already")
+    assert command(*arguments, "e.png", "--force", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "e.png").read_bytes() == first
+    result = command(*arguments, "e.jpg", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "ends in .png or .svg or .pdf" in result.stderr
+    (tmp_path / "bad.label").write_text("{}")
+    bad = command("labels", "plot", "bad.label", "-o", "f.png", cwd=tmp_path)
+    refused(bad, "bad.label: not-a-label-file")
+    assert not (tmp_path / "f.png").exists()
+
+
+def test_without_matplotlib(labels: Labels, tmp_path: Path) -> None:
+    labels.write(tmp_path / "my.label")
+    (tmp_path / "matplotlib.py").write_text("raise ImportError")
+    result = command("labels", "plot", "my.label", "-o", "e.png", cwd=tmp_path)
+    refused(result, "Error: pictures need matplotlib: pip install 'taggingbackends[plot]'")

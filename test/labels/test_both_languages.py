@@ -1,0 +1,103 @@
+"""Across the border: what one language writes, the other reads, and writes with the same bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from strategies import any_labels
+
+from support import CONTRACT, ROOT, parse, text
+from taggingbackends import LabelFileError, Labels
+from taggingbackends.backend.juliascripts import JULIA
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def julia(any_julia: dict[str, str]) -> Iterator[Ask]:
+    """Return a function that asks one Julia process, which serves all the tests."""
+    arguments = [any_julia[JULIA], "--startup-file=no", f"--project={ROOT}"]
+    with subprocess.Popen(
+        [*arguments, str(ROOT / "test" / "labels" / "rewrite.jl")],
+        env=os.environ | any_julia,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
+
+        def ask(*request: str | Path | int) -> str:
+            requests.write("\t".join(map(str, request)) + "\n")
+            requests.flush()
+            return answers.readline().strip()
+
+        yield ask
+        requests.close()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    return tmp_path / "one.label", tmp_path / "other.label"
+
+
+@settings(
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(labels=any_labels())
+def test_julia_rewrites_what_python_writes(
+    labels: Labels, julia: Ask, places: tuple[Path, Path]
+) -> None:
+    ours, theirs = places
+    labels.write(ours)
+    assert julia("rewrite", ours, theirs) == "ok"
+    assert theirs.read_bytes() == ours.read_bytes()
+
+
+def test_python_rewrites_what_julia_writes(julia: Ask, places: tuple[Path, Path]) -> None:
+    theirs, _ = places
+    frames = 0
+    for seed in range(300):
+        assert julia("random", seed, theirs) == "ok"
+        content = theirs.read_bytes()
+        labels = parse(content)
+        assert text(labels) == content, seed
+        frames += sum(len(track) for run in labels.values() for track in run.values())
+    assert frames > 1000
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACT.glob("bad/*.label")), ids=lambda path: path.stem)
+def test_both_refuse_the_same_for_the_same_reason(
+    path: Path, julia: Ask, places: tuple[Path, Path]
+) -> None:
+    with pytest.raises(LabelFileError) as caught:
+        Labels.read(path)
+    error = caught.value
+    shown = (
+        "nothing" if error.run is None else f'"{error.run}"',
+        "nothing" if error.track is None else str(error.track),
+        "nothing" if error.index is None else str(error.index + 1),
+    )
+    assert julia("rewrite", path, places[0]) == " ".join((error.kind, *shown))
+
+
+def test_python_and_julia_write_real_files_alike(
+    julia: Ask, recordings: Path, places: tuple[Path, Path]
+) -> None:
+    """Python's text is Julia's, and what Python makes of Julia's file is the same again."""
+    theirs, ours = places
+    files = sorted([*recordings.glob("golden/*.label"), *recordings.glob("labels/*/*.label")])
+    assert len(files) > 15
+    for path in files:
+        labels = Labels.read(path)
+        assert julia("rewrite", path, theirs) == "ok"
+        assert theirs.read_bytes() == text(labels), path
+        Labels.read(theirs).write(ours)
+        assert ours.read_bytes() == theirs.read_bytes()

@@ -1,0 +1,596 @@
+"""Many recordings: what is labelled and what is not, and that interruptions cost nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import backend_error, command, posix, refused, tree, write_labels, write_recording
+from taggingbackends import BackendExplorer, Labels, dependency
+from taggingbackends.many.discovery import discover
+from taggingbackends.many.labelstatus import Status, label_status
+from taggingbackends.system.progress import duration
+
+Maker = Callable[..., Path]
+
+# Tells in state/ what it does, and does what it finds there; it imports little, to be quick.
+PREDICT = """
+import os, sys, time
+from taggingbackends.data.formats import find_recordings
+from taggingbackends.main import main
+
+def predict_model(backend, label="run"):
+    state = backend.project_dir / "state"
+    for file in find_recordings(backend.list_input_files()):
+        run = file.stem
+        (state / f"{run}.{os.getpid()}.started").touch()
+        if "broken" in file.read_text():
+            print("the first line of a long story", file=sys.stderr)
+            sys.exit("no larva has a spine\\n")
+        deadline = time.monotonic() + 60
+        while (state / f"hold.{run}").exists() or (state / "pair").exists() and len(
+            list(state.glob("*.started"))
+        ) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        backend.output_path(file).write_text(
+            '{"metadata":{"id":"%s"},"labels":["%s"],' % (run, label)
+            + '"data":[{"id":"1","t":[1],"labels":[1]}]}'
+        )
+        (state / f"{run}.{os.getpid()}.done").touch()
+
+if __name__ == "__main__":
+    main(predict_model)
+"""
+
+
+@pytest.fixture
+def project(make_backend: Maker) -> Path:
+    project = make_backend(predict_model=PREDICT)
+    (project / "state").mkdir()
+    return project
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    return tmp_path / "lab"
+
+
+def write_lab(lab: Path, n: int) -> list[Path]:
+    """Write recordings, each in a folder of its own, and return where their labels go."""
+    return [write_recording(lab / f"r{i}", f"2024061{i}_120000").parent for i in range(n)]
+
+
+def arguments(lab: Path, *more: str | Path) -> list[str]:
+    return ["predict", "--recursive", str(lab), "--model-instance=m", *map(str, more)]
+
+
+@contextmanager
+def running(project: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command, in a process group of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "taggingbackends", *args],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def runs(project: Path, what: str) -> Counter[str]:
+    """Return how often scripts have started, or are done with, each run."""
+    return Counter(path.name.split(".")[0] for path in (project / "state").glob(f"*.{what}"))
+
+
+def pids(project: Path, run: str) -> list[int]:
+    return [int(path.name.split(".")[1]) for path in (project / "state").glob(f"{run}.*.started")]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def hold(project: Path, folders: list[Path]) -> list[Path]:
+    holds = [project / "state" / f"hold.{next(folder.glob('*.spine')).stem}" for folder in folders]
+    for path in holds:
+        path.touch()
+    return holds
+
+
+def release(holds: list[Path]) -> None:
+    for path in holds:
+        path.unlink()
+
+
+def sandboxes(project: Path) -> list[Path]:
+    return list(project.glob("data/*/m/*"))
+
+
+# -- finding
+
+
+def test_recordings_are_found_wherever_they_are(project: Path, lab: Path) -> None:
+    one = write_recording(lab / "a" / "b", "20240611_101500")
+    two, three = (write_recording(lab / "c", f"2024061{i}_101500@x") for i in (2, 3))
+    write_recording(lab / ".hidden")
+    (lab / "notes.csv").write_text("a,b\n")
+    if os.name == "posix":
+        (lab / "loop").symlink_to(lab)
+        (lab / "again").symlink_to(lab / "a")
+    project = project.rename(lab / "tagger")
+    write_recording(project / "data" / "raw" / "m")
+    inside = write_recording(project / "recordings", "20240614_101500")
+    found, unreadable = discover(BackendExplorer(project, "m"), [lab, lab / "c"])
+    assert unreadable == {}
+    files = {recording.files[0].name: recording.place for recording in found}
+    assert files == {
+        one.name: found[0].place,
+        two.name: two.with_name("20240612_101500@x.predicted.label"),
+        three.name: three.with_name("20240613_101500@x.predicted.label"),
+        inside.name: inside.with_name("predicted.label"),
+    }
+    assert found[0].place.resolve() == one.with_name("predicted.label")
+    assert [path.suffix for path in found[0].files] == [".spine", ".outline"]
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("nowhere", "nowhere: expected a folder to look for recordings in"),
+        ("backend/pyproject.toml", "expected a folder to look for recordings in"),
+        ("backend/data/raw", "the data folder of a backend"),
+        ("empty", "no recording of a known format below"),
+    ],
+)
+def test_roots_that_are_refused(root: str, message: str, project: Path, tmp_path: Path) -> None:
+    (project / "data" / "raw").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    refused(command(*arguments(tmp_path / root), cwd=project), message)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--output=x"], "--recursive needs folders, and goes with neither"),
+        (["--sandbox=x"], "--recursive needs folders, and goes with neither"),
+        (["--executor=dask"], "--executor dask goes with --scheduler ADDRESS"),
+        (["--scheduler=x"], "--executor dask goes with --scheduler ADDRESS"),
+        (["--executor=dask", "--scheduler=x", "--jobs=2"], "without --jobs"),
+        (["--jobs=0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) -> None:
+    result = command(*arguments(lab, *more), cwd=project)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_options_that_go_with_recursive_only(project: Path, lab: Path) -> None:
+    result = command("predict", lab, "--model-instance=m", "--jobs=2", cwd=project)
+    assert result.returncode == 2
+    assert "--jobs, --executor and --scheduler go with --recursive" in result.stderr
+    result = command("predict", "--recursive", "--model-instance=m", cwd=project)
+    assert result.returncode == 2
+
+
+# -- what labels are
+
+
+SOFTWARE = {"name": "backend", "version": "1.2", "model_instance": "m", "taggingbackends": "0.1.0"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({}, Status.CURRENT),
+        ({"taggingbackends": "9.9"}, Status.CURRENT),
+        ({"commit": "abc"}, Status.CURRENT),
+        ({"version": "1.1"}, Status.OUTDATED),
+        ({"model_instance": "n"}, Status.FOREIGN),
+        ({"name": "other"}, Status.FOREIGN),
+        ({"version": "1.1", "name": "other"}, Status.FOREIGN),
+    ],
+)
+def test_software_decides(
+    changed: dict[str, str], status: Status, project: Path, lab: Path
+) -> None:
+    spine = write_recording(lab)
+    path = write_labels(spine, "predicted.label")
+    labels = Labels.read(path)
+    next(iter(labels.values())).metadata["software"] = SOFTWARE | changed
+    labels.write(path)
+    files = (spine, spine.with_suffix(".outline"))
+    found = label_status(BackendExplorer(project, "m"), files, path)
+    assert (found.status, found.file) == (status, path)
+    spine.write_text(spine.read_text() + "\n")
+    found = label_status(BackendExplorer(project, "m"), files, path)
+    assert found.status is (Status.OUTDATED if status is Status.CURRENT else status)
+
+
+def test_edited_labels_are_somebodys(project: Path, lab: Path) -> None:
+    spine = write_recording(lab)
+    path = write_labels(spine, "predicted.label")
+    secondary = Labels.read(path)
+    secondary.tag("edited")
+    primary = Labels.read(write_labels(spine, "other.label", state="edited"))
+    for labels in (secondary, primary):
+        (run,) = labels.values()
+        run.metadata["software"] = SOFTWARE
+        labels.write(path)
+        status = label_status(BackendExplorer(project, "m"), (spine,), path)
+        assert (status.status, status.why) == (Status.FOREIGN, "edited")
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "status"),
+    [
+        (["spine", "outline"], Status.CURRENT),
+        (["spine"], Status.CURRENT),  # a script may say what it has used
+        ([], Status.OUTDATED),
+        (["spine", "other"], Status.OUTDATED),
+    ],
+)
+def test_dependencies_decide(
+    dependencies: list[str], status: Status, project: Path, lab: Path
+) -> None:
+    spine = write_recording(lab)
+    spine.with_suffix(".other").touch()
+    path = write_labels(spine, "predicted.label")
+    labels = Labels.read(path)
+    (run,) = labels.values()
+    run.metadata["software"] = SOFTWARE
+    run.dependencies = [dependency(spine.with_suffix(f".{suffix}")) for suffix in dependencies]
+    labels.write(path)
+    files = (spine, spine.with_suffix(".outline"))
+    assert label_status(BackendExplorer(project, "m"), files, path).status is status
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"metadata":{"id":""}}', "mine"])
+def test_what_is_no_label_file_is_somebodys(text: str, project: Path, lab: Path) -> None:
+    spine = write_recording(lab)
+    spine.with_name("predicted.label").write_text(text)
+    backend = BackendExplorer(project, "m")
+    status = label_status(backend, (spine,), spine.with_name("predicted.label"))
+    assert (status.status, status.why) == (Status.FOREIGN, "no label file")
+
+
+def test_a_label_file_without_runs_is_somebodys(project: Path, lab: Path) -> None:
+    spine = write_recording(lab)
+    path = spine.with_name("predicted.label")
+    Labels().write(path)
+    assert label_status(BackendExplorer(project, "m"), (spine,), path).status is Status.FOREIGN
+
+
+# -- labelling
+
+
+def test_what_is_labelled_and_what_is_left_alone(project: Path, lab: Path) -> None:
+    folders = write_lab(lab, 6)
+    result = command(*arguments(lab, "--jobs=2"), cwd=project)
+    assert result.returncode == 0, result.stderr
+    places = [str(folder / "predicted.label") for folder in folders]
+    assert sorted(result.stdout.splitlines()) == places
+    assert result.stderr.splitlines()[-1] == "labelled 6"
+    assert sandboxes(project) == []
+    new, same, edited, changed, foreign, older = folders
+    (new / "predicted.label").unlink()
+    labels = Labels.read(edited / "predicted.label")
+    labels.tag("edited")
+    labels.write(edited / "predicted.label")
+    spine = next(changed.glob("*.spine"))
+    spine.write_text(spine.read_text() + "\n")
+    (foreign / "predicted.label").write_text("mine")
+    text = (older / "predicted.label").read_text()
+    assert '"version":"1.2"' in text
+    (older / "predicted.label").write_text(text.replace('"version":"1.2"', '"version":"1.1"'))
+    before = tree(lab)
+    result = command(*arguments(lab, "--label=stop"), cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert sorted(result.stdout.splitlines()) == [places[i] for i in (0, 3, 5)]
+    told = result.stderr.splitlines()
+    assert set(told[-2].split(", ")) == {"labelled 3", "up to date 1", "left alone 2"}
+    assert told[-1].startswith("left alone: 1 edited, 1 no label file; --force")
+    after = tree(lab)
+    assert {name.split("/")[0] for name in after if after[name] != before.get(name)} == {
+        folder.name for folder in (new, changed, older)
+    }
+    assert Labels.read(older / "predicted.label").count() == {"stop": 1}
+    assert Labels.read(same / "predicted.label").count() == {"run": 1}
+    result = command(*arguments(lab, "--force", "--label=hunch", "--jobs=2"), cwd=project)
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 6), result.stderr
+    assert all(Labels.read(path).count() == {"hunch": 1} for path in places)
+
+
+def test_failures_are_told_and_do_not_stop_the_others(project: Path, lab: Path) -> None:
+    folders = write_lab(lab, 4)
+    broken = next(folders[1].glob("*.spine"))
+    broken.write_text("broken")
+    (lab / "dangling.spine").symlink_to(lab / "nowhere")
+    result = command(*arguments(lab, "--jobs=2"), cwd=project)
+    assert result.returncode == 1
+    assert len(result.stdout.splitlines()) == 3
+    assert "labelled 3" in result.stderr
+    header, *rows = [line.split(maxsplit=2) for line in result.stderr.splitlines()[-3:]]
+    assert header == ["failed", "step", "why"]
+    assert rows == [
+        [str(lab / "dangling.spine"), "-", "No such file or directory"],
+        [str(broken), "predict_model", "no larva has a spine"],
+    ]
+    assert sandboxes(project) == []
+    started = runs(project, "started")
+    again = command(*arguments(lab), cwd=project)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "failed 2" in again.stderr
+    assert runs(project, "started") - started == {broken.stem: 1}
+
+
+def test_a_killed_script_and_a_bad_output_are_failures(make_backend: Maker, lab: Path) -> None:
+    write_lab(lab, 1)
+    for name, body, why in (
+        ("killed", "import os; os.kill(os.getpid(), 9)", "signal 9"),
+        ("named", "backend.output_path(__file__)", "outside"),
+        ("other", "o = backend.processed_data_dir(); (o / 'x.label').write_text(TEXT)", "found x"),
+        ("bad", "(backend.processed_data_dir() / 'predicted.label').touch()", "invalid-json"),
+    ):
+        text = f"""
+from taggingbackends.main import main
+TEXT = '{{"metadata":{{"id":"20240610_120000"}},"data":[]}}'
+def predict_model(backend):
+    {body}
+if __name__ == "__main__":
+    main(predict_model)
+"""
+        project = make_backend(name, predict_model=text)
+        result = command(*arguments(lab), cwd=project)
+        assert result.returncode == 1
+        assert "Traceback" not in result.stderr
+        why = why.replace("outside", "expected an input file below")
+        assert why in result.stderr.splitlines()[-1], result.stderr
+        assert list(lab.rglob("*.label")) == []
+
+
+def test_warnings_are_told_once(project: Path, lab: Path) -> None:
+    write_lab(lab, 3)
+    result = command(*arguments(lab, "--epochs=5"), cwd=project)
+    assert result.returncode == 0
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("Warning"))
+    assert line.endswith("(and 2 more): no script took the option --epochs")
+
+
+def test_labels_of_another_name_count_when_the_folder_has_changed(project: Path, lab: Path) -> None:
+    one = write_recording(lab, "20240611_101500")
+    assert command(*arguments(lab), cwd=project).returncode == 0
+    other = write_recording(lab, "20240612_101500")
+    result = command(*arguments(lab), cwd=project)
+    assert result.stdout == f"{other.with_suffix('.predicted.label')}\n", result.stderr
+    one.write_text(one.read_text() + "\n")
+    result = command(*arguments(lab), cwd=project)
+    assert result.stdout == f"{one.with_suffix('.predicted.label')}\n"
+    assert not (lab / "predicted.label").exists()
+
+
+def test_labels_of_another_name_are_replaced_by_force_too(project: Path, lab: Path) -> None:
+    one = write_recording(lab, "20240610_120000")
+    assert command(*arguments(lab), cwd=project).returncode == 0
+    write_recording(lab, "20240611_120000")
+    assert command(*arguments(lab, "--force"), cwd=project).returncode == 0
+    assert {path.name for path in lab.glob("*.label")} == {
+        f"{one.stem}.predicted.label",
+        "20240611_120000.predicted.label",
+    }
+
+
+def test_a_root_that_cannot_be_read_does_not_stop_the_others(
+    project: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = write_lab(lab, 2)
+    scandir = os.scandir
+
+    def refuse(folder: Any) -> Any:  # root may read everything
+        if Path(folder) == bad:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found, unreadable = discover(BackendExplorer(project, "m"), [bad, good])
+    assert [recording.place.parent for recording in found] == [good]
+    assert list(unreadable) == [bad]
+
+
+def test_labels_older_than_the_model_are_told(project: Path, lab: Path) -> None:
+    write_lab(lab, 2)
+    assert command(*arguments(lab), cwd=project).returncode == 0
+    weights = project / "models" / "m" / "weights"
+    weights.touch()
+    os.utime(weights, (time.time() + 100, time.time() + 100))
+    result = command(*arguments(lab), cwd=project)
+    assert result.returncode == 0
+    assert "2 label files that are up to date are older than model m" in result.stderr
+
+
+def test_recordings_are_labelled_at_the_same_time(project: Path, lab: Path) -> None:
+    write_lab(lab, 2)
+    (project / "state" / "pair").touch()  # each script waits for the other one to start
+    result = command(*arguments(lab, "--jobs=2"), cwd=project)
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 2), result.stderr
+
+
+# -- interruptions
+
+
+@posix
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_killed_half_way_and_run_again(whole_group: bool, project: Path, lab: Path) -> None:
+    folders = write_lab(lab, 8)
+    holds = hold(project, folders[4:])
+    with running(project, *arguments(lab, "--jobs=2")) as process:
+        wait_until(lambda: len(runs(project, "started")) == 6)  # so four have been labelled
+        (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
+    before = {path: path.stat().st_mtime_ns for path in lab.rglob("*.label")}
+    assert sorted(path.parent for path in before) == folders[:4]
+    assert all(Labels.read(path) for path in before)
+    if whole_group:
+        assert len(sandboxes(project)) >= 2
+    else:  # the scripts end by themselves
+        stuck = [pid for folder in holds for pid in pids(project, folder.name.split(".")[1])]
+        assert len(stuck) == 2
+        wait_until(lambda: not any(map(is_alive, stuck)))
+    release(holds)
+    result = command(*arguments(lab, "--jobs=2"), cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert set(result.stderr.splitlines()[-1].split(", ")) == {"labelled 4", "up to date 4"}
+    assert set(runs(project, "done").values()) == {1}
+    assert len(runs(project, "done")) == 8
+    assert len(list(lab.rglob("*.label"))) == 8
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert sandboxes(project) == []
+    assert [path.name for path in project.glob("data/raw/m/.*")] == []
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "whole_group", "exit_code"),
+    [(signal.SIGINT, True, 130), (signal.SIGINT, False, 130), (signal.SIGTERM, False, 143)],
+)
+def test_interruption_ends_the_scripts(
+    number: signal.Signals, whole_group: bool, exit_code: int, project: Path, lab: Path
+) -> None:
+    folders = write_lab(lab, 3)
+    hold(project, folders)
+    with running(project, *arguments(lab, "--jobs=2")) as process:
+        wait_until(lambda: len(runs(project, "started")) == 2)
+        (os.killpg if whole_group else os.kill)(process.pid, number)
+        stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (exit_code, "")
+    assert "Traceback" not in stderr
+    scripts = [pid for run in runs(project, "started") for pid in pids(project, run)]
+    assert len(scripts) == 2
+    assert not any(map(is_alive, scripts))
+    assert list(lab.rglob("*.label")) == []
+    assert sandboxes(project) == []
+
+
+@posix
+def test_two_runs_at_once_share_the_recordings(project: Path, lab: Path) -> None:
+    folders = write_lab(lab, 6)
+    holds = hold(project, folders)
+    args = arguments(lab, "--jobs=2")
+    with running(project, *args) as one:
+        wait_until(lambda: len(runs(project, "started")) == 2)
+        with running(project, *args) as other:
+            wait_until(lambda: len(runs(project, "started")) == 4)
+            release(holds)
+            outputs = [process.communicate(timeout=60) for process in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), outputs
+    assert runs(project, "started") == runs(project, "done")
+    assert set(runs(project, "done").values()) == {1}
+    paths = [line for stdout, _ in outputs for line in stdout.splitlines()]
+    assert sorted(paths) == [str(folder / "predicted.label") for folder in folders]
+    assert sandboxes(project) == []
+
+
+@posix
+def test_labels_that_are_edited_meanwhile_stay(project: Path, lab: Path) -> None:
+    (folder,) = write_lab(lab, 1)
+    (held,) = hold(project, [folder])
+    with running(project, *arguments(lab)) as process:
+        wait_until(lambda: runs(project, "started"))
+        (folder / "predicted.label").write_text("mine")
+        held.unlink()
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "left alone 1" in stderr
+    assert (folder / "predicted.label").read_text() == "mine"
+
+
+# -- Dask
+
+
+def test_no_scheduler(project: Path, lab: Path) -> None:
+    pytest.importorskip("distributed")
+    write_lab(lab, 1)
+    for address in ("nonsense://x", "x:y:z"):
+        result = command(*arguments(lab, "--executor=dask", "--scheduler", address), cwd=project)
+        refused(result, f"no Dask scheduler at {address}")
+
+
+def test_without_distributed(project: Path, lab: Path, tmp_path: Path) -> None:
+    write_lab(lab, 1)
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "distributed.py").write_text("raise ImportError('none')\n")
+    paths = (str(tmp_path / "hidden"), os.environ.get("PYTHONPATH"))
+    result = command(
+        *arguments(lab, "--executor=dask", "--scheduler=tcp://localhost:1"),
+        cwd=project,
+        PYTHONPATH=os.pathsep.join(filter(None, paths)),
+    )
+    refused(result, "pip install 'taggingbackends[dask]'")
+
+
+@posix
+def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    folders = write_lab(lab, 8)
+    next(folders[2].glob("*.spine")).write_text("broken")
+    holds = hold(project, folders)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        args = arguments(lab, "--executor=dask", "--scheduler", cluster.scheduler_address)
+        with running(project, *args) as process:
+            good = [path.name.removeprefix("hold.") for path in holds if path != holds[2]]
+            wait_until(lambda: len(runs(project, "started").keys() & set(good)) == 2)
+            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+            wait_until(lambda: 2 in runs(project, "started").values())  # on another worker
+            release(holds)
+            stdout, stderr = process.communicate(timeout=90)
+        assert process.returncode == 1, stderr
+        assert sorted(stdout.splitlines()) == sorted(
+            str(folder / "predicted.label") for folder in folders if folder != folders[2]
+        )
+        assert "no larva has a spine" in stderr.splitlines()[-1]
+        assert len(runs(project, "done")) == 7
+        assert set(runs(project, "done").values()) == {1}
+        assert sandboxes(project) == []
+        again = command(*args, cwd=project)
+        assert set(again.stderr.splitlines()[-4].split(", ")) == {"up to date 7", "failed 1"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "1 h 0 min"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_root_must_be_a_folder(project: Path, lab: Path) -> None:
+    with backend_error("no-input"):
+        discover(BackendExplorer(project, "m"), [lab])

@@ -1,0 +1,56 @@
+"""What hypothesis makes labels of."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from taggingbackends import Labels
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+objects = st.dictionaries(names, values, max_size=3)
+
+
+@st.composite
+def run_labels(draw: st.DrawFn, labels: Labels, identifier: str) -> None:
+    run = labels.add_run(identifier)
+    vocabulary = draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    primary = vocabulary[: draw(st.integers(0, len(vocabulary)))]
+    run.declare(primary, draw(st.none() | st.just(["#808080"] * len(primary))))
+    run.secondary_names = vocabulary[len(primary) :]
+    reserved = {"id", "metadata", "units", "labels", "secondarylabels", "dependencies", "data"}
+    reserved |= {"t", "runs"}
+    run.metadata = {k: v for k, v in draw(objects).items() if k not in reserved}
+    run.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
+    states = st.sampled_from(vocabulary) | st.lists(
+        st.sampled_from([*vocabulary, "another"]), max_size=3, unique=True
+    ).map(tuple)
+    larvae = draw(st.lists(st.integers(0, 65535), max_size=3, unique=True))
+    for larva in larvae:
+        thousandths = draw(st.lists(st.integers(-(10**9), 10**12), max_size=6, unique=True))
+        times = np.array(sorted(thousandths)) / 1000.0
+        labels.set(identifier, larva, times, [draw(states) for _ in times])
+        others = {k: v for k, v in draw(objects).items() if k not in reserved}
+        # a list as long as the track is a record of its frames, and becomes an array
+        labels[identifier][larva].records |= {
+            k: v for k, v in others.items() if not (isinstance(v, list) and len(v) == len(times))
+        }
+
+
+@st.composite
+def any_labels(draw: st.DrawFn) -> Labels:
+    labels = Labels()
+    for identifier in draw(st.lists(names, max_size=3, unique=True)):
+        draw(run_labels(labels, identifier))
+    reserved = ("data", "runs")
+    labels.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
+    return labels

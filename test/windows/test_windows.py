@@ -1,0 +1,665 @@
+"""Training sets: windows around labelled frames, in memory and in HDF5 files."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import get_context
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import backend_error, posix
+from taggingbackends import Labels, TrackFileError, dependency
+from taggingbackends.data import (
+    Dataset,
+    Track,
+    WindowShape,
+    body_length,
+    egocentric,
+    load_tracks,
+    plan_dataset,
+    predict_frames,
+)
+from taggingbackends.system.files import sha1
+from taggingbackends.windows.plan import DatasetPlan
+from taggingbackends.windows.selection import class_of, repeats, shuffled, sizes
+
+LARVAE = (1, 20)
+COUNTS = {"run": 100, "cast": 40, "stop": 20}
+
+
+def write(
+    folder: Path, run: str = "20240611_101500", states: list[Any] | None = None, **options: Any
+) -> Path:
+    """Write two larvae that move at 1 mm/s along x, at 10 frames/s, and their labels.
+
+    Point k of the spine is at (larva + t, k / 10).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if states is None:
+        states = [name for name, count in COUNTS.items() for _ in range(count)]
+    frames = options.get("frames") or list(range(len(states)))
+    spine = folder / f"{run}@g@e@t5@p.spine"
+    labels = Labels()
+    with spine.open("w") as file:
+        for larva in LARVAE:
+            for t in (frame / 10 for frame in frames):
+                xy = " ".join(f"{larva + t:.3f} {k / 10:.3f}" for k in range(11))
+                file.write(f"{run} {larva:05d} {t:.3f} {xy}\n")
+            times = [frame / 10 for frame in range(len(states))]
+            labels.set(run, larva, times, states)
+    labels[run].secondary_names = ["edited"]
+    labels[run].metadata.update(options.get("metadata", {}))
+    labels[run].dependencies = [dependency(spine)]
+    labels.write(folder / "truth.label")
+    return folder / "truth.label"
+
+
+@pytest.fixture
+def label_file(tmp_path: Path) -> Path:
+    return write(tmp_path / "1")
+
+
+def two(folder: Path) -> DatasetPlan:
+    write(folder / "1")
+    write(folder / "2", "20240612_101500")
+    return plan_dataset(folder, 1, 10, balance=2, seed=3)
+
+
+# cutting
+
+
+def test_a_window_is_the_spine_at_even_times_around_its_frame(label_file: Path) -> None:
+    windows = plan_dataset(label_file, duration=1, framerate=20, margin=(0.5, 0.25)).load("float64")
+    shape = WindowShape(1, 20, (0.5, 0.25))
+    assert (shape.frames, shape.margin_frames, shape.anchor_frame) == (20, (10, 5), 20)
+    assert windows.spines.shape[1:] == (35, 11, 2)
+    for i in range(len(windows)):
+        at = windows.times[i] + (np.arange(35) - 20) / 20
+        np.testing.assert_allclose(windows.spines[i, :, 4, 0], windows.larvae[i] + at, atol=1e-9)
+        np.testing.assert_allclose(windows.spines[i, :, 4, 1], 0.4)
+    run = load_tracks(label_file, outline=False).labels()["20240611_101500"]
+    for i in range(len(windows)):
+        state = run[int(windows.larvae[i])][float(windows.times[i])]
+        assert state == windows.names[windows.labels[i]]
+
+
+def test_windows_reach_to_the_ends_of_the_track_and_not_beyond(label_file: Path) -> None:
+    windows = plan_dataset(label_file, 1, 10).load()
+    mine = windows.times[windows.larvae == 1]
+    # frames -5..4 around the anchor; the track has 0..159
+    np.testing.assert_allclose(mine, np.arange(5, 156) / 10)
+
+
+def test_one_frame_is_a_window(label_file: Path) -> None:
+    windows = plan_dataset(label_file, 0.1, 10).load()
+    assert len(windows) == 2 * 160
+    assert windows.spines.shape[1] == 1
+
+
+def test_no_window_goes_across_a_gap(tmp_path: Path) -> None:
+    frames = [*range(30), *range(60, 100)]  # a gap from 2.9 s to 6 s
+    file = write(tmp_path, states=["run"] * 100, frames=frames)
+    times = plan_dataset(file, 1, 10).load().times
+    np.testing.assert_allclose(
+        times[: len(times) // 2], [*np.arange(5, 26) / 10, *np.arange(65, 96) / 10]
+    )
+    assert len(plan_dataset(file, 1, 10, max_gap=3.2)) == 2 * 91
+
+
+@given(
+    st.lists(st.integers(1, 400), min_size=1, max_size=60),
+    st.lists(st.integers(-500, 20000), min_size=1, max_size=30),
+    st.integers(1, 12),
+    st.sampled_from([5.0, 10.0, 12.5, 30.0]),
+)
+def test_a_window_fits_where_every_frame_of_it_is_between_frames_near_to_each_other(
+    steps: list[int], anchors_ms: list[int], frames: int, framerate: float
+) -> None:
+    times = np.cumsum(steps) / 1000
+    anchors = np.array(anchors_ms) / 1000
+    shape = WindowShape(frames / framerate, framerate, max_gap=0.3)
+    fits = shape.fits(times, anchors)
+    for anchor, fit in zip(anchors.tolist(), fits.tolist(), strict=True):
+        start, stop = anchor + shape.offsets[0], anchor + shape.offsets[-1]
+        inside = times[0] - 1e-9 <= start and stop <= times[-1] + 1e-9
+        gap = any(
+            b - a > 0.3 + 1e-9 and start < b - 1e-9 and stop > a + 1e-9
+            for a, b in zip(times[:-1].tolist(), times[1:].tolist(), strict=True)
+        )
+        assert fit == (inside and not gap)
+    spine = np.stack([times, -times], axis=-1)[:, None]
+    cut = shape.cut(times, spine, anchors[fits])
+    np.testing.assert_allclose(cut[..., 0, 0], anchors[fits][:, None] + shape.offsets, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1.05, 10), "duration.*whole number of frames from 1.*try duration=1.0"),
+        ((0, 10), "try duration=0.1"),
+        ((1, 10, 0.26), "margin.*try margin=0.3"),
+        ((1, 10, (0, -1)), "margin.*from 0"),
+        ((1, 10, (0, 0, 0)), "one margin or"),
+        ((1, 0), "framerate above 0"),
+        ((float("nan"), 10), "whole number"),
+    ],
+)
+def test_shapes_that_make_no_sense_are_refused(
+    label_file: Path, arguments: tuple[Any, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan_dataset(label_file, *arguments)
+
+
+# predicting
+
+
+def straight(times: Any) -> Track:
+    """Return a larva whose first point is at (t, 0)."""
+    times = np.asarray(times, dtype=np.float64)
+    spine = np.zeros((len(times), 11, 2))
+    spine[:, :, 0] = times[:, None] - np.arange(11) / 5
+    return Track(times, spine)
+
+
+def middle_times(shape: WindowShape) -> Any:
+    """Return a tagger that tells the time of the frame, as far as it sees that."""
+    return lambda windows: windows[:, shape.anchor_frame, 0, 0]
+
+
+def test_every_frame_is_predicted_from_the_nearest_window() -> None:
+    shape = WindowShape(1, 10)  # 0.5 s before, 0.4 s after
+    times = np.concatenate([np.arange(20), np.arange(60, 90)]) / 10
+    for batch in (1, 7, 1024):
+        found, predicted = predict_frames(straight(times), shape, middle_times(shape), batch)
+        assert np.array_equal(found, times)
+        # windows fit from 0.5 to 1.5 s, and from 6.5 to 8.5 s
+        expected = [*times[:20].clip(0.5, 1.5), *times[20:].clip(6.5, 8.5)]
+        np.testing.assert_allclose(predicted, expected)
+    rows = predict_frames(straight(times), shape, lambda windows: np.ones((len(windows), 3)))[1]
+    assert rows.shape == (50, 3)
+
+
+def test_frames_that_lack_values_are_not_predicted() -> None:
+    shape = WindowShape(0.3, 10)
+    track = straight(np.arange(10) / 10)
+    assert track.spine is not None
+    track.spine[[0, 4], 3, 1] = np.nan
+    found, predicted = predict_frames(track, shape, middle_times(shape))
+    np.testing.assert_allclose(found, np.delete(track.times, [0, 4]))
+    np.testing.assert_allclose(predicted, found.clip(0.2, 0.8))
+
+
+def test_nothing_is_predicted_where_no_window_fits() -> None:
+    shape = WindowShape(1, 10)
+    for track in (straight([]), straight(np.arange(9) / 10)):
+        found, predicted = predict_frames(track, shape, middle_times(shape))
+        assert len(found) == len(predicted) == 0
+    with pytest.raises(ValueError, match="loaded without"):
+        predict_frames(Track(np.arange(9.0)), shape, middle_times(shape))
+
+
+def test_prediction_sees_the_windows_of_the_training_set(label_file: Path) -> None:
+    plan = plan_dataset(label_file, 0.5, 20, margin=(0.1, 0.2))
+    windows = plan.load("float64")
+    seen: list[Any] = []
+    for track in load_tracks(label_file, outline=False).values():
+        predict_frames(track, plan.shape, lambda cut: (seen.append(cut), cut[:, 0])[1])
+    assert np.array_equal(np.concatenate(seen), windows.spines)
+
+
+# selecting
+
+
+def test_labels_are_selected_by_name_by_pattern_and_all_but(label_file: Path) -> None:
+    def names(**options: Any) -> list[str]:
+        return plan_dataset(label_file, 1, 10, **options).names
+
+    assert names() == ["run", "cast", "stop"]
+    assert names(labels="cast") == ["cast"]
+    assert names(labels=["stop", "run"]) == ["stop", "run"]
+    assert names(labels="*s*") == ["cast", "stop"]
+    assert names(labels=["stop", "*"]) == ["stop", "run", "cast"]
+    assert names(exclude="cast") == ["run", "stop"]
+    assert names(exclude=["c*", "s*"]) == ["run"]
+
+
+def test_counts_are_reported(label_file: Path) -> None:
+    plan = plan_dataset(label_file, 1, 10, labels=["run", "stop"], balance="minority")
+    assert plan.observed == {"run": 200, "stop": 40}
+    assert plan.fitting == {"run": 190, "stop": 32}
+    assert plan.selected == {"run": 32, "stop": 32}
+    assert len(plan) == len(plan.load()) == 64
+    assert str(plan).splitlines()[1].split() == ["run", "200", "190", "32"]
+
+
+def test_a_frame_with_several_labels_counts_if_one_is_selected(tmp_path: Path) -> None:
+    states = [("run", "cast")] * 20 + ["run"] * 20 + [("run", "edited")] * 20 + [()] * 20
+    file = write(tmp_path, states=states)
+    plan = plan_dataset(file, 0.1, 10)
+    assert (plan.observed, plan.ambiguous) == ({"run": 80, "cast": 0}, 40)
+    assert "several of these labels: 40" in str(plan)
+    assert plan_dataset(file, 0.1, 10, labels="run").observed == {"run": 120}
+    assert plan_dataset(file, 0.1, 10, exclude="cast").observed == {"run": 80}
+    with backend_error("no-window", "found 40 with several"):
+        plan_dataset(write(tmp_path / "2", states=[("run", "cast")] * 20), 0.1, 10)
+
+
+def test_a_name_stands_for_itself_before_it_is_a_pattern(tmp_path: Path) -> None:
+    file = write(tmp_path, states=["r[u]n"] * 10 + ["run"] * 10)
+    assert plan_dataset(file, 0.1, 10, labels="r[u]n").names == ["r[u]n"]
+    assert plan_dataset(file, 0.1, 10, labels="r[u]*").names == ["run"]
+
+
+def test_labels_that_no_file_has_are_told(label_file: Path) -> None:
+    for options in ({"labels": "csat"}, {"exclude": ["csat"]}):
+        with backend_error("unknown-label", r"'csat': did you mean cast\?"):
+            plan_dataset(label_file, 1, 10, **options)
+    with backend_error("unknown-label", r"found 'x\*': there are"):
+        plan_dataset(label_file, 1, 10, labels="x*")
+
+
+def test_where_no_window_fits_what_to_do_is_told(label_file: Path) -> None:
+    with backend_error("no-window", r"track of 29.9 s around one of the 320 .* try a shorter"):
+        plan_dataset(label_file, 30, 10)
+    with backend_error("no-window", "found none; select other labels"):
+        plan_dataset(label_file, 1, 10, labels="run", exclude="run")
+
+
+def test_class_of() -> None:
+    names = ["a", "b"]
+    assert class_of((), names, ()) == -1
+    assert class_of(("b", "x"), names, ()) == 1
+    assert class_of(("b", "x"), names, ("x",)) == -1
+    assert class_of(("b", "a"), names, ()) == -2
+
+
+# balancing
+
+
+def test_sizes() -> None:
+    assert sizes([10, 0, 3], None) == [10, 0, 3]
+    assert sizes([10, 0, 3], "minority") == [3, 0, 3]
+    assert sizes([10, 0, 3], "majority") == [10, 0, 10]
+    assert sizes([10, 0, 3], 2.5) == [7, 0, 3]
+    assert sizes([10, 4, 3], 1) == [3, 3, 3]
+    for bad in ("equal", 0.5, float("nan"), float("inf"), True):
+        with pytest.raises(ValueError, match="as balance"):
+            sizes([1], bad)
+
+
+@given(st.integers(1, 300), st.integers(0, 1000), st.integers(0, 2**70))
+def test_each_window_is_taken_as_often_as_others_within_one(n: int, size: int, seed: int) -> None:
+    times = repeats(n, size, seed, 0)
+    assert times.sum() == size
+    assert int(times.max()) - int(times.min()) <= 1
+
+
+def test_the_order_of_a_seed_is_the_same_everywhere() -> None:
+    # the order of PCG64's raw numbers, which NumPy keeps as they are
+    assert shuffled(12, 1, 2).tolist() == [5, 6, 9, 3, 2, 1, 0, 10, 8, 4, 7, 11]
+    assert sorted(shuffled(1000, 5).tolist()) == list(range(1000))
+
+
+def test_majority_repeats_the_windows_of_the_rare(label_file: Path) -> None:
+    windows = plan_dataset(label_file, 1, 10, balance="majority").load()
+    assert np.bincount(windows.labels).tolist() == [190, 190, 190]
+    keys, counts = np.unique(
+        [windows.labels, windows.larvae, np.rint(windows.times * 10)], axis=1, return_counts=True
+    )
+    assert keys.shape[1] == 190 + 80 + 32
+    stops = counts[keys[0] == 2]
+    assert (stops.min(), stops.max(), stops.sum()) == (5, 6, 190)
+
+
+def test_classes_have_the_colours_of_the_files(tmp_path: Path) -> None:
+    assert plan_dataset(write(tmp_path / "1"), 1, 10).colors == dict.fromkeys(COUNTS)
+    other = write(tmp_path / "2", "20240612_101500")
+    labels = Labels.read(other)
+    labels["20240612_101500"].declare(list(COUNTS), ["#000001", "#000002", "#000003"])
+    labels.write(other)
+    plan = plan_dataset(tmp_path, 1, 10, labels=["stop", "run"])
+    assert plan.colors == {"stop": "#000003", "run": "#000001"}
+
+
+def test_a_seed_makes_the_choice(label_file: Path) -> None:
+    def times(seed: int) -> list[float]:
+        plan = plan_dataset(label_file, 1, 10, balance="minority", seed=seed)
+        return plan.load().times.tolist()
+
+    assert times(1) == times(1) != times(2)
+    with pytest.raises(ValueError, match="as seed"):
+        times(-1)
+
+
+# input
+
+
+def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = write(tmp_path / "1"), write(tmp_path / "2", "20240612_101500")
+    write(tmp_path / ".hidden", "20240613_101500")
+    monkeypatch.chdir(tmp_path)
+    for files in (".", tmp_path, "*/truth.label", f"{tmp_path}/**/*.label", [other, one, "2"]):
+        plan = plan_dataset(files, 1, 10)
+        assert len(plan) == 2 * 302
+        windows = plan.load()
+        assert [source["run"] for source in windows.sources] == [
+            "20240611_101500",
+            "20240612_101500",
+        ]
+        assert windows.run(0) == "20240611_101500"
+        assert windows.run(-1) == "20240612_101500"
+
+
+def test_input_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for files, message in (
+        (tmp_path / "empty", "expected label files"),
+        (tmp_path / "*.label", "files that match"),
+        ([], "name one or more"),
+    ):
+        with backend_error("no-input", message):
+            plan_dataset(files, 1, 10)
+    with pytest.raises(FileNotFoundError, match=r"none\.label"):
+        plan_dataset(tmp_path / "none.label", 1, 10)
+    spine = next(write(tmp_path / "1").parent.glob("*.spine"))
+    with pytest.raises(TrackFileError, match="expected the labels of one run, found 0"):
+        plan_dataset(spine, 1, 10)
+
+
+def test_predicted_labels_are_warned_about(tmp_path: Path) -> None:
+    states = ["run"] * 20
+    file = write(tmp_path, states=states, metadata={"software": {"model_instance": "m1"}})
+    labels = Labels.read(file)
+    with pytest.warns(UserWarning, match="m1 predicted"):
+        labels["20240611_101500"].secondary_names = []
+        labels.write(file)
+        plan_dataset(file, 1, 10)
+
+
+def test_recordings_without_spines_are_refused(label_file: Path, replace_tracks: Any) -> None:
+    replace_tracks(lambda spine: None)
+    with pytest.raises(TrackFileError, match="larva 1, found none in this recording") as caught:
+        plan_dataset(label_file, 1, 10)
+    assert (caught.value.file, caught.value.key) == (label_file, "spine")
+
+
+def test_spines_of_other_lengths_are_refused(
+    tmp_path: Path, label_file: Path, replace_tracks: Any
+) -> None:
+    other = write(tmp_path / "2", "20240612_101500")
+    replace_tracks(lambda spine: spine[:, :5], only=other)
+    with pytest.raises(
+        TrackFileError, match=r"of 11 points, as in .*1/truth.label, found 5"
+    ) as caught:
+        plan_dataset([label_file, other], 1, 10)
+    assert caught.value.file == other
+
+
+def test_frames_that_lack_values_are_interpolated_unless_many(
+    label_file: Path, replace_tracks: Any
+) -> None:
+    def lacking(spine: Any) -> Any:
+        spine = spine.copy()
+        spine[20:22] = spine[100:120, 3, 1] = np.nan
+        return spine
+
+    replace_tracks(lacking)
+    windows = plan_dataset(label_file, 1, 10).load()
+    assert np.isfinite(windows.spines).all()
+    mine = np.rint(windows.times[windows.larvae == 1] * 10).astype(int)
+    assert mine.tolist() == [*range(5, 96), *range(125, 156)]
+
+
+@pytest.fixture
+def replace_tracks(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that makes recordings load with other spines."""
+    from dataclasses import replace
+
+    from taggingbackends.windows import plan
+
+    def install(change: Any, only: Path | None = None) -> None:
+        def load(path: Path, **options: Any) -> Any:
+            recording = load_tracks(path, **options)
+            if only not in (None, path):
+                return recording
+            tracks = {
+                larva: replace(track, spine=change(track.spine))
+                for larva, track in recording.items()
+            }
+            return replace(recording, tracks=tracks)
+
+        monkeypatch.setattr(plan, "load_tracks", load)
+
+    return install
+
+
+def test_real_recordings(recordings: Path) -> None:
+    windows = plan_dataset(recordings / "chore", 2, 10, exclude="back").load("float64")
+    assert windows.names == ["cast", "run", "stop"]
+    for i in range(0, len(windows), 500):
+        file = recordings / "chore" / windows.run(i) / "groundtruth.label"
+        recording = load_tracks(file, outline=False)
+        track = recording[int(windows.larvae[i])]
+        at = windows.times[i] + (np.arange(20) - 10) / 10
+        assert track.spine is not None
+        expected = np.interp(at, track.times, track.spine[:, 10, 1])
+        np.testing.assert_allclose(windows.spines[i, :, 10, 1], expected, atol=1e-9)
+
+
+def test_windows_of_several_recordings_are_scaled_by_body_length(
+    tmp_path: Path, replace_tracks: Any
+) -> None:
+    small, large = write(tmp_path / "1"), write(tmp_path / "2", "20240612_101500")
+    replace_tracks(lambda spine: 3 * spine, only=large)
+    plan = plan_dataset(tmp_path, 1, 10)
+    length = body_length(load_tracks(small, outline=False))
+    for windows in (plan.load(), plan.write(tmp_path / "set.h5")):
+        found = [source["body_length"] for source in windows.sources]
+        np.testing.assert_allclose(found, [length, 3 * length])
+        lengths = windows.body_lengths
+        assert (lengths.shape, lengths.dtype) == ((len(windows),), np.float64)
+        scaled = egocentric(windows.spines, lengths)
+        half = len(windows) // 2
+        np.testing.assert_allclose(scaled[:half], scaled[half:], atol=1e-4)
+
+
+def test_a_recording_without_a_complete_spine_has_no_body_length(
+    tmp_path: Path, replace_tracks: Any
+) -> None:
+    write(tmp_path / "1")
+    replace_tracks(lambda spine: spine * np.nan, only=write(tmp_path / "2", "20240612_101500"))
+    windows = plan_dataset(tmp_path, 1, 10).load()
+    assert windows.sources[1]["body_length"] is None
+    assert np.isfinite(windows.body_lengths).all()
+
+
+# files
+
+
+def test_a_file_holds_what_load_gives(tmp_path: Path) -> None:
+    plan = two(tmp_path)
+    windows, dataset = plan.load(), plan.write(tmp_path / "set.h5")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["1", "2", "set.h5"]
+    for column in ("spines", "labels", "recordings", "larvae", "times"):
+        assert np.array_equal(getattr(dataset, column), getattr(windows, column))
+    assert (dataset.names, dataset.sources) == (windows.names, windows.sources)
+    assert dataset.about == windows.about
+    assert len(dataset) == len(plan) == sum(dataset.about["selected"].values())
+    with h5py.File(tmp_path / "set.h5") as file:  # as any other program reads it
+        assert np.array_equal(file["spines"][()], windows.spines)
+        assert file["spines"].dtype == np.dtype("<f4")
+        assert (file.attrs["duration"], file.attrs["seed"]) == (b"1.0", b"3")
+    run = dataset.sources[0]["files"]
+    truth = tmp_path / "1" / "truth.label"
+    assert {"filename": "truth.label", "sha1": sha1(truth)} in run
+    assert set(dataset.about["versions"]) == {"taggingbackends", "numpy", "h5py", "hdf5"}
+
+
+def test_windows_are_read_one_by_one(tmp_path: Path) -> None:
+    dataset = two(tmp_path).write(tmp_path / "set.h5", dtype="float64")
+    spines, label = dataset[3]
+    assert type(spines) is np.ndarray
+    assert spines.flags.writeable
+    assert (spines.dtype, spines.shape) == (np.float64, (10, 11, 2))
+    assert type(label) is int
+    assert np.array_equal(dataset[-1][0], dataset[len(dataset) - 1][0])
+    assert len(list(dataset)) == len(dataset)  # by IndexError at the end
+    with pytest.raises(AttributeError, match="no attribute 'spine'"):
+        dataset.spine  # noqa: B018
+    with pytest.raises(ValueError, match="float32 or float64"):
+        two(tmp_path).write(tmp_path / "set.h5", dtype="float16")
+
+
+def test_batches_are_shuffled_by_epoch(tmp_path: Path) -> None:
+    dataset = two(tmp_path).write(tmp_path / "set.h5")
+
+    def times(**options: Any) -> list[bytes]:
+        found = list(dataset.batches(7, **options))
+        assert all(len(spines) == len(labels) == 7 for spines, labels in found[:-1])
+        return [spines[i].tobytes() for spines, _ in found for i in range(len(spines))]
+
+    ordered = times(shuffle=False)
+    assert ordered == [spines.tobytes() for spines, _ in dataset]
+    assert times(epoch=1) == times(epoch=1) != times(epoch=2) != times(seed=1, epoch=2)
+    assert sorted(times(epoch=1)) == sorted(ordered)
+    with pytest.raises(ValueError, match="1 window or more"):
+        next(dataset.batches(0))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"] if os.name == "posix" else ["spawn"])
+def test_other_processes_read_the_file(tmp_path: Path, method: str) -> None:
+    dataset = two(tmp_path).write(tmp_path / "set.h5")
+    expected = dataset[3][0]
+    assert np.array_equal(pickle.loads(pickle.dumps(dataset))[3][0], expected)
+    with get_context(method).Pool(2) as pool:  # of a function that a spawned process can import
+        for spines, _ in pool.map_async(itemgetter(3), [dataset] * 2).get(timeout=60):
+            assert np.array_equal(spines, expected)
+
+
+def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = sha1(two(tmp_path).write(tmp_path / "a.h5").path)
+    time.sleep(1.1)  # HDF5 can store times, in seconds
+    (tmp_path / "elsewhere").mkdir()
+    assert sha1(two(tmp_path / "elsewhere").write(tmp_path / "b.h5").path) == first
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from taggingbackends.data import plan_dataset
+from taggingbackends.windows import windowfile
+append, calls = windowfile._append, []
+def appending(path, row, blocks):
+    calls.append(row)
+    if len(calls) == 2:
+        append(path, row, [next(blocks)._replace()])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return append(path, row, blocks)
+windowfile._append = appending
+plan_dataset(sys.argv[1], 1, 10, balance=2, seed=3).write(sys.argv[2])
+"""
+
+
+@posix
+def test_what_was_killed_goes_on_with_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sha1(two(tmp_path).write(tmp_path / "whole.h5").path)
+    path = tmp_path / "set.h5"
+    path.write_bytes(b"old")
+    arguments = [sys.executable, "-c", KILLED, str(tmp_path), str(path)]
+    result = subprocess.run(arguments, capture_output=True, text=True)
+    assert result.returncode == -signal.SIGKILL, result.stderr
+    assert path.read_bytes() == b"old"
+    assert (tmp_path / ".set.h5.partial").exists()
+    started = []
+    parts = DatasetPlan.parts
+    monkeypatch.setattr(
+        DatasetPlan,
+        "parts",
+        lambda self, dtype, start=0: (started.append(start), parts(self, dtype, start))[1],
+    )
+    two(tmp_path).write(path)
+    assert started == [1]
+    assert sha1(path) == whole
+    assert not list(tmp_path.glob(".set*"))
+
+    path.unlink()  # another request does not go on with what is there
+    subprocess.run(arguments, capture_output=True)
+    plan_dataset(tmp_path, 1, 10, balance=2, seed=4).write(path)
+    assert started == [1, 0]
+    assert sha1(path) != whole
+
+
+def test_files_that_change_after_planning_are_told(tmp_path: Path) -> None:
+    plan = two(tmp_path)
+    write(tmp_path / "2", "20240612_101500", states=["run"] * 50 + ["cast"] * 10)
+    with backend_error("changed-input", "2/truth.label: .*plan it again"):
+        plan.load()
+    with backend_error("changed-input"):
+        plan.write(tmp_path / "set.h5")
+    assert not (tmp_path / "set.h5").exists()
+
+
+@posix
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    from taggingbackends.system.files import locked
+
+    with locked(tmp_path / ".set.h5.lock"), backend_error("existing-file", "another process"):
+        two(tmp_path).write(tmp_path / "set.h5")
+
+
+def test_other_files_are_no_datasets(tmp_path: Path) -> None:
+    path = two(tmp_path).write(tmp_path / "set.h5").path
+    content = path.read_bytes()
+
+    def refused(message: str, change: Any) -> None:
+        path.write_bytes(content)
+        change()
+        with backend_error("not-a-dataset", message):
+            Dataset(path)
+
+    def edit(change: Any) -> Any:
+        def edited() -> None:
+            with h5py.File(path, "r+") as file:
+                change(file)
+
+        return edited
+
+    def compress(file: Any) -> None:
+        spines = file["spines"][()]
+        del file["spines"]
+        file.create_dataset("spines", data=spines, compression="gzip")
+
+    def link(file: Any) -> None:
+        del file["spines"]
+        file["spines"] = h5py.ExternalLink("/etc/other.h5", "x")
+
+    refused("found", lambda: path.write_bytes(b"text"))
+    refused("is it cut", lambda: path.write_bytes(content[: len(content) // 2]))
+    refused("format None", edit(lambda file: file.attrs.pop("format")))
+    refused("no names of labels", edit(lambda file: file.attrs.pop("names")))
+    refused("compressed", edit(compress))
+    refused("no dataset spines in the file itself", edit(link))
+    refused("no dataset times", edit(lambda file: file.pop("times")))
+    with pytest.raises(FileNotFoundError):
+        Dataset(tmp_path / "none.h5")
+
+
+def test_importing_the_package_loads_no_h5py(loaded_modules: Any) -> None:
+    loaded = loaded_modules("from taggingbackends.data import Dataset, plan_dataset")
+    assert "h5py" not in loaded
+    assert "torch" not in loaded
