@@ -20,6 +20,9 @@ export Recording, Track, TrackFileError, findrecordings, is_label_file, labels, 
 # Nyx's side
 export CommandError, TaggingBackendsError, findbackends, finetune, predict, train
 
+"""The folder of this Julia package, with its Project.toml."""
+const PACKAGE = dirname(@__DIR__)
+
 include("../julia/errors.jl")
 include("../julia/system/files.jl")
 include("../julia/system/ordered.jl")

@@ -9,7 +9,7 @@ export TB, ROOT, CONTRACT, SHARED, RUN, OTHER, STEM
 export edited, in_folder, kind_of, listed, make_backend, run_julia, touch_files, tree, write_labels,
        write_recording
 
-const ROOT = dirname(dirname(@__DIR__))
+const ROOT = dirname(@__DIR__)
 const CONTRACT = joinpath(ROOT, "test", "contract")
 # real recordings, where they are at hand
 const SHARED = get(ENV, "TAGGINGBACKENDS_RECORDINGS", joinpath(dirname(ROOT), "shared", "data"))

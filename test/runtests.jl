@@ -14,22 +14,22 @@ skipped(result) = result isa Test.Broken ? 1 : 0
 
 const FILES = (
     "package.jl",
-    "json.jl",
-    "labels.jl",
-    "labelfile.jl",
-    "explorer.jl",
-    "staging.jl",
-    "tracks.jl",
+    "labels/json.jl",
+    "labels/labels.jl",
+    "labels/labelfiles.jl",
+    "data/tracks.jl",
+    "backend/explorer.jl",
+    "backend/staging.jl",
     "main.jl",
     "nyx.jl",
-    "border.jl",
+    "julia/border.jl",
 )
 
 try
     results = @testset "TaggingBackends" begin
         for file in FILES
             @testset "$file" begin
-                include(joinpath("julia", file))
+                include(file)
             end
         end
     end

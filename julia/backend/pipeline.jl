@@ -151,7 +151,7 @@ end
 function julia_command!(variables, backend)
     separator = Sys.iswindows() ? ';' : ':'
     # an empty entry stands for Julia's own ones
-    variables["JULIA_LOAD_PATH"] = normpath(joinpath(@__DIR__, "..")) * separator *
+    variables["JULIA_LOAD_PATH"] = PACKAGE * separator *
                                    get(variables, "JULIA_LOAD_PATH", "")
     has_project = isfile(joinpath(backend.project_dir, "Project.toml"))
     project = has_project ? ["--project=$(backend.project_dir)"] : String[]

@@ -1,7 +1,7 @@
 # Where predicted labels come from, written into label files that do not say it themselves.
 
-const VERSION_HERE = read_toml(joinpath(@__DIR__, "..", "Project.toml"))[["version"]]
-include_dependency(joinpath(@__DIR__, "..", "Project.toml"))
+const VERSION_HERE = read_toml(joinpath(PACKAGE, "Project.toml"))[["version"]]
+include_dependency(joinpath(PACKAGE, "Project.toml"))
 
 """
     software(backend)

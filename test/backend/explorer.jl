@@ -1,4 +1,4 @@
-@isdefined(Backends) || include("backends.jl")
+@isdefined(Backends) || include(joinpath(dirname(@__DIR__), "backends.jl"))
 using .Backends, TaggingBackends, Test
 
 const CASES = name -> TB.parse_json(read(joinpath(CONTRACT, name), String))

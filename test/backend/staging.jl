@@ -1,4 +1,4 @@
-@isdefined(Backends) || include("backends.jl")
+@isdefined(Backends) || include(joinpath(dirname(@__DIR__), "backends.jl"))
 using .Backends, TaggingBackends, Test
 
 """Call `work` with an explorer of a new backend and a folder of the lab's."""

@@ -1,4 +1,4 @@
-@isdefined(Backends) || include("backends.jl")
+@isdefined(Backends) || include(joinpath(dirname(@__DIR__), "backends.jl"))
 using .Backends, TaggingBackends, Test
 
 """Return the TrackFileError of loading a recording, or what happened else."""

@@ -616,7 +616,7 @@ def test_files_that_change_after_planning_are_told(tmp_path: Path) -> None:
 
 @posix
 def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
-    from taggingbackends.system.files import locked
+    from taggingbackends.system.locks import locked
 
     with locked(tmp_path / ".set.h5.lock"), backend_error("existing-file", "another process"):
         two(tmp_path).write(tmp_path / "set.h5")

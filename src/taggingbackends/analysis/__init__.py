@@ -1,1 +1,32 @@
-"""What labels amount to: bouts, counts, shares, comparisons, and what is wrong with a file."""
+"""What labels amount to: comparisons, shares over time, transitions, lengths of bouts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taggingbackends.system.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from taggingbackends.analysis.comparison import Comparison, compare, compare_files
+    from taggingbackends.analysis.protocol import parse_protocol, stimulus_windows
+    from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
+
+__all__ = [
+    "Comparison",
+    "bout_lengths",
+    "compare",
+    "compare_files",
+    "parse_protocol",
+    "shares_over_time",
+    "stimulus_windows",
+    "transitions",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "taggingbackends.analysis.comparison": ("Comparison", "compare", "compare_files"),
+        "taggingbackends.analysis.protocol": ("parse_protocol", "stimulus_windows"),
+        "taggingbackends.analysis.summaries": ("bout_lengths", "shares_over_time", "transitions"),
+    },
+)

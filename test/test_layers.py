@@ -1,0 +1,142 @@
+"""Where imports may lead: down the layers, never in a circle, and at the top of a file."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from support import ROOT
+
+SOURCE = ROOT / "src" / "taggingbackends"
+PACKAGE = "taggingbackends"
+
+LAYERS = (
+    {"cli", "main", "explorer", "__main__"},
+    {"many", "display", "julia"},
+    {"backend"},
+    {"analysis", "windows"},
+    {"data"},
+    {"labels"},
+    {"system"},
+    {"errors"},
+)
+"""From the top: a module imports from its own folder, and from folders of lower layers."""
+
+FACES = {PACKAGE, *(f"{PACKAGE}.{name}" for name in ("labels", "data", "analysis", "display"))}
+FACES |= {f"{PACKAGE}.julia"}
+"""Packages whose ``__init__`` gives names that are loaded when they are first used."""
+
+
+class Import(NamedTuple):
+    module: str
+    imported: str
+    line: int
+    in_function: bool
+
+
+def modules(source: Path) -> dict[str, Path]:
+    """Return the package's modules by name, without the template of a backend."""
+    found = {}
+    for path in sorted(source.rglob("*.py")):
+        relative = path.relative_to(source)
+        if "template" not in relative.parts:
+            parts = [PACKAGE, *relative.with_suffix("").parts]
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(source: Path) -> Iterator[Import]:
+    """Yield the imports of the package's own modules, also those for type checkers only."""
+    known = modules(source)
+    for module, path in known.items():
+        tree = ast.parse(path.read_text("utf-8"))
+        inside = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+                whole = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = [name if name in known else node.module or "" for name in whole]
+            for name in names:
+                if name.partition(".")[0] == PACKAGE:
+                    yield Import(module, name, node.lineno, id(node) in inside)
+
+
+def layer(module: str) -> int:
+    """Return the number of a module's layer, from the top; that of the root is above all."""
+    _, _, below = module.partition(".")
+    if not below:
+        return -1
+    return next(n for n, names in enumerate(LAYERS) if below.split(".")[0] in names)
+
+
+def faults(source: Path) -> list[str]:
+    """Return what is wrong with the imports, an entry for each import or circle."""
+    found = []
+    graph: dict[str, set[str]] = {name: set() for name in modules(source)}
+    for at in imports(source):
+        where = f"{at.module}, line {at.line}: imports {at.imported}"
+        if at.module not in FACES:
+            folder, other = at.module.split(".")[1], at.imported.split(".")[1:2]
+            upwards = layer(at.imported) < layer(at.module)
+            aside = layer(at.imported) == layer(at.module) and [folder] != other
+            if upwards or (aside and layer(at.module) > 0):
+                found.append(f"{where} of a higher layer, or beside its own")
+            graph[at.module].add(at.imported)
+        if at.in_function and not at.module.startswith(f"{PACKAGE}.cli"):
+            found.append(f"{where} inside a function")
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found.append(f"circle: {' -> '.join(error.args[1])}")
+    return found
+
+
+def test_imports_lead_down_the_layers() -> None:
+    assert faults(SOURCE) == []
+
+
+def test_every_folder_has_a_layer() -> None:
+    tops = {path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert tops - {"__init__", "__pycache__", "_julia"} == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "fault"),
+    [
+        ("labels/states.py", "import taggingbackends.data.tracks", "of a higher layer"),
+        ("labels/states.py", "from taggingbackends import Labels", "of a higher layer"),
+        ("analysis/overview.py", "from taggingbackends.windows import plan", "beside its own"),
+        ("labels/states.py", "from taggingbackends.labels import runlabels", "circle: "),
+        ("data/tracks.py", "def f(): from taggingbackends import errors", "inside a function"),
+    ],
+)
+def test_a_planted_fault_is_found(file: str, line: str, fault: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    (source / file).write_text((source / file).read_text("utf-8") + f"\n{line}\n", "utf-8")
+    assert any(fault in found for found in faults(source)), faults(source)
+
+
+def test_lazy_faces_name_what_is_there() -> None:
+    from importlib import import_module
+
+    for name in FACES:
+        face = import_module(name)
+        shown = set(face.__all__) - {"TaggingBackends"}  # which would start Julia
+        assert shown == set(dir(face)) - {"TaggingBackends"}, name
+        for public in shown:
+            assert getattr(face, public) is not None
