@@ -5,9 +5,10 @@ Importing this package starts nothing and loads nothing heavy; names are loaded 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taggingbackends.system.lazy import lazy_names
+from taggingbackends.system.version import own_version
 
 if TYPE_CHECKING:
     from taggingbackends.backend.explorer import BackendExplorer
@@ -37,13 +38,16 @@ __all__ = [
     "dependency",
 ]
 
-__getattr__, __dir__ = lazy_names(
+_get, __dir__ = lazy_names(
     __name__,
     {
         "taggingbackends.backend.explorer": ("BackendExplorer",),
         "taggingbackends.labels.labels": ("Labels",),
         "taggingbackends.labels.dependencies": ("dependency",),
         "taggingbackends.errors": [name for name in __all__ if name.endswith("Error")],
-        "taggingbackends.system.version": ("__version__",),
     },
 )
+
+
+def __getattr__(name: str) -> Any:
+    return own_version() if name == "__version__" else _get(name)

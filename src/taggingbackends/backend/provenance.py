@@ -11,7 +11,7 @@ from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.data.formats import recording_stem
 from taggingbackends.labels.dependencies import dependency
-from taggingbackends.system.version import __version__
+from taggingbackends.system.version import own_version
 
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
@@ -28,7 +28,7 @@ def software(backend: BackendFolder) -> dict[str, str]:
     known = project_metadata(backend.project_dir)
     if backend.model_instance is not None:
         known["model_instance"] = backend.model_instance
-    return known | {"taggingbackends": __version__}
+    return known | {"taggingbackends": own_version()}
 
 
 def complete(backend: BackendFolder, file: Path) -> None:

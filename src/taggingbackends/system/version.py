@@ -1,9 +1,12 @@
-"""The version of this package, as it is installed."""
+"""The version of this package."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+__all__ = ["own_version"]
 
-__all__ = ["__version__"]
 
-__version__ = version("taggingbackends")
+def own_version() -> str:
+    """Return the version of this package, as it is installed."""
+    from importlib.metadata import version  # takes as long to import as a script to start
+
+    return version("taggingbackends")

@@ -30,7 +30,7 @@ from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.system.files import sha1, walk
 from taggingbackends.system.progress import progress
-from taggingbackends.system.version import __version__
+from taggingbackends.system.version import own_version
 from taggingbackends.windows import selection
 from taggingbackends.windows.selection import Patterns
 from taggingbackends.windows.shape import WindowShape, complete_frames
@@ -465,7 +465,7 @@ def _files(paths: Paths) -> list[Path]:
 def _versions() -> dict[str, str]:
     import h5py
 
-    versions = {"taggingbackends": __version__, "numpy": np.__version__, "h5py": h5py.__version__}
+    versions = {"taggingbackends": own_version(), "numpy": np.own_version(), "h5py": h5py.own_version()}
     return versions | {"hdf5": h5py.version.hdf5_version}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from taggingbackends.display.page.views import views
 from taggingbackends.labels import Labels
-from taggingbackends.system.version import __version__
+from taggingbackends.system.version import own_version
 
 __all__ = ["report"]
 
@@ -47,11 +47,11 @@ def report(labels: Mapping[str, Labels]) -> str:
     )
     slots = {
         "policy": policy,
-        "generator": f"taggingbackends {__version__}",
+        "generator": f"taggingbackends {own_version()}",
         "title": html.escape(title),
         "style": style,
         "script": script,
-        "data": _data({"version": __version__, "views": shown}),
+        "data": _data({"version": own_version(), "views": shown}),
     }
     page, *rest = folder.joinpath("page.html").read_text("utf-8").split("{{")
     for piece in rest:  # in one pass: what stands in a slot is not looked at again
