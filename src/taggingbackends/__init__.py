@@ -38,7 +38,7 @@ __all__ = [
     "dependency",
 ]
 
-_get, __dir__ = lazy_names(
+_get, _ = lazy_names(
     __name__,
     {
         "taggingbackends.backend.explorer": ("BackendExplorer",),
@@ -51,3 +51,7 @@ _get, __dir__ = lazy_names(
 
 def __getattr__(name: str) -> Any:
     return own_version() if name == "__version__" else _get(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

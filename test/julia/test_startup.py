@@ -266,16 +266,8 @@ def test_julia_without_pythoncall(python: Run, any_julia: dict[str, str], tmp_pa
 
 
 def test_the_bridge_with_any_julia(standin: dict[str, str], plain: dict[str, str]) -> None:
-    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    arguments.append("test/julia/bridge")
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "test/julia/bridge",
-    ]
+    folder = str(Path(__file__).parent / "bridge")
+    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder]
     result = subprocess.run(
         arguments, cwd=ROOT, env=plain | standin, capture_output=True, text=True
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Module", "TaggingBackends", "from_julia", "include", "start", "to_julia"]
 
 
-_get, __dir__ = lazy_names(
+_get, _ = lazy_names(
     __name__,
     {
         "taggingbackends.julia.modules": ("Module", "from_julia", "include", "to_julia"),
@@ -37,3 +37,7 @@ def __getattr__(name: str) -> Any:
     if name == "TaggingBackends":
         return _get("Module")(_get("start")().package)
     return _get(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -465,7 +465,7 @@ def _files(paths: Paths) -> list[Path]:
 def _versions() -> dict[str, str]:
     import h5py
 
-    versions = {"taggingbackends": own_version(), "numpy": np.own_version(), "h5py": h5py.own_version()}
+    versions = {"taggingbackends": own_version(), "numpy": np.__version__, "h5py": h5py.__version__}
     return versions | {"hdf5": h5py.version.hdf5_version}
 
 
