@@ -1,4 +1,4 @@
-"""What goes wrong and can be mended by the user: one exception type a concern."""
+"""Errors that the user can fix: one exception type for each area."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
 
 
 class TaggingBackendsError(Exception):
-    """Anything that the user can mend; the command prints it as one line, without a traceback."""
+    """An error that the user can fix. The command prints it in one line, without a traceback."""
 
     exit_code = 1
 
 
 class LabelFileError(TaggingBackendsError, ValueError):
-    """Labels, or a label file, that break the contract.
+    """Labels, or a label file, that violate the contract.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class LabelFileError(TaggingBackendsError, ValueError):
 
 
 class TrackFileError(TaggingBackendsError, ValueError):
-    """A tracker's file that cannot be read.
+    """A tracker file that cannot be read.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class BackendError(_KindedError):
 
 
 class JuliaSetupError(_KindedError):
-    """A Julia that is missing, or cannot be used from here as it is.
+    """Julia is missing, or cannot be used as it is installed or set up.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class JuliaSetupError(_KindedError):
 
 
 class ScriptError(TaggingBackendsError):
-    """A backend's script that ended with a failure of its own.
+    """A script of a backend failed.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class ScriptError(TaggingBackendsError):
     script : path
         The script.
     exit_code : int
-        The script's exit code; 128 + n if signal n ended it.
+        The exit code of the script; 128 + n if signal n ended it.
     """
 
     def __init__(self, step: str, script: Path, exit_code: int) -> None:
@@ -172,12 +172,12 @@ class ScriptError(TaggingBackendsError):
 
 @contextmanager
 def located(**where: Any) -> Iterator[None]:
-    """Say where a `LabelFileError` from inside happened, as far as it does not say so itself.
+    """Complete the place of a `LabelFileError` that is raised inside.
 
     Parameters
     ----------
     **where
-        Any of ``file``, ``run``, ``track``, ``index``.
+        Any of ``file``, ``run``, ``track``, ``index``; what the error has already is kept.
     """
     try:
         yield
@@ -189,11 +189,11 @@ def located(**where: Any) -> Iterator[None]:
 
 
 def shown(value: Any) -> str:
-    """Return how a message shows a value that was found: its repr, shortened."""
+    """Return the text of a value for a message: its repr, shortened."""
     return _SHORT.repr(value)
 
 
-# Also in depth and in length: what is wrong may be a whole file.
+# Short in depth and in length: the value may be a whole file.
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 60
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 3, 4, 4, 4

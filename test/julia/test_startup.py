@@ -128,7 +128,7 @@ def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) 
             {"PYTHON_JULIACALL_EXE": "julia"},
             "bad-setting",
             "PYTHON_JULIACALL_EXE: expected PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT "
-            "together, found this one only; set both, or neither",
+            "together, found only this one; set both, or neither",
             id="a Julia without a project",
         ),
         pytest.param(
@@ -170,8 +170,8 @@ def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) 
         pytest.param(
             {"PYTHON_JULIACALL_INIT": "no"},
             "bad-setting",
-            "PYTHON_JULIACALL_INIT: juliacall was told not to start Julia; unset this, and restart",
-            id="told not to start",
+            "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it",
+            id="start disabled",
         ),
         pytest.param(
             {"PYTHON_JULIAPKG_OFFLINE": "yes"},
@@ -206,16 +206,16 @@ def test_a_setting_that_juliacall_does_not_know(python: Run, tmp_path: Path) -> 
     assert result.stderr == f"Error: juliacall: {found}\n"
 
 
-@pytest.mark.parametrize("said_by", ["PYTHON_JULIACALL_EXE", "PYTHON_JULIAPKG_EXE"])
-def test_a_julia_that_is_too_old(said_by: str, python: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named_by", ["PYTHON_JULIACALL_EXE", "PYTHON_JULIAPKG_EXE"])
+def test_a_julia_that_is_too_old(named_by: str, python: Run, tmp_path: Path) -> None:
     old = executable(tmp_path / "old", "echo julia version 1.10.2")
-    variables = {said_by: old}
-    if said_by == "PYTHON_JULIACALL_EXE":
+    variables = {named_by: old}
+    if named_by == "PYTHON_JULIACALL_EXE":
         variables["PYTHON_JULIACALL_PROJECT"] = str(tmp_path)
     result = python(START, **variables)
     assert result.stdout == "unsuitable-julia\n", result.stderr
     expected = "expected Julia 1.10.3 or later for use from Python, found 1.10.2"
-    assert f"Error: {said_by}: {expected} ({old}); scripts in Julia run with it" in result.stderr
+    assert f"Error: {named_by}: {expected} ({old}); it still runs scripts" in result.stderr
 
 
 def test_an_installation_that_fails(python: Run, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_an_installation_that_fails(python: Run, tmp_path: Path) -> None:
     *said, error = result.stderr.splitlines()
     assert "no registry" in said
     expected = "julia failed with exit code 3 while Julia was installed for use from Python"
-    assert error == f"Error: {expected}; what it said stands above"
+    assert error == f"Error: {expected}; see its output above"
 
 
 def test_julia_without_pythoncall(python: Run, any_julia: dict[str, str], tmp_path: Path) -> None:
@@ -257,9 +257,9 @@ def test_julia_without_pythoncall(python: Run, any_julia: dict[str, str], tmp_pa
     result = python(twice, **variables)
     first, kind = result.stdout.splitlines()
     expected = "Julia did not start: PythonCall.jl did not start properly"
-    assert first == f"{expected}; `tagging-backend julia status` tells what is there"
+    assert first == f"{expected}; `tagging-backend julia status` shows the installation"
     assert kind == "cannot-start"
-    assert result.stderr.splitlines()[-1] == f"Error: {first} (restart Python after mending it)"
+    assert result.stderr.splitlines()[-1] == f"Error: {first} (fix this, then restart Python)"
 
 
 # -- with a Julia that stands behind another module than juliacall
@@ -325,7 +325,7 @@ def test_a_copy_that_is_not_ours_is_warned_about(
     result = python(START, **standin, JULIA_LOAD_PATH=load_path)
     assert result.stdout == "started\n", result.stderr
     other = tmp_path / "other"
-    assert f"RuntimeWarning: Julia uses the TaggingBackends of its project, in {other}" in (
+    assert f"RuntimeWarning: Julia uses the TaggingBackends of its project ({other})" in (
         result.stderr
     )
 
@@ -396,7 +396,7 @@ def test_status_of_a_project_of_ones_own(
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("Manifest.toml", "[[", "- a manifest that can be read in "),
+        ("Manifest.toml", "[[", "- a readable manifest in "),
         ("pyjuliapkg/meta.json", "{", "- juliapkg: Expecting property name enclosed in double"),
         (
             "Manifest.toml",

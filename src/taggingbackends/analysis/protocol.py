@@ -1,4 +1,4 @@
-"""Stimulation protocols, as the names of Choreography's files tell them."""
+"""Stimulation protocols, from the names of Choreography's files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 10_000  # pulses; more than any experiment has, few enough to draw
 
 
 class Window(NamedTuple):
-    """A time during which a stimulus is on: from `start` to `stop`, s."""
+    """An interval in which a stimulus is on: from `start` to `stop`, s."""
 
     start: float
     stop: float
@@ -26,13 +26,13 @@ class Window(NamedTuple):
 def stimulus_windows(run: RunLabels) -> list[Window]:
     """Return the stimulus windows of a run.
 
-    They are those of the ``protocol`` in its metadata; without one, those of the fifth part of its
-    tracker files' names, ``date_time@genotype@effector@tracker@protocol@...``.
+    The protocol is ``protocol`` in the metadata, else the fifth part of the names of the tracker
+    files, ``date_time@genotype@effector@tracker@protocol@...``.
 
     Returns
     -------
     list of Window
-        Sorted, not overlapping; none if there is no protocol, or none that is understood.
+        Sorted, not overlapping. Empty if there is no protocol, or an unknown one.
     """
     protocol = run.metadata.get("protocol")
     if protocol is None:
@@ -42,20 +42,20 @@ def stimulus_windows(run: RunLabels) -> list[Window]:
 
 
 def parse_protocol(protocol: str) -> list[Window]:
-    """Return the stimulus windows that a protocol means.
+    """Return the stimulus windows of a protocol.
 
     Parameters
     ----------
     protocol : str
         Trains of pulses separated by ``#``; each is ``n`` (none) or ends in
         ``<start>s<n>x<on>s<off>s``: from `start`, `n` times `on` seconds with and `off` seconds
-        without the stimulus. What precedes (device and intensity) does not matter.
+        without the stimulus. The part before (device and intensity) is ignored.
 
     Returns
     -------
     list of Window
-        Sorted; windows that touch or overlap are one. None if any part is not understood: a
-        picture shows all of the stimulus, or nothing of it.
+        Sorted; windows that touch or overlap are joined. Empty if any part is unknown: a picture
+        shows the whole stimulus or none of it.
 
     Examples
     --------

@@ -15,12 +15,12 @@ _HOME = Path(__file__).resolve().parent.parent  # the Python package
 def julia_package() -> Path:
     """Return the folder of the Julia package, with its Project.toml.
 
-    In a wheel it is a part of the Python package; in a checkout it is the root.
+    A wheel has it inside the Python package; in a checkout it is the root.
 
     Raises
     ------
     JuliaSetupError
-        ``missing-package``: it was not installed with the Python package.
+        ``missing-package``: it is not installed with the Python package.
     """
     for folder in (_HOME / "_julia", _HOME.parent.parent):
         if (folder / "src" / "TaggingBackends.jl").is_file():

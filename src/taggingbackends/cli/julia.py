@@ -11,15 +11,16 @@ __all__ = ["julia"]
 
 @click.group()
 def julia() -> None:
-    """Look after Julia, and run scripts in it."""
+    """Set up Julia, and run scripts in it."""
 
 
 @julia.command("status")
 @click.pass_context
 def julia_status(ctx: click.Context) -> None:
-    """Tell which Julia and which package are used.
+    """Print which Julia and which package are used.
 
-    And what is missing, with what mends it; the exit code is 1 then. Nothing is downloaded.
+    List what is missing and how to get it; the exit code is 1 if anything is. Nothing is
+    downloaded.
     """
     from taggingbackends.julia.status import status
 
@@ -35,9 +36,9 @@ def julia_status(ctx: click.Context) -> None:
 @julia.command("setup")
 @click.pass_context
 def julia_setup(ctx: click.Context) -> None:
-    """Install and precompile now what Julia needs.
+    """Install and precompile what Julia needs, now.
 
-    Otherwise that happens when Julia is used from Python for the first time. It takes some minutes.
+    This takes some minutes. Otherwise it happens when Python first uses Julia.
     """
     from taggingbackends.julia.status import set_up
 
@@ -52,10 +53,10 @@ def julia_setup(ctx: click.Context) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def julia_run(ctx: click.Context, script: Path, arguments: tuple[str, ...]) -> None:
-    """Run a script in Julia, with TaggingBackends at hand.
+    """Run a script in Julia, with TaggingBackends available.
 
-    The project is that of the backend's folder, if there is a Project.toml. The exit code is the
-    script's.
+    The Julia project is that of the backend's folder, if it has a Project.toml. The exit code is
+    that of the script.
 
     \b
     Example: tagging-backend julia run my_script.jl --verbose

@@ -1,4 +1,4 @@
-"""Julia in Python: the Julia half of TaggingBackends, and functions of your own.
+"""Julia in Python: the Julia half of TaggingBackends, and your own Julia functions.
 
 >>> from taggingbackends import julia
 >>> labels = julia.TaggingBackends.readlabels("my.label")  # doctest: +SKIP
@@ -6,7 +6,7 @@
 >>> features.speed(track)  # doctest: +SKIP
 array([0.31, 0.29, ...])
 
-Nothing of Julia is loaded before it is used. docs/from-julia.md tells how to get and set it up.
+Nothing of Julia is loaded before it is used. See docs/from-julia.md for installation and settings.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The border to Julia within one process: what crosses it is a text; arrays stay where they are.
+"""The border to Julia within one process: JSON crosses it, while arrays stay where they are.
 
-The text is JSON, and places an array as ``[address, type, shape, order]``: NumPy's name of the type
-(``"f8"``), and "C" if the last index runs first in memory, "F" if the first one does. The Julia
-half of this is julia/border.jl.
+In the JSON an array is ``[address, type, shape, order]``: NumPy's name of the type (``"f8"``), and
+the memory order, "C" (last index fastest) or "F". The Julia half is julia/python/border.jl.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ _ELEMENTS = {"f8", "f4", "b1", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"}
 
 
 class Parcel:
-    """What `pack` makes.
+    """A value on its way to Julia, made by `pack`.
 
     Attributes
     ----------
     text : str
-        JSON, which places the arrays.
+        JSON, with the places of the arrays.
     arrays : list of array
-        They stay where they are as long as this lives.
+        Kept alive as long as the parcel is.
     """
 
     def __init__(self) -> None:
@@ -46,7 +45,7 @@ class Parcel:
         self.arrays: list[NDArray[Any]] = []
 
     def place(self, array: NDArray[Any] | None, dtype: DTypeLike | None = None) -> list[Any] | None:
-        """Return where an array is; it is copied only if it lies there in pieces, or as bytes."""
+        """Return where an array is; it is copied if not contiguous, aligned and in native order."""
         if array is None:
             return None
         array = np.asarray(array, dtype=dtype)
@@ -61,7 +60,7 @@ class Parcel:
 
 
 def pack(x: Any) -> Parcel | None:
-    """Return a parcel for Julia, None of what is nothing that crosses the border.
+    """Return a parcel for Julia, None for a value of another type.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def pack(x: Any) -> Parcel | None:
     Raises
     ------
     LabelFileError
-        Labels that could not be written, either.
+        Labels that could not be written to a file either.
     """
     parcel = Parcel()
     if isinstance(x, Labels):
@@ -80,7 +79,7 @@ def pack(x: Any) -> Parcel | None:
     elif isinstance(x, Track):
         content = _track_content(x, parcel)
     elif _is_placeable(x):
-        # Julia knows of no read-only memory
+        # Julia has no read-only memory
         content = {"type": "array", "array": parcel.place(x if x.flags.writeable else x.copy())}
     elif isinstance(x, list) and all(map(_is_state, x)):
         content = {"type": "states", "states": x}
@@ -91,14 +90,14 @@ def pack(x: Any) -> Parcel | None:
 
 
 def unpack(text: str, owner: object) -> Labels | Recording | Track | NDArray[Any] | list[Any]:
-    """Return what a text from Julia tells of.
+    """Return the value that a text from Julia describes.
 
     Parameters
     ----------
     text : str
-        Of a parcel.
+        The text of a parcel.
     owner : object
-        Whatever keeps the arrays where they are; it is kept as long as one of them is in use.
+        Keeps the arrays alive; it is kept as long as one of them is in use.
     """
     content = orjson.loads(text)
     if content["type"] == "labels":
@@ -121,7 +120,7 @@ def _is_placeable(x: Any) -> bool:
 
 
 class _Memory:
-    """Memory that NumPy takes over where it is, and the owner that NumPy keeps with it."""
+    """Memory that NumPy uses in place; NumPy keeps the owner alive."""
 
     def __init__(self, address: int, type: str, shape: list[int], owner: object) -> None:
         self.owner = owner
@@ -194,7 +193,7 @@ def _run_content(run: RunLabels, parcel: Parcel) -> dict[str, Any]:
 
 
 def _fragment(value: Any) -> orjson.Fragment:
-    """Return the checked text of what a user has set, which may be nothing that JSON can hold."""
+    """Return the text of a value that a user has set, checked to be JSON."""
     return orjson.Fragment(json_text(value, _DEPTH))
 
 

@@ -1,4 +1,4 @@
-"""Which Julia and which project juliacall would start: found out without starting anything."""
+"""Which Julia and which project juliacall would start. Nothing is started to find out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from taggingbackends.errors import JuliaSetupError
 
 __all__ = [
     "OLDEST",
-    "TOLD_NOT_TO_START",
+    "START_DISABLED",
     "Choice",
     "choose",
     "dotted",
@@ -28,13 +28,14 @@ __all__ = [
 
 OLDEST = (1, 10, 3)  # what juliacall asks for
 
-TOLD_NOT_TO_START = (
-    "PYTHON_JULIACALL_INIT: juliacall was told not to start Julia; unset this, and restart Python"
+START_DISABLED = (
+    "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it, "
+    "and restart Python"
 )
 
 
 def dotted(version: tuple[int, ...]) -> str:
-    """Return a version as it is written."""
+    """Return a version as text, e.g. ``1.10.3``."""
     return ".".join(map(str, version))
 
 
@@ -45,65 +46,65 @@ class Choice:
     Attributes
     ----------
     executable : str or None
-        None if juliapkg has none yet.
+        None if juliapkg has not found or installed one yet.
     version : tuple of int, or None
     project : Path
-        The folder of the Julia project; there may be none yet.
-    said_by : str
+        The folder of the Julia project; it need not exist yet.
+    named_by : str
         ``"juliapkg"``, or the setting that names it.
     prepared : bool
-        Whether juliapkg has installed the packages before; True of a project that is not its own.
+        Whether juliapkg has installed the packages; always True for a project it does not manage.
     needed : str
-        The versions of Julia that will do.
+        The versions of Julia that are accepted.
     """
 
     executable: str | None
     version: tuple[int, ...] | None
     project: Path
-    said_by: str
+    named_by: str
     prepared: bool
     needed: str = f"{dotted(OLDEST)} or later"
 
     @property
     def is_juliapkgs(self) -> bool:
-        """Whether juliapkg looks after the project."""
-        return self.said_by != "PYTHON_JULIACALL_EXE"
+        """Whether juliapkg manages the project."""
+        return self.named_by != "PYTHON_JULIACALL_EXE"
 
     def check(self) -> None:
-        """Raise what would keep Julia from starting, as far as that can be told beforehand.
+        """Raise an error for what is known to keep Julia from starting.
 
         Raises
         ------
         JuliaSetupError
-            ``unsuitable-julia``, or ``not-prepared``: nothing may be downloaded now.
+            ``unsuitable-julia``; ``not-prepared``, where downloads are not allowed.
         """
         if self.version is not None and self.version < OLDEST:
             problem = (
-                f"{self.said_by}: expected Julia {dotted(OLDEST)} or later for use from Python, "
-                f"found {dotted(self.version)} ({self.executable}); scripts in Julia run with it, "
-                "nevertheless: `tagging-backend julia run SCRIPT`"
+                f"{self.named_by}: expected Julia {dotted(OLDEST)} or later for use from Python, "
+                f"found {dotted(self.version)} ({self.executable}); it still runs "
+                "scripts in Julia: `tagging-backend julia run SCRIPT`"
             )
             raise JuliaSetupError("unsuitable-julia", problem)
         if not self.prepared and setting("juliapkg", "offline") == "yes":
             problem = (
                 "PYTHON_JULIAPKG_OFFLINE: expected a Julia project that juliapkg has prepared, "
                 f"found none in {self.project}: run `tagging-backend julia setup` without this "
-                "setting, where the network can be reached, or name a Julia and a project that are "
-                "there (PYTHON_JULIACALL_EXE, PYTHON_JULIACALL_PROJECT)"
+                "setting, where the network can be reached, or name an existing Julia and project "
+                "(PYTHON_JULIACALL_EXE, PYTHON_JULIACALL_PROJECT)"
             )
             raise JuliaSetupError("not-prepared", problem)
 
 
 def choose() -> Choice:
-    """Return what juliacall would start, from its settings and from what juliapkg has done before.
+    """Return what juliacall would start, by its settings and by what juliapkg has prepared.
 
     Raises
     ------
     JuliaSetupError
-        ``bad-setting``: a setting of juliacall or juliapkg that cannot be.
+        ``bad-setting``: an invalid setting of juliacall or juliapkg.
     """
     if setting("juliacall", "init") == "no":
-        raise JuliaSetupError("bad-setting", TOLD_NOT_TO_START)
+        raise JuliaSetupError("bad-setting", START_DISABLED)
     executable, project = (setting("juliacall", name) for name in ("exe", "project"))
     folder = os.environ.get("PYTHON_JULIACALL_BINDIR")
     if executable is None and folder is not None:
@@ -112,7 +113,7 @@ def choose() -> Choice:
         found = "PYTHON_JULIACALL_EXE" if project is None else "PYTHON_JULIACALL_PROJECT"
         problem = (
             f"{found}: expected PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT together, "
-            "found this one only; set both, or neither"
+            "found only this one; set both, or neither"
         )
         raise JuliaSetupError("bad-setting", problem)
     if executable is None or project is None:
@@ -120,13 +121,13 @@ def choose() -> Choice:
     if not Path(project).is_dir():
         problem = f"PYTHON_JULIACALL_PROJECT: expected a folder, found {project}"
         raise JuliaSetupError("bad-setting", problem)
-    said_by = "PYTHON_JULIACALL_EXE"
-    version = _version_of_named(executable, said_by)
-    return Choice(executable, version, Path(project).absolute(), said_by, prepared=True)
+    named_by = "PYTHON_JULIACALL_EXE"
+    version = _version_of_named(executable, named_by)
+    return Choice(executable, version, Path(project).absolute(), named_by, prepared=True)
 
 
 def _juliapkgs() -> Choice:
-    printed = io.StringIO()  # juliapkg tells what it reads
+    printed = io.StringIO()  # juliapkg prints what it reads
     try:
         from juliapkg.deps import find_requirements, load_meta
         from juliapkg.find_julia import find_julia
@@ -135,15 +136,15 @@ def _juliapkgs() -> Choice:
         with contextlib.redirect_stdout(printed):
             compat, _ = find_requirements()
         meta = load_meta() or {}
-    except Exception as error:  # a setting, or a file that it keeps
-        problem = f"juliapkg: {error}; a project of its own that is broken may be removed"
+    except Exception as error:  # a setting, or one of its own files
+        problem = f"juliapkg: {error}; if its own project is broken, remove that"
         raise JuliaSetupError("bad-setting", problem) from error
     project = Path(STATE["project"])
     named = STATE["override_executable"]
     if named:
-        said_by = "PYTHON_JULIAPKG_EXE"
-        version = _version_of_named(named, said_by)
-        return Choice(named, version, project, said_by, bool(meta), str(compat))
+        named_by = "PYTHON_JULIAPKG_EXE"
+        version = _version_of_named(named, named_by)
+        return Choice(named, version, project, named_by, bool(meta), str(compat))
     executable = meta.get("executable")
     if executable is None:
         with contextlib.suppress(Exception), contextlib.redirect_stdout(printed):
@@ -154,16 +155,16 @@ def _juliapkgs() -> Choice:
     )
 
 
-def _version_of_named(executable: str, said_by: str) -> tuple[int, ...]:
+def _version_of_named(executable: str, named_by: str) -> tuple[int, ...]:
     version = julia_version(executable)
     if version is None:
-        problem = f"{said_by}: expected a Julia that can be run, found {executable}"
+        problem = f"{named_by}: expected a Julia that can be run, found {executable}"
         raise JuliaSetupError("bad-setting", problem)
     return version
 
 
 def julia_version(executable: str) -> tuple[int, ...] | None:
-    """Return the version of a Julia, e.g. (1, 10, 3); None if it is none, or does not run."""
+    """Return the version of a Julia, e.g. (1, 10, 3); None if it does not run."""
     found = shutil.which(executable)
     if found is None:
         return None
@@ -171,12 +172,12 @@ def julia_version(executable: str) -> tuple[int, ...] | None:
         result = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return None
-    told = re.fullmatch(r"julia version (\d+)\.(\d+)\.(\d+).*", result.stdout.strip())
-    return tuple(map(int, told.groups())) if told else None
+    found_version = re.fullmatch(r"julia version (\d+)\.(\d+)\.(\d+).*", result.stdout.strip())
+    return tuple(map(int, found_version.groups())) if found_version else None
 
 
 def setting(package: str, name: str) -> str | None:
-    """Return a setting of juliacall or juliapkg: of the command line (-X), or of the environment.
+    """Return a setting of juliacall or juliapkg, from the command line (-X) or the environment.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def setting(package: str, name: str) -> str | None:
 
 @contextlib.contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """Send to standard error what is printed meanwhile, by processes started meanwhile as well."""
+    """Redirect standard output to standard error, also that of processes started inside."""
     sys.stdout.flush()
     stdout = os.dup(1)
     os.dup2(2, 1)

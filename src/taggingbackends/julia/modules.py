@@ -1,4 +1,4 @@
-"""Julia modules in Python: functions that take and give this package's own types."""
+"""Julia modules in Python, whose functions take and return this package's own types."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["Function", "Module", "from_julia", "include", "to_julia"]
 class Module:
     """A Julia module.
 
-    Its functions take what `to_julia` takes, and what juliacall does; they give what `from_julia`
-    gives. ``!`` at the end of a name is written ``_b``. Errors of Julia's that have a Python
-    counterpart are raised as that one, arguments that no method takes as a TypeError; any other is
-    a ``juliacall.JuliaError``.
+    Arguments are converted by `to_julia`, results by `from_julia`; other values are left to
+    juliacall. A name that ends in ``!`` is written with ``_b``. A Julia error that has a Python
+    counterpart is raised as that one; arguments that no method accepts raise a TypeError. Any other
+    error is a ``juliacall.JuliaError``.
     """
 
     def __init__(self, value: Any) -> None:
@@ -48,14 +48,14 @@ class Module:
 
 
 class Function:
-    """A function, or a type, of Julia's, to be called."""
+    """A Julia function, or a type, that can be called."""
 
     def __init__(self, value: Any, name: str) -> None:
         self.__name__ = name
         self._value = value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it, with `to_julia` of each argument, and return `from_julia` of what it gives."""
+        """Call the function; arguments and result are converted."""
         with _python_errors(start()):
             result = self._value(
                 *map(to_julia, args), **{name: to_julia(value) for name, value in kwargs.items()}
@@ -67,22 +67,25 @@ class Function:
 
 
 def to_julia(x: Any) -> Any:
-    """Return Julia's own `Labels`, `Recording`, `Track` or array, without copying a column.
+    """Convert to Julia's `Labels`, `Recording`, `Track` or array, without copying columns.
 
     Parameters
     ----------
     x
-        `Labels`, a `Recording`, a `Track`, or an array of numbers or booleans. An array lies in
-        Julia where it does in Python; it is copied only if it is read-only, in pieces (a slice with
-        steps), or of another byte order. In Julia it is an ``Array``, or one with its dimensions
-        permuted if the last index runs first in memory, as NumPy's does by default. A list of
-        states (str, or tuples of str), a path, which becomes a string, or a tuple of all these;
-        anything else is returned as it is, for juliacall to convert.
+        `Labels`, a `Recording`, a `Track`; an array of numbers or booleans; a list of states (str,
+        or tuples of str); a path, which becomes a string; or a tuple of these. Anything else is
+        returned unchanged, for juliacall to convert.
+
+    Notes
+    -----
+    An array shares its memory with Julia. It is copied only if it is read-only, not contiguous, or
+    of another byte order. In Julia it is an ``Array``; in C order, NumPy's default, an ``Array``
+    with its dimensions permuted.
 
     Raises
     ------
     LabelFileError
-        Labels that carry what JSON cannot hold.
+        Labels with values that JSON cannot hold.
     JuliaSetupError
         Julia cannot be started.
     """
@@ -97,19 +100,19 @@ def to_julia(x: Any) -> Any:
 
 
 def from_julia(x: Any) -> Any:
-    """Return the Python counterpart of what came from Julia, without copying a column.
+    """Convert from Julia, without copying columns.
 
     Parameters
     ----------
     x
-        Julia's `Labels`, `Recording` or `Track`; an array of numbers or booleans, which becomes an
-        array in the same memory; a vector of states, which becomes a list of str and tuples; a
-        tuple of these. Anything else is returned as it is.
+        Julia's `Labels`, `Recording` or `Track`; an array of numbers or booleans, which shares its
+        memory with the result; a vector of states, which becomes a list of str and tuples; or a
+        tuple of these. Anything else is returned unchanged.
 
     Raises
     ------
     LabelFileError
-        Labels that carry what JSON cannot hold.
+        Labels with values that JSON cannot hold.
     """
     if isinstance(x, tuple):
         return tuple(map(from_julia, x))
@@ -124,26 +127,26 @@ def from_julia(x: Any) -> Any:
 
 
 def include(path: str | os.PathLike[str]) -> Module:
-    """Load a Julia file into a module of its own, and return that.
+    """Load a Julia file into a new module, and return the module.
 
     Parameters
     ----------
     path : path
-        Relative to the current folder. What the file defines is loaded anew at every call.
+        Relative to the current folder. Each call loads the file again.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     juliacall.JuliaError
-        The file cannot be loaded; if that has a Python counterpart, that one is raised.
+        The file cannot be loaded. An error with a Python counterpart is raised as that one.
     JuliaSetupError
         Julia cannot be started.
     """
     path = Path(path).absolute()
     path.stat()
     julia = start()
-    module = julia.juliacall.newmodule(path.name)  # with its suffix: no name that is used in it
+    module = julia.juliacall.newmodule(path.name)  # with its suffix, which no name in it can be
     with _python_errors(julia):
         module.seval("path -> Base.include(@__MODULE__, path)")(str(path))
     return Module(module)
@@ -155,7 +158,7 @@ def _is_julias(x: Any) -> bool:
 
 @contextmanager
 def _python_errors(julia: Started) -> Iterator[None]:
-    """Raise Julia's errors as the Python exceptions of the same kind."""
+    """Raise Julia's errors as Python exceptions of the same kind."""
     try:
         yield
     except julia.juliacall.JuliaError as error:

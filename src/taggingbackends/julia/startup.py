@@ -1,4 +1,4 @@
-"""Starts Julia in this process, through juliacall, once and with careful settings."""
+"""Start Julia in this process, through juliacall, once and with careful settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib.error import URLError
 from taggingbackends.backend.juliapackage import julia_package
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import (
-    TOLD_NOT_TO_START,
+    START_DISABLED,
     Choice,
     choose,
     setting,
@@ -30,7 +30,7 @@ __all__ = ["Started", "settings", "start"]
 
 @dataclass(frozen=True)
 class Started:
-    """A Julia that runs in this process.
+    """The Julia that runs in this process.
 
     Attributes
     ----------
@@ -38,8 +38,8 @@ class Started:
     package : juliacall.ModuleValue
         The Julia package TaggingBackends.
     process, thread : int
-        Where Julia was started; it cannot be used in forks, nor in another thread unless Julia
-        handles signals.
+        Where Julia was started. It cannot be used in a fork of the process, nor in another
+        thread unless Julia handles signals.
     """
 
     juliacall: Any
@@ -48,7 +48,7 @@ class Started:
     thread: int
 
     def check(self) -> None:
-        """Raise what is wrong with using it here.
+        """Check that Julia can be used in this process and thread.
 
         Raises
         ------
@@ -57,8 +57,8 @@ class Started:
         """
         if self.process != os.getpid():
             problem = (
-                f"Julia was started in process {self.process}, of which this one is a fork: start "
-                'other processes with multiprocessing.get_context("spawn"), and Julia in each'
+                f"Julia was started in process {self.process}, and this one is a fork of it: start "
+                'processes with multiprocessing.get_context("spawn"), and start Julia in each'
             )
             raise JuliaSetupError("forked", problem)
         signals = self.juliacall.CONFIG.get("opt_handle_signals") == "yes"
@@ -67,8 +67,8 @@ class Started:
 
 
 _OTHER_THREAD = (
-    "expected Julia to be started and called in the main thread, found another one: use processes, "
-    "or let Julia handle signals: PYTHON_JULIACALL_HANDLE_SIGNALS=yes"
+    "expected Julia to be started and called in the main thread, found another thread: use "
+    "processes, or let Julia handle signals: PYTHON_JULIACALL_HANDLE_SIGNALS=yes"
 )
 
 
@@ -78,15 +78,15 @@ _failure: str | None = None
 
 
 def start() -> Started:
-    """Start Julia if it does not run yet, and load the Julia package TaggingBackends.
+    """Start Julia unless it is running, and load the Julia package TaggingBackends.
 
-    The first time in an environment, juliapkg installs what is missing, which takes minutes;
-    ``tagging-backend julia setup`` does that beforehand.
+    In a new environment juliapkg first installs what is missing, which takes minutes.
+    ``tagging-backend julia setup`` does so beforehand.
 
     Raises
     ------
     JuliaSetupError
-        Julia cannot be started, or used, here; the message says what to do.
+        Julia cannot be started or used here; the message says what to do.
     """
     global _started
     with _lock:
@@ -97,10 +97,10 @@ def start() -> Started:
 
 
 def settings() -> dict[str, str]:
-    """Return the settings that Julia is started with, where the user has set nothing else.
+    """Return the settings that Julia is started with, unless the user has set others.
 
-    One thread, with signals left to Python: the two go together, so both are left alone if one of
-    them is set, be it by Julia's own JULIA_NUM_THREADS.
+    One thread, and signals left to Python. The two go together: if the user has set one of them
+    (or Julia's own JULIA_NUM_THREADS), both are left as they are.
     """
     careful = {}
     if setting("juliacall", "startup_file") is None:
@@ -121,7 +121,7 @@ def _start() -> Started:
     else:
         _warn_of_other_settings(juliacall)
     if not juliacall.CONFIG.get("inited"):
-        raise JuliaSetupError("bad-setting", TOLD_NOT_TO_START)
+        raise JuliaSetupError("bad-setting", START_DISABLED)
     module = juliacall.newmodule("TaggingBackendsForPython")
     # Behind what the project has: a project that is not ours need not have the package.
     module.seval("path -> path in LOAD_PATH || push!(LOAD_PATH, path)")(str(julia_package()))
@@ -136,7 +136,7 @@ def _start() -> Started:
 def _import_juliacall() -> Any:
     global _failure
     if _failure is not None:
-        raise JuliaSetupError("cannot-start", f"{_failure} (restart Python after mending it)")
+        raise JuliaSetupError("cannot-start", f"{_failure} (fix this, then restart Python)")
     choice = choose()
     choice.check()
     if choice.is_juliapkgs:
@@ -148,21 +148,21 @@ def _import_juliacall() -> Any:
         if isinstance(error, ValueError) and "expecting" in str(error):  # before anything starts
             raise JuliaSetupError("bad-setting", f"juliacall: {error}") from error
         _failure = (
-            f"Julia did not start: {error}; `tagging-backend julia status` tells what is there"
+            f"Julia did not start: {error}; `tagging-backend julia status` shows the installation"
         )
         raise JuliaSetupError("cannot-start", _failure) from error
     return juliacall
 
 
 def _resolve(choice: Choice) -> None:
-    """Have juliapkg install what is missing; what it prints goes to standard error.
+    """Have juliapkg install what is missing, with its output on standard error.
 
-    juliacall would do the same, but Julia must find standard output in its place when it starts.
+    juliacall would do the same, but standard output must not be redirected when Julia starts.
     """
     if not choice.prepared:
         sys.stderr.write(
-            "Julia and its packages are being installed for use from Python, once, which takes "
-            "some minutes; `tagging-backend julia setup` does this beforehand\n"
+            "Installing Julia and its packages for use from Python. This happens once and takes "
+            "some minutes; `tagging-backend julia setup` does it beforehand.\n"
         )
     bounds = setting("juliacall", "check_bounds")
     try:
@@ -173,26 +173,26 @@ def _resolve(choice: Choice) -> None:
     except URLError as error:
         problem = (
             "Julia is not installed for use from Python yet, and the network cannot be reached "
-            f"({error.reason}): run `tagging-backend julia setup` where it can, or name a Julia "
-            "and a project that are there (docs/from-julia.md)"
+            f"({error.reason}): run `tagging-backend julia setup` where it can, or name an "
+            "existing Julia and project (docs/from-julia.md)"
         )
         raise JuliaSetupError("not-prepared", problem) from error
     except subprocess.CalledProcessError as error:
         problem = (
             f"{Path(error.cmd[0]).name} failed with exit code {error.returncode} while Julia was "
-            "installed for use from Python; what it said stands above"
+            "installed for use from Python; see its output above"
         )
         raise JuliaSetupError("cannot-start", problem) from error
     except Exception as error:
         problem = (
-            f"juliapkg cannot prepare {choice.project}: {error}; to use a Julia and a project as "
-            "they are, name them in PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT"
+            f"juliapkg cannot prepare {choice.project}: {error}; to use an existing Julia and "
+            "project, name them in PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT"
         )
         raise JuliaSetupError("cannot-start", problem) from error
 
 
 def _warn_of_other_settings(juliacall: Any) -> None:
-    """Warn if someone else has started Julia in a way that ours would not be."""
+    """Warn if Julia was started elsewhere with other settings than ours."""
     careful = settings()
     for name, default in (("threads", "1"), ("handle_signals", "no"), ("startup_file", "no")):
         variable = f"PYTHON_JULIACALL_{name.upper()}"
@@ -201,7 +201,7 @@ def _warn_of_other_settings(juliacall: Any) -> None:
         if found != wanted:
             warnings.warn(
                 f"juliacall was imported before, with {variable}={found} where {wanted} is "
-                "expected: import taggingbackends.julia and start it first, or set the variable",
+                "expected: start Julia by taggingbackends.julia.start() first, or set the variable",
                 RuntimeWarning,
                 stacklevel=5,
             )
@@ -213,14 +213,14 @@ def _check_package(package: Any) -> None:
     if ours != theirs:
         problem = (
             f"expected TaggingBackends {ours} in Julia, as taggingbackends in Python, found "
-            f"{theirs} ({where}): update the one that is older (`tagging-backend julia setup`; "
-            "Pkg, for a project of your own)"
+            f"{theirs} ({where}): update the older one (with `tagging-backend julia setup`, or "
+            "with Pkg in a project of your own)"
         )
         raise JuliaSetupError("other-version", problem)
     if not where.parent.parent.samefile(julia_package()):
         warnings.warn(
-            f"Julia uses the TaggingBackends of its project, in {where.parent.parent}, instead of "
-            f"the one that belongs to taggingbackends, in {julia_package()}",
+            f"Julia uses the TaggingBackends of its project ({where.parent.parent}) instead of the "
+            f"one that belongs to this Python package ({julia_package()})",
             RuntimeWarning,
             stacklevel=5,
         )
@@ -228,7 +228,7 @@ def _check_package(package: Any) -> None:
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables that are not set, for a while."""
+    """Set environment variables that were not set, and remove them again."""
     os.environ.update(variables)
     try:
         yield

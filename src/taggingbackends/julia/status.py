@@ -1,4 +1,4 @@
-"""What of Julia is there, what is missing, and what mends it; and the mending."""
+"""Which Julia is used, what is missing and how to get it, and the setup that gets it."""
 
 from __future__ import annotations
 
@@ -25,31 +25,35 @@ _SET_UP = "run `tagging-backend julia setup` where the network can be reached"
 
 @dataclass
 class Status:
-    """What there is, as lines to print, and what is missing.
+    """The state of the Julia installation.
 
     Attributes
     ----------
     lines : list of str
+        What was found, to be printed.
     missing : list of str
-        Each with what mends it.
+        What is missing, each with its fix.
     """
 
     lines: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
-    def tell(self, name: str, text: str) -> None:
-        """Add a line."""
+    def add(self, name: str, text: str) -> None:
+        """Add a line to what was found."""
         self.lines.append(f"{name:<14} {text}")
 
 
 def status() -> Status:
-    """Find out what there is. Nothing is downloaded, written or started but ``julia --version``."""
+    """Return the state of the installation.
+
+    Nothing is downloaded or written, and only ``julia --version`` is run.
+    """
     found = Status()
-    _tell_package(found)
+    _add_package(found)
     found.lines += ["", "Scripts in Julia (tagging-backend julia run, predict_model.jl):"]
-    _tell_scripts(found)
+    _add_scripts(found)
     found.lines += ["", "Julia in Python (from taggingbackends import julia):"]
-    _tell_bridge(found)
+    _add_bridge(found)
     return found
 
 
@@ -78,65 +82,65 @@ def _set_up_scripts() -> None:
     command = [*julia_command(None), "-e", "using TaggingBackends"]
     result = subprocess.run(command, env=julia_environment(os.environ), stdout=sys.stderr)
     if result.returncode != 0:
-        problem = f"TaggingBackends cannot be loaded by {command[0]}: it says why above"
+        problem = f"TaggingBackends cannot be loaded by {command[0]}: see its output above"
         raise JuliaSetupError("cannot-start", problem)
     sys.stderr.write(f"Scripts in Julia are ready to run, with {command[0]}\n")
 
 
-def _tell_package(found: Status) -> None:
+def _add_package(found: Status) -> None:
     ours = version("taggingbackends")
-    found.tell("Python package", f"{ours} in {Path(__file__).parent.parent}")
+    found.add("Python package", f"{ours} in {Path(__file__).parent.parent}")
     try:
         theirs = julia_package_version()
     except JuliaSetupError as error:
-        found.tell("Julia package", "none")
+        found.add("Julia package", "none")
         found.missing.append(str(error))
         return
-    found.tell("Julia package", f"{theirs} in {julia_package()}")
+    found.add("Julia package", f"{theirs} in {julia_package()}")
     if ours != theirs:
         found.missing.append(f"the same version of both packages: reinstall taggingbackends {ours}")
 
 
-def _tell_scripts(found: Status) -> None:
+def _add_scripts(found: Status) -> None:
     try:
         executable = find_julia()
     except JuliaSetupError as error:
-        found.tell("  Julia", "none")
+        found.add("  Julia", "none")
         found.missing.append(str(error))
         return
-    said_by = "on PATH" if executable == shutil.which("julia") else "juliapkg's"
+    named_by = "on PATH" if executable == shutil.which("julia") else "juliapkg's"
     if os.environ.get(JULIA):
-        said_by = f"named by {JULIA}"
+        named_by = f"named by {JULIA}"
     number = julia_version(executable)
     if number is None or number < _OLDEST_FOR_SCRIPTS:
         oldest = dotted(_OLDEST_FOR_SCRIPTS)
-        found.missing.append(f"Julia {oldest} or later for scripts, instead of {executable}")
-    told = dotted(number) if number else "unknown version"
-    found.tell("  Julia", f"{told} at {executable}, {said_by}")
+        found.missing.append(f"Julia {oldest} or later for scripts, found {executable}")
+    shown = dotted(number) if number else "unknown version"
+    found.add("  Julia", f"{shown} at {executable}, {named_by}")
 
 
-def _tell_bridge(found: Status) -> None:
-    found.tell("  juliacall", version("juliacall"))
+def _add_bridge(found: Status) -> None:
+    found.add("  juliacall", version("juliacall"))
     try:
         choice = choose()
     except JuliaSetupError as error:
         found.missing.append(str(error))
         return
-    by = f", named by {choice.said_by}" if choice.said_by != "juliapkg" else ""
-    found.tell("  Julia", (_told(choice) if choice.executable else "none") + by)
-    found.tell("  needed", choice.needed)
-    found.tell("  project", str(choice.project))
+    by = f", named by {choice.named_by}" if choice.named_by != "juliapkg" else ""
+    found.add("  Julia", (_shown(choice) if choice.executable else "none") + by)
+    found.add("  needed", choice.needed)
+    found.add("  project", str(choice.project))
     try:
         packages = _packages(choice)
     except (OSError, ValueError) as error:
-        found.missing.append(f"a manifest that can be read in {choice.project}: {error}")
+        found.missing.append(f"a readable manifest in {choice.project}: {error}")
         return
     pythoncall = packages.get("PythonCall", {}).get("version")
-    found.tell("  PythonCall", pythoncall or "none")
+    found.add("  PythonCall", pythoncall or "none")
     own = packages.get("TaggingBackends")
     folder = Path(choice.project, own["path"]) if own and "path" in own else None
-    found.tell("  package", str(folder or ("the project's" if own else "the one above")))
-    found.tell("  settings", " ".join(f"{k}={v}" for k, v in settings().items()) or "yours only")
+    found.add("  package", str(folder or ("the project's" if own else "the Julia package above")))
+    found.add("  settings", " ".join(f"{k}={v}" for k, v in settings().items()) or "only your own")
     try:
         choice.check()
     except JuliaSetupError as error:
@@ -146,22 +150,20 @@ def _tell_bridge(found: Status) -> None:
     if choice.executable is None:
         found.missing.append(f"Julia {choice.needed}, for use from Python: {_SET_UP}")
     elif pythoncall != needed:
-        mend = _SET_UP
+        fix = _SET_UP
         if not choice.is_juliapkgs:
-            mend = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
-        found.missing.append(f"PythonCall {needed}, as juliacall, in {choice.project}: {mend}")
+            fix = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
+        found.missing.append(f"PythonCall {needed}, as juliacall, in {choice.project}: {fix}")
     elif own and own.get("version") != version("taggingbackends"):
         found.missing.append(
             f"TaggingBackends {version('taggingbackends')} instead of {own.get('version')} in "
             f"{choice.project}: update it there, or remove it from there"
         )
     elif choice.is_juliapkgs and _is_outdated():
-        found.missing.append(
-            f"{choice.project} as it is needed now; it was prepared before: {_SET_UP}"
-        )
+        found.missing.append(f"an up to date project {choice.project}: {_SET_UP}")
 
 
-def _told(choice: Choice) -> str:
+def _shown(choice: Choice) -> str:
     return f"{dotted(choice.version or ())} at {choice.executable}"
 
 
@@ -179,7 +181,7 @@ def _packages(choice: Choice) -> dict[str, dict[str, str]]:
 
 
 def _is_outdated() -> bool:
-    """Tell whether juliapkg would prepare its project again."""
+    """Return whether juliapkg would prepare its project again."""
     from juliapkg.deps import can_skip_resolve
 
     return not can_skip_resolve()

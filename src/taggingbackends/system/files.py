@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, cheap copies, and listings."""
+"""Atomic writing, cheap copies, and listings of files."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (btrfs, XF
 
 
 def write_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file atomically: it is there whole, or the old one still is.
+    """Write a file atomically: afterwards there is the whole new file, or still the old one.
 
     Parameters
     ----------
     path : Path
-        The file; its folder must exist. A link is followed; the mode of an old file is kept.
+        The file; its folder must exist. Links are followed. The mode of an old file is kept.
     chunks : iterable of bytes
         The content.
 
     Raises
     ------
     OSError
-        As the operating system says; the old file, if any, is untouched and nothing is left over.
+        Writing fails. An old file is unchanged, and no temporary file remains.
     """
 
     def fill(temporary: Path) -> None:
@@ -56,7 +56,7 @@ def copy_file(source: Path, path: Path) -> None:
 
 
 def link_file(source: Path, path: Path) -> None:
-    """Put a symbolic link to a file, atomically."""
+    """Make a symbolic link to a file, atomically."""
     _put(path, lambda temporary: temporary.symlink_to(source))
 
 
@@ -67,8 +67,8 @@ def sha1(path: Path) -> str:
 
 
 def _put(path: Path, fill: Callable[[Path], None]) -> None:
-    # In the same folder, since a rename is atomic within one file system only; hidden, so that
-    # what a killed process leaves is never taken for input or output.
+    # In the same folder, since a rename is atomic only within a file system. Hidden, so that what
+    # a killed process leaves is never taken for input or output.
     temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         fill(temporary)
@@ -76,8 +76,8 @@ def _put(path: Path, fill: Callable[[Path], None]) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.filename not in (None, str(temporary)):
-            raise  # about another file
-        # the user knows the file by its own name only
+            raise  # it concerns another file
+        # the user does not know the temporary name
         raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -86,14 +86,14 @@ def _put(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where folders can be opened at all."""
+    """Make a rename survive a power cut, where folders can be opened."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError:
-        pass  # some network file systems cannot; the rename itself has happened
+        pass  # some network file systems cannot; the rename is done anyway
     finally:
         os.close(descriptor)
 
@@ -113,16 +113,16 @@ def walk(
     enter: Callable[[Path], bool] = lambda folder: True,
     link: Callable[[Path], object] = lambda path: None,
 ) -> Iterator[Path]:
-    """Yield the files below a folder, without hidden files and folders, sorted by components.
+    """Yield the files below a folder, sorted by path components; hidden ones are left out.
 
     Parameters
     ----------
     top : Path
-        The folder; if there is none, there are no files.
+        The folder. If it does not exist, nothing is yielded.
     enter : callable
-        Tells of each folder below whether to go into it.
+        Called with each folder below; returns whether to enter it.
     link : callable
-        Called with each symbolic link, to a file or to a folder, before it is followed.
+        Called with each symbolic link before it is followed.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def walk(
 
     Notes
     -----
-    Links to folders are followed, but for those that lead to a folder which they are in.
+    A link to a folder is followed unless it leads to a folder that contains the link.
     """
     if top.is_dir():
         yield from _walk(top, enter, link, [])
@@ -144,14 +144,14 @@ def _walk(
     above: list[Path],
 ) -> Iterator[Path]:
     above = [*above, folder.resolve()]
-    with os.scandir(folder) as entries:  # which knows of most what they are
+    with os.scandir(folder) as entries:  # it knows the types of most without a call each
         visible = [entry for entry in entries if not entry.name.startswith(".")]
     for entry in sorted(visible, key=lambda entry: entry.name):
         path = folder / entry.name
         is_link = entry.is_symlink()
         if is_link:
             link(path)
-        # a link may lead nowhere, or to itself, which is for those to tell who follow it
+        # a broken link, or one to itself, is yielded: who opens it gets the error
         if not (path.is_dir() if is_link else entry.is_dir()):
             yield path
         elif enter(path) and not (is_link and path.resolve() in above):
@@ -159,7 +159,7 @@ def _walk(
 
 
 def remove_folder(folder: Path) -> bool:
-    """Remove a folder, of a link only the link; tell whether there was one."""
+    """Remove a folder (of a link, only the link); return whether it existed."""
     if folder.is_symlink():
         folder.unlink()
     elif folder.exists():

@@ -1,4 +1,4 @@
-"""Memory that large files come and go in."""
+"""Memory for reading large files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _LARGE = 31 << 20  # bytes; glibc learns from arrays below 32 MiB
 
 
 def keep_freed_memory() -> None:
-    """Have memory of some megabytes that is freed stay at hand in this process.
+    """Stop glibc from returning large freed blocks to the system.
 
-    glibc gives freed memory back to the system unless an array as large was freed before; to get
-    it again, page by page, takes as long as reading numbers does. Elsewhere this does nothing.
+    glibc returns a freed block unless one as large was freed before. Getting the pages again takes
+    as long as parsing the numbers. Other C libraries are not affected.
     """
     np.empty(_LARGE, np.uint8)

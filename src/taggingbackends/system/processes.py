@@ -1,4 +1,4 @@
-"""Runs a script as a process that does not outlive this one."""
+"""Run a script as a process that does not outlive this one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["run"]
 
-_GRACE = 5.0  # seconds that an interrupted script has to end by itself
+_GRACE = 5.0  # seconds that an interrupted script has to end on its own
 
 
 def run(
@@ -17,9 +17,10 @@ def run(
     environment: Mapping[str, str],
     cwd: str | os.PathLike[str] | None = None,
 ) -> int:
-    """Run a process, with this one's input and output, and return its exit code.
+    """Run a process with this one's input and output; return its exit code.
 
-    If signal n ended it, that is 128 + n. An exception here, a signal's as well, ends the process.
+    The exit code is 128 + n if signal n ended it. An exception here, for example from a signal,
+    ends the process.
     """
     sys.stdout.flush()
     exit_code = _wait(subprocess.Popen(arguments, cwd=cwd, env=environment))
@@ -31,7 +32,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # A terminal has interrupted the script as well: let it end by itself first.
+            # A terminal has interrupted the script as well: let it end on its own first.
             try:
                 process.wait(_GRACE)
             except subprocess.TimeoutExpired:
