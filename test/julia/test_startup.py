@@ -430,7 +430,7 @@ def test_status_without_any_julia(plain: dict[str, str], tmp_path: Path) -> None
         text=True,
     )
     assert result.returncode == 1
-    assert "- expected Julia for a script in Julia, found none: install it" in result.stdout
+    assert "- a script in Julia needs Julia, and none was found: install it" in result.stdout
 
 
 def test_setup_without_a_network(

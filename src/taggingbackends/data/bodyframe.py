@@ -1,4 +1,4 @@
-"""Spines in the larva's own frame of reference: centred, turned and scaled."""
+"""Spines in the frame of reference of the larva: centred, rotated and scaled."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def body_length(spines: Recording | ArrayLike) -> float:
     Parameters
     ----------
     spines : Recording or (..., points, 2) array_like
-        In mm. Of a recording, all frames of all larvae count. Frames with a value that is not
-        finite do not.
+        In mm. All frames of all larvae of a recording are used, except frames with a value that
+        is not finite.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def body_length(spines: Recording | ArrayLike) -> float:
     Raises
     ------
     ValueError
-        A recording without spines, an array of another shape, or no frame that counts.
+        A recording without spines, an array of another shape, or no complete frame.
     """
     if isinstance(spines, Mapping):
         tracks = [track.spine for track in spines.values()]
@@ -42,54 +42,53 @@ def body_length(spines: Recording | ArrayLike) -> float:
         lengths = _lengths(spines).ravel()
     lengths = lengths[np.isfinite(lengths)]
     if len(lengths) == 0:
-        raise ValueError("expected spines to take the body length from, found no complete one")
+        raise ValueError("expected a complete spine to measure the body length, found none")
     return float(np.median(lengths))
 
 
 def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Return windows of spines, each window moved, turned and scaled as a whole.
+    """Return windows of spines, each window moved, rotated and scaled as a whole.
 
-    With the head first, as trackers write spines: the middle point's mean over the window's frames
-    becomes the origin; the mean direction from the tail to the middle point becomes +x (the front
-    half swings in a cast, the rear half tells where the larva is heading); the body length becomes
-    1. Left stays left: nothing is mirrored. What the larva does within the window, as moving on or
-    turning, is kept. Of an even number of points, the middle is halfway between the two inner ones.
+    The mean position of the middle point over the window becomes the origin. The mean direction
+    from the tail to the middle point becomes +x: the front half swings in a cast, while the rear
+    half shows the heading. The body length becomes 1. Nothing is mirrored, and movement within the
+    window is kept. The head is the first point, as trackers write spines. With an even number of
+    points, the middle is halfway between the two inner points.
 
     Parameters
     ----------
     spine : (n, points, 2) or (..., n, points, 2) array_like
         A window of n frames, or any number of such; mm; at least one frame and two points.
     length : float or (...) array_like, optional
-        The body length that becomes 1, mm: of the recording, ``body_length(recording)``; or one a
-        window, where they come from several recordings. By default ``body_length(spine)``, over
-        all windows together.
+        The body length that becomes 1, mm: ``body_length(recording)``, or one for each window if
+        they come from several recordings. Default: ``body_length(spine)`` of all windows together.
 
     Returns
     -------
     float64 array
-        Of the same shape; in body lengths. A window without a direction, as when all points are
-        equal, is not turned. One in which a middle point or a tail is NaN is NaN altogether.
+        Of the same shape, in body lengths. A window without a direction (all points are equal) is
+        not rotated. A window is all NaN if a middle point or a tail in it is NaN.
 
     Raises
     ------
     ValueError
-        An array of another shape, or a body length that is not finite and above 0; lengths that are
-        not one a window.
+        An array of another shape; a body length that is not finite and above 0; lengths that are
+        not one for each window.
     """
     spine = np.ascontiguousarray(spine, dtype=np.float64)
     if spine.ndim < 3 or spine.shape[-1] != 2 or spine.shape[-2] < 2 or spine.shape[-3] < 1:
         raise ValueError(f"expected spines of shape (..., n, points, 2), found {spine.shape}")
     lengths = np.asarray(body_length(spine) if length is None else length, dtype=np.float64)
     if lengths.ndim and lengths.shape != spine.shape[:-3]:
-        expected = f"one body length, or one a window, {spine.shape[:-3]}"
+        expected = f"one body length, or one for each window, {spine.shape[:-3]}"
         raise ValueError(f"expected {expected}, found an array of shape {lengths.shape}")
     bad = lengths[~(np.isfinite(lengths) & (lengths > 0))]
     if bad.size:
         raise ValueError(f"expected a body length above 0 mm, found {bad.flat[0]}")
     points = spine.shape[-2]
-    xy = spine.view(np.complex128)[..., 0]  # x + iy: a product turns and scales
+    xy = spine.view(np.complex128)[..., 0]  # x + iy: a product rotates and scales
     middle = (xy[..., (points - 1) // 2] + xy[..., points // 2]) / 2
-    with np.errstate(invalid="ignore"):  # NaN is no reason to warn
+    with np.errstate(invalid="ignore"):  # for NaN
         direction = (middle - xy[..., -1]).mean(axis=-1)
         size = np.abs(direction)
         unit = np.divide(direction, size, out=np.ones_like(direction), where=size != 0)

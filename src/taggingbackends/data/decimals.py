@@ -1,9 +1,9 @@
-"""Numbers in text: many short decimals are read at once, to the very doubles of `float`.
+"""Numbers in text: reads many short decimals at once, with the same results as `float`.
 
-Eight characters are one 64-bit integer, so that fields of up to eight characters are read with a
-few operations on whole arrays; after Lemire (2021), Number parsing at a gigabyte per second,
-Software: Practice and Experience 51:1700. Their digits make an integer, which is divided by a power
-of ten: both are exact as doubles, and the one division rounds correctly.
+A field of up to eight characters is one 64-bit integer, so that fields are read by a few operations
+on whole arrays, after Lemire (2021), Number parsing at a gigabyte per second, Software: Practice and
+Experience 51:1700. The digits make an integer, which is divided by a power of ten. Both are exact as
+doubles, so the division rounds correctly.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _OVER_NINE_OR_POINT = _word(b"\x76\x76\x76\x76\x7f\x76\x76\x76")  # any rest at 
 
 
 def split(text: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Find the fields of a text, those of ``text.split()``, and how many each line has.
+    """Find the fields of a text, as ``text.split()`` does, and their number in each line.
 
     Returns
     -------
     stops, lengths : (fields,) intp arrays
         Field i is ``text[stops[i] - lengths[i] : stops[i]]``.
     counts : (lines,) intp array
-        Fields of each line; 0 if it is blank.
+        Number of fields in each line; 0 for a blank line.
     """
     if not text.endswith(b"\n"):
         text += b"\n"
@@ -70,8 +70,8 @@ def parse(
 ) -> NDArray[np.float64]:
     """Read fields as numbers.
 
-    This is fast for up to eight characters, fastest with three decimals or none, and as slow as
-    `float`, which reads them, for all other fields.
+    Fast for fields of up to eight characters, fastest with three decimals or none. Longer fields
+    are read by `float`.
 
     Parameters
     ----------
@@ -84,13 +84,12 @@ def parse(
     Returns
     -------
     (n,) float64 array
-        NaN for what is no number to `float`, and for digits with underscores between them; 0 for
-        what is skipped.
+        NaN where `float` fails, and for digits with underscores between them; 0 where skipped.
     """
-    # The word that ends where its field does, which may begin before the text.
+    # The word that ends with the field; it may begin before the text.
     words = np.ndarray((len(text) + 1,), "<u8", bytes(_WIDTH) + text, strides=(1,))[stops]
     readers = [_thousandths, _integers, _decimals]
-    if len(stops):  # as the last one is, most others are
+    if len(stops):  # most fields have the form of the last one
         _, point, decimals = text[stops[-1] - lengths[-1] : stops[-1]].partition(b".")
         usual = (_thousandths if len(decimals) == 3 else _decimals) if point else _integers
         readers.sort(key=lambda reader: reader is not usual)
@@ -110,7 +109,7 @@ def parse(
 def _thousandths(
     words: NDArray[np.uint64], lengths: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read fields like ``-12.345``; return their values, and which fields are so."""
+    """Read fields like ``-12.345``; return the values, and which fields have this form."""
     digits, negative = _digits(words, lengths)
     digits ^= _POINT
     read = ((digits + _OVER_NINE_OR_POINT) | digits) & _TOP_BITS == 0
@@ -120,7 +119,7 @@ def _thousandths(
 def _integers(
     words: NDArray[np.uint64], lengths: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read fields like ``00012``; return their values, and which fields are so."""
+    """Read fields like ``00012``; return the values, and which fields have this form."""
     digits, negative = _digits(words, lengths)
     read = ((digits + _OVER_NINE) | digits) & _TOP_BITS == 0
     read &= (lengths > negative) & (lengths <= _WIDTH)
@@ -146,7 +145,7 @@ def _decimals(
 def _digits(
     words: NDArray[np.uint64], lengths: NDArray[np.intp]
 ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Return the digits of the fields, a byte each and 0 before them, and whether there was a -."""
+    """Return the digits of each field (a byte each, zeros before), and whether it has a minus."""
     digits = words ^ _ZEROS
     before = (8 * (_WIDTH - lengths)).view(np.uint64)  # bits; beyond 64 nothing is left
     digits >>= before

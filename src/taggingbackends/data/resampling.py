@@ -1,4 +1,4 @@
-"""Tracks and states at even times, whatever the tracker's frames are."""
+"""Tracks and states at evenly spaced times."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from taggingbackends.labels.tracklabels import TrackLabels
 __all__ = ["SAME_TIME", "even_times", "interpolate", "nearest", "resample", "resample_states"]
 
 SAME_TIME = 1e-9
-"""Seconds; times with 3 decimals, and sums of such, are meant to be equal below that."""
+"""Seconds; times with 3 decimals, and their sums, that differ by less are taken as equal."""
 
 _MIN_INTERVAL = 1e-3  # seconds; label files hold milliseconds
 
 
 def even_times(times: ArrayLike, interval: float, anchor: float) -> NDArray[np.float64]:
-    """Return all times ``anchor + k * interval``, k any integer, from first to last of `times`.
+    """Return all times ``anchor + k * interval``, for integers k, between the ends of `times`.
 
     Parameters
     ----------
     times : (n,) array_like
-        Seconds, increasing; only the first and the last count.
+        Seconds, increasing; only the first and the last are used.
     interval : float
         Seconds, at least 0.001.
     anchor : float
-        Seconds; a time of the grid, inside or outside of the track.
+        Seconds; a time of the grid, which may be outside of the track.
 
     Returns
     -------
     (m,) float64 array
-        Seconds, none more than 1 ns outside of the track; one that is meant to be the first or the
-        last time, but for rounding, is there. Empty if no time of the grid is inside.
+        Seconds, at most 1 ns outside of the track, so that a first or last time is not lost to
+        rounding. Empty if no time of the grid is inside.
 
     Raises
     ------
     ValueError
-        The interval or the anchor is not such a number.
+        Invalid interval or anchor.
     """
     if not (math.isfinite(interval) and interval >= _MIN_INTERVAL):
         raise ValueError(f"expected an interval of at least 0.001 s, found {interval}")
@@ -50,15 +50,14 @@ def even_times(times: ArrayLike, interval: float, anchor: float) -> NDArray[np.f
         return np.empty(0)
     first = math.ceil((times[0] - anchor - SAME_TIME) / interval)
     last = math.floor((times[-1] - anchor + SAME_TIME) / interval)
-    # from integers: errors would add up in a sum
+    # from integers: rounding errors would add up in a sum
     return anchor + np.arange(first, last + 1) * interval
 
 
 def resample(track: Track, interval: float, anchor: float | None = None) -> Track:
-    """Return a track at even times, see `even_times`.
+    """Return a track at evenly spaced times, see `even_times`.
 
-    The spine is interpolated linearly between the frames before and after, coordinate by
-    coordinate, however far these are from each other: a gap in the tracking is bridged
+    Spines are interpolated linearly between the frames before and after, also across gaps
     (``numpy.diff(track.times)`` shows gaps). Outlines, whose points do not correspond, and
     indicators are those of the nearest frame, the earlier of two. Nothing is extrapolated.
 
@@ -74,12 +73,12 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
     Returns
     -------
     Track
-        With what the given one has; at the times of its frames, within 1 ns, exactly their values.
+        With the same parts. At the time of a frame, within 1 ns, it has exactly that frame's values.
 
     Raises
     ------
     ValueError
-        The interval or the anchor is not such a number.
+        Invalid interval or anchor.
     """
     if anchor is None:
         anchor = track.times[0] if len(track) else 0.0
@@ -98,7 +97,7 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
 
 
 def resample_states(track_labels: TrackLabels, times: ArrayLike) -> NDArray[np.int32]:
-    """Return the code of the nearest frame's state at each time.
+    """Return the state of the nearest frame at each time, as a code.
 
     Parameters
     ----------
@@ -111,11 +110,11 @@ def resample_states(track_labels: TrackLabels, times: ArrayLike) -> NDArray[np.i
     -------
     (m,) int32 array
         Indices into ``labels[run].states``, like `TrackLabels.codes`; 0 is undefined. Of two
-        equally near frames (within 1 ns), the earlier counts. -1 where there is no state: more than
+        equally near frames (within 1 ns), the earlier is taken. -1 outside of the track: more than
         1 ns before the first frame or after the last.
     """
     frames = nearest(track_labels.times, np.asarray(times, dtype=np.float64))
-    codes = np.append(track_labels.codes, np.int32(-1))  # the last stands for no frame
+    codes = np.append(track_labels.codes, np.int32(-1))  # the last is for no frame
     return codes[frames]
 
 
@@ -136,7 +135,7 @@ def interpolate(
 ) -> NDArray[np.float64]:
     """Interpolate values of shape (n, ...) linearly, at times inside of the track."""
     after = np.searchsorted(times, at - SAME_TIME).clip(max=len(times) - 1)
-    # at a frame, both are that frame: its neighbours, which may lack values, are left out
+    # at a frame, both are that frame: its neighbours, which may lack values, are not used
     before = np.where(np.abs(times[after] - at) <= SAME_TIME, after, after - 1)
     span = np.where(before == after, 1.0, times[after] - times[before])
     weight = ((at - times[before]) / span).reshape(-1, *[1] * (values.ndim - 1))
@@ -152,7 +151,7 @@ def interpolate(
 def _take_outlines(
     outline: NDArray[np.float64], offsets: NDArray[np.int64], frames: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the outlines of some frames, one after the other, and where each begins."""
+    """Return the outlines of some frames, one after the other, and their offsets."""
     points = np.diff(offsets)[frames]
     taken = np.concatenate(([0], np.cumsum(points)))
     shift = np.repeat(offsets[frames] - taken[:-1], points)

@@ -1,7 +1,7 @@
-"""Everything that is wrong with a label file, where reading stops at the first violation.
+"""All violations in a label file, where reading stops at the first one.
 
-The strict reader is asked about parts of the file: each entry of a run, all larva identifiers, each
-column of a track; and of a list that it refuses, about what is left without the refused element.
+The strict reader checks parts of the file one by one: each entry of a run, all larva identifiers,
+each column of a track. When it refuses an element of a list, it checks the list without it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from taggingbackends.labels.validation import TRACK_KEYS
 
 __all__ = ["find_errors"]
 
-_MOST = 20  # errors told of one list
+_MOST = 20  # errors reported for one list
 
 
 def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
-    """Return all that is wrong with a label file and with the files that it depends on.
+    """Return all violations in a label file and in the files that it depends on.
 
     Returns
     -------
     list of LabelFileError
-        Each with kind, file, run, track and index, as from `Labels.read`; the first one is what
-        that raises. Of one list, such as the labels of a track, the first 20 are told.
+        Each has kind, file, run, track and index, as from `Labels.read`; the first is the one that
+        `Labels.read` raises. At most 20 are reported for one list, such as the labels of a track.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def _document_errors(document: Any, folder: Path) -> Iterator[LabelFileError]:
 
 
 def _bare(run: Any) -> Any:
-    """Return what tells a run, and is wrong with more than a part of it."""
+    """Return a run without its parts: only what identifies it."""
     if not (isinstance(run, dict) and "data" in run):
         return run
     return {key: run[key] for key in ("metadata", "runs") if key in run} | {"data": []}
@@ -161,11 +161,11 @@ def _column_errors(
     larva = track.get("id")
     is_bad = bool(_errors(_run(data=[{"id": larva, "t": [], "labels": []}])))
     if is_bad:
-        larva = 0  # what is wrong with it is told elsewhere
+        larva = 0  # its error is reported elsewhere
     times, states = (track.get(key, []) for key in ("t", "labels"))
 
     def errors(times: Any, states: Any) -> list[LabelFileError]:
-        # the declarations last: what is wrong with them is told elsewhere
+        # the declarations last: their errors are reported elsewhere
         data = [{"id": larva, "t": times, "labels": states}]
         found = [error for error in _errors(_run(data=data, **declared)) if error.track is not None]
         for error in found if is_bad else ():
@@ -192,7 +192,7 @@ def _run(**entries: Any) -> dict[str, Any]:
 def _element_errors(
     items: list[Any], errors: Callable[[list[Any]], list[LabelFileError]]
 ) -> list[LabelFileError]:
-    """Find what is wrong with a list's elements, leaving out one after the other."""
+    """Find the bad elements of a list, leaving out one after the other."""
     left, places = list(items), list(range(len(items)))
     found: list[LabelFileError] = []
     while len(found) < _MOST and (more := errors(list(left))):
@@ -206,7 +206,7 @@ def _element_errors(
 
 
 def _errors(document: Any) -> list[LabelFileError]:
-    """Return what the reader says of a document, nothing if that is good."""
+    """Return the error that the reader raises for a document, none if it is valid."""
     return _raised(partial(parse_document, document))
 
 
@@ -214,7 +214,7 @@ def _raised(ask: Callable[[], Any]) -> list[LabelFileError]:
     try:
         ask()
     except LabelFileError as error:
-        error.run = None  # that of the file is not known here
+        error.run = None  # the run of the file is not known here
         return [error]
     return []
 

@@ -1,4 +1,4 @@
-"""The elements of a track's ``labels``: codes, names, or arrays of these, turned into columns."""
+"""Turns the elements of ``labels`` (codes, names, or arrays of these) into columns."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ V = TypeVar("V")
 
 _ARRAY = re.compile(rb"(\[[^][]*\])")
 _ARRAY_OR_NAME = re.compile(rb'(\[(?:[^][\\"]|"[^\\"]*")*\]|"[^\\"]*")')
-_FIRST_BYTE = 0x80  # of those that stand for arrays and names: no text that is read has them
+_FIRST_BYTE = 0x80  # stands for an array or a name; no text that is read has bytes from here on
 _BLANKS = b" \t\r\n"
 _NO_STATE = b"\xff"
 
 
 class _Found(dict[bytes, V]):
-    """What stands for each text, found out when that first appears."""
+    """Values by text, computed when a text first appears."""
 
     def __init__(self, find: Callable[[bytes], V]) -> None:
         self._find = find
@@ -40,8 +40,8 @@ class _Found(dict[bytes, V]):
 class Decoder:
     """Turns the elements of ``labels`` into a column of state numbers.
 
-    With `declared` false the declarations are bad: there are no codes to check against, and what
-    is decoded is never seen.
+    With `declared` false the declarations are invalid: codes cannot be checked, and the result is
+    never used.
     """
 
     def __init__(self, table: StateTable, declared: bool) -> None:
@@ -50,24 +50,26 @@ class Decoder:
         self._largest = len(self._names) if declared else None
         self._numbers = _Found(lambda text: table.number(self._resolve(orjson.loads(text))))
         self._bytes = _Found(self._byte)
-        self._of_byte = bytearray(_NO_STATE * 256)  # the state's number, of a one-byte element
+        self._of_byte = bytearray(
+            _NO_STATE * 256
+        )  # number of the state, by the byte of its element
         for code in range(1, min(len(self._names), 9) + 1):
             self._of_byte[ord("0") + code] = code
 
     def read(self, text: bytes, reader: ArrayReader) -> Codes:
         """Turn the text of elements, from bracket to bracket, into a column.
 
-        A ValueError says that they have to be parsed and decoded, if only to say what is wrong.
+        A ValueError means that they have to be parsed and decoded, which also finds the error.
         """
         inner = text[1:-1]
         if not inner.isascii():
-            raise ValueError("bytes that stand for arrays here")
+            raise ValueError("bytes that are used for arrays here")
         pieces: list[bytes] = []
-        others: list[bytes] = []  # elements that are no codes, if there are arrays among them
+        others: list[bytes] = []  # elements other than codes, if there are arrays among them
         if b"[" in inner:
             if b"\\" in inner:
-                raise ValueError("strings that are to be told apart by parsing")
-            # names as well, if there are any: new ones are declared in order of appearance
+                raise ValueError("strings that have to be parsed")
+            # names as well: new ones are declared in order of appearance
             pieces = (_ARRAY_OR_NAME if b'"' in inner else _ARRAY).split(inner)
             others = pieces[1::2]
             pieces[1::2] = map(self._bytes.__getitem__, others)
@@ -81,7 +83,7 @@ class Decoder:
         if len(commas) == commas.count(b",") == len(single) - 1 and _NO_STATE not in single:
             return np.frombuffer(single, np.uint8).astype(np.int32)
         if others:
-            # blanks around the numbers, so that they do not join digits which they stand beside
+            # blanks around the numbers, so that they do not join digits beside them
             pieces[1::2] = [b" %d " % self._numbers[text] for text in others]
             text = b"[%b]" % b"".join(pieces)
         elif b'"' in inner:
@@ -94,7 +96,7 @@ class Decoder:
         return codes
 
     def _byte(self, element: bytes) -> bytes:
-        """Return a byte to stand for an array, or a name; two bytes if there is none left."""
+        """Return a byte for an array or a name; two bytes if no byte is left."""
         number, byte = self._numbers[element], _FIRST_BYTE + len(self._bytes)
         if byte > 0xFF or number >= _NO_STATE[0]:
             return b"??"

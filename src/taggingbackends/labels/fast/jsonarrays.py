@@ -1,4 +1,4 @@
-"""Columns of numbers out of the text of JSON arrays."""
+"""Reads JSON arrays of numbers into columns."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _optional(name: str) -> ModuleType | None:
         return None
 
 
-simdjson = _optional("simdjson")  # the extra "fast": no Python object a number
+simdjson = _optional("simdjson")  # the extra "fast": no Python object for each number
 
 
 class ArrayReader:
-    """Reads arrays, one after the other, with what is installed for it.
+    """Reads arrays with simdjson, or with orjson where that is not installed.
 
-    No text has an array in its array: one in which simdjson would not tell them apart. A ValueError
-    says that a text is no such array, or one that has to be read in another way.
+    The text must not have arrays in the array, which simdjson would flatten. A ValueError means
+    that the text is not such an array, or has to be read in another way.
     """
 
     def __init__(self) -> None:
@@ -65,5 +65,5 @@ class ArrayReader:
     def _list(self, text: bytes | memoryview, types: set[type]) -> list[Any]:
         values = orjson.loads(text)
         if not (isinstance(values, list) and set(map(type, values)) <= types):
-            raise ValueError("something else than numbers")
+            raise ValueError("not only numbers")
         return values

@@ -1,4 +1,4 @@
-"""The text of a label file, taken apart: tracks, which are nearly all of it, and the rest."""
+"""Splits the text of a label file into the tracks, which are most of it, and the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["TrackText", "TrackTexts", "take_apart"]
 
 
 def _pattern(text: bytes) -> re.Pattern[bytes]:
-    """Compile a pattern in which a blank stands for any blanks that JSON has between tokens."""
+    """Compile a pattern in which a blank matches any white space between JSON tokens."""
     return re.compile(text.replace(b" ", rb"[ \t\r\n]*"))
 
 
@@ -25,14 +25,14 @@ _AFTER_STATES = _pattern(rb" \}")
 
 
 class TrackText(NamedTuple):
-    """A track as label files nearly always have it: three entries, in their order.
+    """A track in its usual form: three entries, in this order.
 
     Attributes
     ----------
     larva : int
     times : memoryview
     states : bytes
-        Both from bracket to bracket; whether they are arrays, reading them tells.
+        Both from bracket to bracket. Whether they are valid arrays is found when reading them.
     """
 
     larva: int
@@ -41,14 +41,14 @@ class TrackText(NamedTuple):
 
 
 class TrackTexts(list[tuple[int, int]]):
-    """Where the texts of a run's tracks are in that of a label file, from brace to brace.
+    """Where the tracks of a run are in the text of a label file, from brace to brace.
 
     Attributes
     ----------
     content : bytes
-        The whole text; nothing of it is copied until it is read.
+        The whole text; a part is copied only when it is read.
     depth : int
-        How many brackets are around each track.
+        Number of brackets around each track.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -57,8 +57,8 @@ class TrackTexts(list[tuple[int, int]]):
         self.depth = 0
 
     def object(self, start: int, end: int) -> Any:
-        """Return the object that a text tells of; a ValueError if it tells of none."""
-        # within as many brackets as there: what is nested too deep is refused
+        """Return the object in a part of the text; a ValueError if it is not one object."""
+        # inside as many brackets as in the file, so that too deep a nesting is refused
         text = b"[" * self.depth + self.content[start:end] + b"]" * self.depth
         value = orjson.loads(text)
         for _ in range(self.depth):
@@ -66,7 +66,7 @@ class TrackTexts(list[tuple[int, int]]):
         return value
 
     def track(self, start: int, end: int) -> TrackText | None:
-        """Return the parts of a text, None if it is not made as nearly all are."""
+        """Return the parts of a track, None if it is not in the usual form."""
         content = self.content
         before = _BEFORE_TIMES.match(content, start, end)
         if before is None:
@@ -79,29 +79,28 @@ class TrackTexts(list[tuple[int, int]]):
         if not _AFTER_STATES.fullmatch(content, states[1], end):
             return None
         if content.find(b'":', *states) != -1:
-            return None  # the key of another entry
+            return None  # another entry
         if content.find(b"[", times[0] + 1, times[1]) != -1:
             return None  # arrays among the times
-        whole = memoryview(content)  # of which nothing is copied for the times, most of it
+        whole = memoryview(content)  # so that the times, most of the text, are not copied
         return TrackText(int(before[1]), whole[slice(*times)], content[slice(*states)])
 
 
 def take_apart(content: bytes) -> Any:
-    """Return the document that a text tells of, with `TrackTexts` in the place of tracks.
+    """Return the document in a text, with `TrackTexts` in place of the lists of tracks.
 
-    If each of these turns out to be the text of an object, the document is what the whole text
-    tells of.
+    If each part is the text of one object, the document is equal to the one in the whole text.
 
     Raises
     ------
     ValueError
-        The text is to be read as a whole; it may be no JSON at all.
+        The text has to be read as a whole; it may not be JSON.
     """
     rest: list[bytes] = []
     found: dict[str, TrackTexts] = {}
     at = 0
     while data := _DATA.search(content, at):
-        mark = os.urandom(16).hex()  # which no text has
+        mark = os.urandom(16).hex()  # in no text
         rest += [content[at : data.end()], b'"%b"' % mark.encode()]
         found[mark], at = _split(content, data.end())
     document = orjson.loads(b"".join((*rest, content[at:])))
@@ -116,7 +115,7 @@ def take_apart(content: bytes) -> Any:
 
 
 def _split(content: bytes, at: int) -> tuple[TrackTexts, int]:
-    """Return the texts of tracks from the first one on, and where the bracket after them is."""
+    """Return the tracks from the first one on, and the position of the bracket after them."""
     tracks = TrackTexts(content)
     start = at
     while end := content.find(b"}", at) + 1:
@@ -132,7 +131,7 @@ def _split(content: bytes, at: int) -> tuple[TrackTexts, int]:
 
 
 def _runs(document: Any) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield what may be runs, with the number of brackets around their tracks."""
+    """Yield possible runs, with the number of brackets around their tracks."""
     if isinstance(document, dict):
         yield document, 2
         runs = document.get("runs")
