@@ -136,7 +136,9 @@ def test_each_window_may_have_a_length_of_its_own() -> None:
     np.testing.assert_allclose(found[0], egocentric(windows[0], 2.0))
     np.testing.assert_allclose(found[1], found[0])
     assert egocentric(windows[:0], []).shape == (0, *windows.shape[1:])
-    with pytest.raises(ValueError, match=r"one a window, \(2,\), found an array of shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"one for each window, \(2,\), found an array of shape \(3,\)"
+    ):
         egocentric(windows, [1.0, 1.0, 1.0])
     with pytest.raises(ValueError, match="above 0 mm, found nan"):
         egocentric(windows, [1.0, np.nan])

@@ -1,9 +1,9 @@
 """Numbers in text: reads many short decimals at once, with the same results as `float`.
 
-A field of up to eight characters is one 64-bit integer, so that fields are read by a few operations
-on whole arrays, after Lemire (2021), Number parsing at a gigabyte per second, Software: Practice and
-Experience 51:1700. The digits make an integer, which is divided by a power of ten. Both are exact as
-doubles, so the division rounds correctly.
+A field of up to eight characters is one 64-bit integer, so that fields are read by a few
+operations on whole arrays, after Lemire (2021), Number parsing at a gigabyte per second, Software:
+Practice and Experience 51:1700. The digits make an integer, which is divided by a power of ten.
+Both are exact as doubles, so the division rounds correctly.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
     Returns
     -------
     Track
-        With the same parts. At the time of a frame, within 1 ns, it has exactly that frame's values.
+        With the same parts. At the time of a frame, within 1 ns, the values are exactly its own.
 
     Raises
     ------
