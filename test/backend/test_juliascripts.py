@@ -77,7 +77,7 @@ def no_julia(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_variable_comes_first_then_the_path_then_juliapkg(
     no_julia: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with julia_error("missing-julia", rf"found none: install it .* variable {JULIA}"):
+    with julia_error("missing-julia", rf"none was found: install it .* variable {JULIA}"):
         find_julia()
     assert not no_julia.exists()  # nothing was resolved or installed
     version = import_module("juliapkg.deps").META_VERSION
