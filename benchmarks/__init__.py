@@ -1,1 +1,1 @@
-"""How fast it is, beside what anyone would write first: ``python -m benchmarks [NAME...]``."""
+"""Benchmarks against simple baselines: ``python -m benchmarks [NAME...]``."""

@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those that are named."""
+"""Run all benchmarks, or the named ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
 
 
 def main() -> None:
-    """Print a table for each."""
+    """Print a table for each benchmark."""
     names = sys.argv[1:] or list(BENCHMARKS)
     unknown = set(names) - BENCHMARKS.keys()
     if unknown:

@@ -1,4 +1,4 @@
-"""The command: beside importing click, which it is made with, and the script alone."""
+"""The command, compared with importing click and with running the script alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ COMMAND = [sys.executable, "-m", "taggingbackends"]
 
 
 def process(folder: Path, *arguments: str) -> Callable[[], None]:
-    """Return what runs a process."""
-    # with bytecode, as everything that is installed has it
+    """Return a function that runs a process."""
+    # with bytecode, as in an installation
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Measures in pairs: a baseline and ours in turn, in one run, since machines are noisy."""
+"""Measure in pairs: a baseline and ours in turn, in one run, because machines are noisy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Work = Callable[[], Any]
 
 
 def compare(case: str, baseline: Work, ours: Work, rounds: int = 9) -> None:
-    """Print how much of the time of one call another one takes; see `compare_times`."""
+    """Print the ratio of the times of two calls; see `compare_times`."""
     compare_times(case, lambda: seconds(baseline), lambda: seconds(ours), rounds)
 
 
 def compare_times(
     case: str, baseline: Callable[[], float], ours: Callable[[], float], rounds: int = 9
 ) -> None:
-    """Print how much of the baseline's time ours takes: the median of the pairs' ratios.
+    """Print the ratio of our time to the baseline's: the median over the pairs.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def row(case: str, *columns: str) -> None:
 
 
 def seconds(work: Work) -> float:
-    """Return the time that a call takes, without what it leaves behind."""
+    """Return the time of a call, without the deallocation of its result."""
     gc.collect()
     start = time.perf_counter()
     result = work()
@@ -59,7 +59,7 @@ def seconds(work: Work) -> float:
 
 
 def peak_memory(prepare: str, work: str) -> tuple[int, Any]:
-    """Return the peak memory of some statements, above what it was before, and their `result`.
+    """Return the peak memory that some statements add, and their `result`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is read: made by seeded generators, so that it is the same everywhere."""
+"""Input files, made by seeded generators, so that they are the same everywhere."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def label_file(path: Path, odd: float = 0.0, frames: int = 1_000_000, larvae: in
 
 
 def named_file(path: Path, coded: Path) -> Path:
-    """Write a label file whose frames have names in the place of codes."""
+    """Write a label file with names instead of codes."""
     document = json.loads(coded.read_text())
     for track in document["data"]:
         track["labels"] = [NAMES[code - 1] for code in track["labels"]]
@@ -69,7 +69,7 @@ def dumped_file(path: Path, written: Path) -> Path:
 
 
 def real_label_files() -> list[Path]:
-    """Return real label files, where they are at hand."""
+    """Return real label files, where they are available."""
     default = Path(__file__).parent.parent.parent / "shared" / "data"
     folder = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", default))
     return sorted(folder.glob("labels/*/fed.label"))

@@ -1,4 +1,4 @@
-"""Label files, Julia: beside Python, on the same files."""
+"""Label files in Julia, compared with Python on the same files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from taggingbackends.backend.juliascripts import julia_command, julia_environmen
 
 
 def run(folder: Path) -> None:
-    """Print times, and allocations a track."""
+    """Print times, and allocations for each track."""
     try:
         command = julia_command(None)
     except JuliaSetupError as error:

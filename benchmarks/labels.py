@@ -1,4 +1,4 @@
-"""Label files, Python: beside json.load into nested dictionaries, and json.dump of these."""
+"""Label files in Python, compared with json.load into nested dictionaries, and json.dump."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Nested = dict[str, dict[int, dict[float, Any]]]
 
 
 def read_nested(path: Path) -> Nested:
-    """Read what a script would: run -> larva -> time -> label, or a tuple of labels."""
+    """Read as a simple script would: run -> larva -> time -> label, or a tuple of labels."""
     with path.open() as file:
         document = json.load(file)
     names = document["labels"]
@@ -36,13 +36,13 @@ def read_nested(path: Path) -> Nested:
 
 
 def write_nested(path: Path, nested: Nested) -> None:
-    """Write nested dictionaries as they are."""
+    """Write nested dictionaries with json.dump."""
     with path.open("w") as file:
         json.dump(nested, file)
 
 
 def write_at_once(path: Path, nested: Nested) -> None:
-    """Write nested dictionaries by way of their whole text, which json makes faster."""
+    """Write nested dictionaries with json.dumps, which is faster."""
     path.write_text(json.dumps(nested))
 
 

@@ -1,4 +1,4 @@
-"""Many recordings: 200 small ones, two at a time beside one at a time."""
+"""200 small recordings, two at a time, compared with one at a time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(folder: Path) -> None:
         assert len(list(lab.glob("*/predicted.label"))) == RECORDINGS
         return seconds
 
-    # one pair only: these runs are long enough to average over what else the machine does
+    # one pair only: these runs are long enough to average out other load
     one, two = labelled(1), labelled(2)
     again = _predict(backend, lab, 1)
     row("", "of the baseline's time", "ours", "baseline")

@@ -1,4 +1,4 @@
-"""Work on labels: beside loops over nested dictionaries."""
+"""Operations on labels, compared with loops over nested dictionaries."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def crop(nested: Nested, start: float, stop: float) -> Nested:
 
 
 def merge(nested: Nested, other: Nested) -> Nested:
-    """Return the states of the one, where the other has none for the same time."""
+    """Return the states of the first, where the second has none at the same time."""
     return {
         run: {larva: {**track, **other[run].get(larva, {})} for larva, track in tracks.items()}
         for run, tracks in nested.items()
@@ -60,7 +60,7 @@ def tagged(state: Any) -> tuple[str, ...]:
 
 
 def run(folder: Path) -> None:
-    """Print times of each operation, with the copying that each needs, if any."""
+    """Print times of each operation, including the copy that it needs, if any."""
     labels = Labels.read(label_file(folder / "odd.label", odd=0.05))
     (run_id,) = labels
     nested = labels.to_dict()

@@ -1,4 +1,4 @@
-"""Tracker files: beside a loop over the lines, pandas and h5py."""
+"""Tracker files, compared with a loop over the lines, pandas and h5py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 try:
     import pandas
-except ImportError:  # FIMTrack's rows are left out, which is told
+except ImportError:  # FIMTrack is skipped then, with a message
     pandas = None
 
 from benchmarks.harness import compare, peak_memory, row
@@ -41,7 +41,7 @@ def line_by_line(spine: Path) -> dict[int, list[Any]]:
 
 
 def raw(path: Path) -> list[Any]:
-    """Read those arrays of a trx.mat that ours reads, as they are stored."""
+    """Read the same arrays of a trx.mat, as they are stored."""
     with h5py.File(path) as file:
         fields = file["trx"].values()
         return [file[reference][()] for field in fields for reference in field[()].ravel()]
@@ -70,7 +70,7 @@ def choreography(folder: Path) -> None:
 
 
 def fimtrack(folder: Path) -> None:
-    """Compare with `pandas.read_csv`, which returns the cells of all features."""
+    """Compare with `pandas.read_csv`, which reads the cells of all features."""
     if pandas is None:
         print("FIMTrack: left out, its baseline needs pandas (pip install pandas)")
         return
