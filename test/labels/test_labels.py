@@ -406,4 +406,4 @@ def test_labels_can_be_copied(labels: Labels) -> None:
     assert other == labels
     other.set(RUN, 7, [1.0], ["new"])
     assert "new" not in labels[RUN].names
-    assert repr(labels) == "<Labels: 1 runs, 2 larvae, 6 frames>"
+    assert repr(labels) == "<Labels: 1 run, 2 larvae, 6 frames>"
