@@ -143,6 +143,16 @@ def test_a_last_line_without_its_end(end: str, spine: Path) -> None:
     assert track.spine[0, -1, 1] == float(end.split()[1])
 
 
+@pytest.mark.parametrize("end", ["1.250 1.2", "1.250 1.25", "1.250 1", "1.250 1.25  \t"])
+def test_a_last_number_that_was_cut(end: str, spine: Path) -> None:
+    """It has fewer decimals than the others, which are alike; the fields are all there."""
+    line = f"{RUN} 7 1.000 " + "0.125 " * 20
+    spine.write_text(f"{line}0.125 0.125\n{line.replace('1.000', '2.000')}{end}")
+    with pytest.raises(TrackFileError, match="with 3 decimals and the line's end") as caught:
+        load_tracks(spine, outline=False)
+    assert (caught.value.file, caught.value.line) == (spine, 2)
+
+
 def test_a_stem_without_metadata(spine: Path, tmp_path: Path) -> None:
     other = tmp_path / "any.spine"
     spine.rename(other)
@@ -203,6 +213,26 @@ def test_frames_that_only_one_file_has(spine: Path) -> None:
     spine.write_text("".join(lines[:-1]))
     with pytest.raises(TrackFileError, match="expected no more as frame 5 of larva 20"):
         load_tracks(spine)
+
+
+@pytest.mark.parametrize(("larva", "line"), [(1, 4), (20, 9)])
+def test_an_outline_that_is_shorter_than_its_spine(spine: Path, larva: int, line: int) -> None:
+    outline = spine.with_suffix(".outline")
+    lines = outline.read_text().splitlines(keepends=True)
+    outline.write_text("".join(lines[:line] + lines[line + 1 :]))
+    expected = rf"expected time {larva}.4 as frame 5 of larva {larva}, .*\.spine, found no more"
+    with pytest.raises(TrackFileError, match=expected) as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (outline, line)
+
+
+def test_an_outline_that_lacks_a_frame(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    lines = outline.read_text().splitlines(keepends=True)
+    outline.write_text("".join(lines[:1] + lines[2:]))
+    with pytest.raises(TrackFileError, match=r"time 1\.1 as frame 2.*found time 1\.2") as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (outline, 2)
 
 
 def test_the_runs_of_a_pair_differ(spine: Path) -> None:
