@@ -50,13 +50,12 @@ def crop(runs: Mapping[str, RunLabels], start: float, stop: float) -> Runs:
     """See `Labels.crop`."""
     cropped: Runs = {}
     for run in runs.values():
-        copy = cropped[run.id] = copy_run(run, run.id)
-        for larva in run:
-            part = copy[larva][start:stop]
+        copy = cropped[run.id] = _copy_without_tracks(run, run.id)
+        for larva, track in run.items():
+            part = track[start:stop]
             if len(part):
+                part._table = copy._table
                 copy._tracks[larva] = part
-            else:
-                del copy[larva]
     return cropped
 
 
@@ -114,12 +113,17 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
 
 def copy_run(run: RunLabels, identifier: str) -> RunLabels:
     """Return a copy that shares nothing that can be changed, under an identifier."""
-    copy = RunLabels(identifier, run._table.copy())
-    for name in ("metadata", "units", "attributes", "dependencies"):
-        setattr(copy, name, deepcopy(getattr(run, name)))
+    copy = _copy_without_tracks(run, identifier)
     for larva, track in run.items():
         records = deepcopy(track.records)
         copy._tracks[larva] = TrackLabels(copy._table, track.times, track.codes, records)
+    return copy
+
+
+def _copy_without_tracks(run: RunLabels, identifier: str) -> RunLabels:
+    copy = RunLabels(identifier, run._table.copy())
+    for name in ("metadata", "units", "attributes", "dependencies"):
+        setattr(copy, name, deepcopy(getattr(run, name)))
     return copy
 
 

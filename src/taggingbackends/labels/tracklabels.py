@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from contextlib import suppress
 from copy import deepcopy
 from typing import Any, overload
 
@@ -114,12 +113,14 @@ class TrackLabels(Mapping[float, State]):
     def _frame(self, time: Any) -> int:
         """Return what `find` does, for one time of any type."""
         index, nearest = -1, TIME_TOLERANCE
-        with suppress(TypeError, ValueError, OverflowError):
+        try:
             after = bisect_left(self.times, float(time))
             for frame in range(max(after - 1, 0), min(after + 1, len(self.times))):
                 distance = abs(float(self.times[frame]) - time)
                 if distance < nearest or (distance == nearest and index < 0):
                     index, nearest = frame, distance
+        except (TypeError, ValueError, OverflowError):
+            pass  # no number, or none that a time can be
         return index
 
     def _part(self, frames: slice) -> TrackLabels:
