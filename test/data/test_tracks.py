@@ -13,7 +13,17 @@ import pytest
 
 from support import RUN, backend_error, write_labels, write_recording
 from taggingbackends import Labels, TrackFileError
-from taggingbackends.data import Recording, Track, find_recordings, load_tracks, plan_dataset
+from taggingbackends.data import (
+    Recording,
+    Track,
+    body_length,
+    egocentric,
+    find_recordings,
+    load_tracks,
+    plan_dataset,
+    resample,
+    resample_states,
+)
 
 
 @pytest.fixture
@@ -210,6 +220,29 @@ def test_the_recording_of_a_folder_is_loaded(tmp_path: Path) -> None:
 def test_what_is_no_path_is_refused(call: Callable[[Any], Any], found: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         call(found)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda recording: resample(recording, 1), "found a Recording; resample the tracks, one"),
+        (
+            lambda recording: resample(recording[7].times, 1),
+            r"recording\[larva\], found a ndarray",
+        ),
+        (
+            lambda recording: resample_states(recording[7], [1.0]),
+            "expected TrackLabels, .* a Track",
+        ),
+        (lambda recording: body_length(recording[7]), "found a Track; track.spine has them"),
+        (lambda recording: egocentric(recording[7]), "found a Track; track.spine has them"),
+    ],
+)
+def test_what_is_no_track_is_refused(
+    recording: Recording, call: Callable[[Any], Any], message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        call(recording)
 
 
 def test_a_training_set_of_a_folder_without_label_files(tmp_path: Path) -> None:

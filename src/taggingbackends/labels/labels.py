@@ -328,9 +328,9 @@ class Labels(MutableMapping[str, RunLabels]):
         names = list(self.count())
         rows = []
         for run in self.values():
-            times = [time for track in run.values() for time in track.times[[0, -1][: len(track)]]]
             counts = run.count()
-            duration = float(max(times) - min(times)) if times else 0.0
+            times = [track.times[[0, -1]] for track in run.values() if len(track)]
+            duration = float(np.ptp(times)) if times else 0.0
             frames = sum(map(len, run.values()))
             rows.append([run.id, len(run), frames, duration, *(counts.get(n, 0) for n in names)])
         header = ["run", "larvae", "frames", "duration (s)", *(n or "(undefined)" for n in names)]
