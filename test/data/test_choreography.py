@@ -134,7 +134,15 @@ def test_numbers_in_any_notation(spine: Path) -> None:
 
 @pytest.mark.parametrize(
     "end",
-    ["0.5 2", "1.25 1e-05", "1.250 1.255", "1.250 1.255  \t", "1.250 1.25\n ", "1.250 1.25\r"],
+    [
+        "0.5 2",
+        "1.25 1e-05",
+        "1.250 1.255",
+        "1.250 1.2555",
+        "1.250 1.255  \t",
+        "1.250 1.25\n ",
+        "1.250 1.25\r",
+    ],
 )
 def test_a_last_line_without_its_end(end: str, spine: Path) -> None:
     spine.write_text(f"{RUN} 7 1.000 " + "0.125 " * 20 + end)
@@ -151,6 +159,12 @@ def test_a_last_number_that_was_cut(end: str, spine: Path) -> None:
     with pytest.raises(TrackFileError, match="with 3 decimals and the line's end") as caught:
         load_tracks(spine, outline=False)
     assert (caught.value.file, caught.value.line) == (spine, 2)
+
+
+def test_numbers_of_any_decimals_are_not_taken_for_cut(spine: Path) -> None:
+    for time, number in (("1.00", "0.125"), ("1.000", "0.12")):
+        spine.write_text(f"{RUN} 7 {time} " + "0.125 " * 20 + f"{number} 0.1")
+        assert load_tracks(spine, outline=False)[7].times.tolist() == [1.0]
 
 
 def test_a_stem_without_metadata(spine: Path, tmp_path: Path) -> None:
