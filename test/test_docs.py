@@ -30,7 +30,7 @@ def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             checked += 1
         else:
             exec(statement, namespace)
-    assert checked == 3
+    assert checked == 4
 
 
 def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "BackendError",
     "JuliaSetupError",
     "LabelFileError",
+    "MissingKeyError",
     "ScriptError",
     "TaggingBackendsError",
     "TrackFileError",
@@ -170,6 +171,25 @@ class ScriptError(TaggingBackendsError):
         return f"{self.step} failed with exit code {self.exit_code} ({self.script})"
 
 
+class MissingKeyError(KeyError):
+    """A key that is not in a mapping, with a message that says which ones are.
+
+    Parameters
+    ----------
+    key : object
+        The key.
+    problem : str
+        What is wrong with it, and which keys are like it.
+    """
+
+    def __init__(self, key: Any, problem: str) -> None:
+        self.problem = problem
+        super().__init__(key, problem)
+
+    def __str__(self) -> str:
+        return self.problem  # KeyError shows its repr
+
+
 @contextmanager
 def located(**where: Any) -> Iterator[None]:
     """Complete the place of a `LabelFileError` that is raised inside.
@@ -193,7 +213,32 @@ def shown(value: Any) -> str:
     return _SHORT.repr(value)
 
 
+def wrong_type(expected: str, found: Any, fix: str = "") -> TypeError:
+    """Return the error about an argument of another type.
+
+    Parameters
+    ----------
+    expected : str
+        What the argument should be.
+    found : object
+        The argument.
+    fix : str, optional
+        The call that takes such an argument, or gives what is expected.
+    """
+    name = type(found).__name__
+    article = "an" if name[0] in "aeiouAEIOU" else "a"
+    return TypeError(f"expected {expected}, found {article} {name}{fix and f'; {fix}'}")
+
+
+class _ShortRepr(Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python refuses to write out integers of thousands of digits
+            return f"an integer of {x.bit_length()} bits"
+
+
 # Short in depth and in length: the value may be a whole file.
-_SHORT = Repr()
+_SHORT = _ShortRepr()
 _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 60
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 3, 4, 4, 4

@@ -134,13 +134,37 @@ def test_numbers_in_any_notation(spine: Path) -> None:
 
 @pytest.mark.parametrize(
     "end",
-    ["0.5 2", "1.25 1e-05", "1.250 1.255", "1.250 1.255  \t", "1.250 1.25\n ", "1.250 1.25\r"],
+    [
+        "0.5 2",
+        "1.25 1e-05",
+        "1.250 1.255",
+        "1.250 1.2555",
+        "1.250 1.255  \t",
+        "1.250 1.25\n ",
+        "1.250 1.25\r",
+    ],
 )
 def test_a_last_line_without_its_end(end: str, spine: Path) -> None:
     spine.write_text(f"{RUN} 7 1.000 " + "0.125 " * 20 + end)
     track = load_tracks(spine, outline=False)[7]
     assert track.spine is not None
     assert track.spine[0, -1, 1] == float(end.split()[1])
+
+
+@pytest.mark.parametrize("end", ["1.250 1.2", "1.250 1.25", "1.250 1", "1.250 1.25  \t"])
+def test_a_last_number_that_was_cut(end: str, spine: Path) -> None:
+    """It has fewer decimals than the others, which are alike; the fields are all there."""
+    line = f"{RUN} 7 1.000 " + "0.125 " * 20
+    spine.write_text(f"{line}0.125 0.125\n{line.replace('1.000', '2.000')}{end}")
+    with pytest.raises(TrackFileError, match="with 3 decimals and the line's end") as caught:
+        load_tracks(spine, outline=False)
+    assert (caught.value.file, caught.value.line) == (spine, 2)
+
+
+def test_numbers_of_any_decimals_are_not_taken_for_cut(spine: Path) -> None:
+    for time, number in (("1.00", "0.125"), ("1.000", "0.12")):
+        spine.write_text(f"{RUN} 7 {time} " + "0.125 " * 20 + f"{number} 0.1")
+        assert load_tracks(spine, outline=False)[7].times.tolist() == [1.0]
 
 
 def test_a_stem_without_metadata(spine: Path, tmp_path: Path) -> None:
@@ -203,6 +227,26 @@ def test_frames_that_only_one_file_has(spine: Path) -> None:
     spine.write_text("".join(lines[:-1]))
     with pytest.raises(TrackFileError, match="expected no more as frame 5 of larva 20"):
         load_tracks(spine)
+
+
+@pytest.mark.parametrize(("larva", "line"), [(1, 4), (20, 9)])
+def test_an_outline_that_is_shorter_than_its_spine(spine: Path, larva: int, line: int) -> None:
+    outline = spine.with_suffix(".outline")
+    lines = outline.read_text().splitlines(keepends=True)
+    outline.write_text("".join(lines[:line] + lines[line + 1 :]))
+    expected = rf"expected time {larva}.4 as frame 5 of larva {larva}, .*\.spine, found no more"
+    with pytest.raises(TrackFileError, match=expected) as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (outline, line)
+
+
+def test_an_outline_that_lacks_a_frame(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    lines = outline.read_text().splitlines(keepends=True)
+    outline.write_text("".join(lines[:1] + lines[2:]))
+    with pytest.raises(TrackFileError, match=r"time 1\.1 as frame 2.*found time 1\.2") as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (outline, 2)
 
 
 def test_the_runs_of_a_pair_differ(spine: Path) -> None:

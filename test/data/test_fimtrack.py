@@ -140,6 +140,15 @@ def test_a_table(table: Path) -> None:
     assert track.indicators["is_coiled"].tolist() == [False, True, False, False]
 
 
+def test_an_indicator_is_on_above_0(tmp_path: Path) -> None:
+    cells = straight(frames=6, larvae=1)
+    cells["is_coiled"] = [["1"], ["0"], ["-1"], [""], ["0.5"], ["2"]]
+    track = load_tracks(write(tmp_path / "t.csv", cells), pixelsize=73)[0]
+    coiled = track.indicators["is_coiled"]
+    assert coiled.dtype == np.bool_
+    assert coiled.tolist() == [True, False, False, False, True, True]
+
+
 def test_an_outline_at_a_bend_and_at_a_fold(tmp_path: Path) -> None:
     cells = straight(frames=1, larvae=1)
     for part, (x, y) in {

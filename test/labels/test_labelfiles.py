@@ -22,6 +22,7 @@ from support import CONTRACT, RUN, parse, posix, text, tree, write_labels, write
 from taggingbackends import BackendError, LabelFileError, Labels, ScriptError, TrackFileError
 from taggingbackends.data import is_label_file
 from taggingbackends.labels import reading
+from taggingbackends.labels.conversion import united
 from taggingbackends.labels.fast import jsonarrays
 
 
@@ -208,6 +209,34 @@ def test_records_of_frames_are_columns() -> None:
         "word": list,
         "box": list,
     }
+
+
+@pytest.mark.parametrize(("integer", "is_column"), [(2**53, True), (2**53 + 1, False)])
+def test_records_are_columns_of_doubles_where_these_hold_them(
+    integer: int, is_column: bool
+) -> None:
+    for value in (integer, -integer):
+        content = (
+            '{"metadata":{"id":"r"},"data":[{"id":"1","t":[1,2],"labels":["a","a"],'
+            f'"speed":[0.5,{value}]}}]}}'
+        )
+        labels = parse(content.encode())
+        assert isinstance(labels["r"][1].records["speed"], np.ndarray) is is_column
+        assert labels["r"][1].records["speed"][1] == value
+        assert str(value) in text(labels).decode()
+
+
+def test_the_first_files_attributes_are_those_of_files_together(tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        labels = Labels()
+        labels.set(name, 1, [0.5], ["run"])
+        labels.attributes = {"project": name, name: 1}
+        files.append(tmp_path / f"{name}.label")
+        labels.write(files[-1])
+    together = united(files)
+    assert list(together) == ["one", "two"]
+    assert together.attributes == {"project": "one", "one": 1, "two": 1}
 
 
 @posix

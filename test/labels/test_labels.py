@@ -278,6 +278,42 @@ def test_merge_into_a_run_without_names_takes_the_colours() -> None:
     assert labels[RUN].colors == ["#1"]
 
 
+def test_merge_keeps_the_colours_that_are_there() -> None:
+    labels, other = Labels(), Labels()
+    labels.set(RUN, 1, [1.0], ["a"])
+    other.set(RUN, 1, [1.0], ["b"])
+    other.set(RUN, 1, [1.0], ["a"])
+    other[RUN].declare(["a", "b"], ["#3", "#4"])
+    without = copy.deepcopy(labels)
+    without.merge(other)
+    assert without[RUN].colors is None
+    labels[RUN].declare(["a", "unused"], ["#1", "#2"])
+    labels.merge(other)
+    assert labels[RUN].names == ["a", "unused", "b"]
+    assert labels[RUN].colors == ["#1", "#2", "#808080"]
+
+
+def test_merge_shares_nothing_that_can_be_changed() -> None:
+    labels, other = Labels(), Labels()
+    for run in ("known", "new"):
+        other.set(run, 1, [1.0], ["a"])
+        other[run].metadata["camera"] = {"lens": [1]}
+        other[run].attributes["box"] = {"x": [1]}
+        other[run].dependencies = [{"filename": "x", "sha1": "y"}]
+        other[run][1].records |= {"box": {"x": [1]}, "speed": np.array([0.5])}
+    labels.add_run("known")
+    before = text(other)
+    labels.merge(other)
+    for run in labels.values():
+        run[1].records["box"]["x"][0] = run[1].records["speed"][0] = 9
+        run.secondary_names = ["edited"]
+        run.declare(["a", "b"])
+    new = labels["new"]
+    new.metadata["camera"]["lens"][0] = new.attributes["box"]["x"][0] = 9
+    new.dependencies[0]["sha1"] = "z"
+    assert text(other) == before
+
+
 def test_merge_with_a_condition_that_fails_changes_nothing(labels: Labels) -> None:
     other = Labels()
     other.set(RUN, 7, [0.1], ["new"])
@@ -406,4 +442,4 @@ def test_labels_can_be_copied(labels: Labels) -> None:
     assert other == labels
     other.set(RUN, 7, [1.0], ["new"])
     assert "new" not in labels[RUN].names
-    assert repr(labels) == "<Labels: 1 runs, 2 larvae, 6 frames>"
+    assert repr(labels) == "<Labels: 1 run, 2 larvae, 6 frames>"

@@ -332,6 +332,11 @@ def test_classes_have_the_colours_of_the_files(tmp_path: Path) -> None:
     labels.write(other)
     plan = plan_dataset(tmp_path, 1, 10, labels=["stop", "run"])
     assert plan.colors == {"stop": "#000003", "run": "#000001"}
+    third = write(tmp_path / "3", "20240613_101500")
+    labels = Labels.read(third)
+    labels["20240613_101500"].declare(list(COUNTS), ["#999999"] * 3)
+    labels.write(third)
+    assert plan_dataset(tmp_path, 1, 10, labels=["stop", "run"]).colors == plan.colors
 
 
 def test_a_seed_makes_the_choice(label_file: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from taggingbackends.data.tracks import Recording
+from taggingbackends.data.tracks import Recording, Track
+from taggingbackends.errors import wrong_type
 
 __all__ = ["body_length", "egocentric"]
 
@@ -39,7 +38,7 @@ def body_length(spines: Recording | ArrayLike) -> float:
             raise ValueError("expected spines, found a recording that was loaded without them")
         lengths = np.concatenate([_lengths(spine) for spine in tracks]) if tracks else np.empty(0)
     else:
-        lengths = _lengths(spines).ravel()
+        lengths = _lengths(_checked(spines)).ravel()
     lengths = lengths[np.isfinite(lengths)]
     if len(lengths) == 0:
         raise ValueError("expected a complete spine to measure the body length, found none")
@@ -75,7 +74,7 @@ def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.
         An array of another shape; a body length that is not finite and above 0; lengths that are
         not one for each window.
     """
-    spine = np.ascontiguousarray(spine, dtype=np.float64)
+    spine = np.ascontiguousarray(_checked(spine), dtype=np.float64)
     if spine.ndim < 3 or spine.shape[-1] != 2 or spine.shape[-2] < 2 or spine.shape[-3] < 1:
         raise ValueError(f"expected spines of shape (..., n, points, 2), found {spine.shape}")
     lengths = np.asarray(body_length(spine) if length is None else length, dtype=np.float64)
@@ -96,6 +95,12 @@ def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.
         moved *= (unit.conj() / lengths)[..., None, None]
     own: NDArray[np.float64] = moved.view(np.float64).reshape(spine.shape)
     return own
+
+
+def _checked(spine: ArrayLike) -> ArrayLike:
+    if isinstance(spine, Track):
+        raise wrong_type("spines", spine, "track.spine has them")
+    return spine
 
 
 def _lengths(spine: ArrayLike | None) -> NDArray[np.float64]:

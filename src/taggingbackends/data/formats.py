@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from taggingbackends.errors import wrong_type
+from taggingbackends.system.files import walk
 from taggingbackends.system.lazy import lazy_function
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ __all__ = [
     "FORMATS",
     "LABEL_SUFFIXES",
     "Format",
+    "Paths",
+    "as_paths",
     "companions",
     "find_recordings",
     "format_of",
@@ -27,6 +31,8 @@ __all__ = [
 ]
 
 LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
+
+Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 _HEAD = 1024  # bytes that a format is recognized by
 
@@ -119,30 +125,65 @@ def format_of(path: str | PathLike[str]) -> Format | None:
     return next((format for format in near if format.recognize(head)), None)
 
 
-def find_recordings(files: Iterable[str | PathLike[str]]) -> dict[Path, list[Path]]:
+def find_recordings(files: Paths) -> dict[Path, list[Path]]:
     """Find the recordings among files.
 
     The tracker files of one stem in one folder are one recording.
 
     Parameters
     ----------
-    files : iterable of path
-        Files of any kind, e.g. ``backend.list_input_files()``.
+    files : path, or iterable of path
+        Files of any kind, e.g. ``backend.list_input_files()``. A folder stands for the files in it
+        and below, without hidden ones.
 
     Returns
     -------
     dict
         The file to hand to `load_tracks` -> all the files of that recording, in order of
         appearance.
+
+    Raises
+    ------
+    OSError
+        A tracker file cannot be read, or there is no file of the one name that is given.
+    TypeError
+        Not paths.
     """
     found: dict[tuple[Path, str], list[tuple[tuple[int, int], Path]]] = {}
-    for file in map(Path, files):
+    for file in _expanded(files):
         broken = (format for format in suffix_formats(file) if format.specific)
         format = format_of(file) or next(broken, None)
         if format is not None:
             rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
             found.setdefault((file.parent, file.stem), []).append((rank, file))
     return {min(ranked)[1]: [file for _, file in ranked] for ranked in found.values()}
+
+
+def as_paths(files: Paths) -> list[Path]:
+    """Return the path, or the paths, as a list; a TypeError if they are none."""
+    if isinstance(files, (str, PathLike)):
+        return [Path(files)]
+    # labels and recordings are mappings, and iterable as well
+    if isinstance(files, Iterable) and (isinstance(files, dict) or not isinstance(files, Mapping)):
+        return [_path(file) for file in files]
+    raise wrong_type("a path, or a list of paths", files)
+
+
+def _path(file: Any) -> Path:
+    if not isinstance(file, (str, PathLike)):
+        raise wrong_type("paths", file)
+    return Path(file)
+
+
+def _expanded(files: Paths) -> Iterator[Path]:
+    """Yield files, and those in folders."""
+    for path in as_paths(files):
+        if path.is_dir():
+            yield from walk(path)
+        else:
+            yield path
+    if isinstance(files, (str, PathLike)):
+        Path(files).stat()  # among many files, one that is not there may be of no format
 
 
 def recordings_in(folder: Path) -> dict[Path, list[Path]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -16,10 +16,12 @@ from taggingbackends.data.formats import (
     suffix_formats,
 )
 from taggingbackends.data.tracks import Recording
-from taggingbackends.errors import TrackFileError, shown
+from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 
 __all__ = ["load_tracks"]
+
+_NAMED = 5  # recordings that an error lists
 
 
 def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
@@ -30,7 +32,7 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     path : path
         A tracker file of any format in ``taggingbackends.data.FORMATS``, or a label file: then the
         tracker files that it depends on are checked and loaded, and `Recording.labels` gives its
-        labels.
+        labels. Or a folder, with the tracker files of one recording in it or below.
     **options
         Of the format; those of other formats are left out of account. ``spine=False`` or
         ``outline=False`` leaves that one out. FIMTrack's tables need ``pixelsize``, in µm, and take
@@ -41,16 +43,21 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     Raises
     ------
     TrackFileError
-        No such format, or a file that breaks its format, with file and line or key.
+        No such format, or a file that breaks its format, with file and line or key; a folder of no
+        recording, or of several.
     LabelFileError
         A bad label file, or one whose dependencies are not beside it.
     OSError
         A file cannot be read.
     TypeError
-        An option that no format takes.
+        An option that no format takes; not a path.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise wrong_type("the path of a tracker file or a label file", path, _fix(path))
     path = Path(path)
     _check_options(options)
+    if path.is_dir():
+        path = _only_recording(path)
     if is_label_file(path):
         return _load_labelled(path, options)
     format = format_of(path)
@@ -69,6 +76,24 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)
+
+
+def _fix(found: Any) -> str:
+    if isinstance(found, Recording):
+        return "a recording is loaded already"
+    if isinstance(found, Labels):
+        return "load_tracks of a label file loads the tracker files that it depends on"
+    return "find_recordings finds those to load, one by one" if isinstance(found, Iterable) else ""
+
+
+def _only_recording(folder: Path) -> Path:
+    files = list(find_recordings(folder))
+    if len(files) != 1:
+        names = ", ".join(str(file.relative_to(folder)) for file in files[:_NAMED])
+        names += ", ..." if len(files) > _NAMED else ""
+        found = f"{len(files)}: {names}; load one by one" if files else "none"
+        raise TrackFileError(f"expected one recording in this folder, found {found}", file=folder)
+    return files[0]
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

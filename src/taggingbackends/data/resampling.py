@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.data.tracks import Track
+from taggingbackends.errors import wrong_type
 from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = ["SAME_TIME", "even_times", "interpolate", "nearest", "resample", "resample_states"]
@@ -79,7 +81,12 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
     ------
     ValueError
         Invalid interval or anchor.
+    TypeError
+        Not a track.
     """
+    if not isinstance(track, Track):
+        fix = "resample the tracks, one by one" if isinstance(track, Mapping) else ""
+        raise wrong_type("a Track, such as recording[larva]", track, fix)
     if anchor is None:
         anchor = track.times[0] if len(track) else 0.0
     times = even_times(track.times, interval, anchor)
@@ -112,7 +119,14 @@ def resample_states(track_labels: TrackLabels, times: ArrayLike) -> NDArray[np.i
         Indices into ``labels[run].states``, like `TrackLabels.codes`; 0 is undefined. Of two
         equally near frames (within 1 ns), the earlier is taken. -1 outside of the track: more than
         1 ns before the first frame or after the last.
+
+    Raises
+    ------
+    TypeError
+        `track_labels` are of another type.
     """
+    if not isinstance(track_labels, TrackLabels):
+        raise wrong_type("TrackLabels, such as labels[run][larva]", track_labels)
     frames = nearest(track_labels.times, np.asarray(times, dtype=np.float64))
     codes = np.append(track_labels.codes, np.int32(-1))  # the last is for no frame
     return codes[frames]

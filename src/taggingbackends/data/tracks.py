@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.errors import shown
 from taggingbackends.labels.labels import Labels
+from taggingbackends.labels.lookup import check_seconds, frames_between, missing_larva, times_of
+from taggingbackends.labels.reprs import count_of, html_table, time_range
 
 __all__ = ["Recording", "Track"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Track:
     """The shape of one larva over time.
+
+    A slice of seconds, ``track[3.0:5.0]``, gives the track of the frames with 3 s - 1 ns <= time
+    <= 5 s + 1 ns; its arrays share the memory of these.
 
     Attributes
     ----------
@@ -29,8 +36,8 @@ class Track:
         The contours of all frames, one after the other, in mm; None if not loaded.
     outline_offsets : (n + 1,) int64 array or None
         The contour of frame i is ``outline[outline_offsets[i]:outline_offsets[i + 1]]``.
-    indicators : dict of str to (n,) array
-        Per-frame indicators of actions, in the formats that carry them.
+    indicators : dict of str to (n,) bool array
+        Whether an action is on in each frame, in the formats that carry indicators.
     """
 
     times: NDArray[np.float64]
@@ -39,8 +46,37 @@ class Track:
     outline_offsets: NDArray[np.int64] | None = None
     indicators: dict[str, NDArray[Any]] = field(default_factory=dict)
 
+    __iter__: ClassVar[None] = None  # items are no frames
+
     def __len__(self) -> int:
         return len(self.times)
+
+    def __getitem__(self, times: slice) -> Track:
+        if not isinstance(times, slice):
+            problem = f"expected a slice of seconds, track[start:stop], found {shown(times)}"
+            raise TypeError(f"{problem}; frame i is track.times[i], track.spine[i]")
+        frames = frames_between(self.times, *times_of(times))
+        outline, offsets = self.outline, self.outline_offsets
+        if outline is not None and offsets is not None:
+            offsets = offsets[frames.start : frames.stop + 1]
+            outline, offsets = outline[offsets[0] : offsets[-1]], offsets - offsets[0]
+        return Track(
+            times=self.times[frames],
+            spine=None if self.spine is None else self.spine[frames],
+            outline=outline,
+            outline_offsets=offsets,
+            indicators={name: values[frames] for name, values in self.indicators.items()},
+        )
+
+    def __repr__(self) -> str:
+        parts = [time_range(self.times)]
+        if self.spine is not None:
+            parts.append(f"spine of {count_of(self.spine.shape[1], 'point')}")
+        if self.outline is not None:
+            parts.append("outline")
+        if self.indicators:
+            parts.append(count_of(len(self.indicators), "indicator"))
+        return f"<Track: {', '.join(parts)}>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +108,29 @@ class Recording(Mapping[int, Track]):
         """Return the labels that the loaded file itself carries; empty if it carries none."""
         return self.own_labels
 
+    def crop(self, start: float, stop: float) -> Recording:
+        """Return the recording of the frames with start - 1 ns <= time <= stop + 1 ns (in seconds).
+
+        Larvae without such a frame are left out. The labels are cropped, too; the tracks' arrays
+        share the memory of these.
+        """
+        start, stop = check_seconds(start), check_seconds(stop)
+        parts = ((larva, track[start:stop]) for larva, track in self.items())
+        return replace(
+            self,
+            tracks={larva: part for larva, part in parts if len(part)},
+            metadata=deepcopy(self.metadata),
+            own_labels=self.own_labels.crop(start, stop),
+        )
+
     def __getitem__(self, larva: int) -> Track:
-        return self.tracks[larva]
+        try:
+            return self.tracks[larva]
+        except KeyError:
+            raise missing_larva(larva, self.tracks) from None
+
+    def __contains__(self, larva: object) -> bool:
+        return larva in self.tracks
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.tracks)
@@ -82,5 +139,16 @@ class Recording(Mapping[int, Track]):
         return len(self.tracks)
 
     def __repr__(self) -> str:
-        frames = sum(map(len, self.tracks.values()))
-        return f"<Recording {self.run} ({self.format}): {len(self)} larvae, {frames} frames>"
+        larvae = count_of(len(self), "larva", "larvae")
+        frames = count_of(sum(map(len, self.tracks.values())), "frame")
+        return f"<Recording {self.run} ({self.format}): {larvae}, {frames}>"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for larva, track in self.items():
+            times = track.times[[0, -1]].tolist() if len(track) else ["", ""]
+            spine = "" if track.spine is None else count_of(track.spine.shape[1], "point")
+            outline = "" if track.outline is None else "loaded"
+            rows.append([larva, len(track), *times, spine, outline, ", ".join(track.indicators)])
+        header = ["larva", "frames", "from (s)", "to (s)", "spine", "outline", "indicators"]
+        return html_table(repr(self)[1:-1], header, rows)

@@ -54,7 +54,8 @@ def load(
     Returns
     -------
     Recording
-        With `Track.indicators`: all actions and variants in the file, (n,) int8, 1 on, -1 off.
+        With `Track.indicators`: all actions and variants in the file, (n,) bool; 1 is on, any other
+        value off.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def _track(
     n = len(times)
     midline = _spine(trx, index, n) if spine else None
     contours, offsets = _outline(trx, index, n) if outline else (None, None)
-    states = {name: _indicator(trx, index, name, n) for name in indicators}
+    states = {name: trx.numbers(name, index, (n, 1)) == 1 for name in indicators}
     return Track(times, midline, contours, offsets, states)
 
 
@@ -215,16 +216,6 @@ def _bad_point(
     return trx.error(f"{'xy'[axis]}_{shape}", index, f"expected {expected}, found {found}")
 
 
-def _indicator(trx: StructArray, index: int, name: str, n: int) -> NDArray[np.int8]:
-    values = trx.numbers(name, index, (n, 1))
-    good = np.abs(values) == 1
-    if not good.all():
-        at = int(good.argmin())
-        problem = f"expected 1 (on) or -1 (off), found {values[at]:g} in frame {at + 1}"
-        raise trx.error(name, index, problem)
-    return values.astype(np.int8)
-
-
 def _labels(run: str, tracks: dict[int, Track], names: list[str]) -> Labels:
     """Return the states that the indicators `names` make; no labels where there are no names."""
     labels = Labels()
@@ -236,7 +227,7 @@ def _labels(run: str, tracks: dict[int, Track], names: list[str]) -> Labels:
     for larva, track in tracks.items():
         bits = np.zeros(len(track), dtype=np.int64)
         for place, name in enumerate(names):
-            bits |= (track.indicators[name] > 0).astype(np.int64) << place
+            bits |= track.indicators[name].astype(np.int64) << place
         distinct, codes = np.unique(bits, return_inverse=True)
         # numbered here: `Labels.set` would look at each frame's state
         numbers = [table.number(_state(names, number)) for number in distinct.tolist()]

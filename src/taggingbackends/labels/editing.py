@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,14 @@ from numpy.typing import NDArray
 from taggingbackends.errors import LabelFileError, located
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, StateTable, labels_of
-from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.tracklabels import TrackLabels, is_record
 from taggingbackends.labels.validation import check_names, check_overlap
 
-__all__ = ["Frames", "crop", "fill", "merge", "tag"]
+__all__ = ["Frames", "copy_run", "crop", "fill", "merge", "tag"]
 
 Runs = dict[str, RunLabels]
 Frames = Mapping[str, Mapping[int, NDArray[np.float64]]]
 """Run -> larva -> the times of its frames, s."""
-
-_EDGE = 1e-9  # seconds; a segment's ends are decimals, which doubles only come near to
 
 
 def merge(
@@ -44,7 +41,7 @@ def merge(
     for run in other.values():
         known = runs.get(run.id)
         if known is None:
-            runs[run.id] = _copy_run(run)
+            runs[run.id] = copy_run(run, run.id)
         else:
             _merge_run(known, run, overwriting[run.id])
 
@@ -53,21 +50,12 @@ def crop(runs: Mapping[str, RunLabels], start: float, stop: float) -> Runs:
     """See `Labels.crop`."""
     cropped: Runs = {}
     for run in runs.values():
-        copy = cropped[run.id] = _copy_run(run)
+        copy = cropped[run.id] = _copy_without_tracks(run, run.id)
         for larva, track in run.items():
-            first = int(np.searchsorted(track.times, start - _EDGE, "left"))
-            last = int(np.searchsorted(track.times, stop + _EDGE, "right"))
-            if first >= last:
-                del copy._tracks[larva]
-                continue
-            segment = slice(first, last)
-            records = {
-                key: value[segment] if is_record(value, len(track)) else value
-                for key, value in deepcopy(track.records).items()
-            }
-            copy._tracks[larva] = TrackLabels(
-                copy._table, track.times[segment].copy(), track.codes[segment].copy(), records
-            )
+            part = track[start:stop]
+            if len(part):
+                part._table = copy._table
+                copy._tracks[larva] = part
     return cropped
 
 
@@ -123,18 +111,19 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
             _replace(run, larva, translation[track.codes])
 
 
-def is_record(value: Any, n: int) -> bool:
-    """Tell whether an entry of a track with n frames belongs to the frames (is as long as they)."""
-    return isinstance(value, (list, np.ndarray)) and len(value) == n
-
-
-def _copy_run(run: RunLabels) -> RunLabels:
-    copy = RunLabels(run.id, run._table.copy())
-    for name in ("metadata", "units", "attributes", "dependencies"):
-        setattr(copy, name, deepcopy(getattr(run, name)))
+def copy_run(run: RunLabels, identifier: str) -> RunLabels:
+    """Return a copy that shares nothing that can be changed, under an identifier."""
+    copy = _copy_without_tracks(run, identifier)
     for larva, track in run.items():
         records = deepcopy(track.records)
         copy._tracks[larva] = TrackLabels(copy._table, track.times, track.codes, records)
+    return copy
+
+
+def _copy_without_tracks(run: RunLabels, identifier: str) -> RunLabels:
+    copy = RunLabels(identifier, run._table.copy())
+    for name in ("metadata", "units", "attributes", "dependencies"):
+        setattr(copy, name, deepcopy(getattr(run, name)))
     return copy
 
 

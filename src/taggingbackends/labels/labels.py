@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from copy import deepcopy
 from os import PathLike
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taggingbackends.errors import LabelFileError, located, shown
+from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels import editing, reading, writing
 from taggingbackends.labels.dependencies import check_dependencies
+from taggingbackends.labels.lookup import check_seconds, missing_run
+from taggingbackends.labels.reprs import count_of, html_table
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import State, StateTable
+from taggingbackends.labels.states import State, StateTable, listed
 from taggingbackends.labels.tracklabels import TrackLabels
-from taggingbackends.labels.validation import check_larva, check_times
+from taggingbackends.labels.validation import check_larva, check_run, check_times
 
 __all__ = ["Labels"]
 
@@ -35,10 +37,12 @@ class TrackedRun(Protocol):
     def items(self) -> Iterable[tuple[int, _Timed]]: ...
 
 
-class Labels(Mapping[str, RunLabels]):
+class Labels(MutableMapping[str, RunLabels]):
     """Discrete behavioural states of larvae: run -> larva -> time -> state.
 
     A state is a str (one label), or a tuple of str (several at once; empty: looked at, undefined).
+    Runs and larvae are deleted by ``del labels[run]`` and ``del labels[run][larva]``. A run that is
+    set, ``labels["b"] = other["a"]``, is copied, with the key as its identifier.
 
     Attributes
     ----------
@@ -77,8 +81,40 @@ class Labels(Mapping[str, RunLabels]):
             The first violation in the file's order, with kind, file, run, track and index.
         OSError
             The file cannot be read.
+        TypeError
+            Not a path.
         """
+        if not isinstance(path, (str, PathLike)):
+            fix = "Labels.from_dict takes dictionaries" if isinstance(path, Mapping) else ""
+            fix = "read files one by one" if isinstance(path, (list, tuple)) else fix
+            raise wrong_type("the path of a label file", path, fix)
         return cls._of(reading.read(path))
+
+    @classmethod
+    def from_dict(cls, nested: Mapping[str, Mapping[int, Mapping[float, Any]]]) -> Labels:
+        """Make labels of nested dictionaries, as `to_dict` returns them.
+
+        Parameters
+        ----------
+        nested : mapping
+            Run -> larva -> time (s, in any order) -> state.
+
+        Raises
+        ------
+        LabelFileError
+            As of `set`.
+        TypeError
+            Something else than mappings.
+        """
+        labels = cls()
+        for run, larvae in _checked_mapping(nested, "run").items():
+            labels.add_run(run)
+            for larva, states in _checked_mapping(larvae, "larva").items():
+                times = _as_floats(list(_checked_mapping(states, "time")))
+                order = np.argsort(times, kind="stable")
+                items = list(states.values())
+                labels.set(run, larva, times[order], [items[place] for place in order.tolist()])
+        return labels
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write a label file: canonical text, atomically.
@@ -97,10 +133,7 @@ class Labels(Mapping[str, RunLabels]):
 
     def add_run(self, run: str) -> RunLabels:
         """Return the labels of a run, made empty if there is none of this identifier."""
-        if not (isinstance(run, str) and run):
-            problem = f"expected a run identifier that is a string and not empty, found {run!r}"
-            raise LabelFileError("not-a-label-file", problem)
-        return self._runs.setdefault(run, RunLabels(run))
+        return self._runs.setdefault(check_run(run), RunLabels(run))
 
     def set(self, run: str, larva: int, times: ArrayLike, states: Iterable[Any]) -> None:
         """Set the whole track of one larva.
@@ -123,11 +156,11 @@ class Labels(Mapping[str, RunLabels]):
             ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label`` or ``length-mismatch``;
             nothing is changed then.
         """
-        larva = check_larva(larva, run)
+        larva = check_larva(larva, check_run(run))
         with located(run=run, track=larva):
             column = check_times(_as_floats(times))
-            items = states if isinstance(states, str) else list(states)
-            if len(items) != len(column) and not isinstance(states, str):
+            items = listed(states)
+            if len(items) != len(column):
                 problem = f"expected {len(column)} states, as many as times, found {len(items)}"
                 raise LabelFileError("length-mismatch", problem)
             known = self._runs.get(run)
@@ -176,7 +209,11 @@ class Labels(Mapping[str, RunLabels]):
             ``overlapping-names``: a name is primary here and secondary there, or the reverse;
             ``length-mismatch``: a time would be added to a track that carries further records.
             Nothing is changed then.
+        TypeError
+            `other` is not Labels.
         """
+        if not isinstance(other, Labels):
+            raise wrong_type("Labels", other, _ways_to_labels(other))
         editing.merge(self._runs, other, when)
 
     def crop(self, start: float, stop: float) -> Labels:
@@ -184,7 +221,7 @@ class Labels(Mapping[str, RunLabels]):
 
         Larvae without such a frame are left out; all else that the runs carry is kept.
         """
-        runs = editing.crop(self, start, stop)
+        runs = editing.crop(self, check_seconds(start), check_seconds(stop))
         return self._of(reading.Content(deepcopy(self.attributes), runs))
 
     def fill(self, default: str, like: Labels | TrackedRun | None = None) -> None:
@@ -202,6 +239,8 @@ class Labels(Mapping[str, RunLabels]):
         LabelFileError
             ``bad-label``; ``length-mismatch``: a time would be added to a track that carries
             further records. Nothing is changed then.
+        TypeError
+            `like` is neither Labels nor a recording.
         """
         editing.fill(self._runs, default, {} if like is None else _frames_of(like))
 
@@ -242,7 +281,29 @@ class Labels(Mapping[str, RunLabels]):
         return list(files)
 
     def __getitem__(self, run: str) -> RunLabels:
-        return self._runs[run]
+        try:
+            return self._runs[run]
+        except KeyError:
+            raise missing_run(run, self._runs) from None
+
+    def __setitem__(self, run: str, labels: RunLabels) -> None:
+        if not isinstance(labels, RunLabels):
+            fix = "Labels.from_dict takes dictionaries" if isinstance(labels, Mapping) else ""
+            raise wrong_type("RunLabels, such as labels[run]", labels, fix)
+        self._runs[run] = editing.copy_run(labels, check_run(run))
+
+    def __delitem__(self, run: str) -> None:
+        self[run]  # says what there is, if this is not
+        del self._runs[run]
+
+    def __contains__(self, run: object) -> bool:
+        return run in self._runs
+
+    def setdefault(self, run: str, default: RunLabels | None = None) -> RunLabels:
+        """Return a run, set to a copy of `default`, or made empty, if there is none."""
+        if default is not None and run not in self:
+            self[run] = default
+        return self.add_run(run)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._runs)
@@ -258,15 +319,28 @@ class Labels(Mapping[str, RunLabels]):
         )
 
     def __repr__(self) -> str:
-        larvae = sum(map(len, self.values()))
+        runs = count_of(len(self), "run")
+        larvae = count_of(sum(map(len, self.values())), "larva", "larvae")
         frames = sum(len(track) for run in self.values() for track in run.values())
-        return f"<Labels: {len(self)} runs, {larvae} larvae, {frames} frames>"
+        return f"<Labels: {runs}, {larvae}, {count_of(frames, 'frame')}>"
+
+    def _repr_html_(self) -> str:
+        names = list(self.count())
+        rows = []
+        for run in self.values():
+            counts = run.count()
+            times = [track.times[[0, -1]] for track in run.values() if len(track)]
+            duration = float(np.ptp(times)) if times else 0.0
+            frames = sum(map(len, run.values()))
+            rows.append([run.id, len(run), frames, duration, *(counts.get(n, 0) for n in names)])
+        header = ["run", "larvae", "frames", "duration (s)", *(n or "(undefined)" for n in names)]
+        return html_table(repr(self)[1:-1], header, rows)
 
 
 def _as_floats(times: ArrayLike) -> NDArray[np.float64]:
     try:
         return np.array(times, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise LabelFileError("bad-time", f"expected numbers, found {shown(times)}") from None
 
 
@@ -275,4 +349,24 @@ def _frames_of(like: Labels | TrackedRun) -> editing.Frames:
         return {
             run.id: {larva: track.times for larva, track in run.items()} for run in like.values()
         }
+    if not (hasattr(like, "run") and hasattr(like, "items")):
+        fix = f"{_ways_to_labels(like)}, or taggingbackends.data.load_tracks"
+        raise wrong_type("Labels or a recording", like, fix.removeprefix(", or "))
     return {like.run: {larva: track.times for larva, track in like.items()}}
+
+
+def _ways_to_labels(found: Any) -> str:
+    """Return the call that makes Labels of something else, "" if none does."""
+    if isinstance(found, (str, PathLike)):
+        return "Labels.read reads a file"
+    if isinstance(found, RunLabels):
+        return "labels[run] = other[run] sets a whole run"
+    if callable(getattr(found, "labels", None)):
+        return "recording.labels() gives those of a recording"
+    return "Labels.from_dict takes dictionaries" if isinstance(found, Mapping) else ""
+
+
+def _checked_mapping(found: Any, key: str) -> Mapping[Any, Any]:
+    if not isinstance(found, Mapping):
+        raise wrong_type(f"dictionaries run -> larva -> time -> state, one by {key} here", found)
+    return found

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from copy import deepcopy
 from itertools import compress
 from typing import Any
 
 import numpy as np
 
-from taggingbackends.errors import LabelFileError, located
+from taggingbackends.errors import LabelFileError, located, wrong_type
+from taggingbackends.labels.lookup import missing_larva
+from taggingbackends.labels.reprs import count_of, html_table
 from taggingbackends.labels.states import NEW_COLOR, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels
-from taggingbackends.labels.validation import check_names
+from taggingbackends.labels.validation import check_larva, check_names
 
 __all__ = ["RunLabels"]
 
@@ -27,8 +30,11 @@ _CARRIED = (
 )
 
 
-class RunLabels(Mapping[int, TrackLabels]):
+class RunLabels(MutableMapping[int, TrackLabels]):
     """The labels of one run: larva identifier -> track.
+
+    A track that is set, ``labels[run][5] = other[run][3]``, is copied, with its records; names that
+    are new are declared, secondary ones as such. `Labels.set` makes one of times and states.
 
     Attributes
     ----------
@@ -112,8 +118,11 @@ class RunLabels(Mapping[int, TrackLabels]):
 
     def count(self) -> dict[str, int]:
         """Count the frames of each label that occurs, as `Labels.count` does."""
+        return self._count(self.values())
+
+    def _count(self, tracks: Iterable[TrackLabels]) -> dict[str, int]:
         frames = np.zeros(len(self._table.states), dtype=np.int64)
-        for track in self.values():
+        for track in tracks:
             frames += np.bincount(track.codes, minlength=len(frames))
         counts = dict.fromkeys((*self._table.names, *self._table.secondary_names, ""), 0)
         for state, n in zip(self._table.states, frames.tolist(), strict=True):
@@ -141,7 +150,31 @@ class RunLabels(Mapping[int, TrackLabels]):
         return np.flatnonzero(used).tolist()
 
     def __getitem__(self, larva: int) -> TrackLabels:
-        return self._tracks[larva]
+        try:
+            return self._tracks[larva]
+        except KeyError:
+            raise missing_larva(larva, self._tracks) from None
+
+    def __setitem__(self, larva: int, track: TrackLabels) -> None:
+        if not isinstance(track, TrackLabels):
+            fix = "labels.set(run, larva, times, states) takes columns"
+            raise wrong_type("TrackLabels, such as labels[run][larva]", track, fix)
+        larva = check_larva(larva, self.id)
+        codes = self._table.adopt(track._table, track.codes)
+        self._tracks[larva] = TrackLabels(self._table, track.times, codes, deepcopy(track.records))
+
+    def __delitem__(self, larva: int) -> None:
+        self[larva]  # says what there is, if this is not
+        del self._tracks[larva]
+
+    def __contains__(self, larva: object) -> bool:
+        return larva in self._tracks
+
+    def setdefault(self, larva: int, default: TrackLabels) -> TrackLabels:
+        """Return the track of a larva, set to a copy of `default` if there is none."""
+        if larva not in self:
+            self[larva] = default
+        return self[larva]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._tracks)
@@ -157,4 +190,16 @@ class RunLabels(Mapping[int, TrackLabels]):
         )
 
     def __repr__(self) -> str:
-        return f"<RunLabels {self.id}: {len(self)} larvae>"
+        larvae = count_of(len(self), "larva", "larvae")
+        frames = count_of(sum(map(len, self.values())), "frame")
+        return f"<RunLabels {self.id}: {larvae}, {frames}>"
+
+    def _repr_html_(self) -> str:
+        names = list(self.count())
+        rows = []
+        for larva, track in self.items():
+            counts = self._count([track])
+            times = track.times[[0, -1]].tolist() if len(track) else ["", ""]
+            rows.append([larva, len(track), *times, *(counts.get(name, 0) for name in names)])
+        header = ["larva", "frames", "from (s)", "to (s)", *(n or "(undefined)" for n in names)]
+        return html_table(repr(self)[1:-1], header, rows)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from taggingbackends.errors import LabelFileError, shown
 from taggingbackends.labels.validation import check_colors, check_overlap, fault_in
 
-__all__ = ["NEW_COLOR", "Codes", "State", "StateTable", "labels_of"]
+__all__ = ["NEW_COLOR", "Codes", "State", "StateTable", "labels_of", "listed"]
 
 State: TypeAlias = str | tuple[str, ...]
 """One label (a plain string), several at once, or none: ``()``, looked at but undefined."""
@@ -24,6 +24,14 @@ NEW_COLOR = "#808080"  # for a name that joins names which have colours
 def labels_of(state: State) -> tuple[str, ...]:
     """Return the labels of a state, always as a tuple."""
     return (state,) if isinstance(state, str) else state
+
+
+def listed(states: Iterable[Any]) -> list[Any]:
+    """Return a track's states as a list; ``bad-code`` if they are a string, or without order."""
+    if isinstance(states, (str, set, frozenset)):
+        problem = f"expected a list of states, one per frame, found {shown(states)}"
+        raise LabelFileError("bad-code", problem)
+    return list(states)
 
 
 class StateTable:
@@ -95,12 +103,12 @@ class StateTable:
             self.states.append(state)
         return number
 
-    def encode(self, states: Iterable[Any]) -> Codes:
+    def encode(self, states: list[Any]) -> Codes:
         """Turn states into numbers, declaring new names in order of appearance.
 
         Parameters
         ----------
-        states : iterable of (str or sequence of str)
+        states : list of (str or sequence of str)
             Empty sequences are undefined.
 
         Returns
@@ -112,11 +120,7 @@ class StateTable:
         LabelFileError
             ``bad-code`` or ``bad-label``, with ``index``; no name is declared then.
         """
-        if isinstance(states, str):
-            problem = f"expected states, one a frame, found one string, {shown(states)}"
-            raise LabelFileError("bad-code", problem)
-        items = states.tolist() if isinstance(states, np.ndarray) else list(states)
-        keys = [tuple(x) if isinstance(x, (list, np.ndarray, frozenset)) else x for x in items]
+        keys = [tuple(x) if isinstance(x, (list, np.ndarray)) else x for x in states]
         try:
             distinct = dict.fromkeys(keys)
         except TypeError:  # something nested and unhashable: checking will find it
@@ -130,6 +134,20 @@ class StateTable:
         assert distinct is not None
         numbers = {state: self.number(_plain(state)) for state in distinct}
         return np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
+
+    def adopt(self, table: StateTable, codes: Codes) -> Codes:
+        """Turn a column of another table into one of this, declaring the names that are new."""
+        if table is self:
+            return codes
+        numbers = np.zeros(len(table.states), dtype=np.int32)
+        for code in np.unique(codes).tolist():
+            state = table.states[code]
+            for name in labels_of(state):
+                if name in table.secondary_names and name not in self._declared:
+                    self._declared.add(name)
+                    self.secondary_names.append(name)
+            numbers[code] = self.number(state)
+        return numbers[codes]
 
     def translation(self, translate: Callable[[State], int]) -> Codes:
         """Return a table: number of each state -> what `translate` gives for it."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from contextlib import suppress
-from typing import Any
+from copy import deepcopy
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from taggingbackends.labels.lookup import frames_between, missing_time, times_of
+from taggingbackends.labels.reprs import time_range
 from taggingbackends.labels.states import Codes, State, StateTable
 
-__all__ = ["TIME_TOLERANCE", "TrackLabels"]
+__all__ = ["TIME_TOLERANCE", "TrackLabels", "is_record"]
 
 TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
 
@@ -20,7 +22,8 @@ TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
 class TrackLabels(Mapping[float, State]):
     """The labels of one larva: time -> state.
 
-    A time is found within 1 ms (the nearest one). Iteration gives the times as floats.
+    A time is found within 1 ms (the nearest one). Iteration gives the times as floats. A slice of
+    seconds, ``track[3.0:5.0]``, gives a copy of these frames, as `Labels.crop` does.
 
     Attributes
     ----------
@@ -92,18 +95,41 @@ class TrackLabels(Mapping[float, State]):
         matched[best[first]] = at[best[first]]
         return matched
 
-    def __getitem__(self, time: float) -> State:
-        # as `find`, for one time
+    @overload
+    def __getitem__(self, time: slice) -> TrackLabels: ...
+    @overload
+    def __getitem__(self, time: float) -> State: ...
+    def __getitem__(self, time: float | slice) -> State | TrackLabels:
+        index = self._frame(time)
+        if index >= 0:
+            return self._table.states[int(self.codes[index])]
+        if isinstance(time, slice):
+            return self._part(frames_between(self.times, *times_of(time)))
+        raise missing_time(time, self.times)
+
+    def __contains__(self, time: object) -> bool:
+        return self._frame(time) >= 0
+
+    def _frame(self, time: Any) -> int:
+        """Return what `find` does, for one time of any type."""
         index, nearest = -1, TIME_TOLERANCE
-        with suppress(TypeError, ValueError):
+        try:
             after = bisect_left(self.times, float(time))
             for frame in range(max(after - 1, 0), min(after + 1, len(self.times))):
                 distance = abs(float(self.times[frame]) - time)
                 if distance < nearest or (distance == nearest and index < 0):
                     index, nearest = frame, distance
-        if index < 0:
-            raise KeyError(time)
-        return self._table.states[int(self.codes[index])]
+        except (TypeError, ValueError, OverflowError):
+            pass  # no number, or none that a time can be
+        return index
+
+    def _part(self, frames: slice) -> TrackLabels:
+        records = {
+            key: deepcopy(value[frames] if is_record(value, len(self)) else value)
+            for key, value in self.records.items()
+        }
+        times, codes = self.times[frames].copy(), self.codes[frames].copy()
+        return TrackLabels(self._table, times, codes, records)
 
     def __iter__(self) -> Iterator[float]:
         return iter(self.times.tolist())
@@ -130,7 +156,17 @@ class TrackLabels(Mapping[float, State]):
         )
 
     def __repr__(self) -> str:
-        return f"<TrackLabels: {len(self)} frames>"
+        return f"<TrackLabels: {time_range(self.times)}>"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # neither pickle nor copy keeps what may not be written
+        vars(self).update(state)
+        self.times.flags.writeable = self.codes.flags.writeable = False
+
+
+def is_record(value: Any, n: int) -> bool:
+    """Tell whether an entry of a track with n frames belongs to the frames (is as long as they)."""
+    return isinstance(value, (list, np.ndarray)) and len(value) == n
 
 
 class _Items(ItemsView[float, State]):

@@ -18,6 +18,7 @@ __all__ = [
     "check_larva",
     "check_names",
     "check_overlap",
+    "check_run",
     "check_times",
     "check_units",
     "fault_in",
@@ -27,6 +28,14 @@ MAX_LARVA_ID = 65535  # Nyx holds larva identifiers in 16 bits
 RUN_KEYS = ("metadata", "units", "labels", "secondarylabels", "dependencies", "data")
 TRACK_KEYS = ("id", "t", "labels")
 """The entries of a run, and of a track, in a label file; attributes have other names."""
+
+
+def check_run(run: Any) -> str:
+    """Return a run identifier; ``not-a-label-file`` unless it is a string, and not empty."""
+    if not (isinstance(run, str) and run):
+        problem = f"expected a run identifier that is a string and not empty, found {shown(run)}"
+        raise LabelFileError("not-a-label-file", problem)
+    return run
 
 
 def check_larva(larva: Any, run: str | None = None) -> int:
@@ -108,6 +117,9 @@ def check_overlap(names: Iterable[str], secondary_names: Iterable[str]) -> None:
 def fault_in(state: Any) -> tuple[str, str] | None:
     """Return kind and problem of what is no state, None of what is one."""
     names: Sequence[Any] = (state,) if isinstance(state, str) else state
+    if isinstance(state, (set, frozenset)):
+        problem = f"expected a label or a tuple of labels, found {shown(state)}"
+        return "bad-code", f"{problem}, which has no order; write a tuple"
     if not (isinstance(names, tuple) and all(isinstance(name, str) for name in names)):
         return "bad-code", f"expected a label or a tuple of labels, found {shown(state)}"
     if "" in names:

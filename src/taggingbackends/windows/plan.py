@@ -15,13 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from taggingbackends.data.bodyframe import body_length
-from taggingbackends.data.formats import is_label_file
+from taggingbackends.data.formats import Paths, as_paths, find_recordings, is_label_file
 from taggingbackends.data.loading import load_tracks
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import BackendError, TrackFileError
@@ -37,8 +37,6 @@ from taggingbackends.windows.shape import WindowShape, complete_frames
 from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_dataset
 
 __all__ = ["DatasetPlan", "plan_dataset"]
-
-Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 _MOST = 1024  # windows cut at once
 
@@ -245,9 +243,9 @@ def plan_dataset(
     ----------
     files : path, or iterable of path
         Label files beside the tracker files that they depend on, or tracker files that carry labels
-        themselves. A folder stands for the label files in it, a pattern (``"**/truth.label"``) for
-        the files that it matches; hidden ones are left out. Each file counts once, in the order of
-        the paths' components.
+        themselves. A folder stands for the label files in it, or for the recordings if it has no
+        label file; a pattern (``"**/truth.label"``) for the files that it matches; hidden ones are
+        left out. Each file counts once, in the order of the paths' components.
     duration : float
         Of a window, s.
     framerate : float
@@ -440,11 +438,10 @@ def _source(recording: Recording) -> dict[str, Any]:
 
 
 def _files(paths: Paths) -> list[Path]:
-    given = [paths] if isinstance(paths, (str, PathLike)) else list(paths)
     found: list[Path] = []
-    for item in map(Path, given):
+    for item in as_paths(paths):
         if item.is_dir():
-            files = list(filter(is_label_file, walk(item)))
+            files = list(filter(is_label_file, walk(item))) or list(find_recordings(item))
         elif item.exists() or not glob.has_magic(str(item)):
             files = [item]
         else:

@@ -1,0 +1,90 @@
+"""Finding frames by time; and what is said of a run, a larva or a time that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from heapq import nsmallest
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggingbackends.errors import MissingKeyError, shown, wrong_type
+from taggingbackends.system.names import did_you_mean
+
+__all__ = [
+    "check_seconds",
+    "frames_between",
+    "missing_larva",
+    "missing_run",
+    "missing_time",
+    "times_of",
+]
+
+_EDGE = 1e-9  # seconds; a segment's ends are decimals, which doubles only come near to
+
+
+def frames_between(times: NDArray[np.float64], start: float, stop: float) -> slice:
+    """Return the frames with start - 1 ns <= time <= stop + 1 ns (in seconds)."""
+    first = int(np.searchsorted(times, start - _EDGE, "left"))
+    last = int(np.searchsorted(times, stop + _EDGE, "right"))
+    return slice(first, max(first, last))
+
+
+def times_of(key: slice) -> tuple[float, float]:
+    """Return start and stop of a slice of seconds, infinite where they are left out."""
+    if key.step is not None:
+        problem = f"expected start and stop, in seconds, and no step, found {shown(key)}"
+        raise TypeError(f"{problem}; taggingbackends.data.resample changes the frame interval")
+    start = -np.inf if key.start is None else check_seconds(key.start)
+    return start, np.inf if key.stop is None else check_seconds(key.stop)
+
+
+def check_seconds(time: Any) -> float:
+    """Return a time as a float; a TypeError unless it is a number."""
+    number = None if isinstance(time, (str, bytes)) else _number(time)
+    if number is None:
+        raise wrong_type("a time in seconds", time)
+    return number
+
+
+def missing_run(run: Any, runs: Collection[str]) -> MissingKeyError:
+    """Return the error about a run that is not there."""
+    problem = "not there" if isinstance(run, str) else "identifiers are strings"
+    near = did_you_mean(run if isinstance(run, str) else "", runs)
+    return MissingKeyError(run, f"run {shown(run)}: {problem}; {near}")
+
+
+def missing_larva(larva: Any, larvae: Collection[int]) -> MissingKeyError:
+    """Return the error about a larva that is not there."""
+    problem = "not there" if isinstance(larva, (int, np.integer)) else "identifiers are integers"
+    number = _number(larva)
+    if not larvae:
+        others = "there are none"
+    elif number is None:
+        others = f"there are {', '.join(map(str, list(larvae)[:10]))}"
+    else:
+        near = nsmallest(3, larvae, key=lambda known: abs(known - number))
+        near = near[:1] if near[0] == number else sorted(near)
+        others = f"nearest: {', '.join(map(str, near))}"
+    return MissingKeyError(larva, f"larva {shown(larva)}: {problem}; {others}")
+
+
+def missing_time(time: Any, times: NDArray[np.float64]) -> MissingKeyError:
+    """Return the error about a time at which there is no frame."""
+    number = None if isinstance(time, (str, bytes)) else _number(time)
+    if number is None:
+        problem = "times are numbers, in seconds"
+    elif not len(times):
+        problem = "no frames in this track"
+    else:
+        nearest = times[np.abs(times - number).argmin()]
+        problem = f"no frame within 1 ms; nearest: {nearest}"
+    return MissingKeyError(time, f"time {shown(time)}: {problem}")
+
+
+def _number(value: Any) -> float | None:
+    with suppress(TypeError, ValueError, OverflowError):
+        return float(value)
+    return None

@@ -1,0 +1,52 @@
+"""How labels and recordings show themselves: in a line, and as tables in notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from html import escape
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["count_of", "html_table", "time_range"]
+
+_MOST = 50  # rows of a table
+
+
+def count_of(n: int, one: str, several: str | None = None) -> str:
+    """Return a number with its noun, e.g. ``"1 run"``, ``"2 runs"``."""
+    return f"{n} {one if n == 1 else several or f'{one}s'}"
+
+
+def time_range(times: NDArray[np.float64]) -> str:
+    """Return the frames of a track in words, e.g. ``"640 frames, 12.3 to 76.1 s"``."""
+    frames = count_of(len(times), "frame")
+    if not len(times):
+        return frames
+    first, last = (f"{round(float(time), 3):.12g}" for time in times[[0, -1]])
+    return f"{frames}, {first} to {last} s"
+
+
+def html_table(title: str, header: Sequence[str], rows: Collection[Iterable[object]]) -> str:
+    """Return a table as HTML, of the first 50 rows.
+
+    Parameters
+    ----------
+    title : str
+        Above the table.
+    header : sequence of str
+        The names of the columns.
+    rows : collection of iterables
+        The cells; floats get 3 decimals.
+    """
+    lines = [_row("th", header), *(_row("td", row) for row in islice(rows, _MOST))]
+    if len(rows) > _MOST:
+        lines.append(f'<tr><td colspan="{len(header)}">... {len(rows) - _MOST} more</td></tr>')
+    caption = f"<caption>{escape(title)}</caption>"
+    return "\n".join(["<table>", caption, *lines, "</table>"])
+
+
+def _row(tag: str, cells: Iterable[object]) -> str:
+    texts = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells)
+    return "<tr>" + "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts) + "</tr>"
