@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.labels.labels import Labels
+from taggingbackends.system.messages import counted
 
 __all__ = ["Recording", "Track"]
 
@@ -82,5 +83,6 @@ class Recording(Mapping[int, Track]):
         return len(self.tracks)
 
     def __repr__(self) -> str:
-        frames = sum(map(len, self.tracks.values()))
-        return f"<Recording {self.run} ({self.format}): {len(self)} larvae, {frames} frames>"
+        larvae = counted(len(self), "larva", "larvae")
+        frames = counted(sum(map(len, self.tracks.values())), "frame")
+        return f"<Recording {self.run} ({self.format}): {larvae}, {frames}>"

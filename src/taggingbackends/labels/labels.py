@@ -18,6 +18,7 @@ from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, StateTable
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_larva, check_times
+from taggingbackends.system.messages import counted
 
 __all__ = ["Labels"]
 
@@ -260,7 +261,8 @@ class Labels(Mapping[str, RunLabels]):
     def __repr__(self) -> str:
         larvae = sum(map(len, self.values()))
         frames = sum(len(track) for run in self.values() for track in run.values())
-        return f"<Labels: {len(self)} runs, {larvae} larvae, {frames} frames>"
+        parts = (counted(len(self), "run"), counted(larvae, "larva", "larvae"))
+        return f"<Labels: {', '.join(parts)}, {counted(frames, 'frame')}>"
 
 
 def _as_floats(times: ArrayLike) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from taggingbackends.errors import LabelFileError, located
 from taggingbackends.labels.states import NEW_COLOR, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_names
+from taggingbackends.system.messages import counted
 
 __all__ = ["RunLabels"]
 
@@ -157,4 +158,4 @@ class RunLabels(Mapping[int, TrackLabels]):
         )
 
     def __repr__(self) -> str:
-        return f"<RunLabels {self.id}: {len(self)} larvae>"
+        return f"<RunLabels {self.id}: {counted(len(self), 'larva', 'larvae')}>"

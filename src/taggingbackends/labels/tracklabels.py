@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.labels.states import Codes, State, StateTable
+from taggingbackends.system.messages import counted
 
 __all__ = ["TIME_TOLERANCE", "TrackLabels"]
 
@@ -130,7 +131,7 @@ class TrackLabels(Mapping[float, State]):
         )
 
     def __repr__(self) -> str:
-        return f"<TrackLabels: {len(self)} frames>"
+        return f"<TrackLabels: {counted(len(self), 'frame')}>"
 
 
 class _Items(ItemsView[float, State]):

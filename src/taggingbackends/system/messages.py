@@ -19,6 +19,7 @@ __all__ = [
     "DEBUG",
     "LOG",
     "VERBOSITY",
+    "counted",
     "fail",
     "is_quiet",
     "is_users_to_mend",
@@ -48,6 +49,11 @@ def is_users_to_mend(error: BaseException) -> bool:
     return isinstance(error, TaggingBackendsError) or (
         isinstance(error, OSError) and (error.filename is not None or error.errno in _MENDABLE)
     )
+
+
+def counted(n: int, one: str, several: str | None = None) -> str:
+    """Return a number with its noun: ``1 run``, ``2 runs``, ``3 larvae``."""
+    return f"{n} {one if n == 1 else several or f'{one}s'}"
 
 
 def is_quiet() -> bool:

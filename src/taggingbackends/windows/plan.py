@@ -29,6 +29,7 @@ from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.system.files import sha1, walk
+from taggingbackends.system.messages import counted
 from taggingbackends.system.progress import progress
 from taggingbackends.system.version import own_version
 from taggingbackends.windows import selection
@@ -106,7 +107,8 @@ class DatasetPlan:
             counts = (self.observed[name], self.fitting[name], self.selected[name])
             lines.append(f"{name:{width}} {counts[0]:10} {counts[1]:10} {counts[2]:10}")
         if self.ambiguous:
-            lines.append(f"left out, with several of these labels: {self.ambiguous} frames")
+            ambiguous = counted(self.ambiguous, "frame")
+            lines.append(f"left out, with several of these labels: {ambiguous}")
         return "\n".join(lines)
 
     def load(self, dtype: DTypeLike = "float32") -> Windows:
