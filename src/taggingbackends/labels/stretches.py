@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ def default_max_gap(tracks: Iterable[_Timed]) -> float:
         s; 1 if no track has two frames.
     """
     steps = [np.diff(track.times) for track in tracks]
-    return _default(np.concatenate([np.empty(0), *steps]))
+    return _rule(_median(np.concatenate([np.empty(0), *steps])))
 
 
 def is_gap(steps: NDArray[np.float64], max_gap: float) -> NDArray[np.bool_]:
@@ -175,10 +175,11 @@ def find_stretches(
     check_max_gap(max_gap)
     steps = np.diff(times)
     same = tracks[1:] == tracks[:-1]
-    within = steps[same]
-    interval = float(np.median(within)) if len(within) else 1.0
+    interval = _median(steps[same])
     if max_gap is None:
-        max_gap = _default(within)
+        max_gap = _rule(interval)
+    if interval is None:
+        interval = 1.0
     begins = ~same | is_gap(steps, max_gap)
     numbers = np.zeros(len(times), dtype=np.int64)
     numbers[1:] = np.cumsum(begins)
@@ -244,5 +245,9 @@ def columns_of(
     return tracks, times, codes
 
 
-def _default(steps: NDArray[Any]) -> float:
-    return max(_LEAST, _INTERVALS * float(np.median(steps))) if len(steps) else _LEAST
+def _median(steps: NDArray[np.float64]) -> float | None:
+    return float(np.median(steps)) if len(steps) else None
+
+
+def _rule(interval: float | None) -> float:
+    return _LEAST if interval is None else max(_LEAST, _INTERVALS * interval)
