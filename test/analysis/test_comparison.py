@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +38,14 @@ def test_a_comparison() -> None:
     assert found.agreement == pytest.approx(1 / 3)
     # expected: (2 * 2 + 1 * 1) / 9
     assert found.kappa == pytest.approx((1 / 3 - 5 / 9) / (1 - 5 / 9))
-    rows = [tuple(column[i] for column in found.differences) for i in range(len(found.differences))]
+    rows = list(zip(*vars(found.differences).values(), strict=True))
     assert rows == [
-        (1, 0.1, 0.1, 1, 0, 1),
-        (1, 0.2, 0.2, 1, 1, 0),
-        (1, 0.3, 0.3, 1, 2, NOT_THERE),
-        (1, 0.4, 0.4, 1, NOT_THERE, 0),
-        (2, 7.0, 7.0, 1, NOT_THERE, 1),
-        (5, 1.0, 1.0, 1, 0, NOT_THERE),
+        (1, 0.1, 0.2, 1, 0, 1),
+        (1, 0.2, 0.3, 1, 1, 0),
+        (1, 0.3, 0.4, 1, 2, NOT_THERE),
+        (1, 0.4, 0.5, 1, NOT_THERE, 0),
+        (2, 7.0, 7.1, 1, NOT_THERE, 1),
+        (5, 1.0, 1.1, 1, 0, NOT_THERE),
     ]
     assert not found.is_same
 
@@ -56,8 +57,20 @@ def test_a_bout_that_differs_is_one_difference() -> None:
     other.set(RUN, 1, times, ["run", "cast", "cast", "stop", "stop", "stop"])
     found = compare(one[RUN], other[RUN]).differences
     assert found.start.tolist() == [0.1, 0.3, 0.4]
-    assert found.stop.tolist() == [0.2, 0.3, 0.5]
+    np.testing.assert_allclose(found.stop, [0.3, 0.4, 0.6])
     assert found.frames.tolist() == [2, 1, 2]
+    assert len(replace(found, start=found.start)) == 3
+
+
+def test_a_difference_ends_at_a_gap() -> None:
+    times = [*np.arange(5) / 10, *(31 + np.arange(5) / 10)]
+    one, other = Labels(), Labels()
+    one.set(RUN, 1, times, ["run"] * 10)
+    other.set(RUN, 1, times, ["cast"] * 10)
+    found = compare(one[RUN], other[RUN]).differences
+    assert (found.start.tolist(), found.frames.tolist()) == ([0, 31], [5, 5])
+    np.testing.assert_allclose(found.stop, [0.5, 31.5])
+    assert compare(one[RUN], other[RUN], max_gap=31).differences.frames.tolist() == [10]
 
 
 def test_several_labels_count_in_any_order_and_secondary_ones_do_not() -> None:

@@ -51,12 +51,12 @@ def test_a_label_file_with_its_recording(tmp_path: Path) -> None:
 
 def test_a_label_file_by_itself(tmp_path: Path) -> None:
     labels = Labels()
-    labels.set(RUN, 1, [0.1, 0.2, 0.3, 0.9], ["run", (), ("run", "cast"), "cast"])
+    labels.set(RUN, 1, [0.1, 0.2, 0.3, 1.4], ["run", (), ("run", "cast"), "cast"])
     labels.write(tmp_path / "x.label")
     facts, problems = info(tmp_path / "x.label")
     assert problems == []
     assert facts["labels"] == "run 2, cast 2, (undefined) 1"
-    assert facts["interval"].endswith("1 longer than 1.5 times the median")
+    assert facts["interval"].endswith(", 1 gap longer than 1 s")
     (tmp_path / "x.label").write_text("{")
     facts, (problem,) = info(tmp_path / "x.label")
     assert facts == {"format": "label file"}
@@ -76,3 +76,12 @@ def test_the_command(content: bytes, tmp_path: Path) -> None:
     wrong = [line for line in result.stdout.splitlines() if line.startswith("  wrong")]
     assert len(wrong) == 2
     assert str(bad) in wrong[0]
+
+
+def test_gaps_are_those_of_each_run(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set("fast", 1, [0, 0.1, 0.2, 0.3, 0.4, 1.4, 2.5, 9], ["run"] * 8)  # up to 1 s is no gap
+    labels.set("slow", 1, [0.0, 0.5, 1.0, 1.5, 4.0, 6.6], ["run"] * 6)
+    labels.write(tmp_path / "x.label")
+    facts, _ = info(tmp_path / "x.label")
+    assert facts["interval"].endswith(", 2 gaps longer than 1 s, 1 gap longer than 2.5 s")

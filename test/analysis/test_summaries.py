@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import groupby, pairwise
 from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support import RUN
 from taggingbackends import Labels
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.labels.bouts import find_bouts
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import labels_of
+from taggingbackends.labels.states import State, labels_of
 from taggingbackends.labels.stretches import find_spans
 
 STATES = ["run", "cast", ("run", "cast"), ("cast", "edited"), (), "edited", "stop"]
 
 
-def simulated(seed: int) -> RunLabels:
+def simulated(seed: int, interval: float) -> RunLabels:
     """Return larvae with bouts, gaps, uneven frames, and tracks of few frames or none."""
     rng = np.random.default_rng(seed)
     labels = Labels()
     for larva, size in enumerate(rng.permutation([0, 1, 2, 150, 200])):
-        steps = rng.uniform(0.08, 0.12, size)
-        steps[rng.random(size) < 0.02] = 3.0
+        steps = rng.uniform(0.8, 1.2, size) * interval
+        long = rng.random(size) < 0.04
+        steps[long] = rng.choice([0.9, 1.1, 3.0], long.sum())
         times = np.round(rng.uniform(0, 5) + np.cumsum(steps), 3)
         states = np.repeat(rng.integers(0, len(STATES), size), rng.integers(1, 9, size))[:size]
         labels.set(RUN, larva, times, [STATES[state] for state in states])
@@ -35,82 +41,167 @@ def simulated(seed: int) -> RunLabels:
     return run
 
 
-@pytest.fixture(params=range(5))
+@pytest.fixture(params=[(0, 0.1), (1, 0.1), (2, 0.03), (3, 0.25), (4, 0.4)])
 def run(request: pytest.FixtureRequest) -> RunLabels:
-    return simulated(request.param)
+    return simulated(*request.param)
+
+
+class Frame(NamedTuple):
+    larva: int
+    row: int
+    time: float
+    state: State
+    stretch: int
+    end: float
+
+
+def frames_of(run: RunLabels) -> list[Frame]:
+    """Return each frame, to which stretch it belongs, and until when it lasts: a plain loop."""
+    steps = [after - time for track in run.values() for time, after in pairwise(track)]
+    interval = median(steps)
+    max_gap = max(1.0, 5 * interval)
+    found, stretch = [], 0
+    for row, (larva, track) in enumerate(run.items()):
+        times = list(track)
+        for index, (time, state) in enumerate(track.items()):
+            after = times[index + 1] if index + 1 < len(times) else math.inf
+            ends = after - time > max_gap + 1e-9
+            found.append(
+                Frame(larva, row, time, state, stretch, time + interval if ends else after)
+            )
+            stretch += ends
+    return found
+
+
+def primary(run: RunLabels, state: State) -> list[str]:
+    return [name for name in labels_of(state) if name in run.names]
 
 
 def test_spans(run: RunLabels) -> None:
-    interval = np.median(np.concatenate([np.diff(track.times) for track in run.values()]))
+    groups = groupby(frames_of(run), key=lambda frame: (frame.stretch, frame.state))
     expected = []
-    for row, track in enumerate(run.values()):
-        frames = list(track.items())
-        group = 0
-        numbered = []
-        for index, (time, state) in enumerate(frames):
-            before = frames[index - 1] if index else (-np.inf, None)
-            gap = time - before[0] > 5 * interval
-            group += bool(gap or before[1] != state)
-            numbered.append((group, gap, time, state))
-        spans = [list(items) for _, items in groupby(numbered, key=lambda frame: frame[0])]
-        for at, span in enumerate(spans):
-            following = spans[at + 1][0] if at + 1 < len(spans) else None
-            last = span[-1][2]
-            stop = last + interval if following is None or following[1] else following[2]
-            joined = at > 0 and not span[0][1]
-            expected.append((row, span[0][3], len(span), span[0][2], last, stop, joined))
+    for (stretch, state), group in groups:
+        frames = list(group)
+        first, last = frames[0], frames[-1]
+        expected.append((first.row, stretch, state, len(frames), first.time, last.time, last.end))
     found = find_spans(run)
-    assert found.interval == interval
-    states = [run.states[code] for code in found.states]
-    columns = (found.tracks, states, found.frames, found.first, found.last, found.stop)
-    assert list(zip(*columns, found.follows, strict=True)) == expected
+    columns = (found.tracks, found.stretches, [run.states[code] for code in found.states])
+    columns += (found.frames, found.start, found.last, found.stop)
+    assert list(zip(*columns, strict=True)) == expected
 
 
 def test_shares(run: RunLabels) -> None:
     found = shares_over_time(run)
     assert found.names == run.names
-    assert len(found.edges) == len(found.larvae) + 1 <= 202
     expected = np.zeros(found.shares.shape)
     seen = [set() for _ in found.larvae]
-    for larva, track in run.items():
-        for time, state in track.items():
-            bin_ = max(i for i, edge in enumerate(found.edges) if edge <= time)
-            primary = [run.names.index(name) for name in labels_of(state) if name in run.names]
-            for place in primary or [len(run.names)]:
-                expected[bin_, place] += 1 / len(primary or [0])
-            seen[bin_].add(larva)
+    for frame in frames_of(run):
+        labels = primary(run, frame.state)
+        places = [run.names.index(name) for name in labels] or [len(run.names)]
+        for bin_, (low, high) in enumerate(pairwise(found.edges.tolist())):
+            seconds = min(high, frame.end) - max(low, frame.time)
+            if seconds > 1e-9:
+                expected[bin_, places] += seconds / len(places)
+                seen[bin_].add(frame.larva)
     assert [len(larvae) for larvae in seen] == found.larvae.tolist()
     total = expected.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(found.shares, expected / np.where(total, total, 1))
+    np.testing.assert_allclose(found.shares, expected / np.where(total, total, 1), atol=1e-9)
     assert set(np.round(found.shares.sum(axis=1), 12)) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("interval", "frames", "width", "bins"),
+    [
+        (0.1, 30, 0.2, 15),  # two frame intervals
+        (0.1, 400, 0.2, 200),
+        (0.1, 401, 0.5, 81),  # not 201 bins
+        (0.04, 50, 0.1, 20),
+        (0.5, 2000, 5, 200),
+        (0.5, 2001, 10, 101),
+        (1, 1, 2, 1),
+    ],
+)
+def test_the_bins_of_shares(interval: float, frames: int, width: float, bins: int) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, np.arange(frames) * interval, ["run"] * frames)
+    edges = shares_over_time(labels[RUN]).edges
+    assert edges.tolist() == [round(i * width, 9) for i in range(bins + 1)]
+
+
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.integers(1, 3000), min_size=1, max_size=50),
+)
+def test_bins_are_as_many_as_possible(start: int, steps: list[int]) -> None:
+    times = np.cumsum([start, *steps])  # ms
+    labels = Labels()
+    labels.set(RUN, 1, times / 1000, ["run"] * len(times))
+    edges = shares_over_time(labels[RUN]).edges
+    interval = median(steps)
+    stop = times[-1] + interval
+
+    def bins(width: int) -> int:
+        return math.ceil(stop / width) - math.floor(start / width)
+
+    widths = [step * 10**power for power in range(9) for step in (1, 2, 5)]  # ms
+    width = next(w for w in widths if w >= 2 * interval and bins(w) <= 200)
+    np.testing.assert_allclose(np.diff(edges), width / 1000)
+    assert len(edges) - 1 == bins(width)
+    assert edges[0] <= start / 1000 < edges[1] + 1e-9
+
+
+def test_frames_weigh_as_much_as_they_last() -> None:
+    labels = Labels()
+    # 5 frames of 0.2 s; then one that lasts for 1 s
+    labels.set(RUN, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0], ["run"] * 5 + ["cast", "cast"])
+    found = shares_over_time(labels[RUN])
+    assert found.edges.tolist() == [0, 0.5, 1, 1.5, 2, 2.5]
+    assert found.shares.argmax(axis=1).tolist() == [0, 0, 1, 1, 1]
+    assert found.larvae.tolist() == [1] * 5
 
 
 def test_lengths(run: RunLabels) -> None:
     bouts = find_bouts(run)
     found = bout_lengths(bouts)
-    assert (np.diff(found.edges) > 0).all()
+    steps = np.diff(np.log2(found.edges))
+    np.testing.assert_allclose(steps, steps[0])
+    octaves = math.log2(max(bouts.durations) / min(bouts.durations))
+    assert len(steps) == min(24, math.ceil(4 * octaves))
     for label in range(len(bouts.names)):
-        of_label = zip(bouts.labels, bouts.start, bouts.stop, strict=True)
-        lengths = [stop - start for which, start, stop in of_label if which == label]
-        expected = np.zeros(len(found.edges) - 1)
+        lengths = bouts.durations[bouts.labels == label].tolist()
+        expected = [0] * len(steps)
         for length in lengths:
-            places = [i for i, edge in enumerate(found.edges[:-1]) if edge <= length]
+            places = [i for i, edge in enumerate(found.edges[:-1]) if edge <= length * (1 + 1e-9)]
             expected[places[-1]] += 1
-        assert found.counts[label].tolist() == expected.tolist()
+        assert found.counts[label].tolist() == expected
         np.testing.assert_equal(found.medians[label], np.median(lengths) if lengths else np.nan)
         assert max(lengths, default=0) <= found.edges[-1] * (1 + 1e-12)
 
 
+@pytest.mark.parametrize(
+    ("frames", "edges", "counts"),
+    [
+        # bins of a quarter of an octave; a limit is in the bin that it begins, the last in its own
+        ([1, 1, 2, 4], 0.1 * 2 ** (np.arange(9) / 4), [2, 0, 0, 0, 1, 0, 0, 1]),
+        ([3, 3], 0.3 * 2 ** (np.arange(2) / 4), [2]),
+        ([1, 1000], 0.1 * 1000 ** (np.arange(25) / 24), [1, *[0] * 22, 1]),  # 24 at most
+    ],
+)
+def test_the_bins_of_lengths(frames: list[int], edges: Any, counts: list[int]) -> None:
+    labels = Labels()
+    states = np.repeat([f"{i % 2}" for i in range(len(frames))], frames)
+    labels.set(RUN, 1, np.arange(len(states)) / 10 + 158.414, states.tolist())
+    found = bout_lengths(find_bouts(labels[RUN]))
+    np.testing.assert_allclose(found.edges, edges)
+    assert found.counts.sum(axis=0).tolist() == counts
+
+
 def test_transitions(run: RunLabels) -> None:
-    interval = find_spans(run).interval
     expected: Counter[tuple[str, str]] = Counter()
-    for track in run.values():
-        for (time, state), (after, following) in pairwise(track.items()):
-            names = [
-                next((x for x in labels_of(s) if x in run.names), "") for s in (state, following)
-            ]
-            if after - time <= 5 * interval and all(names) and names[0] != names[1]:
-                expected[names[0], names[1]] += 1
+    for frame, following in pairwise(frames_of(run)):
+        before, after = (next(iter(primary(run, x.state)), "") for x in (frame, following))
+        if frame.stretch == following.stretch and before and after and before != after:
+            expected[before, after] += 1
     names, counts = transitions(run, find_spans(run))
     assert names == run.names
     found = {(names[i], names[j]): counts[i, j] for i, j in np.argwhere(counts)}

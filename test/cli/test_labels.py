@@ -354,12 +354,42 @@ def test_convert_to_a_table_of_bouts(file: Path) -> None:
     with (file.parent / "bouts.csv").open(newline="") as table:
         rows = list(csv.reader(table))
     assert rows == [
-        ["run", "larva", "label", "start", "stop", "frames"],
-        [RUN, "7", "run", "0.000", "4.900", "50"],
-        [RUN, "7", "cast", "5.000", "7.900", "30"],
-        [RUN, "12", "roll", "2.000", "5.900", "40"],
-        [RUN, "12", "small", "2.000", "5.900", "40"],
+        ["run", "larva", "label", "start", "stop", "duration", "frames"],
+        [RUN, "7", "run", "0.000", "5.000", "5.000", "50"],
+        [RUN, "7", "cast", "5.000", "8.000", "3.000", "30"],
+        [RUN, "12", "roll", "2.000", "6.000", "4.000", "40"],
+        [RUN, "12", "small", "2.000", "6.000", "4.000", "40"],
     ]
+
+
+def test_gaps_longer_than_max_gap_end_bouts(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [*np.arange(10) / 10, *(3 + np.arange(10) / 10)], ["run"] * 20)
+    labels.write(tmp_path / "x.label")
+    for options, stops in (((), ["1.000", "4.000"]), (("--max-gap", "2.5"), ["4.000"])):
+        arguments = ("convert", "x.label", "--bouts", "-o", "bouts.csv", *options)
+        run(*arguments, "--force", cwd=tmp_path)
+        with (tmp_path / "bouts.csv").open(newline="") as table:
+            assert [row["stop"] for row in csv.DictReader(table)] == stops
+    blank = run("show", "x.label", cwd=tmp_path).splitlines()[-2]
+    filled = run("show", "x.label", "--max-gap=2.5", cwd=tmp_path).splitlines()[-2]
+    assert blank.count("r") < len(blank.strip()) - 10
+    assert set(filled) == set("1 r")
+    assert "  " not in filled
+    for command_ in ("plot", "report"):
+        pages = []
+        for options in ((), ("--max-gap", "2.5")):
+            target = f"{command_}{len(options)}" + (".svg" if command_ == "plot" else ".html")
+            run(command_, "x.label", "-o", target, *options, cwd=tmp_path)
+            pages.append((tmp_path / target).read_text("utf-8"))
+        assert pages[0] != pages[1]
+    for bad in ("0", "-1", "nan"):
+        result = command("labels", "show", "x.label", f"--max-gap={bad}", cwd=tmp_path)
+        assert result.returncode == 2
+        assert "expected seconds above 0" in result.stderr
+    result = command("labels", "convert", "x.label", "--max-gap=1", "-o", "y", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "--max-gap goes with --bouts only" in result.stderr
 
 
 # diff
@@ -383,14 +413,14 @@ def test_diff(file: Path, labels: Labels) -> None:
         "roll           0     0    40            0",
         "(undefined)    0     0     0           20",
         "",
-        "1 differences:",
+        "1 difference:",
         "larva  start   stop  frames  one  other",
-        "    7  4.000  4.900      10  run  cast",
+        "    7  4.000  5.000      10  run  cast",
     ]
     (told,) = json.loads(run("diff", "x.label", "y.label", "--json", cwd=folder, exit_code=1))
     assert told["matrix"][0] == [40, 10, 0, 0]
     assert told["differences"] == [
-        {"larvae": 7, "start": 4.0, "stop": 4.9, "frames": 10, "one": "run", "other": "cast"}
+        {"larvae": 7, "start": 4.0, "stop": 5.0, "frames": 10, "one": "run", "other": "cast"}
     ]
 
 

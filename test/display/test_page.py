@@ -76,15 +76,17 @@ def test_what_the_page_gets(labels: Labels) -> None:
     assert view["colors"][:2] == [GREEN, RED]
     spans = {name: column(text) for name, text in view["spans"].items()}
     assert spans["counts"] == [3, 1]
-    assert spans["first"] == [0, 5000, 8000, 2000]
-    assert spans["last"] == [4900, 7900, 9900, 5900]
+    assert spans["start"] == [0, 5000, 8000, 2000]
     assert spans["stop"] == [5000, 8000, 10000, 6000]
     assert spans["frames"] == [50, 30, 20, 40]
+    assert spans["stretches"] == [0, 0, 0, 1]
     states = [view["states"][state] for state in spans["states"]]
     assert states == [[[0], []], [[1], []], [[], []], [[1, 0], [2]]]
     assert view["stimulus"] == [[3, 4]]
-    assert view["labels"][1] == {"frames": 70, "larvae": 2, "bouts": 2, "median": 3.4}
-    assert view["labels"][-1] == {"frames": 20}
+    assert view["labels"][1] == {
+        **{"frames": 70, "seconds": 7, "larvae": 2, "bouts": 2, "median": 3.5}
+    }
+    assert view["labels"][-1] == {"frames": 20, "seconds": 2}
     assert view["transitions"] == [[0, 1], [0, 0]]
     assert view["comparison"] is None
 
@@ -99,7 +101,7 @@ def test_the_comparison(labels: Labels, predicted: Labels) -> None:
     assert found["agreement"] == 0.7
     assert found["only"] == [40, 1]
     differences = {name: column(text) for name, text in found["differences"].items()}
-    assert differences == {"rows": [1, 1], "first": [4000, 8000], "stop": [5000, 10000]}
+    assert differences == {"rows": [1, 1], "start": [4000, 8000], "stop": [5000, 10000]}
     # the colours of the file that has some, and another one for what only the other has
     colors = dict(zip(second["names"], second["colors"], strict=True))
     assert (colors["run"], colors["cast"]) == (GREEN, RED)
@@ -126,7 +128,7 @@ def test_extremes() -> None:
     labels.add_run("empty")
     views = data_of(report({"": labels}))["views"]
     assert [len(view["larvae"]) for view in views] == [1, 1, 0]
-    assert column(views[0]["spans"]["first"])[0] == 0
+    assert column(views[0]["spans"]["start"])[0] == 0
     assert data_of(report({}))["views"] == []
 
 
@@ -301,7 +303,7 @@ def test_it_is_drawn(labels: Labels, browser: Browser) -> None:
     green, red = browser.share(GREEN), browser.share(RED)
     assert 0.1 < green < 0.4
     assert red / green == pytest.approx((30 + 40 * 0.4) / (50 + 40 * 0.4), rel=0.1)
-    assert "run 90 64.3 % 2 2 4.4 s" in " ".join(browser.text("labels").split())
+    assert "run 90 9 s 64.3 % 2 2 4.5 s" in " ".join(browser.text("labels").split())
     assert browser.run("return document.querySelectorAll('#shares path').length") >= 4
     assert browser.run("return document.querySelectorAll('#lengths svg').length") == 3
     assert "run 0 100.0 % 1" in " ".join(browser.text("transitions").split())
@@ -311,10 +313,10 @@ def test_it_is_drawn(labels: Labels, browser: Browser) -> None:
 
 def test_hovering_tells_larva_label_and_times(labels: Labels, browser: Browser) -> None:
     browser.open(report({"my.label": labels}))
-    assert browser.hover(2.0, 0, 2) == "larva 7\nrun 0.00–4.90 s (4.90 s, 50 frames)"
-    assert browser.hover(6.0, 0, 2) == "larva 7\ncast 5.00–7.90 s (2.90 s, 30 frames)"
-    assert browser.hover(9.0, 0, 2) == "larva 7\nundefined 8.00–9.90 s (1.90 s, 20 frames)"
-    times = "2.00–5.90 s (3.90 s, 40 frames)"
+    assert browser.hover(2.0, 0, 2) == "larva 7\nrun 0.00–5.00 s (5.00 s, 50 frames)"
+    assert browser.hover(6.0, 0, 2) == "larva 7\ncast 5.00–8.00 s (3.00 s, 30 frames)"
+    assert browser.hover(9.0, 0, 2) == "larva 7\nundefined 8.00–10.00 s (2.00 s, 20 frames)"
+    times = "2.00–6.00 s (4.00 s, 40 frames)"
     assert browser.hover(4.0, 1, 2) == "\n".join(
         ["larva 12", *(f"{name} {times}" for name in ("cast", "run", "edited"))]
     )
@@ -322,6 +324,27 @@ def test_hovering_tells_larva_label_and_times(labels: Labels, browser: Browser) 
     assert browser.hover(6.0, 0, 2) != ""
     browser.mouse("mouseMoved", 2, 2)
     assert browser.run("return document.getElementById('tip').hidden")
+    assert browser.messages() == []
+
+
+def test_a_gap_ends_a_bout_and_the_axis_begins_at_0(browser: Browser) -> None:
+    labels = Labels()
+    times = [*(2 + np.arange(10) / 10), *(6 + np.arange(40) / 10)]
+    labels.set(RUN, 7, times, ["run"] * 49 + ["cast"])
+    browser.open(report({"my.label": labels}))
+    assert browser.range() == (0, 10)
+    assert browser.hover(1.0, 0, 1) == ""
+    assert browser.hover(2.5, 0, 1) == "larva 7\nrun 2.00–3.00 s (1.00 s, 10 frames)"
+    assert browser.hover(4.0, 0, 1) == "larva 7\nnot tracked"
+    assert browser.hover(7.0, 0, 1) == "larva 7\nrun 6.00–9.90 s (3.90 s, 39 frames)"
+    assert browser.hover(9.95, 0, 1) == "larva 7\ncast 9.90–10.00 s (0.10 s, 1 frame)"
+    table = " ".join(browser.text("labels").split())
+    assert "run 49 4.9 s 98.0 % 1 2 2.45 s" in table
+    assert "cast 1 0.1 s 2.0 % 1 1 0.1 s" in table
+    assert "1 bout, median 0.1 s" in browser.text("lengths")
+    assert browser.text("range").endswith(" s, 1 of 1 larva")
+    browser.open(report({"my.label": labels}, max_gap=5))
+    assert browser.hover(4.0, 0, 1) == "larva 7\nrun 2.00–9.90 s (7.90 s, 49 frames)"
     assert browser.messages() == []
 
 
@@ -334,7 +357,7 @@ def test_zoom_and_pan(labels: Labels, browser: Browser) -> None:
     start, stop = browser.range()
     assert 0 < start < 5 < stop < 10
     assert (start + stop) / 2 == pytest.approx(5, abs=0.1)  # around the cursor
-    assert "cast 5.00–7.90 s" in browser.hover(5.5, 0, 2)
+    assert "cast 5.00–8.00 s" in browser.hover(5.5, 0, 2)
     left = {"button": "left", "clickCount": 1}
     browser.mouse("mousePressed", x, y, **left)
     browser.drawn_after(lambda: browser.mouse("mouseMoved", x + 100, y, buttons=1, **left))
@@ -370,13 +393,13 @@ def test_the_keys(labels: Labels, browser: Browser) -> None:
     for key in ("ArrowDown", "ArrowRight", "ArrowDown", "ArrowLeft"):
         browser.drawn_after(lambda key=key: browser.key(key))
         told.append(browser.text("live"))
-    assert told[0] == "larva 7: run, 0.00–4.90 s, 4.90 s, 50 frames"
-    assert told[1].startswith("larva 7: cast, 5.00–7.90 s")
+    assert told[0] == "larva 7: run, 0.00–5.00 s, 5.00 s, 50 frames"
+    assert told[1].startswith("larva 7: cast, 5.00–8.00 s")
     assert (
         told[2]
         == told[3]
         == "larva 12: "
-        + "; ".join(f"{name}, 2.00–5.90 s, 3.90 s, 40 frames" for name in ("cast", "run", "edited"))
+        + "; ".join(f"{name}, 2.00–6.00 s, 4.00 s, 40 frames" for name in ("cast", "run", "edited"))
     )
     browser.drawn_after(lambda: browser.key("+"))
     start, stop = browser.range()
@@ -403,8 +426,8 @@ def test_a_second_file_is_compared(labels: Labels, predicted: Labels, browser: B
     assert "compared with truth.label frames in both 100 agreement 70.0 %" in told
     assert "run 80.0 % 40 20.0 % 10" in " ".join(browser.text("confusion").split())
     assert browser.hover(4.5, 1, 2).split("\n")[1:] == [
-        "run 0.00–4.90 s (4.90 s, 50 frames) in truth.label",
-        "cast 4.00–7.90 s (3.90 s, 40 frames)",
+        "run 0.00–5.00 s (5.00 s, 50 frames) in truth.label",
+        "cast 4.00–8.00 s (4.00 s, 40 frames)",
     ]
     both = browser.share(GREEN)
     browser.drawn_after(lambda: browser.choose("mode", "differences"))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from statistics import median
+
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support import RUN
 from taggingbackends import Labels
-from taggingbackends.labels.bouts import find_bouts
+from taggingbackends.labels.bouts import bouts_csv, find_bouts
 from taggingbackends.labels.states import labels_of
+from taggingbackends.labels.stretches import default_max_gap, find_spans
 
 STATES = ["run", "cast", (), ("run", "small"), ("cast", "small", "edited"), "edited"]
+STEPS = [40, 90, 100, 110, 250, 800, 1000, 1001, 3000]  # ms between frames
 
 
 def test_bouts() -> None:
@@ -25,38 +33,153 @@ def test_bouts() -> None:
         *("run", "run", "cast", "small"),
         *("cast", "small"),
     ]
-    assert found.first.tolist() == [0, 3, 4, 4, 0, 0]
-    assert found.last.tolist() == [1, 3, 4, 4, 0, 1]
+    assert found.first_frames.tolist() == [0, 3, 4, 4, 0, 0]
+    assert found.frames.tolist() == [2, 1, 1, 1, 1, 2]
     assert found.start.tolist() == [0.0, 0.3, 0.4, 0.4, 0.4, 0.4]
-    assert found.stop.tolist() == [0.1, 0.3, 0.4, 0.4, 0.4, 0.5]
+    assert found.last.tolist() == [0.1, 0.3, 0.4, 0.4, 0.4, 0.5]
+    assert found.stop.tolist() == [0.2, 0.4, 0.5, 0.5, 0.5, 0.6]
+    np.testing.assert_allclose(found.durations, [0.2, 0.1, 0.1, 0.1, 0.1, 0.2])
 
 
-def test_no_bouts() -> None:
+def test_a_bout_ends_at_a_gap() -> None:
     labels = Labels()
-    assert len(find_bouts(labels.add_run(RUN))) == 0
-    labels.set(RUN, 1, [], [])
-    labels.set(RUN, 2, [0.0, 1.0], [(), ()])
-    assert len(find_bouts(labels[RUN])) == 0
+    times = [*np.arange(10) / 10, *(31 + np.arange(10) / 10)]
+    labels.set(RUN, 1, times, ["run"] * 20)
+    found = find_bouts(labels[RUN])
+    assert found.start.tolist() == [0, 31]
+    assert found.last.tolist() == [0.9, 31.9]
+    np.testing.assert_allclose(found.stop, [1, 32])
+    assert find_bouts(labels[RUN], max_gap=30.1).frames.tolist() == [20]  # 30.1 s is no longer
+    np.testing.assert_allclose(find_bouts(labels[RUN], max_gap=31).durations, [32])
+    assert len(find_bouts(labels[RUN], max_gap=30.09)) == 2
+    assert bouts_csv(labels).splitlines() == [
+        "run,larva,label,start,stop,duration,frames",
+        f"{RUN},1,run,0.000,1.000,1.000,10",
+        f"{RUN},1,run,31.000,32.000,1.000,10",
+    ]
+    assert bouts_csv(labels, 31).splitlines()[1:] == [f"{RUN},1,run,0.000,32.000,32.000,20"]
 
 
-@given(st.lists(st.lists(st.sampled_from(STATES), max_size=6), max_size=5))
-def test_bouts_are_those_of_a_loop_over_frames(tracks: list[list[str | tuple[str, ...]]]) -> None:
+def test_a_frame_does_not_last_beyond_the_next_one() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [0, 1, 2, 2.5], ["run"] * 4)
+    found = find_bouts(labels[RUN], max_gap=0.1)
+    assert found.start.tolist() == [0, 1, 2, 2.5]
+    assert found.stop.tolist() == [1, 2, 2.5, 3.5]
+
+
+def test_bad_gaps_are_refused() -> None:
+    for bad in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="max_gap above 0 s"):
+            find_bouts(Labels().add_run(RUN), max_gap=bad)
+
+
+def test_columns_can_be_replaced() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [0.0, 0.1], ["run", "cast"])
+    for found in (find_bouts(labels[RUN]), find_spans(labels[RUN])):
+        changed = replace(found, start=found.start + 1)
+        assert len(changed) == len(found) == 2
+        assert changed.start.tolist() == [1.0, 1.1]
+
+
+@pytest.mark.parametrize(
+    ("tracks", "max_gap"),
+    [
+        ([], 1),
+        ([[]], 1),
+        ([[3.0], [4.0]], 1),
+        ([np.arange(5) / 10], 1),
+        ([np.arange(5) / 5], 1),
+        ([np.arange(5) / 4, [0, 9]], 1.25),  # the median over all tracks
+        ([[0, 2, 3, 7]], 10),
+    ],
+)
+def test_the_default_gap(tracks: list[list[float]], max_gap: float) -> None:
+    labels = Labels()
+    for larva, times in enumerate(tracks):
+        labels.set(RUN, larva, times, ["run"] * len(times))
+    run = labels.add_run(RUN)
+    assert default_max_gap(run.values()) == max_gap
+    # a frame just as far after the one before is of the same bout
+    labels.set("other", 1, [0, max_gap, 2 * max_gap + 0.001], ["run"] * 3)
+    assert find_bouts(labels["other"], max_gap).frames.tolist() == [2, 1]
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from(STATES), st.sampled_from(STEPS)), max_size=8), max_size=5
+    ),
+    st.sampled_from([None, 300, 1000, 5000]),
+)
+def test_bouts_are_those_of_a_loop_over_frames(
+    tracks: list[list[tuple[str | tuple[str, ...], int]]], max_gap: int | None
+) -> None:
     labels = Labels()
     run = labels.add_run(RUN)
-    for larva, states in enumerate(tracks):
-        labels.set(RUN, larva, np.arange(len(states)), states)
+    for larva, frames in enumerate(tracks):
+        times = np.cumsum([step for _, step in frames]) / 1000
+        labels.set(RUN, larva, times, [state for state, _ in frames])
     if "edited" in run.names:
         run.secondary_names = ["edited"]
+    steps = [step for frames in tracks for _, step in frames[1:]]  # ms
+    interval = median(steps) if steps else 1000
+    if max_gap is None:
+        max_gap = max(1000, 5 * interval) if steps else 1000
     expected = []
-    for larva, track in run.items():
+    for larva, frames in enumerate(tracks):
+        times = np.cumsum([step for _, step in frames]).tolist()
+        n = len(frames)
+        after = [*frames[1:], ("", math.inf)][:n]
+        gaps = [step > max_gap for _, step in after]  # after the frame
+        ends = [
+            time + (min(interval, step) if gap else step)
+            for time, (_, step), gap in zip(times, after, gaps, strict=True)
+        ]
         for name in run.names + run.secondary_names:
-            frames = [f for f, state in enumerate(track.states) if name in labels_of(state)]
-            for first in (f for f in frames if f - 1 not in frames):
-                last = next(f for f in range(first, len(track)) if f + 1 not in frames)
-                expected.append((larva, name, first, last))
-    found = find_bouts(run)
-    columns = zip(found.larvae, found.labels, found.first, found.last, strict=True)
-    bouts = [(larva, found.names[label], first, last) for larva, label, first, last in columns]
+            first = None
+            for f, (state, _) in enumerate(frames):
+                if name not in labels_of(state):
+                    continue
+                first = f if first is None else first
+                if gaps[f] or f + 1 == n or name not in labels_of(frames[f + 1][0]):
+                    of_frames = (first, f - first + 1)
+                    expected.append((larva, name, *of_frames, times[first], times[f], ends[f]))
+                    first = None
+    found = find_bouts(run, max_gap / 1000)
+    names = [found.names[label] for label in found.labels]
+    in_ms = (np.round(1000 * column, 6) for column in (found.start, found.last, found.stop))
+    bouts = list(zip(found.larvae, names, found.first_frames, found.frames, *in_ms, strict=True))
     assert sorted(bouts) == sorted(expected)
-    order = list(zip(found.larvae.tolist(), found.first.tolist(), strict=True))
+    order = list(zip(found.larvae.tolist(), found.first_frames.tolist(), strict=True))
     assert order == sorted(order)
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(STEPS)), max_size=20), max_size=5
+    )
+)
+def test_durations_add_up_to_the_tracked_time(tracks: list[list[tuple[str, int]]]) -> None:
+    labels = Labels()
+    run = labels.add_run(RUN)
+    for larva, frames in enumerate(tracks):
+        times = np.cumsum([step for _, step in frames]) / 1000
+        labels.set(RUN, larva, times, [state for state, _ in frames])
+    steps = pd.concat([pd.Series(track.times).diff() for track in run.values()] or [pd.Series()])
+    interval = steps.median() if steps.notna().any() else 1.0
+    max_gap = max(1.0, 5 * interval) if steps.notna().any() else 1.0
+    tracked = sum(
+        pd.Series(track.times).diff(-1).mul(-1).where(lambda x: x <= max_gap + 1e-9, interval).sum()
+        for track in run.values()
+    )
+    bouts = find_bouts(run)
+    assert bouts.durations.sum() == pytest.approx(tracked)
+    spans = find_spans(run)
+    assert (spans.stop - spans.start).sum() == pytest.approx(tracked)
+    edges = np.arange(0, 200, 0.37)
+    assert spans.split(edges)[2].sum() == pytest.approx(tracked, abs=1e-6)
+    rows = [line.split(",") for line in bouts_csv(labels).splitlines()[1:]]
+    assert sum(float(row[5]) for row in rows) == pytest.approx(tracked, abs=0.001 * len(rows))
+    for _, _, _, start, stop, duration, _ in rows:
+        assert float(stop) - float(start) == pytest.approx(float(duration), abs=1e-9)

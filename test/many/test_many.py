@@ -585,7 +585,10 @@ def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "1 h 0 min"), (7500, "2 h 5 min")],
+    [
+        *[(0.4, "0 s"), (59.4, "59 s"), (59.5, "1 min"), (59.6, "1 min"), (60, "1 min")],
+        *[(3599, "1 h 0 min"), (7500, "2 h 5 min")],
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

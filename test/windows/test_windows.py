@@ -118,6 +118,41 @@ def test_no_window_goes_across_a_gap(tmp_path: Path) -> None:
     assert len(plan_dataset(file, 1, 10, max_gap=3.2)) == 2 * 91
 
 
+def test_the_gaps_of_slow_recordings_are_longer(tmp_path: Path) -> None:
+    # a frame every 0.5 s, so up to 2.5 s are no gap; larva 20 has no frame from 20 to 22.4 s,
+    # larva 1 from 20 to 22.6 s
+    file = write(tmp_path, states=["run"] * 400, frames=list(range(0, 400, 5)))
+    spine = next(tmp_path.glob("*.spine"))
+    kept = []
+    for line in spine.read_text().splitlines():
+        larva, time = int(line.split()[1]), float(line.split()[2])
+        if not 20 < time < (22.6 if larva == 1 else 22.4):
+            kept.append(line)
+    for larva, time in ((1, 22.6), (20, 22.4)):
+        line = next(x for x in kept if x.split()[1:3] == [f"{larva:05d}", "20.000"])
+        after = [x.split()[1:3] for x in kept].index([f"{larva:05d}", "20.000"]) + 1
+        kept.insert(after, line.replace(" 20.000 ", f" {time:.3f} ", 1))
+    spine.write_text("".join(f"{line}\n" for line in kept))
+    labels = Labels.read(file)
+    labels["20240611_101500"].dependencies = [dependency(spine)]
+    labels.write(file)
+    plan = plan_dataset(file, 1, 10)
+    windows = plan.load()
+    assert (windows.about["max_gap"], plan.shape.max_gap) == (None, None)
+    within = (windows.times > 20) & (windows.times < 22)
+    assert set(windows.larvae[within].tolist()) == {20}
+    explicit = plan_dataset(file, 1, 10, max_gap=1).load()
+    assert explicit.about["max_gap"] == 1
+    assert not ((explicit.times > 20) & (explicit.times < 22)).any()
+    # the same windows fit around the frames that are predicted
+    recording = load_tracks(file, outline=False)
+    shape = plan.shape.for_tracks(recording.values())
+    assert shape.max_gap == 2.5
+    assert shape.for_tracks([]) is shape
+    for larva, fits in ((1, False), (20, True)):
+        assert shape.fits(recording[larva].times, np.array([21.0])).tolist() == [fits]
+
+
 @given(
     st.lists(st.integers(1, 400), min_size=1, max_size=60),
     st.lists(st.integers(-500, 20000), min_size=1, max_size=30),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from taggingbackends.errors import BackendError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
+from taggingbackends.labels.stretches import find_stretches
 from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare", "compare_files"]
@@ -22,18 +23,21 @@ UNDEFINED = "(undefined)"
 NOT_THERE = -1  # the class of a frame that only the other has
 
 
-class Differences(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Differences:
     """Where two labellings differ, column by column: by larva, then by time.
 
     Each is as many consecutive frames of a larva as have one class in the one labelling, and
-    another one in the other.
+    another one in the other; it does not go across a gap.
 
     Attributes
     ----------
     larvae : (n,) int64 array
         Larva identifiers.
-    start, stop : (n,) float64 array
-        Times of the first and of the last frame, s.
+    start : (n,) float64 array
+        Time of the first frame, s.
+    stop : (n,) float64 array
+        Until when the last frame lasts, s, as of bouts.
     frames : (n,) int64 array
         How many frames there are from the first to the last.
     one, other : (n,) int64 array
@@ -102,7 +106,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, None for NaN and for no frame."""
         names = [*self.names, None]  # the last is NOT_THERE's
-        columns = [column.tolist() for column in self.differences]
+        columns = {name: column.tolist() for name, column in vars(self.differences).items()}
         return {
             "run": self.run,
             "names": self.names,
@@ -113,14 +117,8 @@ class Comparison:
             "agreement": None if math.isnan(self.agreement) else self.agreement,
             "kappa": None if math.isnan(self.kappa) else self.kappa,
             "differences": [
-                dict(
-                    zip(
-                        Differences._fields,
-                        (*row, names[one], names[other]),
-                        strict=True,
-                    )
-                )
-                for *row, one, other in zip(*columns, strict=True)
+                dict(zip(columns, (*row, names[one], names[other]), strict=True))
+                for *row, one, other in zip(*columns.values(), strict=True)
             ],
         }
 
@@ -130,7 +128,7 @@ class Comparison:
         return len(self.differences) == 0
 
 
-def compare(one: RunLabels, other: RunLabels) -> Comparison:
+def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> Comparison:
     """Compare two labellings of a run, frame by frame.
 
     Frames are matched by larva and time, one to one, within 1 ms. Primary labels count, in any
@@ -140,6 +138,8 @@ def compare(one: RunLabels, other: RunLabels) -> Comparison:
     ----------
     one, other : RunLabels
         E.g. what was predicted, and what an expert says.
+    max_gap : float, optional
+        s, as in `find_bouts`: the differences do not go across gaps in what both have together.
     """
     classes = _classes(one, other)
     codes_one, codes_other = (_codes(run, classes) for run in (one, other))
@@ -169,7 +169,7 @@ def compare(one: RunLabels, other: RunLabels) -> Comparison:
         run=one.id,
         names=[names[code] for code in kept],
         matrix=matrix[np.ix_(kept, kept)],
-        differences=_differences(larvae, times, place[first], place[second]),
+        differences=_differences(larvae, times, place[first], place[second], max_gap),
         only_one=int((second < 0).sum()),
         only_other=int((first < 0).sum()),
     )
@@ -244,10 +244,12 @@ def _differences(
     times: NDArray[np.float64],
     one: NDArray[np.int64],
     other: NDArray[np.int64],
+    max_gap: float | None,
 ) -> Differences:
     differ = one != other
-    begins = np.ones(len(times), dtype=bool)  # where larva, one or other is not as before
-    for column in (larvae, one, other):
+    stretches = find_stretches(larvae, times, max_gap)
+    begins = np.ones(len(times), dtype=bool)  # where stretch, one or other is not as before
+    for column in (stretches.numbers, one, other):
         begins[1:] &= column[1:] == column[:-1]
     begins[1:] = ~begins[1:]
     first = np.flatnonzero(begins)
@@ -255,5 +257,10 @@ def _differences(
     kept = differ[first]
     first, last = first[kept], last[kept]
     return Differences(
-        larvae[first], times[first], times[last], last - first + 1, one[first], other[first]
+        larvae=larvae[first],
+        start=times[first],
+        stop=stretches.ends[last],
+        frames=last - first + 1,
+        one=one[first],
+        other=other[first],
     )

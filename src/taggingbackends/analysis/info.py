@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taggingbackends.data.formats import is_label_file
 from taggingbackends.data.loading import load_tracks
-from taggingbackends.data.tracks import Recording
+from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
+from taggingbackends.labels.stretches import default_max_gap, is_gap
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.system.messages import told
+from taggingbackends.system.words import counted
 
 __all__ = ["info"]
 
 _COORDINATES = "mm"
-_FAR = 1.5  # an interval longer than so many usual ones is a gap
 
 
 def info(path: str | PathLike[str], **options: Any) -> tuple[dict[str, str], list[str]]:
@@ -84,7 +86,7 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
         "larvae": str(len(recording)),
         "frames": str(frames),
     }
-    facts |= _time_facts([track.times for track in tracks])
+    facts |= _time_facts([tracks])
     spines = {track.spine.shape[1] for track in tracks if track.spine is not None}
     if spines:
         facts["spine"] = f"{' or '.join(map(str, sorted(spines)))} points, {_COORDINATES}"
@@ -102,9 +104,10 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
     return facts
 
 
-def _time_facts(columns: list[NDArray[np.float64]]) -> dict[str, str]:
-    """Tell duration, and the frame interval: its mode in ms, its spread, and gaps."""
-    columns = [times for times in columns if len(times)]
+def _time_facts(runs: Iterable[Sequence[Track | TrackLabels]]) -> dict[str, str]:
+    """Return the duration, and the frame interval: its mode in ms, its spread, and gaps."""
+    runs = [[track for track in run if len(track)] for run in runs]
+    columns = [track.times for run in runs for track in run]
     if not columns:
         return {}
     start, stop = min(times[0] for times in columns), max(times[-1] for times in columns)
@@ -115,20 +118,25 @@ def _time_facts(columns: list[NDArray[np.float64]]) -> dict[str, str]:
         usual = milliseconds[counts.argmax()] / 1000
         low, high = np.quantile(intervals, [0.05, 0.95])
         facts["interval"] = f"{usual:.3f} s mostly, 90 % from {low:.3f} to {high:.3f} s"
-        gaps = int((intervals > _FAR * np.median(intervals)).sum())
-        if gaps:
-            facts["interval"] += f", {gaps} longer than {_FAR} times the median"
+        gaps: Counter[float] = Counter()
+        for run in runs:
+            max_gap = default_max_gap(run)
+            gaps[max_gap] += sum(int(is_gap(np.diff(x.times), max_gap).sum()) for x in run)
+        for max_gap, n in gaps.items():
+            if n:
+                facts["interval"] += f", {counted(n, 'gap')} longer than {max_gap:.6g} s"
     return facts
 
 
 def _label_facts(labels: Labels, frames_known: bool) -> dict[str, str]:
     facts = {}
     if not frames_known:
-        tracks: list[TrackLabels] = [track for run in labels.values() for track in run.values()]
+        runs = [list(run.values()) for run in labels.values()]
+        tracks = [track for run in runs for track in run]
         facts["run"] = ", ".join(labels)
         facts["larvae"] = str(len(tracks))
         facts["frames"] = str(sum(map(len, tracks)))
-        facts |= _time_facts([track.times for track in tracks])
+        facts |= _time_facts(runs)
     counts = {name or "(undefined)": n for name, n in labels.count().items()}
     facts["labels"] = ", ".join(f"{name} {n}" for name, n in counts.items()) or "none"
     return facts

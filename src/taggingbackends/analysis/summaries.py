@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from taggingbackends.labels.bouts import Bouts
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.labels.stretches import Spans, columns_of
+from taggingbackends.labels.stretches import Spans, find_spans
 
 __all__ = [
     "Lengths",
@@ -21,10 +22,11 @@ __all__ = [
 ]
 
 _BINS = 200  # of time, at most; about as many as a chart shows
+_LENGTHS = 24  # bins of lengths, at most
 
 
 class Shares(NamedTuple):
-    """How the frames of successive bins of time are divided among labels.
+    """How the time that larvae are tracked is divided among labels, in successive bins.
 
     Attributes
     ----------
@@ -33,11 +35,12 @@ class Shares(NamedTuple):
     edges : (bins + 1,) float64 array
         Limits of the bins, s; a bin has its lower limit, not its upper one.
     shares : (bins, len(names) + 1) float64 array
-        Share of the bin's frames with each label, the last column of undefined ones. A frame of
-        several primary labels is divided equally among them, so that a row sums to 1 (to 0, if
-        the bin has no frame). Secondary labels do not count.
+        Share of each label in the time that larvae are tracked in the bin, summed over larvae;
+        the last column is undefined. A frame counts from its time to the larva's next frame (at a
+        gap: for the frame interval), and is divided equally among several primary labels. So a
+        row sums to 1, or to 0 if no larva is tracked. Secondary labels do not count.
     larvae : (bins,) int64 array
-        Larvae that have a frame in the bin.
+        Larvae that are tracked in the bin.
     """
 
     names: list[str]
@@ -52,9 +55,10 @@ class Lengths(NamedTuple):
     Attributes
     ----------
     edges : (bins + 1,) float64 array
-        Limits of the bins, s: 0, then evenly spaced logarithms.
+        Limits of the bins, s, their logarithms evenly spaced. A bin has its lower limit; the last
+        one has its upper limit, too.
     counts : (labels, bins) int64 array
-        Bouts of each label by length, the time from the first to the last frame.
+        Bouts of each label by their duration.
     medians : (labels,) float64 array
         s; NaN for a label without bouts.
     """
@@ -64,52 +68,47 @@ class Lengths(NamedTuple):
     medians: NDArray[np.float64]
 
 
-def shares_over_time(run: RunLabels) -> Shares:
+def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
     """Return the shares of the labels in bins of 1, 2 or 5 times a power of ten seconds.
 
     The bins are as many as possible, up to 200, but not shorter than two frame intervals.
+
+    Parameters
+    ----------
+    run : RunLabels
+        The labels.
+    max_gap : float, optional
+        s, as in `find_spans`. In gaps larvae are not tracked.
     """
-    names = run.names
-    tracks, times, codes = columns_of(run)
-    if not len(times):
+    names, spans = run.names, find_spans(run, max_gap)
+    if not len(spans):
         empty = np.zeros((0, len(names) + 1))
         return Shares(names, np.zeros(1), empty, np.zeros(0, dtype=np.int64))
-    start, stop = times.min(), times.max()
-    steps = np.diff(times)[tracks[1:] == tracks[:-1]]
-    shortest = 2 * float(np.median(steps)) if len(steps) else 1.0
-    width = _nice(max(float(stop - start) / (_BINS - 1), shortest))
-    lower = int(np.floor(start / width))
-    bins = int(np.floor(stop / width)) - lower + 1
-    edges = np.round(np.arange(lower, lower + bins + 1).astype(np.float64) * width, 9)
-    place = np.clip(np.searchsorted(edges, times, "right") - 1, 0, bins - 1)
-    states = len(run.states)
-    frames = np.bincount(place * states + codes, minlength=bins * states).reshape(bins, states)
-    of_bin = frames.sum(axis=1)
-    total = np.maximum(of_bin, 1)
-    shares = frames @ _weights(run, names) / total[:, None]
-    pairs = np.unique(place * (len(run) + 1) + tracks) // (len(run) + 1)
+    edges = _edges(float(spans.start.min()), float(spans.stop.max()), 2 * spans.interval)
+    bins, states = len(edges) - 1, len(run.states)
+    of_span, of_bin, seconds = spans.split(edges)
+    cells = of_bin * states + spans.states[of_span]
+    time = np.bincount(cells, seconds, minlength=bins * states).reshape(bins, states)
+    total = time.sum(axis=1, keepdims=True)
+    shares = time @ _weights(run, names) / np.where(total > 0, total, 1)
+    pairs = np.unique(of_bin * len(run) + spans.tracks[of_span]) // len(run)
     return Shares(names, edges, shares, np.bincount(pairs, minlength=bins))
 
 
 def bout_lengths(bouts: Bouts) -> Lengths:
-    """Return the distribution of the lengths of bouts, for each of `bouts.names`.
+    """Return the distribution of the durations of bouts, for each of `bouts.names`.
 
-    The bins are up to four an octave, at most 24, from the shortest bout of several frames to
-    the longest; the first also has the bouts of one frame, whose length is 0.
+    The bins are four an octave, but at most 24, from the shortest bout to the longest.
     """
-    length = bouts.stop - bouts.start
+    length = bouts.durations
     labels = len(bouts.names)
-    longer = length[length > 0]
-    if len(longer):
-        low, high = np.log2([longer.min(), longer.max()])
-        bins = max(min(int(np.ceil(4 * (high - low))), 24), 1)
-        edges = np.append(0.0, 2 ** np.linspace(low, max(high, low + 0.25), bins + 1)[1:])
-    else:
-        edges = np.array([0.0, 1.0])
-    place = np.clip(np.searchsorted(edges, length, "right") - 1, 0, len(edges) - 2)
-    counts = np.bincount(
-        bouts.labels * (len(edges) - 1) + place, minlength=labels * (len(edges) - 1)
-    ).reshape(labels, len(edges) - 1)
+    low, high = np.log2([length.min(), length.max()]) if len(length) else (0.0, 0.0)
+    bins = max(min(int(np.ceil(4 * (high - low) - 1e-9)), _LENGTHS), 1)
+    edges = 2 ** np.linspace(low, max(high, low + 0.25), bins + 1)
+    # a length that is a limit, but for rounding, is in the bin that begins there
+    place = np.searchsorted(edges * (1 - 1e-9), length, "right") - 1
+    cells = bouts.labels * bins + place.clip(0, bins - 1)
+    counts = np.bincount(cells, minlength=labels * bins).reshape(labels, bins)
     of_label = [length[bouts.labels == label] for label in range(labels)]
     medians = np.array([np.median(found) if len(found) else np.nan for found in of_label])
     return Lengths(edges, counts, medians)
@@ -140,7 +139,8 @@ def transitions(run: RunLabels, spans: Spans) -> tuple[list[str], NDArray[np.int
         [next((place[x] for x in labels_of(s) if x in place), -1) for s in run.states]
     )[spans.states]
     before, after = leading[:-1], leading[1:]
-    counted = spans.follows[1:] & (before >= 0) & (after >= 0) & (before != after)
+    follows = spans.stretches[1:] == spans.stretches[:-1]
+    counted = follows & (before >= 0) & (after >= 0) & (before != after)
     n = len(names)
     pairs = before[counted] * n + after[counted]
     return names, np.bincount(pairs, minlength=n * n).reshape(n, n)
@@ -156,7 +156,12 @@ def _weights(run: RunLabels, names: list[str]) -> NDArray[np.float64]:
     return weights
 
 
-def _nice(least: float) -> float:
-    """Return the smallest of 1, 2, 5 times a power of ten that is not below."""
-    power = 10.0 ** np.floor(np.log10(least))
-    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9)))
+def _edges(start: float, stop: float, shortest: float) -> NDArray[np.float64]:
+    """Return the limits of the shortest bins that are long enough, and not too many."""
+    power = int(np.floor(np.log10(shortest)))
+    for width in (step * 10.0**exponent for exponent in count(power) for step in (1, 2, 5)):
+        lower, upper = np.floor(start / width + 1e-9), np.ceil(stop / width - 1e-9)
+        if width >= shortest * (1 - 1e-9) and upper - lower <= _BINS:
+            break
+    edges: NDArray[np.float64] = np.round(np.arange(lower, upper + 1) * width, 9)
+    return edges

@@ -29,6 +29,20 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for pr
 _WRITTEN = click.option(
     "--output", "-o", required=True, type=_PATH, metavar="FILE", help="Write into this file."
 )
+_MAX_GAP = click.option(
+    "--max-gap",
+    type=float,
+    callback=lambda *given: _above_0(given[2]),
+    metavar="S",
+    help="End bouts at gaps longer than S seconds, by default the longer of 1 s and 5 median "
+    "frame intervals.",
+)
+
+
+def _above_0(value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        raise click.BadParameter(f"expected seconds above 0, found {value:g}")
+    return value
 
 
 def _output(command: F) -> F:
@@ -49,8 +63,9 @@ def labels() -> None:
 
 @labels.command()
 @_FILES
+@_MAX_GAP
 @_JSON
-def show(files: tuple[Path, ...], as_json: bool) -> None:
+def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
     """Print what label files hold, and an ethogram.
 
     A table of runs, a table of labels, and of each run an ethogram, one line a larva, time along
@@ -76,7 +91,7 @@ def show(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo("\n" * bool(position) + str(file))
         click.echo(f"\n{run_table(runs, width)}\n\n{label_table(runs, width)}")
         for run in labels.values():
-            click.echo(f"\nrun {run.id}\n{ethogram(run, width)}", color=color)
+            click.echo(f"\nrun {run.id}\n{ethogram(run, width, max_gap)}", color=color)
 
 
 @labels.command()
@@ -108,12 +123,14 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 @_FILES
 @click.option("--names", is_flag=True, help="Write states as names instead of codes.")
 @click.option("--bouts", is_flag=True, help="Write a table of bouts instead: CSV.")
+@_MAX_GAP
 @click.option("--split", is_flag=True, help="Write a file for each run, into the folder -o names.")
 @_output
 def convert(
     files: tuple[Path, ...],
     names: bool,
     bouts: bool,
+    max_gap: float | None,
     split: bool,
     output: Path | None,
     in_place: bool,
@@ -133,6 +150,8 @@ def convert(
 
     if bouts and (names or split):
         raise click.UsageError("--bouts goes with neither --names nor --split")
+    if max_gap is not None and not bouts:
+        raise click.UsageError("--max-gap goes with --bouts only")
     if (bouts or split) and in_place:
         raise click.UsageError("--bouts and --split need --output")
     target = _target(files[0], output, in_place, force or split)
@@ -141,7 +160,7 @@ def convert(
         print_paths(conversion.split(labels, target, names, force))
         return
     if bouts:
-        write_file(target, [bouts_csv(labels).encode()])
+        write_file(target, [bouts_csv(labels, max_gap).encode()])
     else:
         writing.write(target, labels.attributes, labels, names)
     click.echo(target)
@@ -175,9 +194,11 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
 
 def _told(found: Comparison, most: int | None) -> str:
     from taggingbackends.display.tables import confusion_table, differences_table
+    from taggingbackends.system.words import counted
 
     parts = [
-        f"run {found.run}: {found.frames} frames in both, {found.only_one} in the one only, "
+        f"run {found.run}: {counted(found.frames, 'frame')} in both, "
+        f"{found.only_one} in the one only, "
         f"{found.only_other} in the other only",
         f"agreement {found.agreement:.4f}, Cohen's kappa {found.kappa:.4f}",
     ]
@@ -186,7 +207,7 @@ def _told(found: Comparison, most: int | None) -> str:
     n = len(found.differences)
     if n:
         first = "" if most is None or n <= most else f", the first {most} (--all shows all)"
-        parts.append(f"\n{n} differences{first}:\n{differences_table(found, most)}")
+        parts.append(f"\n{counted(n, 'difference')}{first}:\n{differences_table(found, most)}")
     return "\n".join(parts)
 
 
@@ -303,9 +324,10 @@ def tag(
 
 @labels.command()
 @_FILE
+@_MAX_GAP
 @_WRITTEN
 @FORCE
-def plot(file: Path, output: Path, force: bool) -> None:
+def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     """Draw the ethogram of a label file: a PNG, SVG or PDF, as the name of the output ends.
 
     One row a larva, time along it. It needs matplotlib: pip install 'taggingbackends[plot]'.
@@ -318,15 +340,16 @@ def plot(file: Path, output: Path, force: bool) -> None:
 
     _check_suffix(output, SUFFIXES)
     target = _target(file, output, False, force)
-    plot_ethogram(Labels.read(file), target)
+    plot_ethogram(Labels.read(file), target, max_gap)
     click.echo(target)
 
 
 @labels.command()
 @_FILES
+@_MAX_GAP
 @_WRITTEN
 @FORCE
-def report(files: tuple[Path, ...], output: Path, force: bool) -> None:
+def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool) -> None:
     """Write a page on label files, to look at in a browser; it needs no network.
 
     Where files label the same run, each later one is compared with the first.
@@ -340,7 +363,8 @@ def report(files: tuple[Path, ...], output: Path, force: bool) -> None:
 
     _check_suffix(output, (".html", ".htm"))
     target = _target(files[0], output, False, force)
-    write_file(target, [report({str(file): Labels.read(file) for file in files}).encode()])
+    page = report({str(file): Labels.read(file) for file in files}, max_gap)
+    write_file(target, [page.encode()])
     click.echo(target)
 
 

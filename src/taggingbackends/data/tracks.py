@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from taggingbackends.errors import shown
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.lookup import check_seconds, frames_between, missing_larva, times_of
-from taggingbackends.labels.reprs import count_of, html_table, time_range
+from taggingbackends.labels.reprs import html_table, time_range
+from taggingbackends.system.words import counted
 
 __all__ = ["Recording", "Track"]
 
@@ -71,11 +72,11 @@ class Track:
     def __repr__(self) -> str:
         parts = [time_range(self.times)]
         if self.spine is not None:
-            parts.append(f"spine of {count_of(self.spine.shape[1], 'point')}")
+            parts.append(f"spine of {counted(self.spine.shape[1], 'point')}")
         if self.outline is not None:
             parts.append("outline")
         if self.indicators:
-            parts.append(count_of(len(self.indicators), "indicator"))
+            parts.append(counted(len(self.indicators), "indicator"))
         return f"<Track: {', '.join(parts)}>"
 
 
@@ -139,15 +140,15 @@ class Recording(Mapping[int, Track]):
         return len(self.tracks)
 
     def __repr__(self) -> str:
-        larvae = count_of(len(self), "larva", "larvae")
-        frames = count_of(sum(map(len, self.tracks.values())), "frame")
+        larvae = counted(len(self), "larva", "larvae")
+        frames = counted(sum(map(len, self.tracks.values())), "frame")
         return f"<Recording {self.run} ({self.format}): {larvae}, {frames}>"
 
     def _repr_html_(self) -> str:
         rows = []
         for larva, track in self.items():
             times = track.times[[0, -1]].tolist() if len(track) else ["", ""]
-            spine = "" if track.spine is None else count_of(track.spine.shape[1], "point")
+            spine = "" if track.spine is None else counted(track.spine.shape[1], "point")
             outline = "" if track.outline is None else "loaded"
             rows.append([larva, len(track), *times, spine, outline, ", ".join(track.indicators)])
         header = ["larva", "frames", "from (s)", "to (s)", "spine", "outline", "indicators"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.display.colors import label_colors
-from taggingbackends.display.rowlayout import bands
+from taggingbackends.display.layout import row_layout, time_range
 from taggingbackends.display.tables import cut, printable
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.labels import Labels
@@ -37,7 +37,7 @@ _LONGEST = 30  # characters of a name: the legend leaves room for the rows
 _LINE = 0.2  # of a row's height: the line of secondary labels
 
 
-def plot_ethogram(labels: Labels, path: str | PathLike[str]) -> None:
+def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | None = None) -> None:
     """Draw an ethogram: one row a larva, time along it, in the labels' colours.
 
     Several runs are drawn one below the other. Where a larva is not tracked, its row is blank;
@@ -52,6 +52,9 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str]) -> None:
     path : path
         The picture, written atomically; its suffix, ``.png``, ``.svg`` or ``.pdf``, tells the
         format.
+    max_gap : float, optional
+        s. A larva is not tracked in a gap longer than this; by default the longer of 1 s and 5
+        median frame intervals of the run's tracks.
 
     Raises
     ------
@@ -59,6 +62,8 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str]) -> None:
         matplotlib is not installed, or it is another suffix.
     OSError
         The file cannot be written; an old one is untouched.
+    ValueError
+        A `max_gap` that is not above 0.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -75,14 +80,14 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str]) -> None:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(settings | {"font.size": 9, "hatch.linewidth": 0.5})
-        figure = _figure(labels)
+        figure = _figure(labels, max_gap)
         content = io.BytesIO()
         about = {} if suffix == ".png" else {"Date" if suffix == ".svg" else "CreationDate": None}
         figure.savefig(content, format=suffix[1:], dpi=_DPI, metadata=about)
     write_file(path, [content.getvalue()])
 
 
-def _figure(labels: Labels) -> Figure:
+def _figure(labels: Labels, max_gap: float | None) -> Figure:
     from matplotlib.figure import Figure  # without pyplot: no window, no state of the process
 
     runs = list(labels.values())
@@ -94,14 +99,14 @@ def _figure(labels: Labels) -> Figure:
         panels[0].set_axis_off()
         panels[0].text(0.5, 0.5, "no runs", ha="center")
     for run, panel in zip(runs, panels, strict=False):
-        _draw(panel, run)
+        _draw(panel, run, find_spans(run, max_gap))
     return figure
 
 
-def _draw(axes: Axes, run: RunLabels) -> None:
+def _draw(axes: Axes, run: RunLabels, spans: Spans) -> None:
     from matplotlib.patches import Patch
 
-    colors, spans = label_colors(run), find_spans(run)
+    colors = label_colors(run)
     axes.set_title(cut(printable(run.id), 2 * _LONGEST), loc="left", pad=12, parse_math=False)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("larva")
@@ -118,8 +123,8 @@ def _draw(axes: Axes, run: RunLabels) -> None:
         axes.set_xticks([])
         axes.text(0.5, 0.5, "no frames", ha="center", va="center", transform=axes.transAxes)
         return
-    start, stop = float(spans.first.min()), float(spans.stop.max())
-    axes.set_xlim(0.0 if 0 < start < (stop - start) / 20 else start, stop)
+    start, stop = time_range(spans)
+    axes.set_xlim(start, stop)
     used = _rectangles(axes, run, list(colors.values()), spans)
     names = [list(colors)[label] for label in used]
     keys = [Patch(color=colors[name]) for name in names]
@@ -149,7 +154,7 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
     from matplotlib.collections import PolyCollection
 
     parts: dict[int, list[tuple[NDArray[np.int64], float, float]]] = {}
-    for state, (primary, secondary) in enumerate(bands(run)):
+    for state, (primary, secondary) in enumerate(row_layout(run)):
         found = np.flatnonzero(spans.states == state)
         if not len(found):
             continue
@@ -167,7 +172,7 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
     for label in sorted(parts):
         verts = [
             _corners(
-                spans.first[found],
+                spans.start[found],
                 spans.stop[found],
                 spans.tracks[found].astype(np.float64) + gap + (1 - 2 * gap) * top,
                 (1 - 2 * gap) * height,

@@ -124,8 +124,7 @@ def differences_table(found: Comparison, most: int | None = None) -> str:
     names = [*found.names, "(not there)"]
     assert NOT_THERE == -1  # the last
     rows = [["larva", "start", "stop", "frames", "one", "other"]]
-    for larva, start, stop, n, one, other in zip(
-        *(column[:most].tolist() for column in found.differences), strict=True
-    ):
+    columns_shown = (column[:most].tolist() for column in vars(found.differences).values())
+    for larva, start, stop, n, one, other in zip(*columns_shown, strict=True):
         rows.append([str(larva), f"{start:.3f}", f"{stop:.3f}", str(n), names[one], names[other]])
     return aligned(rows, left=(4, 5))

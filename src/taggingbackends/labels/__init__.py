@@ -12,9 +12,19 @@ if TYPE_CHECKING:
     from taggingbackends.labels.labels import Labels
     from taggingbackends.labels.runlabels import RunLabels
     from taggingbackends.labels.states import State
+    from taggingbackends.labels.stretches import default_max_gap
     from taggingbackends.labels.tracklabels import TrackLabels
 
-__all__ = ["Bouts", "Labels", "RunLabels", "State", "TrackLabels", "dependency", "find_bouts"]
+__all__ = [
+    "Bouts",
+    "Labels",
+    "RunLabels",
+    "State",
+    "TrackLabels",
+    "default_max_gap",
+    "dependency",
+    "find_bouts",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -24,6 +34,7 @@ __getattr__, __dir__ = lazy_names(
         "taggingbackends.labels.labels": ("Labels",),
         "taggingbackends.labels.runlabels": ("RunLabels",),
         "taggingbackends.labels.states": ("State",),
+        "taggingbackends.labels.stretches": ("default_max_gap",),
         "taggingbackends.labels.tracklabels": ("TrackLabels",),
     },
 )

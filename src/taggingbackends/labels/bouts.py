@@ -1,10 +1,10 @@
-"""Bouts: what a larva does from one frame to another."""
+"""Bouts: what a larva does from one time to another."""
 
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from io import StringIO
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.labels.stretches import columns_of
+from taggingbackends.labels.stretches import columns_of, find_stretches
 
 __all__ = ["Bouts", "bouts_csv", "find_bouts"]
 
 
-class Bouts(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Bouts:
     """The bouts of a run, column by column: by larva as in the run, then by first frame.
 
-    A bout of a label is as many consecutive frames of a track as have it, whatever other labels
-    they have; so bouts of different labels may overlap. Undefined frames are in no bout.
+    A bout of a label is as many consecutive frames of a larva as have it, whatever other labels
+    they have; so bouts of different labels may overlap. A bout does not go across a gap, and
+    undefined frames are in no bout.
 
     Attributes
     ----------
@@ -31,31 +33,57 @@ class Bouts(NamedTuple):
         Larva identifiers.
     labels : (n,) int64 array
         0-based indices into `names`.
-    first, last : (n,) int64 array
-        The first and the last frame, 0-based in the track.
-    start, stop : (n,) float64 array
-        Their times, s. Both frames are in the bout: that of one frame stops when it starts.
+    first_frames : (n,) int64 array
+        The first frame, 0-based in the track.
+    frames : (n,) int64 array
+        How many frames.
+    start, last : (n,) float64 array
+        Times of the first and the last frame, s.
+    stop : (n,) float64 array
+        Until when the last frame lasts, s: the larva's next frame, or at a gap, and at the end of
+        the track, the median frame interval of the run's tracks.
     """
 
     names: list[str]
     larvae: NDArray[np.int64]
     labels: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    first_frames: NDArray[np.int64]
+    frames: NDArray[np.int64]
     start: NDArray[np.float64]
+    last: NDArray[np.float64]
     stop: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.larvae)
 
+    @property
+    def durations(self) -> NDArray[np.float64]:
+        """(n,) float64 array: ``stop - start``, s."""
+        return self.stop - self.start
 
-def find_bouts(run: RunLabels) -> Bouts:
-    """Find the bouts of all labels of a run."""
+
+def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
+    """Find the bouts of all labels of a run.
+
+    Parameters
+    ----------
+    run : RunLabels
+        The labels.
+    max_gap : float, optional
+        s. A frame further than this after the one before begins a new bout; by default the longer
+        of 1 s and 5 median frame intervals of the run's tracks.
+
+    Raises
+    ------
+    ValueError
+        A `max_gap` that is not above 0.
+    """
     names = run.names + run.secondary_names
     tracks, times, codes = columns_of(run)
-    # edge[i]: frame i is not of the track of frame i - 1
+    stretches = find_stretches(tracks, times, max_gap)
+    # edge[i]: frame i is not of the stretch of frame i - 1
     edge = np.ones(len(codes) + 1, dtype=bool)
-    edge[1:-1] = tracks[1:] != tracks[:-1]
+    edge[1:-1] = stretches.numbers[1:] != stretches.numbers[:-1]
     found = []
     for label, name in enumerate(names):
         has = np.array([name in labels_of(state) for state in run.states])[codes]
@@ -67,20 +95,31 @@ def find_bouts(run: RunLabels) -> Bouts:
     labels, first, last = columns or [np.empty(0, dtype=np.int64)] * 3
     order = np.lexsort((labels, first))
     labels, first, last = labels[order], first[order], last[order]
-    larvae = np.array(list(run), dtype=np.int64)[tracks[first]]
-    begins = np.searchsorted(tracks, tracks[first])
-    return Bouts(names, larvae, labels, first - begins, last - begins, times[first], times[last])
+    return Bouts(
+        names=names,
+        larvae=np.array(list(run), dtype=np.int64)[tracks[first]],
+        labels=labels,
+        first_frames=first - np.searchsorted(tracks, tracks[first]),
+        frames=last - first + 1,
+        start=times[first],
+        last=times[last],
+        stop=stretches.ends[last],
+    )
 
 
-def bouts_csv(labels: Labels) -> str:
-    """Return the bouts of all runs as CSV: run, larva, label, start, stop (s), frames."""
+def bouts_csv(labels: Labels, max_gap: float | None = None) -> str:
+    """Return the bouts of all runs as CSV: run, larva, label, start, stop, duration (s), frames.
+
+    Times are rounded to ms. See `find_bouts` for `max_gap`.
+    """
     text = StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(("run", "larva", "label", "start", "stop", "frames"))
+    table.writerow(("run", "larva", "label", "start", "stop", "duration", "frames"))
     for run in labels.values():
-        bouts = find_bouts(run)
-        table.writerows(
-            (run.id, larva, bouts.names[label], f"{start:.3f}", f"{stop:.3f}", last - first + 1)
-            for larva, label, first, last, start, stop in zip(*bouts[1:], strict=True)
-        )
+        bouts = find_bouts(run, max_gap)
+        start, stop = np.round(bouts.start, 3), np.round(bouts.stop, 3)
+        times = ([f"{x:.3f}" for x in column] for column in (start, stop, stop - start))
+        names = [bouts.names[label] for label in bouts.labels]
+        rows = zip(bouts.larvae, names, *times, bouts.frames, strict=True)
+        table.writerows((run.id, *row) for row in rows)
     return text.getvalue()

@@ -15,11 +15,12 @@ from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels import editing, reading, writing
 from taggingbackends.labels.dependencies import check_dependencies
 from taggingbackends.labels.lookup import check_seconds, missing_run
-from taggingbackends.labels.reprs import count_of, html_table
+from taggingbackends.labels.reprs import html_table
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, StateTable, listed
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_larva, check_run, check_times
+from taggingbackends.system.words import counted
 
 __all__ = ["Labels"]
 
@@ -319,10 +320,10 @@ class Labels(MutableMapping[str, RunLabels]):
         )
 
     def __repr__(self) -> str:
-        runs = count_of(len(self), "run")
-        larvae = count_of(sum(map(len, self.values())), "larva", "larvae")
+        runs = counted(len(self), "run")
+        larvae = counted(sum(map(len, self.values())), "larva", "larvae")
         frames = sum(len(track) for run in self.values() for track in run.values())
-        return f"<Labels: {runs}, {larvae}, {count_of(frames, 'frame')}>"
+        return f"<Labels: {runs}, {larvae}, {counted(frames, 'frame')}>"
 
     def _repr_html_(self) -> str:
         names = list(self.count())

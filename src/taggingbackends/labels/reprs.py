@@ -9,19 +9,16 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["count_of", "html_table", "time_range"]
+from taggingbackends.system.words import counted
+
+__all__ = ["html_table", "time_range"]
 
 _MOST = 50  # rows of a table
 
 
-def count_of(n: int, one: str, several: str | None = None) -> str:
-    """Return a number with its noun, e.g. ``"1 run"``, ``"2 runs"``."""
-    return f"{n} {one if n == 1 else several or f'{one}s'}"
-
-
 def time_range(times: NDArray[np.float64]) -> str:
     """Return the frames of a track in words, e.g. ``"640 frames, 12.3 to 76.1 s"``."""
-    frames = count_of(len(times), "frame")
+    frames = counted(len(times), "frame")
     if not len(times):
         return frames
     first, last = (f"{round(float(time), 3):.12g}" for time in times[[0, -1]])

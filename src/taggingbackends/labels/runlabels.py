@@ -11,10 +11,11 @@ import numpy as np
 
 from taggingbackends.errors import LabelFileError, located, wrong_type
 from taggingbackends.labels.lookup import missing_larva
-from taggingbackends.labels.reprs import count_of, html_table
+from taggingbackends.labels.reprs import html_table
 from taggingbackends.labels.states import NEW_COLOR, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_larva, check_names
+from taggingbackends.system.words import counted
 
 __all__ = ["RunLabels"]
 
@@ -190,8 +191,8 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         )
 
     def __repr__(self) -> str:
-        larvae = count_of(len(self), "larva", "larvae")
-        frames = count_of(sum(map(len, self.values())), "frame")
+        larvae = counted(len(self), "larva", "larvae")
+        frames = counted(sum(map(len, self.values())), "frame")
         return f"<RunLabels {self.id}: {larvae}, {frames}>"
 
     def _repr_html_(self) -> str:

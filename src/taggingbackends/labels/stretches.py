@@ -1,46 +1,93 @@
-"""Spans: the stretches of a track in one state, as pictures show them."""
+"""Stretches: the frames of a larva without a gap between them; and spans: their states.
+
+What a gap is, and how long a frame lasts, is decided here for all that counts or draws labels.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["Spans", "columns_of", "find_spans"]
+__all__ = [
+    "Spans",
+    "Stretches",
+    "check_max_gap",
+    "columns_of",
+    "default_max_gap",
+    "find_spans",
+    "find_stretches",
+    "is_gap",
+]
 
-_GAP = 5  # frame intervals without a frame: the larva was not tracked meanwhile
+_LEAST = 1.0  # s
+_INTERVALS = 5  # median frame intervals
+_SAME = 1e-9  # s; times closer than this are one and the same
 
 
-class Spans(NamedTuple):
+class _Timed(Protocol):
+    @property
+    def times(self) -> NDArray[np.float64]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """To which stretch each frame belongs, and until when it lasts.
+
+    Attributes
+    ----------
+    numbers : (n,) int64 array
+        0-based number of the frame's stretch.
+    ends : (n,) float64 array
+        s. A frame lasts until the larva's next frame. The last frame of a stretch lasts for the
+        frame interval, but not longer than until the larva's next frame.
+    interval : float
+        The frame interval, s: the median over all tracks; 1 if no track has two frames.
+    max_gap : float
+        s. A frame further than this after the one before begins a new stretch.
+    """
+
+    numbers: NDArray[np.int64]
+    ends: NDArray[np.float64]
+    interval: float
+    max_gap: float
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
     """The spans of a run, column by column: by larva as in the run, then by time.
 
-    A span is as many consecutive frames of a track as are in one state, without a gap (more than
-    5 frame intervals) between them. Spans do not overlap, unlike bouts of several labels.
+    A span is as many consecutive frames of a stretch as are in one state. Spans of a larva do not
+    overlap, unlike bouts of several labels; those of a stretch follow each other immediately.
 
     Attributes
     ----------
     tracks : (n,) int64 array
         0-based index of the larva in the run.
+    stretches : (n,) int64 array
+        0-based number of the stretch in the run.
     states : (n,) int64 array
         Index into the run's `states`; 0: undefined.
     frames : (n,) int64 array
         How many frames.
-    first, last : (n,) float64 array
+    start, last : (n,) float64 array
         Times of the first and the last frame, s.
     stop : (n,) float64 array
-        Until when the last frame lasts, s: the next frame, or one frame interval if there is none
-        or a gap before it.
+        Until when the last frame lasts, s; ``stop - start`` is the duration.
     interval : float
-        The frame interval: the median over all tracks, s; 1 if no track has two frames.
+        The median frame interval, s; 1 if no track has two frames.
     """
 
     tracks: NDArray[np.int64]
+    stretches: NDArray[np.int64]
     states: NDArray[np.int64]
     frames: NDArray[np.int64]
-    first: NDArray[np.float64]
+    start: NDArray[np.float64]
     last: NDArray[np.float64]
     stop: NDArray[np.float64]
     interval: float
@@ -48,34 +95,132 @@ class Spans(NamedTuple):
     def __len__(self) -> int:
         return len(self.tracks)
 
-    @property
-    def follows(self) -> NDArray[np.bool_]:
-        """(n,) bool array: the span before is of the same larva, and there is no gap between."""
-        joined = np.zeros(len(self), dtype=bool)
-        joined[1:] = (self.tracks[1:] == self.tracks[:-1]) & (self.stop[:-1] == self.first[1:])
-        return joined
+    def split(
+        self, edges: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+        """Divide the spans among successive bins of time.
+
+        Parameters
+        ----------
+        edges : (bins + 1,) float64 array
+            Limits of the bins, s, increasing. What is beyond them is left out.
+
+        Returns
+        -------
+        spans, bins : (m,) intp array
+            0-based, in the order of the spans: each bin in which a span is for more than 1 ns.
+        seconds : (m,) float64 array
+            For how long.
+        """
+        first = (np.searchsorted(edges, self.start, "right") - 1).clip(min=0)
+        last = (np.searchsorted(edges, self.stop, "left") - 1).clip(max=len(edges) - 2)
+        counts = (last - first + 1).clip(min=0)
+        spans = np.repeat(np.arange(len(self)), counts)
+        bins = np.arange(len(spans)) - np.repeat(np.cumsum(counts) - counts - first, counts)
+        seconds = np.minimum(edges[bins + 1], self.stop[spans])
+        seconds -= np.maximum(edges[bins], self.start[spans])
+        kept = seconds > 1e-9
+        return spans[kept], bins[kept], seconds[kept]
 
 
-def find_spans(run: RunLabels) -> Spans:
-    """Find the spans of a run."""
-    tracks, times, codes = columns_of(run)
-    same = tracks[1:] == tracks[:-1]
+def default_max_gap(tracks: Iterable[_Timed]) -> float:
+    """Return the largest gap within a stretch: the longer of 1 s and 5 median frame intervals.
+
+    Parameters
+    ----------
+    tracks : iterable of tracks
+        All tracks of a run, which have `times` (s): of a recording or of its labels, e.g.
+        ``recording.values()``.
+
+    Returns
+    -------
+    float
+        s; 1 if no track has two frames.
+    """
+    steps = [np.diff(track.times) for track in tracks]
+    return _rule(_median(np.concatenate([np.empty(0), *steps])))
+
+
+def is_gap(steps: NDArray[np.float64], max_gap: float) -> NDArray[np.bool_]:
+    """Return which steps between successive frames of a track, in s, are longer than `max_gap`."""
+    gaps: NDArray[np.bool_] = steps > max_gap + _SAME
+    return gaps
+
+
+def check_max_gap(max_gap: float | None) -> None:
+    """Raise ValueError unless it is None or a number above 0."""
+    if max_gap is not None and not max_gap > 0:
+        raise ValueError(f"expected a max_gap above 0 s, found {max_gap!r}")
+
+
+def find_stretches(
+    tracks: NDArray[np.int64], times: NDArray[np.float64], max_gap: float | None = None
+) -> Stretches:
+    """Find the stretches of tracks that are given one after the other.
+
+    Parameters
+    ----------
+    tracks : (n,) int64 array
+        Which track each frame is of.
+    times : (n,) float64 array
+        s, strictly increasing within a track.
+    max_gap : float, optional
+        s. By default that of `default_max_gap`.
+
+    Raises
+    ------
+    ValueError
+        A `max_gap` that is not above 0.
+    """
+    check_max_gap(max_gap)
     steps = np.diff(times)
-    interval = float(np.median(steps[same])) if same.any() else 1.0
-    follows = same & (steps <= _GAP * interval)
-    starts = np.append(True, ~follows | (codes[1:] != codes[:-1]))[: len(codes)]
-    first = np.flatnonzero(starts)
-    after = np.append(first[1:], len(codes))[: len(first)]
-    lasts = np.append(follows, False)[: len(codes)]  # until the next frame
-    stop = np.where(lasts, np.append(times[1:], 0.0)[: len(codes)], times + interval)
+    same = tracks[1:] == tracks[:-1]
+    interval = _median(steps[same])
+    if max_gap is None:
+        max_gap = _rule(interval)
+    if interval is None:
+        interval = 1.0
+    begins = ~same | is_gap(steps, max_gap)
+    numbers = np.zeros(len(times), dtype=np.int64)
+    numbers[1:] = np.cumsum(begins)
+    ends = times + interval
+    following = np.where(begins, np.minimum(ends[:-1], times[1:]), times[1:])
+    ends[:-1] = np.where(same, following, ends[:-1])
+    return Stretches(numbers, ends, interval, float(max_gap))
+
+
+def find_spans(run: RunLabels, max_gap: float | None = None) -> Spans:
+    """Find the spans of a run.
+
+    Parameters
+    ----------
+    run : RunLabels
+        The labels.
+    max_gap : float, optional
+        s. A frame further than this after the one before begins a new stretch; by default the
+        longer of 1 s and 5 median frame intervals.
+
+    Raises
+    ------
+    ValueError
+        A `max_gap` that is not above 0.
+    """
+    tracks, times, codes = columns_of(run)
+    stretches = find_stretches(tracks, times, max_gap)
+    numbers = stretches.numbers
+    begins = np.ones(len(times), dtype=bool)
+    begins[1:] = (numbers[1:] != numbers[:-1]) | (codes[1:] != codes[:-1])
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(times))[: len(first)] - 1
     return Spans(
         tracks=tracks[first],
+        stretches=numbers[first],
         states=codes[first].astype(np.int64),
-        frames=after - first,
-        first=times[first],
-        last=times[after - 1],
-        stop=stop[after - 1],
-        interval=interval,
+        frames=last - first + 1,
+        start=times[first],
+        last=times[last],
+        stop=stretches.ends[last],
+        interval=stretches.interval,
     )
 
 
@@ -98,3 +243,11 @@ def columns_of(
     times = np.concatenate([np.empty(0), *(track.times for track in run.values())])
     codes = np.concatenate([np.empty(0, np.int32), *(track.codes for track in run.values())])
     return tracks, times, codes
+
+
+def _median(steps: NDArray[np.float64]) -> float | None:
+    return float(np.median(steps)) if len(steps) else None
+
+
+def _rule(interval: float | None) -> float:
+    return _LEAST if interval is None else max(_LEAST, _INTERVALS * interval)

@@ -103,7 +103,7 @@ class Meter:
 
 def duration(seconds: float) -> str:
     """Return a duration for people: ``40 s``, ``3 min``, ``2 h 5 min``."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -31,6 +31,7 @@ from taggingbackends.labels.states import labels_of
 from taggingbackends.system.files import sha1, walk
 from taggingbackends.system.progress import progress
 from taggingbackends.system.version import own_version
+from taggingbackends.system.words import counted
 from taggingbackends.windows import selection
 from taggingbackends.windows.selection import Patterns
 from taggingbackends.windows.shape import WindowShape, complete_frames
@@ -104,7 +105,8 @@ class DatasetPlan:
             counts = (self.observed[name], self.fitting[name], self.selected[name])
             lines.append(f"{name:{width}} {counts[0]:10} {counts[1]:10} {counts[2]:10}")
         if self.ambiguous:
-            lines.append(f"left out, with several of these labels: {self.ambiguous} frames")
+            ambiguous = counted(self.ambiguous, "frame")
+            lines.append(f"left out, with several of these labels: {ambiguous}")
         return "\n".join(lines)
 
     def load(self, dtype: DTypeLike = "float32") -> Windows:
@@ -234,7 +236,7 @@ def plan_dataset(
     exclude: Patterns = (),
     balance: str | float | None = None,
     seed: int = 0,
-    max_gap: float = 1.0,
+    max_gap: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> DatasetPlan:
     """Plan a training set: a window around each labelled frame that is selected.
@@ -264,8 +266,9 @@ def plan_dataset(
         some more than once; at most so many times the smallest class, 1 or more.
     seed : int
         0 or more. Which windows `balance` takes depends on it only, on any machine.
-    max_gap : float
-        Seconds. A window in which two tracked frames are further apart is not kept.
+    max_gap : float, optional
+        Seconds. A window in which two tracked frames are further apart is not kept. By default,
+        for each recording, the longer of 1 s and 5 median frame intervals of its tracks.
     options : mapping, optional
         Of the tracker's format, for `load_tracks`.
 
@@ -318,7 +321,7 @@ def plan_dataset(
         "duration": float(duration),
         "framerate": float(framerate),
         "margin": [float(x) for x in np.broadcast_to(margin, 2)],
-        "max_gap": float(max_gap),
+        "max_gap": None if max_gap is None else float(max_gap),
         "labels": list(wanted),
         "exclude": list(unwanted),
         "balance": balance if balance is None or isinstance(balance, str) else float(balance),
@@ -380,6 +383,7 @@ def _candidates(recording: Recording, shape: WindowShape, file: Path) -> Iterato
         tuple(name for name in labels_of(state) if name not in secondary) for state in run.states
     ]
     points: int | None = None
+    shape = shape.for_tracks(recording.values())
     for larva, labels in run.items():
         times, spine = np.empty(0), np.empty((0, points or 0, 2))
         if larva in recording:
@@ -479,9 +483,10 @@ def _changed(file: Path) -> BackendError:
 def _no_window(observed: int, ambiguous: int, shape: WindowShape) -> BackendError:
     if observed:
         length = shape.offsets[-1] - shape.offsets[0]
+        above = "" if shape.max_gap is None else f" above {shape.max_gap:.6g} s"
         problem = (
             f"expected a track of {length:.6g} s around one of the {observed} selected frames, "
-            f"without a gap above {shape.max_gap:.6g} s, found none; "
+            f"without a gap{above}, found none; "
             "try a shorter duration or margin, or a longer max_gap"
         )
     elif ambiguous:

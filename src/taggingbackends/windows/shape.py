@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.data.resampling import SAME_TIME, interpolate, nearest
 from taggingbackends.data.tracks import Track
+from taggingbackends.labels.stretches import check_max_gap, default_max_gap, is_gap
 
 __all__ = ["WindowShape", "complete_frames", "predict_frames"]
 
@@ -28,8 +29,10 @@ class WindowShape:
         Frames a second.
     margin : float or (float, float)
         Seconds added before and after; ``margin * framerate`` frames, whole numbers.
-    max_gap : float
+    max_gap : float, optional
         Seconds; a track does not cover a window in which two frames are further apart than that.
+        By default it is that of a recording's tracks (see `for_tracks`), and of the one track that
+        `fits` or `predict_frames` gets if it was not asked for.
 
     Attributes
     ----------
@@ -51,7 +54,7 @@ class WindowShape:
     duration: float
     framerate: float
     margin: float | tuple[float, float] = 0.0
-    max_gap: float = 1.0
+    max_gap: float | None = None
     frames: int = field(init=False)
     margin_frames: tuple[int, int] = field(init=False)
     anchor_frame: int = field(init=False)
@@ -60,8 +63,7 @@ class WindowShape:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.framerate) and self.framerate > 0):
             raise ValueError(f"expected a framerate above 0 frames/s, found {self.framerate!r}")
-        if not self.max_gap > 0:
-            raise ValueError(f"expected a max_gap above 0 s, found {self.max_gap!r}")
+        check_max_gap(self.max_gap)
         margin = self.margin if isinstance(self.margin, tuple) else (self.margin, self.margin)
         if len(margin) != 2:
             raise ValueError(f"expected one margin or (before, after), found {self.margin!r}")
@@ -73,6 +75,24 @@ class WindowShape:
         values = {"frames": frames, "margin_frames": (before, after), "anchor_frame": anchor}
         for name, value in (values | {"offsets": offsets}).items():
             object.__setattr__(self, name, value)
+
+    def for_tracks(self, tracks: Iterable[Track]) -> WindowShape:
+        """Return the shape with a `max_gap`: its own, or that of a recording's tracks.
+
+        Parameters
+        ----------
+        tracks : iterable of Track
+            All tracks of a recording: ``recording.values()``.
+
+        Returns
+        -------
+        WindowShape
+            Without a `max_gap` of its own, a shape gets the longer of 1 s and 5 median frame
+            intervals of the tracks.
+        """
+        if self.max_gap is not None:
+            return self
+        return replace(self, max_gap=default_max_gap(tracks))
 
     def fits(self, times: NDArray[np.float64], anchors: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell around which anchors a track covers the whole window.
@@ -90,12 +110,14 @@ class WindowShape:
             True where the window lies between the first and the last frame, within 1 ns, and
             meets no gap.
         """
+        max_gap = self.for_tracks([Track(times)]).max_gap
+        assert max_gap is not None
         if len(times) == 0:
             return np.zeros(len(anchors), dtype=bool)
         start, stop = anchors + self.offsets[0], anchors + self.offsets[-1]
         first, last = times[0] - SAME_TIME, times[-1] + SAME_TIME
         inside: NDArray[np.bool_] = (start >= first) & (stop <= last)
-        gaps = np.flatnonzero(np.diff(times) > self.max_gap + SAME_TIME)
+        gaps = np.flatnonzero(is_gap(np.diff(times), max_gap))
         if len(gaps):
             opens, closes = times[gaps], np.append(times[gaps + 1], np.inf)
             # the gap that ends after the start
@@ -173,7 +195,8 @@ def predict_frames(
     track : Track
         With a spine. Frames whose spine lacks a value are left out.
     shape : WindowShape
-        E.g. that of the plan of the training set, ``plan.shape``.
+        E.g. that of the plan of the training set,
+        ``plan.shape.for_tracks(recording.values())``: gaps are then those of the recording.
     predict : callable
         ``predict(windows)``, of windows (m, n, points, 2), mm, gives an array of m rows: codes,
         probabilities... What it gives for a window must not depend on the others.
@@ -193,6 +216,7 @@ def predict_frames(
         A track without a spine.
     """
     times, spine = complete_frames(track)
+    shape = shape.for_tracks([track])
     anchors = times[shape.fits(times, times)]
     if len(anchors) == 0:
         return np.empty(0), np.empty(0)

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import write_file
 from taggingbackends.system.locks import locked
+from taggingbackends.system.words import counted
 from taggingbackends.windows.selection import shuffled
 
 __all__ = ["Block", "Dataset", "Windows", "write_dataset"]
@@ -134,7 +135,8 @@ class Windows:
 
     def __repr__(self) -> str:
         kind = type(self).__name__
-        return f"<{kind}: {len(self)} windows of {self.spines.shape[1]} frames, {self.names}>"
+        windows = counted(len(self), "window")
+        return f"<{kind}: {windows} of {counted(self.spines.shape[1], 'frame')}, {self.names}>"
 
 
 class Dataset(Windows):

@@ -28,9 +28,10 @@ def tag(recording: Recording, forest: Forest, colors: dict[str, str | None]) -> 
     known = [color for color in colors.values() if color is not None]
     run.declare(colors, known if len(known) == len(colors) else None)
     length = body_length(recording) if recording else nan
+    shape = WINDOW.for_tracks(recording.values())
     for larva, track in recording.items():
         times, codes = predict_frames(
-            track, WINDOW, lambda windows: forest.predict(spine_features(windows, length))
+            track, shape, lambda windows: forest.predict(spine_features(windows, length))
         )
         if len(times):
             labels.set(run.id, larva, times, [forest.labels[code] for code in codes])

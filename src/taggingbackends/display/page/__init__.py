@@ -17,7 +17,7 @@ from taggingbackends.system.version import own_version
 __all__ = ["report"]
 
 
-def report(labels: Mapping[str, Labels]) -> str:
+def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
     """Return a page of HTML on the labels of some files.
 
     It shows the ethogram of each run, the labels' frames and bouts, their shares over time, the
@@ -29,13 +29,21 @@ def report(labels: Mapping[str, Labels]) -> str:
     ----------
     labels : mapping of str to Labels
         The labels by the name of their file.
+    max_gap : float, optional
+        s. No bout goes across a gap longer than this; by default the longer of 1 s and 5 median
+        frame intervals of the run's tracks.
 
     Returns
     -------
     str
         HTML; to be written in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        A `max_gap` that is not above 0.
     """
-    shown = views(labels)
+    shown = views(labels, max_gap)
     folder = files(__name__)
     style = folder.joinpath("page.css").read_text("utf-8")
     script = "".join(folder.joinpath("js", f"{name}.js").read_text("utf-8") for name in _SCRIPTS)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taggingbackends.analysis.comparison import NOT_THERE, compare
+from taggingbackends.analysis.comparison import NOT_THERE, Comparison, compare
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.display.colors import PALETTE, label_colors
-from taggingbackends.display.rowlayout import bands
+from taggingbackends.display.layout import row_layout, time_range
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import Bouts, find_bouts
 from taggingbackends.labels.runlabels import RunLabels
@@ -26,7 +26,7 @@ __all__ = ["views"]
 JSON = dict[str, Any]
 
 
-def views(labels: Mapping[str, Labels]) -> list[JSON]:
+def views(labels: Mapping[str, Labels], max_gap: float | None = None) -> list[JSON]:
     """Return what the page shows of each run of each file.
 
     Where files have a run in common, ``comparison`` compares each later one with the first.
@@ -35,10 +35,11 @@ def views(labels: Mapping[str, Labels]) -> list[JSON]:
     first: dict[str, tuple[int, RunLabels]] = {}
     for file, of_file in labels.items():
         for run in of_file.values():
-            view = _view(file, run)
+            view = _view(file, run, max_gap)
             if run.id in first:
                 index, reference = first[run.id]
-                view["comparison"] = _comparison(reference, run, view) | {"reference": index}
+                found = compare(reference, run, max_gap)
+                view["comparison"] = _comparison(found, run, view) | {"reference": index}
             else:
                 first[run.id] = (len(shown), run)
             shown.append(view)
@@ -62,10 +63,9 @@ def _share_colors(alike: list[JSON]) -> None:
         view["colors"] = [chosen[name] for name in view["names"]]
 
 
-def _view(file: str, run: RunLabels) -> JSON:
-    colors, spans, bouts = label_colors(run), find_spans(run), find_bouts(run)
-    start = float(spans.first.min()) if len(spans) else 0.0
-    stop = float(spans.stop.max()) if len(spans) else 0.0
+def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
+    colors, spans, bouts = label_colors(run), find_spans(run, max_gap), find_bouts(run, max_gap)
+    start, stop = time_range(spans)
     # milliseconds, as in label files, unless a recording is longer than 32 bits of them: 49 days
     unit = max(math.ceil((stop - start) * 1000 / 0xFFFFFFFF), 1) / 1000
     windows = stimulus_windows(run)
@@ -76,7 +76,7 @@ def _view(file: str, run: RunLabels) -> JSON:
         "names": list(colors),
         "colors": list(colors.values()),
         "primary": len(run.names),
-        "states": bands(run),
+        "states": row_layout(run),
         "larvae": list(run),
         "start": start,
         "stop": stop,
@@ -84,24 +84,23 @@ def _view(file: str, run: RunLabels) -> JSON:
         "interval": spans.interval,
         "spans": {
             "counts": _packed(np.bincount(spans.tracks, minlength=len(run))),
+            "stretches": _packed(spans.stretches),
             "states": _packed(spans.states),
             "frames": _packed(spans.frames),
-            "first": _packed(np.rint((spans.first - start) / unit)),
-            "last": _packed(np.rint((spans.last - start) / unit)),
+            "start": _packed(np.rint((spans.start - start) / unit)),
             "stop": _packed(np.rint((spans.stop - start) / unit)),
         },
         "stimulus": [window for window in windows if window.start < stop and window.stop > start],
         "labels": _table(run, spans, bouts),
-        "shares": _shares(run),
+        "shares": _shares(run, max_gap),
         "lengths": _lengths(bouts),
         "transitions": transitions(run, spans)[1].tolist(),
         "comparison": None,
     }
 
 
-def _comparison(reference: RunLabels, run: RunLabels, view: JSON) -> JSON:
+def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
     """Return how the labels of a view's run differ from the reference's."""
-    found = compare(reference, run)
     different = found.differences
     # frames that only one of them has are no difference that a row of this view could show
     shown = (different.one != NOT_THERE) & (different.other != NOT_THERE)
@@ -109,8 +108,6 @@ def _comparison(reference: RunLabels, run: RunLabels, view: JSON) -> JSON:
     start, unit = view["start"], view["unit"]
     rows_shown = np.array([rows[larva] for larva in different.larvae[shown].tolist()], np.int64)
     order = np.argsort(rows_shown, kind="stable")  # the run's larvae may be in any order
-    # as in the spans, the last frame lasts for a frame interval
-    stop = different.stop[shown] + view["interval"]
     return {
         "names": found.names,
         "counts": found.matrix.tolist(),
@@ -119,8 +116,8 @@ def _comparison(reference: RunLabels, run: RunLabels, view: JSON) -> JSON:
         "only": [found.only_one, found.only_other],
         "differences": {
             "rows": _packed(rows_shown[order]),
-            "first": _packed(np.rint((different.start[shown][order] - start) / unit)),
-            "stop": _packed(np.rint((stop[order] - start) / unit)),
+            "start": _packed(np.rint((different.start[shown][order] - start) / unit)),
+            "stop": _packed(np.rint((different.stop[shown][order] - start) / unit)),
         },
     }
 
@@ -138,7 +135,7 @@ def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
         ("frames", f"{spans.frames.sum():,}"),
     ]
     if len(spans):
-        start, stop = spans.first.min(), spans.last.max()
+        start, stop = spans.start.min(), spans.last.max()
         facts += [("time", f"{start:.6g} to {stop:.6g} s")]
         facts += [("frame interval", f"{spans.interval:.3g} s (median)")]
     facts += [(name, _text(value)) for name, value in run.metadata.items()]
@@ -154,7 +151,7 @@ def _text(value: Any) -> str:
 
 
 def _table(run: RunLabels, spans: Spans, bouts: Bouts) -> list[JSON]:
-    """Return frames, larvae, bouts and median length of each label, then of undefined frames."""
+    """Return frames, time, larvae, bouts and median length of each label, then of undefined."""
     frames = run.count()
     lengths = bout_lengths(bouts)
     rows: list[JSON] = []
@@ -163,16 +160,18 @@ def _table(run: RunLabels, spans: Spans, bouts: Bouts) -> list[JSON]:
         rows.append(
             {
                 "frames": frames.get(name, 0),
+                "seconds": _number(float(bouts.durations[mine].sum())),
                 "larvae": len(np.unique(bouts.larvae[mine])),
                 "bouts": int(mine.sum()),
                 "median": _number(float(lengths.medians[label])),
             }
         )
-    return [*rows, {"frames": frames.get("", 0)}]
+    undefined = float((spans.stop - spans.start)[spans.states == 0].sum())
+    return [*rows, {"frames": frames.get("", 0), "seconds": _number(undefined)}]
 
 
-def _shares(run: RunLabels) -> JSON:
-    found = shares_over_time(run)
+def _shares(run: RunLabels, max_gap: float | None) -> JSON:
+    found = shares_over_time(run, max_gap)
     return {
         "edges": _rounded(found.edges, 6),
         "shares": _rounded(found.shares, 4),

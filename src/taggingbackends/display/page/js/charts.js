@@ -83,7 +83,7 @@ function shares() {
         text: label < 0 ? UNDEFINED : view.names[label],
         rest: percent(share),
       }));
-    const title = `${edges[bin]}–${edges[bin + 1]} s, ${whole(larvae[bin])} larvae`;
+    const title = `${edges[bin]}–${edges[bin + 1]} s, ${counted(larvae[bin], "larva", "larvae")}`;
     showTip(event.clientX, event.clientY, title, lines);
   });
   made.addEventListener("pointerleave", () => {
@@ -93,7 +93,8 @@ function shares() {
   place.replaceChildren(made);
   const wide = Number((edges[1] - edges[0]).toPrecision(6));
   $("shares-note").textContent =
-    `Shares of the frames in bins of ${wide} s. A frame of several labels is divided equally among them.`;
+    `Shares of the time that larvae are tracked, in bins of ${wide} s. ` +
+    `A frame of several labels is divided equally among them.`;
 }
 
 function lengths() {
@@ -103,17 +104,14 @@ function lengths() {
   const width = 210, height = 110, left = 34, right = 8, bottom = 36, top = 8;
   const body = width - left - right, tall = height - bottom - top;
   const bins = edges.length - 1;
-  // the first bin, from 0, is as wide as the others on the logarithmic axis
-  const ratio = bins > 1 ? (edges[bins] / edges[1]) ** (1 / (bins - 1)) : 2;
-  const start = Math.log(edges[1] / ratio), step = Math.log(ratio);
-  const x = (seconds) =>
-    left + (seconds > 0 ? clamp((Math.log(seconds) - start) / step, 0, bins) / bins : 0.5 / bins) * body;
+  const start = Math.log(edges[0]), extent = Math.log(edges[bins]) - start;
+  const x = (seconds) => left + clamp((Math.log(seconds) - start) / extent, 0, 1) * body;
   const panels = shown.map((label) => {
     const most = Math.max(...counts[label]);
     const { bouts, median } = view.labels[label];
     const made = svg("svg", {
       viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img",
-      "aria-label": `Lengths of ${view.names[label]}: ${bouts} bouts, median ${duration(median)}`,
+      "aria-label": `Lengths of ${view.names[label]}: ${counted(bouts, "bout")}, median ${duration(median)}`,
     });
     counts[label].forEach((n, bin) => {
       const slot = body / bins;
@@ -122,10 +120,10 @@ function lengths() {
         x: left + bin * slot + 0.5, width: Math.max(slot - 1, 0.5), fill: view.colors[label],
         y: top + tall * (1 - n / most), height: (tall * n) / most,
       });
-      const between = bin ? `${duration(edges[bin])} to ${duration(edges[bin + 1])}` : `up to ${duration(edges[1])}`;
+      const between = `${duration(edges[bin])} to ${duration(edges[bin + 1])}`;
       area.addEventListener("pointermove", (event) =>
         showTip(event.clientX, event.clientY, between, [
-          { mark: swatch(view, label), text: view.names[label], rest: `${whole(n)} bouts` },
+          { mark: swatch(view, label), text: view.names[label], rest: counted(n, "bout") },
         ]),
       );
       area.addEventListener("pointerleave", hideTip);
@@ -139,7 +137,7 @@ function lengths() {
       svg("text", { x: left - 4, y: base, "text-anchor": "end" }, "0"),
       svg("text", { x: left + body / 2, y: height - 5, "text-anchor": "middle" }, "length (s)"),
     );
-    for (const t of decades(Math.exp(start), edges[bins])) {
+    for (const t of decades(edges[0], edges[bins])) {
       made.append(
         svg("path", { class: "axis", d: `M${x(t)},${base}v4` }),
         svg("text", { x: x(t), y: base + 16, "text-anchor": "middle" }, String(t)),
@@ -148,7 +146,7 @@ function lengths() {
     return element(
       "div", {},
       element("h3", {}, swatch(view, label), ` ${view.names[label]}`),
-      element("p", {}, `${whole(bouts)} ${bouts === 1 ? "bout" : "bouts"}, median ${duration(median)}`),
+      element("p", {}, `${counted(bouts, "bout")}, median ${duration(median)}`),
       made,
     );
   });

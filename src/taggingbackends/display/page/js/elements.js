@@ -26,9 +26,8 @@ const whole = (n) => n.toLocaleString("en");
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function duration(seconds) {
-  return seconds > 0 ? `${Number(seconds.toPrecision(3))} s` : "1 frame";
-}
+const counted = (n, one, several = `${one}s`) => `${whole(n)} ${n === 1 ? one : several}`;
+const duration = (seconds) => `${Number(seconds.toPrecision(3))} s`;
 
 function swatch(view, label) {
   const made = element("span", { className: "swatch" });

@@ -93,7 +93,7 @@ function stripes(shown, height, background, faded) {
 
 /* Of each pixel along a row the state that takes up most of it, plus one; 0: not tracked. */
 function along(shown, row, from, scale, width, line, share) {
-  const { begins, first, stop, states } = shown.columns;
+  const { begins, start, stop, states } = shown.columns;
   line.fill(0);
   share.fill(0);
   const put = (x, part, value) => {
@@ -103,7 +103,7 @@ function along(shown, row, from, scale, width, line, share) {
     }
   };
   for (let span = Math.max(spanBefore(shown, row, from), begins[row]); span < begins[row + 1]; span++) {
-    const x0 = (first[span] - from) * scale, x1 = (stop[span] - from) * scale;
+    const x0 = (start[span] - from) * scale, x1 = (stop[span] - from) * scale;
     if (x0 >= width) break;
     if (x1 <= 0) continue;
     const value = states[span] + 1;
@@ -183,7 +183,7 @@ function drawRows(context, ratio) {
 
 /* Marks the pixels along a row in which the two files differ. */
 function markWrong(row, width, wrong) {
-  const { rows, first, stop } = view.differences;
+  const { rows, start, stop } = view.differences;
   const scale = width / (range.to - range.from);
   let low = 0, high = rows.length;
   while (low < high) {
@@ -192,7 +192,7 @@ function markWrong(row, width, wrong) {
     else high = middle;
   }
   for (let at = low; at < rows.length && rows[at] === row; at++) {
-    const x0 = Math.floor((first[at] - range.from) * scale), x1 = Math.ceil((stop[at] - range.from) * scale);
+    const x0 = Math.floor((start[at] - range.from) * scale), x1 = Math.ceil((stop[at] - range.from) * scale);
     if (x1 > 0 && x0 < width) wrong.fill(1, Math.max(x0, 0), Math.min(Math.max(x1, x0 + 1), width));
   }
 }
@@ -258,7 +258,7 @@ function draw() {
   const from = Math.floor(range.row + 1e-6);
   const to = Math.min(Math.ceil(range.row + tall() / range.height - 1e-6), view.larvae.length);
   $("range").textContent = view.larvae.length
-    ? `${low}–${high} s, ${to - from} of ${view.larvae.length} larvae`
+    ? `${low}–${high} s, ${to - from} of ${counted(view.larvae.length, "larva", "larvae")}`
     : "no larvae";
   mark.hidden = true;
   if (!waiting) waiting = requestAnimationFrame(drawNow);

@@ -16,7 +16,7 @@ function show(index) {
   mode = !view.comparison ? "own" : view.larvae.length > innerHeight / 12 ? "differences" : "both";
   $("mode").value = mode;
   document.title = `${view.run} – ${view.file}`;
-  canvas.setAttribute("aria-label", `Ethogram of ${view.larvae.length} larvae, run ${view.run}`);
+  canvas.setAttribute("aria-label", `Ethogram of ${counted(view.larvae.length, "larva", "larvae")}, run ${view.run}`);
   $("several-note").hidden = !view.states.some(([primary, secondary]) => primary.length + secondary.length > 1);
   facts();
   note();

@@ -27,8 +27,8 @@ function point(row, x, place) {
     lines.unshift(...others); // above, as in the row
   }
   if (found.span >= 0) {
-    const { first, stop } = view.columns;
-    const left = clamp(toX(first[found.span]), LEFT, LEFT + room());
+    const { start, stop } = view.columns;
+    const left = clamp(toX(start[found.span]), LEFT, LEFT + room());
     const right = clamp(toX(stop[found.span]), LEFT, LEFT + room());
     const top = clamp(TOP + (row - range.row) * range.height, TOP, TOP + tall());
     const bottom = clamp(TOP + (row + 1 - range.row) * range.height, TOP, TOP + tall());
@@ -92,11 +92,11 @@ canvas.addEventListener(
 );
 canvas.addEventListener("dblclick", all);
 
-/* Moves to another larva, or to the bout before or after. */
+/* Moves to another larva, or to the span before or after. */
 function choose(rows, spans) {
-  if (!view.columns.first.length) return;
-  const { begins, first, stop } = view.columns;
-  const middle = (at) => (first[at] + stop[at]) / 2;
+  if (!view.columns.start.length) return;
+  const { begins, start, stop } = view.columns;
+  const middle = (at) => (start[at] + stop[at]) / 2;
   if (!cursor) {
     const row = clamp(Math.floor(range.row), 0, view.larvae.length - 1);
     cursor = { row, x: begins[row] < begins[row + 1] ? middle(begins[row]) : 0 };
@@ -106,7 +106,7 @@ function choose(rows, spans) {
   const [low, high] = [begins[cursor.row], begins[cursor.row + 1] - 1];
   if (high >= low) {
     const at = clamp(spanBefore(view, cursor.row, cursor.x) + spans, low, high);
-    if (spans || cursor.x < first[at] || cursor.x > stop[at]) cursor.x = middle(at);
+    if (spans || cursor.x < start[at] || cursor.x > stop[at]) cursor.x = middle(at);
   }
   const width = range.to - range.from;
   if (cursor.x < range.from || cursor.x > range.to) {

@@ -19,11 +19,11 @@ for (const view of data.views) {
 
 /* The last span of a row that begins at or before x; -1 if none does. */
 function spanBefore(view, row, x) {
-  const { begins, first } = view.columns;
+  const { begins, start } = view.columns;
   let low = begins[row], high = begins[row + 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (first[middle] <= x) low = middle + 1;
+    if (start[middle] <= x) low = middle + 1;
     else high = middle;
   }
   return low > begins[row] ? low - 1 : -1;
@@ -34,16 +34,19 @@ function labelsOf(view, span) {
   return [...primary, ...secondary];
 }
 
-/* The bout of a label around a span: as many consecutive frames as have it (-1: undefined). */
-function bout(view, row, span, label) {
-  const { begins, first, last, frames } = view.columns;
-  const has = (at) => (label < 0 ? !labelsOf(view, at).length : labelsOf(view, at).includes(label));
+/* The bout of a label around a span: as much of its stretch as has it (-1: undefined). */
+function bout(view, span, label) {
+  const { stretches, start, stop, frames } = view.columns;
+  const has = (at) => {
+    if (stretches[at] !== stretches[span]) return false; // nor is there a span beyond the ends
+    return label < 0 ? !labelsOf(view, at).length : labelsOf(view, at).includes(label);
+  };
   let from = span, to = span;
-  while (from > begins[row] && has(from - 1)) from--;
-  while (to + 1 < begins[row + 1] && has(to + 1)) to++;
+  while (has(from - 1)) from--;
+  while (has(to + 1)) to++;
   let n = 0;
   for (let at = from; at <= to; at++) n += frames[at];
-  return { start: view.seconds(first[from]), stop: view.seconds(last[to]), frames: n };
+  return { start: view.seconds(start[from]), stop: view.seconds(stop[to]), frames: n };
 }
 
 function describe(view, row, x) {
@@ -55,9 +58,9 @@ function describe(view, row, x) {
   }
   const labels = labelsOf(view, span);
   const lines = (labels.length ? labels : [-1]).map((label) => {
-    const { start, stop: end, frames } = bout(view, row, span, label);
-    const times = frames > 1 ? `${start.toFixed(2)}–${end.toFixed(2)} s` : `${start.toFixed(2)} s`;
-    const long = frames > 1 ? `${(end - start).toFixed(2)} s, ${whole(frames)} frames` : "1 frame";
+    const { start, stop: end, frames } = bout(view, span, label);
+    const times = `${start.toFixed(2)}–${end.toFixed(2)} s`;
+    const long = `${(end - start).toFixed(2)} s, ${counted(frames, "frame")}`;
     return { label, text: label < 0 ? UNDEFINED : view.names[label], times, long };
   });
   return { span, lines };

@@ -15,14 +15,16 @@ function head(names) {
 }
 
 function labelTable() {
-  const frames = view.columns.frames.reduce((sum, n) => sum + n, 0);
+  const { start, stop } = view.columns;
+  const tracked = start.reduce((sum, from, at) => sum + stop[at] - from, 0) * view.unit;
   const rows = view.labels.map((row, at) => {
     const label = at < view.names.length ? at : -1;
     if (label < 0 && !row.frames) return null;
     const name = label < 0 ? UNDEFINED : view.names[label];
     const cells = [
       whole(row.frames),
-      frames ? percent(row.frames / frames) : "",
+      `${row.seconds.toLocaleString("en", { maximumFractionDigits: 1 })} s`,
+      tracked ? percent(row.seconds / tracked) : "",
       row.larvae === undefined ? "" : whole(row.larvae),
       row.bouts === undefined ? "" : whole(row.bouts),
       row.median == null ? "" : duration(row.median),
@@ -31,7 +33,7 @@ function labelTable() {
     return element("tr", {}, first, ...cells.map((text) => element("td", {}, text)));
   });
   $("labels").replaceChildren(
-    head(["label", "frames", "share", "larvae", "bouts", "median length"]),
+    head(["label", "frames", "time", "share", "larvae", "bouts", "median length"]),
     element("tbody", {}, ...rows.filter(Boolean)),
   );
 }

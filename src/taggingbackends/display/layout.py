@@ -1,14 +1,17 @@
-"""Where in the row of a larva a picture shows the labels of a state."""
+"""Where an ethogram shows what: the labels of a state in the row of a larva, and time 0."""
 
 from __future__ import annotations
 
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
+from taggingbackends.labels.stretches import Spans
 
-__all__ = ["bands"]
+__all__ = ["row_layout", "time_range"]
+
+_CLOCK = 0xFFFFFFFF / 1000  # s; 49 days, which are 32 bits of ms
 
 
-def bands(run: RunLabels) -> list[tuple[list[int], list[int]]]:
+def row_layout(run: RunLabels) -> list[tuple[list[int], list[int]]]:
     """Return the labels of each state of a run, as indices into its names and secondary names.
 
     Returns
@@ -26,3 +29,15 @@ def bands(run: RunLabels) -> list[tuple[list[int], list[int]]]:
         primary = [index for index in places if index < len(run.names)]
         found.append((primary, [index for index in places if index >= len(run.names)]))
     return found
+
+
+def time_range(spans: Spans) -> tuple[float, float]:
+    """Return the first and the last time of a time axis, s; both 0 without spans.
+
+    It begins at 0, where the clock of a recording does. A clock that is below 0, or that has been
+    going for more than 49 days, is another one: then the axis begins with the first frame.
+    """
+    if not len(spans):
+        return 0.0, 0.0
+    start, stop = float(spans.start.min()), float(spans.stop.max())
+    return (0.0 if 0 <= start <= _CLOCK else start), stop
