@@ -87,16 +87,16 @@ end
 Base.show(io::IO, ::MIME"text/plain", recording::Recording) = show(io, recording)
 
 """
-    labels(recording)
+    recordinglabels(recording)
 
 Return the [`Labels`](@ref) that the loaded file itself carries: those of a label file; else empty ones.
 
 # Example
 ```julia
-labels(loadtracks("groundtruth.label"))["20240611_101500"][1].states
+recordinglabels(loadtracks("groundtruth.label"))["20240611_101500"][1].states
 ```
 """
-labels(recording::Recording) = recording.own_labels
+recordinglabels(recording::Recording) = recording.own_labels
 
 """
     loadtracks(path; spine=true, outline=true)
@@ -105,7 +105,7 @@ Load the recording that a file belongs to.
 
 # Arguments
 - `path`: a .spine or .outline file of Choreography (the other one is beside it), or a label file: then
-  the files that it depends on are checked and loaded, and [`labels`](@ref) gives its labels.
+  the files that it depends on are checked and loaded, and [`recordinglabels`](@ref) gives its labels.
 - `spine`, `outline`: whether to load the one and the other.
 
 # Returns
@@ -124,7 +124,7 @@ head_x = track.spine[:, 1, 1]
 ```
 """
 function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
-    is_label_file(path) && return load_labelled(path; spine=spine, outline=outline)
+    islabelfile(path) && return load_labelled(path; spine=spine, outline=outline)
     if is_other_tracker_file(path)
         throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline), which are all that " *
                              "Julia reads, found $(basename(path)); load it in Python"; file=path))

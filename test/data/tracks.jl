@@ -34,7 +34,7 @@ other_file(spine) = TB.with_suffix(spine, ".outline")
             @test track.outline_offsets == [0, 8, 16, 24, 32, 40]
             @test track.outline[track.outline_offsets[3] + 1, :] == [2.02, 2.12]
             @test isempty(track.indicators)
-            @test isempty(labels(recording))
+            @test isempty(recordinglabels(recording))
             @test repr(recording) == "Recording $RUN (Choreography): 2 larvae, 10 frames"
             @test repr(track) == "Track of 5 frames (spine, outline)"
         end
@@ -46,7 +46,7 @@ if isdir(SHARED)
         folder = joinpath(SHARED, "chore", "20170714_101500")
         spine = only(filter(endswith(".spine"), readdir(folder; join=true)))
         recording = loadtracks(spine)
-        truth = labels(loadtracks(joinpath(folder, "groundtruth.label")))["20170714_101500"]
+        truth = recordinglabels(loadtracks(joinpath(folder, "groundtruth.label")))["20170714_101500"]
         @test collect(keys(recording)) == collect(keys(truth)) == [20, 45, 47, 154, 155, 122]
         @test all(track.times == truth[larva].times for (larva, track) in recording)
         lines = readlines(other_file(spine))
@@ -264,7 +264,7 @@ end
         path = write_labels(spine)
         recording = loadtracks(path; outline=false)
         @test recording.sources == [spine, path]
-        @test labels(recording)[RUN][20].states == fill("run", 5)
+        @test recordinglabels(recording)[RUN][20].states == fill("run", 5)
         @test recording.metadata["genotype"] == "g"
         @test cd(() -> collect(keys(loadtracks("truth.label"))), folder) == [1, 20]
         write(spine, replace(read(spine, String), "1.1" => "1.2"))
@@ -338,7 +338,7 @@ end
 
 @testset "label files are told by extension, and .json by its first key" begin
     in_folder() do folder
-        is(name, text) = (write(joinpath(folder, name), text); is_label_file(joinpath(folder, name)))
+        is(name, text) = (write(joinpath(folder, name), text); islabelfile(joinpath(folder, name)))
         @test all(name -> is(name, ""), ("x.label", "x.labels", "x.nyxlabel"))
         @test is("x.json", " {\n \"metadata\" : {\"id\": \"x\"")
         @test is("x.json", "{\"runs\":{")
