@@ -36,7 +36,11 @@ other_file(spine) = TB.with_suffix(spine, ".outline")
             @test isempty(track.indicators)
             @test isempty(recordinglabels(recording))
             @test repr(recording) == "Recording $RUN (Choreography): 2 larvae, 10 frames"
-            @test repr(track) == "Track of 5 frames (spine, outline)"
+            @test repr("text/plain", recording) == repr(recording)
+            @test repr(loadtracks(path; spine=path == spine, outline=path != spine)[1]) ==
+                  "Track: 5 frames with $(path == spine ? "spine" : "outline")"
+            @test repr(Track([0.5])) == repr("text/plain", Track([0.5])) == "Track: 1 frame"
+            @test repr(track) == "Track: 5 frames with spine and outline"
         end
     end
 end
@@ -309,7 +313,7 @@ end
               [outline => [beside, outline], spine => [spine], trx => [trx]]
         error = refusal(trx)
         @test error isa TrackFileError && error.file == trx
-        @test occursin("all that Julia reads, found trx.mat; load it in Python", error.problem)
+        @test occursin("the only format that Julia reads, found trx.mat; load it in Python", error.problem)
         @test occursin("found suffix \".mat\"", refusal(old).problem)
         @test isempty(TB.companions(trx))
     end
@@ -323,7 +327,7 @@ end
         @test collect(findrecordings([other, table])) == [table => [table]]
         error = refusal(table)
         @test error isa TrackFileError && error.file == table
-        @test occursin("all that Julia reads, found", error.problem)
+        @test occursin("the only format that Julia reads, found", error.problem)
         @test refusal(other) isa TrackFileError
         spine = write_recording(folder, "table")
         @test collect(findrecordings([table, spine])) == [spine => [table, spine]]
