@@ -133,3 +133,6 @@ function show_start(io::IO, @nospecialize(value), depth::Int)
     end
     return print(io, of_keys ? '}' : ']')
 end
+
+"""Return a number of things for a message, in the singular or the plural."""
+counted(n, one, several=one * "s") = "$n $(n == 1 ? one : several)"

@@ -15,6 +15,7 @@ import pytest
 from support import CONTRACT, backend_error, parse, text
 from taggingbackends import BackendExplorer, LabelFileError, Labels
 from taggingbackends.backend.options import OptionError, format_options, parse_options
+from taggingbackends.backend.project import project_metadata
 from taggingbackends.system.names import check_identifier
 
 
@@ -122,6 +123,22 @@ def test_options() -> None:
         else:
             assert parse_options(case["arguments"]) == case["options"], case["arguments"]
             assert parse_options(format_options(case["options"])) == case["options"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case["name"])
+        for case in json.loads((CONTRACT / "pyproject.json").read_text("utf-8"))
+    ],
+)
+def test_pyproject(case: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(case["text"].encode())
+    if case["metadata"] is None:
+        with backend_error("not-a-backend"):
+            project_metadata(tmp_path)
+    else:
+        assert project_metadata(tmp_path) == {"name": tmp_path.name} | case["metadata"]
 
 
 @pytest.mark.parametrize(

@@ -1,243 +1,4 @@
-# BackendExplorer: where everything is in a backend's folder. Paths are decided here only.
-
-"""Environment variable of scripts that train: the instance in the making."""
-const TRAINING = "TAGGINGBACKENDS_TRAINING"
-
-const SANDBOX_MARK = ".sandbox"
-const PREDICTED = "predicted.label"
-
-"""
-    BackendExplorer(project_dir=nothing; model_instance=nothing, sandbox=nothing)
-
-The folders and files of a backend.
-
-# Arguments
-- `project_dir`: the backend's folder; by default the nearest backend at or above the current folder.
-- `model_instance`: identifier of the model instance whose data and model are asked for.
-- `sandbox`: token of a sandbox, one level below the instance in the data folders.
-
-# Fields
-- `project_dir::String`: absolute.
-- `package_name::String`: the project's name in lower case, hyphens as underscores.
-- `model_instance`, `sandbox`: a string, or `nothing`.
-
-# Errors
-`BackendError`: `not-a-backend`, the folder is none; `bad-identifier`, instance or sandbox.
-
-# Example
-```julia
-backend = BackendExplorer(; model_instance="20240611_101500")
-for (file, parts) in findrecordings(list_input_files(backend))
-    writelabels(output_path(backend, file), predicted)
-end
-```
-"""
-struct BackendExplorer
-    project_dir::String
-    package_name::String
-    model_instance::Union{String,Nothing}
-    sandbox::Union{String,Nothing}
-
-    function BackendExplorer(project_dir=nothing; model_instance=nothing, sandbox=nothing)
-        instance, token = map((model_instance, sandbox), ("model instance", "sandbox")) do name, what
-            return name === nothing ? nothing : check_identifier(what, name)
-        end
-        folder = find_backend(project_dir)
-        return new(folder, package_name(folder), instance, token)
-    end
-end
-
-function Base.show(io::IO, backend::BackendExplorer)
-    which = join(filter(!isnothing, [backend.model_instance, backend.sandbox]), ", ")
-    return print(io, "BackendExplorer(", backend.project_dir, isempty(which) ? "" : ": ", which, ")")
-end
-
-# -- data
-
-"""
-    raw_data_dir(backend)
-
-Return the folder of input of this instance (and sandbox), made if there is none.
-
-# Errors
-`BackendError` `no-model-instance`.
-
-# Example
-```julia
-raw_data_dir(BackendExplorer("My-Tagger"; model_instance="m"))  # ".../My-Tagger/data/raw/m"
-```
-"""
-raw_data_dir(backend::BackendExplorer) = made_data_dir(backend, "raw")
-
-"""
-    interim_data_dir(backend)
-
-Return the folder of preprocessed data and features, as [`raw_data_dir`](@ref) does.
-"""
-interim_data_dir(backend::BackendExplorer) = made_data_dir(backend, "interim")
-
-"""
-    processed_data_dir(backend)
-
-Return the folder of predicted labels, as [`raw_data_dir`](@ref) does.
-"""
-processed_data_dir(backend::BackendExplorer) = made_data_dir(backend, "processed")
-
-"""
-    list_input_files(backend; group_by_directories=false)
-
-List the input files of this instance (and sandbox): absolute paths; without hidden files and, when there
-is no sandbox, without the sandboxes' files; sorted by path components, by code point.
-
-With `group_by_directories`, an ordered dictionary, sorted alike: folder relative to
-[`raw_data_dir`](@ref), `"."` for the top, `"/"` between => its files.
-
-# Errors
-`BackendError` `no-model-instance`.
-
-# Example
-```julia
-for (folder, files) in list_input_files(backend; group_by_directories=true)
-    println(folder, ": ", length(files), " files")
-end
-```
-"""
-list_input_files(backend::BackendExplorer; group_by_directories::Bool=false) =
-    listed(backend, "raw", group_by_directories)
-
-"""
-    list_interim_files(backend; group_by_directories=false)
-
-List the files in [`interim_data_dir`](@ref), as [`list_input_files`](@ref) does.
-"""
-list_interim_files(backend::BackendExplorer; group_by_directories::Bool=false) =
-    listed(backend, "interim", group_by_directories)
-
-"""
-    list_processed_files(backend; group_by_directories=false)
-
-List the files in [`processed_data_dir`](@ref), as [`list_input_files`](@ref) does.
-"""
-list_processed_files(backend::BackendExplorer; group_by_directories::Bool=false) =
-    listed(backend, "processed", group_by_directories)
-
-"""
-    output_path(backend, input_file)
-
-Return where the predicted labels of an input file go; the folder is made.
-
-# Arguments
-- `input_file`: below [`raw_data_dir`](@ref); a relative one is taken from there.
-
-# Returns
-`predicted.label` in the same relative folder below [`processed_data_dir`](@ref), or
-`<stem>.predicted.label` where that folder of input holds several recordings.
-
-# Errors
-`BackendError` `no-input`: the file is elsewhere. `LabelFileError`: it is a bad label file.
-
-# Example
-```julia
-writelabels(output_path(backend, "20240611_101500@g@e@t5@p.spine"), predicted)
-```
-"""
-function output_path(backend::BackendExplorer, input_file)
-    raw = data_dir(backend, "raw")
-    path = normpath(joinpath(raw, input_file))
-    parts = splitpath(relpath(path, raw))
-    if first(parts) in ("..", ".")
-        throw(BackendError("no-input",
-            "$path: expected an input file below $raw; `push` brings files there"))
-    end
-    folder = joinpath(processed_data_dir(backend), parts[1:end - 1]...)
-    mkpath(folder)
-    beside = visible_files(dirname(path))
-    stems = Set{String}(stem_of(file) for file in keys(findrecordings(beside)))
-    labelled = isfile(path) && is_label_file(path)
-    if !(stem_of(path) in stems) && !labelled  # a format of the backend's own
-        union!(stems, (stem_of(file) for file in beside if suffix_of(file) == suffix_of(path)))
-    end
-    length(stems) <= 1 && return joinpath(folder, PREDICTED)
-    return joinpath(folder, "$(labelled ? labelled_stem(path) : stem_of(path)).$PREDICTED")
-end
-
-# -- models
-
-"""
-    model_dir(backend, instance=backend.model_instance)
-
-Return the folder of a model, with its weights and hyperparameters: `models/<instance>`; for the instance
-that is being trained, the folder to write into, which exists.
-
-# Errors
-`BackendError`: `no-model-instance`, `bad-identifier`.
-
-# Example
-```julia
-parameters = read(joinpath(model_dir(backend), "parameters.txt"), String)
-```
-"""
-model_dir(backend::BackendExplorer) = model_dir(backend, the_instance(backend, "model_dir"))
-
-function model_dir(backend::BackendExplorer, instance)
-    check_identifier("model instance", instance)
-    if get(ENV, TRAINING, nothing) == instance
-        return mkpath(partial_model_dir(backend, instance))
-    end
-    return joinpath(backend.project_dir, "models", instance)
-end
-
-"""
-    partial_model_dir(backend, instance)
-
-Return the hidden folder in which an instance is trained, before it is a model.
-"""
-partial_model_dir(backend::BackendExplorer, instance) =
-    joinpath(backend.project_dir, "models", ".$instance.partial")
-
-"""
-    list_models(backend)
-
-Return the identifiers of the trained models, sorted. `backend` is a [`BackendExplorer`](@ref) or a
-backend's folder.
-
-# Example
-```julia
-list_models("My-Tagger")  # ["20240611_101500"]
-```
-"""
-list_models(backend::BackendExplorer) = list_folders(joinpath(backend.project_dir, "models"))
-
-"""
-    list_pretrained_models(backend)
-
-Return the names of the partially trained models, sorted.
-"""
-list_pretrained_models(backend::BackendExplorer) =
-    list_folders(joinpath(backend.project_dir, "pretrained_models"))
-
-"""
-    pretrained_model_dir(backend, name)
-
-Return the folder of a partially trained model.
-
-# Errors
-`BackendError`: `unknown-model`, there is none of this name; `bad-identifier`.
-"""
-function pretrained_model_dir(backend::BackendExplorer, name)
-    check_identifier("pretrained model", name)
-    folder = joinpath(backend.project_dir, "pretrained_models")
-    check_among("pretrained model", name, list_pretrained_models(backend), folder)
-    return joinpath(folder, name)
-end
-
-"""
-    check_model(backend, instance=backend.model_instance)
-
-Throw `BackendError` `unknown-model` unless the instance is a trained model.
-"""
-check_model(backend::BackendExplorer, instance=the_instance(backend, "the model")) =
-    check_among("model", instance, list_models(backend), joinpath(backend.project_dir, "models"))
+# What can be done with a backend's folder; `push` and `pull` are in staging.jl.
 
 # -- removal
 
@@ -278,89 +39,94 @@ function reset_model(backend::BackendExplorer)
     return filter(remove_folder, [model, partial_model_dir(backend, instance)])
 end
 
-# -- scripts (running them: pipeline.jl)
-
 """
-    find_script(backend, step)
+    make_dataset(backend; options...)
 
-Return the script of a step, such as `"predict_model"`; `nothing` if the backend has none.
+Run the script make_dataset, if the backend has one. `options` reach its function as keyword arguments:
+`true` as it is, other values as text.
 
 # Errors
-`BackendError` `ambiguous-script`: there are several; the message names them.
+`ScriptError`, if it fails; `BackendError` `ambiguous-script`, `missing-julia`, `missing-python`.
+
+# Example
+```julia
+make_dataset(backend; rate=30)
+```
 """
-function find_script(backend::BackendExplorer, step)
-    found = candidates(backend.project_dir, backend.package_name, step)
-    if length(found) > 1
-        names = join((replace(relpath(path, backend.project_dir), '\\' => '/') for path in found), " and ")
-        throw(BackendError("ambiguous-script",
-            "$(backend.project_dir): expected one $step script, found $names; remove one"))
+make_dataset(backend::BackendExplorer; options...) = run_optional(backend, "make_dataset", options)
+
+"""
+    build_features(backend; options...)
+
+Run the script build_features, if the backend has one; as [`make_dataset`](@ref).
+"""
+build_features(backend::BackendExplorer; options...) = run_optional(backend, "build_features", options)
+
+"""
+    train_model(backend; force=false, options...)
+
+Run the script train_model; the model appears when it has succeeded. With `force` it may replace an old
+one.
+
+# Errors
+As [`make_dataset`](@ref), and `BackendError`: `missing-script`, `existing-model`.
+
+# Example
+```julia
+train_model(BackendExplorer("My-Tagger"; model_instance="new"); epochs=20)
+```
+"""
+train_model(backend::BackendExplorer; force::Bool=false, options...) =
+    run_training(backend, "train_model", options, force)
+
+"""
+    finetune_model(backend; original_model_instance, force=false, options...)
+
+Run the script finetune_model, as [`train_model`](@ref).
+"""
+finetune_model(backend::BackendExplorer; force::Bool=false, options...) =
+    run_training(backend, "finetune_model", options, force)
+
+"""
+    predict_model(backend; options...)
+
+Run the script predict_model; complete and return the new label files: software and dependencies are added
+where they lack them.
+
+# Errors
+As [`make_dataset`](@ref); `BackendError` `missing-script`; `LabelFileError`, what it wrote is no label
+file.
+
+# Example
+```julia
+files = predict_model(BackendExplorer("My-Tagger"; model_instance="m"))
+```
+"""
+predict_model(backend::BackendExplorer; options...) = run_prediction(backend, options)
+
+"""
+    check(backend)
+
+Return a vector of everything that breaks docs/contract.md, sections 1 and 2, each with what mends it. The
+Python half looks.
+
+# Errors
+`BackendError` `missing-python`.
+
+# Example
+```julia
+foreach(println, check(BackendExplorer("My-Tagger")))
+```
+"""
+function check(backend::BackendExplorer)
+    command = `$(python_command()) -m taggingbackends --project $(backend.project_dir) check`
+    out, err = IOBuffer(), IOBuffer()
+    process = run(pipeline(Cmd(ignorestatus(command); dir=backend.project_dir);
+                           stdin=devnull, stdout=out, stderr=err))
+    process.exitcode == 0 && return String[]
+    problems = split(String(take!(out)), '\n'; keepempty=false)
+    if isempty(problems)
+        throw(BackendError("missing-python", "$command: failed: $(strip(String(take!(err))))"))
     end
-    return isempty(found) ? nothing : found[1]
-end
-
-# -- below
-
-function the_instance(backend, member)
-    backend.model_instance === nothing || return backend.model_instance
-    throw(BackendError("no-model-instance",
-        "$member needs a model instance: BackendExplorer(...; model_instance=...), or " *
-        "--model-instance NAME on the command line"))
-end
-
-function data_dir(backend, stage)
-    folder = joinpath(backend.project_dir, "data", stage, the_instance(backend, "data/$stage"))
-    return backend.sandbox === nothing ? folder : joinpath(folder, backend.sandbox)
-end
-
-"""Return the three data folders, which need not exist."""
-data_dirs(backend) = [data_dir(backend, stage) for stage in ("raw", "interim", "processed")]
-
-function made_data_dir(backend, stage)
-    folder = mkpath(data_dir(backend, stage))
-    mark = joinpath(folder, SANDBOX_MARK)
-    backend.sandbox === nothing || ispath(mark) || touch(mark)
-    return folder
-end
-
-function listed(backend, stage, grouped)
-    top = data_dir(backend, stage)
-    of_sandboxes = backend.sandbox !== nothing
-    files = walk_files(top; enter=folder -> of_sandboxes || dirname(folder) != top || !is_sandbox(folder))
-    grouped || return files
-    groups = Dict{Vector{String},Vector{String}}()
-    for file in files
-        folder = dirname(file) == top ? String[] : splitpath(relpath(dirname(file), top))
-        push!(get!(() -> String[], groups, folder), file)
-    end
-    return OrderedDict{String,Vector{String}}(
-        (isempty(folder) ? "." : join(folder, "/")) => groups[folder]
-        for folder in sort!(collect(keys(groups))))
-end
-
-"""Tell a sandbox's folder from a folder of input."""
-is_sandbox(folder) = ispath(joinpath(folder, SANDBOX_MARK))
-
-"""Return the stem of the recording that a label file depends on."""
-function labelled_stem(path)
-    for run in values(readlabels(path)), entry in run.dependencies
-        return stem_of(entry["filename"])
-    end
-    return stem_of(path)
-end
-
-function list_folders(top)
-    isdir(top) || return String[]
-    return filter(name -> isdir(joinpath(top, name)), visible(top))
-end
-
-function check_among(what, name, names, folder)
-    name in names && return nothing
-    throw(BackendError("unknown-model", "no $what $name in $folder: $(did_you_mean(name, names))"))
-end
-
-"""Remove a folder, or a link to one; tell whether there was any."""
-function remove_folder(folder)
-    there = islink(folder) || ispath(folder)
-    there && rm(folder; recursive=true)
-    return there
+    return String.(problems)
 end

@@ -6,105 +6,6 @@ const PYTHON = "TAGGINGBACKENDS_PYTHON"
 const GRACE = 5.0  # seconds that an interrupted process has to end by itself
 const SIGNAL_TERMINATE, SIGNAL_KILL = 15, 9
 
-"""
-    make_dataset(backend; options...)
-
-Run the script make_dataset, if the backend has one. `options` reach its function as keyword arguments:
-`true` as it is, other values as text.
-
-# Errors
-`ScriptError`, if it fails; `BackendError` `ambiguous-script`, `missing-julia`, `missing-python`.
-
-# Example
-```julia
-make_dataset(backend; rate=30)
-```
-"""
-make_dataset(backend::BackendExplorer; options...) = run_optional(backend, "make_dataset", options)
-
-"""
-    build_features(backend; options...)
-
-Run the script build_features, if the backend has one; as [`make_dataset`](@ref).
-"""
-build_features(backend::BackendExplorer; options...) = run_optional(backend, "build_features", options)
-
-"""
-    train_model(backend; force=false, options...)
-
-Run the script train_model; the model appears when it has succeeded. With `force` it may replace an old
-one.
-
-# Errors
-As [`make_dataset`](@ref), and `BackendError`: `missing-script`, `existing-model`.
-
-# Example
-```julia
-train_model(BackendExplorer("My-Tagger"; model_instance="new"); epochs=20)
-```
-"""
-train_model(backend::BackendExplorer; force::Bool=false, options...) =
-    run_training(backend, "train_model", options, force)
-
-"""
-    finetune_model(backend; original_model_instance, force=false, options...)
-
-Run the script finetune_model, as [`train_model`](@ref).
-"""
-finetune_model(backend::BackendExplorer; force::Bool=false, options...) =
-    run_training(backend, "finetune_model", options, force)
-
-"""
-    predict_model(backend; options...)
-
-Run the script predict_model; complete and return the new label files: software and dependencies are added
-where they lack them.
-
-# Errors
-As [`make_dataset`](@ref); `BackendError` `missing-script`; `LabelFileError`, what it wrote is no label
-file.
-
-# Example
-```julia
-files = predict_model(BackendExplorer("My-Tagger"; model_instance="m"))
-```
-"""
-function predict_model(backend::BackendExplorer; options...)
-    script = required_script(backend, "predict_model")
-    before = label_files(backend)
-    run_script(backend, script, options)
-    new = [file for (file, status) in label_files(backend) if get(before, file, nothing) != status]
-    foreach(file -> complete(backend, file), new)
-    return new
-end
-
-"""
-    check(backend)
-
-Return a vector of everything that breaks docs/contract.md, sections 1 and 2, each with what mends it. The
-Python half looks.
-
-# Errors
-`BackendError` `missing-python`.
-
-# Example
-```julia
-foreach(println, check(BackendExplorer("My-Tagger")))
-```
-"""
-function check(backend::BackendExplorer)
-    command = `$(python_command()) -m taggingbackends --project $(backend.project_dir) check`
-    out, err = IOBuffer(), IOBuffer()
-    process = run(pipeline(Cmd(ignorestatus(command); dir=backend.project_dir);
-                           stdin=devnull, stdout=out, stderr=err))
-    process.exitcode == 0 && return String[]
-    problems = split(String(take!(out)), '\n'; keepempty=false)
-    if isempty(problems)
-        throw(BackendError("missing-python", "$command: failed: $(strip(String(take!(err))))"))
-    end
-    return String.(problems)
-end
-
 function run_optional(backend, step, options)
     script = find_script(backend, step)
     script === nothing || run_script(backend, script, options)
@@ -116,6 +17,15 @@ function run_training(backend, step, options, force)
     return model_in_the_making(backend; force=force) do environment
         return run_script(backend, script, options, environment)
     end
+end
+
+function run_prediction(backend, options)
+    script = required_script(backend, "predict_model")
+    before = label_files(backend)
+    run_script(backend, script, options)
+    new = [file for (file, status) in label_files(backend) if get(before, file, nothing) != status]
+    foreach(file -> complete(backend, file), new)
+    return new
 end
 
 function required_script(backend, step)
@@ -204,7 +114,7 @@ end
 """Return the label files below data/processed => what changes when they are written."""
 function label_files(backend)
     statuses = OrderedDict{String,Tuple{Float64,Int,UInt}}()
-    for file in filter(is_label_file, list_processed_files(backend))
+    for file in filter(islabelfile, list_processed_files(backend))
         status = stat(file)
         statuses[file] = (status.mtime, status.size, status.inode)
     end

@@ -43,14 +43,15 @@ function project_metadata(project_dir)
     path = joinpath(project_dir, "pyproject.toml")
     values = read_toml(path)
     for table in (["tool"], ["project"], ["tool", "poetry"])
-        haskey(values, table) || continue
-        found = values[table] === nothing ? "another value" : shown(values[table])
+        value = get(values, table, :implicit)
+        value in (:header, :implicit, :dotted, :inline) && continue
+        found = value isa Symbol ? "another value" : shown(value)
         throw(BackendError("not-a-backend", "$path: expected a table as $(table[end]), found $found"))
     end
     found = Dict("name" => basename(project_dir))
     for table in (["tool", "poetry"], ["project"]), key in ("name", "version")
         value = get(values, [table; key], nothing)
-        value === nothing || (found[key] = value)
+        value isa String && (found[key] = value)
     end
     if !haskey(found, "version")
         assigned = assigned_version(joinpath(project_dir, "src", package_of(found["name"])))

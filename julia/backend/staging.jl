@@ -98,7 +98,7 @@ pull(backend, "labels"; force=true)
 """
 function pull(backend::BackendExplorer, destination=nothing; force::Bool=false)
     raw, _, processed = data_dirs(backend)
-    files = filter(is_label_file, list_processed_files(backend))
+    files = filter(islabelfile, list_processed_files(backend))
     isempty(files) &&
         throw(BackendError("no-output", "no label files in $processed: nothing to pull"))
     targets = check_destinations(backend, files, destination; force=force)
@@ -183,7 +183,7 @@ function collect_input(paths)
     sources = String[]
     for path in paths, file in (isdir(path) ? folder_files(path) : [path; companions(path)])
         push!(sources, file)
-        is_label_file(file) && append!(sources, labelled_files(file))
+        islabelfile(file) && append!(sources, labelled_files(file))
     end
     if isempty(sources)
         throw(BackendError("no-input", "$common: expected files, found none that are not hidden"))

@@ -19,16 +19,16 @@ with_suffix(path, suffix) = first(splitext(path)) * suffix
 read_head(path, n=HEAD) = open(io -> read(io, n), path)
 
 """
-    is_label_file(path)
+    islabelfile(path)
 
 Tell a label file by its extension and, for `.json`, by how it begins.
 
 # Example
 ```julia
-filter(is_label_file, list_input_files(backend))
+filter(islabelfile, list_input_files(backend))
 ```
 """
-function is_label_file(path)
+function islabelfile(path)
     suffix_of(path) == ".json" || return suffix_of(path) in LABEL_SUFFIXES
     # in Latin-1, so that cut or wrong UTF-8 is nothing special
     head = join(Char(byte) for byte in read_head(path) if !is_whitespace(byte))

@@ -7,26 +7,28 @@ The shape of one larva over time; `length(track)` is the number of frames n.
 
 # Fields
 - `times::Vector{Float64}`: seconds, strictly increasing.
-- `spine`: n x points x 2 array of `Float64`, mm: `spine[i, k, :]` is x and y of point k in frame i,
-  points in the order of the file; `nothing` if not loaded. An `Array`; of a track that comes from
-  Python, another `AbstractArray`.
-- `outline`: total points x 2 matrix, mm: the contours of all frames, one after the other; or `nothing`.
-- `outline_offsets`: n + 1 integers, the points before each frame, as in Python (so they begin with 0):
-  the contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`.
-- `indicators`: name => per-frame indicators of an action, in formats that carry them.
+- `spine`: n x points x 2 array of `Float64`, mm. `spine[i, k, :]` is x and y of point k in frame i, with
+  points in the order of the file. `nothing` if not loaded. An `Array`, or another `AbstractArray` if the
+  track comes from Python.
+- `outline`: total points x 2 matrix, mm: the contours of all frames, one after the other. `nothing` if
+  not loaded.
+- `outline_offsets`: n + 1 integers, the number of points before each frame, as in Python (the first is
+  0). The contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`.
+- `indicators::Dict{String,Vector{Bool}}`: name => whether an action is on in each frame, in formats that
+  have such indicators.
 """
 struct Track{S<:Union{AbstractArray{Float64,3},Nothing},O<:Union{AbstractMatrix{Float64},Nothing}}
     times::Vector{Float64}
     spine::S
     outline::O
     outline_offsets::Union{Vector{Int},Nothing}
-    indicators::Dict{String,Vector{Float64}}
+    indicators::Dict{String,Vector{Bool}}
 end
 
 function Track(times; spine=nothing, outline=nothing, outline_offsets=nothing, indicators=())
     offsets = outline_offsets === nothing ? nothing : convert(Vector{Int}, outline_offsets)
     return Track(convert(Vector{Float64}, times), spine, outline, offsets,
-                 Dict{String,Vector{Float64}}(indicators))
+                 Dict{String,Vector{Bool}}(indicators))
 end
 
 Base.length(track::Track) = length(track.times)
@@ -34,13 +36,15 @@ Base.length(track::Track) = length(track.times)
 function Base.show(io::IO, track::Track)
     parts = [name for (name, part) in (("spine", track.spine), ("outline", track.outline))
              if part !== nothing]
-    return print(io, "Track of ", length(track), " frames (", join(parts, ", "), ")")
+    print(io, "Track: ", counted(length(track), "frame"))
+    isempty(parts) || print(io, " with ", join(parts, " and "))
+    return nothing
 end
 
 """
     Recording <: AbstractDict{Int,Track}
 
-The larvae of one run: larva identifier => [`Track`](@ref), in the order of the file. From
+The larvae of one run: larva identifier => [`Track`](@ref), in the order of the file. Made by
 [`loadtracks`](@ref).
 
 # Fields
@@ -79,24 +83,24 @@ function Base.iterate(recording::Recording, i=1)
 end
 
 function Base.show(io::IO, recording::Recording)
-    frames = mapreduce(length, +, values(recording.tracks); init=0)
-    return print(io, "Recording ", recording.run, " (", recording.format, "): ", length(recording),
-                 " larvae, ", frames, " frames")
+    frames = sum(Int[length(track) for track in values(recording.tracks)])
+    return print(io, "Recording ", recording.run, " (", recording.format, "): ",
+                 counted(length(recording), "larva", "larvae"), ", ", counted(frames, "frame"))
 end
 
 Base.show(io::IO, ::MIME"text/plain", recording::Recording) = show(io, recording)
 
 """
-    labels(recording)
+    recordinglabels(recording)
 
-Return the [`Labels`](@ref) that the loaded file itself carries: those of a label file; else empty ones.
+Return the [`Labels`](@ref) that the loaded file itself holds: those of a label file; otherwise empty ones.
 
 # Example
 ```julia
-labels(loadtracks("groundtruth.label"))["20240611_101500"][1].states
+recordinglabels(loadtracks("groundtruth.label"))["20240611_101500"][1].states
 ```
 """
-labels(recording::Recording) = recording.own_labels
+recordinglabels(recording::Recording) = recording.own_labels
 
 """
     loadtracks(path; spine=true, outline=true)
@@ -104,17 +108,18 @@ labels(recording::Recording) = recording.own_labels
 Load the recording that a file belongs to.
 
 # Arguments
-- `path`: a .spine or .outline file of Choreography (the other one is beside it), or a label file: then
-  the files that it depends on are checked and loaded, and [`labels`](@ref) gives its labels.
-- `spine`, `outline`: whether to load the one and the other.
+- `path`: a .spine or .outline file of Choreography, with the other file beside it; or a label file. The
+  files that a label file depends on are checked and loaded, and [`recordinglabels`](@ref) returns its
+  labels.
+- `spine`, `outline`: whether to load the spines and the outlines.
 
 # Returns
 A [`Recording`](@ref).
 
 # Errors
-- `TrackFileError`: no such format; a file is missing; or it breaks its format, with its line.
-- `LabelFileError`: a bad label file, or one whose dependencies are not beside it.
-- `ArgumentError`: both are turned off.
+- `TrackFileError`: an unknown format; a missing file; or a violation of the format, with its line.
+- `LabelFileError`: an invalid label file, or one whose dependencies are missing or have changed.
+- `ArgumentError`: both `spine` and `outline` are false.
 - `SystemError`: a file cannot be read.
 
 # Example
@@ -124,10 +129,10 @@ head_x = track.spine[:, 1, 1]
 ```
 """
 function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
-    is_label_file(path) && return load_labelled(path; spine=spine, outline=outline)
+    islabelfile(path) && return load_labelled(path; spine=spine, outline=outline)
     if is_other_tracker_file(path)
-        throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline), which are all that " *
-                             "Julia reads, found $(basename(path)); load it in Python"; file=path))
+        throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline), the only format " *
+                             "that Julia reads, found $(basename(path)); load it in Python"; file=path))
     end
     if !(suffix_of(path) in CHOREOGRAPHY)
         throw(TrackFileError("expected a tracker file (.spine, .outline) or a label file, found suffix " *

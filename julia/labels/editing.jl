@@ -180,18 +180,7 @@ end
 """Tell whether an entry of a track with n frames belongs to the frames (is as long as they)."""
 is_record(value, n) = value isa AbstractVector && length(value) == n
 
-function copy_run!(labels::Labels, run::RunLabels)
-    copied = RunLabels(run.id, copy(run.table))
-    for name in (:metadata, :units, :attributes, :dependencies)
-        setproperty!(copied, name, deepcopy(getproperty(run, name)))
-    end
-    for (larva, track) in run
-        copied.tracks[larva] = TrackLabels(copied.table, copy(track.times), copy(track.codes),
-                                           deepcopy(track.records))
-    end
-    labels.runs[run.id] = copied
-    return copied
-end
+copy_run!(labels::Labels, run::RunLabels) = labels.runs[run.id] = copied(run)
 
 """Return, by code + 1, for which of the states of a run that frames have a condition holds."""
 function codes_for(when, run::RunLabels)

@@ -1,16 +1,21 @@
-# Labels: run -> larva -> time -> state, read as nested dictionaries, stored by column.
+# Labels: run => larva => time => state. They read as nested dictionaries and are stored in columns.
 
 """
     Labels() <: AbstractDict{String,RunLabels}
+    Labels(dict::Dict)
 
-Discrete behavioural states of larvae: run -> larva -> time -> state.
+Discrete behavioural states of larvae: run => larva => time => state.
 
-A state is a `String` (one label), or a `Vector{String}` (several at once; empty: looked at, undefined).
-Iteration gives pairs, as of any dictionary; `run in labels` tells whether there is a run. `Dict(labels)`
-is a copy in plain dictionaries.
+A state is a `String` (one label), or a `Vector{String}` (several labels; empty: undefined). Labels are
+used like any dictionary: `haskey(labels, run)`, `keys(labels)`, `delete!(labels, run)`, iteration over
+pairs. `labels[run] = other[run]` stores a copy. [`Dict`](@ref)`(labels)` converts labels to plain
+dictionaries, and `Labels(dict)` converts such dictionaries to labels; runs, larvae and times are sorted.
 
 # Fields
-- `attributes`: what a label file with several runs carries besides the runs.
+- `attributes`: further entries of a label file with several runs.
+
+# Errors
+[`LabelFileError`](@ref): see [`setlabels!`](@ref).
 
 # Example
 ```julia
@@ -18,6 +23,7 @@ labels = Labels()
 setlabels!(labels, "20150701_105504", 512, [66.675, 66.755], ["run", "cast"])
 labels["20150701_105504"][512][66.755]  # "cast"
 countlabels(labels)  # "run" => 1, "cast" => 1
+Labels(Dict("r" => Dict(1 => Dict(0.1 => "run"))))
 ```
 
 See also [`readlabels`](@ref), [`writelabels`](@ref), [`mergelabels!`](@ref), [`croplabels`](@ref),
@@ -30,14 +36,32 @@ end
 
 Labels() = Labels(OrderedDict{String,Any}(), OrderedDict{String,RunLabels}())
 
+function Labels(dict::Dict)
+    labels = Labels()
+    for run in sort!(collect(keys(dict)))
+        addrun!(labels, run)
+        for larva in sort!(collect(keys(dict[run])))
+            track = sort!(collect(dict[run][larva]); by=first)
+            setlabels!(labels, run, larva, first.(track), last.(track))
+        end
+    end
+    return labels
+end
+
 Base.propertynames(::Labels, private::Bool=false) = private ? (:attributes, :runs) : (:attributes,)
 
 Base.length(labels::Labels) = length(labels.runs)
 Base.iterate(labels::Labels, i::Int=1) = iterate(labels.runs, i)
 Base.haskey(labels::Labels, run) = haskey(labels.runs, run)
-Base.in(run::AbstractString, labels::Labels) = haskey(labels.runs, run)
 Base.get(labels::Labels, run, default) = get(labels.runs, run, default)
 Base.getindex(labels::Labels, run) = labels.runs[run]
+Base.delete!(labels::Labels, run) = (delete!(labels.runs, run); labels)
+
+function Base.setindex!(labels::Labels, run::RunLabels, id::AbstractString)
+    check_run(id)
+    labels.runs[id] = copied(run, String(id))
+    return labels
+end
 
 function Base.:(==)(one::Labels, other::Labels)
     return one.attributes == other.attributes && collect(keys(one)) == collect(keys(other)) &&
@@ -46,8 +70,20 @@ end
 
 function Base.show(io::IO, labels::Labels)
     larvae = sum(Int[length(run) for run in values(labels)])
-    frames = sum(Int[length(track) for run in values(labels) for track in values(run)])
-    return print(io, "Labels: ", length(labels), " runs, ", larvae, " larvae, ", frames, " frames")
+    frames = sum(Int[frames_in(run) for run in values(labels)])
+    return print(io, "Labels: ", counted(length(labels), "run"), ", ", counted(larvae, "larva", "larvae"),
+                 ", ", counted(frames, "frame"))
+end
+
+const SHOWN_RUNS = 10
+
+function Base.show(io::IO, ::MIME"text/plain", labels::Labels)
+    show(io, labels)
+    for (i, run) in enumerate(values(labels))
+        i > SHOWN_RUNS && return print(io, "\n  ...")
+        print(io, "\n  ", run.id, ": ", contents(run))
+    end
+    return nothing
 end
 
 """
@@ -55,7 +91,7 @@ end
     Dict(run::RunLabels)
     Dict(track::TrackLabels)
 
-Return plain (nested) dictionaries: run -> larva -> time -> state.
+Return plain (nested) dictionaries: run => larva => time => state.
 """
 Base.Dict(labels::Labels) =
     Dict{String,Dict{Int,Dict{Float64,State}}}(id => Dict(run) for (id, run) in labels)
@@ -66,7 +102,7 @@ Base.Dict(track::TrackLabels) = Dict{Float64,State}(track)
 """
     addrun!(labels, run)
 
-Return the [`RunLabels`](@ref) of a run, made empty if there is none of this identifier.
+Return the [`RunLabels`](@ref) of a run. The run is added, empty, if it does not exist.
 
 # Errors
 [`LabelFileError`](@ref) `not-a-label-file`: the identifier is empty.
@@ -77,10 +113,7 @@ addrun!(labels, "20150701_105504").metadata["tracker"] = "t15"
 ```
 """
 function addrun!(labels::Labels, run::AbstractString)
-    if isempty(run)
-        problem = "expected a run identifier that is a string and not empty, found \"\""
-        throw(LabelFileError("not-a-label-file", problem))
-    end
+    check_run(run)
     haskey(labels, run) || (labels.runs[run] = RunLabels(run))
     return labels[run]
 end
@@ -91,15 +124,15 @@ end
 Set the whole track of one larva; return the labels.
 
 # Arguments
-- `run`: identifier; the run is made if there is none.
-- `larva`: identifier, 0..65535; an old track is replaced.
+- `run`: identifier; the run is added if it does not exist.
+- `larva`: identifier, 0 to 65535; an existing track is replaced.
 - `times`: seconds, finite, strictly increasing.
-- `states`: as many. A state is a string, or a vector (or a tuple, or a set) of strings; an empty one is
+- `states`: one for each time. A state is a string, or a vector or tuple of strings; an empty one is
   undefined. New names are declared in order of appearance.
 
 # Errors
-[`LabelFileError`](@ref) `bad-larva-id`, `bad-time`, `bad-code`, `bad-label` or `length-mismatch`;
-nothing is changed then.
+[`LabelFileError`](@ref) `bad-larva-id`, `bad-time`, `bad-code`, `bad-label` or `length-mismatch`. The
+labels are not changed then.
 
 # Example
 ```julia
@@ -113,7 +146,7 @@ function setlabels!(labels::Labels, run::AbstractString, larva, times, states)
     column, codes = located(; run=run, track=id) do
         column = check_times(times_column(times))
         if states isa AbstractString
-            problem = "expected states, one a frame, found one string, $(shown(states))"
+            problem = "expected one state for each frame, found one string, $(shown(states))"
             throw(LabelFileError("bad-code", problem))
         end
         items = states isa AbstractVector ? states : collect(Any, states)
@@ -129,11 +162,11 @@ function setlabels!(labels::Labels, run::AbstractString, larva, times, states)
     return labels
 end
 
-"""Return times as a column of their own; `bad-time` if they are no numbers in one dimension."""
+"""Return times as a new column; `bad-time` unless they are numbers in one dimension."""
 function times_column(times)
     times isa AbstractVector{<:Real} && return collect(Float64, times)
     if times isa Union{AbstractArray,Number} && ndims(times) != 1
-        problem = "expected times in one dimension, found $(ndims(times)) of them"
+        problem = "expected times in one dimension, found $(ndims(times)) dimensions"
         throw(LabelFileError("bad-time", problem))
     end
     if times isa AbstractString || !applicable(iterate, times)
@@ -142,7 +175,7 @@ function times_column(times)
     column = Float64[]
     for (i, time) in enumerate(times)
         if !(time isa Real)
-            check_times(column)  # what stands before counts first
+            check_times(column)  # an earlier violation is reported first
             problem = "expected a number, found $(shown(time))"
             throw(LabelFileError("bad-time", problem; index=i))
         end
@@ -153,36 +186,24 @@ end
 
 """
     countlabels(labels)
+    countlabels(run::RunLabels)
 
-Count the frames of each label that occurs, over all runs, in a dictionary in the order of the names.
+Count the frames of each label that occurs, over all runs or in one run. The result is a dictionary in the
+order of the names.
 
-A frame counts for each of its labels; undefined ones are counted under `""`, last.
+A frame with several labels counts for each of them. Undefined frames are counted under `""`, last.
 
 # Example
 ```julia
 countlabels(labels)["run"]
+countlabels(labels["20150701_105504"])
 ```
 """
 function countlabels(labels::Labels)
     counts = OrderedDict{String,Int}()
-    undefined = 0
-    for run in values(labels)
-        frames = zeros(Int, length(run.table.states))
-        for track in values(run), code in track.codes
-            frames[code + 1] += 1
-        end
-        undefined += frames[1]
-        of_names = OrderedDict{String,Int}()
-        for name in Iterators.flatten((run.table.names, run.table.secondary_names))
-            of_names[name] = 0
-        end
-        for (state, n) in zip(run.table.states, frames), name in labels_of(state)
-            n == 0 || (of_names[name] += n)
-        end
-        for (name, n) in of_names
-            n == 0 || (counts[name] = get(counts, name, 0) + n)
-        end
+    for run in values(labels), (name, n) in countlabels(run)
+        counts[name] = get(counts, name, 0) + n
     end
-    undefined == 0 || (counts[""] = undefined)
+    haskey(counts, "") && (counts[""] = pop!(counts, ""))
     return counts
 end

@@ -73,6 +73,13 @@ Return the SHA-1 of a file's content, 40 lower case hexadecimal digits.
 """
 sha1_of(path) = bytes2hex(open(SHA.sha1, path))
 
+"""Remove a folder, or a link to one; tell whether there was any."""
+function remove_folder(folder)
+    there = islink(folder) || ispath(folder)
+    there && rm(folder; recursive=true)
+    return there
+end
+
 """Have `fill` make a hidden file beside `path`, and rename it to that."""
 function put_file(fill, path)
     folder = dirname(joinpath(pwd(), path))  # not abspath, to which a/link/.. is a

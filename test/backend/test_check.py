@@ -25,6 +25,13 @@ def test_a_new_backend_is_good(project: Path, tmp_path: Path) -> None:
     assert check(tmp_path / "Mini") == []
 
 
+def test_a_byte_order_mark_is_fine(project: Path) -> None:
+    path = project / "pyproject.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert check(project) == []
+    assert BackendExplorer(project).package_name == "my_tagger"
+
+
 def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
     def corrupt(project: Path) -> None:
         path = project / name

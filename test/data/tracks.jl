@@ -34,9 +34,13 @@ other_file(spine) = TB.with_suffix(spine, ".outline")
             @test track.outline_offsets == [0, 8, 16, 24, 32, 40]
             @test track.outline[track.outline_offsets[3] + 1, :] == [2.02, 2.12]
             @test isempty(track.indicators)
-            @test isempty(labels(recording))
+            @test isempty(recordinglabels(recording))
             @test repr(recording) == "Recording $RUN (Choreography): 2 larvae, 10 frames"
-            @test repr(track) == "Track of 5 frames (spine, outline)"
+            @test repr("text/plain", recording) == repr(recording)
+            @test repr(loadtracks(path; spine=path == spine, outline=path != spine)[1]) ==
+                  "Track: 5 frames with $(path == spine ? "spine" : "outline")"
+            @test repr(Track([0.5])) == repr("text/plain", Track([0.5])) == "Track: 1 frame"
+            @test repr(track) == "Track: 5 frames with spine and outline"
         end
     end
 end
@@ -46,7 +50,7 @@ if isdir(SHARED)
         folder = joinpath(SHARED, "chore", "20170714_101500")
         spine = only(filter(endswith(".spine"), readdir(folder; join=true)))
         recording = loadtracks(spine)
-        truth = labels(loadtracks(joinpath(folder, "groundtruth.label")))["20170714_101500"]
+        truth = recordinglabels(loadtracks(joinpath(folder, "groundtruth.label")))["20170714_101500"]
         @test collect(keys(recording)) == collect(keys(truth)) == [20, 45, 47, 154, 155, 122]
         @test all(track.times == truth[larva].times for (larva, track) in recording)
         lines = readlines(other_file(spine))
@@ -264,7 +268,7 @@ end
         path = write_labels(spine)
         recording = loadtracks(path; outline=false)
         @test recording.sources == [spine, path]
-        @test labels(recording)[RUN][20].states == fill("run", 5)
+        @test recordinglabels(recording)[RUN][20].states == fill("run", 5)
         @test recording.metadata["genotype"] == "g"
         @test cd(() -> collect(keys(loadtracks("truth.label"))), folder) == [1, 20]
         write(spine, replace(read(spine, String), "1.1" => "1.2"))
@@ -309,7 +313,7 @@ end
               [outline => [beside, outline], spine => [spine], trx => [trx]]
         error = refusal(trx)
         @test error isa TrackFileError && error.file == trx
-        @test occursin("all that Julia reads, found trx.mat; load it in Python", error.problem)
+        @test occursin("the only format that Julia reads, found trx.mat; load it in Python", error.problem)
         @test occursin("found suffix \".mat\"", refusal(old).problem)
         @test isempty(TB.companions(trx))
     end
@@ -323,7 +327,7 @@ end
         @test collect(findrecordings([other, table])) == [table => [table]]
         error = refusal(table)
         @test error isa TrackFileError && error.file == table
-        @test occursin("all that Julia reads, found", error.problem)
+        @test occursin("the only format that Julia reads, found", error.problem)
         @test refusal(other) isa TrackFileError
         spine = write_recording(folder, "table")
         @test collect(findrecordings([table, spine])) == [spine => [table, spine]]
@@ -338,7 +342,7 @@ end
 
 @testset "label files are told by extension, and .json by its first key" begin
     in_folder() do folder
-        is(name, text) = (write(joinpath(folder, name), text); is_label_file(joinpath(folder, name)))
+        is(name, text) = (write(joinpath(folder, name), text); islabelfile(joinpath(folder, name)))
         @test all(name -> is(name, ""), ("x.label", "x.labels", "x.nyxlabel"))
         @test is("x.json", " {\n \"metadata\" : {\"id\": \"x\"")
         @test is("x.json", "{\"runs\":{")

@@ -32,10 +32,12 @@ end
 @testset "tracks and arrays" begin
     spine = PermutedDimsArray(reshape(collect(1.0:66.0), 2, 11, 3), (3, 2, 1))
     track = Track([0.1, 0.2, 0.3]; spine=spine, outline=ones(4, 2), outline_offsets=[0, 1, 2, 4],
-                  indicators=Dict("roll" => [1, -1, 1]))
+                  indicators=Dict("roll" => [true, false, true]))
     again = crossed(track)
     @test again.times == track.times && again.spine == spine && again.outline == track.outline
     @test again.outline_offsets == [0, 1, 2, 4] && again.indicators == track.indicators
+    @test again.indicators["roll"] isa Vector{Bool}
+    @test pointer(again.indicators["roll"]) == pointer(track.indicators["roll"])
     @test pointer(parent(again.spine)) == pointer(parent(spine))
     @test crossed(Track([1.0])).spine === nothing
     for array in ([1, 2], Float32[1 2; 3 4], [true], zeros(0, 3), UInt8[1])

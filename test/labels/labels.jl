@@ -41,9 +41,9 @@ end
     @test labels[RUN][7][0.2] == ["cast", "small"]
     @test labels[RUN][7][0.3] == []
     @test (length(labels), length(labels[RUN]), length(labels[RUN][7])) == (1, 2, 4)
-    @test 3 in labels[RUN] && haskey(labels[RUN], 3) && 3 in keys(labels[RUN])
-    @test !(4 in labels[RUN]) && get(labels[RUN], 4, nothing) === nothing
-    @test RUN in labels && !("other" in labels)
+    @test haskey(labels[RUN], 3) && 3 in keys(labels[RUN])
+    @test !haskey(labels[RUN], 4) && get(labels[RUN], 4, nothing) === nothing
+    @test haskey(labels, RUN) && !haskey(labels, "other")
     @test_throws KeyError labels["other"]
     @test_throws KeyError labels[RUN][4]
     plain = Dict(RUN => Dict(7 => Dict(0.1 => "run", 0.2 => ["cast", "small"], 0.3 => [], 0.4 => "run"),
@@ -54,7 +54,12 @@ end
     @test [larva => length(track) for (larva, track) in labels[RUN]] == [7 => 4, 3 => 2]
     @test collect(labels[RUN][3]) == [0.2 => "stop", 0.3 => "run"]
     @test collect(values(labels[RUN][3])) == ["stop", "run"]
-    @test (0.2 => "stop") in labels[RUN][3]
+    # `in` takes pairs, as for every AbstractDict
+    @test (0.2 => "stop") in labels[RUN][3] && !((0.2 => "run") in labels[RUN][3])
+    @test (3 => labels[RUN][3]) in labels[RUN] && (RUN => labels[RUN]) in labels
+    for (key, dict) in ((RUN, labels), (3, labels[RUN]), (0.2, labels[RUN][3]))
+        @test_throws ErrorException key in dict
+    end
 end
 
 @testset "tracks are columns" begin
@@ -75,7 +80,7 @@ end
 @testset "a time is found within a millisecond" begin
     track = example()[RUN][7]
     @test track[0.201] == track[0.199] == ["cast", "small"]
-    @test !(0.2011 in track) && !haskey(track, 0.2011)
+    @test haskey(track, 0.201) && !haskey(track, 0.2011)
     @test get(track, "run", nothing) === nothing
     @test_throws KeyError(0.25) track[0.25]
     @test_throws KeyError track["run"]
@@ -86,7 +91,7 @@ end
     labels = setlabels!(Labels(), RUN, 1, [1.0, 1.001, 1.002], ["a", "b", "c"])
     @test labels[RUN][1][1.0012] == "b"
     @test labels[RUN][1][1.0005] == "a"
-    @test !(0.0 in setlabels!(Labels(), RUN, 1, [], [])[RUN][1])
+    @test !haskey(setlabels!(Labels(), RUN, 1, [], [])[RUN][1], 0.0)
     # one to one: the nearest time gets the frame, and the earlier of two
     matched(times) = match_times(labels[RUN][1], times)
     @test matched([0.9, 1.0, 1.0004, 1.002, 1.0025]) == [0, 1, 0, 3, 0]
@@ -190,6 +195,10 @@ end
             (1, [0.1, 0.2], ["a", :b], "bad-code", 2),
             (1, [0.1, 0.2], ["a", [["a"]]], "bad-code", 2),
             (1, [0.1, 0.2], ["a", ["b", "b"]], "bad-code", 2),
+            (1, [0.1, 0.2], ["a", Set(["b"])], "bad-code", 2),
+            (big(10)^400, [0.1], ["a"], "bad-larva-id", nothing),
+            (1, [1, big(10)^400], ["a", "a"], "bad-time", 2),
+            (1, [0.1, 0.2], ["a", big(10)^400], "bad-code", 2),
             (1, [0.1, 0.2], ["a", ""], "bad-label", 2)]
         track = kind == "bad-larva-id" ? nothing : 1
         test_refused(() -> setlabels!(labels, RUN, larva, times, states), labels, kind, RUN, track, index)
@@ -206,7 +215,7 @@ end
     times = Int16[1, 2, 3]
     setlabels!(labels, SubString("$(RUN)x", 1, 15), UInt16(5), times, split("run cast run"))
     setlabels!(labels, RUN, 6, (1, 2.0), (["run"] for _ in 1:2))
-    setlabels!(labels, RUN, 8, view([1.0, 2.0, 3.0], 1:2), [("run", "cast"), Set(["run"])])
+    setlabels!(labels, RUN, 8, view([1.0, 2.0, 3.0], 1:2), [("run", "cast"), ("run",)])
     times[1] = 9
     @test Dict(labels)[RUN] == Dict(5 => Dict(1.0 => "run", 2.0 => "cast", 3.0 => "run"),
                                     6 => Dict(1.0 => "run", 2.0 => "run"),
@@ -245,11 +254,58 @@ end
     @test other == labels
     setlabels!(other, RUN, 7, [1.0], ["new"])
     @test !("new" in labels[RUN].names)
-    @test repr(labels) == "Labels: 1 runs, 2 larvae, 6 frames"
-    @test repr(labels[RUN]) == "RunLabels $RUN: 2 larvae"
-    @test occursin("\"$RUN\" => RunLabels", repr("text/plain", labels))
-    @test occursin("0.2 => [\"cast\", \"small\"]", repr("text/plain", labels[RUN][7]))
+end
+
+@testset "labels are shown in a few lines" begin
+    labels = example()
+    run, track = labels[RUN], labels[RUN][7]
+    @test repr(labels) == "Labels: 1 run, 2 larvae, 6 frames"
+    @test repr(run) == "RunLabels $RUN: 2 larvae"
+    @test repr(track) == "TrackLabels: 4 frames"
     @test repr(Labels()) == "Labels: 0 runs, 0 larvae, 0 frames"
+    shown(x) = repr("text/plain", x)
+    @test shown(Labels()) == repr(Labels())
+    @test shown(labels) == "Labels: 1 run, 2 larvae, 6 frames\n  $RUN: 2 larvae, 6 frames"
+    @test shown(track) == "TrackLabels: 4 frames from 0.1 s to 0.4 s"
+    @test shown(run) == "RunLabels $RUN: 2 larvae, 6 frames\n  names: run, cast, small, stop"
+    run.secondary_names = ["small"]
+    track.records["speed"] = [1.0, 2.0, 3.0, 4.0]
+    @test endswith(shown(run), "\n  names: run, cast, stop\n  secondary names: small")
+    @test endswith(shown(track), "\n  records: speed")
+    setlabels!(labels, "one", 1, [0.5], ["run"])
+    @test endswith(shown(labels), "\n  one: 1 larva, 1 frame")
+    @test shown(setlabels!(Labels(), "r", 1, [], [])["r"][1]) == "TrackLabels: 0 frames"
+    foreach(i -> addrun!(labels, "r$i"), 1:100)
+    @test count("\n", shown(labels)) == 11 && endswith(shown(labels), "\n  ...")
+end
+
+@testset "runs are stored as copies, and removed" begin
+    labels = example()
+    labels[RUN].metadata["tracker"] = "t5"
+    labels["copy"] = labels[RUN]
+    @test collect(keys(labels)) == [RUN, "copy"]
+    @test labels["copy"].id == "copy" && labels["copy"].metadata == labels[RUN].metadata
+    @test Dict(labels["copy"]) == Dict(labels[RUN])
+    setlabels!(labels, "copy", 7, [9.0], ["new"])
+    labels["copy"].metadata["tracker"] = "t6"
+    @test labels[RUN].names == example()[RUN].names && labels[RUN].metadata["tracker"] == "t5"
+    @test delete!(labels, "copy") === labels
+    @test collect(keys(labels)) == [RUN]
+    @test delete!(labels, "copy") == labels  # as of any dictionary
+    @test_throws MethodError labels["x"] = Dict(1 => Dict(0.1 => "run"))
+    test_refused(() -> labels[""] = labels[RUN], labels, "not-a-label-file", nothing, nothing, nothing)
+end
+
+@testset "labels of plain dictionaries" begin
+    labels = Labels(Dict("b" => Dict(7 => Dict(0.2 => ["cast", "small"], 0.1 => "run", 0.3 => [])),
+                         "a" => Dict(12 => Dict(1 => "run"), 3 => Dict(2.5 => "stop"))))
+    @test collect(keys(labels)) == ["a", "b"] && collect(keys(labels["a"])) == [3, 12]
+    @test labels["b"][7].times == [0.1, 0.2, 0.3]
+    @test labels["b"][7].states == ["run", ["cast", "small"], []]
+    @test Dict(Labels(Dict(example()))) == Dict(example())
+    @test refused(() -> Labels(Dict("a" => Dict(-1 => Dict(0.1 => "run"))))) ==
+          ("bad-larva-id", "a", nothing, nothing)
+    @test Labels(Dict()) == Labels()
 end
 
 @testset "what a run carries" begin
@@ -270,6 +326,10 @@ end
     setlabels!(labels, "other", 1, [1, 2], ["stop", []])
     @test countlabels(labels) == Dict("run" => 3, "cast" => 1, "small" => 1, "stop" => 2, "" => 2)
     @test isempty(countlabels(Labels()))
+    @test collect(countlabels(labels[RUN])) ==
+          ["run" => 3, "cast" => 1, "small" => 1, "stop" => 1, "" => 1]
+    @test collect(countlabels(labels["other"])) == ["stop" => 1, "" => 1]
+    @test collect(countlabels(labels)) == ["run" => 3, "cast" => 1, "small" => 1, "stop" => 2, "" => 2]
 end
 
 @testset "merging overwrites defined states and adds the rest" begin

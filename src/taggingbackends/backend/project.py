@@ -63,7 +63,7 @@ def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
     path = project_dir / "pyproject.toml"
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BackendError("not-a-backend", f"{path}: expected TOML, found: {error}") from None
     tool = _table(path, content, "tool")

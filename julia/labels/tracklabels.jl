@@ -1,0 +1,121 @@
+# The labels of one larva: columns that read as a dictionary.
+
+const TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
+
+
+"""
+    TrackLabels <: AbstractDict{Float64,State}
+
+The labels of one larva: time => state.
+
+A time matches the nearest frame within 1 ms; of two frames that are equally near, the earlier one.
+`haskey(track, time)` returns whether there is such a frame. Iteration gives pairs of time and state.
+
+# Fields
+- `times::Vector{Float64}`: seconds, strictly increasing. Read only; see [`setlabels!`](@ref).
+- `states::Vector{State}`: the state of each frame, a `String` (one label) or a `Vector{String}` (several
+  labels, or none).
+- `codes::Vector{Int32}`: the number of each frame's state, `labels[run].states[code + 1]`; 0 is undefined.
+  Read only.
+- `records`: further entries of the track in a label file. A vector as long as `times` holds one value per
+  frame; anything else belongs to the track as a whole.
+
+# Example
+```julia
+track = labels["20150701_105504"][512]
+track[66.755]  # "cast"
+track.times[track.states .== "cast"]
+```
+"""
+struct TrackLabels <: AbstractDict{Float64,State}
+    table::StateTable
+    times::Vector{Float64}
+    codes::Vector{Int32}
+    records::OrderedDict{String,Any}
+end
+
+TrackLabels(table, times, codes) = TrackLabels(table, times, codes, OrderedDict{String,Any}())
+
+function Base.getproperty(track::TrackLabels, name::Symbol)
+    name === :states || return getfield(track, name)
+    states = map(own, track.table.states)
+    return State[states[code + 1] for code in track.codes]
+end
+
+Base.propertynames(::TrackLabels, private::Bool=false) =
+    private ? (:times, :states, :codes, :records, :table) : (:times, :states, :codes, :records)
+
+"""Return the index of the frame nearest to a time; 0 if none is within 1 ms."""
+function nearest(track::TrackLabels, time::Float64)
+    times = track.times
+    isempty(times) && return 0
+    after = min(searchsortedfirst(times, time), length(times))
+    before = max(after - 1, 1)
+    frame = abs(time - times[before]) <= abs(times[after] - time) ? before : after
+    return abs(times[frame] - time) <= TIME_TOLERANCE ? frame : 0
+end
+
+"""
+Return what [`nearest`](@ref) returns for each time, but assign each frame to one time only, the nearest.
+
+Times are sorted; of two that are equally near, the earlier one gets the frame.
+"""
+function match_times(track::TrackLabels, times)
+    frames = Int[nearest(track, time) for time in times]
+    best = 0  # the time that has the last frame; times near the same frame follow each other
+    for (i, frame) in enumerate(frames)
+        frame == 0 && continue
+        if best == 0 || frames[best] != frame
+            best = i
+        elseif abs(times[i] - track.times[frame]) < abs(times[best] - track.times[frame])
+            frames[best] = 0
+            best = i
+        else
+            frames[i] = 0
+        end
+    end
+    return frames
+end
+
+nearest(track::TrackLabels, time) = time isa Real ? nearest(track, Float64(time)) : 0
+
+state_at(track::TrackLabels, frame) = track.table.states[track.codes[frame] + 1]
+
+Base.length(track::TrackLabels) = length(track.times)
+Base.haskey(track::TrackLabels, time) = nearest(track, time) != 0
+
+function Base.get(track::TrackLabels, time, default)
+    frame = nearest(track, time)
+    return frame == 0 ? default : own(state_at(track, frame))
+end
+
+function Base.getindex(track::TrackLabels, time)
+    frame = nearest(track, time)
+    frame == 0 && throw(KeyError(time))
+    return own(state_at(track, frame))
+end
+
+function Base.iterate(track::TrackLabels, frame::Int=1)
+    frame > length(track) && return nothing
+    return Pair{Float64,State}(track.times[frame], own(state_at(track, frame))), frame + 1
+end
+
+function Base.:(==)(one::TrackLabels, other::TrackLabels)
+    return one.times == other.times && same_states(one, other) &&
+           collect(keys(one.records)) == collect(keys(other.records)) && one.records == other.records
+end
+
+Base.show(io::IO, track::TrackLabels) = print(io, "TrackLabels: ", counted(length(track), "frame"))
+
+function Base.show(io::IO, ::MIME"text/plain", track::TrackLabels)
+    show(io, track)
+    isempty(track) || print(io, " from ", first(track.times), " s to ", last(track.times), " s")
+    isempty(track.records) || print(io, "\n  records: ", join(keys(track.records), ", "))
+    return nothing
+end
+
+"""Compare the states of two tracks of equal length; their state numbers may differ."""
+function same_states(one::TrackLabels, other::TrackLabels)
+    numbers = translation(state -> get(other.table.numbers, state, Int32(-1)), one.table)
+    return all(codes -> numbers[codes[1] + 1] == codes[2], zip(one.codes, other.codes))
+end

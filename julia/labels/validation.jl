@@ -1,0 +1,120 @@
+# What labels must be, whether they come from a file or from a program.
+
+const MAX_LARVA_ID = 65535  # Nyx holds larva identifiers in 16 bits
+
+# The entries of a run and of a track in a label file; attributes must not have these names.
+const RUN_KEYS = ("metadata", "units", "labels", "secondarylabels", "dependencies", "data")
+const TRACK_KEYS = ("id", "t", "labels")
+
+"""Check a run identifier; `not-a-label-file` if it is empty."""
+function check_run(id::AbstractString)
+    isempty(id) || return nothing
+    problem = "expected a run identifier that is a string and not empty, found \"\""
+    throw(LabelFileError("not-a-label-file", problem))
+end
+
+"""Return a larva identifier as an Int; `bad-larva-id` unless it is from 0 to 65535."""
+function check_larva(@nospecialize(larva); run=nothing)
+    if !(larva isa Integer && !(larva isa Bool) && 0 <= larva <= MAX_LARVA_ID)
+        problem = "expected a larva identifier from 0 to $MAX_LARVA_ID, found $(shown(larva))"
+        throw(LabelFileError("bad-larva-id", problem; run=run))
+    end
+    return Int(larva)
+end
+
+"""Return the given times; `bad-time` unless they are finite and strictly increasing."""
+function check_times(times::Vector{Float64})
+    previous = -Inf
+    for (i, time) in enumerate(times)
+        isfinite(time) && time > previous || throw(bad_time(time, previous, i))
+        previous = time
+    end
+    return times
+end
+
+function bad_time(time, previous, i)
+    expected = isfinite(time) ? "a time after $previous" : "a finite time"
+    return LabelFileError("bad-time", "expected $expected, found $time"; index=i)
+end
+
+"""Return units with `t`; `bad-units` unless `t` is "s" or missing."""
+function check_units(units)
+    if !(units isa AbstractDict)
+        throw(LabelFileError("bad-units", "expected an object as units, found $(shown(units))"))
+    end
+    if get(units, "t", "s") != "s"
+        problem = "expected \"s\" as units.t, found $(shown(units["t"]))"
+        throw(LabelFileError("bad-units", problem))
+    end
+    haskey(units, "t") && return units
+    return OrderedDict{String,Any}(Iterators.flatten((("t" => "s",), units)))
+end
+
+"""Return a state in its stored form; `bad-code` or `bad-label` if it is invalid."""
+function checked_state(state)
+    if state isa AbstractString
+        isempty(state) || return String(state)
+        throw(LabelFileError("bad-label", "expected a label that is not empty, found \"\""))
+    end
+    listed = state isa Union{AbstractVector,Tuple}
+    if !(listed && all(name -> name isa AbstractString, state))
+        problem = "expected a label or a vector of labels, found $(shown(state))"
+        throw(LabelFileError("bad-code", problem))
+    end
+    names = String[name for name in state]
+    if any(isempty, names)
+        problem = "expected a label that is not empty, found $(shown(state))"
+        throw(LabelFileError("bad-label", problem))
+    elseif !allunique(names)
+        problem = "expected each label once in a state, found $(shown(state))"
+        throw(LabelFileError("bad-code", problem))
+    end
+    return length(names) == 1 ? names[1] : names
+end
+
+"""Return names as a vector; `bad-label` if one is not a string, is empty or is repeated."""
+function check_names(names)
+    if names isa AbstractString
+        throw(LabelFileError("bad-label", "expected a list of names, found $(shown(names))"))
+    end
+    checked = String[]
+    for (i, name) in enumerate(names)
+        if !(name isa AbstractString) || isempty(name)
+            problem = "expected a name that is a string and not empty, found $(shown(name))"
+            throw(LabelFileError("bad-label", problem; index=i))
+        elseif name in checked
+            problem = "expected each name once, found $(shown(name)) again"
+            throw(LabelFileError("bad-label", problem; index=i))
+        end
+        push!(checked, name)
+    end
+    return checked
+end
+
+"""Return colours as a vector; `bad-label` unless there are n, all strings."""
+function check_colors(colors, n)
+    checked = String[]
+    for (i, color) in enumerate(colors isa AbstractString ? [colors] : colors)
+        if !(color isa AbstractString)
+            problem = "expected a colour that is a string, found $(shown(color))"
+            throw(LabelFileError("bad-label", problem; index=i))
+        end
+        push!(checked, color)
+    end
+    if length(checked) != n
+        problem = "expected $n colours, one for each name, found $(length(checked))"
+        throw(LabelFileError("bad-label", problem))
+    end
+    return checked
+end
+
+"""Throw `overlapping-names` if a name is both primary and secondary."""
+function check_overlap(names, secondary_names)
+    for name in secondary_names
+        if name in names
+            problem = "expected a name to be primary or secondary, found $(shown(name)) as both"
+            throw(LabelFileError("overlapping-names", problem))
+        end
+    end
+    return nothing
+end
