@@ -6,6 +6,7 @@ import ast
 import shutil
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,10 +133,63 @@ def test_a_planted_fault_is_found(file: str, line: str, fault: str, tmp_path: Pa
 
 
 def test_lazy_faces_name_what_is_there() -> None:
-    from importlib import import_module
-
     for name in FACES:
         face = import_module(name)
         assert set(face.__all__) == set(dir(face)), name
         for public in set(face.__all__) - {"TaggingBackends"}:  # which starts Julia
             assert getattr(face, public) is not None
+
+
+# -- what examplebackend and the template import
+
+PUBLIC = {PACKAGE, f"{PACKAGE}.explorer", f"{PACKAGE}.main", *FACES}
+"""What scripts import: everything else may move."""
+
+SCRIPTS = (ROOT / "examplebackend" / "src", SOURCE / "backend" / "template")
+
+
+def private_imports(path: Path) -> list[str]:
+    """Return what a script imports of this package that is not public."""
+    imported: dict[str, set[str]] = {}  # by module; of a whole module, no names
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names = {alias.name for alias in node.names}
+            imported.setdefault(node.module or "", set()).update(names)
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name: set() for alias in node.names if alias.name not in imported}
+    found = []
+    for module, names in imported.items():
+        if module.partition(".")[0] != PACKAGE:
+            continue
+        if module not in PUBLIC:
+            found.append(module)
+        else:
+            public = {*import_module(module).__all__}
+            found += [
+                f"{module}.{name}" for name in names - public if f"{module}.{name}" not in PUBLIC
+            ]
+    return found
+
+
+@pytest.mark.parametrize("folder", SCRIPTS, ids=lambda folder: folder.name)
+def test_scripts_import_public_names_only(folder: Path) -> None:
+    files = sorted(folder.rglob("*.py"))
+    assert files
+    assert {str(file): found for file in files if (found := private_imports(file))} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("from taggingbackends import Labels, data", []),
+        ("import taggingbackends.julia", []),
+        ("from taggingbackends.main import OptionError", []),
+        ("from taggingbackends.main import Options", ["taggingbackends.main.Options"]),
+        ("from taggingbackends.data import tracks", ["taggingbackends.data.tracks"]),
+        ("import taggingbackends.system.files", ["taggingbackends.system.files"]),
+        ("def f(): from taggingbackends.data.tracks import Track", ["taggingbackends.data.tracks"]),
+    ],
+)
+def test_a_private_import_is_found(line: str, found: list[str], tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(line)
+    assert private_imports(tmp_path / "script.py") == found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -179,8 +178,7 @@ def test_what_ships_keeps_the_contract() -> None:
     assert backend.check() == []
     assert "simulated" in backend.list_models()
     names = {path.name for path in backend.model_dir("simulated").iterdir()}
-    assert names == {"forest.npz", "labels.json"}
-    json.loads((backend.model_dir("simulated") / "labels.json").read_text())
+    assert names == {"forest.skops"}
 
 
 @pytest.mark.parametrize(
@@ -299,7 +297,7 @@ def test_no_labels_to_train_on(backend: Path, lab: Path) -> None:
 
 def test_a_model_that_cannot_be_read(backend: Path, lab: Path, tmp_path: Path) -> None:
     (backend / "models" / "broken").mkdir()
-    (backend / "models" / "broken" / "forest.npz").write_bytes(b"not a model")
+    (backend / "models" / "broken" / "forest.skops").write_bytes(b"not a model")
     spine = next((lab / "13").glob("*.spine"))
     result = run(backend, "predict", spine, "--model-instance=broken", "--output", tmp_path)
-    refused(result, "no model to read")
+    refused(result, "forest.skops: expected a model that train_model made, found: ")

@@ -19,7 +19,7 @@ from taggingbackends.backend.unfinished import model_in_the_making
 from taggingbackends.errors import LabelFileError, TrackFileError
 from taggingbackends.system.messages import fail, is_users_to_mend, tell_error, warn
 
-__all__ = ["main"]
+__all__ = ["OptionError", "main"]
 
 _TRAINING_SCRIPTS = ("train_model", "finetune_model")
 

@@ -443,13 +443,13 @@ def test_labels_can_be_copied(labels: Labels) -> None:
     other.set(RUN, 7, [1.0], ["new"])
     assert "new" not in labels[RUN].names
     assert repr(labels) == "<Labels: 1 run, 2 larvae, 6 frames>"
-    assert repr(labels[RUN]) == f"<RunLabels {RUN}: 2 larvae>"
+    assert repr(labels[RUN]) == f"<RunLabels {RUN}: 2 larvae, 6 frames>"
     one = Labels()
     one.set("a", 1, [0.0], ["run"])
     one.add_run("b")
     assert repr(one) == "<Labels: 2 runs, 1 larva, 1 frame>"
     assert [repr(run) for run in one.values()] == [
-        "<RunLabels a: 1 larva>",
-        "<RunLabels b: 0 larvae>",
+        "<RunLabels a: 1 larva, 1 frame>",
+        "<RunLabels b: 0 larvae, 0 frames>",
     ]
-    assert repr(one["a"][1]) == "<TrackLabels: 1 frame>"
+    assert repr(one["a"][1]) == "<TrackLabels: 1 frame, 0 to 0 s>"

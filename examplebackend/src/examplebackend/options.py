@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taggingbackends.backend.options import OptionError
+from taggingbackends.main import OptionError
 
 
 def numbers(**options: str | None) -> dict[str, float]:

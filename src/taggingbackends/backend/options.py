@@ -15,7 +15,7 @@ Options: TypeAlias = dict[str, str | bool]
 
 
 class OptionError(ValueError):
-    """What stands on a command line where an option should."""
+    """An invalid option or value. A script that raises it ends with exit code 2 and the message."""
 
 
 def parse_options(arguments: Sequence[str]) -> Options:

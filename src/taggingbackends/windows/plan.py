@@ -35,7 +35,7 @@ from taggingbackends.system.words import counted
 from taggingbackends.windows import selection
 from taggingbackends.windows.selection import Patterns
 from taggingbackends.windows.shape import WindowShape, complete_frames
-from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_dataset
+from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_windows
 
 __all__ = ["DatasetPlan", "plan_dataset"]
 
@@ -122,8 +122,8 @@ class DatasetPlan:
         BackendError
             ``changed-input``: a file has changed since the plan was made.
         """
-        about = self.about(dtype)
-        blocks = [block for part in self.parts(about["dtype"]) for block in part]
+        about = self._about(dtype)
+        blocks = self._blocks(about["dtype"])
         spines, labels, recordings, larvae, times = map(np.concatenate, zip(*blocks, strict=True))
         sources = [survey.source for survey in self._surveys]
         return Windows(spines, labels, recordings, larvae, times, self.names, sources, about)
@@ -132,9 +132,8 @@ class DatasetPlan:
         """Write the windows into an HDF5 file, recording by recording, and open it.
 
         The same request on the same files gives the same bytes (with the same versions of h5py and
-        HDF5). The file is there whole, or an old one still is. What was killed goes on, the next
-        time, with the recording at which it stopped; until then ``.<name>.partial`` and
-        ``.<name>.partial.json`` are beside. Another request starts anew.
+        HDF5). The file is there whole, or an old one still is, also if the process is killed; the
+        next write replaces the hidden ``.<name>.partial`` that a killed one leaves beside it.
 
         Parameters
         ----------
@@ -150,11 +149,12 @@ class DatasetPlan:
         OSError
             The file cannot be written.
         """
-        about = self.about(dtype)
+        about = self._about(dtype)
         sources = [survey.source for survey in self._surveys]
-        return write_dataset(Path(path), len(self), self.points, sources, about, self.parts)
+        blocks = self._blocks(about["dtype"])
+        return write_windows(Path(path), len(self), self.points, sources, about, blocks)
 
-    def about(self, dtype: DTypeLike) -> dict[str, Any]:
+    def _about(self, dtype: DTypeLike) -> dict[str, Any]:
         """Return what a set says about itself: the request, and what came out of it."""
         kind = np.dtype(dtype).name
         if kind not in ("float32", "float64"):
@@ -169,8 +169,8 @@ class DatasetPlan:
         }
         return self.request | counts | {"dtype": kind}
 
-    def parts(self, dtype: str, start: int = 0) -> Iterator[Iterator[Block]]:
-        """Yield the windows of each recording from the start-th on, in blocks."""
+    def _blocks(self, dtype: str) -> Iterator[Block]:
+        """Yield the windows, recording by recording."""
         counts = np.array(
             [
                 _by_class(survey.fitting, self.names, self.excluded)[: len(self.names)]
@@ -183,13 +183,11 @@ class DatasetPlan:
             for code, (name, n) in enumerate(zip(self.names, total, strict=True))
         ]
         last = np.cumsum(counts, axis=0)
-        for index, _ in enumerate(progress(self._surveys[start:], "cutting windows of"), start):
+        for index, _ in enumerate(progress(self._surveys, "cutting windows of")):
             ranges = zip(repeats, last[index] - counts[index], last[index], strict=True)
             mine = [times[i:j] for times, i, j in ranges]
             if any(times.any() for times in mine):
-                yield self._cut(index, mine, np.dtype(dtype))
-            else:
-                yield iter(())
+                yield from self._cut(index, mine, np.dtype(dtype))
 
     def _cut(
         self, index: int, repeats: list[NDArray[Any]], dtype: np.dtype[Any]

@@ -1,6 +1,6 @@
 """Sets of labelled windows, in memory and in HDF5 files.
 
-A file has these datasets, each in one piece, so that a window is read from its place without going
+A file has these arrays, each in one piece, so that a window is read from its place without going
 through HDF5, and processes that fork share no open HDF5 file:
 
 ========== =================== ============================================================
@@ -18,10 +18,10 @@ Attributes tell how the set was made: JSON, but for ``format``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,12 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError, shown
-from taggingbackends.system.files import write_file
 from taggingbackends.system.locks import locked
 from taggingbackends.system.words import counted
 from taggingbackends.windows.selection import shuffled
 
-__all__ = ["Block", "Dataset", "Windows", "write_dataset"]
+__all__ = ["Block", "Dataset", "Windows", "write_windows"]
 
 FORMAT = "taggingbackends windows 2"
 
@@ -200,7 +199,7 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
             columns = {name: file.get(name, getlink=True) for name in (*Block._fields, "sources")}
             for name, link in columns.items():
                 if not isinstance(link, h5py.HardLink):
-                    raise _not_a_dataset(path, f"no dataset {name} in the file itself")
+                    raise _not_a_dataset(path, f"no {name} in the file itself")
             sources = [json.loads(text) for text in file["sources"].asstr()[()]]
             places = {name: _place(path, file[name]) for name in Block._fields}
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
@@ -210,13 +209,13 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
     return about, sources, places
 
 
-def _place(path: Path, dataset: Any) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
-    offset = dataset.id.get_offset()
-    if offset is None or dataset.dtype.kind not in "if":
-        raise _not_a_dataset(path, f"{dataset.name} that is compressed or of another type")
-    if offset + dataset.nbytes > path.stat().st_size:
-        raise _not_a_dataset(path, f"no end of {dataset.name}; is it cut?")
-    return dataset.dtype, offset, dataset.shape
+def _place(path: Path, column: Any) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
+    offset = column.id.get_offset()
+    if offset is None or column.dtype.kind not in "if":
+        raise _not_a_dataset(path, f"{column.name} that is compressed or of another type")
+    if offset + column.nbytes > path.stat().st_size:
+        raise _not_a_dataset(path, f"no end of {column.name}; is it cut?")
+    return column.dtype, offset, column.shape
 
 
 def _not_a_dataset(path: Path, found: str) -> BackendError:
@@ -224,15 +223,15 @@ def _not_a_dataset(path: Path, found: str) -> BackendError:
     return BackendError("not-a-dataset", problem)
 
 
-def write_dataset(
+def write_windows(
     path: Path,
     size: int,
     points: int,
     sources: list[dict[str, Any]],
     about: dict[str, Any],
-    parts: Callable[[str, int], Iterator[Iterator[Block]]],
+    blocks: Iterable[Block],
 ) -> Dataset:
-    """Write a set, recording by recording, and open it; see `DatasetPlan.write`.
+    """Write windows atomically, and open the file; see `DatasetPlan.write`.
 
     Parameters
     ----------
@@ -242,93 +241,54 @@ def write_dataset(
         Windows in all, points of a spine.
     sources, about
         As in `Windows`.
-    parts : callable
-        ``parts(dtype, start)`` gives the blocks of each recording from the start-th on.
-    """
-    path = Path(os.path.realpath(path))
-    partial = path.with_name(f".{path.name}.partial")
-    record = path.with_name(f".{path.name}.partial.json")
-    request = {"size": size, "points": points, "sources": sources, "about": about}
-    try:
-        with locked(path.with_name(f".{path.name}.lock")):
-            done, row = _progress(partial, record, request)
-            if done == 0:
-                record.unlink(missing_ok=True)
-                _skeleton(partial, request)
-            for index, blocks in enumerate(parts(about["dtype"], done), done):
-                row = _append(partial, row, blocks)
-                state = {"done": index + 1, "row": row, "request": _digest(request)}
-                write_file(record, [json.dumps(state).encode()])
-            if row != size:
-                raise BackendError(
-                    "changed-input", f"{path}: expected {size} windows, found {row}; plan it again"
-                )
-            partial.replace(path)
-            record.unlink(missing_ok=True)
-    except BlockingIOError:
-        problem = f"{path}: another process is writing this file; wait, or write another one"
-        raise BackendError("existing-file", problem) from None
-    return Dataset(path)
-
-
-def _progress(partial: Path, record: Path, request: dict[str, Any]) -> tuple[int, int]:
-    """Return how many recordings, and windows, of this request are in the partial file."""
-    try:
-        state = json.loads(record.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return 0, 0
-    same = partial.is_file() and state["request"] == _digest(request)
-    return (state["done"], state["row"]) if same else (0, 0)
-
-
-def _digest(request: dict[str, Any]) -> str:
-    return hashlib.sha1(json.dumps(request).encode()).hexdigest()
-
-
-def _skeleton(path: Path, request: dict[str, Any]) -> None:
-    """Make a file with all but the windows, for which there is room.
-
-    Nothing that is written later moves anything: whenever the process is killed, the file is good.
+    blocks : iterable of Block
+        All windows, in order.
     """
     import h5py
 
-    about, size = request["about"], request["size"]
+    path = Path(os.path.realpath(path))
     n = about["frames"] + sum(about["margin_frames"])
-    spines = (size, n, request["points"], 2)
     types = {"spines": f"<f{np.dtype(about['dtype']).itemsize}", "times": "<f8"}
-    path.unlink(missing_ok=True)
     # fixed versions and no times: the same bytes for the same content
-    with h5py.File(path, "w", libver=("v108", "v108")) as file:
+    with _replaced(path) as partial, h5py.File(partial, "w", libver=("v108", "v108")) as file:
         attributes = {name: json.dumps(value) for name, value in about.items()}
         for name, text in ({"format": FORMAT} | attributes).items():
             kind = h5py.string_dtype("utf-8", len(text.encode()))
             file.attrs.create(name, text.encode(), dtype=kind)
-        texts = [json.dumps(source).encode() for source in request["sources"]]
+        texts = [json.dumps(source).encode() for source in sources]
         kind = h5py.string_dtype("utf-8", max(map(len, texts)))
         file.create_dataset("sources", data=np.array(texts, dtype=kind), track_times=False)
+        columns = []
         for name in Block._fields:
-            creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-            creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            creation.set_obj_track_times(False)
-            shape = spines if name == "spines" else (size,)
-            space = h5py.h5s.create_simple(shape)
-            kind = h5py.h5t.py_create(np.dtype(types.get(name, "<i4")), logical=True)
-            h5py.h5d.create(file.id, name.encode(), kind, space, creation)
-
-
-def _append(path: Path, row: int, blocks: Iterator[Block]) -> int:
-    """Write the windows of a recording from a row on, and return the row after them."""
-    import h5py
-
-    with h5py.File(path, "r+", libver=("v108", "v108")) as file:
-        columns = [file[name] for name in Block._fields]
+            shape = (size, n, points, 2) if name == "spines" else (size,)
+            kind = types.get(name, "<i4")
+            columns.append(file.create_dataset(name, shape, kind, track_times=False))
+        row = 0
         for block in blocks:
-            n = len(block.labels)
+            stop = row + len(block.labels)
             for column, values in zip(columns, block, strict=True):
-                column[row : row + n] = values
-            row += n
-        file.flush()
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    return row
+                column[row:stop] = values
+            row = stop
+        if row != size:
+            problem = f"{path}: expected {size} windows, found {row}; plan it again"
+            raise BackendError("changed-input", problem)
+    return Dataset(path)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Yield a hidden file to write to, which replaces another file in the end."""
+    # always of the same name: what a killed process left is overwritten by the next
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with locked(path.with_name(f".{path.name}.lock")):
+            try:
+                yield partial
+                with partial.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+    except BlockingIOError:
+        problem = f"{path}: another process is writing this file; wait, or write another one"
+        raise BackendError("existing-file", problem) from None

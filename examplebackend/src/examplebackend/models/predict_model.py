@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from math import nan
 
+from sklearn.ensemble import RandomForestClassifier
+
 from examplebackend.features.spine import WINDOW, spine_features
-from examplebackend.models.forest import Forest
+from examplebackend.models.forest import Colors, read_model
 from examplebackend.options import numbers
-from taggingbackends import BackendError, BackendExplorer, Labels, dependency
-from taggingbackends.backend.provenance import software
+from taggingbackends import BackendExplorer, Labels
 from taggingbackends.data import (
     Recording,
     body_length,
@@ -18,30 +18,30 @@ from taggingbackends.data import (
     predict_frames,
 )
 from taggingbackends.main import main
-from taggingbackends.system.progress import progress
 
 
-def tag(recording: Recording, forest: Forest, colors: dict[str, str | None]) -> Labels:
+def tag(recording: Recording, forest: RandomForestClassifier, colors: Colors) -> Labels:
     """Label every frame, by the window around it, of the larvae that have room for a window."""
     labels = Labels()
     run = labels.add_run(recording.run)
     known = [color for color in colors.values() if color is not None]
     run.declare(colors, known if len(known) == len(colors) else None)
+    run.metadata = recording.metadata  # the camera, with which a FIMTrack table is loaded again
     length = body_length(recording) if recording else nan
     shape = WINDOW.for_tracks(recording.values())
     for larva, track in recording.items():
-        times, codes = predict_frames(
+        times, names = predict_frames(
             track, shape, lambda windows: forest.predict(spine_features(windows, length))
         )
         if len(times):
-            labels.set(run.id, larva, times, [forest.labels[code] for code in codes])
+            labels.set(run.id, larva, times, names.tolist())
     return labels
 
 
 def predict_model(
     backend: BackendExplorer, pixelsize: str | None = None, framerate: str | None = None
 ) -> None:
-    """Write one label file a recording, with its dependencies and what predicted it.
+    """Write one label file a recording; the command adds its dependencies and what predicted it.
 
     Parameters
     ----------
@@ -50,21 +50,10 @@ def predict_model(
         Of FIMTrack's tables, µm and frames/s (``--pixelsize 73 --framerate 16``).
     """
     options = numbers(pixelsize=pixelsize, framerate=framerate)
-    folder = backend.model_dir()
-    try:
-        forest = Forest.read(folder / "forest.npz")
-        colors = json.loads((folder / "labels.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BackendError("unknown-model", f"{folder}: no model to read: {error}") from error
-    recordings = find_recordings(backend.list_input_files())
-    for file in progress(list(recordings), "labelling"):
+    forest, colors = read_model(backend.model_dir() / "forest.skops")
+    for file in find_recordings(backend.list_input_files()):
         recording = load_tracks(file, outline=False, **options)
-        labels = tag(recording, forest, colors)
-        for run in labels.values():
-            # a FIMTrack table is loaded again by what is told here of the camera
-            run.metadata = recording.metadata | {"software": software(backend)}
-            run.dependencies = [dependency(part) for part in recordings[file]]
-        labels.write(backend.output_path(file))
+        tag(recording, forest, colors).write(backend.output_path(file))
 
 
 if __name__ == "__main__":

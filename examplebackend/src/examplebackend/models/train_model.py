@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from examplebackend.features.spine import WINDOW, spine_features
-from examplebackend.models.forest import train
+from examplebackend.models.forest import train, write_model
 from examplebackend.options import numbers
 from taggingbackends import BackendExplorer
-from taggingbackends.backend.options import OptionError
 from taggingbackends.data import find_recordings, is_label_file, plan_dataset
-from taggingbackends.main import main
+from taggingbackends.main import OptionError, main
 
 _BATCH = 1024  # windows read at once: memory is bounded, however many there are
 
@@ -64,9 +61,7 @@ def train_model(
     features = [spine_features(windows.spines[i], lengths[i]) for i in batches]
     names = [plan.names[code] for code in windows.labels.tolist()]
     forest = train(np.concatenate(features), names, int(seed), int(trees))
-    forest.write(backend.model_dir() / "forest.npz")
-    colors = json.dumps(plan.colors, indent=1)
-    (backend.model_dir() / "labels.json").write_text(f"{colors}\n", "utf-8")
+    write_model(backend.model_dir() / "forest.skops", forest, plan.colors)
 
 
 if __name__ == "__main__":
