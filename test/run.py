@@ -1,4 +1,4 @@
-"""Run the tests of both languages; the last lines say how many ran."""
+"""Run the tests of both languages side by side; the last lines say how many ran."""
 
 from __future__ import annotations
 
@@ -6,43 +6,68 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Run Julia's tests, then Python's; fail if either does."""
+    """Run Julia's tests and Python's at the same time; fail if either does."""
+    began = time.monotonic()
     os.environ["TAGGINGBACKENDS_PYTHON"] = sys.executable  # for scripts that Julia's tests run
     prepared = ROOT / ".tools" / "julia" / "juliapkg"
     if (prepared / "pyjuliapkg" / "meta.json").is_file():  # where get_julia.py had juliapkg do it
         os.environ.setdefault("PYTHON_JULIAPKG_PROJECT", str(prepared))
-    julia = run(
-        os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.", "test/runtests.jl"
-    )
-    python = run(sys.executable, "-m", "pytest", "-o", "console_output_style=classic")
-    closing = re.findall(r"^=+ (.*) in [\d.]+s.* =+$", python[1], re.MULTILINE)
+    julia = os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=."
+    with TemporaryFile("w+", encoding="utf-8") as output:  # shown when Python's has been
+        julia_process = start(*julia, "test/runtests.jl", stdout=output)
+        python_process = start(
+            *(sys.executable, "-m", "pytest", "-o", "console_output_style=classic"),
+            stdout=subprocess.PIPE,
+        )
+        python_output = "".join(shown(python_process))
+        python_code, python_cpu = ended(python_process)
+        julia_code, julia_cpu = ended(julia_process)
+        output.seek(0)
+        julia_output = output.read()
+    sys.stdout.write(julia_output)
+    closing = re.findall(r"^=+ (.*) in [\d.]+s.* =+$", python_output, re.MULTILINE)
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
     for number, word in re.findall(r"(\d+) (\w+)", closing[-1] if closing else ""):
         counts["failed" if word.startswith("error") else word] = int(number)
-    told = re.findall(r"^Julia: .*$", julia[1], re.MULTILINE)
-    print(told[-1] if told else "Julia: 0 passed, 1 failed")
+    counted = re.findall(r"^Julia: .*$", julia_output, re.MULTILINE)
+    passed = time.monotonic() - began
+    print(f"CPU: {julia_cpu:.0f} s for Julia, {python_cpu:.0f} s for Python; {passed:.0f} s passed")
+    print(counted[-1] if counted else "Julia: 0 passed, 1 failed")
     print("Python: {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
-    sys.exit(julia[0] or python[0])
+    sys.exit(julia_code or python_code)
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    """Run a command, show what it prints while it does, and return its exit code and output."""
+def start(*command: str, stdout: int | IO[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=stdout, stderr=subprocess.STDOUT, encoding="utf-8"
+    )
+
+
+def shown(process: subprocess.Popen[str]) -> list[str]:
+    """Show what a process prints while it does, and return its lines."""
+    assert process.stdout is not None
     lines = []
-    with subprocess.Popen(
-        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            lines.append(line)
-    return process.returncode, "".join(lines)
+    for line in process.stdout:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        lines.append(line)
+    return lines
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, float]:
+    """Wait for a process; return its exit code, and the seconds of CPU it and its own took."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

@@ -95,9 +95,11 @@ def before() -> set[Path]:
 
 @pytest.fixture(scope="module")
 def built(before: set[Path], tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build with the hatchling of this environment; pip and Poetry get one for themselves."""
     direct, through = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("sdist")
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", direct, ROOT)
-    run(sys.executable, "-m", "build", "--outdir", through, ROOT)
+    build = (sys.executable, "-m", "build", "--no-isolation")
+    run(*build, "--wheel", "--outdir", direct, ROOT)
+    run(*build, "--outdir", through, ROOT)
     (wheel,) = direct.glob("*.whl")
     (sdist,), (wheel_of_sdist,) = through.glob("*.tar.gz"), through.glob("*.whl")
     return Built(wheel, sdist, wheel_of_sdist)
@@ -213,22 +215,32 @@ class Installation:
         return self.run("python", "-c", "\n".join(statements), **variables).splitlines()[-1]
 
 
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty environment, which one installation after the other is made in."""
+    folder = tmp_path_factory.mktemp("environment").resolve() / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    return folder
+
+
 @pytest.fixture(scope="module", params=["wheel", "editable"])
 def installed(
-    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    wheel: Path,
+    environment: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Installation:
-    folder = tmp_path_factory.mktemp(request.param).resolve()
-    environment, elsewhere = folder / "venv", folder / "elsewhere"
-    elsewhere.mkdir()
-    run(sys.executable, "-m", "venv", environment)
+    elsewhere = tmp_path_factory.mktemp(request.param).resolve()
     python = environment / SCRIPTS / "python"
     purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
     package = Path(run(python, "-c", purelib).strip(), "taggingbackends")
     assert package.is_relative_to(environment)
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile")
     if request.param == "wheel":
-        run(python, "-m", "pip", "install", "--quiet", wheel)
+        run(*pip, wheel)
         return Installation(environment, elsewhere, wheel, package, package / "_julia")
-    run(python, "-m", "pip", "install", "--quiet", "--editable", ROOT)
+    run(*pip, "--editable", ROOT)
+    assert not package.exists()
     return Installation(environment, elsewhere, ROOT, SOURCE.resolve(), ROOT.resolve())
 
 

@@ -44,7 +44,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     Examples
     --------
     >>> def predict_model(backend, **options): ...
-    >>> if __name__ == "__main__":  # doctest: +SKIP
+    >>> if __name__ == "__main__":
     ...     main(predict_model)
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

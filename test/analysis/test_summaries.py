@@ -90,6 +90,12 @@ def test_spans(run: RunLabels) -> None:
     assert list(zip(*columns, strict=True)) == expected
 
 
+def test_a_gap_is_more_than_five_frame_intervals() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, np.array([0, 1, 2, 3, 8, 9, 10, 16]) / 8, ["run"] * 8)
+    assert find_spans(labels[RUN]).frames.tolist() == [7, 1]
+
+
 def test_shares(run: RunLabels) -> None:
     found = shares_over_time(run)
     assert found.names == run.names

@@ -174,22 +174,21 @@ def test_poetry_installs_a_new_backend_and_runs_the_command(poetry: str, tmp_pat
 
     def run(*arguments: str | Path) -> str:
         result = subprocess.run(
-            [poetry, "--no-interaction", *map(str, arguments)],
-            cwd=project,
-            env=environment,
-            capture_output=True,
-            text=True,
+            list(map(str, arguments)), cwd=project, env=environment, capture_output=True, text=True
         )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
-    run("install")
+    run(poetry, "--no-interaction", "install")
     label = write_labels(write_recording(tmp_path / "lab"))
-    command_ = ("run", "tagging-backend")
-    assert run(*command_, "train", label, "--model-instance=m").splitlines()[-1] == "m"
-    assert run(*command_, "models") == "m\n"
-    output = run(*command_, "predict", tmp_path / "lab", "--model-instance=m")
+    train = ("tagging-backend", "train", label, "--model-instance=m")
+    assert run(poetry, "--no-interaction", "run", *train).splitlines()[-1] == "m"
+    # as in the shell that `poetry env activate` gives; Poetry takes a while to start
+    programs = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+    command_ = programs / "tagging-backend"
+    assert run(command_, "models") == "m\n"
+    output = run(command_, "predict", tmp_path / "lab", "--model-instance=m")
     assert output.splitlines()[-1] == str(tmp_path / "lab" / "predicted.label")
-    where = run("run", "python", "-c", "import lab_tagger_2.models as m; print(m.__file__)")
+    where = run(programs / "python", "-c", "import lab_tagger_2.models as m; print(m.__file__)")
     assert where.strip() == str(project / "src" / "lab_tagger_2" / "models" / "__init__.py")
-    assert "nothing to mend" in run(*command_, "check")
+    assert "nothing to mend" in run(command_, "check")

@@ -269,6 +269,17 @@ def test_merge_matches_times_one_to_one() -> None:
     assert labels[RUN][1].times.tolist() == [1.0, 1.0005, 1.001, 1.9995, 2.0]
 
 
+def test_merge_shares_nothing_with_the_other(labels: Labels) -> None:
+    labels[RUN][7].records["notes"] = ["seen", {"by": "me"}]
+    merged = Labels()
+    merged.merge(labels)
+    expected = copy.deepcopy(labels)
+    merged[RUN][7].records["notes"][1]["by"] = "you"
+    merged[RUN].metadata["tracker"] = "t5"
+    merged.tag("edited")
+    assert labels == expected
+
+
 def test_merge_into_a_run_without_names_takes_the_colours() -> None:
     labels, other = Labels(), Labels()
     labels.set(RUN, 1, [1.0], [()])
@@ -380,6 +391,7 @@ def test_crop_allows_for_rounding_at_the_ends() -> None:
     labels.set(RUN, 1, [0.1 + 0.2, 0.7 - 0.1], ["a", "b"])  # 0.30000000000000004, 0.6 less an ulp
     assert len(labels.crop(0.3, 0.6)[RUN][1]) == 2
     assert len(labels.crop(0.0, 0.3)[RUN][1]) == 1
+    assert len(labels.crop(0.6, 0.9)[RUN][1]) == 1
 
 
 def test_fill(labels: Labels) -> None:

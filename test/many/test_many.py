@@ -561,7 +561,7 @@ def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
     next(folders[2].glob("*.spine")).write_text("broken")
     holds = hold(project, folders)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
     ) as cluster:
         args = arguments(lab, "--executor=dask", "--scheduler", cluster.scheduler_address)
         with running(project, *args) as process:

@@ -41,9 +41,12 @@ class BackendExplorer(BackendFolder):
 
     Examples
     --------
-    >>> backend = BackendExplorer(model_instance="20240611_101500")  # doctest: +SKIP
-    >>> for file in find_recordings(backend.list_input_files()):  # doctest: +SKIP
-    ...     labels.write(backend.output_path(file))
+    >>> backend = BackendExplorer("my-tagger", model_instance="default")
+    >>> backend.list_models()
+    ['default']
+    >>> file = backend.raw_data_dir() / "day1" / "recording.spine"
+    >>> backend.output_path(file).relative_to(backend.project_dir).as_posix()
+    'data/processed/default/day1/predicted.label'
     """
 
     # -- input, output, removal

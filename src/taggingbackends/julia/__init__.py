@@ -1,10 +1,12 @@
 """Julia in Python: the Julia half of TaggingBackends, and your own Julia functions.
 
->>> from taggingbackends import julia
->>> labels = julia.TaggingBackends.readlabels("my.label")  # doctest: +SKIP
->>> features = julia.include("my_features.jl")  # doctest: +SKIP
->>> features.speed(track)  # doctest: +SKIP
-array([0.31, 0.29, ...])
+For example::
+
+    from taggingbackends import julia
+
+    labels = julia.TaggingBackends.readlabels("my.label")
+    features = julia.include("my_features.jl")
+    features.speed(track)
 
 Nothing of Julia is loaded before it is used. See docs/from-julia.md for installation and settings.
 """

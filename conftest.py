@@ -1,0 +1,22 @@
+"""What the examples in docstrings need: a folder to work in, with a backend in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from taggingbackends.backend.scaffold import init
+
+# Neither is a module of ours: what a new backend is made of, and what stands in for juliacall.
+collect_ignore = ["src/taggingbackends/backend/template", "test/julia/bridge/standin"]
+
+
+@pytest.fixture(autouse=True)
+def _examples_run_elsewhere(request: pytest.FixtureRequest) -> None:
+    """Run an example beside a backend named my-tagger, in a temporary folder."""
+    if not isinstance(request.node, pytest.DoctestItem):
+        return
+    folder: Path = request.getfixturevalue("tmp_path")
+    request.getfixturevalue("monkeypatch").chdir(folder)
+    init("my-tagger", folder, minimal=True)
