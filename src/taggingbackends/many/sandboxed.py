@@ -23,7 +23,7 @@ from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.system.locks import locked
-from taggingbackends.system.messages import is_users_to_mend, told
+from taggingbackends.system.messages import configure, describe, is_user_error
 
 __all__ = ["main"]
 
@@ -37,6 +37,7 @@ class _Settled(Exception):  # noqa: N818 - nothing is wrong
 
 def main() -> None:
     """Read a task, do it, write the outcome."""
+    configure()
     requests, reports = _take_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -97,9 +98,9 @@ def _label(task: Task) -> Outcome:
         ended = f"signal {code - 128}" if code > 128 else f"exit code {code}"
         return Outcome(recording, Result.FAILED, why=ended, step=error.step)
     except Exception as error:
-        if not (is_users_to_mend(error) or isinstance(error, OSError)):
+        if not (is_user_error(error) or isinstance(error, OSError)):
             raise
-        return Outcome(recording, Result.FAILED, why=told(error))
+        return Outcome(recording, Result.FAILED, why=describe(error))
 
 
 def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
@@ -113,7 +114,7 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
         if now is not None:  # edited, or made by another, while this was under way
             raise _Settled(now)
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         replace = task.force or outdated is not None
         labels = predict_files(
@@ -121,7 +122,7 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
         )
     if outdated is not None and outdated not in labels:
         outdated.unlink()  # it had another name
-    texts = tuple(str(warning.message) for warning in told)
+    texts = tuple(str(warning.message) for warning in warned)
     return Outcome(task.files[0], Result.LABELLED, tuple(labels), warnings=texts)
 
 
