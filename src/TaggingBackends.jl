@@ -24,7 +24,9 @@ export CommandError, TaggingBackendsError, findbackends, finetune, predict, trai
 const PACKAGE = dirname(@__DIR__)
 
 include("../julia/errors.jl")
+include("../julia/system/messages.jl")
 include("../julia/system/files.jl")
+include("../julia/system/locks.jl")
 include("../julia/system/ordered.jl")
 include("../julia/labels/json.jl")
 include("../julia/labels/numbers.jl")

@@ -337,7 +337,7 @@ end
         mktempdir() do folder
             path = joinpath(folder, "x.label")
             write(path, "old")
-            source = joinpath(ROOT, "julia", "system", "files.jl")
+            source = joinpath(ROOT, "julia", "system", "locks.jl")
             script = "include($(repr(source))); write_file($(repr(path)), \"x\"^1_000_000)"
             command = `$(Base.julia_cmd()) --startup-file=no -e $script`
             shell = "trap '' XFSZ; ulimit -f 100; exec \"\$@\""
@@ -430,7 +430,7 @@ end
             @test isfile(path)
             @test_throws LockedError locked(() -> 1, path)
             @test isfile(path)
-            source = joinpath(ROOT, "julia", "system", "files.jl")
+            source = joinpath(ROOT, "julia", "system", "locks.jl")
             script = "include($(repr(source))); locked(() -> print(1), $(repr(path)))"
             command = `$(Base.julia_cmd()) --startup-file=no -e $script`
             errors = IOBuffer()

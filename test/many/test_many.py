@@ -20,7 +20,6 @@ from support import backend_error, command, posix, refused, tree, write_labels, 
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.labelstatus import Status, label_status
-from taggingbackends.system.progress import duration
 
 Maker = Callable[..., Path]
 

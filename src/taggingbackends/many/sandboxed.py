@@ -44,7 +44,11 @@ def main() -> None:
             signal.signal(number, _end)
     task: Task = pickle.load(requests)
     threading.Thread(target=_end_with_input, args=(requests,), daemon=True).start()
-    outcome = _label(task)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        outcome = _label(task)
+    if outcome.result is Result.LABELLED:
+        outcome = outcome._replace(warnings=tuple(str(warning.message) for warning in warned))
     with reports:
         pickle.dump(outcome, reports)
 
@@ -114,16 +118,13 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
         if now is not None:  # edited, or made by another, while this was under way
             raise _Settled(now)
 
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        replace = task.force or outdated is not None
-        labels = predict_files(
-            backend, task.files, task.options, force=replace, skip=task.skip, before_pull=check
-        )
+    replace = task.force or outdated is not None
+    labels = predict_files(
+        backend, task.files, task.options, force=replace, skip=task.skip, before_pull=check
+    )
     if outdated is not None and outdated not in labels:
         outdated.unlink()  # it had another name
-    texts = tuple(str(warning.message) for warning in warned)
-    return Outcome(task.files[0], Result.LABELLED, tuple(labels), warnings=texts)
+    return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 
 def _check_output(backend: BackendFolder) -> None:
