@@ -582,14 +582,6 @@ def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
         assert set(again.stderr.splitlines()[-4].split(", ")) == {"up to date 7", "failed 1"}
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "1 h 0 min"), (7500, "2 h 5 min")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
 def test_a_root_must_be_a_folder(project: Path, lab: Path) -> None:
     with backend_error("no-input"):
         discover(BackendExplorer(project, "m"), [lab])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import RUN, command, posix, refused, write_labels, write_recording
+from support import RUN, command, on_a_terminal, posix, refused, write_labels, write_recording
 from taggingbackends import Labels
 
 Maker = Callable[..., Path]
@@ -285,41 +285,15 @@ def test_work_goes_on_when_the_log_is_lost(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "Warning: one\nWarning: two\n")
 
 
-def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
-    """Return what the command writes on a terminal."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    environment = os.environ | variables
-    process = subprocess.Popen(
-        [sys.executable, "-m", "taggingbackends", *arguments],
-        cwd=cwd,
-        env=environment,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    text = b""
-    while True:
-        try:
-            part = os.read(ours, 1 << 16)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        text += part
-    os.close(ours)
-    process.wait()
-    return text.decode()
-
-
 @posix
 def test_colours_are_for_terminals_that_are_to_have_them(project: Path) -> None:
     arguments = ("predict", "--model-instance", "none")
     told = "no model none in"
-    coloured = on_a_terminal(*arguments, cwd=project, NO_COLOR="")
+    coloured = on_a_terminal("-m", "taggingbackends", *arguments, cwd=project, NO_COLOR="")
     assert f"\x1b[31mError:\x1b[0m {told}" in coloured
-    assert f"Error: {told}" in on_a_terminal(*arguments, cwd=project, NO_COLOR="1")
+    assert f"Error: {told}" in on_a_terminal(
+        "-m", "taggingbackends", *arguments, cwd=project, NO_COLOR="1"
+    )
     assert f"Error: {told}" in command(*arguments, cwd=project).stderr
 
 
