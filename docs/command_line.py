@@ -27,10 +27,9 @@ tagging-backend ...`; without either, as `python -m taggingbackends ...`. Result
 output; warnings, errors and progress go to standard error.
 
 `--quiet`, `--verbose` and `--log` also hold for the backend's scripts, in Python and in Julia: for
-warnings, and for the messages of `logging` and of `@info`, `@warn` and `@error`. A line in the log is
-date, time, process, level (`info`, `warning`, `error`) and text; tracebacks follow their error. Several
-processes may append to one log.
-
+warnings, and for the messages of `logging` and of `@info`, `@warn` and `@error`. A line in the
+log is date, time, process, level (`info`, `warning`, `error`) and text; tracebacks follow their
+error. Several processes may append to one log.
 
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import signal
@@ -19,6 +18,8 @@ from support import command, write_labels, write_recording
 from taggingbackends.system.locks import locked
 
 Maker = Callable[..., Path]
+
+fcntl = pytest.importorskip("fcntl", reason="flock is on POSIX systems only")
 
 HOLD = """
 import multiprocessing, os, pathlib, subprocess, sys, time
@@ -142,7 +143,7 @@ def test_the_lock_ends_with_the_process_though_its_children_live(
 
 def test_a_forked_child_leaves_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
-    end = "if os.fork() == 0: raise SystemExit\n    os.wait()"
+    end = "if os.fork() == 0: raise SystemExit\n    assert os.wait()[1] == 0"
     holder = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", HOLD.format(end), path],
         stdout=subprocess.PIPE,
