@@ -24,7 +24,12 @@ BEGIN = """# The command `tagging-backend`
 
 Run it in a backend's folder, or name that with `--project`; with Poetry, as `poetry run
 tagging-backend ...`; without either, as `python -m taggingbackends ...`. Results go to standard
-output; warnings, errors and how far it is go to standard error.
+output; warnings, errors and progress go to standard error.
+
+`--quiet`, `--verbose` and `--log` also hold for the backend's scripts, in Python and in Julia: for
+warnings, and for the messages of `logging` and of `@info`, `@warn` and `@error`. A line in the
+log is date, time, process, level (`info`, `warning`, `error`) and text; tracebacks follow their
+error. Several processes may append to one log.
 
 """
 
@@ -43,9 +48,9 @@ END = """## Exit codes
 | variable | meaning |
 |---|---|
 | `NO_COLOR` | no colours, which are for terminals only anyway |
-| `TAGGINGBACKENDS_DEBUG` | as `--debug`: so it is passed on to the backend's scripts |
-| `TAGGINGBACKENDS_VERBOSITY` | `quiet` or `verbose`, as these options |
-| `TAGGINGBACKENDS_LOG` | a file, as for `--log` |
+| `TAGGINGBACKENDS_DEBUG` | as `--debug`; the command sets it for the backend's scripts |
+| `TAGGINGBACKENDS_VERBOSITY` | `quiet` or `verbose`, as these options; likewise |
+| `TAGGINGBACKENDS_LOG` | a file, as for `--log`; likewise |
 | `TAGGINGBACKENDS_JULIA` | the Julia to use, rather than `julia` on `PATH` |
 
 ## Completion in a shell

@@ -1,15 +1,12 @@
 # The main program of a backend's script.
 
-"""Environment variable: show the stack trace of every error."""
-const DEBUG = "TAGGINGBACKENDS_DEBUG"
-
 const TRAINING_SCRIPTS = ("train_model", "finetune_model")
 
-# errors about files and folders, which the user can mend: one that is not there, one that is not his, a full disk
+# errors about files and folders, which the user can fix: a file that is missing or another user's, a full disk
 const FILE_ERRORS = (:EACCES, :EDQUOT, :EEXIST, :EFBIG, :EIO, :EISDIR, :ELOOP, :ENAMETOOLONG, :ENOENT, :ENOSPC,
                      :ENOTDIR, :ENOTEMPTY, :EPERM, :EROFS)
-const MENDABLE = [getfield(Libc, name) for name in FILE_ERRORS if isdefined(Libc, name)]
-const MENDABLE_UV = [getfield(Base, Symbol(:UV_, name)) for name in FILE_ERRORS
+const USER_ERRORS = [getfield(Libc, name) for name in FILE_ERRORS if isdefined(Libc, name)]
+const USER_ERRORS_UV = [getfield(Base, Symbol(:UV_, name)) for name in FILE_ERRORS
                      if isdefined(Base, Symbol(:UV_, name))]
 
 """
@@ -60,18 +57,24 @@ function exit_code_of(work, arguments, script=abspath(PROGRAM_FILE))
         print_help(work, script)
         return 0
     end
+    return with_logger(() -> run_script_function(work, arguments, script), Messages())
+end
+
+function run_script_function(work, arguments, script)
     backend = Ref{Union{BackendExplorer,Nothing}}(nothing)
     try
         call(work, arguments, script, backend)
     catch error
         if error isa OptionError
-            println(stderr, "Error: ", basename(script), ": ", error.problem)
+            @error "$(basename(script)): $(error.problem)"
             return 2
         elseif error isa InterruptException
             return 130
-        elseif is_users_to_mend(error)
-            return tell(named_by_origin(error, backend[]), catch_backtrace())
+        elseif is_user_error(error)
+            return report(named_by_origin(error, backend[]), catch_backtrace())
         end
+        trace = sprint(showerror, error, catch_backtrace())
+        write_message(Logging.Error, first(split(trace, '\n')), trace; log_only=true)
         rethrow()
     end
     return 0
@@ -121,14 +124,14 @@ function call(work, arguments, script, made)
 end
 
 """
-    is_users_to_mend(error)
+    is_user_error(error)
 
-Tell an error that the user can mend from a fault of a program.
+Return whether the user can fix what is wrong, rather than a programmer.
 """
-is_users_to_mend(::TaggingBackendsError) = true
-is_users_to_mend(error::SystemError) = error.errnum in MENDABLE
-is_users_to_mend(error::Base.IOError) = error.code in MENDABLE_UV || -error.code in MENDABLE
-is_users_to_mend(error) = false
+is_user_error(::TaggingBackendsError) = true
+is_user_error(error::SystemError) = error.errnum in USER_ERRORS
+is_user_error(error::Base.IOError) = error.code in USER_ERRORS_UV || -error.code in USER_ERRORS
+is_user_error(error) = false
 
 """Return an error about a file in data/raw with the name that the user knows: where it was pushed from."""
 function named_by_origin(error, backend)
@@ -139,13 +142,11 @@ function named_by_origin(error, backend)
     return LabelFileError(error.kind, error.problem, file, error.run, error.track, error.index)
 end
 
-"""Tell an error in one line on standard error, and return the exit code."""
-function tell(error, trace)
-    if !isempty(get(ENV, DEBUG, "")) && !(error isa ScriptError)
-        showerror(stderr, error, trace)
-        println(stderr)
-    end
-    println(stderr, "Error: ", join(split(sprint(showerror, error)), " "))
+"""Report an error in one line, and return the exit code."""
+function report(error, trace)
+    # a script has reported its own error, with the stack trace
+    shown = error isa ScriptError ? "" : sprint(showerror, error, trace)
+    write_message(Logging.Error, join(split(sprint(showerror, error)), " "), shown)
     return error isa ScriptError ? error.exit_code : 1
 end
 
@@ -165,7 +166,7 @@ function taken_options(work, options)
         open(file -> foreach(name -> println(file, name), keys(taken)), report, "a")
     else
         for name in sort!(collect(setdiff(keys(options), keys(taken))))
-            println(stderr, "Warning: ", nameof(work), " takes no ", dashed(name))
+            @warn "$(nameof(work)) takes no $(dashed(name))"
         end
     end
     return taken

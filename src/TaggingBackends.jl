@@ -30,7 +30,9 @@ const PACKAGE = dirname(@__DIR__)
 include("../julia/errors.jl")
 
 # system: files, names, TOML; it knows nothing of larvae
+include("../julia/system/messages.jl")
 include("../julia/system/files.jl")
+include("../julia/system/locks.jl")
 include("../julia/system/names.jl")
 include("../julia/system/ordered.jl")
 include("../julia/system/toml.jl")

@@ -57,18 +57,13 @@ def main() -> None:
     for way in ways:
         try:
             found = way(folder)
+            if found is not None:
+                subprocess.run([found, "--version"], capture_output=True, check=True)
+                print(found)
+                return
         except (OSError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"{way.__name__}: {error}\n")
-            continue
-        if found is not None and runs(found):
-            print(found)
-            return
     sys.exit("no Julia: install it, and put it on PATH or into TAGGINGBACKENDS_JULIA")
-
-
-def runs(julia: str) -> bool:
-    """Tell whether a Julia starts at all."""
-    return subprocess.run([julia, "--version"], capture_output=True).returncode == 0
 
 
 def named(folder: Path) -> str | None:

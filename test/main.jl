@@ -233,6 +233,58 @@ if Sys.isunix()
     end
 end
 
+@testset "the options reach warnings and log messages" begin
+    in_folder() do folder
+        body = """
+            @info "epoch 1"
+            @debug "never"
+            @warn "few\\n  frames" found=3
+            for _ in 1:3
+                @warn "once" maxlog=1
+            end
+            @error "weights are NaN" exception=(DivideError(), catch_backtrace())"""
+        project = make_backend(joinpath(folder, "b"), "predict_model.jl" => script("predict_model", body))
+        log = joinpath(folder, "log")
+        shown(; variables...) = split(by_hand(project, "predict_model.jl", "--x=1"; TAGGINGBACKENDS_LOG=log,
+                                              variables...)[3], '\n'; keepempty=false)
+        warnings = ["Warning: few frames (found = 3)", "Warning: once"]
+        error = "Error: weights are NaN: DivideError: integer division error"
+        @test shown() == [warnings; error]
+        @test shown(; TAGGINGBACKENDS_VERBOSITY="verbose") == ["epoch 1"; warnings; error]
+        rm(log)
+        @test shown(; TAGGINGBACKENDS_VERBOSITY="quiet") == [error]
+        stamp = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \d+ "m
+        records = split(read(log, String), stamp; keepempty=false)
+        @test records[1:3] == ["info: epoch 1\n", "warning: few\n  frames (found = 3)\n", "warning: once\n"]
+        @test length(records) == 4
+        @test startswith(records[4], "error: weights are NaN: DivideError: integer division error\nDivideError")
+        @test occursin("DivideError", shown(; TAGGINGBACKENDS_DEBUG="1")[3])
+        # the work goes on without a log that can no longer be written
+        @test shown(; TAGGINGBACKENDS_LOG=folder) == [warnings; error]
+    end
+end
+
+@testset "the log has the stack trace of an error, whosever it is" begin
+    in_folder() do folder
+        log = joinpath(folder, "log")
+        cd(make_backend(joinpath(folder, "b"))) do
+            withenv("TAGGINGBACKENDS_LOG" => log) do
+                @test by_function(raw_data_dir)[1] == 1
+                faulty(backend) = error("the network is down")
+                @test_throws ErrorException by_function(faulty)
+            end
+        end
+        text = read(log, String)
+        @test occursin(r" error: data/raw needs a model instance.*\ndata/raw needs .*\nStacktrace:", text)
+        @test occursin(r" error: the network is down\nthe network is down\nStacktrace:\n.*faulty"s, text)
+    end
+end
+
+@testset "loading the package sets no logger" begin
+    program = "using Logging; before = global_logger(); using TaggingBackends; print(global_logger() === before)"
+    @test run_julia("-e", program)[2] == "true"
+end
+
 # -- running scripts from Julia
 
 @testset "the explorer runs scripts in Julia" begin

@@ -76,6 +76,36 @@ def command(
     )
 
 
+def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
+    """Return what Python writes on a terminal."""
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    environment = os.environ | variables
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=environment,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            part = os.read(ours, 1 << 16)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        text += part
+    os.close(ours)
+    process.wait()
+    return text.decode()
+
+
 def refused(
     result: subprocess.CompletedProcess[str], message: str, exit_code: int = 1, lines: int = 1
 ) -> None:

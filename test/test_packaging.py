@@ -153,7 +153,7 @@ def test_the_wheel_tells_what_it_needs(wheel: Path) -> None:
         "pysimdjson": "extra == 'fast'",
     }
     needed = {name.split(">")[0] for name, _, where in required if not where}
-    assert needed == {"click", "h5py", "juliacall", "numpy", "orjson"}
+    assert needed == {"click", "h5py", "juliacall", "numpy", "orjson", "tqdm"}
     assert message["License-Expression"] == "MIT"
     assert message["Version"] == version("taggingbackends")
 
@@ -188,7 +188,7 @@ def test_wheels_are_all_that_the_newest_python_needs(wheel: Path, tmp_path: Path
     assert result.returncode == 0, result.stderr
     files = list((tmp_path / "newest").iterdir())
     assert {path.suffix for path in files} == {".whl"}
-    needed = {"click", "h5py", "juliacall", "numpy", "orjson", "taggingbackends"}
+    needed = {"click", "h5py", "juliacall", "numpy", "orjson", "taggingbackends", "tqdm"}
     assert needed <= {path.name.partition("-")[0] for path in files}
 
 

@@ -1,4 +1,4 @@
-# Files that are there whole or not at all, cheap copies, listings and locks.
+# Files that are there whole or not at all, cheap copies, and listings.
 
 import SHA
 
@@ -187,71 +187,5 @@ function is_folder(path)
     catch error
         error isa Base.IOError && error.code == Base.UV_ELOOP || rethrow()
         return false
-    end
-end
-
-"""
-    LockedError(path)
-
-A lock that another process holds; the caller knows what that means. `path` is the lock file's.
-"""
-struct LockedError <: Exception
-    path::String
-end
-
-Base.showerror(io::IO, error::LockedError) = print(io, error.path, ": another process holds this lock")
-
-const LOCK_EX, LOCK_NB = Cint(2), Cint(4)  # sys/file.h, on Linux, macOS and the BSDs
-
-"""
-    locked(f, path)
-
-Call `f()` holding a lock that ends with the process, and return what it returns; the lock file is there
-only meanwhile. Without effect on Windows, which has no flock.
-
-# Arguments
-- `path`: the lock file; its folder must exist.
-
-# Errors
-- `LockedError`: the lock is held, by another process or by this one. `f` is not called then.
-- `SystemError` or `Base.IOError`: the lock file cannot be made.
-
-# Example
-```julia
-locked(() -> train(), "models/.default.lock")
-```
-"""
-function locked(f, path)
-    Sys.iswindows() && return f()
-    file = lock_file(path)
-    try
-        return f()
-    finally
-        try
-            rm(path; force=true)
-        finally
-            close(file)
-        end
-    end
-end
-
-"""Open and lock a lock file that stays at its path; closing it unlocks it."""
-function lock_file(path)
-    flags = Base.Filesystem.JL_O_RDWR | Base.Filesystem.JL_O_CREAT
-    while true
-        file = Base.Filesystem.open(path, flags, 0o666)
-        try
-            if ccall(:flock, Cint, (RawFD, Cint), file.handle, LOCK_EX | LOCK_NB) != 0
-                code = Libc.errno()
-                throw(code == Libc.EAGAIN ? LockedError(path) : SystemError("cannot lock $path", code))
-            end
-            # Its last holder may have removed the file between opening and locking it.
-            opened, there = stat(file.handle), stat(path)
-            (opened.device, opened.inode) == (there.device, there.inode) && return file
-        catch
-            close(file)
-            rethrow()
-        end
-        close(file)
     end
 end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from taggingbackends.backend.project import is_backend
 from taggingbackends.backend.staging import origin
 from taggingbackends.backend.unfinished import model_in_the_making
 from taggingbackends.errors import LabelFileError, TrackFileError
-from taggingbackends.system.messages import fail, is_users_to_mend, tell_error, warn
+from taggingbackends.system.messages import configure, describe, fail, is_user_error, log, logger
 
 __all__ = ["OptionError", "main"]
 
@@ -47,6 +48,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     >>> if __name__ == "__main__":
     ...     main(predict_model)
     """
+    configure()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or function.__name__)
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -72,12 +74,13 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         else:
             function(backend, **keywords)
     except OptionError as error:
-        tell_error(f"{script.name}: {error}")
+        logger.error(f"{script.name}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        if not is_users_to_mend(error):
+        if not is_user_error(error):
+            log(f"{type(error).__name__}: {describe(error)}", logging.ERROR, error)
             raise
         if backend is not None and isinstance(error, (LabelFileError, TrackFileError)):
             error.file = error.file and origin(backend, error.file)
@@ -122,7 +125,7 @@ def _keywords(function: Callable[..., Any], options: Options) -> Options:
             file.writelines(f"{name}\n" for name in taken)
     else:
         for name in options.keys() - taken.keys():
-            warn(f"{function.__name__} takes no --{name.replace('_', '-')}")
+            logger.warning(f"{function.__name__} takes no --{name.replace('_', '-')}")
     return taken
 
 

@@ -3,7 +3,7 @@
 module LabelFileTests
 
 using Test, TaggingBackends
-using TaggingBackends: LockedError, OrderedDict, TrackFileError, labels_of, locked, parse_json
+using TaggingBackends: OrderedDict, TrackFileError, labels_of, parse_json
 using TaggingBackends: parselabels, sha1_of, text, walk_files, write_file
 
 const ROOT = dirname(dirname(@__DIR__))
@@ -419,35 +419,6 @@ end
             readable || @test_throws Union{SystemError,Base.IOError} found()
             chmod(joinpath(folder, "a"), 0o755)
         end
-    end
-end
-
-@testset "locking" begin
-    mktempdir() do folder
-        path = joinpath(folder, "x.lock")
-        result = locked(path) do
-            Sys.iswindows() && return 3
-            @test isfile(path)
-            @test_throws LockedError locked(() -> 1, path)
-            @test isfile(path)
-            source = joinpath(ROOT, "julia", "system", "files.jl")
-            script = "include($(repr(source))); locked(() -> print(1), $(repr(path)))"
-            command = `$(Base.julia_cmd()) --startup-file=no -e $script`
-            errors = IOBuffer()
-            process = run(pipeline(ignorestatus(command); stderr=errors))
-            @test process.exitcode == 1
-            @test occursin("$path: another process holds this lock", String(take!(errors)))
-            return 3
-        end
-        @test result == 3 && !ispath(path)
-        write(path, "")  # left by a process that was killed
-        @test_throws DivideError locked(() -> div(1, 0), path)
-        Sys.iswindows() || @test !ispath(path)
-        # the lock file may be gone, or be another's, in the end
-        @test locked(() -> (rm(path; force=true); 4), path) == 4
-        Sys.iswindows() ||
-            @test_throws Union{SystemError,Base.IOError} locked(() -> 1, joinpath(folder, "none", "x.lock"))
-        @test readdir(folder) == (Sys.iswindows() ? readdir(folder) : [])
     end
 end
 

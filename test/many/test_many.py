@@ -20,7 +20,6 @@ from support import backend_error, command, posix, refused, tree, write_labels, 
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.labelstatus import Status, label_status
-from taggingbackends.system.progress import duration
 
 Maker = Callable[..., Path]
 
@@ -581,17 +580,6 @@ def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
         assert sandboxes(project) == []
         again = command(*args, cwd=project)
         assert set(again.stderr.splitlines()[-4].split(", ")) == {"up to date 7", "failed 1"}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        *[(0.4, "0 s"), (59.4, "59 s"), (59.5, "1 min"), (59.6, "1 min"), (60, "1 min")],
-        *[(3599, "1 h 0 min"), (7500, "2 h 5 min")],
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_a_root_must_be_a_folder(project: Path, lab: Path) -> None:

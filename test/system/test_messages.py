@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
-from support import command, posix, refused, write_recording
+from support import RUN, command, on_a_terminal, posix, refused, write_labels, write_recording
+from taggingbackends import Labels
 
 Maker = Callable[..., Path]
 
@@ -22,6 +24,15 @@ def build_features({}):
     {}
 main(build_features)
 """
+
+
+def assert_records(log: str, *patterns: str) -> None:
+    """Assert that a log has these records, "level: text", and maybe tracebacks."""
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \d+"
+    found = re.findall(rf"^{stamp} ([a-z]+: .*)$", log, re.MULTILINE)
+    assert len(found) == len(patterns), found
+    for record, pattern in zip(found, patterns, strict=True):
+        assert fnmatchcase(record, pattern), record
 
 
 @pytest.fixture
@@ -75,18 +86,21 @@ def test_the_log_has_all_whatever_is_shown(make_backend: Maker, spine: Path) -> 
         "Error: build_features failed with exit code 1 (scripts/build_features.py)",
     ]
     command("--log", "../a.log", "models", cwd=project)
-    lines = (project / "../a.log").read_text().splitlines()
-    told = [
-        line for line in lines if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \d+ [a-z]+: ", line)
-    ]
-    kinds = [line.split()[3] for line in told]
-    assert kinds == [
-        *("start:", "note:", "traceback:", "error:", "note:", "warning:", "error:", "exit:"),
-        *("start:", "exit:"),
-    ]
-    assert "input and results are kept in" in told[5]
-    assert told[7].endswith("exit: code 1")
-    assert "raise BackendError('no-input', 'too dark')" in "\n".join(lines)
+    log = (project / "../a.log").read_text()
+    assert_records(
+        log,
+        f"info: started: tagging-backend --quiet --log ../a.log predict {spine} *",
+        "info: build_features: *build_features.py --model-instance=m *",
+        "error: too dark",
+        "info: build_features: exit code 1 after * s",
+        "warning: input and results are kept in *",
+        "error: build_features failed with exit code 1 (scripts/build_features.py)",
+        "info: exit code 1",
+        "info: started: tagging-backend --log ../a.log models",
+        "info: exit code 0",
+    )
+    error, where = "error: too dark\nTraceback (most recent call last):\n", "raise BackendError("
+    assert error in log and where in log.partition(error)[2]
 
 
 def test_the_log_has_the_traceback_of_a_fault_of_the_program(project: Path) -> None:
@@ -97,7 +111,7 @@ def test_the_log_has_the_traceback_of_a_fault_of_the_program(project: Path) -> N
     assert result.stderr.startswith("Traceback")
     log = (project / "a.log").read_text()
     assert "TypeError: 'NoneType' object is not callable" in log
-    assert log.endswith("exit: code 1\n")
+    assert_records(log, "info: started: *", "error: TypeError: *", "info: exit code 1")
 
 
 def test_a_log_that_cannot_be_written_is_told_before_anything_is_done(
@@ -109,41 +123,177 @@ def test_a_log_that_cannot_be_written_is_told_before_anything_is_done(
     assert not (spine.parent / "predicted.label").exists()
 
 
-def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
-    """Return what the command writes on a terminal."""
-    import pty
+WARNS = """
+import logging
+import warnings
+from pathlib import Path
+from taggingbackends.data import plan_dataset
+from taggingbackends.main import main
+def build_features(backend):
+    warnings.warn("few\\n  frames")
+    for file in backend.list_input_files():
+        if file.suffix == ".label":
+            plan_dataset(file, 0.2, 10)
+    logging.getLogger("torch").warning("no %s", "GPU")
+    logging.getLogger("torch.optim").info("epoch 1")
+    logging.debug("never")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        logging.exception("weights are NaN")
+main(build_features)
+"""
 
-    ours, theirs = pty.openpty()
-    environment = os.environ | variables
-    process = subprocess.Popen(
-        [sys.executable, "-m", "taggingbackends", *arguments],
-        cwd=cwd,
-        env=environment,
-        stdout=theirs,
-        stderr=theirs,
+
+@pytest.fixture
+def warning(make_backend: Maker) -> tuple[Path, str]:
+    """Return a backend that warns and logs, with its input, and what the library warns about."""
+    project = make_backend(build_features=WARNS)
+    labels = write_labels(write_recording(project / "data" / "raw" / "m"))
+    predicted = Labels.read(labels)
+    predicted[RUN].metadata["software"] = {"model_instance": "old"}
+    predicted.write(labels)
+    return project, f"{labels}: labels that old predicted, and nobody edited, are trained on"
+
+
+def test_the_options_reach_warnings_and_records_of_scripts(warning: tuple[Path, str]) -> None:
+    project, ours = warning
+    predict = ("predict", "--model-instance", "m")
+    shown = ["Warning: few frames", f"Warning: {ours}", "Warning: no GPU"]
+    error = "Error: weights are NaN"
+    assert command(*predict, cwd=project).stderr.splitlines() == [*shown, error]
+    verbose = command("--verbose", *predict, cwd=project).stderr.splitlines()
+    assert verbose[1:6] == [*shown, "epoch 1", error]
+    quiet = command("--quiet", "--log", "a.log", *predict, cwd=project)
+    assert quiet.stderr.splitlines() == [error]
+    log = (project / "a.log").read_text()
+    assert_records(
+        log,
+        "info: started: *",
+        "info: build_features: *",
+        "warning: few",
+        f"warning: {ours}",
+        "warning: no GPU",
+        "info: epoch 1",
+        "error: weights are NaN",
+        "info: build_features: exit code 0 *",
+        "info: predict_model: *",
+        "info: predict_model: exit code 0 *",
+        "info: exit code 0",
     )
-    os.close(theirs)
-    text = b""
-    while True:
-        try:
-            part = os.read(ours, 1 << 16)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        text += part
-    os.close(ours)
-    process.wait()
-    return text.decode()
+    assert "ZeroDivisionError: division by zero\n" in log
+    debugged = command("--debug", *predict, cwd=project).stderr
+    assert "ZeroDivisionError: division by zero\nError: weights are NaN\n" in debugged
+
+
+def test_a_script_run_by_hand_follows_the_environment(warning: tuple[Path, str]) -> None:
+    project, ours = warning
+    variables = {"TAGGINGBACKENDS_VERBOSITY": "quiet", "TAGGINGBACKENDS_LOG": str(project / "log")}
+    result = subprocess.run(
+        [sys.executable, project / "scripts" / "build_features.py", "--model-instance=m"],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (0, "Error: weights are NaN\n")
+    assert f"warning: {ours}\n" in (project / "log").read_text()
+
+
+def test_the_log_has_the_traceback_of_a_fault_of_a_script(make_backend: Maker) -> None:
+    project = make_backend(build_features=SCRIPT.format("backend", "backend.none"))
+    result = command("--log", "a.log", "predict", "--model-instance=m", cwd=project)
+    assert result.stderr.startswith("Traceback")
+    log = (project / "a.log").read_text()
+    assert "error: AttributeError: 'BackendExplorer' object has no attribute 'none'\nTrace" in log
+
+
+@pytest.mark.parametrize(
+    ("setup", "shown", "kept"),
+    [
+        ("logging.basicConfig()", "Warning: here\n", ""),
+        ("logging.basicConfig(filename='own')", "Warning: here\n", "WARNING:root:here\n"),
+        ("logging.basicConfig(stream=open('own', 'w'))", "Warning: here\n", "WARNING:root:here\n"),
+    ],
+)
+def test_handlers_of_a_script_are_kept_but_on_standard_streams(
+    setup: str, shown: str, kept: str, make_backend: Maker
+) -> None:
+    script = SCRIPT.format("backend", "logging.warning('here')").replace(
+        "main(build", f"import logging; {setup}\nmain(build"
+    )
+    project = make_backend(build_features=script)
+    result = command("predict", "--model-instance=m", cwd=project)
+    assert shown in result.stderr.splitlines(keepends=True)
+    assert result.stderr.count("here") == 1
+    own = project / "own"
+    assert (own.read_text() if own.exists() else "") == kept
+
+
+def test_importing_configures_nothing() -> None:
+    program = (
+        "import logging, warnings\n"
+        "before = warnings.showwarning, logging.root.level\n"
+        "from taggingbackends import BackendExplorer, Labels, data, main, analysis\n"
+        "from taggingbackends.system import messages\n"
+        "assert before == (warnings.showwarning, logging.root.level)\n"
+        "assert logging.root.handlers == messages.logger.handlers == []\n"
+        "warnings.warn('few frames')\n"
+        "messages.logger.info('not shown')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stderr.splitlines()[0] == "<string>:7: UserWarning: few frames"
+    assert "not shown" not in result.stderr
+
+
+def test_many_processes_append_to_one_log(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from taggingbackends.system.messages import configure, logger\n"
+        "configure()\n"
+        "for n in range(200): logger.info(f'{sys.argv[1]} {n} ' + 'x' * 2000)\n"
+    )
+    log = tmp_path / "log"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(process)],
+            env=os.environ | {"TAGGINGBACKENDS_LOG": str(log)},
+        )
+        for process in range(4)
+    ]
+    assert [process.wait() for process in started] == [0] * 4
+    lines = log.read_text().splitlines()
+    assert len(lines) == 800
+    assert all(re.fullmatch(r"\S+ \S+ \d+ info: \d \d+ x{2000}", line) for line in lines)
+
+
+def test_work_goes_on_when_the_log_is_lost(tmp_path: Path) -> None:
+    program = (
+        "import os\n"
+        "from taggingbackends.system.messages import configure, logger\n"
+        "configure()\n"
+        "logger.warning('one')\n"
+        "os.remove('log'); os.mkdir('log')\n"
+        "logger.warning('two')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"TAGGINGBACKENDS_LOG": "log"},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (0, "Warning: one\nWarning: two\n")
 
 
 @posix
 def test_colours_are_for_terminals_that_are_to_have_them(project: Path) -> None:
     arguments = ("predict", "--model-instance", "none")
     told = "no model none in"
-    coloured = on_a_terminal(*arguments, cwd=project, NO_COLOR="")
+    coloured = on_a_terminal("-m", "taggingbackends", *arguments, cwd=project, NO_COLOR="")
     assert f"\x1b[31mError:\x1b[0m {told}" in coloured
-    assert f"Error: {told}" in on_a_terminal(*arguments, cwd=project, NO_COLOR="1")
+    assert f"Error: {told}" in on_a_terminal(
+        "-m", "taggingbackends", *arguments, cwd=project, NO_COLOR="1"
+    )
     assert f"Error: {told}" in command(*arguments, cwd=project).stderr
 
 

@@ -17,7 +17,7 @@ from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.stretches import default_max_gap, is_gap
 from taggingbackends.labels.tracklabels import TrackLabels
-from taggingbackends.system.messages import told
+from taggingbackends.system.messages import describe
 from taggingbackends.system.words import counted
 
 __all__ = ["info"]
@@ -54,7 +54,7 @@ def _label_file_info(path: Path, options: dict[str, Any]) -> tuple[dict[str, str
     try:
         labels = Labels.read(path)
     except (LabelFileError, OSError) as error:
-        return {"format": "label file"}, [told(error)]
+        return {"format": "label file"}, [describe(error)]
     problems: list[str] = []
     recording = None
     if any(run.dependencies for run in labels.values()):  # else it is of no file
@@ -72,7 +72,7 @@ def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording
             return load_tracks(path, **given)
         except (TaggingBackendsError, OSError, ValueError) as error:
             if not problems:
-                problems.append(told(error))
+                problems.append(describe(error))
     return None
 
 

@@ -25,7 +25,7 @@ from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.system import processes
-from taggingbackends.system.messages import VERBOSITY, note
+from taggingbackends.system.messages import VERBOSITY, logger
 from taggingbackends.system.progress import progress
 
 __all__ = [
@@ -337,12 +337,12 @@ def _run(
         if source.is_dir():  # the scripts' own package, whether it is installed or not
             paths = (str(source), os.environ.get("PYTHONPATH"))
             variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    note(f"{script.stem}: {shlex.join(arguments)}")
+    logger.info(f"{script.stem}: {shlex.join(arguments)}")
     if sys.stderr.isatty() and not os.environ.get(VERBOSITY):
         sys.stderr.write(f"{script.stem}\n")
     start = time.monotonic()
     exit_code = processes.run(arguments, variables, cwd=backend.project_dir)
-    note(f"{script.stem}: exit code {exit_code} after {time.monotonic() - start:.1f} s")
+    logger.info(f"{script.stem}: exit code {exit_code} after {time.monotonic() - start:.1f} s")
     if exit_code:
         script = script.relative_to(backend.project_dir)
         raise ScriptError(script.stem, script, exit_code)

@@ -6,8 +6,6 @@ import os
 import shlex
 import signal
 import sys
-import traceback
-import warnings
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -18,16 +16,6 @@ from taggingbackends.cli import backends, tagging
 from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
-from taggingbackends.system.messages import (
-    DEBUG,
-    VERBOSITY,
-    fail,
-    is_users_to_mend,
-    log,
-    open_log,
-    tell_error,
-    warn,
-)
 
 __all__ = ["cli", "main"]
 
@@ -39,14 +27,16 @@ __all__ = ["cli", "main"]
     metavar="DIR",
     help="The backend's folder; by default the nearest one at or above the current folder.",
 )
-@click.option("--quiet", is_flag=True, help="Show errors only, beside results.")
-@click.option("--verbose", is_flag=True, help="Show what is done, too.")
+@click.option("--quiet", is_flag=True, help="Show errors only; also of the backend's scripts.")
+@click.option(
+    "--verbose", is_flag=True, help="Show what is done, too; also the INFO messages of scripts."
+)
 @click.option(
     "--log",
     "log_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Append all of that to a file, with times, and with the tracebacks of errors.",
+    help="Append messages of all levels to FILE, with times and tracebacks; also those of scripts.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
 @click.version_option(package_name="taggingbackends")
@@ -69,6 +59,13 @@ def cli(
     Train it:      tagging-backend train recordings/*.label
     Use it:        tagging-backend predict recording.spine --model-instance NAME
     """
+    # imported here: `--help` needs no logging, which takes a tenth of its time to import
+    import warnings
+
+    from taggingbackends.system.messages import DEBUG, VERBOSITY, configure, log, open_log
+
+    configure()
+    warnings.simplefilter("always", UserWarning)
     if quiet and verbose:
         raise click.UsageError("--quiet does not go with --verbose", ctx)
     if quiet or verbose:
@@ -77,7 +74,7 @@ def cli(
         open_log(log_file)
     if debug:
         os.environ[DEBUG] = "1"
-    log("start", shlex.join(["tagging-backend", *sys.argv[1:]]))
+    log(f"started: {shlex.join(['tagging-backend', *sys.argv[1:]])}")
     ctx.ensure_object(dict)["project"] = project
 
 
@@ -104,22 +101,19 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # names may have any character
-    warnings.simplefilter("always", UserWarning)
-    warnings.showwarning = lambda message, *_, **__: warn(str(message))
+    begun: dict[str, Path | None] = {}
     try:
-        _run()
-    except SystemExit as error:
-        log("exit", f"code {error.code or 0}")
-        raise
-    except Exception as error:
-        log("traceback", "".join(traceback.format_exception(error)))
-        log("exit", "code 1")
+        _run(begun)
+    except (SystemExit, Exception) as error:
+        if begun:
+            _log_exit(error)
         raise
 
 
-def _run() -> NoReturn:
+def _run(context: dict[str, Path | None]) -> NoReturn:
+    """Run the command, and fill its context object when there are no errors of usage."""
     try:
-        sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False))
+        sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context))
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
         if ctx is not None and error.message == ctx.get_help():  # there were no arguments
@@ -128,11 +122,32 @@ def _run() -> NoReturn:
         if ctx is not None:
             hint = f"Try '{ctx.command_path} --help' for help."
             click.echo(f"{ctx.get_usage()}\n{hint}\n", err=True)
-        tell_error(error.format_message())
+        _report(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        if not is_users_to_mend(error):
+        from taggingbackends.system.messages import fail, is_user_error
+
+        if not is_user_error(error):
             raise
         fail(error)
+
+
+def _report(problem: str) -> None:
+    from taggingbackends.system.messages import configure, logger
+
+    configure()
+    logger.error(problem)
+
+
+def _log_exit(error: BaseException) -> None:
+    import logging
+
+    from taggingbackends.system.messages import describe, log
+
+    if isinstance(error, SystemExit):
+        log(f"exit code {error.code or 0}")
+    else:
+        log(f"{type(error).__name__}: {describe(error)}", logging.ERROR, error)
+        log("exit code 1")

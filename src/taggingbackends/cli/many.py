@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from taggingbackends.backend.options import Options
-from taggingbackends.system.messages import is_quiet, log, note, warn
-from taggingbackends.system.progress import Meter
+from taggingbackends.system.messages import is_quiet, log, logger
+from taggingbackends.system.progress import meter
 
 if TYPE_CHECKING:
     from taggingbackends.backend.explorer import BackendExplorer
@@ -44,16 +45,17 @@ def predict_below(
         executor: Executor = LocalExecutor(jobs)
         if scheduler is not None:
             executor = stack.enter_context(DaskExecutor(scheduler))
-        meter = Meter(len(tasks), lambda: executor.slots)
-        stack.callback(meter.clear)
+        bar = stack.enter_context(meter(len(tasks)))
         for outcome in stack.enter_context(closing(label_all(tasks, executor))):
             report.add(outcome)
-            meter.clear()
-            note(f"{outcome.recording}: {outcome.result.value}, {outcome.seconds:.1f} s")
+            bar.clear()
+            logger.info(f"{outcome.recording}: {outcome.result.value}, {outcome.seconds:.1f} s")
             if outcome.result is Result.LABELLED:
                 for path in outcome.labels:
                     click.echo(path)
-            meter.add(outcome.result is Result.FAILED, outcome.seconds)
+            if outcome.result is Result.FAILED:
+                bar.set_postfix_str(f"{len(report.failed)} failed", refresh=False)
+            bar.update()
     report.tell()
     return 1 if report.failed else 0
 
@@ -86,9 +88,9 @@ class _Report:
 
         for text, recordings in self._warned.items():
             several = f" (and {len(recordings) - 1} more)" if len(recordings) > 1 else ""
-            warn(f"{recordings[0]}{several}: {text}")
+            logger.warning(f"{recordings[0]}{several}: {text}")
         if self._older:
-            warn(
+            logger.warning(
                 f"{self._older} label files that are up to date are older than model "
                 f"{self._model}; if that was trained again, --force labels all anew"
             )
@@ -99,7 +101,7 @@ class _Report:
         if self.failed:
             rows = sorted((str(o.recording), o.step or "-", o.why) for o in self.failed)
             for path, step, why in rows:
-                log("error", f"{path}: {step}: {why}")
+                log(f"{path}: {step}: {why}", logging.ERROR)
             table = aligned([("failed", "step", "why"), *rows], left=(0, 1, 2))
             click.echo(f"\n{table}", err=True)
 
@@ -115,6 +117,6 @@ def _newest(folder: Path) -> float:
 
 
 def _say(text: str) -> None:
-    log("note", text)
+    log(text)
     if not is_quiet():
         click.echo(text, err=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from taggingbackends.errors import BackendError
 from taggingbackends.many.labelling import Outcome, Processes, Result, Task, label_recording
-from taggingbackends.system.messages import told
+from taggingbackends.system.messages import describe
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -25,10 +24,6 @@ _CONNECTING = 10  # seconds that a scheduler has to answer
 class Executor(Protocol):
     """Labels recordings, some at a time."""
 
-    @property
-    def slots(self) -> int:
-        """How many are labelled at a time, as far as that is known."""
-
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes as they come; when closed, what has not begun does not begin."""
 
@@ -37,12 +32,12 @@ class LocalExecutor:
     """Labels so many recordings at a time, each in a process of its own."""
 
     def __init__(self, jobs: int = 1) -> None:
-        self.slots = jobs
+        self._jobs = jobs
 
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes as they come; when closed, end the processes."""
         processes = Processes()
-        with ThreadPoolExecutor(self.slots) as pool:  # each waits for its process
+        with ThreadPoolExecutor(self._jobs) as pool:  # each waits for its process
             futures = [pool.submit(label_recording, task, processes) for task in tasks]
             try:
                 for future in as_completed(futures):
@@ -94,15 +89,6 @@ class DaskExecutor:
     ) -> None:
         self._client.close()
 
-    @property
-    def slots(self) -> int:
-        """The threads of the workers that are there now, as far as the scheduler can tell."""
-        threads = 0
-        if self._client.status == "running":
-            with suppress(OSError):
-                threads = sum(self._client.nthreads().values())
-        return max(1, threads)
-
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes as they come; when closed, cancel what has not begun."""
         from distributed import as_completed
@@ -124,7 +110,7 @@ def _outcome(future: Future, recording: Path) -> Outcome:
         outcome: Outcome = future.result()
         return outcome
     if future.status == "error":  # e.g. KilledWorker, or a worker without this package
-        why = told(future.exception())
+        why = describe(future.exception())
     else:
         why = "the Dask scheduler is gone, or has cancelled it"
     return Outcome(recording, Result.FAILED, why=why)

@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.many.labelstatus import Status, label_file, label_status
-from taggingbackends.system.messages import VERBOSITY, told
+from taggingbackends.system.messages import VERBOSITY, describe
 
 __all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
 
@@ -226,4 +226,4 @@ def _with_reason(ended: str, said: str) -> str:
 
 
 def _in_one_line(error: Exception) -> str:
-    return told(error) or type(error).__name__
+    return describe(error) or type(error).__name__

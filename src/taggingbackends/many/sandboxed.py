@@ -23,7 +23,7 @@ from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.system.locks import locked
-from taggingbackends.system.messages import is_users_to_mend, told
+from taggingbackends.system.messages import configure, describe, is_user_error
 
 __all__ = ["main"]
 
@@ -37,13 +37,18 @@ class _Settled(Exception):  # noqa: N818 - nothing is wrong
 
 def main() -> None:
     """Read a task, do it, write the outcome."""
+    configure()
     requests, reports = _take_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
     task: Task = pickle.load(requests)
     threading.Thread(target=_end_with_input, args=(requests,), daemon=True).start()
-    outcome = _label(task)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        outcome = _label(task)
+    if outcome.result is Result.LABELLED:
+        outcome = outcome._replace(warnings=tuple(str(warning.message) for warning in warned))
     with reports:
         pickle.dump(outcome, reports)
 
@@ -97,9 +102,9 @@ def _label(task: Task) -> Outcome:
         ended = f"signal {code - 128}" if code > 128 else f"exit code {code}"
         return Outcome(recording, Result.FAILED, why=ended, step=error.step)
     except Exception as error:
-        if not (is_users_to_mend(error) or isinstance(error, OSError)):
+        if not (is_user_error(error) or isinstance(error, OSError)):
             raise
-        return Outcome(recording, Result.FAILED, why=told(error))
+        return Outcome(recording, Result.FAILED, why=describe(error))
 
 
 def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
@@ -113,16 +118,13 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
         if now is not None:  # edited, or made by another, while this was under way
             raise _Settled(now)
 
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        replace = task.force or outdated is not None
-        labels = predict_files(
-            backend, task.files, task.options, force=replace, skip=task.skip, before_pull=check
-        )
+    replace = task.force or outdated is not None
+    labels = predict_files(
+        backend, task.files, task.options, force=replace, skip=task.skip, before_pull=check
+    )
     if outdated is not None and outdated not in labels:
         outdated.unlink()  # it had another name
-    texts = tuple(str(warning.message) for warning in told)
-    return Outcome(task.files[0], Result.LABELLED, tuple(labels), warnings=texts)
+    return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 
 def _check_output(backend: BackendFolder) -> None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
+import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["locked"]
 
+_REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""Errors of file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p."""
+
+_held: set[int] = set()  # descriptors of the locks of this process
+
 
 @contextmanager
 def locked(path: Path, wait: bool = False) -> Iterator[None]:
-    """Hold a lock that ends with the process; the lock file is there only meanwhile.
+    """Hold a lock, which ends with the process at the latest; then the lock file is removed.
+
+    Processes that this one starts do not hold the lock.
 
     Parameters
     ----------
@@ -24,30 +35,96 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
     Raises
     ------
     BlockingIOError
-        Another process holds the lock, and it is not to be waited for.
+        Another process holds the lock, and `wait` is false.
+    OSError
+        The lock file cannot be made, or locked.
 
-    Notes
+    Warns
     -----
-    Without effect where the system has no flock (Windows).
+    UserWarning
+        The file system does not support locks: there is none, and the work goes on.
     """
+    descriptor = _acquire(path, wait)
     try:
-        import fcntl
-    except ImportError:
         yield
-        return
+    finally:
+        if descriptor in _held:  # not in a process that was forked meanwhile
+            _release(path, descriptor)
+
+
+def _acquire(path: Path, wait: bool) -> int | None:
+    """Return the descriptor of a lock file that stays at its path, None if there are no locks."""
     while True:
+        there = path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            _lock(descriptor, wait)
             # Its last holder may have removed the file between opening and locking it.
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                break
+            if _is_at(path, descriptor):
+                _held.add(descriptor)
+                return descriptor
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno not in _REFUSALS:
+                raise type(error)(error.errno, error.strerror, str(path)) from None
+            if not there:
+                path.unlink(missing_ok=True)
+            warnings.warn(
+                f"{path.parent}: this file system does not support locks ({error.strerror}); "
+                "do not let two commands write here at the same time",
+                stacklevel=4,
+            )
+            return None
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
     try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int, wait: bool) -> None:
+        while True:
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EDEADLK):
+                    raise
+                if not wait:
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
+            time.sleep(0.1)
+
+    def _release(path: Path, descriptor: int) -> None:
+        _held.remove(descriptor)
         os.close(descriptor)
+        with suppress(PermissionError):  # another process has opened the file: it is to remove it
+            path.unlink(missing_ok=True)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int, wait: bool) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+    def _release(path: Path, descriptor: int) -> None:
+        try:
+            if _is_at(path, descriptor):
+                path.unlink(missing_ok=True)
+        finally:
+            _held.remove(descriptor)
+            os.close(descriptor)
+
+    def _close_inherited() -> None:
+        while _held:
+            os.close(_held.pop())
+
+    os.register_at_fork(after_in_child=_close_inherited)

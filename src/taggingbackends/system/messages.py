@@ -1,14 +1,17 @@
-"""What people are told beside results, on standard error and in a log: one line each.
+"""What users read beside results: log records, on standard error and in a log file.
 
-Environment variables carry how much is told, so that a backend's scripts keep to it as well.
+Environment variables hold the level and the log file, so that the processes which a command starts
+follow its options.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -19,87 +22,52 @@ __all__ = [
     "DEBUG",
     "LOG",
     "VERBOSITY",
+    "configure",
+    "describe",
     "fail",
     "is_quiet",
-    "is_users_to_mend",
+    "is_user_error",
     "log",
-    "note",
+    "logger",
     "open_log",
-    "tell_error",
-    "told",
-    "warn",
 ]
 
 DEBUG = "TAGGINGBACKENDS_DEBUG"
 """Environment variable: show the traceback of every error."""
 
 VERBOSITY = "TAGGINGBACKENDS_VERBOSITY"
-"""Environment variable: ``quiet`` (errors only), ``verbose`` (what is done, too)."""
+"""Environment variable: ``quiet`` (show errors only) or ``verbose`` (show what is done, too)."""
 
 LOG = "TAGGINGBACKENDS_LOG"
-"""Environment variable: the file to which all is appended, whatever is shown."""
+"""Environment variable: the file that gets messages of all levels, whatever is shown."""
 
-_MENDABLE = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
+logger = logging.getLogger("taggingbackends")
+"""Writes the package's own messages, once the program has called `configure`."""
+
+_LEVELS = {"quiet": logging.ERROR, "verbose": logging.INFO}
+_USER_ERRORS = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
 _COLORS = {"Error": 31, "Warning": 33}  # red, yellow: ECMA-48, SGR
 
 
-def is_users_to_mend(error: BaseException) -> bool:
-    """Tell an error that the user can mend from a fault of a program."""
-    return isinstance(error, TaggingBackendsError) or (
-        isinstance(error, OSError) and (error.filename is not None or error.errno in _MENDABLE)
-    )
+def configure() -> None:
+    """Write this process's warnings and log records as the environment variables say.
+
+    Only main programs call this: importing the package configures nothing.
+    """
+    root = logging.getLogger()
+    kept = [handler for handler in root.handlers if not _is_replaced(handler)]
+    root.handlers = [*kept, _Handler(logging.INFO)]
+    root.setLevel(min(root.level, logging.INFO))
+    warnings.showwarning = lambda message, *_, **__: logger.warning(str(message))
 
 
 def is_quiet() -> bool:
-    """Tell whether nothing but errors is to be shown."""
+    """Return whether errors only are shown."""
     return os.environ.get(VERBOSITY) == "quiet"
 
 
-def note(text: str) -> None:
-    """Tell what is done: shown if verbose."""
-    log("note", text)
-    if os.environ.get(VERBOSITY) == "verbose":
-        sys.stderr.write(f"{text}\n")
-
-
-def warn(text: str) -> None:
-    """Tell of something that may be wrong, but goes on: not shown if quiet."""
-    log("warning", text)
-    if not is_quiet():
-        _tell("Warning", text)
-
-
-def tell_error(text: str) -> None:
-    """Tell what is wrong."""
-    log("error", text)
-    _tell("Error", text)
-
-
-def fail(error: Exception) -> NoReturn:
-    """Tell an error, and exit with its code.
-
-    The traceback is in the log, and shown if the environment has `DEBUG`.
-    """
-    if not isinstance(error, ScriptError) and (os.environ.get(DEBUG) or os.environ.get(LOG)):
-        import traceback
-
-        text = "".join(traceback.format_exception(error))
-        log("traceback", text)
-        if os.environ.get(DEBUG):
-            sys.stderr.write(text)
-    tell_error(told(error))
-    sys.exit(getattr(error, "exit_code", 1))
-
-
-def told(error: Exception) -> str:
-    """Return what an error says, in one line."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
-
-
 def open_log(path: Path) -> None:
-    """Let this process, and those that it starts, append to a log.
+    """Have this process, and those that it starts, append to a log.
 
     Raises
     ------
@@ -111,19 +79,73 @@ def open_log(path: Path) -> None:
         os.environ[LOG] = str(path)
 
 
-def log(kind: str, text: str) -> None:
-    """Append to the log, if there is one: date, time, process, kind, text."""
-    path = os.environ.get(LOG)
-    if path:
-        when = time.strftime("%Y-%m-%d %H:%M:%S")
-        line = f"{when} {os.getpid()} {kind}: {text.rstrip()}\n"
-        # a log that can no longer be written must not end what it tells of
-        with suppress(OSError), Path(path).open("ab", buffering=0) as file:
-            file.write(line.encode("utf-8", "backslashreplace"))  # at once: others write as well
+def log(text: str, level: int = logging.INFO, error: BaseException | None = None) -> None:
+    """Write to the log only, with an error's traceback."""
+    logger.log(level, text, exc_info=error, extra={"log_only": True})
 
 
-def _tell(kind: str, text: str) -> None:
-    label = f"{kind}:"
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
-        label = f"\x1b[{_COLORS[kind]}m{label}\x1b[0m"
-    sys.stderr.write(f"{label} {text}\n")
+def is_user_error(error: BaseException) -> bool:
+    """Return whether the user can fix what is wrong, rather than a programmer."""
+    return isinstance(error, TaggingBackendsError) or (
+        isinstance(error, OSError) and (error.filename is not None or error.errno in _USER_ERRORS)
+    )
+
+
+def describe(error: BaseException) -> str:
+    """Return the message of an error, in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def fail(error: Exception) -> NoReturn:
+    """Report an error, and exit with its code."""
+    # a script has reported its own error, with the traceback
+    logger.error(describe(error), exc_info=None if isinstance(error, ScriptError) else error)
+    sys.exit(getattr(error, "exit_code", 1))
+
+
+class _Handler(logging.Handler):
+    """Shows records on standard error, and appends them to the log."""
+
+    _traceback = logging.Formatter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.getMessage()
+            trace = self._traceback.formatException(record.exc_info) if record.exc_info else ""
+            if path := os.environ.get(LOG):
+                _append(Path(path), record, f"{text}\n{trace}".rstrip())
+            shown = _LEVELS.get(os.environ.get(VERBOSITY, ""), logging.WARNING)
+            if record.levelno >= shown and not getattr(record, "log_only", False):
+                _show(record, text, trace if os.environ.get(DEBUG) else "")
+        except Exception:
+            self.handleError(record)
+
+
+def _append(path: Path, record: logging.LogRecord, text: str) -> None:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+    line = f"{when} {record.process} {record.levelname.lower()}: {text}\n"
+    # the work goes on without a log that can no longer be written
+    with suppress(OSError), path.open("ab", buffering=0) as file:
+        file.write(line.encode("utf-8", "backslashreplace"))  # in one piece: others write as well
+
+
+def _show(record: logging.LogRecord, text: str, trace: str) -> None:
+    on_terminal = sys.stderr.isatty()
+    if record.levelno >= logging.WARNING:
+        kind = "Error" if record.levelno >= logging.ERROR else "Warning"
+        label = f"{kind}:"
+        if on_terminal and not os.environ.get("NO_COLOR"):
+            label = f"\x1b[{_COLORS[kind]}m{label}\x1b[0m"
+        text = f"{label} {' '.join(line.strip() for line in text.splitlines())}"
+    if on_terminal and "tqdm" in sys.modules:
+        sys.stderr.write("\r\x1b[K")  # erase a progress bar, which tqdm draws again
+    sys.stderr.write(f"{trace}\n{text}\n" if trace else f"{text}\n")
+
+
+def _is_replaced(handler: logging.Handler) -> bool:
+    """Return whether a handler is ours, or would show records on a standard stream as well."""
+    streams = (sys.stdout, sys.stderr)
+    shows = type(handler) is logging.StreamHandler and handler.stream in streams
+    return shows or isinstance(handler, _Handler)

@@ -1,0 +1,82 @@
+# Locks between processes.
+
+"""
+    LockedError(path)
+
+A lock that another process holds; the caller knows what that means. `path` is the lock file's.
+"""
+struct LockedError <: Exception
+    path::String
+end
+
+Base.showerror(io::IO, error::LockedError) = print(io, error.path, ": another process holds this lock")
+
+const LOCK_EX, LOCK_NB = Cint(2), Cint(4)  # sys/file.h, on Linux, macOS and the BSDs
+
+# errors of file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p
+const LOCK_REFUSALS = [getfield(Libc, name) for name in (:ENOLCK, :ENOSYS, :ENOTSUP, :EOPNOTSUPP)
+                       if isdefined(Libc, name)]
+
+"""
+    locked(f, path)
+
+Call `f()` holding a lock, which ends with the process at the latest; then the lock file is removed. Return
+what `f` returns. Without effect on Windows; on file systems that do not support locks, after a warning.
+
+# Arguments
+- `path`: the lock file; its folder must exist.
+
+# Errors
+- `LockedError`: the lock is held, by another process or by this one. `f` is not called then.
+- `SystemError` or `Base.IOError`: the lock file cannot be made, or locked.
+
+# Example
+```julia
+locked(() -> train(), "models/.default.lock")
+```
+"""
+function locked(f, path)
+    Sys.iswindows() && return f()
+    file = lock_file(path)
+    file === nothing && return f()
+    try
+        return f()
+    finally
+        try
+            is_at(path, file) && rm(path; force=true)
+        finally
+            close(file)
+        end
+    end
+end
+
+"""
+Open and lock a lock file that stays at its path; closing it unlocks it. Return `nothing` if there are no locks.
+"""
+function lock_file(path, flock=flock)
+    flags = Base.Filesystem.JL_O_RDWR | Base.Filesystem.JL_O_CREAT
+    while true
+        there = ispath(path)
+        file = Base.Filesystem.open(path, flags, 0o666)
+        code = flock(file)
+        # Its last holder may have removed the file between opening and locking it.
+        code == 0 && is_at(path, file) && return file
+        close(file)
+        code == 0 && continue
+        code == Libc.EAGAIN && throw(LockedError(path))
+        code in LOCK_REFUSALS || throw(SystemError("cannot lock $path", code))
+        there || rm(path; force=true)
+        @warn "$(dirname(path)): this file system does not support locks ($(Libc.strerror(code))); do not let " *
+              "two commands write here at the same time"
+        return nothing
+    end
+end
+
+"""Lock a file unless another process does; return 0 or the error's number."""
+flock(file) = ccall(:flock, Cint, (RawFD, Cint), file.handle, LOCK_EX | LOCK_NB) == 0 ? 0 : Libc.errno()
+
+"""Return whether an open file is the one at a path."""
+function is_at(path, file)
+    opened, there = stat(file.handle), stat(path)
+    return (opened.device, opened.inode) == (there.device, there.inode)
+end

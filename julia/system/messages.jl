@@ -1,0 +1,88 @@
+# What users read beside results: log messages, on standard error and in a log file.
+
+using Logging: AbstractLogger, Logging, LogLevel, with_logger
+
+"""Environment variable: show the stack trace of every error."""
+const DEBUG = "TAGGINGBACKENDS_DEBUG"
+
+"""Environment variable: `quiet` (show errors only) or `verbose` (show what is done, too)."""
+const VERBOSITY = "TAGGINGBACKENDS_VERBOSITY"
+
+"""Environment variable: the file that gets messages of all levels, whatever is shown."""
+const LOG = "TAGGINGBACKENDS_LOG"
+
+"""
+    Messages()
+
+A logger that shows messages on standard error, a line each, and appends them to the log, as the environment
+variables say. Debug messages are neither shown nor logged.
+"""
+struct Messages <: AbstractLogger
+    remaining::Dict{Any,Int}  # how often a message with `maxlog` may still come
+end
+
+Messages() = Messages(Dict{Any,Int}())
+
+Logging.min_enabled_level(::Messages) = Logging.Info
+
+Logging.shouldlog(logger::Messages, level, _module, group, id) = get(logger.remaining, id, 1) > 0
+
+function Logging.handle_message(logger::Messages, level, message, _module, group, id, file, line;
+                                maxlog=nothing, exception=nothing, details...)
+    if maxlog isa Integer
+        remaining = get!(logger.remaining, id, maxlog)
+        logger.remaining[id] = remaining - 1
+        remaining > 0 || return nothing
+    end
+    text, trace = string(message), ""
+    isempty(details) || (text *= " (" * join(("$name = $value" for (name, value) in details), ", ") * ")")
+    if exception !== nothing
+        error = exception isa Tuple ? exception : (exception,)
+        text *= ": " * sprint(show_error, first(error))
+        trace = sprint(show_error, error...)
+    end
+    return write_message(level, text, trace)
+end
+
+show_error(io::IO, error::Exception, trace...) = showerror(io, error, trace...)
+show_error(io::IO, error, trace...) = print(io, error)
+
+"""Show a message if the level asks for it, unless it is for the log only; and append it to the log."""
+function write_message(level, text, trace=""; log_only=false)
+    name = level >= Logging.Error ? "Error" : level >= Logging.Warn ? "Warning" : "Info"
+    append_to_log(string(lowercase(name), ": ", text, isempty(trace) ? "" : "\n", trace))
+    verbosity = get(ENV, VERBOSITY, "")
+    shown = verbosity == "quiet" ? Logging.Error : verbosity == "verbose" ? Logging.Info : Logging.Warn
+    (log_only || level < shown) && return nothing
+    isempty(get(ENV, DEBUG, "")) || isempty(trace) || println(stderr, trace)
+    if name == "Info"
+        println(stderr, text)
+    else
+        println(stderr, colored("$name:"), " ", join(strip.(split(text, '\n')), " "))
+    end
+    return nothing
+end
+
+function colored(label)
+    stderr isa Base.TTY && isempty(get(ENV, "NO_COLOR", "")) || return label
+    return string("\e[", label == "Error:" ? 31 : 33, "m", label, "\e[0m")  # red, yellow: ECMA-48, SGR
+end
+
+function append_to_log(text)
+    path = get(ENV, LOG, "")
+    isempty(path) && return nothing
+    line = string(Libc.strftime("%Y-%m-%d %H:%M:%S", time()), " ", getpid(), " ", rstrip(text), "\n")
+    flags = Base.Filesystem.JL_O_WRONLY | Base.Filesystem.JL_O_CREAT | Base.Filesystem.JL_O_APPEND
+    try
+        file = Base.Filesystem.open(path, flags, 0o666)
+        try
+            write(file, line)  # in one piece: other processes write as well
+        finally
+            close(file)
+        end
+    catch error
+        # the work goes on without a log that can no longer be written
+        error isa Union{SystemError,Base.IOError} || rethrow()
+    end
+    return nothing
+end
