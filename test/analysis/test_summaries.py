@@ -134,6 +134,14 @@ def test_the_bins_of_shares(interval: float, frames: int, width: float, bins: in
     assert edges.tolist() == [round(i * width, 9) for i in range(bins + 1)]
 
 
+def test_no_bin_of_shares_is_empty_for_rounding() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, np.round(0.3 + np.arange(30) / 20, 3), ["run"] * 30)
+    found = shares_over_time(labels[RUN])  # 0.3 / 0.1 is less than 3
+    assert found.edges.tolist() == [round(i / 10, 9) for i in range(3, 19)]
+    assert found.larvae.tolist() == [1] * 15
+
+
 @given(
     st.integers(0, 10**6),
     st.lists(st.integers(1, 3000), min_size=1, max_size=50),
@@ -194,12 +202,14 @@ def test_lengths(run: RunLabels) -> None:
     ],
 )
 def test_the_bins_of_lengths(frames: list[int], edges: Any, counts: list[int]) -> None:
-    labels = Labels()
     states = np.repeat([f"{i % 2}" for i in range(len(frames))], frames)
-    labels.set(RUN, 1, np.arange(len(states)) / 10 + 158.414, states.tolist())
-    found = bout_lengths(find_bouts(labels[RUN]))
-    np.testing.assert_allclose(found.edges, edges)
-    assert found.counts.sum(axis=0).tolist() == counts
+    for start in (0, 0.7, 7.3, 12.4, 158.414, 1001.001):  # whichever way floats are rounded
+        labels = Labels()
+        times = np.round(np.arange(len(states)) / 10 + start, 3)
+        labels.set(RUN, 1, times, states.tolist())
+        found = bout_lengths(find_bouts(labels[RUN]))
+        np.testing.assert_allclose(found.edges, edges)
+        assert found.counts.sum(axis=0).tolist() == counts
 
 
 def test_transitions(run: RunLabels) -> None:

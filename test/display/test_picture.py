@@ -125,14 +125,26 @@ def test_long_names_leave_room_for_the_rows(tmp_path: Path) -> None:
     assert "\\n" in found
 
 
-def test_a_gap_is_blank(tmp_path: Path) -> None:
+def test_a_gap_is_blank_and_the_axis_begins_at_0(tmp_path: Path) -> None:
     labels = Labels()
-    labels.set(RUN, 1, [*np.arange(10) / 10, *(9 + np.arange(10) / 10)], ["run"] * 20)
+    labels.set(RUN, 1, [*(3 + np.arange(10) / 10), *(9 + np.arange(10) / 10)], ["run"] * 20)
     labels[RUN].declare(["run"], [GREEN])
-    plot_ethogram(labels, tmp_path / "e.png")
-    row = image.imread(tmp_path / "e.png")
-    green = (np.round(row[:, :, :3] * 255) == [44, 160, 44]).all(axis=2).any(axis=0)
-    assert 0.1 < green.mean() < 0.3
+
+    def widths(**options: float) -> list[int]:
+        """Return the pixels of green along the row and the legend, and those between them."""
+        plot_ethogram(labels, tmp_path / "e.png", **options)
+        picture = np.round(image.imread(tmp_path / "e.png")[:, :, :3] * 255)
+        green = (picture == [44, 160, 44]).all(axis=2).any(axis=0)
+        edges = np.flatnonzero(np.diff(green))
+        return np.diff(edges).tolist()
+
+    first, gap, second, _, legend = widths()
+    # a second of green, five of blank, a second of green
+    assert first == pytest.approx(second, abs=1)
+    assert gap == pytest.approx(5 * first, rel=0.02)
+    assert widths(max_gap=6)[0] == first + gap + second
+    assert legend < first
+    assert {"0", "2"} <= set(texts(svg(labels, tmp_path / "e.svg")))
 
 
 def test_little(tmp_path: Path) -> None:

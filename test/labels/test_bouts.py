@@ -68,6 +68,18 @@ def test_a_frame_does_not_last_beyond_the_next_one() -> None:
     assert found.stop.tolist() == [1, 2, 2.5, 3.5]
 
 
+def test_spans_are_split_at_the_limits_of_bins() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [0, 0.1, 0.2, 9.0], ["run", "run", "run", "cast"])
+    spans = find_spans(labels[RUN])
+    assert spans.stop[0] > 0.3  # for rounding, and is not in the bin that begins there
+    of_span, of_bin, seconds = spans.split(np.array([0, 0.25, 0.3, 0.6, 9.05]))
+    assert (of_span.tolist(), of_bin.tolist()) == ([0, 0, 1], [0, 1, 3])
+    np.testing.assert_allclose(seconds, [0.25, 0.05, 0.05])
+    assert len(spans.split(np.array([2.0, 3.0, 4.0]))[0]) == 0
+    assert len(spans.split(np.array([20.0, 30.0]))[0]) == 0
+
+
 def test_bad_gaps_are_refused() -> None:
     for bad in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="max_gap above 0 s"):

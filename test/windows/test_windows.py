@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing import get_context
 from operator import itemgetter
 from pathlib import Path
@@ -117,32 +118,31 @@ def test_no_window_goes_across_a_gap(tmp_path: Path) -> None:
     assert len(plan_dataset(file, 1, 10, max_gap=3.2)) == 2 * 91
 
 
-def test_the_gaps_of_slow_recordings_are_longer(tmp_path: Path) -> None:
-    # a frame every 0.5 s, so up to 2.5 s are no gap; larva 20 has no frame from 20 to 22.4 s,
-    # larva 1 from 20 to 22.6 s
-    file = write(tmp_path, states=["run"] * 400, frames=list(range(0, 400, 5)))
-    spine = next(tmp_path.glob("*.spine"))
-    kept = []
-    for line in spine.read_text().splitlines():
-        larva, time = int(line.split()[1]), float(line.split()[2])
-        if not 20 < time < (22.6 if larva == 1 else 22.4):
-            kept.append(line)
-    for larva, time in ((1, 22.6), (20, 22.4)):
-        line = next(x for x in kept if x.split()[1:3] == [f"{larva:05d}", "20.000"])
-        after = [x.split()[1:3] for x in kept].index([f"{larva:05d}", "20.000"]) + 1
-        kept.insert(after, line.replace(" 20.000 ", f" {time:.3f} ", 1))
-    spine.write_text("".join(f"{line}\n" for line in kept))
+def keep(file: Path, kept: Callable[[int, int], bool]) -> None:
+    """Leave only some frames in the recording of a label file, by larva and frame number."""
+    spine = next(file.parent.glob("*.spine"))
+    lines = spine.read_text().splitlines(keepends=True)
+    fields = [line.split() for line in lines]
+    frames = [(int(larva), round(10 * float(time))) for _, larva, time, *_ in fields]
+    spine.write_text("".join(x for x, y in zip(lines, frames, strict=True) if kept(*y)))
     labels = Labels.read(file)
     labels["20240611_101500"].dependencies = [dependency(spine)]
     labels.write(file)
+
+
+def test_the_gaps_of_slow_recordings_are_longer(tmp_path: Path) -> None:
+    # a frame every 0.5 s, so that up to 2.5 s are no gap: 2.5 s in larva 20, 3 s in larva 1
+    file = write(tmp_path, states=["run"] * 400)
+    lost = {1: range(201, 230), 20: range(201, 225)}
+    keep(file, lambda larva, frame: frame % 5 == 0 and frame not in lost[larva])
     plan = plan_dataset(file, 1, 10)
     windows = plan.load()
     assert (windows.about["max_gap"], plan.shape.max_gap) == (None, None)
-    within = (windows.times > 20) & (windows.times < 22)
+    within = (windows.times > 20.5) & (windows.times < 22)
     assert set(windows.larvae[within].tolist()) == {20}
     explicit = plan_dataset(file, 1, 10, max_gap=1).load()
     assert explicit.about["max_gap"] == 1
-    assert not ((explicit.times > 20) & (explicit.times < 22)).any()
+    assert not ((explicit.times > 20.5) & (explicit.times < 22)).any()
     # the same windows fit around the frames that are predicted
     recording = load_tracks(file, outline=False)
     shape = plan.shape.for_tracks(recording.values())
@@ -150,6 +150,26 @@ def test_the_gaps_of_slow_recordings_are_longer(tmp_path: Path) -> None:
     assert shape.for_tracks([]) is shape
     for larva, fits in ((1, False), (20, True)):
         assert shape.fits(recording[larva].times, np.array([21.0])).tolist() == [fits]
+
+
+def test_gaps_are_those_of_all_tracks_of_a_recording(tmp_path: Path) -> None:
+    file = write(tmp_path, states=["run"] * 400)
+    keep(file, lambda larva, frame: larva == 1 or (frame % 5 == 0 and frame not in range(201, 220)))
+    windows = plan_dataset(file, 1, 10).load()  # the frames of larva 1 are the most: 1 s
+    within = (windows.times > 20.5) & (windows.times < 21.5)
+    assert set(windows.larvae[within].tolist()) == {1}
+
+
+def test_gaps_are_those_of_all_frames_of_a_track() -> None:
+    track = straight(np.arange(400) / 10)
+    assert track.spine is not None
+    complete = (np.arange(400) % 5 == 0) & ~np.isin(np.arange(400), range(201, 220))
+    track.spine[~complete] = np.nan  # complete ones are 0.5 s apart, and once 2 s
+    shape = WindowShape(1, 10)
+    found, predicted = predict_frames(track, shape, middle_times(shape))
+    own = np.isin(found, np.round(predicted, 6))  # those around which a window fits
+    assert not own[(found > 19.5) & (found < 22.5)].any()
+    assert own[(found > 10) & (found < 19)].all()
 
 
 @given(

@@ -168,14 +168,14 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
         ]
         for label, top, height in tops or [(-1, 0.0, 1.0)]:
             parts.setdefault(label, []).append((found, top, height))
-    gap = 0.08 if len(run) * _ROW <= _TALLEST else 0.0  # of a row, between it and the next
+    margin = 0.08 if len(run) * _ROW <= _TALLEST else 0.0  # of a row, between it and the next
     for label in sorted(parts):
         verts = [
             _corners(
                 spans.start[found],
                 spans.stop[found],
-                spans.tracks[found].astype(np.float64) + gap + (1 - 2 * gap) * top,
-                (1 - 2 * gap) * height,
+                spans.tracks[found].astype(np.float64) + margin + (1 - 2 * margin) * top,
+                (1 - 2 * margin) * height,
             )
             for found, top, height in parts[label]
         ]

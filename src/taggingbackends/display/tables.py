@@ -19,7 +19,7 @@ __all__ = [
     "run_table",
 ]
 
-_GAP = "  "
+_BETWEEN = "  "
 
 
 def aligned(
@@ -39,7 +39,7 @@ def aligned(
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     if width is not None and widths:
-        beside = sum(widths[1:]) + len(_GAP) * (len(widths) - 1)
+        beside = sum(widths[1:]) + len(_BETWEEN) * (len(widths) - 1)
         widths[0] = min(widths[0], max(8, width - beside))
     lines = []
     for row in rows:
@@ -49,7 +49,7 @@ def aligned(
             for place, (cell, size) in enumerate(zip(cells, widths, strict=True))
             for blanks in [" " * (size - columns(cell))]
         ]
-        lines.append(_GAP.join(padded).rstrip())
+        lines.append(_BETWEEN.join(padded).rstrip())
     return "\n".join(lines)
 
 

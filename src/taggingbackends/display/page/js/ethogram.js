@@ -131,7 +131,7 @@ function drawRows(context, ratio) {
   const wrong = new Uint8Array(width);
   const each = range.height * ratio;
   const between = mode === "both" ? each / 5 : ratio; // wider than what is between two halves
-  const gap = each >= 8 ? Math.max(Math.round(between), 1) : 0;
+  const margin = each >= 8 ? Math.max(Math.round(between), 1) : 0;
   const known = new Map(); // stripes by height
   const striped = (shown, tall, faded) => {
     const key = `${shown === view} ${tall} ${faded}`;
@@ -159,7 +159,7 @@ function drawRows(context, ratio) {
   for (let row = Math.max(Math.floor(range.row), 0); row < rows; row++) {
     const top = Math.round((row - range.row) * each), next = Math.round((row + 1 - range.row) * each);
     if (top >= height) break;
-    const bottom = next - gap;
+    const bottom = next - margin;
     wrong.fill(0);
     if (mode === "own") {
       paint(view, row, top, bottom, 0);
