@@ -250,6 +250,23 @@ def test_training_in_julia(
     assert written == f"{STEM}.outline {STEM}.spine truth.label"
 
 
+def test_quiet_and_the_log_reach_a_script(
+    any_julia: dict[str, str], make_julia_backend: Maker
+) -> None:
+    body = """@warn "few frames"
+    throw(BackendError("no-input", "too dark"))"""
+    project = make_julia_backend(predict_model=script("predict_model", body))
+    predict = ("predict", "--model-instance=m")
+    result = command("--quiet", "--log", "log", *predict, cwd=project, **any_julia)
+    assert result.stderr.splitlines() == [
+        "Error: too dark",
+        "Error: predict_model failed with exit code 1 (scripts/predict_model.jl)",
+    ]
+    log = (project / "log").read_text()
+    assert " warning: few frames\n" in log
+    assert " error: too dark\ntoo dark\nStacktrace:\n" in log
+
+
 def test_a_stack_trace_is_shown(any_julia: dict[str, str], make_julia_backend: Maker) -> None:
     body = 'error("the network is down")'
     project = make_julia_backend(predict_model=script("predict_model", body))

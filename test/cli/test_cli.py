@@ -195,14 +195,16 @@ def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
 
 def test_the_command_loads_nothing_heavy(loaded_modules: Callable[[str], set[str]]) -> None:
     modules = loaded_modules("import taggingbackends.cli, taggingbackends.backend.pipeline")
-    assert not modules & {"numpy", "h5py", "orjson", "juliacall"}
+    assert not modules & {"numpy", "h5py", "orjson", "juliacall", "tqdm"}
+    modules = loaded_modules("import taggingbackends.cli")  # enough for --help
+    assert not modules & {"logging", "traceback", "shutil", "dataclasses"}
 
 
 def test_importing_the_package_loads_nothing_heavy(
     loaded_modules: Callable[[str], set[str]],
 ) -> None:
     modules = loaded_modules("import taggingbackends")
-    assert not modules & {"numpy", "h5py", "juliacall", "click"}
+    assert not modules & {"numpy", "h5py", "juliacall", "click", "logging"}
     modules = loaded_modules("from taggingbackends import Labels, BackendExplorer")
     assert not modules & {"h5py", "juliacall", "click"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 from io import TextIOWrapper
@@ -60,6 +59,7 @@ def cli(
     Use it:        tagging-backend predict recording.spine --model-instance NAME
     """
     # imported here: `--help` needs no logging, which takes a tenth of its time to import
+    import shlex
     import warnings
 
     from taggingbackends.system.messages import DEBUG, VERBOSITY, configure, log, open_log

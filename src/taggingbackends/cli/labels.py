@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -74,6 +72,8 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
     \b
     Example: tagging-backend labels show recordings/truth.label
     """
+    from dataclasses import asdict
+
     from taggingbackends.analysis.overview import overview
     from taggingbackends.display.tables import label_table, run_table
     from taggingbackends.display.terminal import ethogram
@@ -410,4 +410,6 @@ def _print_json(value: object) -> None:
 
 
 def _width() -> int:
-    return shutil.get_terminal_size().columns
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sized
+import time
+from collections.abc import Iterable, Iterator, Sized
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
 
@@ -22,8 +23,8 @@ class _SizedIterable(Sized, Iterable[T], Protocol[T]):
     pass
 
 
-def progress(items: _SizedIterable[T], doing: str) -> Iterable[T]:
-    """Return the items to loop over; on a terminal, a bar shows the progress after one second.
+def progress(items: _SizedIterable[T], doing: str) -> Iterator[T]:
+    """Yield the items; on a terminal, a bar shows the progress after one second.
 
     Parameters
     ----------
@@ -32,10 +33,15 @@ def progress(items: _SizedIterable[T], doing: str) -> Iterable[T]:
     doing : str
         What is done with them, e.g. ``"reading"``.
     """
-    if is_quiet() or not sys.stderr.isatty():
-        return items
-    bar: Iterable[T] = _bar(items, desc=doing, delay=1, leave=False)
-    return bar
+    remaining = iter(items)
+    if sys.stderr.isatty() and not is_quiet():
+        start = time.monotonic()
+        for n, item in enumerate(remaining, 1):
+            yield item
+            if time.monotonic() - start >= 1:
+                remaining = _bar(remaining, doing, len(items), initial=n, leave=False)
+                break
+    yield from remaining
 
 
 def meter(total: int) -> tqdm:
