@@ -92,7 +92,7 @@ def test_spans(run: RunLabels) -> None:
 
 def test_a_gap_is_more_than_five_frame_intervals() -> None:
     labels = Labels()
-    labels.set(RUN, 1, np.array([0, 1, 2, 3, 8, 9, 10, 16]) / 8, ["run"] * 8)
+    labels.set(RUN, 1, np.array([0, 1, 2, 3, 8, 9, 10, 16]) * 2, ["run"] * 8)
     assert find_spans(labels[RUN]).frames.tolist() == [7, 1]
 
 

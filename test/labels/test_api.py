@@ -72,10 +72,10 @@ def test_a_track_that_is_set_is_a_copy(labels: Labels) -> None:
     labels[RUN].secondary_names = ["small"]
     labels[RUN][7].records["box"] = {"x": [1]}
     other = Labels()
-    other.set("b", 1, [0.5], ["stop"])
+    other.set("b", 1, [0.5], ["back"])
     other["b"][5] = labels[RUN][7]
     assert other["b"][5] == labels[RUN][7]
-    assert other["b"].names == ["stop", "run", "cast"]
+    assert other["b"].names == ["back", "run", "cast"]  # not what only other larvae do
     assert other["b"].secondary_names == ["small"]
     other["b"][5].records["box"]["x"].append(2)
     assert labels[RUN][7].records["box"] == {"x": [1]}

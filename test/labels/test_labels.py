@@ -392,6 +392,8 @@ def test_crop_allows_for_rounding_at_the_ends() -> None:
     assert len(labels.crop(0.3, 0.6)[RUN][1]) == 2
     assert len(labels.crop(0.0, 0.3)[RUN][1]) == 1
     assert len(labels.crop(0.6, 0.9)[RUN][1]) == 1
+    labels.set(RUN, 1, [0.3 - 0.1], ["a"])  # 0.2 less an ulp
+    assert len(labels.crop(0.2, 1.0)[RUN][1]) == 1
 
 
 def test_fill(labels: Labels) -> None:
