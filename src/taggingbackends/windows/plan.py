@@ -276,7 +276,7 @@ def plan_dataset(
 
     Notes
     -----
-    A frame counts by its primary labels: secondary ones, such as "edited", are left out of account.
+    A frame counts by its primary labels: secondary ones, such as "edited", are ignored.
     It belongs to a class if just one of its labels is selected, and none excluded; frames with
     several selected ones are left out, and counted as ambiguous.
 
