@@ -249,6 +249,19 @@ def test_a_model_for_something_else_is_refused(forest, tmp_path, monkeypatch, na
         read_model(tmp_path / "model")
 
 
+def test_a_model_of_another_patch_version_is_read(forest, tmp_path, monkeypatch):
+    import sklearn
+
+    with monkeypatch.context() as patch:
+        other = sklearn.__version__ + "9"
+        patch.setattr("sklearn.base.__version__", other)
+        patch.setattr("sklearn.__version__", other)
+        write_model(tmp_path / "model", forest, {})
+    with pytest.warns(UserWarning, match="from version .*9 when"):
+        skops.io.load(tmp_path / "model", trusted=models.TRUSTED)
+    read_model(tmp_path / "model")  # without a warning
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("left_child", 10**9), ("right_child", -1), ("left_child", 0), ("feature", len(FEATURES))],

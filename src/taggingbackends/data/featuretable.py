@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,8 +27,8 @@ __all__ = ["Feature", "common_cells", "read_features"]
 _ROW = re.compile(rb"([^,()]+)\((\d{1,9})\)")
 _LARVA = re.compile(rb"larva\((\d{1,9})\)")
 
+_SAME = "; each feature has the same frames, one after the other"
 _TENS = 10 ** np.arange(1, 10)
-_FEATURES = 1000  # FIMTrack has some 30
 _BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
 _CELL = 64  # bytes that no number is longer than
 _HEADER = (MAX_LARVA_ID + 2) * len(",larva(65535)")  # bytes of the longest first line
@@ -85,8 +86,10 @@ def read_features(
     keep_freed_memory()
     with file.open("rb") as stream:
         larvae = _larvae(file, stream.readline(_HEADER + 2))
-        table = _Table(file, len(larvae), wanted)
-        for line, text in _blocks(file, stream, len(larvae)):
+        longest = _CELL * (len(larvae) + 4)
+        frames = _rows_of_first_feature(stream, longest)
+        table = _Table(file, len(larvae), frames, wanted)
+        for line, text in _blocks(file, stream, longest):
             table.add(line, text)
     return larvae, table.finish()
 
@@ -107,16 +110,26 @@ def _larvae(file: Path, header: bytes) -> list[int]:
     return list(larvae)
 
 
-def _blocks(file: Path, stream: BinaryIO, larvae: int) -> Iterator[tuple[int, bytes]]:
+def _rows_of_first_feature(stream: BinaryIO, longest: int) -> int:
+    """Count the rows of the first feature, which are as many as those of each other one."""
+    start = stream.tell()
+    first = stream.readline(longest)
+    prefix = first[: first.find(b"(") + 1]
+    rows = iter(lambda: stream.readline(longest), b"")
+    frames = 1 + sum(1 for _ in takewhile(lambda row: row.startswith(prefix), rows))
+    stream.seek(start)
+    return frames
+
+
+def _blocks(file: Path, stream: BinaryIO, longest: int) -> Iterator[tuple[int, bytes]]:
     """Read whole lines, blank ones at the end left out, with the number of the first."""
-    longest = _CELL * (larvae + 4)
     line = 2
     blank = 0
     while text := stream.read(_BLOCK):
         text += stream.readline(longest)
         if not text.endswith(b"\n") and stream.read(1):
             at = line + text.count(b"\n")
-            problem = f"expected a row of {larvae} cells, found more than {longest} bytes"
+            problem = f"expected a row of cells, found more than {longest} bytes"
             raise TrackFileError(problem, file=file, line=at)
         rows = text.rstrip(b"\r\n")
         if rows and blank:
@@ -132,16 +145,16 @@ def _blocks(file: Path, stream: BinaryIO, larvae: int) -> Iterator[tuple[int, by
 class _Table:
     """Rows in, features out."""
 
-    def __init__(self, file: Path, larvae: int, wanted: Callable[[str], bool]) -> None:
+    def __init__(self, file: Path, larvae: int, frames: int, wanted: Callable[[str], bool]) -> None:
         self.file = file
         self.larvae = larvae
+        self.frames = frames  # of each feature
         self.wanted = wanted
         self.features: dict[str, Feature] = {}
         self.known: set[bytes] = set()
         self.feature = b""  # the one being read
-        self.frame = 0  # of the next row, counted from the first
+        self.frame = frames  # of the next row, counted from the first
         self.first = 0
-        self.frames: int | None = None  # of each feature, once the first is read
         self.parts: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
         self.line = 1  # the last one
 
@@ -151,11 +164,14 @@ class _Table:
         ends = stops[:, 0]
         row = 0
         while row < len(ends):
-            n = self._rows_of_one_feature(line + row, text, ends[row:], lengths[row:, 0])
-            if n and self.wanted(self.feature.decode("latin-1")):
-                rows = slice(row, row + n)
+            if self.frame == self.frames:
+                self._open(line + row, text[ends[row] - lengths[row, 0] : ends[row]])
+            rows = slice(row, row + self.frames - self.frame)
+            self._check_names(line + row, text, ends[rows], lengths[rows, 0])
+            if self.wanted(self.feature.decode("latin-1")):
                 cells = self._values(line + row, text, stops[rows, 1:], lengths[rows, 1:])
                 self.parts.append(cells)
+            n = len(ends[rows])
             self.frame += n
             row += n
         self.line = line + len(ends) - 1
@@ -164,7 +180,7 @@ class _Table:
         if not self.feature:
             problem = "expected rows feature(frame) below the first line, found none"
             raise TrackFileError(problem, file=self.file, line=1)
-        if self.frames is not None and self.frame < self.frames:
+        if self.frame < self.frames:
             expected = f"{_str(self.feature)}({self.first + self.frame})"
             problem = f"expected {expected} next, found the end; is the file cut?"
             raise TrackFileError(problem, file=self.file, line=self.line)
@@ -202,27 +218,16 @@ class _Table:
         lengths[last] -= is_return
         return stops.reshape(-1, width), lengths.reshape(-1, width)
 
-    def _rows_of_one_feature(
+    def _check_names(
         self, line: int, text: bytes, stops: NDArray[np.intp], lengths: NDArray[np.intp]
-    ) -> int:
-        """Return how many rows from the first on are of one feature, given their names' places."""
-        if self.frame == self.frames or not self.feature:
-            self._open(line, text[stops[0] - lengths[0] : stops[0]])
-        if self.frames is not None:
-            stops = stops[: self.frames - self.frame]
-            lengths = lengths[: len(stops)]
+    ) -> None:
+        """Check that rows are of this feature and of the next frames, given their names' places."""
         prefix = self.feature + b"("
         size = len(prefix)
         good = lengths > size
         if good.any():  # else the text may be shorter than a window
             windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
             good[good] = windows[(stops - lengths)[good]] == prefix
-        if self.frames is None and not good.all():
-            n = int(good.argmin())
-            if n == 0:
-                self.frames = self.frame
-                return 0
-            stops, lengths, good = stops[:n], lengths[:n], good[:n]
         frames = self.first + self.frame + np.arange(len(stops))
         digits = lengths - (size + 1)
         good &= digits == np.searchsorted(_TENS, frames, "right") + 1
@@ -231,12 +236,8 @@ class _Table:
         if not good.all():
             at = int(good.argmin())
             found = _str(text[stops[at] - lengths[at] : stops[at]])
-            problem = (
-                f"expected row {_str(prefix)}{frames[at]}), found {shown(found)}; "
-                "all features have the same frames, one after the other"
-            )
+            problem = f"expected row {_str(prefix)}{frames[at]}), found {shown(found)}{_SAME}"
             raise TrackFileError(problem, file=self.file, line=line + at)
-        return len(stops)
 
     def _open(self, line: int, name: bytes) -> None:
         self._close()
@@ -244,20 +245,12 @@ class _Table:
         if match is None:
             problem = f"expected a row feature(frame), found {shown(_str(name))}"
             raise TrackFileError(problem, file=self.file, line=line)
-        if self.frames is not None and int(match[2]) != self.first:
-            problem = (
-                f"expected row ({self.first}) of another feature, found {_str(name)}; "
-                "all features have the same frames, one after the other"
-            )
-            raise TrackFileError(problem, file=self.file, line=line)
-        if match[1] in self.known or len(self.known) == _FEATURES:
-            expected = f"each feature once, {_FEATURES} at most"
-            problem = f"expected {expected}, found {_str(match[1])} after {len(self.known)}"
-            problem += ", again" * (match[1] in self.known)
+        if not self.known:
+            self.first = int(match[2])
+        if match[1] in self.known or int(match[2]) != self.first:
+            problem = f"expected row ({self.first}) of another feature, found {_str(name)}{_SAME}"
             raise TrackFileError(problem, file=self.file, line=line)
         self.known.add(match[1])
-        if self.frames is None:
-            self.first = int(match[2])
         self.feature, self.frame = match[1], 0
 
     def _close(self) -> None:

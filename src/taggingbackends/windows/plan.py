@@ -91,9 +91,8 @@ class DatasetPlan:
     selected: dict[str, int]
     ambiguous: int
     points: int
-    request: dict[str, Any] = field(repr=False)
+    _request: dict[str, Any] = field(repr=False)
     _surveys: list[_Survey] = field(repr=False)
-    _options: dict[str, Any] = field(repr=False)
 
     def __len__(self) -> int:
         return sum(self.selected.values())
@@ -167,36 +166,30 @@ class DatasetPlan:
             "selected": self.selected,
             "ambiguous": self.ambiguous,
         }
-        return self.request | counts | {"dtype": kind}
+        return self._request | counts | {"dtype": kind}
 
     def _blocks(self, dtype: str) -> Iterator[Block]:
         """Yield the windows, recording by recording."""
-        counts = np.array(
-            [
-                _by_class(survey.fitting, self.names, self.excluded)[: len(self.names)]
-                for survey in self._surveys
-            ]
-        )
-        total, seed = counts.sum(axis=0).tolist(), self.request["seed"]
         repeats = [
-            selection.repeats(n, self.selected[name], seed, code)
-            for code, (name, n) in enumerate(zip(self.names, total, strict=True))
+            selection.repeats(self.fitting[name], self.selected[name], self._request["seed"], code)
+            for code, name in enumerate(self.names)
         ]
-        last = np.cumsum(counts, axis=0)
-        for index, _ in enumerate(progress(self._surveys, "cutting windows of")):
-            ranges = zip(repeats, last[index] - counts[index], last[index], strict=True)
-            mine = [times[i:j] for times, i, j in ranges]
-            if any(times.any() for times in mine):
-                yield from self._cut(index, mine, np.dtype(dtype))
+        for index, survey in enumerate(progress(self._surveys, "cutting windows of")):
+            *counts, _, _ = _by_class(survey.fitting, self.names, self.excluded)
+            parts = [np.split(times, [n]) for times, n in zip(repeats, counts, strict=True)]
+            repeats = [rest for _, rest in parts]
+            if any(times.any() for times, _ in parts):
+                yield from self._cut(index, [times for times, _ in parts], np.dtype(dtype))
 
     def _cut(
         self, index: int, repeats: list[NDArray[Any]], dtype: np.dtype[Any]
     ) -> Iterator[Block]:
+        """Yield the windows of a recording, given how often each of a class is taken."""
         survey = self._surveys[index]
-        seen = [0] * len(repeats)
-        recording = load_tracks(survey.file, **self._options)
+        recording = load_tracks(survey.file, **self._request["options"])
         if _source(recording) != survey.source:
-            raise _changed(survey.file)
+            problem = f"{survey.file}: expected the files as they were when the set was planned"
+            raise BackendError("changed-input", f"{problem}, found others; plan it again")
         for candidate in _candidates(recording, self.shape, survey.file):
             classes = np.array(
                 [
@@ -207,10 +200,9 @@ class DatasetPlan:
             codes = classes[candidate.states[candidate.fits]]
             anchors = candidate.anchors[candidate.fits]
             taken = np.zeros(len(codes), dtype=np.intp)
-            for code, times in enumerate(repeats):
+            for code in range(len(repeats)):
                 at = np.flatnonzero(codes == code)
-                taken[at] = times[seen[code] : seen[code] + len(at)]
-                seen[code] += len(at)
+                taken[at], repeats[code] = np.split(repeats[code], [len(at)])
             order = np.repeat(np.arange(len(codes)), taken)
             for i in range(0, len(order), _MOST):
                 part = order[i : i + _MOST]
@@ -285,7 +277,7 @@ def plan_dataset(
 
     Notes
     -----
-    A frame counts by its primary labels: secondary ones, such as "edited", are left out of account.
+    A frame counts by its primary labels: secondary ones, such as "edited", are ignored.
     It belongs to a class if just one of its labels is selected, and none excluded; frames with
     several selected ones are left out, and counted as ambiguous.
 
@@ -346,9 +338,8 @@ def plan_dataset(
         selected=dict(zip(names, selection.sizes(fit, balance), strict=True)),
         ambiguous=ambiguous,
         points=next(iter(points)),
-        request=request,
+        _request=request,
         _surveys=surveys,
-        _options=loading,
     )
 
 
@@ -471,11 +462,6 @@ def _versions() -> dict[str, str]:
 def _other_points(file: Path, expected: int, found: int, where: str) -> TrackFileError:
     problem = f"expected spines of {expected} points, {where}, found {found}; make a set of each"
     return TrackFileError(problem, file=file, key="spine")
-
-
-def _changed(file: Path) -> BackendError:
-    problem = f"{file}: expected the files as they were when the set was planned, found others"
-    return BackendError("changed-input", f"{problem}; plan it again")
 
 
 def _no_window(observed: int, ambiguous: int, shape: WindowShape) -> BackendError:

@@ -79,7 +79,7 @@ def sizes(counts: Sequence[int], balance: str | float | None) -> list[int]:
     Parameters
     ----------
     counts : sequence of int
-        How many there are. Classes without any are left out of account.
+        How many there are. Classes without any are ignored.
     balance : None, "minority", "majority" or float
         All that there are; as many as the smallest class has; as many as the largest has, some
         more than once; at most so many times the smallest class, 1 or more.
