@@ -6,7 +6,7 @@ For example::
 
     labels = julia.TaggingBackends.readlabels("my.label")
     features = julia.include("my_features.jl")
-    features.speed(track)
+    speed = features.speed(track)
 
 Nothing of Julia is loaded before it is used. See docs/from-julia.md for installation and settings.
 """

@@ -21,6 +21,7 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 from typing import Any
 
@@ -366,6 +367,13 @@ def test_the_example_of_the_documentation(
     namespace: dict[str, Any] = {}
     exec(script.replace("recording.spine", spine.name), namespace)
     assert namespace["labels"].count() == {"run": 10}
+    # and that of the module, for the same files
+    namespace["labels"].write("my.label")
+    (example,) = re.findall(r"::\n\n((?:    .*\n|\n)+)", str(julia.__doc__))
+    namespace = {"track": load_tracks(spine)[1]}
+    exec(dedent(example), namespace)
+    assert namespace["labels"].count() == {"run": 10}
+    assert namespace["speed"].shape == (5,)
 
 
 # -- errors

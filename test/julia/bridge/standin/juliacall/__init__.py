@@ -39,9 +39,9 @@ told(x::Float64) = "f" * repr(reinterpret(UInt64, x))
 told(::Nothing) = "n"
 told(x::Tuple) = "t" * join(map(hold, x), ',')
 
-function answer(work, callback)
+function answer(code, callback)
     text = try
-        told(Base.invokelatest(work))
+        told(Core.eval(Main, Meta.parse(code)))  # interpreted: a closure would be compiled
     catch error
         "e$(hold(error))"
     end
@@ -120,7 +120,7 @@ def _load() -> Any:
 def _evaluate(code: str) -> Any:
     ids = ",".join(str(_released.pop()) for _ in range(len(_released)))
     address = ctypes.cast(_receive, ctypes.c_void_p).value
-    work = f"StandIn.release({ids}); StandIn.answer(() -> {code}, Ptr{{Cvoid}}({address}))"
+    work = f"StandIn.release({ids}); StandIn.answer({_spelled(code)}, Ptr{{Cvoid}}({address}))"
     _library.jl_eval_string(work.encode())
     text, dropped = _answers.pop()
     for number in filter(None, dropped.split(b",")):
