@@ -48,14 +48,11 @@ class Stretches:
         frame interval, but not longer than until the larva's next frame.
     interval : float
         The frame interval, s: the median over all tracks; 1 if no track has two frames.
-    max_gap : float
-        s. A frame further than this after the one before begins a new stretch.
     """
 
     numbers: NDArray[np.int64]
     ends: NDArray[np.float64]
     interval: float
-    max_gap: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +162,8 @@ def find_stretches(
     times : (n,) float64 array
         s, strictly increasing within a track.
     max_gap : float, optional
-        s. By default that of `default_max_gap`.
+        s. A frame further than this after the one before begins a new stretch. By default that of
+        `default_max_gap`.
 
     Raises
     ------
@@ -186,7 +184,7 @@ def find_stretches(
     ends = times + interval
     following = np.where(begins, np.minimum(ends[:-1], times[1:]), times[1:])
     ends[:-1] = np.where(same, following, ends[:-1])
-    return Stretches(numbers, ends, interval, float(max_gap))
+    return Stretches(numbers, ends, interval)
 
 
 def find_spans(run: RunLabels, max_gap: float | None = None) -> Spans:
