@@ -26,16 +26,16 @@ __all__ = ["cli", "main"]
     metavar="DIR",
     help="The backend's folder; by default the nearest one at or above the current folder.",
 )
-@click.option("--quiet", is_flag=True, help="Show errors only; also of the backend's scripts.")
+@click.option("--quiet", is_flag=True, help="Show errors only, also from the backend's scripts.")
 @click.option(
-    "--verbose", is_flag=True, help="Show what is done, too; also the INFO messages of scripts."
+    "--verbose", is_flag=True, help="Show what is done, and the INFO messages of scripts."
 )
 @click.option(
     "--log",
     "log_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Append messages of all levels to FILE, with times and tracebacks; also those of scripts.",
+    help="Append all messages to FILE, with times and tracebacks.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
 @click.version_option(package_name="taggingbackends")
