@@ -11,10 +11,10 @@ end
 
 const GROUPS = (
     # These compute much.
-    `-O1` => ["labels/json.jl", "labels/columns.jl", "data/tracks.jl", "julia/border.jl"],
+    `-O1` => ["labels/json.jl", "labels/labelfiles.jl", "data/tracks.jl", "julia/border.jl"],
     # These are interpreted: compiling them takes much longer than running them.
-    `--compile=min` => ["package.jl", "labels/labels.jl", "labels/labelfiles.jl", "backend/explorer.jl",
-                        "backend/staging.jl", "main.jl", "nyx.jl"],
+    `--compile=min` => ["package.jl", "labels/labels.jl", "backend/explorer.jl", "backend/staging.jl",
+                        "main.jl", "nyx.jl"],
 )
 
 passed(results::Test.DefaultTestSet) = results.n_passed + mapreduce(passed, +, results.results; init=0)
