@@ -37,7 +37,7 @@ function model_in_the_making(work, backend::BackendExplorer; force::Bool=false)
     catch error
         error isa LockedError && error.path == training_lock(backend, instance) || rethrow()
         throw(BackendError("existing-model",
-            "another training of $instance is running; name another --model-instance"))
+            "another training of $instance is under way; name another --model-instance"))
     end
 end
 
