@@ -1,20 +1,20 @@
 """
     TaggingBackendsError
 
-Anything that the user can mend. Its text says what is wrong, where, and what to do.
+An error that the user can fix. Its text says what is wrong, where, and what to do.
 """
 abstract type TaggingBackendsError <: Exception end
 
 """
     LabelFileError(kind, problem; file, run, track, index)
 
-Labels, or a label file, that break the contract.
+Labels or a label file that violate the contract.
 
 # Fields
 - `kind::String`: as in docs/contract.md, section 6, e.g. `"bad-code"`.
-- `problem::String`: expected, found, and what to do.
-- `file`, `run::String`, `track::Int`, `index::Int`: where, or `nothing`. The index is 1-based: of a
-  frame in a track; of a track in `data`; of a name or a dependency in its list.
+- `problem::String`: what was expected, what was found, and what to do.
+- `file::String`, `run::String`, `track::Int`, `index::Int`: the place, each possibly `nothing`. The index
+  is 1-based: of a frame in a track, of a track in `data`, or of a name or dependency in its list.
 """
 mutable struct LabelFileError <: TaggingBackendsError
     kind::String
@@ -42,8 +42,8 @@ end
 """
     TrackFileError(problem; file, line, key)
 
-A tracker's file that cannot be read. `line` is a 1-based line number, or `nothing`; so is `file`, for
-tracks that are in no file.
+A tracker file that cannot be read. `line` is a 1-based line number, or `nothing`. `file` is `nothing` for
+tracks that are not in a file.
 """
 struct TrackFileError <: TaggingBackendsError
     problem::String
@@ -65,7 +65,7 @@ end
 """
     BackendError(kind, problem)
 
-A request that a backend's folder cannot serve; the kinds are those of the Python half.
+A request that a backend's folder cannot fulfil. The kinds are those of the Python half.
 """
 struct BackendError <: TaggingBackendsError
     kind::String
@@ -77,8 +77,7 @@ Base.showerror(io::IO, error::BackendError) = print(io, error.problem)
 """
     ScriptError(step, script, exit_code)
 
-A backend's script that ended with a failure of its own. `exit_code` is the script's; 128 + n if signal n
-ended it.
+A backend's script that failed. `exit_code` is the script's, or 128 + n if signal n ended it.
 """
 struct ScriptError <: TaggingBackendsError
     step::String
@@ -93,7 +92,7 @@ end
 """
     located(f; file, run, track, index)
 
-Call `f`, and say where a `LabelFileError` from inside happened, as far as it does not say so itself.
+Call `f`. A `LabelFileError` from it gets the given place, where it has none of its own.
 """
 function located(f; file=nothing, run=nothing, track=nothing, index=nothing)
     try
@@ -108,7 +107,7 @@ function located(f; file=nothing, run=nothing, track=nothing, index=nothing)
     end
 end
 
-"""Return how a message shows a value that was found: its repr, shortened."""
+"""Return the repr of a value for a message, shortened."""
 function shown(@nospecialize(value), limit=60)
     text = sprint(show_start, value, 3; context=:limit => true)
     return length(text) <= limit ? text : first(text, limit - 3) * "..."
@@ -116,7 +115,7 @@ end
 
 const SHOWN_ITEMS = 8
 
-"""Show a value down to some depth, and what comes first of it: what is wrong may be a whole file."""
+"""Show the first items of a value down to some depth: the value may be a whole file."""
 function show_start(io::IO, @nospecialize(value), depth::Int)
     value === nothing && return print(io, "null")
     value isa Union{AbstractDict,AbstractVector} || return show(io, value)

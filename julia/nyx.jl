@@ -1,14 +1,14 @@
-# Nyx's side: finds backends, and starts the command `tagging-backend` in their folders.
+# Nyx's side: find backends, and run the command `tagging-backend` in their folders.
 
 """
     CommandError(problem, exit_code)
 
-The command `tagging-backend` that failed, or could not be started.
+The command `tagging-backend` failed or could not be started.
 
 # Fields
-- `problem::String`: the command's own message in one line, with what the script said, if a script failed.
-- `exit_code::Int`: 1, the user can mend it; 2, wrong usage; a script's own code; 128 + n after signal n;
-  127, the command could not be started.
+- `problem::String`: the command's message in one line; if a script failed, with the script's message.
+- `exit_code::Int`: 1 for an error that the user can fix; 2 for wrong usage; the exit code of a failed script;
+  128 + n after signal n; 127 if the command could not be started.
 """
 struct CommandError <: TaggingBackendsError
     problem::String
@@ -20,8 +20,8 @@ Base.showerror(io::IO, error::CommandError) = print(io, error.problem)
 """
     findbackends(root)
 
-Return a [`BackendExplorer`](@ref) of each backend among the folders in `root`, sorted by the folders'
-names. A folder that is broken is warned about, and left out.
+Return a [`BackendExplorer`](@ref) for each backend among the folders in `root`, sorted by folder name.
+Invalid backends are left out with a warning.
 
 # Example
 ```julia
@@ -50,29 +50,28 @@ list_models(backend::AbstractString) = list_models(BackendExplorer(backend))
     predict(backend, model, files; output=nothing, force=false,
             command=`poetry run tagging-backend`, options...)
 
-Have a backend label recordings, and return the predicted [`Labels`](@ref).
+Label recordings with a backend; return the predicted [`Labels`](@ref).
 
-The command runs in the backend's folder; what it says is passed on to `stdout` and `stderr` while it runs.
-The files are copied into a sandbox, so that predictions can run at the same time.
+The command runs in the backend's folder. Its output is passed on to `stdout` and `stderr` while it runs.
+The files are copied into a sandbox, so that several predictions can run at the same time.
 
 # Arguments
 - `backend`: a [`BackendExplorer`](@ref), or a backend's folder.
 - `model`: one of `list_models(backend)`.
-- `files`: a path, or a vector of paths, of tracker files or folders.
-- `output`: a folder to leave the label files in; by default no file is left.
-- `force`: replace label files that are in `output` already.
-- `command`: how `tagging-backend` is started, for environments without Poetry.
-- `options`: for the backend's scripts, e.g. `threshold=0.5`, and for the command, e.g.
+- `files`: the path of a tracker file or folder, or a vector of such paths.
+- `output`: a folder for the label files; by default no files are kept.
+- `force`: replace existing label files in `output`.
+- `command`: the command that starts `tagging-backend`, for environments without Poetry.
+- `options`: options of the backend's scripts, e.g. `threshold=0.5`, and of the command, e.g.
   `skip_make_dataset=true`.
 
 # Returns
-One `Labels` with all the runs that were predicted. Each run's `dependencies` name the files that it is
-for.
+One `Labels` with all predicted runs. Each run's `dependencies` name the files that were labelled.
 
 # Errors
-- [`CommandError`](@ref): the command failed, with its message.
-- `BackendError`: `not-a-backend`; `existing-file`, two recordings have the same run identifier (the label
-  files are kept then, and the message says where).
+- [`CommandError`](@ref): the command failed.
+- `BackendError` `not-a-backend`; `existing-file`: two recordings have the same run identifier. The label
+  files are kept then, in the folder that the message names.
 
 # Example
 ```julia
@@ -83,10 +82,10 @@ predicted["20240612_090000"][1].states
 function predict(backend, model, files; output=nothing, force::Bool=false,
                  command::Cmd=`poetry run tagging-backend`, options...)
     output === nothing || return predict_into(output, backend, model, files, force, command, options)
-    # not mktempdir(f), since the files are kept if they cannot be returned
+    # not mktempdir(f): the files are kept if they cannot be returned
     folder = mktempdir(; cleanup=false)
     predicted = try
-        # where the files were for a moment is not worth telling
+        # the paths in the temporary folder are not printed
         predict_into(folder, backend, model, files, force, command, options; hidden=folder)
     catch error
         kept = error isa BackendError && error.kind == "existing-file"
@@ -111,21 +110,21 @@ end
     train(backend, files; model_instance=nothing, pretrained_model_instance=nothing, force=false,
           command=`poetry run tagging-backend`, options...)
 
-Have a backend train a new model, and return its identifier.
+Train a new model of a backend; return its identifier.
 
-The command runs in the backend's folder; what it says is passed on to `stdout` and `stderr` while it runs.
+The command runs in the backend's folder. Its output is passed on to `stdout` and `stderr` while it runs.
 
 # Arguments
 - `backend`: a [`BackendExplorer`](@ref), or a backend's folder.
-- `files`: a path, or a vector of paths, of label files beside the tracker files that they depend on, or of
-  folders of these. Empty: the input of `model_instance` is in place.
+- `files`: the path of a label file beside the tracker files that it depends on, or of a folder of such files;
+  or a vector of such paths. Empty: train on the input that `model_instance` already has.
 - `model_instance`: the new model's identifier; by default the local time.
 - `pretrained_model_instance`: one of `list_pretrained_models(backend)`, to start from.
-- `force`: replace an old model of this name.
-- `command`, `options`: as for [`predict`](@ref).
+- `force`: replace an existing model of this name.
+- `command`, `options`: see [`predict`](@ref).
 
 # Errors
-[`CommandError`](@ref): the command failed, with its message; there is no new model then.
+[`CommandError`](@ref): the command failed; there is no new model then.
 
 # Example
 ```julia
@@ -143,8 +142,7 @@ end
     finetune(backend, model, files; model_instance=nothing, force=false,
              command=`poetry run tagging-backend`, options...)
 
-Have a backend train the model further, into a new one, and return the new one's identifier: as
-[`train`](@ref).
+Train a copy of a backend's model further; return the new model's identifier. See [`train`](@ref).
 """
 function finetune(backend, model, files; model_instance=nothing, force::Bool=false,
                   command::Cmd=`poetry run tagging-backend`, options...)
@@ -162,7 +160,7 @@ absolute_paths(file::AbstractString) = [abspath(file)]
 absolute_paths(files) = String[abspath(file) for file in files]
 
 """
-Run a command in a backend's folder, pass on what it says, and return its standard output. Lines that begin
+Run a command in a backend's folder, pass its output on, and return its standard output. Lines that begin
 with `hidden` are not passed on.
 """
 function run_command(backend, command, hidden=nothing)
@@ -209,13 +207,13 @@ function pass_on_lines(from, to, kept, hidden)
     return nothing
 end
 
-"""Return what a failed command has to say, in one line."""
+"""Return the message of a failed command in one line."""
 function message_of(complained, code)
     lines = filter(!isempty, strip.(split(complained, '\n')))
     isempty(lines) && return "tagging-backend ended with exit code $code"
     at = something(findlast(startswith("Error: "), lines), length(lines))
     message = without_prefix(lines[at])
-    if occursin(r" failed with exit code \d+ \(", message)  # a script: it has said why, before
+    if occursin(r" failed with exit code \d+ \(", message)  # a script's own message stands before
         before = filter(!startswith("Warning: "), lines[1:at - 1])
         why = something(findlast(line -> occursin(r"^(Error|ERROR): ", line), before), length(before))
         why > 0 && (message *= ": " * without_prefix(before[why]))
@@ -225,7 +223,7 @@ end
 
 without_prefix(line) = replace(line, r"^(Error|ERROR): " => "")
 
-"""Return the label files that the command has told last, one a line."""
+"""Return the label files that the command printed last, one per line."""
 function label_files_told(said, folder)
     files = String[]
     for line in reverse(split(said, '\n'; keepempty=false))
@@ -242,8 +240,8 @@ function read_all(files, folder)
         found = readlabels(file)
         twice = intersect(keys(predicted), keys(found))
         if !isempty(twice)
-            throw(BackendError("existing-file", "$(first(twice)): the run of several recordings, which " *
-                "one Labels cannot hold; read the label files below $folder"))
+            throw(BackendError("existing-file", "$(first(twice)): the run of several recordings, which do " *
+                "not fit into one Labels; read the label files below $folder"))
         end
         mergelabels!(predicted, found)
     end

@@ -6,7 +6,7 @@ using Test, TaggingBackends
 const TB = TaggingBackends
 
 export TB, ROOT, CONTRACT, SHARED, RUN, OTHER, STEM
-export edited, in_folder, kind_of, listed, make_backend, run_julia, touch_files, tree, write_labels,
+export edited, in_folder, interpreter, kind_of, listed, make_backend, run_julia, touch_files, tree, write_labels,
        write_recording
 
 const ROOT = dirname(@__DIR__)
@@ -107,12 +107,15 @@ function edited(path, line, pattern, by)
     return path
 end
 
-"""Run Julia with arguments, and the package on its load path; return exit code, stdout and stderr."""
+# A short script takes much longer to compile than to interpret.
+interpreter() = `$(Base.julia_cmd()) --compile=min --startup-file=no`
+
+"""Run Julia with arguments and the package on its load path; return exit code, stdout and stderr."""
 function run_julia(arguments...; dir=pwd(), variables...)
     environment = merge(Dict(ENV), Dict("JULIA_LOAD_PATH" => ROOT * (Sys.iswindows() ? ";" : ":")),
                         Dict(String(name) => value for (name, value) in variables))
     out, err = IOBuffer(), IOBuffer()
-    command = `$(Base.julia_cmd()) --startup-file=no $(collect(String, arguments))`
+    command = `$(interpreter()) $(collect(String, arguments))`
     process = run(pipeline(Cmd(command; dir=dir, env=environment, ignorestatus=true);
                            stdin=devnull, stdout=out, stderr=err))
     return process.exitcode, String(take!(out)), String(take!(err))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import RECORDINGS
+from support import RECORDINGS, executable
 from taggingbackends.backend.juliascripts import JULIA
 
 # No verdict depends on how fast a machine is just now.
@@ -54,6 +55,19 @@ def any_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip(f"no Julia: neither julia on PATH nor in {JULIA}; `make test` gets one")
     depot = tmp_path_factory.mktemp("depot")  # so that nothing is left in the user's
     return {JULIA: found, "JULIA_DEPOT_PATH": f"{depot}{os.pathsep}"}
+
+
+@pytest.fixture(scope="session")
+def quick_julia(
+    any_julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Return `any_julia` for short scripts, which take longer to compile than to interpret."""
+    if os.name != "posix":
+        return any_julia
+    wrapper = tmp_path_factory.mktemp("bin") / "julia"
+    return any_julia | {
+        JULIA: executable(wrapper, f'exec {shlex.quote(any_julia[JULIA])} --compile=min "$@"')
+    }
 
 
 @pytest.fixture

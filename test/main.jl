@@ -217,7 +217,7 @@ if Sys.isunix()
         in_folder() do folder
             project = make_backend(folder, "train_model.jl" => TRAIN; model=nothing)
             variables = merge(Dict(ENV), Dict("JULIA_LOAD_PATH" => ROOT * ":"))
-            command = `$(Base.julia_cmd()) --startup-file=no scripts/train_model.jl --wait-for-it`
+            command = `$(interpreter()) scripts/train_model.jl --wait-for-it`
             out = Pipe()
             process = run(pipeline(Cmd(command; dir=project, env=variables, ignorestatus=true);
                                    stdin=devnull, stdout=out, stderr=devnull); wait=false)

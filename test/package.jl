@@ -23,6 +23,7 @@ function in_fresh_depot(work)
     end
 end
 
+# without options that this process has: they would ask for a precompiled package of their own
 julia(arguments...) = readlines(`$(Base.julia_cmd()[1]) --startup-file=no $(collect(arguments))`)[end]
 
 @testset "it loads from the root project, the load path, and Pkg.develop" begin

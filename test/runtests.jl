@@ -1,42 +1,59 @@
-# julia --project=. test/runtests.jl
+# julia --project=. test/runtests.jl [FILES...]
+#
+# Without FILES, each group of files is run in a process of its own, by calling this with the group's files.
 
 using Test
 
 if !haskey(ENV, "TAGGINGBACKENDS_RECORDINGS")
-    # real recordings, where they are at hand
+    # real recordings, if there are any
     ENV["TAGGINGBACKENDS_RECORDINGS"] = joinpath(dirname(dirname(@__DIR__)), "shared", "data")
 end
+
+const GROUPS = (
+    # These compute much.
+    `-O1` => ["labels/json.jl", "labels/labelfiles.jl", "data/tracks.jl", "julia/border.jl"],
+    # These are interpreted: compiling them takes much longer than running them.
+    `--compile=min` => ["package.jl", "system/locks.jl", "labels/labels.jl", "backend/explorer.jl", "backend/staging.jl",
+                        "main.jl", "nyx.jl"],
+)
 
 passed(results::Test.DefaultTestSet) = results.n_passed + mapreduce(passed, +, results.results; init=0)
 passed(result) = 0
 skipped(results::Test.DefaultTestSet) = mapreduce(skipped, +, results.results; init=0)
 skipped(result) = result isa Test.Broken ? 1 : 0
 
-const FILES = (
-    "package.jl",
-    "system/locks.jl",
-    "labels/json.jl",
-    "labels/labels.jl",
-    "labels/labelfiles.jl",
-    "data/tracks.jl",
-    "backend/explorer.jl",
-    "backend/staging.jl",
-    "main.jl",
-    "nyx.jl",
-    "julia/border.jl",
-)
-
-try
-    results = @testset "TaggingBackends" begin
-        for file in FILES
-            @testset "$file" begin
-                include(file)
+"""Run test files; return how many tests passed, failed and were skipped."""
+function run_files(files)
+    try
+        results = @testset "TaggingBackends" begin
+            for file in files
+                @testset "$file" begin
+                    include(file)
+                end
             end
         end
+        return passed(results), 0, skipped(results)
+    catch error
+        error isa Test.TestSetException || rethrow()
+        return error.pass, error.fail + error.error, error.broken
     end
-    println("Julia: $(passed(results)) passed, 0 failed, $(skipped(results)) skipped")
-catch error
-    error isa Test.TestSetException || rethrow()
-    println("Julia: $(error.pass) passed, $(error.fail + error.error) failed, $(error.broken) skipped")
-    exit(1)
 end
+
+const COUNTS = r"^Julia: (\d+) passed, (\d+) failed, (\d+) skipped$"
+
+"""Run a group of test files in a process with these options; return its counts."""
+function run_group(options, files)
+    project = dirname(@__DIR__)
+    command = `$(Base.julia_cmd()) $options --startup-file=no --project=$project $(@__FILE__) $files`
+    counts = nothing
+    process = open(ignorestatus(command))
+    for line in eachline(process)
+        found = match(COUNTS, line)
+        found === nothing ? println(line) : (counts = Tuple(parse.(Int, found.captures)))
+    end
+    return counts === nothing ? (0, 1, 0) : counts  # 1: the process did not get to the end
+end
+
+counts = isempty(ARGS) ? reduce(.+, [run_group(group...) for group in GROUPS]) : run_files(ARGS)
+println("Julia: $(counts[1]) passed, $(counts[2]) failed, $(counts[3]) skipped")
+exit(counts[2] == 0 ? 0 : 1)

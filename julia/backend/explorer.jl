@@ -1,14 +1,12 @@
-# What can be done with a backend's folder; `push` and `pull` are in staging.jl.
-
-# -- removal
+# The actions on a backend's folder. `push` and `pull` are in staging.jl.
 
 """
     reset_data(backend)
 
-Remove this instance's data, with a sandbox that sandbox's only; return the folders.
+Remove this instance's data, or only the sandbox's if there is one; return the removed folders.
 
 # Errors
-`BackendError`: `no-model-instance`; `not-a-sandbox`, the folder is one of input.
+`BackendError` `no-model-instance`; `not-a-sandbox`: the folder is one of input, not a sandbox.
 
 # Example
 ```julia
@@ -28,7 +26,7 @@ end
 """
     reset_model(backend)
 
-Remove this instance's model, and what a killed training left; return the folders.
+Remove this instance's model and the leftovers of a killed training; return the removed folders.
 
 # Errors
 `BackendError` `no-model-instance`.
@@ -42,11 +40,11 @@ end
 """
     make_dataset(backend; options...)
 
-Run the script make_dataset, if the backend has one. `options` reach its function as keyword arguments:
-`true` as it is, other values as text.
+Run the script make_dataset if the backend has one. Its function gets `options` as keyword arguments:
+`true` unchanged, other values as strings.
 
 # Errors
-`ScriptError`, if it fails; `BackendError` `ambiguous-script`, `missing-julia`, `missing-python`.
+`ScriptError`: the script failed. `BackendError` `ambiguous-script` or `missing-python`.
 
 # Example
 ```julia
@@ -58,18 +56,18 @@ make_dataset(backend::BackendExplorer; options...) = run_optional(backend, "make
 """
     build_features(backend; options...)
 
-Run the script build_features, if the backend has one; as [`make_dataset`](@ref).
+Run the script build_features if the backend has one; see [`make_dataset`](@ref).
 """
 build_features(backend::BackendExplorer; options...) = run_optional(backend, "build_features", options)
 
 """
     train_model(backend; force=false, options...)
 
-Run the script train_model; the model appears when it has succeeded. With `force` it may replace an old
-one.
+Run the script train_model. The model is put in place after the script has succeeded; `force` allows it to
+replace an existing one.
 
 # Errors
-As [`make_dataset`](@ref), and `BackendError`: `missing-script`, `existing-model`.
+As [`make_dataset`](@ref); also `BackendError` `missing-script` or `existing-model`.
 
 # Example
 ```julia
@@ -82,7 +80,7 @@ train_model(backend::BackendExplorer; force::Bool=false, options...) =
 """
     finetune_model(backend; original_model_instance, force=false, options...)
 
-Run the script finetune_model, as [`train_model`](@ref).
+Run the script finetune_model; see [`train_model`](@ref).
 """
 finetune_model(backend::BackendExplorer; force::Bool=false, options...) =
     run_training(backend, "finetune_model", options, force)
@@ -90,12 +88,12 @@ finetune_model(backend::BackendExplorer; force::Bool=false, options...) =
 """
     predict_model(backend; options...)
 
-Run the script predict_model; complete and return the new label files: software and dependencies are added
-where they lack them.
+Run the script predict_model; return the new label files. Missing software and dependencies are added to
+them.
 
 # Errors
-As [`make_dataset`](@ref); `BackendError` `missing-script`; `LabelFileError`, what it wrote is no label
-file.
+As [`make_dataset`](@ref); also `BackendError` `missing-script`; `LabelFileError`: the script wrote an
+invalid label file.
 
 # Example
 ```julia
@@ -107,8 +105,8 @@ predict_model(backend::BackendExplorer; options...) = run_prediction(backend, op
 """
     check(backend)
 
-Return a vector of everything that breaks docs/contract.md, sections 1 and 2, each with what mends it. The
-Python half looks.
+Return a vector of all violations of docs/contract.md, sections 1 and 2, and how to fix them. The Python
+half checks.
 
 # Errors
 `BackendError` `missing-python`.

@@ -1,6 +1,6 @@
-# Where everything is in a backend's folder. Paths are decided here only.
+# The paths in a backend's folder. All of them are built here.
 
-"""Environment variable of scripts that train: the instance in the making."""
+"""Environment variable of training scripts: the model instance that is being trained."""
 const TRAINING = "TAGGINGBACKENDS_TRAINING"
 
 const SANDBOX_MARK = ".sandbox"
@@ -13,16 +13,17 @@ The folders and files of a backend.
 
 # Arguments
 - `project_dir`: the backend's folder; by default the nearest backend at or above the current folder.
-- `model_instance`: identifier of the model instance whose data and model are asked for.
-- `sandbox`: token of a sandbox, one level below the instance in the data folders.
+- `model_instance`: identifier of the model instance whose data and model are used.
+- `sandbox`: token of a sandbox, a folder below the instance's in the data folders.
 
 # Fields
 - `project_dir::String`: absolute.
-- `package_name::String`: the project's name in lower case, hyphens as underscores.
+- `package_name::String`: the project's name in lower case, with underscores for hyphens.
 - `model_instance`, `sandbox`: a string, or `nothing`.
 
 # Errors
-`BackendError`: `not-a-backend`, the folder is none; `bad-identifier`, instance or sandbox.
+`BackendError` `not-a-backend`: the folder is not a backend; `bad-identifier`: an invalid instance or
+sandbox.
 
 # Example
 ```julia
@@ -57,7 +58,7 @@ end
 """
     raw_data_dir(backend)
 
-Return the folder of input of this instance (and sandbox), made if there is none.
+Return the input folder of this instance (and sandbox); make it if it does not exist.
 
 # Errors
 `BackendError` `no-model-instance`.
@@ -72,25 +73,25 @@ raw_data_dir(backend::BackendExplorer) = made_data_dir(backend, "raw")
 """
     interim_data_dir(backend)
 
-Return the folder of preprocessed data and features, as [`raw_data_dir`](@ref) does.
+Return the folder of preprocessed data and features; see [`raw_data_dir`](@ref).
 """
 interim_data_dir(backend::BackendExplorer) = made_data_dir(backend, "interim")
 
 """
     processed_data_dir(backend)
 
-Return the folder of predicted labels, as [`raw_data_dir`](@ref) does.
+Return the folder of predicted labels; see [`raw_data_dir`](@ref).
 """
 processed_data_dir(backend::BackendExplorer) = made_data_dir(backend, "processed")
 
 """
     list_input_files(backend; group_by_directories=false)
 
-List the input files of this instance (and sandbox): absolute paths; without hidden files and, when there
-is no sandbox, without the sandboxes' files; sorted by path components, by code point.
+List the input files of this instance (and sandbox) as absolute paths, sorted by path components, by code
+point. Hidden files are left out; so are the files of sandboxes, unless the explorer has a sandbox.
 
-With `group_by_directories`, an ordered dictionary, sorted alike: folder relative to
-[`raw_data_dir`](@ref), `"."` for the top, `"/"` between => its files.
+With `group_by_directories`, return an ordered dictionary in the same order: folder relative to
+[`raw_data_dir`](@ref) (`"."` for the top, `"/"` between components) => its files.
 
 # Errors
 `BackendError` `no-model-instance`.
@@ -108,7 +109,7 @@ list_input_files(backend::BackendExplorer; group_by_directories::Bool=false) =
 """
     list_interim_files(backend; group_by_directories=false)
 
-List the files in [`interim_data_dir`](@ref), as [`list_input_files`](@ref) does.
+List the files in [`interim_data_dir`](@ref); see [`list_input_files`](@ref).
 """
 list_interim_files(backend::BackendExplorer; group_by_directories::Bool=false) =
     listed(backend, "interim", group_by_directories)
@@ -116,7 +117,7 @@ list_interim_files(backend::BackendExplorer; group_by_directories::Bool=false) =
 """
     list_processed_files(backend; group_by_directories=false)
 
-List the files in [`processed_data_dir`](@ref), as [`list_input_files`](@ref) does.
+List the files in [`processed_data_dir`](@ref); see [`list_input_files`](@ref).
 """
 list_processed_files(backend::BackendExplorer; group_by_directories::Bool=false) =
     listed(backend, "processed", group_by_directories)
@@ -124,17 +125,17 @@ list_processed_files(backend::BackendExplorer; group_by_directories::Bool=false)
 """
     output_path(backend, input_file)
 
-Return where the predicted labels of an input file go; the folder is made.
+Return the path for the predicted labels of an input file; make its folder.
 
 # Arguments
-- `input_file`: below [`raw_data_dir`](@ref); a relative one is taken from there.
+- `input_file`: a path below [`raw_data_dir`](@ref); a relative path starts there.
 
 # Returns
 `predicted.label` in the same relative folder below [`processed_data_dir`](@ref), or
-`<stem>.predicted.label` where that folder of input holds several recordings.
+`<stem>.predicted.label` if the input file's folder has several recordings.
 
 # Errors
-`BackendError` `no-input`: the file is elsewhere. `LabelFileError`: it is a bad label file.
+`BackendError` `no-input`: the file is elsewhere. `LabelFileError`: it is an invalid label file.
 
 # Example
 ```julia
@@ -147,14 +148,14 @@ function output_path(backend::BackendExplorer, input_file)
     parts = splitpath(relpath(path, raw))
     if first(parts) in ("..", ".")
         throw(BackendError("no-input",
-            "$path: expected an input file below $raw; `push` brings files there"))
+            "$path: expected an input file below $raw; `push` copies files there"))
     end
     folder = joinpath(processed_data_dir(backend), parts[1:end - 1]...)
     mkpath(folder)
     beside = visible_files(dirname(path))
     stems = Set{String}(stem_of(file) for file in keys(findrecordings(beside)))
     labelled = isfile(path) && islabelfile(path)
-    if !(stem_of(path) in stems) && !labelled  # a format of the backend's own
+    if !(stem_of(path) in stems) && !labelled  # a format that only the backend knows
         union!(stems, (stem_of(file) for file in beside if suffix_of(file) == suffix_of(path)))
     end
     length(stems) <= 1 && return joinpath(folder, PREDICTED)
@@ -166,11 +167,11 @@ end
 """
     model_dir(backend, instance=backend.model_instance)
 
-Return the folder of a model, with its weights and hyperparameters: `models/<instance>`; for the instance
-that is being trained, the folder to write into, which exists.
+Return the folder of a model's weights and hyperparameters: `models/<instance>`. For the instance that is
+being trained it is the folder to write into, which exists.
 
 # Errors
-`BackendError`: `no-model-instance`, `bad-identifier`.
+`BackendError` `no-model-instance` or `bad-identifier`.
 
 # Example
 ```julia
@@ -190,7 +191,7 @@ end
 """
     partial_model_dir(backend, instance)
 
-Return the hidden folder in which an instance is trained, before it is a model.
+Return the hidden folder that an instance is trained in before it is a model.
 """
 partial_model_dir(backend::BackendExplorer, instance) =
     joinpath(backend.project_dir, "models", ".$instance.partial")
@@ -198,7 +199,7 @@ partial_model_dir(backend::BackendExplorer, instance) =
 """
     list_models(backend)
 
-Return the identifiers of the trained models, sorted. `backend` is a [`BackendExplorer`](@ref) or a
+Return the sorted identifiers of the trained models. `backend` is a [`BackendExplorer`](@ref) or a
 backend's folder.
 
 # Example
@@ -211,7 +212,7 @@ list_models(backend::BackendExplorer) = list_folders(joinpath(backend.project_di
 """
     list_pretrained_models(backend)
 
-Return the names of the partially trained models, sorted.
+Return the sorted names of the partially trained models.
 """
 list_pretrained_models(backend::BackendExplorer) =
     list_folders(joinpath(backend.project_dir, "pretrained_models"))
@@ -222,7 +223,7 @@ list_pretrained_models(backend::BackendExplorer) =
 Return the folder of a partially trained model.
 
 # Errors
-`BackendError`: `unknown-model`, there is none of this name; `bad-identifier`.
+`BackendError` `unknown-model`: there is none of this name; `bad-identifier`.
 """
 function pretrained_model_dir(backend::BackendExplorer, name)
     check_identifier("pretrained model", name)
@@ -239,15 +240,15 @@ Throw `BackendError` `unknown-model` unless the instance is a trained model.
 check_model(backend::BackendExplorer, instance=the_instance(backend, "the model")) =
     check_among("model", instance, list_models(backend), joinpath(backend.project_dir, "models"))
 
-# -- scripts (running them: pipeline.jl)
+# -- scripts (pipeline.jl runs them)
 
 """
     find_script(backend, step)
 
-Return the script of a step, such as `"predict_model"`; `nothing` if the backend has none.
+Return the script of a step such as `"predict_model"`, or `nothing` if the backend has none.
 
 # Errors
-`BackendError` `ambiguous-script`: there are several; the message names them.
+`BackendError` `ambiguous-script`: there are several, which the message names.
 """
 function find_script(backend::BackendExplorer, step)
     found = candidates(backend.project_dir, backend.package_name, step)
@@ -298,7 +299,7 @@ function listed(backend, stage, grouped)
         for folder in sort!(collect(keys(groups))))
 end
 
-"""Tell a sandbox's folder from a folder of input."""
+"""Return whether a folder is a sandbox's, not one of input."""
 is_sandbox(folder) = ispath(joinpath(folder, SANDBOX_MARK))
 
 """Return the stem of the recording that a label file depends on."""

@@ -3,8 +3,8 @@
 """
     new_instance(taken=())
 
-Return the identifier of a new model instance: the local time, YYYYMMDD_HHMMSS. A number is appended if
-that one is taken.
+Return the identifier of a new model instance: the local time as YYYYMMDD_HHMMSS. If that is in `taken`, a
+number is appended.
 """
 function new_instance(taken=())
     now = Libc.strftime("%Y%m%d_%H%M%S", time())

@@ -1,16 +1,16 @@
-# Options on their way from the command line to a script's function.
+# Options: from the command line to keyword arguments of a script's function, and back.
 
-"""Environment variable of scripts: a file to add the names of the options to that were taken."""
+"""Environment variable of scripts: a file that collects the names of the options that functions took."""
 const TAKEN = "TAGGINGBACKENDS_TAKEN"
 
-"""Keyword arguments: a text, or `true` for an option without a value."""
+"""Keyword arguments: a string, or `true` for an option without a value."""
 const Options = Dict{Symbol,Union{String,Bool}}
 
 """
     OptionError(problem)
 
-What stands on a command line where an option should. A script's function may throw it, too, for a value
-that it cannot use; `main` tells it in one line, with exit code 2.
+An invalid option on a command line. A script's function may also throw it for a value that it cannot use:
+`main` prints it in one line and exits with code 2.
 """
 struct OptionError <: Exception
     problem::String
@@ -23,11 +23,11 @@ Base.showerror(io::IO, error::OptionError) = print(io, error.problem)
 
 Turn `--epochs 20 --labels=run,cast --verbose` into keyword arguments.
 
-An option takes the next argument as its value unless that begins with a dash; a value that does is given
-with `=`. Dashes in names become underscores; the last of repeats counts.
+An option takes the next argument as its value unless that begins with a dash. Write such a value with `=`.
+Dashes in names become underscores. Of a repeated option the last counts.
 
 # Errors
-`OptionError`: an argument that is neither an option nor the value of one.
+`OptionError`: an argument that is neither an option nor an option's value.
 
 # Example
 ```julia
@@ -59,9 +59,9 @@ end
 """
     format_options(options)
 
-Turn keyword arguments into arguments that [`parse_options`](@ref) turns into the same.
+Turn keyword arguments into command-line arguments, the reverse of [`parse_options`](@ref).
 
-`true` becomes an option without a value; `false` and `nothing` are left out; other values become text.
+`true` becomes an option without a value; `false` and `nothing` are left out; other values become strings.
 
 # Example
 ```julia
@@ -73,5 +73,5 @@ function format_options(options)
             for (name, value) in pairs(options) if value !== false && value !== nothing]
 end
 
-"""Return a keyword as it stands on a command line."""
+"""Return a keyword as an option on the command line."""
 dashed(name) = "--" * replace(String(name), "_" => "-")

@@ -1,9 +1,9 @@
-# Runs a backend's scripts as processes. They are started here, and the command in nyx.jl.
+# Runs a backend's scripts as processes. (nyx.jl starts the command.)
 
-"""Environment variable of scripts: the Python that runs the command."""
+"""Environment variable: the Python that has taggingbackends."""
 const PYTHON = "TAGGINGBACKENDS_PYTHON"
 
-const GRACE = 5.0  # seconds that an interrupted process has to end by itself
+const GRACE = 5.0  # seconds; the time for an interrupted process to end by itself
 const SIGNAL_TERMINATE, SIGNAL_KILL = 15, 9
 
 function run_optional(backend, step, options)
@@ -37,7 +37,7 @@ function required_script(backend, step)
 end
 
 function run_script(backend, script, options, environment=Dict{String,String}())
-    # marked before anything runs, or fails
+    # mark the sandbox before anything runs or fails
     if backend.model_instance !== nothing && backend.sandbox !== nothing
         foreach(stage -> made_data_dir(backend, stage), ("raw", "interim", "processed"))
     end
@@ -57,10 +57,10 @@ function run_script(backend, script, options, environment=Dict{String,String}())
     return nothing
 end
 
-"""Return the command for scripts in Julia, and let them find this very package."""
+"""Return the command for scripts in Julia; add this package to their load path."""
 function julia_command!(variables, backend)
     separator = Sys.iswindows() ? ';' : ':'
-    # an empty entry stands for Julia's own ones
+    # an empty entry stands for Julia's defaults
     variables["JULIA_LOAD_PATH"] = PACKAGE * separator *
                                    get(variables, "JULIA_LOAD_PATH", "")
     has_project = isfile(joinpath(backend.project_dir, "Project.toml"))
@@ -68,7 +68,7 @@ function julia_command!(variables, backend)
     return `$(Base.julia_cmd()) --startup-file=no $project`
 end
 
-"""Return the command for scripts in Python, and let them find their own package."""
+"""Return the command for scripts in Python; add the backend's src folder to their path."""
 function python_command!(variables, backend)
     source = joinpath(backend.project_dir, "src")
     if isdir(source)
@@ -80,7 +80,7 @@ function python_command!(variables, backend)
     return python_command()
 end
 
-"""Return the command of the Python that has taggingbackends; to be run in the backend's folder."""
+"""Return the command for the Python that has taggingbackends. Run it in the backend's folder."""
 function python_command()
     python = get(ENV, PYTHON, "")
     isempty(python) || return `$python`
@@ -91,12 +91,12 @@ function python_command()
     return `poetry run python`
 end
 
-"""Wait for a process, and return its exit code, 128 + n after signal n. It does not outlive the wait."""
+"""Wait for a process; return its exit code, 128 + n after signal n. An exception ends the process."""
 function wait_for(process)
     try
         wait(process)
     catch error
-        # A terminal has interrupted the process as well: let it end by itself first.
+        # Ctrl-C has interrupted the process too: let it end by itself first.
         error isa InterruptException && ends_in_time(process) || end_process(process)
         rethrow()
     end
@@ -111,7 +111,7 @@ function end_process(process)
     return nothing
 end
 
-"""Return the label files below data/processed => what changes when they are written."""
+"""Return label files below data/processed => modification time, size and inode."""
 function label_files(backend)
     statuses = OrderedDict{String,Tuple{Float64,Int,UInt}}()
     for file in filter(islabelfile, list_processed_files(backend))

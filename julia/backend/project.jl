@@ -1,6 +1,6 @@
 # What makes a folder a backend: its project file, its name and its scripts.
 
-"""The scripts of a backend -> the subpackage of src/<package> in which they live."""
+"""The scripts of a backend => the subpackage of src/<package> that may contain them."""
 const SCRIPTS = Dict(
     "make_dataset" => "data",
     "build_features" => "features",
@@ -12,7 +12,7 @@ const SCRIPTS = Dict(
 """
     is_backend(folder)
 
-Tell whether a folder is a backend: pyproject.toml, and models/ or a predict_model script.
+Return whether a folder is a backend: it has pyproject.toml, and models/ or a predict_model script.
 """
 function is_backend(folder)
     return isfile(joinpath(folder, "pyproject.toml")) && (
@@ -23,7 +23,7 @@ end
 """
     package_name(project_dir)
 
-Return the package's name: the project's in lower case, hyphens as underscores.
+Return the package's name: the project's name in lower case, with underscores for hyphens.
 """
 package_name(project_dir::AbstractString) = package_of(project_metadata(project_dir)["name"])
 
@@ -32,12 +32,12 @@ package_of(name) = replace(lowercase(name), "-" => "_")
 """
     project_metadata(project_dir)
 
-Return `Dict` of name and version of a project: from `[project]`, else from `[tool.poetry]` of
-pyproject.toml; else the folder's name, and the `__version__` of the package. The version is left out if
-none says it.
+Return a `Dict` with the name and version of a project. They come from `[project]` of pyproject.toml, else
+from `[tool.poetry]`; else they are the folder's name and the package's `__version__`. The version is left
+out if none of these gives it.
 
 # Errors
-`BackendError` `not-a-backend`: pyproject.toml is not TOML, or one of these is no table.
+`BackendError` `not-a-backend`: pyproject.toml is not TOML, or one of these is not a table.
 """
 function project_metadata(project_dir)
     path = joinpath(project_dir, "pyproject.toml")
@@ -60,7 +60,7 @@ function project_metadata(project_dir)
     return found
 end
 
-"""Return the `__version__` that a package's `__init__.py` assigns, `nothing` unless that is a string."""
+"""Return the string that a package's `__init__.py` assigns to `__version__`, or `nothing`."""
 function assigned_version(package)
     init = joinpath(package, "__init__.py")
     isfile(init) || return nothing
@@ -72,7 +72,7 @@ end
 """
     candidates(project_dir, package, step)
 
-Return the existing files that may be a step's script.
+Return the existing files that could be a step's script.
 """
 function candidates(project_dir, package, step)
     folders = (joinpath(project_dir, "src", package, SCRIPTS[step]), joinpath(project_dir, "scripts"))
@@ -83,7 +83,7 @@ end
 """
     find_backend(project_dir=nothing)
 
-Return a backend's folder, absolute: the given one, or the nearest at or above the current folder.
+Return a backend's absolute folder: the given one, or the nearest one at or above the current folder.
 
 # Errors
 `BackendError` `not-a-backend`.
@@ -101,10 +101,10 @@ function find_backend(::Nothing=nothing)
     end
     throw(BackendError("not-a-backend",
         "$(pwd()): expected a backend here or above: pyproject.toml, and models/ or predict_model; " *
-        "change folder, or name one; `tagging-backend init` makes one"))
+        "change the folder, or name one; `tagging-backend init` makes one"))
 end
 
-"""Return a folder, and all above it."""
+"""Return a folder and all folders above it."""
 function upwards(folder)
     folders = [folder]
     while dirname(folder) != folder

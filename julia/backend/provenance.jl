@@ -1,4 +1,4 @@
-# Where predicted labels come from, written into label files that do not say it themselves.
+# The origin of predicted labels, added to label files that lack it.
 
 const VERSION_HERE = read_toml(joinpath(PACKAGE, "Project.toml"))[["version"]]
 include_dependency(joinpath(PACKAGE, "Project.toml"))
@@ -6,9 +6,8 @@ include_dependency(joinpath(PACKAGE, "Project.toml"))
 """
     software(backend)
 
-Return what `metadata["software"]` says of labels that a backend predicts: `name` and `version` of the
-backend, its `model_instance`, and the version of this package as `taggingbackends`; what is not known is
-left out.
+Return `metadata["software"]` for labels that a backend predicts: `name` and `version` of the backend, its
+`model_instance`, and the version of this package as `taggingbackends`. Unknown entries are left out.
 
 # Example
 ```julia
@@ -27,11 +26,11 @@ end
 """
     complete(backend, file)
 
-Add software and dependencies to a predicted label file, where it lacks them. `file` is below
-`processed_data_dir(backend)`, and is written only if something is added.
+Add missing software and dependencies to a predicted label file. `file` is below
+`processed_data_dir(backend)`; it is written only if something is added.
 
 # Errors
-`LabelFileError`: it is no label file.
+`LabelFileError`: it is not a valid label file.
 """
 function complete(backend::BackendExplorer, file)
     predicted = readlabels(file)
@@ -52,7 +51,7 @@ function complete(backend::BackendExplorer, file)
     return nothing
 end
 
-"""Add to a run's software what it does not say; tell whether there was something to add."""
+"""Add missing entries to a run's software; return whether there were any."""
 function add_software!(run, known)
     said = get(run.metadata, "software", OrderedDict{String,Any}())
     said isa AbstractDict || return false
@@ -64,7 +63,7 @@ function add_software!(run, known)
     return length(completed) > length(said)
 end
 
-"""Return the files of the recording that a run's labels are for, none if it is not clear."""
+"""Return the files of the recording that a run's labels are for; none if that is not clear."""
 function recording_of(recordings, file, run)
     stem = recording_stem(basename(file), Set(stem_of(main) for main in keys(recordings)))
     fitting = [files for (main, files) in recordings if stem_of(main) == stem]

@@ -1,32 +1,32 @@
-# Push and pull: input into a backend's folder, predicted labels out of it. All or nothing.
+# Push and pull: copy input into a backend's folder, and predicted labels out of it, all or nothing.
 
-const ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
+const ORIGINS = ".origins.json"  # relative path of an input file => the path it was pushed from
 
 """
     push(backend, paths...; link=false, alone=false)
 
-Bring files into data/raw, for the explorer's instance (and sandbox).
+Copy files into data/raw, for the explorer's instance (and sandbox).
 
-One folder: its content goes to the top. Otherwise each path goes below the deepest folder that they have
-in common. Files that belong together come along: .spine with .outline, and the files that a label file
-depends on, which are checked. Hidden files stay behind.
+The content of a single folder goes to the top. Otherwise paths are kept below the deepest folder that all
+have in common. Files that belong together are copied together: .spine with .outline, and a label file with
+the files that it depends on, which are checked. Hidden files are left out.
 
 # Arguments
 - `paths`: files and folders.
-- `link`: put symbolic links instead of copies. Copies share their blocks with the original where the file
-  system can.
-- `alone`: refuse if other input is in place already.
+- `link`: make symbolic links instead of copies. Copies share blocks with the original where the file system
+  can do so.
+- `alone`: refuse if there is other input already.
 
 # Returns
-The input files, in data/raw.
+The paths of the input files in data/raw.
 
 # Errors
-- `BackendError`: `no-input`, a path does not exist, or there is no file at all; `existing-file`, another
-  file is there already; `outside-link`, a link leads out of a pushed folder; `not-a-sandbox`, the sandbox
-  would be a folder of input.
-- `LabelFileError`: a label file is bad, or its dependencies are.
+- `BackendError` `no-input`: a path does not exist, or there are no files; `existing-file`: another file
+  exists already; `outside-link`: a link leads out of a pushed folder; `not-a-sandbox`: the sandbox is a
+  folder of input.
+- `LabelFileError`: a label file or its dependencies are invalid.
 
-Nothing is brought in then.
+Nothing is copied then.
 
 # Example
 ```julia
@@ -45,13 +45,13 @@ function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=
         check_place(backend, relative, top)
         if ispath(target) && !same_content(source, target)
             throw(BackendError("existing-file",
-                "$target: another file than $source is there; remove it, or `reset`"))
+                "$target: a file other than $source is there; remove it, or `reset`"))
         end
     end
     others = alone ? setdiff(list_input_files(backend), targets) : String[]
     if !isempty(others)
         throw(BackendError("existing-file",
-            "$(others[1]): other input is in place already; `reset` removes it"))
+            "$(others[1]): there is other input already; `reset` removes it"))
     end
     origins = merge!(read_origins(backend), Dict(sources))
     raw_data_dir(backend)
@@ -74,22 +74,22 @@ end
 """
     pull(backend, destination=nothing; force=false)
 
-Bring the predicted labels out of data/processed.
+Copy the predicted labels out of data/processed.
 
 # Arguments
-- `destination`: the label files go to the same relative places below; by default beside the original
-  input, which is known from [`push`](@ref).
-- `force`: replace files that are there already.
+- `destination`: a folder, in which the label files keep their relative paths. By default they go beside
+  the original input, which [`push`](@ref) has recorded.
+- `force`: replace existing files.
 
 # Returns
-The label files, at their destination.
+The paths of the label files at their destination.
 
 # Errors
-- `LabelFileError`: a label file is bad, or depends on files that are not in data/raw.
-- `BackendError`: `no-output`, there are no labels; `existing-file`; `unknown-origin`, several folders, or
-  none, are the origin.
+- `LabelFileError`: a label file is invalid, or depends on files that are not in data/raw.
+- `BackendError` `no-output`: there are no labels; `existing-file`: a file exists already; `unknown-origin`:
+  the input came from several folders or from an unknown one.
 
-Nothing is brought out then.
+Nothing is copied then.
 
 # Example
 ```julia
@@ -115,8 +115,8 @@ end
 """
     check_destinations(backend, files, destination=nothing; force=false)
 
-Return where [`pull`](@ref) would bring label files below data/processed, after checking that it may. They
-need not exist yet.
+Return the paths to which [`pull`](@ref) would copy label files in data/processed, after checking that it
+may. The label files need not exist yet.
 """
 function check_destinations(backend::BackendExplorer, files, destination=nothing; force::Bool=false)
     origins = read_origins(backend)
@@ -127,7 +127,7 @@ function check_destinations(backend::BackendExplorer, files, destination=nothing
                joinpath(abspath(destination), relative)
     end
     allunique(targets) || throw(BackendError("existing-file",
-        "$(first_repeated(targets)): two label files would go there; name a folder to pull into"))
+        "$(first_repeated(targets)): two label files would be copied there; name a folder to pull into"))
     foreach(check_writable, targets)
     existing = filter(ispath, targets)
     if !isempty(existing) && !force
@@ -142,7 +142,7 @@ first_repeated(items) = first(item for (i, item) in enumerate(items) if item in 
 
 const ACCESS_WRITE_AND_SEARCH = 3  # unistd.h: W_OK | X_OK
 
-"""Refuse a place where no file can be put, before the work is done whose result it is for."""
+"""Refuse a path that cannot be written, before the work whose result it is for."""
 function check_writable(target)
     isdir(target) &&
         throw(BackendError("existing-file", "$target: expected a file, found a folder"))
@@ -158,8 +158,8 @@ end
 """
     origin(backend, file)
 
-Return where a file in data/raw was pushed from; the file itself if it was not. A file that is missing
-there has the origin of the others of its recording.
+Return the path from which a file in data/raw was pushed; the file itself if it was not pushed. A missing
+file has the origin of the other files of its recording.
 """
 function origin(backend::BackendExplorer, file)
     backend.model_instance === nothing && return file
@@ -174,7 +174,7 @@ function origin(backend::BackendExplorer, file)
     return file
 end
 
-"""Return relative path in data/raw => source, of all that comes along."""
+"""Return relative path in data/raw => source, for all files to copy."""
 function collect_input(paths)
     for path in paths
         ispath(path) || throw(BackendError("no-input", "$path: no such file or folder"))
@@ -191,7 +191,7 @@ function collect_input(paths)
     return [relpath(source, common) => source for source in unique(sources)]
 end
 
-"""Return the deepest folder that is above, or is, all of these."""
+"""Return the deepest folder that contains, or is, all of these."""
 function common_folder(folders)
     isempty(folders) && return "."
     common = splitpath(folders[1])
@@ -206,11 +206,11 @@ end
 function folder_files(folder)
     real = realpath(folder)
     check(path) = is_below(resolved(path), real) || throw(BackendError("outside-link",
-        "$path: a link out of $folder; push what it leads to by its own name"))
+        "$path: a link out of $folder; push its target by its own path"))
     return filter(check, walk_files(folder; enter=check))
 end
 
-"""Return where a path leads to, through links, be there something or not."""
+"""Return the target of a path through links; it need not exist."""
 function resolved(path)
     ispath(path) && return realpath(path)
     return normpath(followed(joinpath(realpath(dirname(path)), basename(path))))
@@ -221,7 +221,7 @@ function is_below(path, folder)
     return length(parts) >= length(above) && parts[1:length(above)] == above
 end
 
-"""Return the checked dependencies of a label file, and what belongs to them."""
+"""Return the checked dependencies of a label file, and the files that belong to them."""
 function labelled_files(file)
     files = checkdependencies(readlabels(file), dirname(file))
     return [files; reduce(vcat, map(companions, files); init=String[])]
@@ -231,7 +231,7 @@ function check_place(backend, relative, top)
     parts = splitpath(relative)
     if any(startswith("."), parts)
         throw(BackendError("no-input",
-            "$relative: hidden, so it would not be found as input; push it by its own name"))
+            "$relative: hidden, so it would not be found as input; push it by its own path"))
     end
     folder = joinpath(top, parts[1])
     if backend.sandbox === nothing && length(parts) > 1 && is_sandbox(folder)
@@ -241,10 +241,10 @@ function check_place(backend, relative, top)
 end
 
 """
-Return where a label file goes beside the input that it was predicted from.
+Return the path of a label file beside the input that it was predicted from.
 
-Its name tells the recording if several are in that folder, whether or not they were pushed together: labels
-of one are not in the way of another's.
+The name contains the recording's stem if that folder has several recordings, whether or not all were pushed,
+so that labels of different recordings have different names.
 """
 function beside_input(backend, origins, relative)
     recordings = recordings_in(joinpath(data_dir(backend, "raw"), dirname(relative)))
@@ -253,7 +253,7 @@ function beside_input(backend, origins, relative)
     own = filter(path -> stem_of(path) == stem, inputs)
     folders = unique(dirname(origins[path]) for path in (isempty(own) ? inputs : own))
     if length(folders) != 1
-        which = isempty(folders) ? "no folder that is known" : "$(length(folders)) folders"
+        which = isempty(folders) ? "no known folder" : "$(length(folders)) folders"
         throw(BackendError("unknown-origin",
             "$relative: its input comes from $which; name a folder to pull into"))
     end
@@ -269,7 +269,7 @@ function read_origins(backend)
     catch error
         error isa JSONError || rethrow()
         throw(BackendError("unknown-origin",
-            "$path: where input came from cannot be read ($(error.problem)); remove this file"))
+            "$path: the origins of the input cannot be read ($(error.problem)); remove this file"))
     end
     return origins isa AbstractDict ? origins : OrderedDict{String,Any}()
 end

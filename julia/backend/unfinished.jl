@@ -1,24 +1,24 @@
-# A model in the making: in a hidden folder beside, until the training has succeeded.
+# A model in training is in a hidden folder, until the training has succeeded.
 
 """
     model_in_the_making(work, backend; force=false)
 
-Make the explorer's instance appear as a model when `work` succeeds, and only then.
+Put the explorer's model instance in place after `work` has succeeded, and only then.
 
-In `work(environment)`, models/.<instance>.partial is there, empty at first; afterwards it is renamed to
-models/<instance>, or removed if there was an exception. What a killed training left is removed.
-`environment` holds the environment variables that make [`model_dir`](@ref) the folder to write into, for a
-process to be started.
+During `work(environment)`, the folder models/.<instance>.partial exists, empty at first. Afterwards it is
+renamed to models/<instance>, or removed after an exception. Leftovers of a killed training are removed.
+`environment` holds the environment variables for the training process, which make [`model_dir`](@ref) the
+folder to write into.
 
 # Arguments
 - `backend`: with a model instance.
-- `force`: replace an old model of this name, once the new one is there.
+- `force`: replace an existing model of this name when the new one is complete.
 
 # Returns
 What `work` returns.
 
 # Errors
-`BackendError` `existing-model`: the instance is a model, or in the making, already.
+`BackendError` `existing-model`: the instance exists already, or is being trained.
 
 # Example
 ```julia
@@ -47,7 +47,8 @@ function make_model(work, backend, instance, force)
     model = joinpath(backend.project_dir, "models", instance)
     partial = partial_model_dir(backend, instance)
     replaced = joinpath(dirname(model), ".$instance.replaced")
-    ispath(replaced) && !ispath(model) && rename_folder(replaced, model)  # killed between two renames
+    # left by a process that was killed between two renames
+    ispath(replaced) && !ispath(model) && rename_folder(replaced, model)
     replace = ispath(model)
     if replace && !force
         throw(BackendError("existing-model",
@@ -69,7 +70,7 @@ end
 function put_model(partial, model, replaced, replace)
     if ispath(model) && !replace
         throw(BackendError("existing-model",
-            "$model: expected no such folder yet; the script should write into model_dir(backend)"))
+            "$model: expected this folder not to exist; the script must write into model_dir(backend)"))
     end
     remove_folder(replaced)
     try
@@ -83,21 +84,21 @@ function put_model(partial, model, replaced, replace)
     return nothing
 end
 
-# not Base's mv, which would fall back to copying
+# not Base's mv, which falls back to copying
 rename_folder(from, to) =
     Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), from, to))
 
 """
-Have a training end well when a signal, or `exit` in a script, goes past `finally`; `under_way[]` tells whether
-it still runs, since afterwards the folder and the lock may be another process's.
+Clean up a training when a signal, or `exit` in a script, skips `finally`. `under_way[]` is false after the
+training, when the folder and the lock may belong to another process.
 """
 function end_training_at_exit(backend, under_way)
-    # before Julia 1.9 the exit code is not known here, and so there is no model
+    # before Julia 1.9 the exit code is unknown here, so no model is put in place
     VERSION >= v"1.9" || return atexit(() -> under_way[] && end_training(backend, nothing))
     return atexit(code -> under_way[] && end_training(backend, code))
 end
 
-"""Make what was trained the model if the script has succeeded, as the command does, else remove it."""
+"""Put the trained model in place if the script has succeeded, as the command does; otherwise remove it."""
 function end_training(backend, code)
     instance = the_instance(backend, "training")
     partial = partial_model_dir(backend, instance)

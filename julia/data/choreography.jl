@@ -7,10 +7,10 @@ const STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 
 is_whitespace(byte) = byte == UInt8(' ') || UInt8('\t') <= byte <= UInt8('\r')
 
-"""Tell whether a file's first bytes are those of a date_time, a larva's identifier and a number."""
+"""Return whether a file starts with a date_time, a larva identifier and a number."""
 function is_choreography(head)
     at = 1
-    # how many bytes, from `at` on, are such ones
+    # the number of such bytes from `at` on
     run(fitting) = something(findnext(!fitting, head, at), length(head) + 1) - at
     at += run(is_whitespace)
     for (fitting, n) in ((is_digit, 8), (==(UInt8('_')), 1), (is_digit, 6))
@@ -27,13 +27,13 @@ end
 
 function load_choreography(path, spine, outline)
     spine || outline ||
-        throw(ArgumentError("expected spine or outline to be loaded, found both turned off"))
+        throw(ArgumentError("expected spine or outline to be loaded, found both false"))
     files = String[]
     spine && push!(files, with_suffix(path, ".spine"))
     outline && push!(files, with_suffix(path, ".outline"))
     for file in files
         isfile(file) && continue
-        throw(TrackFileError("expected this file beside $(basename(path)), found none; bring it, or load " *
+        throw(TrackFileError("expected this file beside $(basename(path)), found none; add it, or load " *
                              "$(basename(path)) alone with $(suffix_of(file)[2:end])=false"; file=file))
     end
     tables = Table[read_table(file) for file in files]
@@ -62,12 +62,12 @@ end
 struct Table
     file::String
     run::String
-    rows::Vector{Pair{Int,Vector{Int}}}  # larva -> its rows, in order
-    row_of::Dict{Int,Int}  # larva -> where it is in `rows`
+    rows::Vector{Pair{Int,Vector{Int}}}  # larva => its rows, in order
+    row_of::Dict{Int,Int}  # larva => its position in `rows`
     times::Vector{Float64}
-    lines::Vector{Int}  # 1-based line number of each row
+    lines::Vector{Int}  # the 1-based line number of each row
     coordinates::Vector{Float64}  # x1 y1 x2 y2 ... of all rows
-    offsets::Vector{Int}  # points before each row
+    offsets::Vector{Int}  # the number of points before each row
 end
 
 rows_of(table, larva) = last(table.rows[table.row_of[larva]])
@@ -101,7 +101,7 @@ function read_table(file)
     return table
 end
 
-"""Return, of each line that is not blank: first byte, number of fields, line number."""
+"""Return the first byte, the number of fields and the line number of each line that is not blank."""
 function table_layout(content)
     starts, counts, lines = Int[], Int[], Int[]
     line, start, fields, between = 1, 0, 0, true
@@ -147,8 +147,8 @@ function check_counts(file, counts, fault)
 end
 
 """
-Return larva, time and coordinates of all rows, as numbers, and the first field that is none: its row,
-number and first byte.
+Return larvae, times and coordinates of all rows, and the row, number and first byte of the first field
+that is not a number (or nothing).
 """
 function table_numbers(content::Vector{UInt8}, starts, counts, n_coordinates)
     larvae = Vector{Float64}(undef, length(starts))
@@ -190,12 +190,11 @@ end
 
 field_after(content, at) = skip_blanks(content, field_end(content, at))
 
-"""Return how a message shows a field: in ASCII, shortened."""
+"""Return a field for a message: in ASCII, shortened."""
 function field_at(content, at)
     bytes = content[at:min(field_end(content, at), at + 60) - 1]
     return join(byte < 0x80 ? Char(byte) : "\\x" * string(byte; base=16) for byte in bytes)
 end
-
 
 function same_field(content, a, b)
     @inbounds while true
@@ -209,13 +208,13 @@ function same_field(content, a, b)
 end
 
 """
-Return the number in a field, correctly rounded, and where the field ends; NaN if it is none. Signs, a
-decimal point without digits on one side, and exponents are fine.
+Return the number in a field, correctly rounded, and the end of the field; NaN if it is not a number. Signs,
+a decimal point without digits on one side, and exponents are allowed.
 """
 function number_at(content::Vector{UInt8}, start)
     at, n = start, length(content)
     digits, exponent = UInt64(0), 0
-    some, whole = false, true  # digits have been seen; all of them are in `digits`
+    some, whole = false, true  # whether there are any digits; whether all of them are in `digits`
     negative = content[start] == UInt8('-')
     @inbounds begin
         (negative || content[at] == UInt8('+')) && (at += 1)
@@ -253,21 +252,21 @@ function number_at(content::Vector{UInt8}, start)
         if !some || (at <= n && !is_whitespace(content[at]))
             return NaN, field_end(content, at)
         end
-        # digits and power of ten are both exact as doubles: so their quotient is rounded just once
+        # digits and power of ten are exact as doubles, so the result is rounded only once
         if whole && digits <= 0x0020000000000000 && -22 <= exponent <= 22
             value = exponent < 0 ? digits / POWERS_OF_TEN[1 - exponent] :
                     digits * POWERS_OF_TEN[1 + exponent]
             return negative ? -value : value, at
         end
     end
-    value = tryparse(Float64, String(content[start:at - 1]))  # strtod, which rounds correctly
+    value = tryparse(Float64, String(content[start:at - 1]))  # strtod rounds correctly
     if value === nothing  # out of range: too small, or too large
         value = ndigits(digits) + exponent > 0 ? NaN : negative ? -0.0 : 0.0
     end
     return value, at
 end
 
-"""Refuse a file that was cut within its last number, which may still read as one."""
+"""Refuse a file that was cut within its last number, which may still be a valid number."""
 function check_end(content, start, fault, row)
     (content[end] == UInt8('\r') || findnext(==(UInt8('\n')), content, start) !== nothing) && return nothing
     numbers = split(String(content[start:end]))[FIELDS_BEFORE:end]
@@ -284,7 +283,7 @@ function rows_by_larva(larvae)
     at, current = 0, -1
     for (row, value) in enumerate(larvae)
         larva = Int(value)
-        if larva != current  # the lines of a larva mostly follow each other
+        if larva != current  # the lines of a larva usually follow each other
             at = get!(row_of, larva, length(rows) + 1)
             at > length(rows) && push!(rows, larva => Int[])
             current = larva
@@ -329,7 +328,7 @@ function check_same_frames(one, other)
     return nothing
 end
 
-"""Return how many points there are before each item, and in all."""
+"""Return the number of points before each item, and in total."""
 function offsets_of(items, points)
     offsets = zeros(Int, length(items) + 1)
     for (i, item) in enumerate(items)
@@ -370,6 +369,6 @@ function outline_of(table, rows, offsets)
     return outline
 end
 
-# so that the first recording does not take seconds
+# so that the first recording is loaded quickly
 precompile(loadtracks, (String,))
 precompile(load_choreography, (String, Bool, Bool))

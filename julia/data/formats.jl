@@ -1,14 +1,14 @@
-# Tracker files and label files, told by their names and first bytes. Recordings are found as in Python, so
-# that both name the same outputs; only Choreography's are loaded.
+# Tracker files and label files, recognized by their names and first bytes. Recordings are found as in
+# Python, so that both languages name the same outputs; only Choreography's are loaded.
 
 const LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
-const HEAD = 1024  # bytes that a file is recognized by
+const HEAD = 1024  # bytes; enough to recognize a file
 
-# the files that make up a recording; the first that is there is the one to load
+# the files that make up a recording; the first that exists is the one to load
 const CHOREOGRAPHY = (".spine", ".outline")
 
-# other formats: suffix => what the file begins with; and FIMTrack's tables, see below
+# other formats: suffix => start of the file; for FIMTrack's tables see below
 const OTHER_TRACKERS = (".mat" => "MATLAB 7.3 MAT-file",)
 const FIMTRACK = ".csv"
 
@@ -21,7 +21,7 @@ read_head(path, n=HEAD) = open(io -> read(io, n), path)
 """
     islabelfile(path)
 
-Tell a label file by its extension and, for `.json`, by how it begins.
+Return whether a file is a label file, by its extension and, for `.json`, by its start.
 
 # Example
 ```julia
@@ -30,16 +30,14 @@ filter(islabelfile, list_input_files(backend))
 """
 function islabelfile(path)
     suffix_of(path) == ".json" || return suffix_of(path) in LABEL_SUFFIXES
-    # in Latin-1, so that cut or wrong UTF-8 is nothing special
+    # in Latin-1, so that cut or invalid UTF-8 is no error
     head = join(Char(byte) for byte in read_head(path) if !is_whitespace(byte))
     run = "{\"metadata\":{\"id\":"
     return startswith(head, run) || startswith(head, "{\"runs\":{") ||
            (startswith(head, "{") && occursin("\"runs\":{\"", head) && occursin(run, head))
 end
 
-"""
-Tell a tracker file that only the Python half reads.
-"""
+"""Return whether a file is a tracker file that only the Python half reads."""
 function is_other_tracker_file(path)
     return is_fimtrack(path) || any(OTHER_TRACKERS) do (suffix, start)
         suffix_of(path) == suffix && read_head(path, ncodeunits(start)) == codeunits(start)
@@ -49,15 +47,15 @@ end
 """
     findrecordings(files)
 
-Find the recordings among files. The tracker files of one stem in one folder are one recording. FIMTrack's
-tables are found, too; [`loadtracks`](@ref) refuses them.
+Find the recordings among files. The tracker files of one stem in one folder are one recording. Formats
+that [`loadtracks`](@ref) does not read, such as FIMTrack's tables, are found too.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
 
 # Returns
-An ordered dictionary: the file to hand to [`loadtracks`](@ref) => all the files of that recording, in
-order of appearance.
+An ordered dictionary: the file to pass to [`loadtracks`](@ref) => all files of that recording, in the
+order given.
 
 # Example
 ```julia
@@ -77,7 +75,7 @@ function findrecordings(files)
     return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
 end
 
-"""Tell whether a file is a table of FIMTrack, by its suffix and its first line."""
+"""Return whether a file is a table of FIMTrack, by its suffix and first line."""
 is_fimtrack(path) = suffix_of(path) == FIMTRACK && is_fimtrack_head(read_head(path))
 
 function is_fimtrack_head(head)
@@ -88,7 +86,7 @@ end
 """
     companions(path)
 
-Return the existing files that belong to the same recording as a tracker file.
+Return the other existing files of a tracker file's recording.
 """
 function companions(path)
     suffix_of(path) in CHOREOGRAPHY || return String[]
@@ -99,11 +97,12 @@ end
 """
     recordings_in(folder)
 
-Find the recordings right in a folder, as [`findrecordings`](@ref) does; none if it is no folder.
+Find the recordings directly in a folder, as [`findrecordings`](@ref) does; none if the folder does not
+exist.
 """
 recordings_in(folder) = findrecordings(visible_files(folder))
 
-"""List the files in a folder that are not hidden; none if there is no such folder."""
+"""List the files in a folder that are not hidden; none if the folder does not exist."""
 function visible_files(folder)
     isdir(folder) || return String[]
     return filter(isfile, [joinpath(folder, name) for name in visible(folder)])
@@ -114,8 +113,8 @@ visible(folder) = filter(name -> !startswith(name, "."), readdir(folder))
 """
     recording_stem(label_file, stems)
 
-Return the stem of the recording that a label file is for, `nothing` if that is not clear: the name
-`<stem>.predicted.label` tells; any name does where there is one recording only.
+Return the stem of the recording that a label file is for: the only one, or the one that the name
+`<stem>.predicted.label` contains. `nothing` if that is not clear.
 """
 function recording_stem(label_file, stems)
     length(stems) == 1 && return first(stems)

@@ -1,9 +1,9 @@
-# The tracker files that labels belong to: named by file name and SHA-1, beside the label file.
+# The tracker files that labels belong to: beside the label file, identified by file name and SHA-1.
 
 """
     dependency(path)
 
-Return the entry of a file for `labels[run].dependencies`: its name and its SHA-1.
+Return the entry of a file for `labels[run].dependencies`: its name and SHA-1.
 
 # Example
 ```julia
@@ -13,9 +13,9 @@ labels[run].dependencies = [dependency("20150701_105504@x@y@t15@z.spine")]
 dependency(path) = OrderedDict{String,Any}("filename" => basename(path), "sha1" => sha1_of(path))
 
 """
-Return dependencies as a vector of entries, however they stand in a label file.
+Return dependencies as a vector of entries. In a label file they may be one entry or a list.
 
-`bad-dependency`: an entry without `filename` or `sha1`, or whose file name has a folder in it.
+`bad-dependency`: an entry without `filename` or `sha1`, or with a folder in its file name.
 """
 function validate_dependencies(entries)
     list = entries isa AbstractVector ? entries : [entries]
@@ -29,10 +29,10 @@ end
 """
     checkdependencies(labels, folder)
 
-Check that the tracker files of all runs are in a folder with the content they had; return their paths.
+Check that the tracker files of all runs are in a folder and unchanged; return their paths.
 
 # Errors
-[`LabelFileError`](@ref) `bad-dependency`: a file is missing or has another SHA-1; it is the error's `file`.
+[`LabelFileError`](@ref) `bad-dependency`: a file, the error's `file`, is missing or has another SHA-1.
 
 # Example
 ```julia
@@ -51,20 +51,20 @@ function checkdependencies(entries::AbstractVector, folder)
     return map(enumerate(validate_dependencies(entries))) do (i, entry)
         path = joinpath(folder, entry["filename"])
         if !is_file(path)
-            problem = "expected this file, which labels depend on, beside them; found none"
+            problem = "expected this file beside the labels, which depend on it; found none"
             throw(LabelFileError("bad-dependency", problem; file=path, index=i))
         end
         found = sha1_of(path)
         if found != lowercase(entry["sha1"])
-            problem = "expected sha1 $(entry["sha1"]), found $found: not the file that the labels " *
-                      "were made for"
+            problem = "expected sha1 $(entry["sha1"]), found $found: not the file that the " *
+                      "labels were made for"
             throw(LabelFileError("bad-dependency", problem; file=path, index=i))
         end
         return path
     end
 end
 
-"""Tell whether there is a file; of a name that no file can have, there is none."""
+"""Return whether a path is a file; false for a name that no file can have."""
 function is_file(path)
     try
         return isfile(path)

@@ -1,23 +1,23 @@
-# What changes labels as a whole: merge, crop, fill, tag. On columns, checked before it is done.
+# Changes of whole labels: merge, crop, fill, tag. They work on columns, and check before they change.
 
-const EDGE = 1e-9  # seconds; a segment's ends are decimals, which doubles only come near to
+const EDGE = 1e-9  # seconds; doubles only approximate the decimals that a segment's ends are
 
 """
     mergelabels!(labels, other; when=nothing)
 
-Overwrite states, at matching times, with those of other labels; return the labels.
+Overwrite states at matching times with those of other labels; return the labels.
 
-Times match within 1 ms, one to one, the nearest first.
+Times match one to one within 1 ms, the nearest first.
 
 # Arguments
-- `other`: its runs, larvae and times that the labels do not have are added as they are.
-- `when`: called with the labels of a state, always as a vector; only states for which it holds
-  overwrite. By default those that are not undefined do. Nothing is changed if it throws.
+- `other`: its runs, larvae and times that are not in `labels` are added unchanged.
+- `when`: called with the labels of a state, always as a vector; only states for which it returns true
+  overwrite. By default all defined states do. Nothing is changed if it throws.
 
 # Errors
-[`LabelFileError`](@ref), and nothing is changed: `overlapping-names` (a name is primary here and
-secondary there, or the reverse); `length-mismatch` (a time would be added to a track that carries further
-records).
+[`LabelFileError`](@ref); nothing is changed then.
+- `overlapping-names`: a name is primary in one and secondary in the other.
+- `length-mismatch`: a time would be added to a track with further per-frame records.
 
 # Example
 ```julia
@@ -37,7 +37,7 @@ function mergelabels!(labels::Labels, other::Labels; when=nothing)
             end
         end
     end
-    # before anything is changed: `when` may throw
+    # before any change, since `when` may throw
     overwrites = Dict(run.id => codes_for(when === nothing ? !isempty : when, run)
                       for run in values(other) if haskey(labels, run.id))
     for run in values(other)
@@ -53,9 +53,9 @@ end
 """
     croplabels(labels, start, stop)
 
-Return new labels of the frames with start - 1 ns <= time <= stop + 1 ns (in seconds).
+Return new labels with the frames for which start - 1 ns <= time <= stop + 1 ns (in seconds).
 
-Larvae without such a frame are left out; all else that the runs carry is kept.
+Larvae without such a frame are left out. Everything else in the runs is kept.
 
 # Example
 ```julia
@@ -93,11 +93,12 @@ Give undefined frames a label; return the labels.
 
 # Arguments
 - `default`: the label; declared if it is new.
-- `like`: labels or a recording; frames that only this one has are added, with the default label.
+- `like`: labels or a recording; frames that only `like` has are added with the default label.
 
 # Errors
-[`LabelFileError`](@ref), and nothing is changed: `bad-label`; `length-mismatch` (a time would be added to
-a track that carries further records).
+[`LabelFileError`](@ref); nothing is changed then.
+- `bad-label`: the label is empty.
+- `length-mismatch`: a time would be added to a track with further per-frame records.
 
 # Example
 ```julia
@@ -124,7 +125,7 @@ function filllabels!(labels::Labels, default::AbstractString; like=nothing)
         end
     end
     for run in values(labels)
-        # declared only where it is needed
+        # declare it only where it is needed
         any(track -> 0 in track.codes, values(run)) || continue
         number = number!(run.table, String(default))
         for (larva, track) in run
@@ -140,12 +141,12 @@ end
 Append a secondary label to every defined state; return the labels.
 
 # Arguments
-- `name`: the secondary label, e.g. `"edited"`; states that have it already stay as they are.
-- `unless`: a label, or several; states with one of these stay as they are, too.
+- `name`: the secondary label, e.g. `"edited"`; states that already have it are not changed.
+- `unless`: a label or several; states with one of these are not changed either.
 
 # Errors
-[`LabelFileError`](@ref) `bad-label`, or `overlapping-names`: the name is a primary one. Nothing is
-changed then.
+[`LabelFileError`](@ref) `bad-label`: the name is empty; `overlapping-names`: it is a primary name. Nothing
+is changed then.
 
 # Example
 ```julia
@@ -163,7 +164,7 @@ function taglabels!(labels::Labels, name::AbstractString; unless=())
         if !(name in table.secondary_names)
             redeclare!(table, table.names, [table.secondary_names; name], table.colors)
         end
-        # Only states in use, lest a table grow by states that nothing has.
+        # Only states in use, so that the table does not grow by unused ones.
         numbers = collect(Int32, 0:(length(table.states) - 1))
         for code in used_codes(run)
             names = labels_of(table.states[code + 1])
@@ -177,12 +178,12 @@ function taglabels!(labels::Labels, name::AbstractString; unless=())
     return labels
 end
 
-"""Tell whether an entry of a track with n frames belongs to the frames (is as long as they)."""
+"""Return whether an entry of a track with n frames holds one value per frame."""
 is_record(value, n) = value isa AbstractVector && length(value) == n
 
 copy_run!(labels::Labels, run::RunLabels) = labels.runs[run.id] = copied(run)
 
-"""Return, by code + 1, for which of the states of a run that frames have a condition holds."""
+"""Return for which states in use a condition holds, indexed by code + 1."""
 function codes_for(when, run::RunLabels)
     holds = falses(length(run.table.states))
     for code in used_codes(run)
@@ -228,7 +229,7 @@ function replace_codes!(run::RunLabels, larva, codes::Vector{Int32})
     return run
 end
 
-"""Add those frames to a track that none of its own frames matches (`matched` is 0)."""
+"""Add to a track the frames that match none of its own (`matched` is 0)."""
 function add!(run::RunLabels, larva, times, codes, matched)
     track = run[larva]
     new = matched .== 0
@@ -244,10 +245,10 @@ function check_addable(track::TrackLabels, times, larva)
     isempty(records) && return nothing
     i = findfirst(isequal(0), match_times(track, times))
     i === nothing && return nothing
-    problem = "expected no new time in a track with further records ($(join(records, ", "))), " *
+    problem = "expected no new time in a track with per-frame records ($(join(records, ", "))), " *
               "found $(times[i])"
     throw(LabelFileError("length-mismatch", problem; track=larva, index=i))
 end
 
-"""Return runs, larvae and tracks of what has frames: pairs of a run, and of larvae and tracks."""
+"""Return pairs of a run and its tracks by larva, of labels or a recording."""
 frames_of(like) = like isa Labels ? like : (like.run => like,)

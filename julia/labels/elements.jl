@@ -1,14 +1,14 @@
-# The states of tracks as a label file tells them, read from its JSON without an object a frame.
+# The states of tracks in a label file, read from JSON without making an object for each frame.
 
 """
     Elements
 
-The elements of a track's `labels`: codes, names, or arrays of these.
+The elements of a track's `labels`: codes, names, and arrays of these.
 
 # Fields
-- `tokens`: codes as they are; a name as -n, when it is the nth of `names`.
-- `lengths`: of each element, -1 if it is no array; empty if none is.
-- `names`: those in the whole text.
+- `tokens`: codes as they are; a name as -n if it is `names[n]`.
+- `lengths`: the length of each element, -1 if it is not an array. Empty if none is an array.
+- `names`: the names in the whole text.
 """
 struct Elements
     tokens::Vector{Int32}
@@ -20,7 +20,7 @@ Base.length(e::Elements) = isempty(e.lengths) ? length(e.tokens) : length(e.leng
 
 const NO_LENGTHS = Int32[]
 
-"""Return where in a label file the value of a key is, if that matters to how it is read."""
+"""Return the place of a key's value in a label file, if it decides how the value is read."""
 function inside(place::Symbol, key::String)
     (place === :file || place === :run) && key == "data" && return :data
     place === :file && key == "runs" && return :runs
@@ -30,8 +30,8 @@ function inside(place::Symbol, key::String)
 end
 
 """
-Read the `labels` of a track if they are what they should be, and return nothing if not: then they are
-read as any other array, and what is wrong is found.
+Read the `labels` of a track. Return nothing if they are invalid: then they are read like any other array,
+and the error is found.
 """
 function parse_elements(p::JSONParser)
     p.depth + 2 <= MAX_DEPTH || return nothing
@@ -57,8 +57,8 @@ function parse_elements(p::JSONParser)
 end
 
 """
-Read an array of codes and names, and return how many there are with the n before them; -1 if there is
-anything else.
+Read an array of codes and names behind n others. Return how many there are now; -1 if there is anything
+else.
 """
 function parse_list!(p::JSONParser, n::Int)
     p.at += 1
@@ -73,7 +73,7 @@ function parse_list!(p::JSONParser, n::Int)
     return n
 end
 
-"""Go to an array's next element, and return its first byte; the end of the array; or 0 for an error."""
+"""Move to an array's next element; return its first byte, `]` at the end, or 0 for an error."""
 @inline function next_in_array(p::JSONParser)
     c = peek(p)
     c == UInt8(']') && return c
@@ -83,11 +83,11 @@ end
     return c == UInt8(']') ? 0x00 : c
 end
 
-"""Read a code or a name behind n others, and return n + 1; -1 if it is anything else."""
+"""Read a code or a name behind n others; return n + 1, or -1 if it is anything else."""
 @inline function parse_token!(p::JSONParser, n::Int, c::UInt8)
     c == UInt8('"') && return put!(p.tokens, n, -parse_name(p))
     token, at, c = take_digits(p.text, Int64(0), p.at)
-    # at most 9 digits, no zero before them, no point or exponent after them
+    # at most 9 digits, without leading zero, point or exponent
     1 <= at - p.at <= 9 && c != UInt8('.') && c | 0x20 != UInt8('e') || return -1
     at == p.at + 1 || byte(p.text, p.at) != UInt8('0') || return -1
     p.at = at

@@ -1,14 +1,15 @@
-# JSON (RFC 8259) over bytes, strict, with the verdicts of orjson, which the Python half reads with.
+# A strict JSON parser (RFC 8259) over bytes. It accepts exactly what orjson accepts, which Python uses.
 
 """
     JSONError
 
-A text that is not JSON: what was expected and found, and where.
+A text that is not valid JSON.
 
 # Fields
-- `problem::String`
-- `position::Int`: of the byte, 1-based; `line::Int`, `column::Int` (in characters) of the same.
-- `snippet::String`: the line, or what of it is near; `caret::Int`: the column in it.
+- `problem::String`: what was expected and what was found.
+- `position::Int`: the 1-based position of the byte; `line::Int`, `column::Int` (in characters): the same
+  place.
+- `snippet::String`: the line, or the part of it around the place; `caret::Int`: the column in it.
 """
 struct JSONError <: Exception
     problem::String
@@ -29,14 +30,14 @@ mutable struct JSONParser
     text::String
     at::Int  # the next byte
     depth::Int
-    # A column is read into one of these, which stay for the next, and copied when its length is known.
+    # Buffers: a column is read into one of these, and copied when its length is known.
     floats::Vector{Float64}
     integers::Vector{Int64}
     tokens::Vector{Int32}
     lengths::Vector{Int32}
-    names::Vector{String}  # keys, and names of states: few, and many times
-    numbers::Dict{String,Int32}  # where a name is among them
-    slots::Vector{Int32}  # numbers of names that came last
+    names::Vector{String}  # keys and names of states: few, each repeated often
+    numbers::Dict{String,Int32}  # the index of each name in `names`
+    slots::Vector{Int32}  # the indices of the names read last
 end
 
 JSONParser(text::String) =
@@ -47,13 +48,15 @@ const MAX_DEPTH = 1024
 """
     parse_json(text; place=:elsewhere)
 
-Read a JSON text. Objects become `OrderedDict{String,Any}`; arrays of numbers `Vector{Int64}`,
-`Vector{Float64}` or, if only some have a point or an exponent, `Vector{Union{Int64,Float64}}`; those of
-strings or booleans vectors of these; other arrays `Vector{Any}`. Integers beyond `Int64` are `UInt64`,
-or else `Float64`.
+Read a JSON text.
 
-With `place=:file` it is the text of a label file, where the `labels` of tracks may become
-[`Elements`](@ref).
+- Objects become `OrderedDict{String,Any}`.
+- Arrays of numbers become `Vector{Int64}` or `Vector{Float64}`; if only some have a point or an exponent,
+  `Vector{Union{Int64,Float64}}`. Arrays of strings or of booleans become vectors of these. Other arrays
+  become `Vector{Any}`.
+- Integers beyond `Int64` become `UInt64`, or `Float64` if they do not fit.
+
+With `place=:file` the text is that of a label file: the `labels` of tracks may become [`Elements`](@ref).
 
 # Errors
 `JSONError`.
@@ -65,13 +68,13 @@ function parse_json(text::String; place::Symbol=:elsewhere)
     return value
 end
 
-# A String ends with a zero byte, which is nowhere allowed: no need to look for the end.
+# A String ends with a zero byte, which JSON never allows, so the end need not be checked.
 @inline byte(text::String, at::Int) = GC.@preserve text unsafe_load(pointer(text), at)
 
 is_digit(c::UInt8) = c - UInt8('0') <= 0x09
 is_blank(c::UInt8) = c == 0x20 || c == 0x0a || c == 0x0d || c == 0x09
 
-"""Skip blanks, and return the byte after them."""
+"""Skip blanks; return the byte after them."""
 @inline function peek(p::JSONParser)
     c = byte(p.text, p.at)
     while is_blank(c)
@@ -108,7 +111,7 @@ function enter(p::JSONParser)
     return nothing
 end
 
-"""Go behind the comma or the bracket that stands after an item, and return whether it was a comma."""
+"""Move past the comma or bracket after an item; return whether it was a comma."""
 @inline function another(p::JSONParser, bracket::Char)
     c = peek(p)
     c == UInt8(',') || c == UInt8(bracket) || fail(p, "a comma, or $bracket")
@@ -146,7 +149,7 @@ function parse_array(p::JSONParser, place::Symbol)
         numbers, unfinished = parse_numbers(p)
         unfinished || (p.depth -= 1; return numbers)
     end
-    values = numbers === nothing ? Any[] : Vector{Any}(numbers)  # and something else after them
+    values = numbers === nothing ? Any[] : Vector{Any}(numbers)  # followed by something else
     while unfinished
         push!(values, parse_value(p, place === :data ? :track : :elsewhere))
         unfinished = another(p, ']')
@@ -160,19 +163,19 @@ end
 
 # Strings
 
-"""Read a string that comes often, and return its number among `p.names`."""
+"""Read a string that occurs often; return its index in `p.names`."""
 function parse_name(p::JSONParser)
     text = p.text
     start = at = p.at + 1
     c = byte(text, at)
     while c != UInt8('"')
-        # escapes and other alphabets are not for here, nor are errors
+        # escapes, non-ASCII characters and errors are left to parse_string
         0x20 <= c < 0x80 && c != UInt8('\\') || return number_of(p, parse_string(p))
         at += 1
         c = byte(text, at)
     end
     n = at - start
-    # most are found by their length and first and last byte, without making a string
+    # most names are found by length, first and last byte, without making a string
     slot = (n + 5 * byte(text, start) + 3 * byte(text, at - 1)) % length(p.slots) + 1
     number = p.slots[slot]
     if number == 0 || !stands_at(p.names[number], text, start, n)
@@ -199,7 +202,7 @@ end
 
 function parse_string(p::JSONParser)
     start = at = p.at + 1
-    bytes = nothing  # what is read, if it is not what stands there
+    bytes = nothing  # the decoded string, if it has escapes
     bits = 0x00
     while true
         c = byte(p.text, at)
@@ -266,7 +269,7 @@ end
 
 # Errors
 
-"""Throw a `JSONError` of what was expected at some place."""
+"""Throw a `JSONError` that says what was expected at a position."""
 @noinline function fail(p::JSONParser, expected::String, at::Int=p.at)
     bytes = codeunits(p.text)
     start = something(findprev(isequal(0x0a), bytes, min(at, length(bytes) + 1) - 1), 0) + 1

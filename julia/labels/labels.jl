@@ -8,7 +8,7 @@ Discrete behavioural states of larvae: run => larva => time => state.
 
 A state is a `String` (one label), or a `Vector{String}` (several labels; empty: undefined). Labels are
 used like any dictionary: `haskey(labels, run)`, `keys(labels)`, `delete!(labels, run)`, iteration over
-pairs. `labels[run] = other[run]` stores a copy. [`Dict`](@ref)`(labels)` converts labels to plain
+pairs. `in` takes pairs, as for every dictionary. `labels[run] = other[run]` stores a copy. [`Dict`](@ref)`(labels)` converts labels to plain
 dictionaries, and `Labels(dict)` converts such dictionaries to labels; runs, larvae and times are sorted.
 
 # Fields

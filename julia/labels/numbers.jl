@@ -1,12 +1,12 @@
-# Numbers of JSON: one by one, and columns of them into vectors of their type.
+# JSON numbers: single ones, and columns of them as vectors of one type.
 
-const POWERS_OF_TEN = [10.0^n for n in 0:22]  # those that a double holds exactly
+const POWERS_OF_TEN = [10.0^n for n in 0:22]  # the ones that a double holds exactly
 
 @inline at_number(p::JSONParser) = (c = peek(p); is_digit(c) || c == UInt8('-'))
 
 """
-Read the numbers at an array's start into a vector of their type, and return whether the array goes on
-(with a value that is something else).
+Read the numbers at an array's start into a vector of their type. Return it, and whether the array goes
+on with a value that is not a number.
 """
 function parse_numbers(p::JSONParser)
     start = p.at
@@ -25,8 +25,8 @@ function parse_numbers(p::JSONParser, column::Vector)
 end
 
 """
-Put the numbers that come behind the first n of a vector, until the array ends or there is another kind of
-value; return how many there are then, and whether the array goes on.
+Put the following numbers behind the first n of a vector, until the array ends or a value of another kind
+follows. Return how many there are then, and whether the array goes on.
 """
 function take_numbers!(values::Vector{T}, n::Int, p::JSONParser) where {T}
     unfinished = true
@@ -41,12 +41,12 @@ function take_numbers!(values::Vector{T}, n::Int, p::JSONParser) where {T}
 end
 
 """
-Put the decimals like `66.675` that come, each with a comma after it, into a vector; return how many there
-are. Such are times, the most of a label file; what else comes is left to `take_numbers!`.
+Put the following decimals like `66.675`, each with a comma after it, into a vector. Return how many there
+are. Times, most of a label file, look like this; `take_numbers!` reads the rest.
 """
 function take_decimals!(values::Vector{Float64}, p::JSONParser)
     n = 0
-    text, at = p.text, p.at  # a place in a register: in the parser it would take twice the time
+    text, at = p.text, p.at  # local variables: fields of the parser would take twice the time
     while true
         whole, point, c = take_digits(text, Int64(0), at)
         c == UInt8('.') || break
@@ -61,14 +61,14 @@ function take_decimals!(values::Vector{Float64}, p::JSONParser)
     return n
 end
 
-"""Put a value behind the first n of a vector, which grows if it must; return how many there are then."""
+"""Put a value behind the first n of a vector, growing it if necessary; return n + 1."""
 @inline function put!(values::Vector, n::Int, value)
     n < length(values) || resize!(values, 2 * n + 64)
     @inbounds values[n + 1] = value
     return n + 1
 end
 
-"""Read a number: an `Int64`, a `UInt64` if it is beyond, else a `Float64`."""
+"""Read a number: an `Int64`, or a `UInt64` or `Float64` if it does not fit."""
 function parse_number(p::JSONParser)
     text, start = p.text, p.at
     first = start + (byte(text, start) == UInt8('-'))
@@ -91,7 +91,7 @@ function parse_number(p::JSONParser)
     if c | 0x20 == UInt8('e')
         exponent += parse_exponent(p)
     end
-    # Both are exact then, so that the one operation rounds correctly (Clinger 1990).
+    # Both operands are exact, so the single operation rounds correctly (Clinger 1990).
     if n < 19 && digits <= Int64(1) << 53 && -22 <= exponent <= 22
         power = @inbounds POWERS_OF_TEN[1 + abs(exponent)]
         float = exponent < 0 ? digits / power : digits * power
@@ -101,8 +101,8 @@ function parse_number(p::JSONParser)
 end
 
 """
-Append the digits that come, if any, to others; return also where they end, and the byte there. More than
-18 are too many for the result.
+Append the following digits, if any, to others. Return them, the position after them and the byte there.
+More than 18 digits overflow.
 """
 @inline function take_digits(text::String, digits::Int64, at::Int)
     c = byte(text, at)
@@ -121,7 +121,7 @@ function parse_exponent(p::JSONParser)
     is_digit(byte(p.text, p.at)) || fail(p, "a digit")
     exponent = 0
     while is_digit(byte(p.text, p.at))
-        # more than that is too much, anyway
+        # larger ones overflow anyway
         exponent = min(10 * exponent + (byte(p.text, p.at) - UInt8('0')), 10_000)
         p.at += 1
     end
@@ -138,7 +138,7 @@ end
 
 @noinline function long_float(p::JSONParser, start::Int)
     digits = SubString(p.text, start, p.at - 1)
-    float = tryparse(Float64, digits)  # strtod, which rounds correctly
+    float = tryparse(Float64, digits)  # strtod rounds correctly
     float === nothing || isinf(float) || return float
     # out of range: too large, or too small?
     abs(parse(BigFloat, String(digits))) < 1 || fail(p, "a number that a double can hold", start)

@@ -1,13 +1,13 @@
-# Label files: read strictly into columns, written as canonical text, atomically.
+# Label files, read strictly into columns.
 
 """
     readlabels(path)
 
-Read a label file, strictly, and return [`Labels`](@ref).
+Read a label file strictly; return [`Labels`](@ref).
 
 # Errors
-- [`LabelFileError`](@ref): the first violation in the file's order, with `kind`, `file`, `run`, `track`
-  and `index`.
+- [`LabelFileError`](@ref): the first violation in the order of the file, with `kind`, `file`, `run`,
+  `track` and `index`.
 - `SystemError`: the file cannot be read.
 
 # Example
@@ -20,12 +20,12 @@ readlabels(path) = parselabels(read(path, String); file=path)
 """
     writelabels(path, labels)
 
-Write a label file: canonical text, atomically. Times are written in whole milliseconds.
+Write a label file atomically, as canonical text. Times are rounded to whole milliseconds.
 
 # Errors
-- [`LabelFileError`](@ref): `bad-time` (times that become equal in milliseconds); any kind, for what the
-  fields were set to. Nothing is written then.
-- `SystemError` or `Base.IOError`: the file cannot be written; an old one is untouched.
+- [`LabelFileError`](@ref): `bad-time` for times that become equal in milliseconds; any kind for invalid
+  values of fields. Nothing is written then.
+- `SystemError` or `Base.IOError`: the file cannot be written; an existing file is not changed.
 
 # Example
 ```julia
@@ -41,10 +41,10 @@ Read the text of a label file.
 
 # Arguments
 - `content`: a string or bytes; UTF-8 JSON, as in docs/contract.md, section 6.
-- `file`: named in errors.
+- `file`: the name in errors.
 
 # Errors
-[`LabelFileError`](@ref): the first violation in the text's order.
+[`LabelFileError`](@ref): the first violation in the order of the text.
 """
 function parselabels(content::AbstractString; file=nothing)
     return located(file=file) do
@@ -110,7 +110,7 @@ function parse_run(document::OrderedDict{String,Any})
     return run
 end
 
-"""Check and take a run's entries in their order, so that the first violation is reported."""
+"""Check and store a run's entries in their order, so that the first violation is reported."""
 function parse_entries!(run::RunLabels, document::OrderedDict{String,Any})
     run.table, faults = parse_declarations(document)
     for (key, value) in document
@@ -131,10 +131,10 @@ function parse_entries!(run::RunLabels, document::OrderedDict{String,Any})
 end
 
 """
-Return the declared names, and what is wrong with them by the key where it is found.
+Return the declared names, and their violations by key.
 
-Codes need the declarations, which may stand after the data; their violations are reported in their place
-all the same.
+Codes need the declarations, which may follow the data. Their violations are still reported in the order of
+the file.
 """
 function parse_declarations(document::OrderedDict{String,Any})
     names = Dict("labels" => String[], "secondarylabels" => String[])
@@ -230,7 +230,7 @@ function parse_track(document::OrderedDict{String,Any}, table::StateTable, decod
     for (key, value) in document
         document[key] = parse_record(value, length(times))
     end
-    return TrackLabels(table, times, codes, document)  # what is left of it are the records
+    return TrackLabels(table, times, codes, document)  # the remaining entries are the records
 end
 
 parse_times(values::Vector{Float64}) = check_times(values)
@@ -240,13 +240,13 @@ parse_times(values::Vector{Union{Int64,Float64}}) = check_times(Vector{Float64}(
 function parse_times(values::AbstractVector)
     numbers = something(findfirst(value -> value isa Bool || !(value isa Real), values),
                         length(values) + 1) - 1
-    times = check_times(Float64[values[i] for i in 1:numbers])  # what stands before counts first
+    times = check_times(Float64[values[i] for i in 1:numbers])  # an earlier violation is reported first
     numbers == length(values) && return times
     problem = "expected a number, found $(shown(values[numbers + 1]))"
     throw(LabelFileError("bad-time", problem; index=numbers + 1))
 end
 
-"""Turn numbers that belong to the frames into doubles, if one of them is and others lose nothing."""
+"""Convert per-frame numbers to doubles if one of them is a double and the others stay exact."""
 function parse_record(@nospecialize(value), n::Int)
     if value isa Vector{Union{Int64,Float64}} && length(value) == n
         exact = all(x -> x isa Float64 || -maxintfloat() <= x <= maxintfloat(), value)
@@ -260,20 +260,19 @@ end
 
 Turns the elements of `labels` into a column of state numbers.
 
-With `declared` false the declarations are bad: there are no codes to check against, and what is decoded
-is never seen.
+If `declared` is false, the declarations are invalid: codes cannot be checked, and the result is not used.
 """
-mutable struct Decoder  # mutable: passed to each track by reference, not in a new box
+mutable struct Decoder  # mutable, so that it is passed by reference and not boxed for each track
     table::StateTable
     names::Vector{String}  # by code
     declared::Bool
-    known::Dict{Vector{Int32},Int32}  # the tokens of an element -> its state's number
-    # The same of elements that came last, by a hash of their tokens: most frames need no more.
+    known::Dict{Vector{Int32},Int32}  # the tokens of an element => its state's number
+    # The same for recent elements, by a hash of their tokens; enough for most frames.
     recent::Vector{Vector{Int32}}
     numbers::Vector{Int32}
 end
 
-const RECENT = 1024  # a power of two; any two of 31 codes have a place of their own
+const RECENT = 1024  # a power of two; any pair of 31 codes has its own slot
 
 function Decoder(table::StateTable, declared::Bool)
     return Decoder(table, [table.names; table.secondary_names], declared, Dict{Vector{Int32},Int32}(),
@@ -290,7 +289,7 @@ function decode!(decoder::Decoder, elements::Elements)
     last = 0
     for i in eachindex(codes)
         first = last + 1
-        last += isempty(lengths) ? 1 : abs(lengths[i])  # -1: one, and no array
+        last += isempty(lengths) ? 1 : abs(lengths[i])  # -1: one token, not an array
         if first == last && 1 <= tokens[first] <= largest
             codes[i] = tokens[first]
             continue
@@ -329,7 +328,7 @@ function decode!(decoder::Decoder, elements::AbstractVector)
     return codes
 end
 
-"""Return the state that an element stands for."""
+"""Return the state of an element."""
 function resolve(decoder::Decoder, element)
     parts = element isa AbstractVector ? element : [element]
     return checked_state([name_of(decoder, part, element) for part in parts])
@@ -341,7 +340,7 @@ function name_of(decoder::Decoder, part, element)
         problem = "expected a code, a name or an array of these, found $(shown(element))"
         throw(LabelFileError("bad-code", problem))
     end
-    decoder.declared || return "\0code $part"  # any name that data do not have
+    decoder.declared || return "\0code $part"  # a name that no data have
     if !(1 <= part <= length(decoder.names))
         expected = isempty(decoder.names) ? "a name, since no names are declared," :
                    "a code from 1 to $(length(decoder.names)),"
@@ -350,6 +349,6 @@ function name_of(decoder::Decoder, part, element)
     return decoder.names[part]
 end
 
-# so that a script's first file does not take long
+# so that a script's first file is read quickly
 precompile(readlabels, (String,))
 precompile(writelabels, (String, Labels))

@@ -5,6 +5,8 @@
 
 The labels of one run: larva identifier => track.
 
+`run[larva] = track` stores a copy of a track and declares its new names; `delete!(run, larva)` removes one.
+
 # Fields
 - `id::String`: the run's identifier, typically `date_time`. Read only.
 - `metadata`: of the recording, without the identifier.
@@ -132,6 +134,17 @@ Base.iterate(run::RunLabels, i::Int=1) = iterate(run.tracks, i)
 Base.haskey(run::RunLabels, larva) = haskey(run.tracks, larva)
 Base.get(run::RunLabels, larva, default) = get(run.tracks, larva, default)
 Base.getindex(run::RunLabels, larva) = run.tracks[larva]
+Base.delete!(run::RunLabels, larva) = (delete!(run.tracks, larva); run)
+
+function Base.setindex!(run::RunLabels, track::TrackLabels, larva)
+    id = check_larva(larva; run=run.id)
+    table, states = run.table, track.states
+    # new names are declared, secondary ones as such
+    secondary = intersect(track.table.secondary_names, Iterators.flatten(map(labels_of, states)))
+    redeclare!(table, table.names, [table.secondary_names; filter(!in(table.declared), secondary)], table.colors)
+    run.tracks[id] = TrackLabels(table, copy(track.times), encode!(table, states), deepcopy(track.records))
+    return run
+end
 
 function Base.:(==)(one::RunLabels, other::RunLabels)
     return all(name -> getproperty(one, name) == getproperty(other, name), CARRIED) &&

@@ -1,34 +1,34 @@
-# The distinct states of a run, numbered, so that a track is a column of small integers.
+# The distinct states of a run. Each has a number, so that a track is a column of small integers.
 
 """
     State
 
-One label (a `String`), several at once, or none (a `Vector{String}`; empty: looked at but undefined).
+One label (a `String`), or several at once (a `Vector{String}`; empty: undefined).
 """
 const State = Union{String,Vector{String}}
 
-const NEW_COLOR = "#808080"  # for a name that joins names which have colours
+const NEW_COLOR = "#808080"  # for a new name where the other names have colours
 
 """Return the labels of a state, always as a vector."""
 labels_of(state::State) = state isa String ? [state] : state
 
-# so that what is given away can be changed without harm to the table
+# a copy, so that callers cannot change the table
 own(state::State) = state isa String ? state : copy(state)
 
 """
     StateTable(names, secondary_names, colors, states)
 
-Label names, and the distinct states made of them, each with a number.
+Label names and the numbered states made of them.
 
-State 0 is the undefined one; states 1 to N are the declared names, then the secondary names, taken one
-by one, so that the codes of a label file's single labels are state numbers; any other state gets the
-next number when it first appears. Columns of numbers stay valid whatever happens to the names. The
-numbers are those of the Python half: state n is `states[n + 1]`.
+State 0 is undefined. States 1 to N are the declared names, then the secondary names, each alone, so that
+the codes of single labels in a label file are state numbers. Any other state gets the next number when it
+first appears. Columns of numbers stay valid when names change. The numbers are the same as in Python:
+state n is `states[n + 1]`.
 
 # Fields
 - `names`, `secondary_names`: in the order in which label files declare them.
-- `colors`: as many as `names`, or nothing; nothing if there are no names.
-- `states`: by number + 1; if they are not given, the undefined one and those of the names.
+- `colors`: one for each name, or `nothing`. `nothing` if there are no names.
+- `states`: indexed by number + 1. By default the undefined state and one for each name.
 """
 mutable struct StateTable
     names::Vector{String}
@@ -57,7 +57,7 @@ function Base.copy(table::StateTable)
                       copy(table.states), copy(table.numbers), copy(table.declared))
 end
 
-"""Add a primary name unless it is a name, primary or secondary, already."""
+"""Add a primary name unless it is already declared as primary or secondary."""
 function declare!(table::StateTable, name::String)
     name in table.declared && return table
     push!(table.declared, name)
@@ -67,9 +67,9 @@ function declare!(table::StateTable, name::String)
 end
 
 """
-Replace the declared names, checked before, and colours; the states keep their numbers.
+Replace the declared names, which must be checked, and the colours. States keep their numbers.
 
-`bad-label`, for the colours, or `overlapping-names`: nothing is changed then.
+`bad-label` for the colours, or `overlapping-names`; nothing is changed then.
 """
 function redeclare!(table::StateTable, names::Vector{String}, secondary_names::Vector{String}, colors)
     check_overlap(names, secondary_names)
@@ -80,7 +80,7 @@ function redeclare!(table::StateTable, names::Vector{String}, secondary_names::V
     return table
 end
 
-"""Return the number of a valid state, declaring the names that are new in it."""
+"""Return the number of a valid state; declare its new names."""
 function number!(table::StateTable, state::State)
     if state isa Vector && length(state) == 1
         state = state[1]
@@ -95,9 +95,9 @@ function number!(table::StateTable, state::State)
 end
 
 """
-Turn states into numbers, declaring new names in order of appearance.
+Turn states into numbers; declare new names in order of appearance.
 
-`bad-code` or `bad-label`, with `index`: no name is declared then.
+`bad-code` or `bad-label`, with `index`; no name is declared then.
 """
 function encode!(table::StateTable, states::AbstractVector)
     seen = Dict{eltype(states),Int32}()
@@ -116,5 +116,5 @@ function encode!(table::StateTable, states::AbstractVector)
     return map!(code -> numbers[code], codes, codes)
 end
 
-"""Return a table: number of each state + 1 -> what `f` gives for it."""
+"""Return `f(state)` for every state, indexed by number + 1."""
 translation(f, table::StateTable) = Int32[f(state) for state in table.states]

@@ -1,9 +1,9 @@
-# The canonical text of labels: the same bytes for the same labels, whoever writes them.
+# The canonical text of labels: the same labels give the same bytes in every language.
 
 """
     text(labels)
 
-Return the canonical text of labels (docs/contract.md, section 6), a vector of bytes.
+Return the canonical text of labels (docs/contract.md, section 6) as a vector of bytes.
 
 # Errors
 [`LabelFileError`](@ref); see [`writelabels`](@ref).
@@ -16,7 +16,7 @@ function text(labels::Labels)
         write(io, '{')
         for (key, value) in labels.attributes
             if key in ("data", "runs")
-                throw(reserved("expected no attribute named \"$key\", which is the runs' own"))
+                throw(reserved("expected no attribute named \"$key\", which is reserved for the runs"))
             end
             write_entry(io, key, value, 1)
             write(io, ",\n")
@@ -53,7 +53,7 @@ function write_run(io::IO, run::RunLabels, depth::Int)
                                       ("attributes", run.attributes, (RUN_KEYS..., "runs")))
             for key in taken
                 haskey(given, key) &&
-                    throw(reserved("expected no \"$key\" among $field: it has its place"))
+                    throw(reserved("expected no \"$key\" in $field: it has its own place"))
             end
         end
         metadata = OrderedDict{String,Any}(Iterators.flatten((("id" => run.id,), run.metadata)))
@@ -65,7 +65,7 @@ function write_run(io::IO, run::RunLabels, depth::Int)
         end
         write(io, ",\n\"data\":[")
         texts = state_texts(run)
-        bytes = UInt8[]  # a column is put here before it is written; of all tracks, since it is large
+        bytes = UInt8[]  # a buffer for columns, shared by all tracks because it is large
         for (position, (larva, track)) in enumerate(run)
             write(io, position == 1 ? "\n" : ",\n")
             located(() -> write_track(io, larva, track, texts, bytes, depth + 2); track=larva)
@@ -85,7 +85,7 @@ function write_track(io::IO, larva::Int, track::TrackLabels, texts::Vector{Strin
     write(io, view(bytes, 1:put_codes!(bytes, track.codes, texts)))
     for (key, value) in track.records
         key in TRACK_KEYS &&
-            throw(reserved("expected no record named \"$key\": it has its place"))
+            throw(reserved("expected no record named \"$key\": it has its own place"))
         write(io, ',')
         write_entry(io, key, value, depth)
     end
@@ -93,10 +93,10 @@ function write_track(io::IO, larva::Int, track::TrackLabels, texts::Vector{Strin
     return nothing
 end
 
-"""Return how each state of a run is written: a code, or an array of codes."""
+"""Return the text of each state of a run: a code, or an array of codes."""
 function state_texts(run::RunLabels)
     names = [run.names; run.secondary_names]
-    # a state that no frame has any longer may have a name that is no longer declared: 0
+    # 0: a state that is no longer in use may have a name that is no longer declared
     code(name) = string(something(findfirst(isequal(name), names), 0))
     texts = String[]
     for state in run.table.states
@@ -105,7 +105,7 @@ function state_texts(run::RunLabels)
     return texts
 end
 
-"""Put the text of a column into bytes, of which there may be more; return how many it has."""
+"""Put the text of a column at the start of `bytes`; return how many bytes it has."""
 function put_codes!(bytes::Vector{UInt8}, codes::Vector{Int32}, texts::Vector{String})
     make_room!(bytes, length(codes), maximum(sizeof, texts))
     n = 0
@@ -131,7 +131,7 @@ function put_times!(bytes::Vector{UInt8}, times::Vector{Float64})
         isfinite(rounded) && rounded > previous || throw(bad_milliseconds(times, i, rounded))
         previous = rounded
         @inbounds bytes[n += 1] = UInt8(',')
-        # Decimals of at most 15 digits are the shortest that read back to the same double.
+        # A decimal of at most 15 digits is the shortest that reads back to the same double.
         if abs(milliseconds) < 1e15
             n = put_milliseconds!(bytes, n, unsafe_trunc(Int64, milliseconds))
         else
@@ -149,7 +149,7 @@ function make_room!(bytes::Vector{UInt8}, n::Int, longest::Int)
     return bytes
 end
 
-"""Make an array of n bytes of elements with a comma before each."""
+"""Make an array of n bytes that hold elements with a comma before each."""
 function bracket!(bytes::Vector{UInt8}, n::Int)
     n = max(n, 1)
     bytes[1] = UInt8('[')
@@ -160,13 +160,13 @@ end
 function bad_milliseconds(times, i, rounded)
     problem = isfinite(rounded) ?
               "expected times that differ in milliseconds, found $(times[i]) after $(times[i - 1])" :
-              "expected a time that milliseconds can be told of, found $(times[i])"
+              "expected a time that can be written in milliseconds, found $(times[i])"
     return LabelFileError("bad-time", problem; index=i)
 end
 
 """
-Write milliseconds as seconds with at least one decimal behind the `n`th byte, where there is room; return
-the last.
+Write milliseconds as seconds, with at least one decimal, behind the `n`th byte; return the index of the
+last byte. There must be room.
 """
 @inline function put_milliseconds!(bytes::Vector{UInt8}, n::Int, milliseconds::Int64)
     @inbounds begin
@@ -194,7 +194,7 @@ the last.
     return n
 end
 
-# Any value that JSON can hold
+# Any value that JSON can represent
 
 function write_entry(io::IO, key, @nospecialize(value), depth::Int)
     key isa AbstractString || throw(unwritable("keys that are strings", key))
@@ -207,7 +207,7 @@ end
 unwritable(expected, value) =
     LabelFileError("invalid-json", "expected $expected, found $(shown(value))")
 
-"""Write the canonical text of a value that stands inside `depth` objects and arrays."""
+"""Write the canonical text of a value that is nested in `depth` objects and arrays."""
 function write_json(io::IO, @nospecialize(value), depth::Int)
     if value isa AbstractString
         write_string(io, value)
@@ -272,11 +272,11 @@ function write_string(io::IO, string::AbstractString)
 end
 
 """
-Return the shortest digits that read back to the same double: positional for 1e-5 <= |x| < 1e16, else
-with an exponent.
+Return the shortest digits that read back to the same double: positional for 1e-5 <= |x| < 1e16,
+otherwise with an exponent.
 """
 function float_text(x::Float64)
-    text = string(x)  # shortest digits, but with another range of exponents
+    text = string(x)  # the shortest digits, but positional in another range
     if 1e-5 <= abs(x) < 1e16 || x == 0
         return occursin('e', text) ? positional(text) : text
     end
@@ -290,7 +290,7 @@ function positional(text::String)
     sign = startswith(mantissa, '-') ? "-" : ""
     whole, fraction = split(lstrip(mantissa, '-'), '.')
     digits = fraction == "0" ? whole : whole * fraction
-    point = 1 + parse(Int, exponent)  # how many digits stand before the point
+    point = 1 + parse(Int, exponent)  # the number of digits before the point
     point <= 0 && return string(sign, "0.", "0"^(-point), digits)
     n = length(digits)
     return n <= point ? string(sign, digits, "0"^(point - n), ".0") :

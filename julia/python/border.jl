@@ -1,7 +1,7 @@
-# The border to Python within one process: what crosses it is a text; arrays stay where they are.
+# The border to Python within one process. Values cross it as a JSON text; arrays are not copied.
 #
-# The text is JSON, and places an array as [address, type, shape, order]: NumPy's name of the type ("f8"),
-# and "C" if the last index runs first in memory, "F" if the first one does. The Python half of this is
+# The text has [address, type, shape, order] for an array: NumPy's name of the type ("f8"), and the memory
+# order, "C" if the last index changes fastest, "F" if the first one does. The Python half is
 # src/taggingbackends/julia/border.py.
 
 const ELEMENTS = Dict("f8" => Float64, "f4" => Float32, "b1" => Bool,
@@ -12,11 +12,11 @@ const ELEMENT_NAMES = Dict(type => name for (name, type) in ELEMENTS)
 """
     Parcel
 
-What [`pack`](@ref) makes.
+The result of [`pack`](@ref).
 
 # Fields
-- `text::String`: JSON, which places the arrays.
-- `arrays::Vector{Any}`: they stay where they are as long as this lives.
+- `text::String`: JSON, with the places of the arrays.
+- `arrays::Vector{Any}`: the arrays, which are kept alive as long as the parcel.
 """
 struct Parcel
     text::String
@@ -26,13 +26,13 @@ end
 """
     pack(x)
 
-Return a [`Parcel`](@ref) for Python, or nothing if `x` is nothing that crosses the border: labels, a
-recording, a track, an array of numbers or booleans, a vector of states.
+Return a [`Parcel`](@ref) for Python if `x` is labels, a recording, a track, an array of numbers or booleans,
+or a vector of states; otherwise nothing.
 
-Arrays are not copied, unless they are views, ranges or the like.
+Arrays are copied only if they are views, ranges or similar.
 
 # Errors
-[`LabelFileError`](@ref): labels that could not be written, either.
+[`LabelFileError`](@ref): the labels could not be written as a label file.
 """
 function pack(x)
     arrays = Any[]
@@ -44,8 +44,8 @@ end
 """
     unpack(text, owner)
 
-Return what a text from Python tells of: [`Labels`](@ref), a [`Recording`](@ref), a [`Track`](@ref), an
-array or a vector of states. `owner` is whatever keeps the arrays where they are; it is kept as long as one of them is in use.
+Return the [`Labels`](@ref), [`Recording`](@ref), [`Track`](@ref), array or vector of states in a text from
+Python. `owner` owns the arrays' memory; it is kept alive as long as one of them is in use.
 """
 function unpack(text::AbstractString, owner)
     content = parse_json(String(text))
@@ -65,7 +65,7 @@ object(pairs::Pair...) = OrderedDict{String,Any}(pairs)
 
 # -- arrays
 
-"""Return where an array is, and add it to those that have to stay there."""
+"""Return the place of an array, and add it to the arrays to keep alive."""
 function place!(arrays, array::AbstractArray)
     laid, order = laid_out(array)
     push!(arrays, laid)
@@ -76,7 +76,7 @@ place!(arrays, ::Nothing) = nothing
 
 is_placeable(x) = x isa AbstractArray && ndims(x) > 0 && haskey(ELEMENT_NAMES, eltype(x))
 
-"""Return an array that lies in memory as a whole, and its order there."""
+"""Return an array in contiguous memory, and its memory order."""
 laid_out(array::Array) = array, "F"
 laid_out(array::AbstractArray) = Array(array), "F"
 
@@ -84,7 +84,7 @@ function laid_out(array::PermutedDimsArray{T,N,P,Q,<:Array}) where {T,N,P,Q}
     return P == ntuple(i -> N + 1 - i, N) ? (parent(array), "C") : (Array(array), "F")
 end
 
-"""Return the array at a place: an `Array`, or one with its dimensions reversed."""
+"""Return the array at a place: an `Array`, or a `PermutedDimsArray` with reversed dimensions."""
 function array_from(place, owner)
     address, name, lengths, order = place
     type, shape = ELEMENTS[name], Tuple{Vararg{Int}}(lengths)
@@ -103,7 +103,7 @@ function array_at(address, type, shape, owner)
     return array
 end
 
-# Arrays may share their memory, and one of them outlive the others: from Julia 1.11 on it is an object.
+# From Julia 1.11 on, memory is an object that arrays may share; it may outlive this array.
 memory_of(array) = isdefined(Core, :Memory) ? array.ref.mem : array
 
 # -- what owns arrays
@@ -113,7 +113,7 @@ mutable struct Owner
     users::Threads.Atomic{Int}
 end
 
-# A global keeps them: what only a finalizer refers to counts as unused, and is finalized itself.
+# A global keeps them alive: an object that only a finalizer refers to would be finalized itself.
 const OWNERS = Owner[]
 const MANY_OWNERS = Ref(64)
 
@@ -127,7 +127,7 @@ function (release::Release)(memory)
     return nothing
 end
 
-"""Call `f` with an [`Owner`](@ref), which keeps the object as long as arrays use it."""
+"""Call `f` with an [`Owner`](@ref), which keeps the object alive as long as arrays use it."""
 function owned_by(f, object)
     owner = Owner(object, Threads.Atomic{Int}(1))  # one user is this function
     push!(OWNERS, owner)
@@ -232,7 +232,7 @@ function track_from(content, owner)
                  outline_offsets=array_from(content["outline_offsets"], owner), indicators=indicators)
 end
 
-# -- what else
+# -- arrays and states
 
 function content_of(x, arrays)
     is_placeable(x) && return object("type" => "array", "array" => place!(arrays, x))
@@ -244,8 +244,8 @@ end
 """
     entry(parent, name)
 
-Return what a name stands for in a module, and of what kind it is: `("function", f)` of whatever can be
-called, `("module", m)`, `("value", x)`, or `("none", nothing)`. A `_b` at the end of a name is a `!`.
+Return the kind and value of a name in a module: `("function", f)` for anything callable, `("module", m)`,
+`("value", x)`, or `("none", nothing)`. A `_b` at the end of a name stands for `!`.
 """
 function entry(parent::Module, name)
     symbol = Symbol(replace(String(name), r"_b$" => "!"))
@@ -259,8 +259,8 @@ end
 """
     described(error)
 
-Return a JSON text that names the Python exception which an error is there, with its fields; nothing if
-there is none. Indices in it are 0-based.
+Return a JSON text with the corresponding Python exception and its fields, or nothing if there is none.
+Indices in it are 0-based.
 """
 function described(error)
     inner = cause(error)
@@ -269,7 +269,7 @@ function described(error)
     return content === nothing ? nothing : sprint(write_json, object(content...), 0)
 end
 
-"""Return the error that another one only passes on, nothing if it is one itself."""
+"""Return the error that another one wraps, or nothing."""
 cause(error) = nothing
 cause(error::LoadError) = error.error
 cause(error::CapturedException) = error.ex

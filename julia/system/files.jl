@@ -1,19 +1,19 @@
-# Files that are there whole or not at all, cheap copies, and listings.
+# Atomic writing, cheap copies, and listings of files.
 
 import SHA
 
 """
     write_file(path, content)
 
-Write a file atomically: it is there whole, or the old one still is.
+Write a file atomically: readers see either the whole new file or the old one.
 
 # Arguments
-- `path`: the file; its folder must exist. A link is followed; the mode of an old file is kept.
+- `path`: the file; its folder must exist. A link is followed. An existing file keeps its mode.
 - `content`: a string or a vector of bytes.
 
 # Errors
-`SystemError` or `Base.IOError`, as the operating system says; the old file, if any, is untouched and
-nothing is left over.
+`SystemError` or `Base.IOError`: the file cannot be written. An existing file is not changed, and no other
+file is left behind.
 
 # Example
 ```julia
@@ -24,7 +24,7 @@ function write_file(path, content::Union{AbstractString,AbstractVector{UInt8}})
     target = followed(path)
     return put_file(target) do temporary
         open(temporary, "w") do io
-            # a full disk shows in the number of bytes, in flush, or in fsync
+            # a full disk may show in any of write, flush and fsync
             written = write(io, content)
             written == sizeof(content) || throw(SystemError("write", Libc.errno()))
             flush(io)
@@ -36,7 +36,7 @@ end
 
 const MAX_LINKS = 40  # as many as Linux follows
 
-"""Return what a path leads to, which need not be there: the path itself unless it is a link."""
+"""Return the target of a path: the path itself unless it is a link. The target need not exist."""
 function followed(path)
     target = path
     for _ in 1:MAX_LINKS
@@ -53,7 +53,7 @@ Copy a file atomically, sharing its blocks where the file system can (reflink).
 """
 function copy_file(source, path)
     return put_file(path) do temporary
-        # libuv's own copy: it clones where it can, and copies else
+        # libuv's copy clones the file where possible
         libuv_copy(source, temporary)
         sync(temporary)
     end
@@ -62,29 +62,29 @@ end
 """
     link_file(source, path)
 
-Put a symbolic link to a file, atomically.
+Make a symbolic link to a file, atomically.
 """
 link_file(source, path) = put_file(temporary -> symlink(source, temporary), path)
 
 """
     sha1_of(path)
 
-Return the SHA-1 of a file's content, 40 lower case hexadecimal digits.
+Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits.
 """
 sha1_of(path) = bytes2hex(open(SHA.sha1, path))
 
-"""Remove a folder, or a link to one; tell whether there was any."""
+"""Remove a folder, or a link to one; return whether there was any."""
 function remove_folder(folder)
     there = islink(folder) || ispath(folder)
     there && rm(folder; recursive=true)
     return there
 end
 
-"""Have `fill` make a hidden file beside `path`, and rename it to that."""
+"""Call `fill` to make a hidden file beside `path`, and rename that to `path`."""
 function put_file(fill, path)
-    folder = dirname(joinpath(pwd(), path))  # not abspath, to which a/link/.. is a
-    # In the same folder, since a rename is atomic within one file system only; hidden, so that
-    # what a killed process leaves is never taken for input or output.
+    folder = dirname(joinpath(pwd(), path))  # not abspath, which shortens a/link/.. to a
+    # In the same folder, because a rename is atomic within one file system only. Hidden, so that
+    # a leftover of a killed process is never taken for input or output.
     token = string(hash((gethostname(), getpid(), time_ns(), path)); base=16, pad=2 * sizeof(UInt))
     temporary = joinpath(folder, ".$token.tmp")
     try
@@ -93,7 +93,7 @@ function put_file(fill, path)
         Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), temporary, path))
     catch error
         rm(temporary; force=true)
-        # the user knows the name of the file only
+        # the user knows only the file's own name
         error isa SystemError && throw(SystemError("cannot write $path", error.errnum))
         error isa Base.IOError && throw(Base.IOError("cannot write $path: $(error.msg)", error.code))
         rethrow()
@@ -102,12 +102,12 @@ function put_file(fill, path)
         sync(folder)  # so that the rename survives a power cut
     catch error
         error isa Union{SystemError,Base.IOError} || rethrow()
-        # some network file systems cannot; the rename itself has happened
+        # some network file systems cannot do this; the rename itself has happened
     end
     return nothing
 end
 
-"""Have a file or a folder written to the disk, on systems where that is asked for so."""
+"""Flush a file or folder to the disk, on Unix."""
 function sync(path)
     Sys.isunix() || return nothing
     file = Base.Filesystem.open(path, Base.Filesystem.JL_O_RDONLY)
@@ -144,13 +144,13 @@ end
 """
     walk_files(top; enter=folder -> true)
 
-Return the paths of the files below a folder, without hidden files and folders, sorted by components.
+Return the paths of the files below a folder, sorted by components. Hidden files and folders are left out.
 
 # Arguments
-- `top`: the folder; if there is none, there are no files.
-- `enter`: tells of each folder below, given its path, whether to go into it.
+- `top`: the folder; if it does not exist, the result is empty.
+- `enter`: called with the path of each folder below; returns whether to list its files.
 
-Links to folders are followed, but for those that lead to a folder which they are in.
+Links to folders are followed, except links to a folder that contains them.
 
 # Errors
 `SystemError` or `Base.IOError`: a folder cannot be read.
@@ -180,7 +180,7 @@ function walk_into!(files, folder, enter, above)
     return files
 end
 
-"""Tell whether a path leads to a folder; a link that leads to itself leads nowhere."""
+"""Return whether a path is a folder or a link to one. A link to itself is not."""
 function is_folder(path)
     try
         return isdir(path)

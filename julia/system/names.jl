@@ -5,10 +5,10 @@ const IDENTIFIER = r"\A[A-Za-z0-9][A-Za-z0-9._@+=-]{0,127}\z"
 """
     check_identifier(what, identifier)
 
-Return an identifier as it is.
+Return the given identifier after checking it.
 
 # Errors
-`BackendError` `bad-identifier`: it cannot safely name a folder.
+`BackendError` `bad-identifier`: it is not a safe name for a folder.
 
 # Example
 ```julia
@@ -27,7 +27,7 @@ end
 """
     did_you_mean(name, names)
 
-Return the part of a message that offers the names nearest to an unknown one.
+Return the part of a message that suggests the known names nearest to an unknown one.
 """
 function did_you_mean(name, names)
     isempty(names) && return "there are none"
@@ -37,7 +37,7 @@ function did_you_mean(name, names)
     return "did you mean $(join(last.(first_few(near, 3)), " or "))?"
 end
 
-"""Return which share of two texts is common to both, in order: from 0 to 1."""
+"""Return how similar two texts are, from 0 to 1: the share of characters common to both, in order."""
 function likeness(one, other)
     a, b = collect(one), collect(other)
     isempty(a) && isempty(b) && return 1.0

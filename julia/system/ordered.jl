@@ -1,26 +1,26 @@
-# A dictionary that keeps the order of its keys, as JSON objects have one.
+# A dictionary that keeps the order of its keys, as JSON objects do.
 
 """
     OrderedDict{K,V}()
     OrderedDict{K,V}(pairs)
 
-A dictionary whose keys keep the order in which they came. A new value of a key stays in its place.
-It is what metadata and attributes of labels are kept in.
+A dictionary that keeps the order in which keys were added. A key that gets a new value keeps its place.
+The metadata and attributes of labels are such dictionaries.
 
 # Example
 ```julia
 labels[run].metadata["tracker"] = "t5"
-first(labels[run].metadata)  # "tracker" => "t5", or what came before it
+first(labels[run].metadata)  # "tracker" => "t5", unless another key was added before
 ```
 """
 mutable struct OrderedDict{K,V} <: AbstractDict{K,V}
     keys::Vector{K}
     values::Vector{V}
-    index::Union{Dict{K,Int},Nothing}  # where a key is; made when there are many
+    index::Union{Dict{K,Int},Nothing}  # the position of each key; made when there are many
     OrderedDict{K,V}() where {K,V} = new{K,V}(empty_vector(K), empty_vector(V), nothing)
 end
 
-# It has room for the keys of most objects: to get that later would be an allocation more.
+# Room for the keys of most objects saves a later allocation.
 empty_vector(T) = resize!(Vector{T}(undef, 4), 0)
 
 function OrderedDict{K,V}(pairs) where {K,V}
@@ -33,9 +33,9 @@ end
 
 OrderedDict{K,V}(pairs::Pair...) where {K,V} = OrderedDict{K,V}(pairs)
 
-const FEW_KEYS = 8  # up to so many are searched faster than hashed
+const FEW_KEYS = 8  # up to this many are found faster by search than by hash
 
-"""Return where a key is, 0 if nowhere."""
+"""Return the position of a key, 0 if it is missing."""
 function place_of(dict::OrderedDict{K}, key) where {K}
     n = length(dict.keys)
     if n <= FEW_KEYS
@@ -60,7 +60,7 @@ Base.haskey(dict::OrderedDict, key) = place_of(dict, key) != 0
     return Pair{K,V}(dict.keys[i], dict.values[i]), i + 1
 end
 
-# In messages, as in a label file; in full it is shown as other dictionaries are.
+# One line, as in a label file; text/plain shows it as other dictionaries.
 function Base.show(io::IO, dict::OrderedDict)
     print(io, "{")
     for (i, (key, value)) in enumerate(dict)
@@ -102,7 +102,7 @@ function Base.setindex!(dict::OrderedDict{K,V}, @nospecialize(value), key) where
         dict.values[i] = item
         return dict
     end
-    push!(dict.keys, key)  # which may fail, if it is none
+    push!(dict.keys, key)  # which fails for a key of the wrong type
     push!(dict.values, item)
     index = dict.index
     index === nothing || (index[last(dict.keys)] = length(dict.keys))

@@ -137,7 +137,7 @@ end
         one, two = write_recording(joinpath(lab, "a")), write_recording(joinpath(lab, "b"), OTHER)
         push(backend, one; alone=true)
         push(backend, one; alone=true)
-        @test kind_of(() -> push(backend, two; alone=true), "other input is in place") == "existing-file"
+        @test kind_of(() -> push(backend, two; alone=true), "there is other input already") == "existing-file"
     end
 end
 
@@ -330,7 +330,7 @@ end
         push(backend, spine)
         predicted(backend, spine)
         write(joinpath(raw_data_dir(backend), ".origins.json"), "{")
-        @test kind_of(() -> pull(backend), "where input came from cannot be read") == "unknown-origin"
+        @test kind_of(() -> pull(backend), "the origins of the input cannot be read") == "unknown-origin"
     end
 end
 

@@ -115,7 +115,7 @@ nested(depth) = foldl((inner, _) -> Any[inner], 2:depth; init=Any[])
 
 @testset "what cannot be read again is not written" begin
     for (change, message) in [
-            (run -> run.metadata["id"] = "x", "no \"id\" among metadata"),
+            (run -> run.metadata["id"] = "x", "no \"id\" in metadata"),
             (run -> run.attributes["units"] = 1, "no \"units\""),
             (run -> run.attributes["runs"] = 1, "no \"runs\""),
             (run -> run[7].records["t"] = [1, 2], "\"t\""),

@@ -296,6 +296,27 @@ end
     test_refused(() -> labels[""] = labels[RUN], labels, "not-a-label-file", nothing, nothing, nothing)
 end
 
+@testset "tracks are stored as copies, and removed" begin
+    labels = example()
+    run = labels[RUN]
+    other = addrun!(Labels(), "other")
+    other.secondary_names = ["unused", "edited"]
+    made = Labels()
+    made["other"] = other
+    setlabels!(made, "other", 1, [0.5, 0.6], ["back", ["run", "edited"]])
+    track = made["other"][1]
+    track.records["speed"] = [1.0, 2.0]
+    run[9] = track
+    @test run[9] == track && collect(keys(run)) == [7, 3, 9]
+    @test run.names == ["run", "cast", "small", "stop", "back"] && run.secondary_names == ["edited"]
+    run[9].records["speed"][1] = 0.0
+    @test track.records["speed"] == [1.0, 2.0]
+    run[7] = run[3]
+    @test run[7] == run[3] && run[7].times !== run[3].times
+    @test delete!(run, 9) === run && collect(keys(run)) == [7, 3]
+    test_refused(() -> run[-1] = track, labels, "bad-larva-id", RUN, nothing, nothing)
+end
+
 @testset "labels of plain dictionaries" begin
     labels = Labels(Dict("b" => Dict(7 => Dict(0.2 => ["cast", "small"], 0.1 => "run", 0.3 => [])),
                          "a" => Dict(12 => Dict(1 => "run"), 3 => Dict(2.5 => "stop"))))
