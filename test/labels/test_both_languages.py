@@ -21,7 +21,7 @@ Ask = Callable[..., str]
 @pytest.fixture(scope="module")
 def julia(any_julia: dict[str, str]) -> Iterator[Ask]:
     """Return a function that asks one Julia process, which serves all the tests."""
-    arguments = [any_julia[JULIA], "--startup-file=no", f"--project={ROOT}"]
+    arguments = [any_julia[JULIA], "--startup-file=no", "-O0", f"--project={ROOT}"]
     with subprocess.Popen(
         [*arguments, str(ROOT / "test" / "labels" / "rewrite.jl")],
         env=os.environ | any_julia,

@@ -109,6 +109,10 @@ def _load() -> Any:
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     path, *places = told.split("\0")
     library = ctypes.PyDLL(os.path.realpath(path), mode=ctypes.RTLD_GLOBAL)
+    words = (ctypes.c_char_p * 3)(b"julia", b"-O0", None)  # most of the time would go to compiling
+    library.jl_parse_opts(
+        ctypes.byref(ctypes.c_int(2)), ctypes.byref(ctypes.cast(words, ctypes.c_void_p))
+    )
     for name in ("jl_init_with_image__threading", "jl_init_with_image"):
         if hasattr(library, name):
             getattr(library, name)(*map(str.encode, places))
