@@ -75,8 +75,7 @@ def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[P
     _run(backend, script, options)
     new = [file for file, status in _label_files(backend).items() if before.get(file) != status]
     if new:
-        for file in progress(new, "completing"):
-            complete(backend, file)
+        complete(backend, progress(new, "completing"))
     return new
 
 

@@ -6,13 +6,19 @@ import errno
 import filecmp
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from os import PathLike
 from pathlib import Path
 
 from taggingbackends import labels
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
-from taggingbackends.data.formats import companions, is_label_file, recording_stem
+from taggingbackends.data.formats import (
+    companions,
+    is_label_file,
+    recording_stem,
+    recordings_in,
+)
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import copy_file, link_file, remove_folder, walk, write_file
 from taggingbackends.system.progress import progress
@@ -157,12 +163,13 @@ def check_destinations(
         File -> destination.
     """
     origins = _read_origins(backend)
+    recordings = cache(recordings_in)  # a folder is read once, however many label files it has
     targets: dict[Path, Path] = {}
     *_, processed = backend.data_dirs()
     for file in files:
         relative = file.relative_to(processed)
         if destination is None:
-            targets[file] = _beside_input(backend, origins, relative)
+            targets[file] = _beside_input(backend, origins, relative, recordings)
         else:
             targets[file] = _absolute(destination) / relative
     seen: set[Path] = set()
@@ -309,15 +316,20 @@ def _read_origins(backend: BackendFolder) -> dict[str, str]:
     return origins if isinstance(origins, dict) else {}
 
 
-def _beside_input(backend: BackendFolder, origins: dict[str, str], relative: Path) -> Path:
+def _beside_input(
+    backend: BackendFolder,
+    origins: dict[str, str],
+    relative: Path,
+    recordings: Callable[[Path], dict[Path, list[Path]]],
+) -> Path:
     """Return where a label file goes beside the input that it was predicted from.
 
     Its name tells the recording if several are in that folder, whether or not they were pushed
     together: labels of one are not in the way of another's.
     """
-    recordings = backend.recordings_in(backend.data_dirs()[0] / relative.parent)
+    pushed = recordings(backend.data_dirs()[0] / relative.parent)
     inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
-    stem = recording_stem(relative.name, {main.stem for main in recordings})
+    stem = recording_stem(relative.name, {main.stem for main in pushed})
     own = [path for path in inputs if stem is not None and path.stem == stem]
     folders = {Path(origins[str(path)]).parent for path in own or inputs}
     if len(folders) != 1:
@@ -326,5 +338,5 @@ def _beside_input(backend: BackendFolder, origins: dict[str, str], relative: Pat
         raise BackendError("unknown-origin", problem)
     folder = folders.pop()
     if relative.name == PREDICTED and stem:
-        return folder / label_name(stem, len(backend.recordings_in(folder)) > 1)
+        return folder / label_name(stem, len(recordings(folder)) > 1)
     return folder / relative.name

@@ -24,6 +24,7 @@ __all__ = [
     "recording_stem",
     "recordings_in",
     "suffix_formats",
+    "tracker_format",
 ]
 
 LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
@@ -114,31 +115,62 @@ def format_of(path: str | PathLike[str]) -> Format | None:
     near = suffix_formats(path)
     if not near:
         return None
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+    head = _head(path)
     return next((format for format in near if format.recognize(head)), None)
 
 
-def find_recordings(files: Iterable[str | PathLike[str]]) -> dict[Path, list[Path]]:
+def tracker_format(path: Path) -> Format | None:
+    """Return the format that a file counts as in a folder, None if it is no tracker file.
+
+    A file that is not recognized counts by its suffix if nothing else has that suffix.
+    """
+    broken = (format for format in suffix_formats(path) if format.specific)
+    return format_of(path) or next(broken, None)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        try:
+            return file.read(_HEAD)
+        except OSError as error:  # a failed read does not say of which file
+            raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def find_recordings(
+    files: Iterable[str | PathLike[str]], unreadable: dict[Path, OSError] | None = None
+) -> dict[Path, list[Path]]:
     """Find the recordings among files.
 
-    The tracker files of one stem in one folder are one recording.
+    The tracker files of one stem in one folder are one recording. If they are in several formats,
+    the format that comes first in `FORMATS` is the one to load.
 
     Parameters
     ----------
     files : iterable of path
         Files of any kind, e.g. ``backend.list_input_files()``.
+    unreadable : dict, optional
+        Gets the files that cannot be read, each with its error. Without it, the error is raised.
 
     Returns
     -------
     dict
         The file to hand to `load_tracks` -> all the files of that recording, in order of
         appearance.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read, and there is no `unreadable`.
     """
     found: dict[tuple[Path, str], list[tuple[tuple[int, int], Path]]] = {}
     for file in map(Path, files):
-        broken = (format for format in suffix_formats(file) if format.specific)
-        format = format_of(file) or next(broken, None)
+        try:
+            format = tracker_format(file)
+        except OSError as error:
+            if unreadable is None:
+                raise
+            unreadable[file] = error
+            continue
         if format is not None:
             rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
             found.setdefault((file.parent, file.stem), []).append((rank, file))
@@ -146,10 +178,13 @@ def find_recordings(files: Iterable[str | PathLike[str]]) -> dict[Path, list[Pat
 
 
 def recordings_in(folder: Path) -> dict[Path, list[Path]]:
-    """Find the recordings right in a folder, as `find_recordings` does; none if it is no folder."""
+    """Find the recordings right in a folder, as `find_recordings` does; none if it is no folder.
+
+    Files that cannot be read are left out.
+    """
     if not folder.is_dir():
         return {}
-    return find_recordings(sorted(file for file in folder.glob("[!.]*") if file.is_file()))
+    return find_recordings(sorted(file for file in folder.glob("[!.]*") if file.is_file()), {})
 
 
 def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
@@ -182,8 +217,7 @@ def is_label_file(path: str | PathLike[str]) -> bool:
     path = Path(path)
     if path.suffix != ".json":
         return path.suffix in LABEL_SUFFIXES
-    with path.open("rb") as file:
-        start = b"".join(file.read(_HEAD).split())
+    start = b"".join(_head(path).split())
     return start.startswith((b'{"metadata":{"id":', b'{"runs":{')) or (
         start.startswith(b"{") and b'"runs":{"' in start and b'{"metadata":{"id":' in start
     )
