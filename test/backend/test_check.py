@@ -56,7 +56,7 @@ INIT = "src/my_tagger/__init__.py"
 
 
 @pytest.mark.parametrize(
-    ("corrupt", "where", "what", "mend"),
+    ("corrupt", "where", "what", "fix"),
     [
         pytest.param(
             remove("pyproject.toml"), "pyproject.toml", "found none", "init", id="no project"
@@ -65,14 +65,14 @@ INIT = "src/my_tagger/__init__.py"
             replace("pyproject.toml", "[project]", "[project"),
             "pyproject.toml",
             "expected TOML, found:",
-            "mend its syntax",
+            "fix its syntax",
             id="no TOML",
         ),
         pytest.param(
             write("pyproject.toml", "tool = []"),
             "pyproject.toml",
             "expected a table as tool, found []",
-            "mend its syntax",
+            "fix its syntax",
             id="odd table",
         ),
         pytest.param(
@@ -86,7 +86,7 @@ INIT = "src/my_tagger/__init__.py"
             write("pyproject.toml", "[project]\nname = 'x'\ndependencies = [1]"),
             "pyproject.toml",
             "expected a list of texts as dependencies of [project], found [1]",
-            "mend it",
+            "fix it",
             id="odd dependencies",
         ),
         pytest.param(
@@ -100,7 +100,7 @@ INIT = "src/my_tagger/__init__.py"
             lambda project: (project / MODELS / "train_model.py").write_bytes(b"# \xff\n"),
             f"{MODELS}/train_model.py",
             "expected Python, found",
-            "mend its syntax",
+            "fix its syntax",
             id="no UTF-8",
         ),
         pytest.param(
@@ -149,7 +149,7 @@ INIT = "src/my_tagger/__init__.py"
             replace(f"{MODELS}/train_model.py", "def train_model(", "def train_model(("),
             f"{MODELS}/train_model.py",
             "expected Python, found",
-            "mend its syntax",
+            "fix its syntax",
             id="no Python",
         ),
         pytest.param(
@@ -193,20 +193,20 @@ INIT = "src/my_tagger/__init__.py"
             make("models/.m.partial"),
             "models/.m.partial",
             "a training that is under way, or was killed",
-            "reset --model-instance m --model",
+            "BackendExplorer(model_instance='m').reset_model()",
             id="half a model",
         ),
     ],
 )
 def test_each_corruption_is_told(
-    corrupt: Callable[[Path], None], where: str, what: str, mend: str, project: Path
+    corrupt: Callable[[Path], None], where: str, what: str, fix: str, project: Path
 ) -> None:
     corrupt(project)
     problems = [problem for problem in check(project) if what in problem.what]
     assert len(problems) == 1, [str(problem) for problem in check(project)]
     assert problems[0].where == project / where
-    assert mend in problems[0].mend
-    assert str(problems[0]) == f"{project / where}: {problems[0].what}; {problems[0].mend}"
+    assert fix in problems[0].fix
+    assert str(problems[0]) == f"{project / where}: {problems[0].what}; {problems[0].fix}"
 
 
 def test_odd_files_do_not_stop_it(project: Path) -> None:

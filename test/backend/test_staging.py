@@ -244,7 +244,7 @@ def test_labels_are_pulled_into_a_folder(backend: BackendExplorer, lab: Path) ->
     predicted(backend, spine)
     out = lab.parent / "out"
     assert backend.pull(out) == [out / "a" / "b" / "predicted.label"]
-    with backend_error("existing-file", "exists already; replace with --force"):
+    with backend_error("existing-file", "exists already; replace with force=True"):
         backend.pull(out)
     Labels().write(out / "a" / "b" / "predicted.label")
     backend.pull(out, force=True)

@@ -22,7 +22,7 @@ from taggingbackends.system.names import check_identifier, did_you_mean
 __all__ = ["PREDICTED", "TRAINING", "BackendFolder", "is_sandbox"]
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
-"""Environment variable of scripts that train: the instance in the making."""
+"""Environment variable of scripts that train: the instance whose model is unfinished."""
 
 _SANDBOX_MARK = ".sandbox"
 PREDICTED = "predicted.label"
@@ -67,11 +67,8 @@ class BackendFolder:
     def required_instance(self, member: str) -> str:
         """Return the model instance; ``no-model-instance`` if there is none for a member."""
         if self.model_instance is None:
-            problem = (
-                f"{member} needs a model instance: BackendExplorer(model_instance=...), or "
-                "--model-instance NAME on the command line"
-            )
-            raise BackendError("no-model-instance", problem)
+            problem = f"{member} needs a model instance"
+            raise BackendError("no-model-instance", problem, "name it with model_instance=...")
         return self.model_instance
 
     def data_dirs(self) -> list[Path]:
@@ -140,8 +137,8 @@ class BackendFolder:
         raw = self._data_dir("raw")
         path = Path(os.path.normpath(raw / input_file))
         if not path.is_relative_to(raw):
-            problem = f"{path}: expected an input file below {raw}; `push` brings files there"
-            raise BackendError("no-input", problem)
+            problem = f"{path}: expected an input file below {raw}"
+            raise BackendError("no-input", problem, "bring files there with push(...)")
         folder = self.processed_data_dir() / path.parent.relative_to(raw)
         if path.parent != raw:
             folder.mkdir(parents=True, exist_ok=True)
@@ -171,12 +168,16 @@ class BackendFolder:
             instance = self.required_instance("model_dir")
         check_identifier("model instance", instance)
         if os.environ.get(TRAINING) == instance:
-            return self._made(self.partial_model_dir(instance))
+            return self._made(self.unfinished_model_dir(instance))
         return self.project_dir / "models" / instance
 
-    def partial_model_dir(self, instance: str) -> Path:
-        """Return the hidden folder in which an instance is trained, before it is a model."""
+    def unfinished_model_dir(self, instance: str) -> Path:
+        """Return the hidden folder of an unfinished model: one whose training has not succeeded."""
         return self.project_dir / "models" / f".{instance}.partial"
+
+    def replaced_model_dir(self, instance: str) -> Path:
+        """Return the hidden folder of an old model, while a new one takes its place."""
+        return self.project_dir / "models" / f".{instance}.replaced"
 
     def list_models(self) -> list[str]:
         """Return the identifiers of the trained models, sorted."""
@@ -274,6 +275,8 @@ def _has_several(folder: Path, suffix: str | None) -> bool:
 
     It looks no further than the second one: this is asked for each recording of a folder.
     """
+    if not folder.is_dir():
+        return False
     stem = None
     with os.scandir(folder) as entries:
         for entry in entries:

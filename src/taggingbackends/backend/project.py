@@ -137,10 +137,9 @@ def find_backend(project_dir: str | PathLike[str] | None = None) -> Path:
         if is_backend(folder):
             return folder
     problem = (
-        f"{here}: expected a backend here or above: pyproject.toml, and models/ or predict_model; "
-        "change folder, or name one with --project; `tagging-backend init` makes one"
+        f"{here}: expected a backend here or above: pyproject.toml, and models/ or predict_model"
     )
-    raise BackendError("not-a-backend", problem)
+    raise BackendError("not-a-backend", problem, "change folder, or name one with project_dir=...")
 
 
 def nearest_project() -> Path:

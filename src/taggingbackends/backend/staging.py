@@ -78,12 +78,14 @@ def push(
         if not target.exists():
             missing.append(target)
         elif not _same_content(source, target):
-            problem = f"{target}: another file than {source} is there; remove it, or `reset`"
-            raise BackendError("existing-file", problem)
+            problem = f"{target}: another file than {source} is there"
+            raise BackendError(
+                "existing-file", problem, "remove it, or all input with reset_data()"
+            )
     others = [file for file in backend.list_input_files() if file not in targets] if alone else []
     if others:
-        problem = f"{others[0]}: other input is in place already; `reset` removes it"
-        raise BackendError("existing-file", problem)
+        problem = f"{others[0]}: other input is in place already"
+        raise BackendError("existing-file", problem, "remove it with reset_data()")
     origins = _read_origins(backend)
     backend.raw_data_dir()
     made: list[Path] = []
@@ -186,10 +188,8 @@ def check_destinations(
             raise BackendError("existing-file", f"{target}: expected a file, found a folder")
     if existing and not force:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        problem = f"{existing[0]}: exists already{more}; "
-        raise BackendError(
-            "existing-file", problem + "replace with --force, or name another folder"
-        )
+        fix = "replace with force=True, or name another folder"
+        raise BackendError("existing-file", f"{existing[0]}: exists already{more}", fix)
     return targets
 
 

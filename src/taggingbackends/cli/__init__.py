@@ -14,10 +14,12 @@ from typing import NoReturn
 
 import click
 
+from taggingbackends.backend.wording import in_command_words
 from taggingbackends.cli import backends, tagging
 from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
+from taggingbackends.errors import BackendError, KeptDataWarning
 from taggingbackends.system.messages import (
     DEBUG,
     VERBOSITY,
@@ -105,7 +107,7 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # names may have any character
     warnings.simplefilter("always", UserWarning)
-    warnings.showwarning = lambda message, *_, **__: warn(str(message))
+    warnings.showwarning = _show_warning
     try:
         _run()
     except SystemExit as error:
@@ -135,4 +137,12 @@ def _run() -> NoReturn:
     except Exception as error:
         if not is_users_to_mend(error):
             raise
+        if isinstance(error, BackendError):
+            error.fix = in_command_words(error.fix)
         fail(error)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    if isinstance(message, KeptDataWarning):
+        message.fix = in_command_words(message.fix)
+    warn(str(message))

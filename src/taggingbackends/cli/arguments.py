@@ -21,6 +21,7 @@ __all__ = [
     "ScriptCommand",
     "complete_instance",
     "complete_pretrained",
+    "counted",
     "explorer",
     "instance_option",
     "print_paths",
@@ -199,6 +200,11 @@ def script_options(ctx: click.Context) -> Options:
     """Return the options of a `ScriptCommand` that are for the scripts."""
     options: Options = ctx.obj["options"]
     return options
+
+
+def counted(n: int, thing: str) -> str:
+    """Return a number of things, e.g. ``"1 run"`` or ``"2 runs"``."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def print_paths(paths: list[Path]) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from taggingbackends.cli.arguments import FORCE, print_paths
+from taggingbackends.cli.arguments import FORCE, counted, print_paths
+from taggingbackends.errors import BackendError, TaggingBackendsError, located
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["labels"]
 
 F = TypeVar("F", bound=Callable[..., object])
+
+_STDOUT = Path("-")
+_TROUBLE = 2  # exit code
 
 _PATH = click.Path(readable=False, path_type=Path)
 _FILE = click.argument("file", type=_PATH)
@@ -36,7 +40,13 @@ def _output(command: F) -> F:
     for option in (
         FORCE,
         click.option("--in-place", is_flag=True, help="Write into the (first) file itself."),
-        click.option("--output", "-o", type=_PATH, metavar="FILE", help="Write into this file."),
+        click.option(
+            "--output",
+            "-o",
+            type=_PATH,
+            metavar="FILE",
+            help="Write into this file; - is standard output.",
+        ),
     ):
         command = option(command)
     return command
@@ -100,7 +110,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
         except OSError as error:
             errors = [f"{file}: cannot be read: {error.strerror}"]
         wrong |= bool(errors)
-        click.echo("\n".join(errors) or f"{file}: nothing to mend")
+        click.echo("\n".join(errors) or f"{file}: nothing to fix")
     ctx.exit(int(wrong))
 
 
@@ -121,30 +131,37 @@ def convert(
 ) -> None:
     """Write label files in another form.
 
-    In the canonical one, with codes for states, unless told otherwise. Several files become one
-    dataset, of all their runs.
+    By default in the canonical form, with codes for states. Several files become one label file of
+    all their runs. With -o -, the output is standard output.
 
     \b
     Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
     """
     from taggingbackends.labels import conversion, writing
     from taggingbackends.labels.bouts import bouts_csv
-    from taggingbackends.system.files import write_file
 
     if bouts and (names or split):
         raise click.UsageError("--bouts goes with neither --names nor --split")
     if (bouts or split) and in_place:
         raise click.UsageError("--bouts and --split need --output")
-    target = _target(files[0], output, in_place, force or split)
-    labels = conversion.united(files)
     if split:
-        print_paths(conversion.split(labels, target, names, force))
+        if output is None or output == _STDOUT:
+            raise click.UsageError("--split needs --output FOLDER")
+        print_paths(conversion.split(conversion.united(files), output, names, force))
         return
     if bouts:
-        write_file(target, [bouts_csv(labels).encode()])
+        fix = "without --bouts, a label file is written"
+        target = _target(files[0], output, in_place, force, (".csv",), fix)
     else:
-        writing.write(target, labels.attributes, labels, names)
-    click.echo(target)
+        fix = "with --bouts, a table is written"
+        target = _target(files[0], output, in_place, force, fix=fix)
+    labels = conversion.united(files)
+    if bouts:
+        _put(target, bouts_csv(labels).encode())
+    else:
+        with located(file=target):
+            content = writing.text(labels.attributes, labels, names)
+        _put(target, content)
 
 
 @labels.command()
@@ -157,14 +174,19 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
     """Tell how far two label files agree, and where they differ.
 
     Frames are matched within 1 ms; primary labels count. The rows of the confusion matrix are the
-    classes in ONE, the columns those in OTHER. The exit code is 1 if a frame differs.
+    classes in ONE, the columns those in OTHER. The exit code is 0 if all frames are the same, 1 if
+    one differs, and 2 if the files cannot be compared.
 
     \b
     Example: tagging-backend labels diff recordings/predicted.label recordings/truth.label
     """
     from taggingbackends.analysis.comparison import compare_files
 
-    found = compare_files(one, other)
+    try:
+        found = compare_files(one, other)
+    except (TaggingBackendsError, OSError) as error:
+        error.exit_code = _TROUBLE  # type: ignore[union-attr] # as diff(1): 1 means "differs"
+        raise
     if as_json:
         _print_json([comparison.to_dict() for comparison in found])
     else:
@@ -177,8 +199,8 @@ def _told(found: Comparison, most: int | None) -> str:
     from taggingbackends.display.tables import confusion_table, differences_table
 
     parts = [
-        f"run {found.run}: {found.frames} frames in both, {found.only_one} in the one only, "
-        f"{found.only_other} in the other only",
+        f"run {found.run}: {counted(found.frames, 'frame')} in both, {found.only_one} in the one "
+        f"only, {found.only_other} in the other only",
         f"agreement {found.agreement:.4f}, Cohen's kappa {found.kappa:.4f}",
     ]
     if found.names:
@@ -186,7 +208,7 @@ def _told(found: Comparison, most: int | None) -> str:
     n = len(found.differences)
     if n:
         first = "" if most is None or n <= most else f", the first {most} (--all shows all)"
-        parts.append(f"\n{n} differences{first}:\n{differences_table(found, most)}")
+        parts.append(f"\n{counted(n, 'difference')}{first}:\n{differences_table(found, most)}")
     return "\n".join(parts)
 
 
@@ -316,8 +338,8 @@ def plot(file: Path, output: Path, force: bool) -> None:
     from taggingbackends.display.picture import SUFFIXES, plot_ethogram
     from taggingbackends.labels import Labels
 
-    _check_suffix(output, SUFFIXES)
-    target = _target(file, output, False, force)
+    _check_suffix(output, SUFFIXES)  # standard output has none that names a format
+    target = _target(file, output, False, force, SUFFIXES)
     plot_ethogram(Labels.read(file), target)
     click.echo(target)
 
@@ -336,17 +358,15 @@ def report(files: tuple[Path, ...], output: Path, force: bool) -> None:
     """
     from taggingbackends.display.page import report
     from taggingbackends.labels import Labels
-    from taggingbackends.system.files import write_file
 
-    _check_suffix(output, (".html", ".htm"))
-    target = _target(files[0], output, False, force)
-    write_file(target, [report({str(file): Labels.read(file) for file in files}).encode()])
-    click.echo(target)
+    target = _target(files[0], output, False, force, (".html", ".htm"))
+    _put(target, report({str(file): Labels.read(file) for file in files}).encode())
 
 
-def _check_suffix(output: Path, suffixes: tuple[str, ...]) -> None:
+def _check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> None:
     if output.suffix.lower() not in suffixes:
-        raise click.UsageError(f"{output}: expected a name that ends in {' or '.join(suffixes)}")
+        problem = f"{output}: expected a name that ends in {' or '.join(suffixes)}"
+        raise click.UsageError(f"{problem}; {fix}" if fix else problem)
 
 
 def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
@@ -360,14 +380,24 @@ def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
     return load_tracks(file, outline=False, **options)
 
 
-def _target(first: Path, output: Path | None, in_place: bool, force: bool) -> Path:
-    """Return where to write, before anything is read."""
-    from taggingbackends.errors import BackendError
+def _target(
+    first: Path,
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+    suffixes: tuple[str, ...] | None = None,
+    fix: str = "",
+) -> Path:
+    """Return where to write, before anything is read; by default a label file."""
+    from taggingbackends.data.formats import LABEL_SUFFIXES
 
     if (output is None) != in_place:
-        raise click.UsageError("tell where to write: either --output FILE or --in-place")
+        raise click.UsageError("name where to write: either --output FILE or --in-place")
     if output is None:
         return first
+    if output == _STDOUT:
+        return output
+    _check_suffix(output, LABEL_SUFFIXES if suffixes is None else suffixes, fix)
     if output.exists() and not force:
         problem = f"{output}: exists already; replace with --force, or name another file"
         raise BackendError("existing-file", problem)
@@ -375,7 +405,21 @@ def _target(first: Path, output: Path | None, in_place: bool, force: bool) -> Pa
 
 
 def _write(target: Path, labels: Labels) -> None:
-    labels.write(target)
+    from taggingbackends.labels import writing
+
+    with located(file=target):
+        content = writing.text(labels.attributes, labels)
+    _put(target, content)
+
+
+def _put(target: Path, content: bytes) -> None:
+    """Write into a file and print its name, or write to standard output."""
+    from taggingbackends.system.files import write_file
+
+    if target == _STDOUT:
+        click.echo(content, nl=False)
+        return
+    write_file(target, [content])
     click.echo(target)
 
 
