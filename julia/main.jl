@@ -70,7 +70,7 @@ function exit_code_of(work, arguments, script=abspath(PROGRAM_FILE))
         elseif error isa InterruptException
             return 130
         elseif is_users_to_mend(error)
-            return tell(named_by_origin(error, backend[]), catch_backtrace())
+            return tell(in_script_words(named_by_origin(error, backend[]), stem_of(script)), catch_backtrace())
         end
         rethrow()
     end
@@ -110,7 +110,7 @@ function call(work, arguments, script, made)
     by_hand || return call_with(work, backend, taken)
     under_way = Ref(false)
     try
-        return model_in_the_making(backend) do environment
+        return unfinished_model(backend) do environment
             under_way[] = true
             end_training_at_exit(backend, under_way)
             return withenv(() -> call_with(work, backend, taken), environment...)
@@ -137,6 +137,21 @@ function named_by_origin(error, backend)
     file = origin(backend, error.file)
     error isa TrackFileError && return TrackFileError(error.problem, file, error.line, error.key)
     return LabelFileError(error.kind, error.problem, file, error.run, error.track, error.index)
+end
+
+"""Return an error whose fix is in words of the command line: a script takes no `--force`."""
+function in_script_words(error, step)
+    error isa BackendError || return error
+    command = replace(step, r"_model$" => "")
+    fix = error.fix
+    for words in ("force=true" => "`tagging-backend $command --force`",
+                  "model_instance=..." => "--model-instance NAME",
+                  "push(...)" => "`tagging-backend push`",
+                  "reset_data(backend)" => "`tagging-backend reset`",
+                  ", or name one with project_dir" => "")
+        fix = replace(fix, words)
+    end
+    return BackendError(error.kind, error.problem, fix)
 end
 
 """Tell an error in one line on standard error, and return the exit code."""

@@ -107,9 +107,7 @@ def test_data_that_are_kept(make_backend: Maker, tmp_path: Path) -> None:
 
 def test_folders_that_are_no_backends(make_backend: Maker, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    init = (
-        "change folder, or name one with --project DIR, or make one with `tagging-backend init`\n"
-    )
+    init = "or name one with --project DIR, or make one with `tagging-backend init`\n"
     refused(command("models", cwd=tmp_path / "none"), init)
     assert init in command("check", cwd=tmp_path / "none").stdout
     assert check(tmp_path / "none")[0].fix == "change folder, or name one with project_dir=..."

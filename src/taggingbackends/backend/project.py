@@ -64,7 +64,7 @@ def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     path = project_dir / "pyproject.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers that are too long
         raise BackendError("not-a-backend", f"{path}: expected TOML, found: {error}") from None
     tool = _table(path, content, "tool")
     return _table(path, content, "project"), _table(path, tool, "poetry")

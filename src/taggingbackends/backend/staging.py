@@ -7,6 +7,7 @@ import filecmp
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -20,7 +21,14 @@ from taggingbackends.data.formats import (
     recordings_in,
 )
 from taggingbackends.errors import BackendError
-from taggingbackends.system.files import copy_file, link_file, remove_folder, walk, write_file
+from taggingbackends.system.files import (
+    copy_file,
+    copy_files,
+    link_file,
+    remove_folder,
+    walk,
+    write_file,
+)
 from taggingbackends.system.progress import progress
 
 __all__ = ["check_destinations", "label_name", "origin", "pull", "push", "remove_data"]
@@ -140,9 +148,14 @@ def pull(
     targets = check_destinations(backend, files, destination, force)
     for file in progress(files, "checking"):
         labels.Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
-    _make_folders(targets.values())
-    for file in progress(list(targets), "pulling"):
-        copy_file(file, targets[file])
+    made = _make_folders(targets.values())
+    try:
+        copy_files(progress(list(targets.items()), "pulling"))
+    except BaseException:
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
     return list(targets.values())
 
 
@@ -202,9 +215,14 @@ def _check_writable(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
-def _make_folders(files: Iterable[Path]) -> None:
+def _make_folders(files: Iterable[Path]) -> list[Path]:
+    """Make the folders of files; return those that were not there, what is above first."""
+    made: list[Path] = []
     for folder in dict.fromkeys(file.parent for file in files):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        made += reversed(missing)
+    return made
 
 
 def remove_data(backend: BackendFolder) -> list[Path]:
