@@ -124,7 +124,7 @@ def test_data_folders_are_made_when_asked_for(make_backend: Maker) -> None:
 def test_members_that_need_an_instance_say_so(member: str, make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend(model=None))
     with backend_error(
-        "no-model-instance", r"needs a model instance: BackendExplorer\(model_instance"
+        "no-model-instance", r"needs a model instance; name it with model_instance="
     ):
         getattr(backend, member)()
 

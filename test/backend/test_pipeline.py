@@ -377,7 +377,7 @@ def test_training_on_input_in_place(make_backend: Maker, lab: Path) -> None:
     result = command("train", "--model-instance=new", cwd=project)
     refused(result, "no input in")
     result = command("train", cwd=project)
-    refused(result, "train_model needs input: name files")
+    refused(result, "train_model needs input; name files")
     label = write_labels(write_recording(lab))
     command("push", label, "--model-instance=new", cwd=project)
     result = command("train", "--model-instance=new", cwd=project)
