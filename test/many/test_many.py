@@ -447,6 +447,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(project: Path, lab:
     found, unreadable = discover(BackendExplorer(project, "m"), [lab])
     assert [recording.place.parent for recording in found] == [good, beside]
     assert {path: error.errno for path, error in unreadable.items()} == {bad: errno.EIO}
+    assert unreadable[bad].filename == str(bad)
     result = command(*arguments(lab), cwd=project)
     assert result.returncode == 1
     places = [str(folder / "predicted.label") for folder in (good, beside)]
