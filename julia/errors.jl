@@ -63,16 +63,28 @@ function Base.showerror(io::IO, error::TrackFileError)
 end
 
 """
-    BackendError(kind, problem)
+    BackendError(kind, problem; fix="")
 
-A request that a backend's folder cannot fulfil. The kinds are those of the Python half.
+A request that a backend's folder cannot serve; the kinds are those of the Python half.
+
+# Fields
+- `kind::String`
+- `problem::String`: what is wrong, and where.
+- `fix::String`: what to do, in words of the API; empty if `problem` says all.
 """
 struct BackendError <: TaggingBackendsError
     kind::String
     problem::String
+    fix::String
 end
 
-Base.showerror(io::IO, error::BackendError) = print(io, error.problem)
+BackendError(kind, problem; fix="") = BackendError(kind, problem, fix)
+
+function Base.showerror(io::IO, error::BackendError)
+    print(io, error.problem)
+    isempty(error.fix) || print(io, "; ", error.fix)
+    return nothing
+end
 
 """
     ScriptError(step, script, exit_code)

@@ -71,7 +71,8 @@ function run_script_function(work, arguments, script)
         elseif error isa InterruptException
             return 130
         elseif is_user_error(error)
-            return report(named_by_origin(error, backend[]), catch_backtrace())
+            reworded = in_script_words(named_by_origin(error, backend[]), stem_of(script))
+            return report(reworded, catch_backtrace())
         end
         trace = sprint(showerror, error, catch_backtrace())
         write_message(Logging.Error, first(split(trace, '\n')), trace; log_only=true)
@@ -113,7 +114,7 @@ function call(work, arguments, script, made)
     by_hand || return call_with(work, backend, taken)
     under_way = Ref(false)
     try
-        return model_in_the_making(backend) do environment
+        return unfinished_model(backend) do environment
             under_way[] = true
             end_training_at_exit(backend, under_way)
             return withenv(() -> call_with(work, backend, taken), environment...)
@@ -140,6 +141,21 @@ function named_by_origin(error, backend)
     file = origin(backend, error.file)
     error isa TrackFileError && return TrackFileError(error.problem, file, error.line, error.key)
     return LabelFileError(error.kind, error.problem, file, error.run, error.track, error.index)
+end
+
+"""Return an error whose fix is in words of the command line: a script takes no `--force`."""
+function in_script_words(error, step)
+    error isa BackendError || return error
+    command = replace(step, r"_model$" => "")
+    fix = error.fix
+    for words in ("force=true" => "`tagging-backend $command --force`",
+                  "model_instance=..." => "--model-instance NAME",
+                  "push(...)" => "`tagging-backend push`",
+                  "reset_data(backend)" => "`tagging-backend reset`",
+                  ", or name one with project_dir" => "")
+        fix = replace(fix, words)
+    end
+    return BackendError(error.kind, error.problem, fix)
 end
 
 """Report an error in one line, and return the exit code."""

@@ -201,6 +201,7 @@ const TRAIN = script("train_model", """
         @test tree(models) == Dict(joinpath("new", "weights") => b"new")
         code, out, err = by_hand(project, "train_model.jl", "--model-instance=new")
         @test code == 1 && startswith(err, "Error: model new exists already")
+        @test occursin("name another with --model-instance NAME, or replace it with `tagging-backend train --force`", err)
         @test by_hand(project, "train_model.jl")[1] == 0
         @test length(readdir(models)) == 2
         @test by_hand(project, "train_model.jl", "--model-instance=three", "--code=3")[1] == 3

@@ -16,6 +16,7 @@ from support import CONTRACT, backend_error, parse, text
 from taggingbackends import BackendExplorer, LabelFileError, Labels
 from taggingbackends.backend.options import OptionError, format_options, parse_options
 from taggingbackends.backend.project import project_metadata
+from taggingbackends.data import find_recordings
 from taggingbackends.system.names import check_identifier
 
 
@@ -165,6 +166,10 @@ def test_folder_tree(case: dict[str, Any], make_backend: Callable[..., Path]) ->
     assert [[folder, relative(files)] for folder, files in grouped.items()] == case["grouped"]
     assert backend.list_models() == case.get("models", ["m"])
     assert backend.list_pretrained_models() == case.get("pretrained", [])
+    if "recordings" in case:
+        found = find_recordings(listed)
+        relative_found = [[*relative([main]), relative(files)] for main, files in found.items()]
+        assert relative_found == case["recordings"]
     for file, output in case.get("outputs", []):
         assert backend.output_path(raw / file) == processed / output
 

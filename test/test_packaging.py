@@ -251,7 +251,7 @@ def test_the_command_works_anywhere(installed: Installation, tmp_path: Path) -> 
     project = (tmp_path / "Mine" / "pyproject.toml").read_text("utf-8")
     assert f'"taggingbackends @ {installed.origin.as_uri()}"' in project
     told = installed.run("tagging-backend", "check", cwd=tmp_path / "Mine")
-    assert "nothing to mend" in told
+    assert "nothing to fix" in told
 
 
 def test_python_imports_that_copy_and_nothing_heavy(installed: Installation) -> None:

@@ -147,8 +147,8 @@ function output_path(backend::BackendExplorer, input_file)
     path = normpath(joinpath(raw, input_file))
     parts = splitpath(relpath(path, raw))
     if first(parts) in ("..", ".")
-        throw(BackendError("no-input",
-            "$path: expected an input file below $raw; `push` copies files there"))
+        throw(BackendError("no-input", "$path: expected an input file below $raw";
+                           fix="bring files there with push(...)"))
     end
     folder = joinpath(processed_data_dir(backend), parts[1:end - 1]...)
     mkpath(folder)
@@ -183,18 +183,26 @@ model_dir(backend::BackendExplorer) = model_dir(backend, the_instance(backend, "
 function model_dir(backend::BackendExplorer, instance)
     check_identifier("model instance", instance)
     if get(ENV, TRAINING, nothing) == instance
-        return mkpath(partial_model_dir(backend, instance))
+        return mkpath(unfinished_model_dir(backend, instance))
     end
     return joinpath(backend.project_dir, "models", instance)
 end
 
 """
-    partial_model_dir(backend, instance)
+    unfinished_model_dir(backend, instance)
 
-Return the hidden folder that an instance is trained in before it is a model.
+Return the hidden folder of an unfinished model: one whose training has not succeeded.
 """
-partial_model_dir(backend::BackendExplorer, instance) =
+unfinished_model_dir(backend::BackendExplorer, instance) =
     joinpath(backend.project_dir, "models", ".$instance.partial")
+
+"""
+    replaced_model_dir(backend, instance)
+
+Return the hidden folder of an old model, while a new one takes its place.
+"""
+replaced_model_dir(backend::BackendExplorer, instance) =
+    joinpath(backend.project_dir, "models", ".$instance.replaced")
 
 """
     list_models(backend)
@@ -264,9 +272,8 @@ end
 
 function the_instance(backend, member)
     backend.model_instance === nothing || return backend.model_instance
-    throw(BackendError("no-model-instance",
-        "$member needs a model instance: BackendExplorer(...; model_instance=...), or " *
-        "--model-instance NAME on the command line"))
+    throw(BackendError("no-model-instance", "$member needs a model instance";
+                       fix="name it with model_instance=..."))
 end
 
 function data_dir(backend, stage)

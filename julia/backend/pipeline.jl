@@ -14,7 +14,7 @@ end
 
 function run_training(backend, step, options, force)
     script = required_script(backend, step)
-    return model_in_the_making(backend; force=force) do environment
+    return unfinished_model(backend; force=force) do environment
         return run_script(backend, script, options, environment)
     end
 end

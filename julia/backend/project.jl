@@ -100,8 +100,8 @@ function find_backend(::Nothing=nothing)
         is_backend(folder) && return folder
     end
     throw(BackendError("not-a-backend",
-        "$(pwd()): expected a backend here or above: pyproject.toml, and models/ or predict_model; " *
-        "change the folder, or name one; `tagging-backend init` makes one"))
+        "$(pwd()): expected a backend here or above: pyproject.toml, and models/ or predict_model";
+        fix="change folder, or name one with project_dir"))
 end
 
 """Return a folder and all folders above it."""

@@ -44,14 +44,14 @@ function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=
     for (target, (relative, source)) in zip(targets, sources)
         check_place(backend, relative, top)
         if ispath(target) && !same_content(source, target)
-            throw(BackendError("existing-file",
-                "$target: a file other than $source is there; remove it, or `reset`"))
+            throw(BackendError("existing-file", "$target: another file than $source is there";
+                               fix="remove it, or all input with reset_data(backend)"))
         end
     end
     others = alone ? setdiff(list_input_files(backend), targets) : String[]
     if !isempty(others)
-        throw(BackendError("existing-file",
-            "$(others[1]): there is other input already; `reset` removes it"))
+        throw(BackendError("existing-file", "$(others[1]): other input is in place already";
+                           fix="remove it with reset_data(backend)"))
     end
     origins = merge!(read_origins(backend), Dict(sources))
     raw_data_dir(backend)
@@ -105,11 +105,29 @@ function pull(backend::BackendExplorer, destination=nothing; force::Bool=false)
     for file in files
         checkdependencies(readlabels(file), joinpath(raw, relpath(dirname(file), processed)))
     end
-    for (file, target) in zip(files, targets)
-        mkpath(dirname(target))
-        copy_file(file, target)
+    made = make_folders(targets)
+    try
+        copy_files(zip(files, targets))
+    catch
+        foreach(remove_if_empty, reverse(made))
+        rethrow()
     end
     return targets
+end
+
+"""Make the folders of files; return those that were not there, what is above first."""
+function make_folders(files)
+    made = String[]
+    for folder in unique(dirname.(files))
+        append!(made, reverse(filter(!ispath, upwards(folder))))
+        mkpath(folder)
+    end
+    return made
+end
+
+function remove_if_empty(folder)
+    isempty(readdir(folder)) && rm(folder)
+    return nothing
 end
 
 """
@@ -132,8 +150,8 @@ function check_destinations(backend::BackendExplorer, files, destination=nothing
     existing = filter(ispath, targets)
     if !isempty(existing) && !force
         more = length(existing) > 1 ? " (and $(length(existing) - 1) more)" : ""
-        throw(BackendError("existing-file",
-            "$(existing[1]): exists already$more; replace it with force=true, or name another folder"))
+        throw(BackendError("existing-file", "$(existing[1]): exists already$more";
+                           fix="replace it with force=true, or name another folder"))
     end
     return targets
 end

@@ -1,7 +1,7 @@
 # A model in training is in a hidden folder, until the training has succeeded.
 
 """
-    model_in_the_making(work, backend; force=false)
+    unfinished_model(work, backend; force=false)
 
 Put the explorer's model instance in place after `work` has succeeded, and only then.
 
@@ -22,22 +22,22 @@ What `work` returns.
 
 # Example
 ```julia
-model_in_the_making(backend) do environment
+unfinished_model(backend) do environment
     withenv(environment...) do
         write(joinpath(model_dir(backend), "weights"), weights)
     end
 end
 ```
 """
-function model_in_the_making(work, backend::BackendExplorer; force::Bool=false)
+function unfinished_model(work, backend::BackendExplorer; force::Bool=false)
     instance = the_instance(backend, "training")
     mkpath(joinpath(backend.project_dir, "models"))
     try
         return locked(() -> make_model(work, backend, instance, force), training_lock(backend, instance))
     catch error
         error isa LockedError && error.path == training_lock(backend, instance) || rethrow()
-        throw(BackendError("existing-model",
-            "another training of $instance is under way; name another --model-instance"))
+        throw(BackendError("existing-model", "another training of $instance is under way";
+                           fix="name another with model_instance=..."))
     end
 end
 
@@ -45,48 +45,42 @@ training_lock(backend, instance) = joinpath(backend.project_dir, "models", ".$in
 
 function make_model(work, backend, instance, force)
     model = joinpath(backend.project_dir, "models", instance)
-    partial = partial_model_dir(backend, instance)
-    replaced = joinpath(dirname(model), ".$instance.replaced")
-    # left by a process that was killed between two renames
-    ispath(replaced) && !ispath(model) && rename_folder(replaced, model)
+    unfinished = unfinished_model_dir(backend, instance)
+    replaced = replaced_model_dir(backend, instance)
+    ispath(replaced) && !ispath(model) && rename_path(replaced, model)  # killed between two renames
     replace = ispath(model)
     if replace && !force
-        throw(BackendError("existing-model",
-            "model $instance exists already in $(dirname(model)): name another --model-instance, or " *
-            "replace it with --force"))
+        throw(BackendError("existing-model", "model $instance exists already in $(dirname(model))";
+                           fix="name another with model_instance=..., or replace it with force=true"))
     end
-    remove_folder(partial)
-    mkdir(partial)
+    remove_folder(unfinished)
+    mkdir(unfinished)
     try
         result = work(Dict(TRAINING => instance))
-        put_model(partial, model, replaced, replace)
+        put_model(unfinished, model, replaced, replace)
         return result
     catch
-        rm(partial; recursive=true, force=true)
+        rm(unfinished; recursive=true, force=true)
         rethrow()
     end
 end
 
-function put_model(partial, model, replaced, replace)
+function put_model(unfinished, model, replaced, replace)
     if ispath(model) && !replace
-        throw(BackendError("existing-model",
-            "$model: expected this folder not to exist; the script must write into model_dir(backend)"))
+        throw(BackendError("existing-model", "$model: expected no such folder yet";
+                           fix="the script should write into model_dir(backend)"))
     end
     remove_folder(replaced)
     try
-        ispath(model) && rename_folder(model, replaced)
-        rename_folder(partial, model)
+        ispath(model) && rename_path(model, replaced)
+        rename_path(unfinished, model)
     catch
-        ispath(replaced) && !ispath(model) && rename_folder(replaced, model)
+        ispath(replaced) && !ispath(model) && rename_path(replaced, model)
         rethrow()
     end
     remove_folder(replaced)
     return nothing
 end
-
-# not Base's mv, which falls back to copying
-rename_folder(from, to) =
-    Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), from, to))
 
 """
 Clean up a training when a signal, or `exit` in a script, skips `finally`. `under_way[]` is false after the
@@ -101,12 +95,12 @@ end
 """Put the trained model in place if the script has succeeded, as the command does; otherwise remove it."""
 function end_training(backend, code)
     instance = the_instance(backend, "training")
-    partial = partial_model_dir(backend, instance)
-    model, replaced = joinpath.(dirname(partial), (instance, ".$instance.replaced"))
+    unfinished = unfinished_model_dir(backend, instance)
+    model, replaced = joinpath(dirname(unfinished), instance), replaced_model_dir(backend, instance)
     try
-        code == 0 && put_model(partial, model, replaced, false)
+        code == 0 && put_model(unfinished, model, replaced, false)
     finally
-        rm(partial; recursive=true, force=true)
+        rm(unfinished; recursive=true, force=true)
         rm(training_lock(backend, instance); force=true)
     end
     return nothing

@@ -12,6 +12,9 @@ const CHOREOGRAPHY = (".spine", ".outline")
 const OTHER_TRACKERS = (".mat" => "MATLAB 7.3 MAT-file",)
 const FIMTRACK = ".csv"
 
+# of the files of one stem, the first of these is the one to load, as in Python
+const TRACKER_SUFFIXES = (CHOREOGRAPHY..., first.(OTHER_TRACKERS)..., FIMTRACK)
+
 suffix_of(path) = last(splitext(path))
 stem_of(path) = first(splitext(basename(path)))
 with_suffix(path, suffix) = first(splitext(path)) * suffix
@@ -47,8 +50,9 @@ end
 """
     findrecordings(files)
 
-Find the recordings among files. The tracker files of one stem in one folder are one recording. Formats
-that [`loadtracks`](@ref) does not read, such as FIMTrack's tables, are found too.
+Find the recordings among files. The tracker files of one stem in one folder are one recording; if they are in
+several formats, Choreography's is the one to load, else the trx.mat. FIMTrack's
+tables are found, too; [`loadtracks`](@ref) refuses them.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
@@ -70,7 +74,7 @@ function findrecordings(files)
         suffix_of(file) in CHOREOGRAPHY || is_other_tracker_file(file) || continue
         push!(get!(() -> String[], found, first(splitext(file))), file)
     end
-    rank(part) = something(findfirst(isequal(suffix_of(part)), CHOREOGRAPHY), length(CHOREOGRAPHY) + 1)
+    rank(part) = findfirst(isequal(suffix_of(part)), TRACKER_SUFFIXES)
     main(parts) = parts[argmin(rank.(parts))]
     return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
 end

@@ -285,7 +285,8 @@ end
 
 python_error(e::TrackFileError) = ("type" => "TrackFileError", "problem" => e.problem, "file" => e.file,
                                    "line" => e.line, "key" => e.key)
-python_error(e::BackendError) = ("type" => "BackendError", "kind" => e.kind, "problem" => e.problem)
+python_error(e::BackendError) =
+    ("type" => "BackendError", "kind" => e.kind, "problem" => e.problem, "fix" => e.fix)
 python_error(e::ScriptError) =
     ("type" => "ScriptError", "step" => e.step, "script" => e.script, "exit_code" => e.exit_code)
 python_error(e::CommandError) =

@@ -52,11 +52,60 @@ end
 Copy a file atomically, sharing its blocks where the file system can (reflink).
 """
 function copy_file(source, path)
-    return put_file(path) do temporary
-        # libuv's copy clones the file where possible
-        libuv_copy(source, temporary)
-        sync(temporary)
+    return put_file(temporary -> copy_into(source, temporary), path)
+end
+
+"""
+    copy_files(pairs)
+
+Copy files, all or none: each source to its path; what is there already is replaced.
+
+Copies are made beside their places first, then renamed. If anything fails, or is interrupted, the places are as
+they were before.
+"""
+function copy_files(pairs)
+    copies = Tuple{String,String}[]  # hidden, its place
+    old = Tuple{String,Union{String,Nothing}}[]  # place, what was there
+    try
+        for (source, path) in pairs
+            hidden = hidden_beside(path)
+            push!(copies, (hidden, path))
+            named_by_user(() -> copy_into(source, hidden), path)
+        end
+        for (hidden, path) in copies
+            push!(old, (path, set_aside(path)))
+            named_by_user(() -> rename_path(hidden, path), path)
+        end
+    catch
+        for (path, aside) in reverse(old)
+            if aside !== nothing
+                rename_path(aside, path)
+            elseif !isdir(path)
+                rm(path; force=true)
+            end
+        end
+        foreach(((hidden, _),) -> rm(hidden; force=true), copies)
+        rethrow()
     end
+    foreach(((_, aside),) -> aside === nothing || rm(aside), old)
+    foreach(sync_rename, unique(dirname(hidden) for (hidden, _) in copies))
+    return nothing
+end
+
+"""Keep a file under a hidden name as well; return that, `nothing` if there is no file."""
+function set_aside(path)
+    islink(path) || (ispath(path) && !isdir(path)) || return nothing
+    aside = hidden_beside(path)
+    linked = Sys.isunix() && ccall(:link, Cint, (Cstring, Cstring), path, aside) == 0
+    linked || rename_path(path, aside)  # no hard links here: a moment without the file
+    return aside
+end
+
+function copy_into(source, path)
+    # libuv's own copy: it clones where it can, and copies else
+    libuv_copy(source, path)
+    sync(path)
+    return nothing
 end
 
 """
@@ -82,24 +131,46 @@ end
 
 """Call `fill` to make a hidden file beside `path`, and rename that to `path`."""
 function put_file(fill, path)
-    folder = dirname(joinpath(pwd(), path))  # not abspath, which shortens a/link/.. to a
-    # In the same folder, because a rename is atomic within one file system only. Hidden, so that
-    # a leftover of a killed process is never taken for input or output.
-    token = string(hash((gethostname(), getpid(), time_ns(), path)); base=16, pad=2 * sizeof(UInt))
-    temporary = joinpath(folder, ".$token.tmp")
+    temporary = hidden_beside(path)
     try
-        fill(temporary)
-        # not Base's rename, which would fall back to copying
-        Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), temporary, path))
-    catch error
+        named_by_user(path) do
+            fill(temporary)
+            rename_path(temporary, path)
+        end
+    catch
         rm(temporary; force=true)
-        # the user knows only the file's own name
+        rethrow()
+    end
+    return sync_rename(dirname(temporary))
+end
+
+function hidden_beside(path)
+    folder = dirname(joinpath(pwd(), path))  # not abspath, to which a/link/.. is a
+    # In the same folder, since a rename is atomic within one file system only; hidden, so that
+    # what a killed process leaves is never taken for input or output.
+    token = string(hash((gethostname(), getpid(), time_ns(), path)); base=16, pad=2 * sizeof(UInt))
+    return joinpath(folder, ".$token.tmp")
+end
+
+"""Call `f`; let errors about a temporary file name the one that the user knows."""
+function named_by_user(f, path)
+    try
+        return f()
+    catch error
         error isa SystemError && throw(SystemError("cannot write $path", error.errnum))
         error isa Base.IOError && throw(Base.IOError("cannot write $path: $(error.msg)", error.code))
         rethrow()
     end
+end
+
+# not Base's rename and mv, which would fall back to copying
+rename_path(from, to) =
+    Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), from, to))
+
+"""Make a rename in a folder survive a power cut."""
+function sync_rename(folder)
     try
-        sync(folder)  # so that the rename survives a power cut
+        sync(folder)
     catch error
         error isa Union{SystemError,Base.IOError} || rethrow()
         # some network file systems cannot do this; the rename itself has happened

@@ -12,6 +12,7 @@ from typing import Any
 __all__ = [
     "BackendError",
     "JuliaSetupError",
+    "KeptDataWarning",
     "LabelFileError",
     "MissingKeyError",
     "ScriptError",
@@ -109,14 +110,38 @@ class TrackFileError(TaggingBackendsError, ValueError):
         return f"{where}: {self.problem}"
 
 
-class _KindedError(TaggingBackendsError):
-    def __init__(self, kind: str, problem: str) -> None:
-        self.kind = kind
-        self.problem = problem
-        super().__init__(kind, problem)
+class _Fixable:
+    # The fix is apart from the problem, since a command line says it in words of its own.
+    problem: str
+    fix: str
 
     def __str__(self) -> str:
-        return self.problem
+        return f"{self.problem}; {self.fix}" if self.fix else self.problem
+
+
+class _KindedError(_Fixable, TaggingBackendsError):
+    def __init__(self, kind: str, problem: str, fix: str = "") -> None:
+        self.kind = kind
+        self.problem = problem
+        self.fix = fix
+        super().__init__(kind, problem, fix)
+
+
+class KeptDataWarning(_Fixable, UserWarning):
+    """Data of an interrupted or failed run that stay in the backend's folder.
+
+    Parameters
+    ----------
+    problem : str
+        What is kept, and where.
+    fix : str
+        How to remove it, in words of the API.
+    """
+
+    def __init__(self, problem: str, fix: str) -> None:
+        self.problem = problem
+        self.fix = fix
+        super().__init__(problem, fix)
 
 
 class BackendError(_KindedError):
@@ -131,7 +156,10 @@ class BackendError(_KindedError):
         ``bad-name``, ``repeated-run``; of clusters ``missing-package``, ``no-scheduler``; of
         training sets ``unknown-label``, ``no-window``, ``changed-input`` or ``not-a-dataset``.
     problem : str
-        What is wrong, where, and what to do.
+        What is wrong, and where.
+    fix : str
+        What to do, in words of the API, such as ``force=True``; "" if `problem` says all. The
+        command puts it in words of the command line.
     """
 
 
@@ -145,6 +173,8 @@ class JuliaSetupError(_KindedError):
         ``bad-setting``, ``cannot-start``, ``other-version``, ``other-thread`` or ``forked``.
     problem : str
         What is wrong, and what to do.
+    fix : str
+        As for `BackendError`.
     """
 
 

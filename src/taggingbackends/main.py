@@ -16,8 +16,9 @@ from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.backend.options import TAKEN, OptionError, Options, parse_options
 from taggingbackends.backend.project import is_backend
 from taggingbackends.backend.staging import origin
-from taggingbackends.backend.unfinished import model_in_the_making
-from taggingbackends.errors import LabelFileError, TrackFileError
+from taggingbackends.backend.unfinished import unfinished_model
+from taggingbackends.backend.wording import in_command_words
+from taggingbackends.errors import BackendError, LabelFileError, TrackFileError
 from taggingbackends.system.messages import configure, describe, fail, is_user_error, log, logger
 
 __all__ = ["OptionError", "main"]
@@ -68,7 +69,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
             instance = new_instance()
         backend = BackendExplorer(_project_of(script), instance, sandbox)
         if by_hand:
-            with model_in_the_making(backend) as environment:
+            with unfinished_model(backend) as environment:
                 os.environ.update(environment)
                 function(backend, **keywords)
         else:
@@ -84,8 +85,17 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
             raise
         if backend is not None and isinstance(error, (LabelFileError, TrackFileError)):
             error.file = error.file and origin(backend, error.file)
+        if isinstance(error, BackendError):
+            error.fix = _in_script_words(error.fix, script.stem)
         fail(error)
     sys.exit(0)
+
+
+def _in_script_words(fix: str, step: str) -> str:
+    """Return the fix of an error as a script says it, which takes no --force and no --project."""
+    command = f"`tagging-backend {step.removesuffix('_model')} --force`"
+    fix = fix.replace("force=True", command).replace(", or name one with project_dir=...", "")
+    return in_command_words(fix)
 
 
 def _taken_out(options: Options, name: str) -> str | None:
@@ -119,9 +129,9 @@ def _keywords(function: Callable[..., Any], options: Options) -> Options:
     if missing:
         needed = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
         raise OptionError(f"{function.__name__} needs {needed}")
-    report = os.environ.get(TAKEN)
-    if report:
-        with Path(report).open("a") as file:
+    list_of_taken = os.environ.get(TAKEN)
+    if list_of_taken:
+        with Path(list_of_taken).open("a") as file:
             file.writelines(f"{name}\n" for name in taken)
     else:
         for name in options.keys() - taken.keys():

@@ -161,6 +161,10 @@ end
         @test [[name, relpath.(files, raw)] for (name, files) in grouped] == case["grouped"]
         @test list_models(backend) == get(case, "models", ["m"])
         @test list_pretrained_models(backend) == get(case, "pretrained", [])
+        if haskey(case, "recordings")
+            found = findrecordings(list_input_files(backend))
+            @test [[relpath(main, raw), relpath.(files, raw)] for (main, files) in found] == case["recordings"]
+        end
         for (file, output) in get(case, "outputs", [])
             @test output_path(backend, joinpath(raw, file)) ==
                   joinpath(processed_data_dir(backend), output)

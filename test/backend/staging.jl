@@ -191,6 +191,26 @@ end
     end
 end
 
+@testset "several files are copied, or none" begin
+    in_folder() do folder
+        touch_files(folder, "a", "b", "c", "to/c/mine")
+        write(joinpath(folder, "a"), "new")
+        places = [joinpath(folder, "to", name) for name in ("a", "b", "c")]
+        write(places[2], "old")
+        chmod(places[2], 0o640)
+        pairs = zip([joinpath(folder, name) for name in ("a", "b", "c")], places)
+        before = tree(joinpath(folder, "to"))
+        @test_throws Union{SystemError,Base.IOError} TB.copy_files(pairs)
+        @test tree(joinpath(folder, "to")) == before
+        @test Sys.iswindows() || filemode(places[2]) & 0o777 == 0o640
+        rm(places[3]; recursive=true)
+        @test_throws Union{SystemError,Base.IOError} TB.copy_files([pairs...; ("none" => places[3])])
+        @test readdir(joinpath(folder, "to")) == ["b"]
+        TB.copy_files(pairs)
+        @test tree(joinpath(folder, "to")) == Dict("a" => b"new", "b" => b"", "c" => b"")
+    end
+end
+
 @testset "a folder does not go into a sandbox" begin
     in_lab() do backend, lab
         raw_data_dir(BackendExplorer(backend.project_dir; model_instance="m", sandbox="a"))
@@ -241,7 +261,7 @@ end
         predicted(backend, spine)
         out = joinpath(dirname(lab), "out")
         @test pull(backend, out) == [joinpath(out, "a", "b", "predicted.label")]
-        @test kind_of(() -> pull(backend, out), "exists already; replace it") == "existing-file"
+        @test kind_of(() -> pull(backend, out), "exists already; replace it with force=true") == "existing-file"
         writelabels(joinpath(out, "a", "b", "predicted.label"), Labels())
         pull(backend, out; force=true)
         @test haskey(readlabels(joinpath(out, "a", "b", "predicted.label")), RUN)
@@ -354,7 +374,7 @@ end
         old = joinpath(models, "m", "weights")
         write(old, "old")
         weights(instance, force=false; fail=false) =
-            TB.model_in_the_making(BackendExplorer(project; model_instance=instance); force=force) do environment
+            TB.unfinished_model(BackendExplorer(project; model_instance=instance); force=force) do environment
                 withenv(environment...) do
                     write(joinpath(model_dir(BackendExplorer(project; model_instance=instance)), "weights"),
                           "new")
@@ -375,16 +395,22 @@ end
         @test weights("x") == "done"
         @test readdir(joinpath(models, "x")) == ["weights"]
         @test kind_of(() -> weights("old"), "model old exists already") == "existing-model"
+        touch_files(models, ".old.replaced/weights")  # killed after the last rename
+        @test weights("old", true) == "done"
+        @test !ispath(joinpath(models, ".old.replaced"))
+        touch_files(models, ".old.replaced/weights")
+        reset_model(BackendExplorer(project; model_instance="old"))
+        @test weights("old") == "done"  # what was removed does not come back
         rm(joinpath(models, "old"); recursive=true)
         meanwhile(_) = kind_of(() -> weights("y"), "another training of y is under way")
         if !Sys.iswindows()
-            @test TB.model_in_the_making(meanwhile, BackendExplorer(project; model_instance="y")) ==
+            @test TB.unfinished_model(meanwhile, BackendExplorer(project; model_instance="y")) ==
                   "existing-model"
             rm(joinpath(models, "y"); recursive=true)
         end
         backend = BackendExplorer(project; model_instance="y")
         itself(_) = mkpath(joinpath(models, "y"))
-        @test kind_of(() -> TB.model_in_the_making(itself, backend), "model_dir(backend)") == "existing-model"
+        @test kind_of(() -> TB.unfinished_model(itself, backend), "model_dir(backend)") == "existing-model"
         @test filter(!startswith("."), readdir(models)) == ["m", "new", "x", "y"]
         @test !any(endswith(".partial"), readdir(models))
         # a script that ends by itself: 0 is success

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from taggingbackends import BackendExplorer
+from taggingbackends import BackendError, BackendExplorer
 from taggingbackends.backend.check import check
+from taggingbackends.backend.provenance import software
 from taggingbackends.backend.scaffold import init
 
 
@@ -63,23 +69,23 @@ INIT = "src/my_tagger/__init__.py"
 
 
 @pytest.mark.parametrize(
-    ("corrupt", "where", "what", "mend"),
+    ("corrupt", "where", "what", "fix"),
     [
         pytest.param(
-            remove("pyproject.toml"), "pyproject.toml", "found none", "init", id="no project"
+            remove("pyproject.toml"), "pyproject.toml", "found none", "project_dir", id="no project"
         ),
         pytest.param(
             replace("pyproject.toml", "[project]", "[project"),
             "pyproject.toml",
             "expected TOML, found:",
-            "mend its syntax",
+            "fix its syntax",
             id="no TOML",
         ),
         pytest.param(
             write("pyproject.toml", "tool = []"),
             "pyproject.toml",
             "expected a table as tool, found []",
-            "mend its syntax",
+            "fix its syntax",
             id="odd table",
         ),
         pytest.param(
@@ -92,9 +98,44 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'x'\ndependencies = [1]"),
             "pyproject.toml",
-            "expected a list of texts as dependencies of [project], found [1]",
-            "mend it",
+            "expected a list of texts as [project] dependencies, found [1]",
+            'write it like ["taggingbackends"]',
             id="odd dependencies",
+        ),
+        pytest.param(
+            write("pyproject.toml", "[project]\nname = 'x'\ndependencies = 5"),
+            "pyproject.toml",
+            "expected a list of texts as [project] dependencies, found 5",
+            'write it like ["taggingbackends"]',
+            id="dependencies that are a number",
+        ),
+        pytest.param(
+            write("pyproject.toml", "[tool.poetry]\nname = 'x'\ndependencies = 5"),
+            "pyproject.toml",
+            "expected a table as [tool.poetry] dependencies, found 5",
+            'write it like taggingbackends = "*"',
+            id="Poetry's dependencies that are a number",
+        ),
+        pytest.param(
+            write("pyproject.toml", "[tool.poetry]\nname = 'x'\ndependencies = false"),
+            "pyproject.toml",
+            "expected a table as [tool.poetry] dependencies, found False",
+            'write it like taggingbackends = "*"',
+            id="Poetry's dependencies that are false",
+        ),
+        pytest.param(
+            write("pyproject.toml", "x = " + "[" * 5000 + "]" * 5000),
+            "pyproject.toml",
+            "expected TOML, found",
+            "fix its syntax",
+            id="a project nested too deep",
+        ),
+        pytest.param(
+            write("pyproject.toml", "x = " + "1" * 5000),
+            "pyproject.toml",
+            "expected TOML, found",
+            "fix its syntax",
+            id="a number too long",
         ),
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'class'"),
@@ -107,7 +148,7 @@ INIT = "src/my_tagger/__init__.py"
             lambda project: (project / MODELS / "train_model.py").write_bytes(b"# \xff\n"),
             f"{MODELS}/train_model.py",
             "expected Python, found",
-            "mend its syntax",
+            "fix its syntax",
             id="no UTF-8",
         ),
         pytest.param(
@@ -156,7 +197,7 @@ INIT = "src/my_tagger/__init__.py"
             replace(f"{MODELS}/train_model.py", "def train_model(", "def train_model(("),
             f"{MODELS}/train_model.py",
             "expected Python, found",
-            "mend its syntax",
+            "fix its syntax",
             id="no Python",
         ),
         pytest.param(
@@ -200,20 +241,54 @@ INIT = "src/my_tagger/__init__.py"
             make("models/.m.partial"),
             "models/.m.partial",
             "a training that is under way, or was killed",
-            "reset --model-instance m --model",
+            "BackendExplorer(model_instance='m').reset_model()",
             id="half a model",
         ),
     ],
 )
 def test_each_corruption_is_told(
-    corrupt: Callable[[Path], None], where: str, what: str, mend: str, project: Path
+    corrupt: Callable[[Path], None], where: str, what: str, fix: str, project: Path
 ) -> None:
     corrupt(project)
     problems = [problem for problem in check(project) if what in problem.what]
     assert len(problems) == 1, [str(problem) for problem in check(project)]
     assert problems[0].where == project / where
-    assert mend in problems[0].mend
-    assert str(problems[0]) == f"{project / where}: {problems[0].what}; {problems[0].mend}"
+    assert fix in problems[0].fix
+    assert str(problems[0]) == f"{project / where}: {problems[0].what}; {problems[0].fix}"
+
+
+names = st.text("aZ9-_. é", max_size=9)
+values = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | names,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+keys = ("name", "version", "dependencies")
+tables = st.fixed_dictionaries({}, optional=dict.fromkeys(keys, values))
+
+
+def toml(value: Any) -> str:
+    """Return a value as TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value) if isinstance(value, str | bool) else repr(value)
+
+
+@given(project=tables | values, poetry=tables | values)
+def test_whatever_is_in_a_project_is_no_fault(project: Any, poetry: Any) -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder, "models").mkdir()
+        path = Path(folder, "pyproject.toml")
+        path.write_text(f"project = {toml(project)}\ntool.poetry = {toml(poetry)}\n", "utf-8")
+        problems = check(Path(folder))
+        assert all(str(problem).startswith(folder) for problem in problems)
+        try:
+            software(BackendExplorer(folder, "m"))
+        except BackendError as error:
+            assert error.kind == "not-a-backend"
+            assert not (isinstance(project, dict) and isinstance(poetry, dict))
 
 
 def test_odd_files_do_not_stop_it(project: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from support import STEM, backend_error, posix, write_labels, write_recording
 from taggingbackends import BackendExplorer
 from taggingbackends.backend.folder import TRAINING
+from taggingbackends.data import formats
 
 Maker = Callable[..., Path]
 
@@ -123,7 +124,7 @@ def test_data_folders_are_made_when_asked_for(make_backend: Maker) -> None:
 def test_members_that_need_an_instance_say_so(member: str, make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend(model=None))
     with backend_error(
-        "no-model-instance", r"needs a model instance: BackendExplorer\(model_instance"
+        "no-model-instance", r"needs a model instance; name it with model_instance="
     ):
         getattr(backend, member)()
 
@@ -222,6 +223,33 @@ def test_output_path_of_a_format_of_the_backends_own(make_backend: Maker) -> Non
     assert backend.output_path(raw / "a.avi").name == "predicted.label"
     touch(raw, "b.avi")
     assert backend.output_path(raw / "a.avi").name == "a.predicted.label"
+
+
+def test_output_path_when_a_file_is_filled_later(make_backend: Maker) -> None:
+    backend = BackendExplorer(make_backend(), "m")
+    raw = backend.raw_data_dir()
+    for name in ("a.csv", "b.csv"):
+        (raw / name).touch()
+    (raw / "a.csv").write_text(",larva(0)\n")
+    assert backend.output_path("a.csv").name == "predicted.label"
+    (raw / "b.csv").write_text(",larva(0)\n")
+    assert backend.output_path("a.csv").name == "a.predicted.label"
+
+
+def test_output_path_reads_no_more_than_it_must(
+    make_backend: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for each recording of a folder: that must not read all of them each time."""
+    backend = BackendExplorer(make_backend(), "m")
+    raw = backend.raw_data_dir()
+    for n in range(200):
+        (raw / f"{n}.csv").write_text(",larva(0)\n")
+    opened: list[Path] = []
+    head = formats._head
+    monkeypatch.setattr(formats, "_head", lambda path: opened.append(path) or head(path))
+    for n in range(200):
+        assert backend.output_path(f"{n}.csv").name == f"{n}.predicted.label"
+    assert len(opened) <= 3 * 200
 
 
 def test_output_path_refuses_other_files(make_backend: Maker, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_the_example_predicts(quick_julia: dict[str, str], tmp_path: Path) -> No
 
 def test_the_example_is_a_good_backend() -> None:
     result = command("check", cwd=EXAMPLE)
-    assert "nothing to mend" in result.stdout, result.stdout
+    assert "nothing to fix" in result.stdout, result.stdout
 
 
 def test_the_example_on_real_recordings(

@@ -142,6 +142,21 @@ labels.write(backend.processed_data_dir() / "predicted.label")"""
     assert backend.predict_model() == [backend.processed_data_dir() / "predicted.label"]
 
 
+def test_labels_of_the_same_size_are_new_labels(make_backend: Maker) -> None:
+    project = make_backend()
+    spine = write_recording(project / "data" / "raw" / "m")
+    arguments = ("predict", "--model-instance=m")
+    assert command(*arguments, "--label=run", cwd=project).returncode == 0
+    path = BackendExplorer(project, "m").output_path(spine)
+    complete = path.read_text()
+    rewrite = f"backend.output_path({spine.name!r}).write_text({complete.replace('run', 'hop')!r})"
+    (project / "scripts" / "predict_model.py").write_text(script("predict_model", rewrite))
+    result = command(*arguments, cwd=project)
+    assert (result.stdout, result.stderr) == (f"{path}\n", "")
+    assert path.stat().st_size == len(complete)
+    assert Labels.read(path).count() == {"hop": 10}
+
+
 def test_labels_that_are_no_label_file(make_backend: Maker, lab: Path) -> None:
     body = '(backend.processed_data_dir() / "predicted.label").write_text("{")'
     project = make_backend(predict_model=script("predict_model", body))
@@ -362,7 +377,7 @@ def test_training_on_input_in_place(make_backend: Maker, lab: Path) -> None:
     result = command("train", "--model-instance=new", cwd=project)
     refused(result, "no input in")
     result = command("train", cwd=project)
-    refused(result, "train_model needs input: name files")
+    refused(result, "train_model needs input; name files")
     label = write_labels(write_recording(lab))
     command("push", label, "--model-instance=new", cwd=project)
     result = command("train", "--model-instance=new", cwd=project)
@@ -417,6 +432,22 @@ def test_what_a_killed_training_left_is_mended(make_backend: Maker, lab: Path) -
     assert tree(project / "models") == {"new/options.json": b"{}"}
     result = command("train", label, "--model-instance=old", cwd=project)
     refused(result, "model old exists already")  # killed while its old model was aside
+
+
+def test_an_old_model_that_a_killed_training_left(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    replaced = project / "models" / ".m.replaced"
+    label = write_labels(write_recording(lab))
+    replaced.mkdir()  # killed when the new model had taken its place
+    (replaced / "weights").touch()
+    result = command("train", label, "--model-instance=m", "--force", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert tree(project / "models") == {"m/options.json": b"{}"}
+    assert not replaced.exists()
+    replaced.mkdir()
+    command("reset", "--model-instance=m", "--model", cwd=project)
+    assert list((project / "models").iterdir()) == []  # else it would become the model again
+    assert command("train", label, "--model-instance=m", cwd=project).returncode == 0
 
 
 SLOW = script(

@@ -191,4 +191,4 @@ def test_poetry_installs_a_new_backend_and_runs_the_command(poetry: str, tmp_pat
     assert output.splitlines()[-1] == str(tmp_path / "lab" / "predicted.label")
     where = run(programs / "python", "-c", "import lab_tagger_2.models as m; print(m.__file__)")
     assert where.strip() == str(project / "src" / "lab_tagger_2" / "models" / "__init__.py")
-    assert "nothing to mend" in run(command_, "check")
+    assert "nothing to fix" in run(command_, "check")

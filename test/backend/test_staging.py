@@ -244,7 +244,7 @@ def test_labels_are_pulled_into_a_folder(backend: BackendExplorer, lab: Path) ->
     predicted(backend, spine)
     out = lab.parent / "out"
     assert backend.pull(out) == [out / "a" / "b" / "predicted.label"]
-    with backend_error("existing-file", "exists already; replace with --force"):
+    with backend_error("existing-file", "exists already; replace with force=True"):
         backend.pull(out)
     Labels().write(out / "a" / "b" / "predicted.label")
     backend.pull(out, force=True)
@@ -265,6 +265,39 @@ def test_an_existing_file_is_refused_before_anything_is_written(
         backend.pull()
     assert not (lab / "a" / "predicted.label").exists()
     assert (lab / "b" / "predicted.label").read_text() == "mine"
+
+
+@posix
+@pytest.mark.parametrize("force", [False, True])
+def test_a_failed_pull_leaves_everything_as_it_was(
+    force: bool, backend: BackendExplorer, lab: Path
+) -> None:
+    import resource
+
+    spines = [write_recording(lab / "a"), write_recording(lab / "b")]
+    backend.push(*spines)
+    for folder, name in (("a", "run"), ("b", "x" * 100_000)):
+        target = backend.processed_data_dir() / folder / "predicted.label"
+        target.parent.mkdir(parents=True)
+        label = write_labels(lab / folder / spines[0].name, state=name)
+        Labels.read(label).write(target)
+        label.unlink()
+    if force:
+        (lab / "a" / "predicted.label").write_text("old")
+    before = tree(lab)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))  # as a disk that becomes full
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            backend.pull(force=force)
+        with pytest.raises(OSError, match="File too large"):
+            backend.pull(lab / "out" / "more")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert tree(lab) == before
+    assert not (lab / "out").exists()
+    assert len(backend.pull(force=force)) == 2
+    assert RUN in Labels.read(lab / "a" / "predicted.label")
 
 
 def test_dependencies_are_checked_when_pulling(backend: BackendExplorer, lab: Path) -> None:

@@ -155,7 +155,7 @@ def test_links_are_pushed_when_asked_for(make_backend: Maker, tmp_path: Path) ->
 def test_check(make_backend: Maker, tmp_path: Path) -> None:
     project = make_backend()
     result = command("check", cwd=project)
-    assert (result.returncode, result.stdout) == (0, f"{project}: nothing to mend\n")
+    assert (result.returncode, result.stdout) == (0, f"{project}: nothing to fix\n")
     (project / "scripts" / "predict_model.py").write_text("print(1)\n")
     result = command("check", cwd=project)
     assert result.returncode == 1

@@ -245,7 +245,7 @@ def test_files_that_cannot_be_read_do_not_keep_others_from_being_checked(file: P
     assert lines == [
         "none.label: cannot be read: No such file or directory",
         "folder.label: cannot be read: Is a directory",
-        "x.label: nothing to mend",
+        "x.label: nothing to fix",
     ]
 
 
@@ -270,7 +270,7 @@ def test_dependencies_are_checked(tmp_path: Path) -> None:
     labels.set(RUN, 1, [0.0], ["run"])
     labels[RUN].dependencies = [dependency(spine), dependency(spine.with_suffix(".outline"))]
     labels.write(tmp_path / "x.label")
-    assert run("check", "x.label", cwd=tmp_path) == "x.label: nothing to mend\n"
+    assert run("check", "x.label", cwd=tmp_path) == "x.label: nothing to fix\n"
     with spine.open("a") as file:
         file.write("\n")
     spine.with_suffix(".outline").unlink()
@@ -449,7 +449,14 @@ def test_names_that_a_terminal_would_obey_are_escaped(tmp_path: Path) -> None:
 
 def test_diff_of_other_runs(file: Path, dataset: Path) -> None:
     result = command("labels", "diff", file, dataset, cwd=file.parent)
-    refused(result, f"expected the runs of {file}, {RUN}; found {RUN}, {OTHER}")
+    refused(result, f"expected the runs of {file}, {RUN}; found {RUN}, {OTHER}", exit_code=2)
+
+
+def test_diff_tells_trouble_from_differences(file: Path, tmp_path: Path) -> None:
+    result = command("labels", "diff", file, "none.label", cwd=tmp_path)
+    refused(result, "none.label: No such file or directory", exit_code=2)
+    (tmp_path / "bad.label").write_text("{")
+    refused(command("labels", "diff", "bad.label", file, cwd=tmp_path), "invalid-json", exit_code=2)
 
 
 def test_the_confusion_table_of_nothing(tmp_path: Path) -> None:
@@ -520,6 +527,24 @@ def test_tag(file: Path) -> None:
 # where it goes
 
 
+def test_standard_output(file: Path) -> None:
+    folder = file.parent
+    cases: list[tuple[str | Path, ...]] = [
+        ("convert", file, "--names"),
+        ("merge", file, file),
+        ("crop", file, "--stop", "3"),
+        ("fill", file, "--label", "stop"),
+        ("tag", file, "edited"),
+    ]
+    for case in cases:
+        run(*case, "-o", "z.label", "--force", cwd=folder)
+        assert run(*case, "-o", "-", cwd=folder) == (folder / "z.label").read_text()
+    run("convert", file, "--bouts", "-o", "z.csv", cwd=folder)
+    printed = run("convert", file, "--bouts", "-o", "-", cwd=folder)
+    assert printed.splitlines() == (folder / "z.csv").read_text().splitlines()
+    assert not (folder / "-").exists()
+
+
 def test_nothing_is_written_unless_it_is_asked_for_and_all_is_well(file: Path) -> None:
     before = tree(file.parent)
     shutil.copy(file, file.with_name("y.label"))
@@ -530,13 +555,29 @@ def test_nothing_is_written_unless_it_is_asked_for_and_all_is_well(file: Path) -
         refused(result, message, exit_code, lines=4 if exit_code == 2 else 1)
         assert tree(file.parent) == before
 
-    where = "tell where to write: either --output FILE or --in-place"
+    where = "name where to write: either --output FILE or --in-place"
     fails(where, "tag", "x.label", "edited", exit_code=2)
     fails(where, "tag", "x.label", "edited", "--in-place", "-o", "z.label", exit_code=2)
     fails("y.label: exists already", "tag", "x.label", "edited", "-o", "y.label")
     fails("none.label", "merge", "x.label", "none.label", "-o", "z.label")
     fails("No such file or directory", "crop", "x.label", "-o", "none/z.label")
     fails("--bouts and --split need", "convert", "x.label", "--bouts", "--in-place", exit_code=2)
+    split_to_stdout = ("convert", "x.label", "--split", "-o", "-")
+    fails("--split needs --output FOLDER", *split_to_stdout, exit_code=2)
+    suffixes = ".label or .labels or .nyxlabel or .json"
+    for names in (
+        ("convert", "x.label"),
+        ("merge", "x.label", "y.label"),
+        ("crop", "x.label"),
+        ("fill", "x.label", "--label", "run"),
+        ("tag", "x.label", "edited"),
+    ):
+        expected = f"z.csv: expected a name that ends in {suffixes}"
+        fails(expected, *names, "-o", "z.csv", exit_code=2)
+    fails("; with --bouts, a table is written", "convert", "x.label", "-o", "z.csv", exit_code=2)
+    table = ("convert", "x.label", "--bouts", "-o", "z.label")
+    fails("z.label: expected a name that ends in .csv; without --bouts", *table, exit_code=2)
+    fails("-: expected a name that ends in .png", "plot", "x.label", "-o", "-", exit_code=2)
     both = ("convert", "x.label", "--bouts", "--names", "-o", "z")
     fails("--bouts goes with neither", *both, exit_code=2)
     run("tag", "x.label", "edited", "-o", "y.label", "--force", cwd=file.parent)

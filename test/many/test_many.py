@@ -18,6 +18,7 @@ import pytest
 
 from support import backend_error, command, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, dependency
+from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.labelstatus import Status, label_status
 
@@ -245,6 +246,20 @@ def test_edited_labels_are_somebodys(project: Path, lab: Path) -> None:
         labels.write(path)
         status = label_status(BackendExplorer(project, "m"), (spine,), path)
         assert (status.status, status.why) == (Status.FOREIGN, "edited")
+        assert predicting_instance(labels) is None
+
+
+def test_a_name_that_is_only_declared_is_no_edit(project: Path, lab: Path) -> None:
+    spine = write_recording(lab)
+    path = write_labels(spine, "predicted.label")
+    labels = Labels.read(path)
+    (run,) = labels.values()
+    run.metadata["software"] = SOFTWARE
+    run.secondary_names = ["edited"]
+    labels.write(path)
+    files = (spine, spine.with_suffix(".outline"))
+    assert label_status(BackendExplorer(project, "m"), files, path).status is Status.CURRENT
+    assert predicting_instance(labels) == "m"
 
 
 @pytest.mark.parametrize(
@@ -423,6 +438,34 @@ def test_a_root_that_cannot_be_read_does_not_stop_the_others(
     assert list(unreadable) == [bad]
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose reading fails")
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(project: Path, lab: Path) -> None:
+    good, beside = write_lab(lab, 2)
+    bad = beside / "disk.csv"
+    bad.symlink_to("/proc/self/mem")  # opens, and gives EIO when read
+    found, unreadable = discover(BackendExplorer(project, "m"), [lab])
+    assert [recording.place.parent for recording in found] == [good, beside]
+    assert {path: error.errno for path, error in unreadable.items()} == {bad: errno.EIO}
+    assert unreadable[bad].filename == str(bad)
+    result = command(*arguments(lab), cwd=project)
+    assert result.returncode == 1
+    places = [str(folder / "predicted.label") for folder in (good, beside)]
+    assert sorted(result.stdout.splitlines()) == places
+    assert f"{bad}  -     {os.strerror(errno.EIO)}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_data_folders_of_other_backends_are_left_out(
+    project: Path, lab: Path, make_backend: Maker
+) -> None:
+    (recording,) = write_lab(lab, 1)
+    other = make_backend("other").rename(lab / "other")
+    write_recording(other / "data" / "raw" / "m", "20240615_120000")
+    plain = write_recording(lab / "plain" / "data", "20240616_120000").parent
+    found, _ = discover(BackendExplorer(project, "m"), [lab])
+    assert [found_one.place.parent for found_one in found] == [plain, recording]
+
+
 def test_labels_older_than_the_model_are_told(project: Path, lab: Path) -> None:
     write_lab(lab, 2)
     assert command(*arguments(lab), cwd=project).returncode == 0
@@ -431,7 +474,7 @@ def test_labels_older_than_the_model_are_told(project: Path, lab: Path) -> None:
     os.utime(weights, (time.time() + 100, time.time() + 100))
     result = command(*arguments(lab), cwd=project)
     assert result.returncode == 0
-    assert "2 label files that are up to date are older than model m" in result.stderr
+    assert "older than model m, but up to date otherwise: 2 label files; if" in result.stderr
 
 
 def test_recordings_are_labelled_at_the_same_time(project: Path, lab: Path) -> None:

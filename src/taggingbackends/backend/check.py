@@ -1,4 +1,4 @@
-"""What in a backend's folder breaks the contract, and what mends it. Reads, runs nothing."""
+"""What in a backend's folder breaks the contract, and how to fix it. Reads, runs nothing."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Problem:
         File or folder.
     what : str
         Expected and found.
-    mend : str
-        What to do.
+    fix : str
+        What to do, in words of the API.
     """
 
     where: Path
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.mend}"
+        return f"{self.where}: {self.what}; {self.fix}"
 
 
 def check(project_dir: Path) -> list[Problem]:
@@ -63,12 +63,12 @@ def check(project_dir: Path) -> list[Problem]:
     """
     path = project_dir / "pyproject.toml"
     if not path.is_file():
-        mend = "run the command in a backend's folder, or make one with `tagging-backend init`"
-        return [Problem(path, "expected this file, found none", mend)]
+        fix = "change folder, or name one with project_dir=..."
+        return [Problem(path, "expected this file, found none", fix)]
     try:
         project, poetry = project_tables(project_dir)
     except BackendError as error:
-        return [Problem(path, str(error).removeprefix(f"{path}: "), "mend its syntax")]
+        return [Problem(path, str(error).removeprefix(f"{path}: "), "fix its syntax")]
     metadata = project_metadata(project_dir)
     package = package_of(metadata["name"])
     return [
@@ -90,16 +90,20 @@ def _check_project(
         what = f"expected a name that gives a Python package, found {name!r}"
         yield Problem(path, what, "use letters, digits and hyphens, a letter first")
     required: list[str] = []
-    for where, dependencies in (
-        ("[project]", project.get("dependencies", [])),
-        ("[tool.poetry]", list(poetry.get("dependencies") or {})),
-    ):
-        texts = isinstance(dependencies, list) and all(isinstance(x, str) for x in dependencies)
-        if texts:
-            required += dependencies
-        else:
-            what = f"expected a list of texts as dependencies of {where}, found "
-            yield Problem(path, what + shown(dependencies), "mend it")
+    dependencies = project.get("dependencies", [])
+    if isinstance(dependencies, list) and all(isinstance(text, str) for text in dependencies):
+        required += dependencies
+    else:
+        what = f"expected a list of texts as [project] dependencies, found {shown(dependencies)}"
+        yield Problem(path, what, 'write it like ["taggingbackends"]')
+    dependencies = poetry.get("dependencies", {})
+    if isinstance(dependencies, dict):
+        required += dependencies
+    else:
+        what = f"expected a table as [tool.poetry] dependencies, found {shown(dependencies)}"
+        yield Problem(
+            path, what, 'write it like taggingbackends = "*" in [tool.poetry.dependencies]'
+        )
     names = {re.split(r"[^A-Za-z0-9_.-]", text.strip(), maxsplit=1)[0].lower() for text in required}
     if "taggingbackends" not in names:
         what = "expected taggingbackends among the dependencies, found none"
@@ -116,8 +120,8 @@ def _check_scripts(project_dir: Path, package: str) -> Iterator[Problem]:
                 yield from _check_script(script)
     if not candidates(project_dir, package, "predict_model"):
         where = project_dir / "src" / package / "models" / "predict_model.py"
-        mend = f"write it, there or as {Path('scripts', 'predict_model.py')}"
-        yield Problem(where, "expected this script, found none", mend)
+        fix = f"write it, there or as {Path('scripts', 'predict_model.py')}"
+        yield Problem(where, "expected this script, found none", fix)
 
 
 def _check_script(script: Path) -> Iterator[Problem]:
@@ -127,14 +131,14 @@ def _check_script(script: Path) -> Iterator[Problem]:
     except SyntaxError as error:
         line = "" if error.lineno is None else f" in line {error.lineno}"
         what = f"expected Python, found {error.msg}{line}"
-        yield Problem(script, what, "mend its syntax")
+        yield Problem(script, what, "fix its syntax")
         return
     except (ValueError, MemoryError, RecursionError) as error:
-        yield Problem(script, f"expected Python, found {error or 'too much of it'}", "mend it")
+        yield Problem(script, f"expected Python, found {error or 'too much of it'}", "fix it")
         return
     if not any(isinstance(node, ast.If) and _is_main(node.test) for node in tree.body):
-        mend = f'end it with `if __name__ == "__main__": main({script.stem})`'
-        yield Problem(script, "expected a main program, found none", mend)
+        fix = f'end it with `if __name__ == "__main__": main({script.stem})`'
+        yield Problem(script, "expected a main program, found none", fix)
 
 
 def _is_main(test: ast.expr) -> bool:
@@ -154,8 +158,8 @@ def _check_package(project_dir: Path, package: str, version: str | None) -> Iter
     init = folder / "__init__.py"
     assigned = assigned_version(folder)
     if assigned is None:
-        mend = f'write `__version__ = "{version or "0.1.0"}"` into it'
-        yield Problem(init, "expected it to define __version__", mend)
+        fix = f'write `__version__ = "{version or "0.1.0"}"` into it'
+        yield Problem(init, "expected it to define __version__", fix)
     elif assigned and version and assigned != version:
         what = f"expected version {version}, as in pyproject.toml, found {assigned}"
         yield Problem(init, what, "make them the same")
@@ -177,8 +181,8 @@ def _check_folders(project_dir: Path) -> Iterator[Problem]:
                 if path.name.endswith(".partial") and top.name == "models":
                     what = "found a training that is under way, or was killed"
                     instance = path.name.removeprefix(".").removesuffix(".partial")
-                    mend = f"`tagging-backend reset --model-instance {instance} --model` removes it"
-                    yield Problem(path, what, mend)
+                    call = f"BackendExplorer(model_instance={instance!r}).reset_model()"
+                    yield Problem(path, what, f"wait, or remove it with {call}")
                 continue
             if not path.is_dir():
                 continue

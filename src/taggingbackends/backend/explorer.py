@@ -70,7 +70,11 @@ class BackendExplorer(BackendFolder):
     def reset_model(self) -> list[Path]:
         """Remove this instance's model, and what a killed training left; return the folders."""
         instance = self.required_instance("reset_model")
-        folders = (self.project_dir / "models" / instance, self.partial_model_dir(instance))
+        folders = (
+            self.project_dir / "models" / instance,
+            self.unfinished_model_dir(instance),
+            self.replaced_model_dir(instance),  # which would become the model again
+        )
         return [folder for folder in folders if remove_folder(folder)]
 
     # -- scripts

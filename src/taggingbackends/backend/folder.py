@@ -14,7 +14,7 @@ from taggingbackends.backend.project import (
     find_backend,
     package_name,
 )
-from taggingbackends.data.formats import is_label_file, recordings_in
+from taggingbackends.data.formats import FORMATS, is_label_file, tracker_format
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import walk
 from taggingbackends.system.names import check_identifier, did_you_mean
@@ -22,7 +22,7 @@ from taggingbackends.system.names import check_identifier, did_you_mean
 __all__ = ["PREDICTED", "TRAINING", "BackendFolder", "is_sandbox"]
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
-"""Environment variable of scripts that train: the instance in the making."""
+"""Environment variable of scripts that train: the instance whose model is unfinished."""
 
 _SANDBOX_MARK = ".sandbox"
 PREDICTED = "predicted.label"
@@ -45,7 +45,6 @@ class BackendFolder:
         self.sandbox = sandbox
         self.project_dir = find_backend(project_dir)
         self.package_name = package_name(self.project_dir)
-        self._recordings: dict[Path, tuple[int, dict[Path, list[Path]]]] = {}
 
     def __repr__(self) -> str:
         which = ", ".join(filter(None, (self.model_instance, self.sandbox)))
@@ -68,11 +67,8 @@ class BackendFolder:
     def required_instance(self, member: str) -> str:
         """Return the model instance; ``no-model-instance`` if there is none for a member."""
         if self.model_instance is None:
-            problem = (
-                f"{member} needs a model instance: BackendExplorer(model_instance=...), or "
-                "--model-instance NAME on the command line"
-            )
-            raise BackendError("no-model-instance", problem)
+            problem = f"{member} needs a model instance"
+            raise BackendError("no-model-instance", problem, "name it with model_instance=...")
         return self.model_instance
 
     def data_dirs(self) -> list[Path]:
@@ -141,29 +137,16 @@ class BackendFolder:
         raw = self._data_dir("raw")
         path = Path(os.path.normpath(raw / input_file))
         if not path.is_relative_to(raw):
-            problem = f"{path}: expected an input file below {raw}; `push` brings files there"
-            raise BackendError("no-input", problem)
+            problem = f"{path}: expected an input file below {raw}"
+            raise BackendError("no-input", problem, "bring files there with push(...)")
         folder = self.processed_data_dir() / path.parent.relative_to(raw)
         if path.parent != raw:
             folder.mkdir(parents=True, exist_ok=True)
-        stems = {main.stem for main in self.recordings_in(path.parent)}
         labelled = path.is_file() and is_label_file(path)
-        if path.stem not in stems and not labelled:  # a format of the backend's own
-            stems = stems | {file.stem for file in path.parent.glob(f"[!.]*{path.suffix}")}
-        if len(stems) <= 1:
+        known = labelled or _is_of_recording(path)
+        if not _has_several(path.parent, None if known else path.suffix):
             return folder / PREDICTED
         return folder / f"{_labelled_stem(path) if labelled else path.stem}.{PREDICTED}"
-
-    def recordings_in(self, folder: Path) -> dict[Path, list[Path]]:
-        """Return the recordings right in a folder, as `find_recordings` does.
-
-        They are looked up once, as long as the folder stays as it is.
-        """
-        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-        known = self._recordings.get(folder)
-        if known is None or known[0] != changed:
-            known = self._recordings[folder] = (changed, recordings_in(folder))
-        return known[1]
 
     # -- models
 
@@ -185,12 +168,16 @@ class BackendFolder:
             instance = self.required_instance("model_dir")
         check_identifier("model instance", instance)
         if os.environ.get(TRAINING) == instance:
-            return self._made(self.partial_model_dir(instance))
+            return self._made(self.unfinished_model_dir(instance))
         return self.project_dir / "models" / instance
 
-    def partial_model_dir(self, instance: str) -> Path:
-        """Return the hidden folder in which an instance is trained, before it is a model."""
+    def unfinished_model_dir(self, instance: str) -> Path:
+        """Return the hidden folder of an unfinished model: one whose training has not succeeded."""
         return self.project_dir / "models" / f".{instance}.partial"
+
+    def replaced_model_dir(self, instance: str) -> Path:
+        """Return the hidden folder of an old model, while a new one takes its place."""
+        return self.project_dir / "models" / f".{instance}.replaced"
 
     def list_models(self) -> list[str]:
         """Return the identifiers of the trained models, sorted."""
@@ -267,6 +254,40 @@ class BackendFolder:
 def is_sandbox(folder: Path) -> bool:
     """Tell a sandbox's folder from a folder of input."""
     return (folder / _SANDBOX_MARK).exists()
+
+
+def _is_tracker_file(path: Path) -> bool:
+    try:
+        return tracker_format(path) is not None
+    except OSError:  # what cannot be read is no recording
+        return False
+
+
+def _is_of_recording(path: Path) -> bool:
+    """Tell whether a file has the stem of a recording of a known format, in its folder."""
+    suffixes = (suffix for format in FORMATS for suffix in format.suffixes)
+    files = (path.with_name(path.stem + suffix) for suffix in suffixes)
+    return any(file.is_file() and _is_tracker_file(file) for file in files)
+
+
+def _has_several(folder: Path, suffix: str | None) -> bool:
+    """Tell whether a folder holds several recordings; files with this suffix are recordings too.
+
+    It looks no further than the second one: this is asked for each recording of a folder.
+    """
+    if not folder.is_dir():
+        return False
+    stem = None
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            file = folder / entry.name
+            if entry.name.startswith(".") or file.stem == stem or not entry.is_file():
+                continue
+            if file.suffix == suffix or _is_tracker_file(file):
+                if stem is not None:
+                    return True
+                stem = file.stem
+    return False
 
 
 def _labelled_stem(path: Path) -> str:

@@ -20,9 +20,9 @@ from taggingbackends.backend.juliascripts import find_julia, julia_command, juli
 from taggingbackends.backend.options import TAKEN, format_options
 from taggingbackends.backend.provenance import complete
 from taggingbackends.backend.staging import check_destinations, pull, push, remove_data
-from taggingbackends.backend.unfinished import claim_instance, model_in_the_making
+from taggingbackends.backend.unfinished import claim_instance, unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
-from taggingbackends.errors import BackendError, ScriptError
+from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.system import processes
 from taggingbackends.system.messages import VERBOSITY, logger
@@ -64,7 +64,7 @@ def run_training(
 ) -> None:
     """Run train_model or finetune_model; the model appears when it has succeeded."""
     script = _required_script(backend, step)
-    with model_in_the_making(backend, force) as environment:
+    with unfinished_model(backend, force) as environment:
         _run(backend, script, options, environment)
 
 
@@ -75,8 +75,7 @@ def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[P
     _run(backend, script, options)
     new = [file for file, status in _label_files(backend).items() if before.get(file) != status]
     if new:
-        for file in progress(new, "completing"):
-            complete(backend, file)
+        complete(backend, progress(new, "completing"))
     return new
 
 
@@ -181,12 +180,7 @@ def predict_files(
         before_pull()
         pulled = pull(backend, output, force=force)
     except BaseException:
-        warnings.warn(
-            f"input and results are kept in {backend.project_dir / 'data'}; remove them with "
-            f"`tagging-backend reset --model-instance {backend.model_instance} "
-            f"--sandbox {sandbox}`",
-            stacklevel=2,
-        )
+        _warn_of_kept(f"input and results are kept in {backend.project_dir / 'data'}", backend)
         raise
     remove_data(backend)
     return pulled
@@ -230,11 +224,11 @@ def train(
     script = _required_script(backend, step)
     if backend.model_instance is None:
         if not files:
-            problem = f"{step} needs input: name files, or the --model-instance they are pushed for"
-            raise BackendError("no-input", problem)
+            fix = "name files, or the instance they are pushed for with model_instance=..."
+            raise BackendError("no-input", f"{step} needs input", fix)
         backend = claim_instance(backend)
     instance = backend.required_instance(step)
-    with model_in_the_making(backend, force) as environment:
+    with unfinished_model(backend, force) as environment:
         try:
             if files:
                 push(backend, files, alone=True)
@@ -242,8 +236,8 @@ def train(
             _remove_empty(backend.data_dirs()[0])
             raise
         if not backend.list_input_files():
-            problem = f"no input in {backend.data_dirs()[0]}: name files, or push them first"
-            raise BackendError("no-input", problem)
+            problem = f"no input in {backend.data_dirs()[0]}"
+            raise BackendError("no-input", problem, "name files, or bring them in with push(...)")
         _warn_of_predictions(backend)
         try:
             with _options_taken(options):
@@ -251,13 +245,17 @@ def train(
                 _run(backend, script, options, environment)
         except BaseException:
             if files:
-                warnings.warn(
-                    f"input is kept in {backend.raw_data_dir()}; remove it with `tagging-backend "
-                    f"reset --model-instance {instance}`",
-                    stacklevel=2,
-                )
+                _warn_of_kept(f"input is kept in {backend.raw_data_dir()}", backend)
             raise
     return instance
+
+
+def _warn_of_kept(problem: str, backend: BackendFolder) -> None:
+    which = f"model_instance={backend.model_instance!r}"
+    if backend.sandbox is not None:
+        which += f", sandbox={backend.sandbox!r}"
+    fix = f"remove with BackendExplorer({which}).reset_data()"
+    warnings.warn(KeptDataWarning(problem, fix), stacklevel=3)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -279,8 +277,8 @@ def finetune(
     """
     backend.check_model(original)
     if original == backend.model_instance:
-        problem = f"model {original} is finetuned into a new one: name another --model-instance"
-        raise BackendError("existing-model", problem)
+        problem = f"model {original} is finetuned into a new one"
+        raise BackendError("existing-model", problem, "name another with model_instance=...")
     options = {"original_model_instance": original, **options}
     return train(backend, files, options, force, skip, step="finetune_model")
 
@@ -363,13 +361,13 @@ def _options_taken(options: Mapping[str, Any]) -> Iterator[None]:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="taggingbackends-") as folder:
-        report = Path(folder, "taken")
-        os.environ[TAKEN] = str(report)
+        taken = Path(folder, "taken")
+        os.environ[TAKEN] = str(taken)
         try:
             yield
         finally:
             os.environ.pop(TAKEN, None)
-        if report.is_file():
-            for name in options.keys() - set(report.read_text().split()):
+        if taken.is_file():
+            for name in options.keys() - set(taken.read_text().split()):
                 option = f"--{name.replace('_', '-')}"
                 warnings.warn(f"no script took the option {option}", stacklevel=3)

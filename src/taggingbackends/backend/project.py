@@ -64,7 +64,7 @@ def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     path = project_dir / "pyproject.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers that are too long
         raise BackendError("not-a-backend", f"{path}: expected TOML, found: {error}") from None
     tool = _table(path, content, "tool")
     return _table(path, content, "project"), _table(path, tool, "poetry")
@@ -137,10 +137,9 @@ def find_backend(project_dir: str | PathLike[str] | None = None) -> Path:
         if is_backend(folder):
             return folder
     problem = (
-        f"{here}: expected a backend here or above: pyproject.toml, and models/ or predict_model; "
-        "change folder, or name one with --project; `tagging-backend init` makes one"
+        f"{here}: expected a backend here or above: pyproject.toml, and models/ or predict_model"
     )
-    raise BackendError("not-a-backend", problem)
+    raise BackendError("not-a-backend", problem, "change folder, or name one with project_dir=...")
 
 
 def nearest_project() -> Path:

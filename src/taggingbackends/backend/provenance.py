@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taggingbackends import labels as label_files
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.project import project_metadata
-from taggingbackends.data.formats import recording_stem
+from taggingbackends.data.formats import recording_stem, recordings_in
 from taggingbackends.labels.dependencies import dependency
 from taggingbackends.system.version import own_version
 
@@ -31,24 +33,31 @@ def software(backend: BackendFolder) -> dict[str, str]:
     return known | {"taggingbackends": own_version()}
 
 
-def complete(backend: BackendFolder, file: Path) -> None:
-    """Add software and dependencies to a predicted label file, where it lacks them.
+def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
+    """Add software and dependencies to predicted label files, where they lack them.
 
     Parameters
     ----------
     backend : BackendFolder
         With the model instance (and sandbox) that predicted.
-    file : Path
+    files : iterable of Path
         Below ``backend.processed_data_dir()``; written only if something is added.
 
     Raises
     ------
     LabelFileError
-        It is no label file.
+        One is no label file.
     """
+    recordings = cache(recordings_in)  # a folder is read once, however many label files it has
+    for file in files:
+        relative = file.relative_to(backend.processed_data_dir())
+        _complete(backend, file, relative, recordings(backend.raw_data_dir() / relative.parent))
+
+
+def _complete(
+    backend: BackendFolder, file: Path, relative: Path, recordings: dict[Path, list[Path]]
+) -> None:
     labels = label_files.Labels.read(file)
-    relative = file.relative_to(backend.processed_data_dir())
-    recordings = backend.recordings_in(backend.raw_data_dir() / relative.parent)
     changed = False
     for run in labels.values():
         known = run.metadata.get("software", {})
@@ -65,12 +74,12 @@ def complete(backend: BackendFolder, file: Path) -> None:
                 warnings.warn(
                     f"{relative}: cannot tell which input run {run.id} was predicted from; set its "
                     "dependencies in predict_model",
-                    stacklevel=2,
+                    stacklevel=3,
                 )
     if changed:
         labels.write(file)
     if not any(labels.count().keys() - {""}):
-        warnings.warn(f"{relative}: no frame has a label", stacklevel=2)
+        warnings.warn(f"{relative}: no frame has a label", stacklevel=3)
 
 
 def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:

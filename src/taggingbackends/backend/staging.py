@@ -6,15 +6,29 @@ import errno
 import filecmp
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from os import PathLike
 from pathlib import Path
 
 from taggingbackends import labels
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
-from taggingbackends.data.formats import companions, is_label_file, recording_stem
+from taggingbackends.data.formats import (
+    companions,
+    is_label_file,
+    recording_stem,
+    recordings_in,
+)
 from taggingbackends.errors import BackendError
-from taggingbackends.system.files import copy_file, link_file, remove_folder, walk, write_file
+from taggingbackends.system.files import (
+    copy_file,
+    copy_files,
+    link_file,
+    remove_folder,
+    walk,
+    write_file,
+)
 from taggingbackends.system.progress import progress
 
 __all__ = ["check_destinations", "label_name", "origin", "pull", "push", "remove_data"]
@@ -72,12 +86,14 @@ def push(
         if not target.exists():
             missing.append(target)
         elif not _same_content(source, target):
-            problem = f"{target}: another file than {source} is there; remove it, or `reset`"
-            raise BackendError("existing-file", problem)
+            problem = f"{target}: another file than {source} is there"
+            raise BackendError(
+                "existing-file", problem, "remove it, or all input with reset_data()"
+            )
     others = [file for file in backend.list_input_files() if file not in targets] if alone else []
     if others:
-        problem = f"{others[0]}: other input is in place already; `reset` removes it"
-        raise BackendError("existing-file", problem)
+        problem = f"{others[0]}: other input is in place already"
+        raise BackendError("existing-file", problem, "remove it with reset_data()")
     origins = _read_origins(backend)
     backend.raw_data_dir()
     made: list[Path] = []
@@ -132,9 +148,14 @@ def pull(
     targets = check_destinations(backend, files, destination, force)
     for file in progress(files, "checking"):
         labels.Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
-    _make_folders(targets.values())
-    for file in progress(list(targets), "pulling"):
-        copy_file(file, targets[file])
+    made = _make_folders(targets.values())
+    try:
+        copy_files(progress(list(targets.items()), "pulling"))
+    except BaseException:
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
     return list(targets.values())
 
 
@@ -157,12 +178,13 @@ def check_destinations(
         File -> destination.
     """
     origins = _read_origins(backend)
+    recordings = cache(recordings_in)  # a folder is read once, however many label files it has
     targets: dict[Path, Path] = {}
     *_, processed = backend.data_dirs()
     for file in files:
         relative = file.relative_to(processed)
         if destination is None:
-            targets[file] = _beside_input(backend, origins, relative)
+            targets[file] = _beside_input(backend, origins, relative, recordings)
         else:
             targets[file] = _absolute(destination) / relative
     seen: set[Path] = set()
@@ -179,10 +201,8 @@ def check_destinations(
             raise BackendError("existing-file", f"{target}: expected a file, found a folder")
     if existing and not force:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        problem = f"{existing[0]}: exists already{more}; "
-        raise BackendError(
-            "existing-file", problem + "replace with --force, or name another folder"
-        )
+        fix = "replace with force=True, or name another folder"
+        raise BackendError("existing-file", f"{existing[0]}: exists already{more}", fix)
     return targets
 
 
@@ -195,9 +215,14 @@ def _check_writable(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
-def _make_folders(files: Iterable[Path]) -> None:
+def _make_folders(files: Iterable[Path]) -> list[Path]:
+    """Make the folders of files; return those that were not there, what is above first."""
+    made: list[Path] = []
     for folder in dict.fromkeys(file.parent for file in files):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        made += reversed(missing)
+    return made
 
 
 def remove_data(backend: BackendFolder) -> list[Path]:
@@ -309,15 +334,20 @@ def _read_origins(backend: BackendFolder) -> dict[str, str]:
     return origins if isinstance(origins, dict) else {}
 
 
-def _beside_input(backend: BackendFolder, origins: dict[str, str], relative: Path) -> Path:
+def _beside_input(
+    backend: BackendFolder,
+    origins: dict[str, str],
+    relative: Path,
+    recordings: Callable[[Path], dict[Path, list[Path]]],
+) -> Path:
     """Return where a label file goes beside the input that it was predicted from.
 
     Its name tells the recording if several are in that folder, whether or not they were pushed
     together: labels of one are not in the way of another's.
     """
-    recordings = backend.recordings_in(backend.data_dirs()[0] / relative.parent)
+    pushed = recordings(backend.data_dirs()[0] / relative.parent)
     inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
-    stem = recording_stem(relative.name, {main.stem for main in recordings})
+    stem = recording_stem(relative.name, {main.stem for main in pushed})
     own = [path for path in inputs if stem is not None and path.stem == stem]
     folders = {Path(origins[str(path)]).parent for path in own or inputs}
     if len(folders) != 1:
@@ -326,5 +356,5 @@ def _beside_input(backend: BackendFolder, origins: dict[str, str], relative: Pat
         raise BackendError("unknown-origin", problem)
     folder = folders.pop()
     if relative.name == PREDICTED and stem:
-        return folder / label_name(stem, len(backend.recordings_in(folder)) > 1)
+        return folder / label_name(stem, len(recordings(folder)) > 1)
     return folder / relative.name

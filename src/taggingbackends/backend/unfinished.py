@@ -1,4 +1,4 @@
-"""A model in the making: in a hidden folder beside, until the training has succeeded."""
+"""An unfinished model: in a hidden folder beside, until its training has succeeded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.errors import BackendError
 from taggingbackends.system.locks import locked
 
-__all__ = ["claim_instance", "model_in_the_making"]
+__all__ = ["claim_instance", "unfinished_model"]
 
 
 def claim_instance(backend: BackendFolder) -> BackendFolder:
@@ -28,7 +28,7 @@ def claim_instance(backend: BackendFolder) -> BackendFolder:
 
 
 @contextmanager
-def model_in_the_making(backend: BackendFolder, force: bool = False) -> Iterator[dict[str, str]]:
+def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[dict[str, str]]:
     """Make the explorer's instance appear as a model when the block succeeds, and only then.
 
     Inside, models/.<instance>.partial is there, empty at first; afterwards it is renamed to
@@ -50,7 +50,7 @@ def model_in_the_making(backend: BackendFolder, force: bool = False) -> Iterator
     Raises
     ------
     BackendError
-        ``existing-model``: the instance is a model, or in the making, already.
+        ``existing-model``: the instance is a model, or is being trained, already.
     """
     instance = backend.required_instance("training")
     models = backend.project_dir / "models"
@@ -59,26 +59,25 @@ def model_in_the_making(backend: BackendFolder, force: bool = False) -> Iterator
         try:
             stack.enter_context(locked(models / f".{instance}.lock"))
         except BlockingIOError:
-            problem = f"another training of {instance} is under way; name another --model-instance"
-            raise BackendError("existing-model", problem) from None
+            problem = f"another training of {instance} is under way"
+            fix = "name another with model_instance=..."
+            raise BackendError("existing-model", problem, fix) from None
         yield from _make(backend, instance, force)
 
 
 def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:
     model = backend.project_dir / "models" / instance
-    partial = backend.partial_model_dir(instance)
-    replaced = model.with_name(f".{instance}.replaced")
+    unfinished = backend.unfinished_model_dir(instance)
+    replaced = backend.replaced_model_dir(instance)
     if replaced.exists() and not model.exists():
         replaced.rename(model)  # a training was killed between two renames
     if model.exists() and not force:
-        problem = (
-            f"model {instance} exists already in {model.parent}: name another --model-instance, or "
-            "replace it with --force"
-        )
-        raise BackendError("existing-model", problem)
+        problem = f"model {instance} exists already in {model.parent}"
+        fix = "name another with model_instance=..., or replace it with force=True"
+        raise BackendError("existing-model", problem, fix)
     before = model.exists()
-    _remove(partial)
-    partial.mkdir()
+    _remove(unfinished)
+    unfinished.mkdir()
     succeeded = False
     try:
         yield {TRAINING: instance}
@@ -89,21 +88,20 @@ def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[s
     finally:
         try:
             if succeeded:
-                _put(partial, model, replaced, before)
+                _put(unfinished, model, replaced, before)
         finally:
-            _remove(partial)
+            _remove(unfinished)
 
 
-def _put(partial: Path, model: Path, replaced: Path, replace: bool) -> None:
+def _put(unfinished: Path, model: Path, replaced: Path, replace: bool) -> None:
     if model.exists() and not replace:
-        mend = "the script should write into backend.model_dir()"
-        problem = f"{model}: expected no such folder yet; {mend}"
-        raise BackendError("existing-model", problem)
+        fix = "the script should write into backend.model_dir()"
+        raise BackendError("existing-model", f"{model}: expected no such folder yet", fix)
     _remove(replaced)
     try:
         if model.exists():
             model.rename(replaced)
-        partial.rename(model)
+        unfinished.rename(model)
     except BaseException:
         if replaced.exists() and not model.exists():
             replaced.rename(model)

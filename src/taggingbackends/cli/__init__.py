@@ -11,10 +11,12 @@ from typing import NoReturn
 
 import click
 
+from taggingbackends.backend.wording import in_command_words
 from taggingbackends.cli import backends, tagging
 from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
+from taggingbackends.errors import BackendError, KeptDataWarning
 
 __all__ = ["cli", "main"]
 
@@ -65,6 +67,7 @@ def cli(
     from taggingbackends.system.messages import DEBUG, VERBOSITY, configure, log, open_log
 
     configure()
+    warnings.showwarning = _show_warning
     warnings.simplefilter("always", UserWarning)
     if quiet and verbose:
         raise click.UsageError("--quiet does not go with --verbose", ctx)
@@ -131,6 +134,8 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
 
         if not is_user_error(error):
             raise
+        if isinstance(error, BackendError):
+            error.fix = in_command_words(error.fix)
         fail(error)
 
 
@@ -151,3 +156,11 @@ def _log_exit(error: BaseException) -> None:
     else:
         log(f"{type(error).__name__}: {describe(error)}", logging.ERROR, error)
         log("exit code 1")
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    from taggingbackends.system.messages import logger
+
+    if isinstance(message, KeptDataWarning):
+        message.fix = in_command_words(message.fix)
+    logger.warning(str(message))

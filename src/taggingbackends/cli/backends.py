@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -50,21 +51,22 @@ def models(ctx: click.Context) -> None:
 @click.command()
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Tell what breaks the contract.
+    """List everything that breaks the contract.
 
-    Everything in the backend's folder that does is told, with what mends it; the exit code is 1
-    if there is anything.
+    Each violation in the backend's folder has a line that says how to fix it. The exit code is 1
+    if there is any.
     """
     from taggingbackends.backend.check import check as find_problems
     from taggingbackends.backend.project import nearest_project
+    from taggingbackends.backend.wording import in_command_words
 
     folder = (ctx.obj["project"] or nearest_project()).resolve()
     problems = find_problems(folder)
     for problem in problems:
-        click.echo(problem)
+        click.echo(replace(problem, fix=in_command_words(problem.fix)))
     if problems:
         ctx.exit(1)
-    click.echo(f"{folder}: nothing to mend")
+    click.echo(f"{folder}: nothing to fix")
 
 
 @click.command()

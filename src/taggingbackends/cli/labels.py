@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from taggingbackends.cli.arguments import FORCE, print_paths
+from taggingbackends.errors import BackendError, TaggingBackendsError, located
+from taggingbackends.system.words import counted
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["labels"]
 
 F = TypeVar("F", bound=Callable[..., object])
+
+_STDOUT = Path("-")
+_TROUBLE = 2  # exit code
 
 _PATH = click.Path(readable=False, path_type=Path)
 _FILE = click.argument("file", type=_PATH)
@@ -48,7 +53,13 @@ def _output(command: F) -> F:
     for option in (
         FORCE,
         click.option("--in-place", is_flag=True, help="Write into the (first) file itself."),
-        click.option("--output", "-o", type=_PATH, metavar="FILE", help="Write into this file."),
+        click.option(
+            "--output",
+            "-o",
+            type=_PATH,
+            metavar="FILE",
+            help="Write into this file; - is standard output.",
+        ),
     ):
         command = option(command)
     return command
@@ -115,7 +126,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
         except OSError as error:
             errors = [f"{file}: cannot be read: {error.strerror}"]
         wrong |= bool(errors)
-        click.echo("\n".join(errors) or f"{file}: nothing to mend")
+        click.echo("\n".join(errors) or f"{file}: nothing to fix")
     ctx.exit(int(wrong))
 
 
@@ -138,15 +149,14 @@ def convert(
 ) -> None:
     """Write label files in another form.
 
-    In the canonical one, with codes for states, unless told otherwise. Several files become one
-    dataset, of all their runs.
+    By default in the canonical form, with codes for states. Several files become one label file of
+    all their runs. With -o -, the output is standard output.
 
     \b
     Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
     """
     from taggingbackends.labels import conversion, writing
     from taggingbackends.labels.bouts import bouts_csv
-    from taggingbackends.system.files import write_file
 
     if bouts and (names or split):
         raise click.UsageError("--bouts goes with neither --names nor --split")
@@ -154,16 +164,24 @@ def convert(
         raise click.UsageError("--max-gap goes with --bouts only")
     if (bouts or split) and in_place:
         raise click.UsageError("--bouts and --split need --output")
-    target = _target(files[0], output, in_place, force or split)
-    labels = conversion.united(files)
     if split:
-        print_paths(conversion.split(labels, target, names, force))
+        if output is None or output == _STDOUT:
+            raise click.UsageError("--split needs --output FOLDER")
+        print_paths(conversion.split(conversion.united(files), output, names, force))
         return
     if bouts:
-        write_file(target, [bouts_csv(labels, max_gap).encode()])
+        fix = "without --bouts, a label file is written"
+        target = _target(files[0], output, in_place, force, (".csv",), fix)
     else:
-        writing.write(target, labels.attributes, labels, names)
-    click.echo(target)
+        fix = "with --bouts, a table is written"
+        target = _target(files[0], output, in_place, force, fix=fix)
+    labels = conversion.united(files)
+    if bouts:
+        _put(target, bouts_csv(labels, max_gap).encode())
+    else:
+        with located(file=target):
+            content = writing.text(labels.attributes, labels, names)
+        _put(target, content)
 
 
 @labels.command()
@@ -176,14 +194,19 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
     """Tell how far two label files agree, and where they differ.
 
     Frames are matched within 1 ms; primary labels count. The rows of the confusion matrix are the
-    classes in ONE, the columns those in OTHER. The exit code is 1 if a frame differs.
+    classes in ONE, the columns those in OTHER. The exit code is 0 if all frames are the same, 1 if
+    one differs, and 2 if the files cannot be compared.
 
     \b
     Example: tagging-backend labels diff recordings/predicted.label recordings/truth.label
     """
     from taggingbackends.analysis.comparison import compare_files
 
-    found = compare_files(one, other)
+    try:
+        found = compare_files(one, other)
+    except (TaggingBackendsError, OSError) as error:
+        error.exit_code = _TROUBLE  # type: ignore[union-attr] # as diff(1): 1 means "differs"
+        raise
     if as_json:
         _print_json([comparison.to_dict() for comparison in found])
     else:
@@ -194,7 +217,6 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
 
 def _told(found: Comparison, most: int | None) -> str:
     from taggingbackends.display.tables import confusion_table, differences_table
-    from taggingbackends.system.words import counted
 
     parts = [
         f"run {found.run}: {counted(found.frames, 'frame')} in both, "
@@ -338,8 +360,8 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     from taggingbackends.display.picture import SUFFIXES, plot_ethogram
     from taggingbackends.labels import Labels
 
-    _check_suffix(output, SUFFIXES)
-    target = _target(file, output, False, force)
+    _check_suffix(output, SUFFIXES)  # standard output has none that names a format
+    target = _target(file, output, False, force, SUFFIXES)
     plot_ethogram(Labels.read(file), target, max_gap)
     click.echo(target)
 
@@ -359,18 +381,16 @@ def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: 
     """
     from taggingbackends.display.page import report
     from taggingbackends.labels import Labels
-    from taggingbackends.system.files import write_file
 
-    _check_suffix(output, (".html", ".htm"))
-    target = _target(files[0], output, False, force)
+    target = _target(files[0], output, False, force, (".html", ".htm"))
     page = report({str(file): Labels.read(file) for file in files}, max_gap)
-    write_file(target, [page.encode()])
-    click.echo(target)
+    _put(target, page.encode())
 
 
-def _check_suffix(output: Path, suffixes: tuple[str, ...]) -> None:
+def _check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> None:
     if output.suffix.lower() not in suffixes:
-        raise click.UsageError(f"{output}: expected a name that ends in {' or '.join(suffixes)}")
+        problem = f"{output}: expected a name that ends in {' or '.join(suffixes)}"
+        raise click.UsageError(f"{problem}; {fix}" if fix else problem)
 
 
 def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
@@ -384,14 +404,24 @@ def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
     return load_tracks(file, outline=False, **options)
 
 
-def _target(first: Path, output: Path | None, in_place: bool, force: bool) -> Path:
-    """Return where to write, before anything is read."""
-    from taggingbackends.errors import BackendError
+def _target(
+    first: Path,
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+    suffixes: tuple[str, ...] | None = None,
+    fix: str = "",
+) -> Path:
+    """Return where to write, before anything is read; by default a label file."""
+    from taggingbackends.data.formats import LABEL_SUFFIXES
 
     if (output is None) != in_place:
-        raise click.UsageError("tell where to write: either --output FILE or --in-place")
+        raise click.UsageError("name where to write: either --output FILE or --in-place")
     if output is None:
         return first
+    if output == _STDOUT:
+        return output
+    _check_suffix(output, LABEL_SUFFIXES if suffixes is None else suffixes, fix)
     if output.exists() and not force:
         problem = f"{output}: exists already; replace with --force, or name another file"
         raise BackendError("existing-file", problem)
@@ -399,7 +429,21 @@ def _target(first: Path, output: Path | None, in_place: bool, force: bool) -> Pa
 
 
 def _write(target: Path, labels: Labels) -> None:
-    labels.write(target)
+    from taggingbackends.labels import writing
+
+    with located(file=target):
+        content = writing.text(labels.attributes, labels)
+    _put(target, content)
+
+
+def _put(target: Path, content: bytes) -> None:
+    """Write into a file and print its name, or write to standard output."""
+    from taggingbackends.system.files import write_file
+
+    if target == _STDOUT:
+        click.echo(content, nl=False)
+        return
+    write_file(target, [content])
     click.echo(target)
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from taggingbackends.backend.options import Options
+from taggingbackends.backend.wording import in_command_words
 from taggingbackends.system.messages import is_quiet, log, logger
 from taggingbackends.system.progress import meter
+from taggingbackends.system.words import counted
 
 if TYPE_CHECKING:
     from taggingbackends.backend.explorer import BackendExplorer
@@ -38,29 +40,29 @@ def predict_below(
     from taggingbackends.many.labelling import Result
 
     tasks, failed = plan(backend, roots, options, force, skip)
-    report = _Report(backend)
+    tally = _Tally(backend)
     for outcome in failed:
-        report.add(outcome)
+        tally.add(outcome)
     with ExitStack() as stack:
         executor: Executor = LocalExecutor(jobs)
         if scheduler is not None:
             executor = stack.enter_context(DaskExecutor(scheduler))
         bar = stack.enter_context(meter(len(tasks)))
         for outcome in stack.enter_context(closing(label_all(tasks, executor))):
-            report.add(outcome)
+            tally.add(outcome)
             bar.clear()
             logger.info(f"{outcome.recording}: {outcome.result.value}, {outcome.seconds:.1f} s")
             if outcome.result is Result.LABELLED:
                 for path in outcome.labels:
                     click.echo(path)
             if outcome.result is Result.FAILED:
-                bar.set_postfix_str(f"{len(report.failed)} failed", refresh=False)
+                bar.set_postfix_str(f"{len(tally.failed)} failed", refresh=False)
             bar.update()
-    report.tell()
-    return 1 if report.failed else 0
+    tally.show()
+    return 1 if tally.failed else 0
 
 
-class _Report:
+class _Tally:
     def __init__(self, backend: BackendExplorer) -> None:
         self._model = backend.model_instance
         self._model_time = _newest(backend.model_dir())
@@ -83,7 +85,7 @@ class _Report:
         elif outcome.result is Result.CURRENT:
             self._older += outcome.labels[0].stat().st_mtime < self._model_time
 
-    def tell(self) -> None:
+    def show(self) -> None:
         from taggingbackends.display.tables import aligned
 
         for text, recordings in self._warned.items():
@@ -91,19 +93,25 @@ class _Report:
             logger.warning(f"{recordings[0]}{several}: {text}")
         if self._older:
             logger.warning(
-                f"{self._older} label files that are up to date are older than model "
-                f"{self._model}; if that was trained again, --force labels all anew"
+                f"older than model {self._model}, but up to date otherwise: "
+                f"{counted(self._older, 'label file')}; if the model was trained again, --force "
+                "labels all anew"
             )
         _say(", ".join(f"{result} {n}" for result, n in self._counts.items()))
         if self._left:
             reasons = ", ".join(f"{n} {why}" for why, n in self._left.items())
             _say(f"left alone: {reasons}; --force replaces these, too")
         if self.failed:
-            rows = sorted((str(o.recording), o.step or "-", o.why) for o in self.failed)
+            rows = sorted((str(o.recording), o.step or "-", _why(o)) for o in self.failed)
             for path, step, why in rows:
                 log(f"{path}: {step}: {why}", logging.ERROR)
             table = aligned([("failed", "step", "why"), *rows], left=(0, 1, 2))
             click.echo(f"\n{table}", err=True)
+
+
+def _why(outcome: Outcome) -> str:
+    """Return why a recording failed: a script's own words, or an error in those of the command."""
+    return outcome.why if outcome.step else in_command_words(outcome.why)
 
 
 def _newest(folder: Path) -> float:

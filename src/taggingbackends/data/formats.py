@@ -28,6 +28,7 @@ __all__ = [
     "recording_stem",
     "recordings_in",
     "suffix_formats",
+    "tracker_format",
 ]
 
 LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
@@ -120,21 +121,42 @@ def format_of(path: str | PathLike[str]) -> Format | None:
     near = suffix_formats(path)
     if not near:
         return None
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+    head = _head(path)
     return next((format for format in near if format.recognize(head)), None)
 
 
-def find_recordings(files: Paths) -> dict[Path, list[Path]]:
+def tracker_format(path: Path) -> Format | None:
+    """Return the format that a file counts as in a folder, None if it is no tracker file.
+
+    A file that is not recognized counts by its suffix if nothing else has that suffix.
+    """
+    broken = (format for format in suffix_formats(path) if format.specific)
+    return format_of(path) or next(broken, None)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        try:
+            return file.read(_HEAD)
+        except OSError as error:  # a failed read does not say of which file
+            raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def find_recordings(
+    files: Paths, unreadable: dict[Path, OSError] | None = None
+) -> dict[Path, list[Path]]:
     """Find the recordings among files.
 
-    The tracker files of one stem in one folder are one recording.
+    The tracker files of one stem in one folder are one recording. If they are in several formats,
+    the format that comes first in `FORMATS` is the one to load.
 
     Parameters
     ----------
     files : path, or iterable of path
         Files of any kind, e.g. ``backend.list_input_files()``. A folder stands for the files in it
         and below, without hidden ones.
+    unreadable : dict, optional
+        Gets the files that cannot be read, each with its error. Without it, the error is raised.
 
     Returns
     -------
@@ -145,14 +167,20 @@ def find_recordings(files: Paths) -> dict[Path, list[Path]]:
     Raises
     ------
     OSError
-        A tracker file cannot be read, or there is no file of the one name that is given.
+        A file cannot be read, and there is no `unreadable`; or there is no file of the one name
+        that is given.
     TypeError
         Not paths.
     """
     found: dict[tuple[Path, str], list[tuple[tuple[int, int], Path]]] = {}
     for file in _expanded(files):
-        broken = (format for format in suffix_formats(file) if format.specific)
-        format = format_of(file) or next(broken, None)
+        try:
+            format = tracker_format(file)
+        except OSError as error:
+            if unreadable is None:
+                raise
+            unreadable[file] = error
+            continue
         if format is not None:
             rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
             found.setdefault((file.parent, file.stem), []).append((rank, file))
@@ -187,10 +215,13 @@ def _expanded(files: Paths) -> Iterator[Path]:
 
 
 def recordings_in(folder: Path) -> dict[Path, list[Path]]:
-    """Find the recordings right in a folder, as `find_recordings` does; none if it is no folder."""
+    """Find the recordings right in a folder, as `find_recordings` does; none if it is no folder.
+
+    Files that cannot be read are left out.
+    """
     if not folder.is_dir():
         return {}
-    return find_recordings(sorted(file for file in folder.glob("[!.]*") if file.is_file()))
+    return find_recordings(sorted(file for file in folder.glob("[!.]*") if file.is_file()), {})
 
 
 def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
@@ -223,8 +254,7 @@ def is_label_file(path: str | PathLike[str]) -> bool:
     path = Path(path)
     if path.suffix != ".json":
         return path.suffix in LABEL_SUFFIXES
-    with path.open("rb") as file:
-        start = b"".join(file.read(_HEAD).split())
+    start = b"".join(_head(path).split())
     return start.startswith((b'{"metadata":{"id":', b'{"runs":{')) or (
         start.startswith(b"{") and b'"runs":{"' in start and b'{"metadata":{"id":' in start
     )

@@ -179,7 +179,7 @@ def _exception(type: str, problem: str = "", **fields: Any) -> BaseException:
     if type == "ScriptError":
         return errors.ScriptError(fields["step"], Path(fields["script"]), fields["exit_code"])
     if type == "BackendError":
-        return errors.BackendError(fields["kind"], problem)
+        return errors.BackendError(fields["kind"], problem, fields["fix"])
     if type == "LabelFileError":
         return errors.LabelFileError(fields.pop("kind"), problem, **fields)
     if type == "TrackFileError":

@@ -15,7 +15,7 @@ __all__ = ["split", "united"]
 
 
 def united(files: Iterable[Path]) -> Labels:
-    """Return the runs of all files as one dataset, with the files' attributes.
+    """Return the runs of all files together, with the files' attributes.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def united(files: Iterable[Path]) -> Labels:
         for run in labels.values():
             if run.id in origin:
                 problem = f"{file}: expected other runs than in {origin[run.id]}, found {run.id}"
-                raise BackendError("repeated-run", f"{problem}; `labels merge` merges them")
+                raise BackendError("repeated-run", problem, "merge the files with Labels.merge")
             origin[run.id] = file
             together._runs[run.id] = run
         together.attributes = labels.attributes | together.attributes
@@ -44,7 +44,7 @@ def split(labels: Labels, folder: Path, named: bool = False, force: bool = False
     Parameters
     ----------
     labels : Labels
-        What a dataset carries beside its runs goes into each file.
+        What they carry beside their runs goes into each file.
     folder : Path
         Made if there is none.
     named : bool
@@ -64,8 +64,8 @@ def split(labels: Labels, folder: Path, named: bool = False, force: bool = False
         check_identifier("run", run)
         files[run] = folder / f"{run}.label"
         if files[run].exists() and not force:
-            problem = f"{files[run]}: exists already; replace with --force, or name another folder"
-            raise BackendError("existing-file", problem)
+            fix = "replace with force=True, or name another folder"
+            raise BackendError("existing-file", f"{files[run]}: exists already", fix)
     texts: dict[Path, bytes] = {}
     for run, file in files.items():
         with located(file=file):

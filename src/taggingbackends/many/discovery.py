@@ -71,22 +71,12 @@ def discover(
             folders.setdefault(os.path.realpath(file.parent), {}).setdefault(file.name, file)
     found = []
     for files in folders.values():
-        recordings = _recordings(list(files.values()), unreadable)
+        recordings = find_recordings(files.values(), unreadable)
         for main, others in recordings.items():
             place = main.with_name(label_name(main.stem, len(recordings) > 1))
             parts = (main, *(file for file in others if file != main))
             found.append(FoundRecording(parts, place))
     return found, unreadable
-
-
-def _recordings(files: list[Path], unreadable: dict[Path, OSError]) -> dict[Path, list[Path]]:
-    while True:
-        try:
-            return find_recordings(files)
-        except OSError as error:
-            bad = Path(error.filename)
-            unreadable[bad] = error
-            files.remove(bad)
 
 
 def _is_backends_data(folder: Path) -> bool:

@@ -68,8 +68,8 @@ class DaskExecutor:
             from distributed import Client
             from distributed.comm import resolve_address
         except ImportError:
-            problem = "--executor dask needs Dask: pip install 'taggingbackends[dask]'"
-            raise BackendError("missing-package", problem) from None
+            fix = "install it: pip install 'taggingbackends[dask]'"
+            raise BackendError("missing-package", "a Dask cluster needs Dask", fix) from None
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # failures tell it
         try:
             resolve_address(scheduler)  # what is no address would keep a client trying

@@ -154,11 +154,11 @@ def _in_process(task: Task, processes: Processes) -> Outcome:
             with suppress(BrokenPipeError):  # it has ended already
                 process.stdin.write(pickle.dumps(task))
                 process.stdin.flush()
-            report = process.stdout.read()
+            answer = process.stdout.read()
             exit_code = process.wait()
         said = _last_line(output)
-    if report:
-        outcome: Outcome = pickle.loads(report)
+    if answer:
+        outcome: Outcome = pickle.loads(answer)
         if outcome.step:  # a script's failure: it has told itself why
             return outcome._replace(why=_with_reason(outcome.why, said))
         return outcome

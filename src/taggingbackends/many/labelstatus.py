@@ -13,6 +13,7 @@ from taggingbackends.backend.staging import label_name
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.dependencies import check_dependencies
+from taggingbackends.labels.origin import is_edited
 
 __all__ = ["LabelStatus", "Status", "label_file", "label_status"]
 
@@ -71,7 +72,7 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
     runs = list(labels.values())
     if not runs:  # nothing tells whose it is
         return LabelStatus(Status.FOREIGN, file, "no runs")
-    if any("edited" in (*run.names, *run.secondary_names) for run in runs):
+    if any(map(is_edited, runs)):
         return LabelStatus(Status.FOREIGN, file, "edited")
     now = software(backend)
     for run in runs:

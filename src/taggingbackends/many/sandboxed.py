@@ -38,7 +38,7 @@ class _Settled(Exception):  # noqa: N818 - nothing is wrong
 def main() -> None:
     """Read a task, do it, write the outcome."""
     configure()
-    requests, reports = _take_streams()
+    requests, answers = _take_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
@@ -49,18 +49,18 @@ def main() -> None:
         outcome = _label(task)
     if outcome.result is Result.LABELLED:
         outcome = outcome._replace(warnings=tuple(str(warning.message) for warning in warned))
-    with reports:
-        pickle.dump(outcome, reports)
+    with answers:
+        pickle.dump(outcome, answers)
 
 
 def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
     """Keep the standard streams from the scripts, which inherit them."""
-    requests, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    return requests, reports
+    return requests, answers
 
 
 def _end(number: int, frame: object) -> None:

@@ -6,9 +6,10 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["copy_file", "link_file", "remove_folder", "sha1", "walk", "write_file"]
+__all__ = ["copy_file", "copy_files", "link_file", "remove_folder", "sha1", "walk", "write_file"]
 
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (btrfs, XFS, bcachefs)
 
@@ -43,16 +44,61 @@ def write_file(path: Path, chunks: Iterable[bytes]) -> None:
 
 def copy_file(source: Path, path: Path) -> None:
     """Copy a file atomically, sharing its blocks where the file system can (reflink)."""
+    _put(path, lambda temporary: _copy(source, temporary))
 
-    def fill(temporary: Path) -> None:
-        with source.open("rb") as src, temporary.open("xb") as dst:
-            if not _reflink(src.fileno(), dst.fileno()):
-                shutil.copyfileobj(src, dst, 1 << 20)
-            dst.flush()
-            os.fsync(dst.fileno())
-        shutil.copystat(source, temporary)
 
-    _put(path, fill)
+def copy_files(pairs: Iterable[tuple[Path, Path]]) -> None:
+    """Copy files, all or none: each source to its path; what is there already is replaced.
+
+    Copies are made beside their places first, then renamed. If anything fails, or is interrupted,
+    the places are as they were before.
+    """
+    copies: list[tuple[Path, Path]] = []  # hidden, its place
+    old: list[tuple[Path, Path | None]] = []  # place, what was there
+    try:
+        for source, path in pairs:
+            copies.append((_hidden_beside(path), path))
+            with _named(path, copies[-1][0]):
+                _copy(source, copies[-1][0])
+        for copy, path in copies:
+            old.append((path, _set_aside(path)))
+            with _named(path, copy):
+                copy.replace(path)
+    except BaseException:
+        for path, aside in reversed(old):
+            if aside is not None:
+                aside.replace(path)
+            elif not path.is_dir():
+                path.unlink(missing_ok=True)
+        for copy, _ in copies:
+            copy.unlink(missing_ok=True)
+        raise
+    for _, aside in old:
+        if aside is not None:
+            aside.unlink()
+    for folder in {path.parent for _, path in copies}:
+        _sync_folder(folder)
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Keep a file under a hidden name as well; return that, None if there is no file."""
+    if not (path.is_symlink() or path.is_file()):
+        return None
+    aside = _hidden_beside(path)
+    try:
+        os.link(path, aside, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # no hard links here: a moment without the file
+        path.rename(aside)
+    return aside
+
+
+def _copy(source: Path, path: Path) -> None:
+    with source.open("rb") as src, path.open("xb") as dst:
+        if not _reflink(src.fileno(), dst.fileno()):
+            shutil.copyfileobj(src, dst, 1 << 20)
+        dst.flush()
+        os.fsync(dst.fileno())
+    shutil.copystat(source, path)
 
 
 def link_file(source: Path, path: Path) -> None:
@@ -67,22 +113,32 @@ def sha1(path: Path) -> str:
 
 
 def _put(path: Path, fill: Callable[[Path], None]) -> None:
-    # In the same folder, since a rename is atomic only within a file system. Hidden, so that what
-    # a killed process leaves is never taken for input or output.
-    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
+    temporary = _hidden_beside(path)
     try:
-        fill(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.filename not in (None, str(temporary)):
-            raise  # it concerns another file
-        # the user does not know the temporary name
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        with _named(path, temporary):
+            fill(temporary)
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _hidden_beside(path: Path) -> Path:
+    # In the same folder, since a rename is atomic only within a file system. Hidden, so that what
+    # a killed process leaves is never taken for input or output.
+    return path.with_name(f".{os.urandom(8).hex()}.tmp")
+
+
+@contextmanager
+def _named(path: Path, temporary: Path) -> Iterator[None]:
+    """Let errors about a temporary file name the one that the user knows."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename not in (None, str(temporary)):
+            raise  # it concerns another file
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _sync_folder(folder: Path) -> None:

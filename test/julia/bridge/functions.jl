@@ -50,6 +50,8 @@ function fail(with)
     with == "larva" && setlabels!(Labels(), "r", 65536, [], [])
     with == "track" && loadtracks("x.doc")
     with == "backend" && BackendExplorer("/nowhere/at/all")
+    with == "instance" && throw(BackendError("no-model-instance", "model_dir needs a model instance";
+                                             fix="name it with model_instance=..."))
     with == "script" && throw(ScriptError("predict_model", "scripts/predict_model.jl", 5))
     with == "thread" && fetch(@async throw(ArgumentError("no such argument")))
     with == "command" && throw(CommandError("no such model", 3))

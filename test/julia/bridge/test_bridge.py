@@ -397,6 +397,7 @@ def test_the_example_of_the_documentation(
         ("larva", LabelFileError, "from 0 to 65535", {"kind": "bad-larva-id", "index": None}),
         ("track", TrackFileError, "suffix", {"file": Path("x.doc"), "line": None}),
         ("backend", BackendError, "expected a backend", {"kind": "not-a-backend"}),
+        ("instance", BackendError, "a model instance", {"fix": "name it with model_instance=..."}),
         ("script", ScriptError, "predict_model failed", {"exit_code": 5}),
         ("command", TaggingBackendsError, "no such model", {"exit_code": 3}),
     ],

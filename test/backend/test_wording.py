@@ -1,0 +1,145 @@
+"""Errors of the API speak of the API, and the command line says the same in its own words."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_main import TRAIN, by_hand
+
+import taggingbackends
+from support import backend_error, command, refused, write_labels, write_recording
+from taggingbackends import BackendError, BackendExplorer
+from taggingbackends.backend import pipeline
+from taggingbackends.backend.check import check
+from taggingbackends.backend.wording import in_command_words
+from taggingbackends.labels.conversion import split, united
+
+Maker = Callable[..., Path]
+
+SOURCES = Path(taggingbackends.__file__).parent
+OF_THE_COMMAND = re.compile(r"(?<!\w)--[a-z]|tagging-backend")
+
+
+def texts(module: Path) -> list[str]:
+    """Return the strings in a module, without docstrings and arguments of processes."""
+    tree = ast.parse(module.read_text("utf-8"))
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node not in docstrings and not node.value.startswith("--")
+    ]
+
+
+@pytest.mark.parametrize("folder", ["backend", "many", "labels", "data", "windows", "system"])
+def test_no_text_of_the_api_is_about_the_command_line(folder: str) -> None:
+    found = {
+        f"{module.name}: {text}"
+        for module in (SOURCES / folder).glob("*.py")
+        if module.name not in ("wording.py", "options.py")
+        for text in texts(module)
+        if OF_THE_COMMAND.search(text)
+    }
+    assert found == set()
+
+
+def test_an_error_says_problem_and_fix() -> None:
+    error = BackendError("existing-file", "x: exists already", "replace with force=True")
+    assert str(error) == "x: exists already; replace with force=True"
+    assert str(BackendError("no-input", "x: no such file")) == "x: no such file"
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.kind, copy.problem, copy.fix) == (error.kind, error.problem, error.fix)
+
+
+@pytest.mark.parametrize(
+    ("api", "words"),
+    [
+        ("replace it with force=True", "replace it with --force"),
+        ("name it with model_instance=...", "name it with --model-instance NAME"),
+        ("bring them in with push(...)", "bring them in with `tagging-backend push`"),
+        ("remove it with reset_data()", "remove it with `tagging-backend reset`"),
+        (
+            "remove with BackendExplorer(model_instance='a.b', sandbox='s').reset_data()",
+            "remove with `tagging-backend reset --model-instance a.b --sandbox s`",
+        ),
+        ("change folder", "change folder"),
+    ],
+)
+def test_words(api: str, words: str) -> None:
+    assert in_command_words(api) == words
+
+
+def test_a_model_that_exists_already(make_backend: Maker, tmp_path: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    label = write_labels(write_recording(tmp_path / "lab"))
+    with backend_error("existing-model", r"model_instance=\.\.\., or replace it with force=True$"):
+        pipeline.train(BackendExplorer(project, "m"), [label], {})
+    other = "name another with --model-instance NAME, or replace it with "
+    result = command("train", label, "--model-instance=m", cwd=project)
+    refused(result, f"{other}--force\n")
+    result = by_hand(project / "scripts" / "train_model.py", "--model-instance=m", cwd=project)
+    refused(result, f"{other}`tagging-backend train --force`\n")
+
+
+def test_data_that_are_kept(make_backend: Maker, tmp_path: Path) -> None:
+    failing = TRAIN.replace("train_model", "predict_model")
+    project = make_backend(predict_model=failing, train_model=TRAIN)
+    label = write_labels(spine := write_recording(tmp_path / "lab"))
+    result = command("predict", spine, "--model-instance=m", "--code=3", cwd=project)
+    (sandbox,) = (path.name for path in (project / "data" / "raw" / "m").iterdir())
+    reset = "`tagging-backend reset --model-instance {}`\n"
+    assert "Warning: input and results are kept in" in result.stderr
+    assert reset.format(f"m --sandbox {sandbox}") in result.stderr
+    result = command("train", label, "--model-instance=n", "--code=3", cwd=project)
+    assert reset.format("n") in result.stderr
+    with (
+        pytest.raises(taggingbackends.ScriptError),
+        pytest.warns(UserWarning, match=r"BackendExplorer\(model_instance='o'\)\.reset_data\(\)$"),
+    ):
+        pipeline.train(BackendExplorer(project, "o"), [label], {"code": "3"})
+
+
+def test_folders_that_are_no_backends(make_backend: Maker, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    init = "or name one with --project DIR, or make one with `tagging-backend init`\n"
+    refused(command("models", cwd=tmp_path / "none"), init)
+    assert init in command("check", cwd=tmp_path / "none").stdout
+    assert check(tmp_path / "none")[0].fix == "change folder, or name one with project_dir=..."
+    script = tmp_path / "none" / "train_model.py"
+    script.write_text(TRAIN)
+    refused(by_hand(script, cwd=script.parent), "predict_model; change folder\n")
+
+
+def test_what_check_advises(make_backend: Maker) -> None:
+    project = make_backend()
+    (project / "models" / ".n.partial").mkdir()
+    (problem,) = check(project)
+    assert "BackendExplorer(model_instance='n').reset_model()" in problem.fix
+    printed = command("check", cwd=project).stdout
+    assert "remove it with `tagging-backend reset --model-instance n --model`\n" in printed
+
+
+def test_label_files_in_other_forms(tmp_path: Path) -> None:
+    one = write_labels(write_recording(tmp_path))
+    with backend_error("repeated-run", "; merge the files with Labels.merge$"):
+        united([one, one])
+    result = command("labels", "convert", one, one, "-o", "x.label", cwd=tmp_path)
+    refused(result, "; merge the files with `tagging-backend labels merge`\n")
+    split(united([one]), tmp_path / "runs")
+    with backend_error("existing-file", "; replace with force=True, or name another folder$"):
+        split(united([one]), tmp_path / "runs")
+
+
+def test_input_that_is_missing(make_backend: Maker) -> None:
+    project = make_backend(train_model=TRAIN)
+    refused(command("train", cwd=project), "the instance they are pushed for with --model-instance")
+    result = command("train", "--model-instance=n", cwd=project)
+    refused(result, "; name files, or bring them in with `tagging-backend push`\n")
+    with backend_error("no-input", r"bring them in with push\(\.\.\.\)$"):
+        pipeline.train(BackendExplorer(project, "n"), [], {})
