@@ -8,8 +8,10 @@ Discrete behavioural states of larvae: run => larva => time => state.
 
 A state is a `String` (one label), or a `Vector{String}` (several labels; empty: undefined). Labels are
 used like any dictionary: `haskey(labels, run)`, `keys(labels)`, `delete!(labels, run)`, iteration over
-pairs. `in` takes pairs, as for every dictionary. `labels[run] = other[run]` stores a copy. [`Dict`](@ref)`(labels)` converts labels to plain
-dictionaries, and `Labels(dict)` converts such dictionaries to labels; runs, larvae and times are sorted.
+pairs. `labels[run] = other[run]` stores a copy.
+
+`Dict(labels)` converts labels to plain nested dictionaries, and `Labels(dict)` converts these to labels;
+runs, larvae and times are sorted.
 
 # Fields
 - `attributes`: further entries of a label file with several runs.

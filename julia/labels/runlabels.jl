@@ -141,7 +141,8 @@ function Base.setindex!(run::RunLabels, track::TrackLabels, larva)
     table, states = run.table, track.states
     # new names are declared, secondary ones as such
     secondary = intersect(track.table.secondary_names, Iterators.flatten(map(labels_of, states)))
-    redeclare!(table, table.names, [table.secondary_names; filter(!in(table.declared), secondary)], table.colors)
+    filter!(!in(table.declared), secondary)
+    redeclare!(table, table.names, [table.secondary_names; secondary], table.colors)
     run.tracks[id] = TrackLabels(table, copy(track.times), encode!(table, states), deepcopy(track.records))
     return run
 end
