@@ -78,6 +78,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         logger.error(f"{script.name}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would change the exit code
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         if not is_user_error(error):

@@ -128,6 +128,7 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
         _report(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would change the exit code
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         from taggingbackends.system.messages import fail, is_user_error
