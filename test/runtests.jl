@@ -9,12 +9,14 @@ if !haskey(ENV, "TAGGINGBACKENDS_RECORDINGS")
     ENV["TAGGINGBACKENDS_RECORDINGS"] = joinpath(dirname(dirname(@__DIR__)), "shared", "data")
 end
 
+const PROGRAM = @__FILE__  # which is another one within a command
+
 const GROUPS = (
     # These compute much.
     `-O1` => ["labels/json.jl", "labels/labelfiles.jl", "data/tracks.jl", "julia/border.jl"],
     # These are interpreted: compiling them takes much longer than running them.
-    `--compile=min` => ["package.jl", "system/locks.jl", "labels/labels.jl", "backend/explorer.jl", "backend/staging.jl",
-                        "main.jl", "nyx.jl"],
+    `--compile=min` => ["package.jl", "system/locks.jl", "labels/labels.jl", "backend/explorer.jl",
+                        "backend/staging.jl", "main.jl", "nyx.jl"],
 )
 
 passed(results::Test.DefaultTestSet) = results.n_passed + mapreduce(passed, +, results.results; init=0)
@@ -44,7 +46,7 @@ const COUNTS = r"^Julia: (\d+) passed, (\d+) failed, (\d+) skipped$"
 """Run a group of test files in a process with these options; return its counts."""
 function run_group(options, files)
     project = dirname(@__DIR__)
-    command = `$(Base.julia_cmd()) $options --startup-file=no --project=$project $(@__FILE__) $files`
+    command = `$(Base.julia_cmd()) $options --startup-file=no --project=$project $PROGRAM $files`
     counts = nothing
     process = open(ignorestatus(command))
     for line in eachline(process)
@@ -54,6 +56,8 @@ function run_group(options, files)
     return counts === nothing ? (0, 1, 0) : counts  # 1: the process did not get to the end
 end
 
-counts = isempty(ARGS) ? reduce(.+, [run_group(group...) for group in GROUPS]) : run_files(ARGS)
+run_groups() = reduce((one, other) -> one .+ other, [run_group(group...) for group in GROUPS])
+
+counts = isempty(ARGS) ? run_groups() : run_files(ARGS)
 println("Julia: $(counts[1]) passed, $(counts[2]) failed, $(counts[3]) skipped")
 exit(counts[2] == 0 ? 0 : 1)

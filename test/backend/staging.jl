@@ -137,7 +137,7 @@ end
         one, two = write_recording(joinpath(lab, "a")), write_recording(joinpath(lab, "b"), OTHER)
         push(backend, one; alone=true)
         push(backend, one; alone=true)
-        @test kind_of(() -> push(backend, two; alone=true), "there is other input already") == "existing-file"
+        @test kind_of(() -> push(backend, two; alone=true), "other input is in place already") == "existing-file"
     end
 end
 
