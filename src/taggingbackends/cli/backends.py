@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -56,6 +55,8 @@ def check(ctx: click.Context) -> None:
     Each violation in the backend's folder has a line that says how to fix it. The exit code is 1
     if there is any.
     """
+    from dataclasses import replace
+
     from taggingbackends.backend.check import check as find_problems
     from taggingbackends.backend.project import nearest_project
     from taggingbackends.backend.wording import in_command_words

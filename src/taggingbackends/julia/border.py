@@ -250,8 +250,7 @@ def _track_content(track: Track, parcel: Parcel) -> dict[str, Any]:
         "outline": parcel.place(track.outline, np.float64),
         "outline_offsets": parcel.place(track.outline_offsets, np.int64),
         "indicators": [
-            [name, parcel.place(np.asarray(values) > 0, np.bool_)]  # Python's may be 1 and -1
-            for name, values in track.indicators.items()
+            [name, parcel.place(values, np.bool_)] for name, values in track.indicators.items()
         ],
     }
 
