@@ -153,7 +153,7 @@ function output_path(backend::BackendExplorer, input_file)
     folder = joinpath(processed_data_dir(backend), parts[1:end - 1]...)
     mkpath(folder)
     beside = visible_files(dirname(path))
-    stems = Set{String}(stem_of(file) for file in keys(findrecordings(beside)))
+    stems = Set{String}(stem_of(file) for file in keys(recordings_in(dirname(path))))
     labelled = isfile(path) && islabelfile(path)
     if !(stem_of(path) in stems) && !labelled  # a format that only the backend knows
         union!(stems, (stem_of(file) for file in beside if suffix_of(file) == suffix_of(path)))

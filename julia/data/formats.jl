@@ -48,7 +48,7 @@ function is_other_tracker_file(path)
 end
 
 """
-    findrecordings(files)
+    findrecordings(files; unreadable=nothing)
 
 Find the recordings among files. The tracker files of one stem in one folder are one recording; if they are in
 several formats, Choreography's is the one to load, else the trx.mat. FIMTrack's
@@ -56,6 +56,8 @@ tables are found, too; [`loadtracks`](@ref) refuses them.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
+- `unreadable`: a dictionary that gets the files that cannot be read, each with its error. Without it, the error is
+  thrown.
 
 # Returns
 An ordered dictionary: the file to pass to [`loadtracks`](@ref) => all files of that recording, in the
@@ -68,10 +70,16 @@ for (file, parts) in findrecordings(list_input_files(backend))
 end
 ```
 """
-function findrecordings(files)
+function findrecordings(files; unreadable=nothing)
     found = OrderedDict{String,Vector{String}}()  # path without suffix -> files
     for file in files
-        suffix_of(file) in CHOREOGRAPHY || is_other_tracker_file(file) || continue
+        try
+            suffix_of(file) in CHOREOGRAPHY || is_other_tracker_file(file) || continue
+        catch error
+            error isa Union{SystemError,Base.IOError} && unreadable !== nothing || rethrow()
+            unreadable[file] = error
+            continue
+        end
         push!(get!(() -> String[], found, first(splitext(file))), file)
     end
     rank(part) = findfirst(isequal(suffix_of(part)), TRACKER_SUFFIXES)
@@ -101,10 +109,10 @@ end
 """
     recordings_in(folder)
 
-Find the recordings directly in a folder, as [`findrecordings`](@ref) does; none if the folder does not
-exist.
+Find the recordings right in a folder, as [`findrecordings`](@ref) does; none if it is no folder. Files that cannot
+be read are left out.
 """
-recordings_in(folder) = findrecordings(visible_files(folder))
+recordings_in(folder) = findrecordings(visible_files(folder); unreadable=Dict{String,Exception}())
 
 """List the files in a folder that are not hidden; none if the folder does not exist."""
 function visible_files(folder)

@@ -247,6 +247,18 @@ end
     end
 end
 
+@testset "files that cannot be read are no recordings" begin
+    in_folder() do folder
+        touch_files(folder, "r.spine")
+        bad = joinpath(folder, "gone.csv")
+        @test_throws Union{SystemError,Base.IOError} findrecordings([bad])
+        unreadable = Dict()
+        @test collect(keys(findrecordings([bad, joinpath(folder, "r.spine")]; unreadable=unreadable))) ==
+              [joinpath(folder, "r.spine")]
+        @test collect(keys(unreadable)) == [bad]
+    end
+end
+
 @testset "reset removes this instance's data only" begin
     in_folder() do folder
         project = make_backend(folder)

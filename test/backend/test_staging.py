@@ -169,7 +169,8 @@ def test_links_instead_of_copies(backend: BackendExplorer, lab: Path) -> None:
 def test_a_failed_push_leaves_nothing(
     backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spine = write_recording(lab)
+    spine = write_recording(lab / "a")
+    (lab / "x").touch()
     real = staging.copy_file
 
     def fail(source: Path, path: Path) -> None:
@@ -179,8 +180,8 @@ def test_a_failed_push_leaves_nothing(
 
     monkeypatch.setattr(staging, "copy_file", fail)
     with pytest.raises(OSError, match="No space left"):
-        backend.push(spine)
-    assert tree(backend.raw_data_dir()) == {}
+        backend.push(spine, lab / "x")
+    assert list(backend.raw_data_dir().iterdir()) == []
 
 
 def test_a_folder_does_not_go_into_a_sandbox(backend: BackendExplorer, lab: Path) -> None:

@@ -7,7 +7,7 @@ import filecmp
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -97,17 +97,17 @@ def push(
     origins = _read_origins(backend)
     backend.raw_data_dir()
     made: list[Path] = []
-    try:
-        _make_folders(missing)
-        for target in progress(missing, "pushing"):
-            (link_file if link else copy_file)(targets[target], target)
-            made.append(target)
-        origins |= {str(relative): str(source) for relative, source in sources.items()}
-        write_file(top / _ORIGINS, [json.dumps(origins).encode()])
-    except BaseException:
-        for target in made:
-            target.unlink(missing_ok=True)
-        raise
+    with _folders_of(missing):
+        try:
+            for target in progress(missing, "pushing"):
+                (link_file if link else copy_file)(targets[target], target)
+                made.append(target)
+            origins |= {str(relative): str(source) for relative, source in sources.items()}
+            write_file(top / _ORIGINS, [json.dumps(origins).encode()])
+        except BaseException:
+            for target in made:
+                target.unlink(missing_ok=True)
+            raise
     return list(targets)
 
 
@@ -148,14 +148,8 @@ def pull(
     targets = check_destinations(backend, files, destination, force)
     for file in progress(files, "checking"):
         labels.Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
-    made = _make_folders(targets.values())
-    try:
+    with _folders_of(targets.values()):
         copy_files(progress(list(targets.items()), "pulling"))
-    except BaseException:
-        for folder in reversed(made):
-            with suppress(OSError):
-                folder.rmdir()
-        raise
     return list(targets.values())
 
 
@@ -215,14 +209,21 @@ def _check_writable(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
-def _make_folders(files: Iterable[Path]) -> list[Path]:
-    """Make the folders of files; return those that were not there, what is above first."""
+@contextmanager
+def _folders_of(files: Iterable[Path]) -> Iterator[None]:
+    """Make the folders of files; if the block fails, remove those that were not there."""
     made: list[Path] = []
-    for folder in dict.fromkeys(file.parent for file in files):
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        made += reversed(missing)
-    return made
+    try:
+        for folder in dict.fromkeys(file.parent for file in files):
+            missing = (path for path in (folder, *folder.parents) if not path.exists())
+            made += reversed(list(missing))
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def remove_data(backend: BackendFolder) -> list[Path]:
