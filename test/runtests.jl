@@ -32,10 +32,10 @@ function run_files(files)
                 end
             end
         end
-        return passed(results), 0, skipped(results)
+        return [passed(results), 0, skipped(results)]
     catch error
         error isa Test.TestSetException || rethrow()
-        return error.pass, error.fail + error.error, error.broken
+        return [error.pass, error.fail + error.error, error.broken]
     end
 end
 
@@ -49,11 +49,11 @@ function run_group(options, files)
     process = open(ignorestatus(command))
     for line in eachline(process)
         found = match(COUNTS, line)
-        found === nothing ? println(line) : (counts = Tuple(parse.(Int, found.captures)))
+        found === nothing ? println(line) : (counts = parse.(Int, found.captures))
     end
-    return counts === nothing ? (0, 1, 0) : counts  # 1: the process did not get to the end
+    return counts === nothing ? [0, 1, 0] : counts  # 1: the process did not get to the end
 end
 
-counts = isempty(ARGS) ? reduce(.+, [run_group(group...) for group in GROUPS]) : run_files(ARGS)
+counts = isempty(ARGS) ? sum([run_group(group...) for group in GROUPS]) : run_files(ARGS)
 println("Julia: $(counts[1]) passed, $(counts[2]) failed, $(counts[3]) skipped")
 exit(counts[2] == 0 ? 0 : 1)
