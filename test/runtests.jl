@@ -43,8 +43,8 @@ const COUNTS = r"^Julia: (\d+) passed, (\d+) failed, (\d+) skipped$"
 
 """Run a group of test files in a process with these options; return its counts."""
 function run_group(options, files)
-    project = dirname(@__DIR__)
-    command = `$(Base.julia_cmd()) $options --startup-file=no --project=$project $(@__FILE__) $files`
+    project, program = dirname(@__DIR__), @__FILE__
+    command = `$(Base.julia_cmd()) $options --startup-file=no --project=$project $program $files`
     counts = nothing
     process = open(ignorestatus(command))
     for line in eachline(process)
