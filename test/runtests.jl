@@ -9,8 +9,6 @@ if !haskey(ENV, "TAGGINGBACKENDS_RECORDINGS")
     ENV["TAGGINGBACKENDS_RECORDINGS"] = joinpath(dirname(dirname(@__DIR__)), "shared", "data")
 end
 
-const PROGRAM = @__FILE__  # which is another one within a command
-
 const GROUPS = (
     # These compute much.
     `-O1` => ["labels/json.jl", "labels/labelfiles.jl", "data/tracks.jl", "julia/border.jl"],
@@ -34,10 +32,10 @@ function run_files(files)
                 end
             end
         end
-        return passed(results), 0, skipped(results)
+        return [passed(results), 0, skipped(results)]
     catch error
         error isa Test.TestSetException || rethrow()
-        return error.pass, error.fail + error.error, error.broken
+        return [error.pass, error.fail + error.error, error.broken]
     end
 end
 
@@ -45,19 +43,17 @@ const COUNTS = r"^Julia: (\d+) passed, (\d+) failed, (\d+) skipped$"
 
 """Run a group of test files in a process with these options; return its counts."""
 function run_group(options, files)
-    project = dirname(@__DIR__)
-    command = `$(Base.julia_cmd()) $options --startup-file=no --project=$project $PROGRAM $files`
+    project, program = dirname(@__DIR__), @__FILE__
+    command = `$(Base.julia_cmd()) $options --startup-file=no --project=$project $program $files`
     counts = nothing
     process = open(ignorestatus(command))
     for line in eachline(process)
         found = match(COUNTS, line)
-        found === nothing ? println(line) : (counts = Tuple(parse.(Int, found.captures)))
+        found === nothing ? println(line) : (counts = parse.(Int, found.captures))
     end
-    return counts === nothing ? (0, 1, 0) : counts  # 1: the process did not get to the end
+    return counts === nothing ? [0, 1, 0] : counts  # 1: the process did not get to the end
 end
 
-run_groups() = reduce((one, other) -> one .+ other, [run_group(group...) for group in GROUPS])
-
-counts = isempty(ARGS) ? run_groups() : run_files(ARGS)
+counts = isempty(ARGS) ? sum([run_group(group...) for group in GROUPS]) : run_files(ARGS)
 println("Julia: $(counts[1]) passed, $(counts[2]) failed, $(counts[3]) skipped")
 exit(counts[2] == 0 ? 0 : 1)
