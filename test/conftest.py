@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,12 +14,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import RECORDINGS
+from support import RECORDINGS, executable
 from taggingbackends.backend.juliascripts import JULIA
 
 # No verdict depends on how fast a machine is just now.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+
+# A shell lets what it starts in the background, and all that this starts, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PREDICT = """
 from taggingbackends import Labels
@@ -47,13 +53,24 @@ def recordings() -> Path:
 
 
 @pytest.fixture(scope="session")
-def any_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment variables for processes that use Julia, whatever its version."""
+def compiling_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment variables for processes that use Julia, for more than a moment."""
     found = shutil.which(os.environ.get(JULIA) or "julia")
     if found is None:
         pytest.skip(f"no Julia: neither julia on PATH nor in {JULIA}; `make test` gets one")
     depot = tmp_path_factory.mktemp("depot")  # so that nothing is left in the user's
     return {JULIA: found, "JULIA_DEPOT_PATH": f"{depot}{os.pathsep}"}
+
+
+@pytest.fixture(scope="session")
+def any_julia(
+    compiling_julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Return the variables for a Julia that interprets: what tests run is over sooner so."""
+    if os.name != "posix":
+        return compiling_julia
+    script = f'exec {shlex.quote(compiling_julia[JULIA])} --compile=min "$@"'
+    return compiling_julia | {JULIA: executable(tmp_path_factory.mktemp("julia") / "julia", script)}
 
 
 @pytest.fixture

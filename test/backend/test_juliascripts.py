@@ -188,12 +188,12 @@ def test_the_example_is_a_good_backend() -> None:
 
 
 def test_the_example_on_real_recordings(
-    any_julia: dict[str, str], recordings: Path, tmp_path: Path
+    compiling_julia: dict[str, str], recordings: Path, tmp_path: Path
 ) -> None:
     """The agreement that its README tells."""
     project = shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("data"))
     arguments = ("predict", recordings / "chore", "--model-instance=thresholds")
-    result = command(*arguments, "--output", tmp_path / "out", cwd=project, **any_julia)
+    result = command(*arguments, "--output", tmp_path / "out", cwd=project, **compiling_julia)
     assert result.returncode == 0, result.stderr
     readme = (EXAMPLE / "README.md").read_text()
     for run, larvae in (("20170714_101500", 6), ("20170714_113000", 2)):
