@@ -107,6 +107,16 @@ def test_lengths(run: RunLabels) -> None:
         assert max(lengths, default=0) <= found.edges[-1] * (1 + 1e-12)
 
 
+def test_how_many_bins_there_are() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, np.arange(17) / 8, ["run"] * 9 + ["cast"] * 8)
+    labels.set(RUN, 2, np.arange(17) / 8, ["run"] * 17)
+    shares = shares_over_time(labels[RUN])
+    assert np.diff(shares.edges).min() == pytest.approx(0.5)  # two intervals are 0.25 s
+    lengths = bout_lengths(find_bouts(labels[RUN]))  # from 0.875 s to 2 s: 1.2 octaves
+    assert len(lengths.edges) - 1 == 5
+
+
 def test_transitions(run: RunLabels) -> None:
     interval = find_spans(run).interval
     expected: Counter[tuple[str, str]] = Counter()
