@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,10 @@ from taggingbackends.backend.juliascripts import JULIA
 # No verdict depends on how fast a machine is just now.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+
+# A shell lets what it starts in the background, and all that this starts, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PREDICT = """
 from taggingbackends import Labels
@@ -48,8 +53,8 @@ def recordings() -> Path:
 
 
 @pytest.fixture(scope="session")
-def any_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment variables for processes that use Julia, whatever its version."""
+def compiling_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment variables for processes that use Julia, for more than a moment."""
     found = shutil.which(os.environ.get(JULIA) or "julia")
     if found is None:
         pytest.skip(f"no Julia: neither julia on PATH nor in {JULIA}; `make test` gets one")
@@ -58,16 +63,14 @@ def any_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def quick_julia(
-    any_julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+def any_julia(
+    compiling_julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """Return `any_julia` for short scripts, which take longer to compile than to interpret."""
+    """Return the variables for a Julia that interprets: what tests run is over sooner so."""
     if os.name != "posix":
-        return any_julia
-    wrapper = tmp_path_factory.mktemp("bin") / "julia"
-    return any_julia | {
-        JULIA: executable(wrapper, f'exec {shlex.quote(any_julia[JULIA])} --compile=min "$@"')
-    }
+        return compiling_julia
+    script = f'exec {shlex.quote(compiling_julia[JULIA])} --compile=min "$@"'
+    return compiling_julia | {JULIA: executable(tmp_path_factory.mktemp("julia") / "julia", script)}
 
 
 @pytest.fixture

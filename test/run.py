@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 def main() -> None:
     """Run Julia's tests and Python's at the same time; fail if either does."""
     began = time.monotonic()
+    # in the background of a shell, the tests of Ctrl-C would start processes that ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["TAGGINGBACKENDS_PYTHON"] = sys.executable  # for scripts that Julia's tests run
     prepared = ROOT / ".tools" / "julia" / "juliapkg"
     if (prepared / "pyjuliapkg" / "meta.json").is_file():  # where get_julia.py had juliapkg do it

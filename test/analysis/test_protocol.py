@@ -48,6 +48,15 @@ def test_what_is_not_understood_is_no_stimulus(protocol: str) -> None:
     assert parse_protocol(protocol) == []
 
 
+def test_ten_thousand_pulses_are_the_most() -> None:
+    assert len(parse_protocol("p_0s9999x1s1s#p_0.5s1x9s0s")) == 9995  # one covers five
+    assert parse_protocol("p_0s9999x1s1s#p_0.5s2x9s0s") == []
+
+
+def test_a_train_within_another_makes_no_difference() -> None:
+    assert parse_protocol("p_0s1x30s0s#p_5s1x5s0s") == [(0, 30)]
+
+
 def test_the_metadata_come_before_the_names_of_files() -> None:
     run = RunLabels(RUN)
     assert stimulus_windows(run) == []

@@ -158,11 +158,11 @@ def test_libraries_of_python_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path:
 # -- scripts, really run
 
 
-def test_the_example_predicts(quick_julia: dict[str, str], tmp_path: Path) -> None:
+def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None:
     project = shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("data"))
     spine = write_recording(tmp_path / "lab")
     arguments = ("predict", spine, "--model-instance=thresholds", "--speed=0.1", "--other=1")
-    result = command(*arguments, cwd=project, **quick_julia)
+    result = command(*arguments, cwd=project, **any_julia)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{tmp_path / 'lab' / 'predicted.label'}\n"
     assert result.stderr == "Warning: no script took the option --other\n"
@@ -178,7 +178,7 @@ def test_the_example_predicts(quick_julia: dict[str, str], tmp_path: Path) -> No
     labels.check_dependencies(tmp_path / "lab")
     spine.write_text(spine.read_text()[:-40])
     (tmp_path / "lab" / "predicted.label").unlink()
-    result = command("predict", spine, "--model-instance=thresholds", cwd=project, **quick_julia)
+    result = command("predict", spine, "--model-instance=thresholds", cwd=project, **any_julia)
     refused(result, "line 10: expected 25 fields", lines=3)
 
 
@@ -188,12 +188,12 @@ def test_the_example_is_a_good_backend() -> None:
 
 
 def test_the_example_on_real_recordings(
-    any_julia: dict[str, str], recordings: Path, tmp_path: Path
+    compiling_julia: dict[str, str], recordings: Path, tmp_path: Path
 ) -> None:
     """The agreement that its README tells."""
     project = shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("data"))
     arguments = ("predict", recordings / "chore", "--model-instance=thresholds")
-    result = command(*arguments, "--output", tmp_path / "out", cwd=project, **any_julia)
+    result = command(*arguments, "--output", tmp_path / "out", cwd=project, **compiling_julia)
     assert result.returncode == 0, result.stderr
     readme = (EXAMPLE / "README.md").read_text()
     for run, larvae in (("20170714_101500", 6), ("20170714_113000", 2)):
@@ -215,7 +215,7 @@ def test_the_example_on_real_recordings(
 
 
 def test_options_and_variables_reach_a_script(
-    quick_julia: dict[str, str], make_julia_backend: Maker
+    any_julia: dict[str, str], make_julia_backend: Maker
 ) -> None:
     body = """println(epochs, " ", fast, " ", backend.model_instance, " ", pwd())
     println(read(`$(ENV["TAGGINGBACKENDS_PYTHON"]) -c "import taggingbackends; print(1)"`, String))
@@ -224,16 +224,16 @@ def test_options_and_variables_reach_a_script(
     project = make_julia_backend(make_dataset=script("make_dataset", body, parameters))
     (project / "scripts" / "predict_model.py").write_text("")
     arguments = ("predict", "--model-instance=m", "--epochs", "20", "--fast")
-    variables = {**quick_julia, "LD_LIBRARY_PATH": f"{sys.prefix}/lib"}
+    variables = {**any_julia, "LD_LIBRARY_PATH": f"{sys.prefix}/lib"}
     result = command(*arguments, cwd=project, **variables)
     assert result.stdout.split() == ["20", "true", "m", str(project), "1", f"{ROOT}{os.pathsep}"]
     assert "no script took" not in result.stderr
-    result = command(*arguments[:2], cwd=project, **quick_julia)
+    result = command(*arguments[:2], cwd=project, **any_julia)
     refused(result, "make_dataset needs --epochs", exit_code=2, lines=2)
 
 
 def test_training_in_julia(
-    quick_julia: dict[str, str], make_julia_backend: Maker, tmp_path: Path
+    any_julia: dict[str, str], make_julia_backend: Maker, tmp_path: Path
 ) -> None:
     body = """files = join(basename.(list_input_files(backend)), ' ')
     write(joinpath(model_dir(backend), "weights"), files)
@@ -241,23 +241,23 @@ def test_training_in_julia(
     train = script("train_model", body, "backend; die=false")
     project = make_julia_backend(model=None, train_model=train)
     label = write_labels(write_recording(tmp_path / "lab"))
-    result = command("train", label, "--model-instance=new", "--die", cwd=project, **quick_julia)
+    result = command("train", label, "--model-instance=new", "--die", cwd=project, **any_julia)
     refused(result, "train_model failed with exit code 5", 5, lines=2)
     assert list((project / "models").iterdir()) == []
-    result = command("train", label, "--model-instance=new", cwd=project, **quick_julia)
+    result = command("train", label, "--model-instance=new", cwd=project, **any_julia)
     assert result.stdout == "new\n", result.stderr
     written = (project / "models" / "new" / "weights").read_text()
     assert written == f"{STEM}.outline {STEM}.spine truth.label"
 
 
 def test_quiet_and_the_log_reach_a_script(
-    quick_julia: dict[str, str], make_julia_backend: Maker
+    any_julia: dict[str, str], make_julia_backend: Maker
 ) -> None:
     body = """@warn "few frames"
     throw(BackendError("no-input", "too dark"))"""
     project = make_julia_backend(predict_model=script("predict_model", body))
     predict = ("predict", "--model-instance=m")
-    result = command("--quiet", "--log", "log", *predict, cwd=project, **quick_julia)
+    result = command("--quiet", "--log", "log", *predict, cwd=project, **any_julia)
     assert result.stderr.splitlines() == [
         "Error: too dark",
         "Error: predict_model failed with exit code 1 (scripts/predict_model.jl)",
@@ -267,10 +267,10 @@ def test_quiet_and_the_log_reach_a_script(
     assert " error: too dark\ntoo dark\nStacktrace:\n" in log
 
 
-def test_a_stack_trace_is_shown(quick_julia: dict[str, str], make_julia_backend: Maker) -> None:
+def test_a_stack_trace_is_shown(any_julia: dict[str, str], make_julia_backend: Maker) -> None:
     body = 'error("the network is down")'
     project = make_julia_backend(predict_model=script("predict_model", body))
-    result = command("predict", "--model-instance=m", cwd=project, **quick_julia)
+    result = command("predict", "--model-instance=m", cwd=project, **any_julia)
     assert result.returncode == 1
     assert "the network is down" in result.stderr
     assert "predict_model.jl:3" in result.stderr
@@ -279,11 +279,11 @@ def test_a_stack_trace_is_shown(quick_julia: dict[str, str], make_julia_backend:
 
 
 def test_a_project_of_the_backends_own(
-    quick_julia: dict[str, str], make_julia_backend: Maker, tmp_path: Path
+    any_julia: dict[str, str], make_julia_backend: Maker, tmp_path: Path
 ) -> None:
     project = make_julia_backend(predict_model="print(Base.active_project())")
     (project / "Project.toml").write_text("")
-    result = command("predict", "--model-instance=m", cwd=project, **quick_julia)
+    result = command("predict", "--model-instance=m", cwd=project, **any_julia)
     assert result.stdout == str(project / "Project.toml"), result.stderr
 
 
@@ -298,7 +298,7 @@ def test_interruption_ends_the_script(
     number: signal.Signals,
     whole_group: bool,
     exit_code: int,
-    quick_julia: dict[str, str],
+    any_julia: dict[str, str],
     make_julia_backend: Maker,
 ) -> None:
     body = "println(getpid())\nsleep(60)"
@@ -307,7 +307,7 @@ def test_interruption_ends_the_script(
     with subprocess.Popen(
         arguments,
         cwd=project,
-        env=os.environ | quick_julia,
+        env=os.environ | any_julia,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

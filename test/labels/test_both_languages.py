@@ -19,12 +19,12 @@ Ask = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def julia(any_julia: dict[str, str]) -> Iterator[Ask]:
+def julia(compiling_julia: dict[str, str]) -> Iterator[Ask]:
     """Return a function that asks one Julia process, which serves all the tests."""
-    arguments = [any_julia[JULIA], "--startup-file=no", "-O0", f"--project={ROOT}"]
+    arguments = [compiling_julia[JULIA], "--startup-file=no", "-O0", f"--project={ROOT}"]
     with subprocess.Popen(
         [*arguments, str(ROOT / "test" / "labels" / "rewrite.jl")],
-        env=os.environ | any_julia,
+        env=os.environ | compiling_julia,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
