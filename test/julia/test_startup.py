@@ -43,10 +43,10 @@ def python(plain: dict[str, str]) -> Run:
 
     def run(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         code = (
-            "from taggingbackends.system.messages import fail\n"
+            "from taggingbackends.system.messages import configure, fail\n"
             "from taggingbackends import TaggingBackendsError\n"
             f"try:\n    exec({script!r})\n"
-            "except TaggingBackendsError as error:\n    print(error.kind)\n    fail(error)\n"
+            "except TaggingBackendsError as error:\n    print(error.kind)\n    configure()\n    fail(error)\n"
         )
         return subprocess.run(
             [sys.executable, *options, "-c", code],
