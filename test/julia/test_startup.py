@@ -46,7 +46,8 @@ def python(plain: dict[str, str]) -> Run:
             "from taggingbackends.system.messages import configure, fail\n"
             "from taggingbackends import TaggingBackendsError\n"
             f"try:\n    exec({script!r})\n"
-            "except TaggingBackendsError as error:\n    print(error.kind)\n    configure()\n    fail(error)\n"
+            "except TaggingBackendsError as error:\n    print(error.kind)\n    configure()\n"
+            "    fail(error)\n"
         )
         return subprocess.run(
             [sys.executable, *options, "-c", code],
