@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,6 +183,29 @@ def test_a_failed_push_leaves_nothing(
     with pytest.raises(OSError, match="No space left"):
         backend.push(spine)
     assert tree(backend.raw_data_dir()) == {}
+
+
+def test_files_alike_in_size_and_time_differ(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    (pushed, *_) = (path for path in backend.push(spine) if path.suffix == ".spine")
+    spine.write_text(spine.read_text().replace("1.000", "2.000", 1))
+    for path in (spine, pushed):
+        os.utime(path, (0, 0))
+    with backend_error("existing-file", "another file than"):
+        backend.push(spine)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(
+    backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spine = write_recording(lab)
+    backend.push(spine)
+    predicted(backend, spine)
+    # root may write everywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != lab)
+    with pytest.raises(PermissionError, match=re.escape(str(lab))):
+        backend.pull()
+    assert list(lab.glob("*.label")) == []
 
 
 def test_a_folder_does_not_go_into_a_sandbox(backend: BackendExplorer, lab: Path) -> None:

@@ -352,10 +352,12 @@ def test_crop(labels: Labels) -> None:
 
 def test_crop_allows_for_rounding_at_the_ends() -> None:
     labels = Labels()
-    labels.set(RUN, 1, [0.1 + 0.2, 0.7 - 0.1], ["a", "b"])  # 0.30000000000000004, 0.6 less an ulp
-    assert len(labels.crop(0.3, 0.6)[RUN][1]) == 2
+    labels.set(
+        RUN, 1, [0.1 + 0.2, 0.7 - 0.2], ["a", "b"]
+    )  # 0.30000000000000004, 0.49999999999999994
+    assert len(labels.crop(0.3, 0.5)[RUN][1]) == 2
     assert len(labels.crop(0.0, 0.3)[RUN][1]) == 1
-    assert len(labels.crop(0.6, 0.9)[RUN][1]) == 1
+    assert len(labels.crop(0.5, 0.9)[RUN][1]) == 1
 
 
 def test_fill(labels: Labels) -> None:
