@@ -406,6 +406,15 @@ def test_force_replaces_a_model_whole(make_backend: Maker, lab: Path) -> None:
     assert tree(project / "models") == {"m/options.json": b"{}"}
 
 
+def test_input_that_is_refused_leaves_no_instance(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    write_recording(lab)
+    (lab / "bad.label").write_text("{")
+    result = command("train", lab / "bad.label", cwd=project)
+    refused(result, "bad.label: invalid-json")
+    assert list((project / "data" / "raw").iterdir()) == []
+
+
 def test_an_old_model_comes_back_if_there_is_no_new_one(make_backend: Maker, lab: Path) -> None:
     body = "os.rmdir(backend.model_dir())"  # so that it cannot be put in place
     project = make_backend(train_model=script("train_model", body))

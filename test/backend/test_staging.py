@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,6 +184,25 @@ def test_a_failed_push_leaves_nothing(
     with pytest.raises(OSError, match="No space left"):
         backend.push(spine)
     assert tree(backend.raw_data_dir()) == {}
+
+
+def test_a_missing_file_comes_from_beside_the_others(backend: BackendExplorer, lab: Path) -> None:
+    for folder in ("a", "b"):
+        write_recording(lab / folder)
+    backend.push(lab)
+    missing = backend.raw_data_dir() / "b" / f"{STEM}.mat"
+    assert staging.origin(backend, missing) == lab / "b" / missing.name
+
+
+def test_two_label_files_do_not_go_to_one_place(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    write_recording(lab, OTHER)
+    backend.push(spine)
+    label = predicted(backend, spine)
+    shutil.copy(label, label.with_name(f"{STEM}.predicted.label"))
+    with backend_error("existing-file", "two label files would go there"):
+        backend.pull()
+    assert list(lab.glob("*.label")) == []
 
 
 def test_files_alike_in_size_and_time_differ(backend: BackendExplorer, lab: Path) -> None:
