@@ -421,6 +421,25 @@ def test_force_replaces_a_model_whole(make_backend: Maker, lab: Path) -> None:
     assert tree(project / "models") == {"m/options.json": b"{}"}
 
 
+def test_input_that_is_refused_leaves_no_instance(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    write_recording(lab)
+    (lab / "bad.label").write_text("{")
+    result = command("train", lab / "bad.label", cwd=project)
+    refused(result, "bad.label: invalid-json")
+    assert list((project / "data" / "raw").iterdir()) == []
+
+
+def test_an_old_model_comes_back_if_there_is_no_new_one(make_backend: Maker, lab: Path) -> None:
+    body = "os.rmdir(backend.model_dir())"  # so that it cannot be put in place
+    project = make_backend(train_model=script("train_model", body))
+    (project / "models" / "m" / "weights").write_text("old")
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=m", "--force", cwd=project)
+    refused(result, "No such file or directory")
+    assert tree(project / "models") == {"m/weights": b"old"}
+
+
 def test_what_a_killed_training_left_is_mended(make_backend: Maker, lab: Path) -> None:
     project = make_backend(model=None, train_model=TRAIN)
     (project / "models" / ".new.partial").mkdir()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,6 +185,48 @@ def test_a_failed_push_leaves_nothing(
     with pytest.raises(OSError, match="No space left"):
         backend.push(spine, lab / "x")
     assert list(backend.raw_data_dir().iterdir()) == []
+
+
+def test_a_missing_file_comes_from_beside_the_others(backend: BackendExplorer, lab: Path) -> None:
+    for folder in ("a", "b"):
+        write_recording(lab / folder)
+    backend.push(lab)
+    missing = backend.raw_data_dir() / "b" / f"{STEM}.mat"
+    assert staging.origin(backend, missing) == lab / "b" / missing.name
+
+
+def test_two_label_files_do_not_go_to_one_place(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    write_recording(lab, OTHER)
+    backend.push(spine)
+    label = predicted(backend, spine)
+    shutil.copy(label, label.with_name(f"{STEM}.predicted.label"))
+    with backend_error("existing-file", "two label files would go there"):
+        backend.pull()
+    assert list(lab.glob("*.label")) == []
+
+
+def test_files_alike_in_size_and_time_differ(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    (pushed, *_) = (path for path in backend.push(spine) if path.suffix == ".spine")
+    spine.write_text(spine.read_text().replace("1.000", "2.000", 1))
+    for path in (spine, pushed):
+        os.utime(path, (0, 0))
+    with backend_error("existing-file", "another file than"):
+        backend.push(spine)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(
+    backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spine = write_recording(lab)
+    backend.push(spine)
+    predicted(backend, spine)
+    # root may write everywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != lab)
+    with pytest.raises(PermissionError, match=re.escape(str(lab))):
+        backend.pull()
+    assert list(lab.glob("*.label")) == []
 
 
 def test_a_folder_does_not_go_into_a_sandbox(backend: BackendExplorer, lab: Path) -> None:

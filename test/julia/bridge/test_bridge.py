@@ -224,7 +224,7 @@ def test_julias_recording_is_pythons(julia: ModuleType, recording: Recording) ->
 
 
 def test_indicators_cross(julia: ModuleType) -> None:
-    track = Track(np.arange(3.0), indicators={"roll": np.array([1, -1, 1], dtype=np.int8)})
+    track = Track(np.arange(3.0), indicators={"roll": np.array([True, False, True])})
     again = julia.from_julia(julia.to_julia(track))
     assert list(again.indicators) == ["roll"]
     assert again.indicators["roll"].tolist() == [True, False, True]
