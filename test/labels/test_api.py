@@ -134,20 +134,20 @@ def test_from_dict_refuses_what_set_refuses(nested: Any, kind: str) -> None:
     ("find", "message"),
     [
         (lambda labels: labels["20240611_10150"], f"did you mean {RUN}?"),
-        (lambda labels: labels["x"], f"run 'x': not there; there are {RUN}"),
+        (lambda labels: labels["x"], f"run 'x': not found; there are {RUN}"),
         (lambda labels: labels[0], f"run 0: identifiers are strings; there are {RUN}"),
-        (lambda labels: Labels()["x"], "run 'x': not there; there are none"),
+        (lambda labels: Labels()["x"], "run 'x': not found; there are none"),
         (lambda labels: labels[RUN]["20"], "larva '20': identifiers are integers; nearest: 20"),
         (lambda labels: labels[RUN]["a"], "larva 'a': identifiers are integers; there are 7, 20"),
-        (lambda labels: labels[RUN][19], "larva 19: not there; nearest: 7, 20"),
-        (lambda labels: labels.add_run("b")[19], "larva 19: not there; there are none"),
+        (lambda labels: labels[RUN][19], "larva 19: not found; nearest: 7, 20"),
+        (lambda labels: labels.add_run("b")[19], "larva 19: not found; there are none"),
         (lambda labels: labels[RUN][20][0.27], "time 0.27: no frame within 1 ms; nearest: 0.3"),
         (lambda labels: labels[RUN][20]["a"], "time 'a': times are numbers, in seconds"),
         (lambda labels: labels[RUN][20][None], "time None: times are numbers, in seconds"),
         (lambda labels: labels[RUN][20][10**5000], "times are numbers, in seconds"),
-        (lambda labels: labels.crop(9, 9)[RUN][7], "larva 7: not there; there are none"),
-        (lambda labels: labels.__delitem__("x"), "run 'x': not there"),
-        (lambda labels: labels[RUN].__delitem__(19), "larva 19: not there; nearest: 7, 20"),
+        (lambda labels: labels.crop(9, 9)[RUN][7], "larva 7: not found; there are none"),
+        (lambda labels: labels.__delitem__("x"), "run 'x': not found"),
+        (lambda labels: labels[RUN].__delitem__(19), "larva 19: not found; nearest: 7, 20"),
     ],
 )
 def test_a_missing_key_says_what_there_is(
@@ -187,7 +187,10 @@ def test_keys_are_looked_for_without_an_error(labels: Labels) -> None:
         (lambda labels: Labels.read(labels), "found a Labels"),
         (lambda labels: Labels.read(["x"]), "found a list; read files one by one"),  # type: ignore[arg-type]
         (lambda labels: Labels.from_dict([]), "expected dictionaries run -> larva -> time"),  # type: ignore[arg-type]
-        (lambda labels: Labels.from_dict({RUN: {7: ["run"]}}), "one by time here, found a list"),  # type: ignore[dict-item]
+        (
+            lambda labels: Labels.from_dict({RUN: {7: ["run"]}}),
+            "a dictionary by time, in run -> larva -> time -> state, found a list",
+        ),  # type: ignore[dict-item]
         (lambda labels: labels.crop("0", 1), "expected a time in seconds, found a str"),
         (lambda labels: labels.crop(None, 1), "expected a time in seconds, found a NoneType"),
         (lambda labels: labels.__setitem__(RUN, {}), "expected RunLabels.*a dict; Labels.from_d"),
