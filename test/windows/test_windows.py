@@ -325,7 +325,7 @@ def test_unknown_labels_are_refused(label_file: Path) -> None:
         plan_dataset(label_file, 1, 10, labels="x*")
 
 
-def test_the_error_suggests_a_shape_if_no_window_fits(label_file: Path) -> None:
+def test_the_error_suggests_changes_if_no_window_fits(label_file: Path) -> None:
     with backend_error("no-window", r"track of 29.9 s around one of the 320 .* try a shorter"):
         plan_dataset(label_file, 30, 10)
     with backend_error("no-window", "found none; select other labels"):

@@ -1,8 +1,8 @@
 """Training sets: labelled windows, planned from label files, then loaded or written.
 
-Planning reads each recording once and keeps counts. Loading or writing reads each recording again
-and keeps its windows. Both hold one recording in memory at a time, and loading or writing also
-holds about one byte per window.
+Planning reads each recording once and keeps counts. Loading or writing a set reads each recording
+again and cuts its windows. Each step holds one recording in memory at a time, plus about one byte
+per fitting window when windows are cut.
 """
 
 from __future__ import annotations
