@@ -81,7 +81,7 @@ def changed(change: Any) -> Labels:
     ("change", "message"),
     [
         pytest.param(
-            lambda run: run.metadata.update(id="x"), 'no "id" among metadata', id="id in metadata"
+            lambda run: run.metadata.update(id="x"), 'no "id" in metadata', id="id in metadata"
         ),
         pytest.param(
             lambda run: run.attributes.update(units=1), 'no "units"', id="reserved attribute"

@@ -191,7 +191,7 @@ class DatasetPlan:
         survey = self._surveys[index]
         recording = load_tracks(survey.file, **self._request["options"])
         if _source(recording) != survey.source:
-            problem = f"{survey.file}: expected unchanged files since the set was planned"
+            problem = f"{survey.file}: expected files unchanged since planning"
             raise BackendError("changed-input", f"{problem}, found changes; plan it again")
         for candidate in _candidates(recording, self.shape, survey.file):
             classes = np.array(
