@@ -245,8 +245,8 @@ def plan_dataset(
         Duration of a window, s.
     framerate : float
         Frames/s of the windows. ``duration * framerate``, the number of frames of a window, must be
-        a whole number. The frame at the time of the labelled frame (the anchor) has the 0-based
-        index ``frames // 2``.
+        a whole number. The window's frame at the time of the labelled frame (the anchor) has the
+        0-based index ``frames // 2``, not counting the margin.
     margin : float or (float, float)
         Seconds added on both sides, or before and after.
     labels : str or iterable of str
