@@ -1,4 +1,4 @@
-"""What hypothesis makes labels of."""
+"""Hypothesis strategies for labels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_labels(draw: st.DrawFn, labels: Labels, identifier: str) -> None:
         times = np.array(sorted(thousandths)) / 1000.0
         labels.set(identifier, larva, times, [draw(states) for _ in times])
         others = {k: v for k, v in draw(objects).items() if k not in reserved}
-        # a list as long as the track is a record of its frames, and becomes an array
+        # leave out lists as long as the track: they are per-frame records and become arrays
         labels[identifier][larva].records |= {
             k: v for k, v in others.items() if not (isinstance(v, list) and len(v) == len(times))
         }

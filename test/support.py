@@ -1,4 +1,4 @@
-"""What several test modules use: recordings, label files, and the command."""
+"""Helpers of several test modules: recordings, label files, and the command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from taggingbackends.labels import reading, writing
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "test" / "contract"
-# real recordings, where they are at hand
+# real recordings; may be missing
 RECORDINGS = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", ROOT.parent / "shared" / "data"))
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX links, signals, locks or limits")
@@ -27,17 +27,17 @@ STEM = f"{RUN}@g@e@t5@p"
 
 
 def parse(content: bytes, file: Path | None = None) -> Labels:
-    """Return the labels in the text of a label file."""
+    """Parse the text of a label file."""
     return Labels._of(reading.parse(content, file))
 
 
 def text(labels: Labels, named: bool = False) -> bytes:
-    """Return the text of a label file with these labels."""
+    """Return labels as the text of a label file."""
     return writing.text(labels.attributes, labels, named)
 
 
 def write_recording(folder: Path, stem: str = STEM, larvae: tuple[int, ...] = (1, 20)) -> Path:
-    """Write a small pair of Choreography files, and return the .spine."""
+    """Write a small pair of Choreography files, and return the path of the .spine file."""
     folder.mkdir(parents=True, exist_ok=True)
     run = stem.split("@")[0]
     for suffix, points in ((".spine", 11), (".outline", 8)):
@@ -52,7 +52,7 @@ def write_recording(folder: Path, stem: str = STEM, larvae: tuple[int, ...] = (1
 
 
 def write_labels(spine: Path, name: str = "truth.label", state: str = "run") -> Path:
-    """Write a label file for what `write_recording` has written."""
+    """Write a label file for a recording of `write_recording`."""
     labels = Labels()
     run = spine.name.split("@")[0]
     for larva in (1, 20):
@@ -65,7 +65,7 @@ def write_labels(spine: Path, name: str = "truth.label", state: str = "run") -> 
 def command(
     *arguments: str | Path, cwd: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run tagging-backend, as a process of its own."""
+    """Run tagging-backend in a separate process."""
     return subprocess.run(
         [sys.executable, "-m", "taggingbackends", *map(str, arguments)],
         cwd=cwd,
@@ -77,7 +77,7 @@ def command(
 
 
 def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
-    """Return what Python writes on a terminal."""
+    """Run Python on a terminal, and return its output."""
     import pty
     import termios
 
@@ -96,7 +96,7 @@ def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
     while True:
         try:
             part = os.read(ours, 1 << 16)
-        except OSError:  # the other end is closed
+        except OSError:  # the process closed the terminal
             break
         if not part:
             break
@@ -109,7 +109,7 @@ def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
 def refused(
     result: subprocess.CompletedProcess[str], message: str, exit_code: int = 1, lines: int = 1
 ) -> None:
-    """Assert that a command was refused with such a message, in one line, without a traceback."""
+    """Assert that a command failed with a message, in `lines` lines, without a traceback."""
     assert result.returncode == exit_code, result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -117,7 +117,7 @@ def refused(
 
 
 def executable(path: Path, script: str = "") -> str:
-    """Write a shell script that can be run, and return its path."""
+    """Write an executable shell script, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -125,17 +125,17 @@ def executable(path: Path, script: str = "") -> str:
 
 
 def backend_error(kind: str, message: str | None = None) -> Any:
-    """Return a context in which a BackendError of this kind, with such a message, is expected."""
+    """Return a context that expects a BackendError of a kind, with a matching message."""
     return pytest.raises(BackendError, match=message, check=lambda error: error.kind == kind)
 
 
 def julia_error(kind: str, message: str | None = None) -> Any:
-    """Return a context in which a JuliaSetupError of this kind is expected."""
+    """Return a context that expects a JuliaSetupError of a kind, with a matching message."""
     return pytest.raises(JuliaSetupError, match=message, check=lambda error: error.kind == kind)
 
 
 def label_error(kind: str, **where: Any) -> Any:
-    """Return a context in which a LabelFileError of this kind, at this place, is expected."""
+    """Return a context that expects a LabelFileError of a kind and place."""
 
     def check(found: LabelFileError) -> bool:
         return found.kind == kind and all(getattr(found, k) == v for k, v in where.items())
@@ -144,13 +144,13 @@ def label_error(kind: str, **where: Any) -> Any:
 
 
 def blocks(page: str, language: str = "python") -> list[str]:
-    """Return the code in a page of the documentation."""
+    """Return the code blocks of a page of the documentation."""
     text = (ROOT / page).read_text("utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return all files below a folder with their content, hidden ones as well."""
+    """Return the content of all files below a folder, including hidden ones, by path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

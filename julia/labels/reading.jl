@@ -90,7 +90,7 @@ function parse_runs!(labels::Labels, runs)
             document isa OrderedDict && haskey(document, "data") ||
                 throw(not_a_label_file("expected a run with \"data\", found $(shown(document))"))
             haskey(document, "runs") &&
-                throw(not_a_label_file("expected a run without \"runs\", which makes a dataset"))
+                throw(not_a_label_file("expected a run without \"runs\", found \"data\" and \"runs\""))
             run = parse_run(document)
             run.id == id || throw(not_a_label_file("expected metadata.id to be the run's key, " *
                                                    "found $(shown(run.id))"))

@@ -1,4 +1,4 @@
-"""Two labellings of a run, compared."""
+"""Comparison of two labellings of a run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_comparison() -> None:
     assert not found.is_same
 
 
-def test_a_bout_that_differs_is_one_difference() -> None:
+def test_a_bout_with_another_label_is_one_difference() -> None:
     times = np.arange(6) / 10
     one, other = Labels(), Labels()
     one.set(RUN, 1, times, ["run", "run", "run", "run", "cast", "cast"])
@@ -73,7 +73,7 @@ def test_a_difference_ends_at_a_gap() -> None:
     assert compare(one[RUN], other[RUN], max_gap=31).differences.frames.tolist() == [10]
 
 
-def test_several_labels_count_in_any_order_and_secondary_ones_do_not() -> None:
+def test_the_order_of_labels_and_secondary_labels_are_ignored() -> None:
     one = labelled({1: {0.0: ("roll", "fast"), 0.1: ("roll", "edited"), 0.2: "edited"}})
     one[RUN].secondary_names = ["edited"]
     other = labelled({1: {0.0: ("fast", "roll"), 0.1: "roll", 0.2: ()}})
@@ -83,7 +83,7 @@ def test_several_labels_count_in_any_order_and_secondary_ones_do_not() -> None:
     assert found.kappa == 1.0
 
 
-def test_classes_have_names_of_their_own() -> None:
+def test_class_names_are_unique() -> None:
     one = labelled({1: {0.0: "a+b", 0.1: ("a", "b"), 0.2: "a++b"}})
     assert compare(one[RUN], one[RUN]).names == ["a+b", "a++b", "a+++b"]
 
@@ -120,7 +120,7 @@ def assert_as_scikit_learn(one: Labels, other: Labels) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(STATES), st.sampled_from(STATES)), min_size=1, max_size=40),
 )
-def test_the_figures_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+def test_the_results_equal_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     one, other = Labels(), Labels()
     times = np.arange(len(pairs)) / 10
     for labels, states in zip((one, other), zip(*pairs, strict=True), strict=True):

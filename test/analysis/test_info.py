@@ -1,4 +1,4 @@
-"""What `tagging-backend data info` tells of a file."""
+"""Summaries of files, as printed by `tagging-backend data info`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_recording(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_missing_is_told_and_so_is_the_rest(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_beside_the_other_facts(tmp_path: Path) -> None:
     spine = write_recording(tmp_path)
     spine.with_suffix(".outline").unlink()
     facts, (problem,) = info(spine)
@@ -78,9 +78,11 @@ def test_the_command(content: bytes, tmp_path: Path) -> None:
     assert str(bad) in wrong[0]
 
 
-def test_gaps_are_those_of_each_run(tmp_path: Path) -> None:
+def test_gaps_are_counted_by_run(tmp_path: Path) -> None:
     labels = Labels()
-    labels.set("fast", 1, [0, 0.1, 0.2, 0.3, 0.4, 1.4, 2.5, 9], ["run"] * 8)  # up to 1 s is no gap
+    labels.set(
+        "fast", 1, [0, 0.1, 0.2, 0.3, 0.4, 1.4, 2.5, 9], ["run"] * 8
+    )  # steps above 1 s are gaps
     labels.set("slow", 1, [0.0, 0.5, 1.0, 1.5, 4.0, 6.6], ["run"] * 6)
     labels.write(tmp_path / "x.label")
     facts, _ = info(tmp_path / "x.label")

@@ -1,4 +1,4 @@
-"""Stimulus windows, from protocols as Choreography's file names have them."""
+"""Stimulus windows from the protocols in Choreography's file names."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def test_windows(protocol: str, windows: list[tuple[float, float]]) -> None:
         "_" * 50_000,
     ],
 )
-def test_what_is_not_understood_is_no_stimulus(protocol: str) -> None:
+def test_unknown_protocols_have_no_stimulus(protocol: str) -> None:
     assert parse_protocol(protocol) == []
 
 
-def test_ten_thousand_pulses_are_the_most() -> None:
+def test_protocols_have_at_most_ten_thousand_pulses() -> None:
     assert len(parse_protocol("p_0s9999x1s1s#p_0.5s1x9s0s")) == 9995  # one covers five
     assert parse_protocol("p_0s9999x1s1s#p_0.5s2x9s0s") == []
 
 
-def test_a_train_within_another_makes_no_difference() -> None:
+def test_a_train_within_another_is_ignored() -> None:
     assert parse_protocol("p_0s1x30s0s#p_5s1x5s0s") == [(0, 30)]
 
 
-def test_the_metadata_come_before_the_names_of_files() -> None:
+def test_metadata_take_precedence_over_file_names() -> None:
     run = RunLabels(RUN)
     assert stimulus_windows(run) == []
     run.dependencies = [{"filename": f"{RUN}@g@e@t5@p_8_60s1x30s0s#n#n#n@100.spine", "sha1": ""}]

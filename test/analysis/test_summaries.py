@@ -1,4 +1,4 @@
-"""Spans, shares, lengths and transitions, against loops that anyone would write first."""
+"""Spans, shares, bout durations and transitions, compared with plain loops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATES = ["run", "cast", ("run", "cast"), ("cast", "edited"), (), "edited", "sto
 
 
 def simulated(seed: int, interval: float) -> RunLabels:
-    """Return larvae with bouts, gaps, uneven frames, and tracks of few frames or none."""
+    """Return a run with bouts, gaps, uneven frame intervals, and short or empty tracks."""
     rng = np.random.default_rng(seed)
     labels = Labels()
     for larva, size in enumerate(rng.permutation([0, 1, 2, 150, 200])):
@@ -56,7 +56,7 @@ class Frame(NamedTuple):
 
 
 def frames_of(run: RunLabels) -> list[Frame]:
-    """Return each frame, to which stretch it belongs, and until when it lasts: a plain loop."""
+    """Return each frame with its stretch and its end, found by a plain loop."""
     steps = [after - time for track in run.values() for time, after in pairwise(track)]
     interval = median(steps)
     max_gap = max(1.0, 5 * interval)
@@ -134,7 +134,7 @@ def test_the_bins_of_shares(interval: float, frames: int, width: float, bins: in
     assert edges.tolist() == [round(i * width, 9) for i in range(bins + 1)]
 
 
-def test_no_bin_of_shares_is_empty_for_rounding() -> None:
+def test_rounding_leaves_no_bin_of_shares_empty() -> None:
     labels = Labels()
     labels.set(RUN, 1, np.round(0.3 + np.arange(30) / 20, 3), ["run"] * 30)
     found = shares_over_time(labels[RUN])  # 0.3 / 0.1 is less than 3
@@ -164,9 +164,9 @@ def test_bins_are_as_many_as_possible(start: int, steps: list[int]) -> None:
     assert edges[0] <= start / 1000 < edges[1] + 1e-9
 
 
-def test_frames_weigh_as_much_as_they_last() -> None:
+def test_frames_are_weighted_by_their_duration() -> None:
     labels = Labels()
-    # 5 frames of 0.2 s; then one that lasts for 1 s
+    # 5 frames of 0.2 s, then one of 1 s
     labels.set(RUN, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0], ["run"] * 5 + ["cast", "cast"])
     found = shares_over_time(labels[RUN])
     assert found.edges.tolist() == [0, 0.5, 1, 1.5, 2, 2.5]
@@ -195,7 +195,7 @@ def test_lengths(run: RunLabels) -> None:
 @pytest.mark.parametrize(
     ("frames", "edges", "counts"),
     [
-        # bins of a quarter of an octave; a limit is in the bin that it begins, the last in its own
+        # bins of a quarter octave, which include their lower limits; the last also its upper limit
         ([1, 1, 2, 4], 0.1 * 2 ** (np.arange(9) / 4), [2, 0, 0, 0, 1, 0, 0, 1]),
         ([3, 3], 0.3 * 2 ** (np.arange(2) / 4), [2]),
         ([1, 1000], 0.1 * 1000 ** (np.arange(25) / 24), [1, *[0] * 22, 1]),  # 24 at most
@@ -224,7 +224,7 @@ def test_transitions(run: RunLabels) -> None:
     assert found == dict(expected)
 
 
-def test_little() -> None:
+def test_short_and_empty_runs() -> None:
     empty = RunLabels(RUN)
     labels = Labels()
     labels.set(RUN, 1, [5.0], ["run"])

@@ -334,7 +334,7 @@ def test_a_dataset_into_runs_and_back(dataset: Path) -> None:
 
 
 def test_runs_that_cannot_be_united_or_be_files(file: Path, dataset: Path) -> None:
-    with backend_error("repeated-run", f"expected other runs than in {file}, found {RUN}"):
+    with backend_error("repeated-run", f"expected no run that is also in {file}, found {RUN}"):
         united([file, dataset])
     labels = Labels()
     labels.set("good", 1, [0.0], ["run"])

@@ -138,7 +138,7 @@ def test_a_missing_larva_says_which_there_are(recording: Recording) -> None:
     with pytest.raises(KeyError) as caught:
         recording["20"]  # type: ignore[index]
     assert str(caught.value) == "larva '20': identifiers are integers; nearest: 20"
-    with pytest.raises(KeyError, match=r"larva 8: not there; nearest: 7, 20"):
+    with pytest.raises(KeyError, match=r"larva 8: not found; nearest: 7, 20"):
         recording[8]
     assert 8 not in recording
     assert recording.get(8) is None

@@ -1,4 +1,4 @@
-"""What a program does with labels besides reading them: items, keys that are not there, types."""
+"""The API of labels: items, missing keys, types, copies and representations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_runs_and_larvae_are_deleted(labels: Labels) -> None:
     assert (run.id, len(labels)) == ("other", 0)
 
 
-def test_a_run_that_is_set_is_a_copy_under_its_key(labels: Labels) -> None:
+def test_setting_a_run_copies_it_under_its_key(labels: Labels) -> None:
     labels[RUN].metadata["tracker"] = {"name": "t5"}
     labels[RUN][7].records["box"] = {"x": [1]}
     other = Labels()
@@ -58,7 +58,7 @@ def test_a_run_that_is_set_is_a_copy_under_its_key(labels: Labels) -> None:
     assert parse(text(other)) == other
 
 
-def test_setdefault_returns_what_the_labels_have(labels: Labels) -> None:
+def test_setdefault_returns_the_existing_value(labels: Labels) -> None:
     other = Labels()
     assert other.setdefault(RUN, labels[RUN]) is other[RUN] is not labels[RUN]
     assert other.setdefault("empty") == RunLabels("empty")
@@ -68,7 +68,7 @@ def test_setdefault_returns_what_the_labels_have(labels: Labels) -> None:
     assert other["empty"].setdefault(3, labels[RUN][20]) is track
 
 
-def test_a_track_that_is_set_is_a_copy(labels: Labels) -> None:
+def test_setting_a_track_copies_it(labels: Labels) -> None:
     labels[RUN].secondary_names = ["small"]
     labels[RUN][7].records["box"] = {"x": [1]}
     other = Labels()
@@ -86,7 +86,7 @@ def test_a_track_that_is_set_is_a_copy(labels: Labels) -> None:
         other["b"][65536] = labels[RUN][7]
 
 
-def test_a_slice_of_seconds_is_a_part_of_a_track(labels: Labels) -> None:
+def test_a_slice_of_seconds_is_part_of_a_track(labels: Labels) -> None:
     track = labels[RUN][7]
     track.records["speed"] = np.arange(4.0)
     part = track[0.2:0.3]
@@ -127,30 +127,30 @@ def test_from_dict_refuses_what_set_refuses(nested: Any, kind: str) -> None:
         Labels.from_dict(nested)
 
 
-# -- keys that are not there
+# -- missing keys
 
 
 @pytest.mark.parametrize(
     ("find", "message"),
     [
         (lambda labels: labels["20240611_10150"], f"did you mean {RUN}?"),
-        (lambda labels: labels["x"], f"run 'x': not there; there are {RUN}"),
+        (lambda labels: labels["x"], f"run 'x': not found; there are {RUN}"),
         (lambda labels: labels[0], f"run 0: identifiers are strings; there are {RUN}"),
-        (lambda labels: Labels()["x"], "run 'x': not there; there are none"),
+        (lambda labels: Labels()["x"], "run 'x': not found; there are none"),
         (lambda labels: labels[RUN]["20"], "larva '20': identifiers are integers; nearest: 20"),
         (lambda labels: labels[RUN]["a"], "larva 'a': identifiers are integers; there are 7, 20"),
-        (lambda labels: labels[RUN][19], "larva 19: not there; nearest: 7, 20"),
-        (lambda labels: labels.add_run("b")[19], "larva 19: not there; there are none"),
+        (lambda labels: labels[RUN][19], "larva 19: not found; nearest: 7, 20"),
+        (lambda labels: labels.add_run("b")[19], "larva 19: not found; there are none"),
         (lambda labels: labels[RUN][20][0.27], "time 0.27: no frame within 1 ms; nearest: 0.3"),
         (lambda labels: labels[RUN][20]["a"], "time 'a': times are numbers, in seconds"),
         (lambda labels: labels[RUN][20][None], "time None: times are numbers, in seconds"),
         (lambda labels: labels[RUN][20][10**5000], "times are numbers, in seconds"),
-        (lambda labels: labels.crop(9, 9)[RUN][7], "larva 7: not there; there are none"),
-        (lambda labels: labels.__delitem__("x"), "run 'x': not there"),
-        (lambda labels: labels[RUN].__delitem__(19), "larva 19: not there; nearest: 7, 20"),
+        (lambda labels: labels.crop(9, 9)[RUN][7], "larva 7: not found; there are none"),
+        (lambda labels: labels.__delitem__("x"), "run 'x': not found"),
+        (lambda labels: labels[RUN].__delitem__(19), "larva 19: not found; nearest: 7, 20"),
     ],
 )
-def test_a_missing_key_says_what_there_is(
+def test_a_missing_key_lists_the_nearest_keys(
     labels: Labels, find: Callable[[Labels], Any], message: str
 ) -> None:
     with pytest.raises(KeyError) as caught:
@@ -159,7 +159,7 @@ def test_a_missing_key_says_what_there_is(
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_keys_are_looked_for_without_an_error(labels: Labels) -> None:
+def test_in_and_get_raise_no_error(labels: Labels) -> None:
     assert "x" not in labels
     assert "20" not in labels[RUN]
     assert 10**400 not in labels[RUN][7]
@@ -186,15 +186,18 @@ def test_keys_are_looked_for_without_an_error(labels: Labels) -> None:
         (lambda labels: Labels.read({}), "a dict; Labels.from_dict takes dictionaries"),  # type: ignore[arg-type]
         (lambda labels: Labels.read(labels), "found a Labels"),
         (lambda labels: Labels.read(["x"]), "found a list; read files one by one"),  # type: ignore[arg-type]
-        (lambda labels: Labels.from_dict([]), "expected dictionaries run -> larva -> time"),  # type: ignore[arg-type]
-        (lambda labels: Labels.from_dict({RUN: {7: ["run"]}}), "one by time here, found a list"),  # type: ignore[dict-item]
+        (lambda labels: Labels.from_dict([]), "expected a dictionary by run, in run -> larva"),  # type: ignore[arg-type]
+        (
+            lambda labels: Labels.from_dict({RUN: {7: ["run"]}}),
+            "a dictionary by time, in run -> larva",
+        ),  # type: ignore[dict-item]
         (lambda labels: labels.crop("0", 1), "expected a time in seconds, found a str"),
         (lambda labels: labels.crop(None, 1), "expected a time in seconds, found a NoneType"),
         (lambda labels: labels.__setitem__(RUN, {}), "expected RunLabels.*a dict; Labels.from_d"),
         (lambda labels: labels[RUN].__setitem__(7, {}), r"a dict; labels.set\(run, larva, times"),
     ],
 )
-def test_an_argument_of_another_type_names_the_right_call(
+def test_an_argument_of_the_wrong_type_names_the_right_call(
     labels: Labels, call: Callable[[Any], Any], message: str
 ) -> None:
     before = text(labels)
@@ -213,7 +216,7 @@ def test_fill_takes_a_recording(labels: Labels) -> None:
 
 
 @pytest.mark.parametrize("huge", [10**400, 10**5000], ids=["long", "too long to print"])
-def test_integers_beyond_a_double_are_refused(labels: Labels, huge: int) -> None:
+def test_integers_too_large_for_a_double_are_refused(labels: Labels, huge: int) -> None:
     with label_error("bad-time", run=RUN, track=7):
         labels.set(RUN, 7, [0.1, huge], ["run", "run"])
     with label_error("bad-code", run=RUN, track=7, index=0):
@@ -224,7 +227,7 @@ def test_integers_beyond_a_double_are_refused(labels: Labels, huge: int) -> None
 
 @pytest.mark.parametrize("time", ["1" + 400 * "0", "1e400"])
 @pytest.mark.parametrize("place", ["t", "labels", "speed"])
-def test_numbers_beyond_a_double_in_a_file_are_refused(time: str, place: str) -> None:
+def test_numbers_too_large_for_a_double_in_a_file_are_refused(time: str, place: str) -> None:
     track = {"id": '"7"', "t": "[0.5]", "labels": '["run"]', place: f"[{time}]"}
     items = ",".join(f'"{key}":{value}' for key, value in track.items())
     with label_error("invalid-json"):
@@ -232,7 +235,7 @@ def test_numbers_beyond_a_double_in_a_file_are_refused(time: str, place: str) ->
 
 
 @pytest.mark.parametrize("states", [[{"run", "cast"}], [frozenset({"run"})], [()], {"run"}])
-def test_a_set_is_no_state(labels: Labels, states: Any) -> None:
+def test_sets_are_refused_as_states(labels: Labels, states: Any) -> None:
     if states == [()]:
         labels.set(RUN, 7, [0.1], states)
         return
@@ -241,7 +244,7 @@ def test_a_set_is_no_state(labels: Labels, states: Any) -> None:
     assert ("write a tuple" in str(caught.value)) is isinstance(states, list)
 
 
-# -- copies, and how labels show themselves
+# -- copies and representations
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Across the border: what one language writes, the other reads, and writes with the same bytes."""
+"""Python and Julia: each reads the other's files and writes the same bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Ask = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def julia(compiling_julia: dict[str, str]) -> Iterator[Ask]:
-    """Return a function that asks one Julia process, which serves all the tests."""
+    """Return a function that sends requests to one Julia process, which serves all tests."""
     arguments = [compiling_julia[JULIA], "--startup-file=no", "-O0", f"--project={ROOT}"]
     with subprocess.Popen(
         [*arguments, str(ROOT / "test" / "labels" / "rewrite.jl")],
@@ -74,9 +74,7 @@ def test_python_rewrites_what_julia_writes(julia: Ask, places: tuple[Path, Path]
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACT.glob("bad/*.label")), ids=lambda path: path.stem)
-def test_both_refuse_the_same_for_the_same_reason(
-    path: Path, julia: Ask, places: tuple[Path, Path]
-) -> None:
+def test_both_report_the_same_errors(path: Path, julia: Ask, places: tuple[Path, Path]) -> None:
     with pytest.raises(LabelFileError) as caught:
         Labels.read(path)
     error = caught.value
@@ -91,7 +89,7 @@ def test_both_refuse_the_same_for_the_same_reason(
 def test_python_and_julia_write_real_files_alike(
     julia: Ask, recordings: Path, places: tuple[Path, Path]
 ) -> None:
-    """Python's text is Julia's, and what Python makes of Julia's file is the same again."""
+    """Both write the same text, and Python rewrites Julia's file unchanged."""
     theirs, ours = places
     files = sorted([*recordings.glob("golden/*.label"), *recordings.glob("labels/*/*.label")])
     assert len(files) > 15

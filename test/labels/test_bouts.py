@@ -1,4 +1,4 @@
-"""Bouts."""
+"""Bouts and spans."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_spans_are_split_at_the_limits_of_bins() -> None:
     labels = Labels()
     labels.set(RUN, 1, [0, 0.1, 0.2, 9.0], ["run", "run", "run", "cast"])
     spans = find_spans(labels[RUN])
-    assert spans.stop[0] > 0.3  # for rounding, and is not in the bin that begins there
+    assert spans.stop[0] > 0.3  # only by rounding, so the span is not in the bin that begins at 0.3
     of_span, of_bin, seconds = spans.split(np.array([0, 0.25, 0.3, 0.6, 9.05]))
     assert (of_span.tolist(), of_bin.tolist()) == ([0, 0, 1], [0, 1, 3])
     np.testing.assert_allclose(seconds, [0.25, 0.05, 0.05])
@@ -80,7 +80,7 @@ def test_spans_are_split_at_the_limits_of_bins() -> None:
     assert len(spans.split(np.array([20.0, 30.0]))[0]) == 0
 
 
-def test_bad_gaps_are_refused() -> None:
+def test_invalid_gaps_are_refused() -> None:
     for bad in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="max_gap above 0 s"):
             find_bouts(Labels().add_run(RUN), max_gap=bad)
@@ -113,7 +113,7 @@ def test_the_default_gap(tracks: list[list[float]], max_gap: float) -> None:
         labels.set(RUN, larva, times, ["run"] * len(times))
     run = labels.add_run(RUN)
     assert default_max_gap(run.values()) == max_gap
-    # a frame just as far after the one before is of the same bout
+    # a step equal to max_gap does not end a bout
     labels.set("other", 1, [0, max_gap, 2 * max_gap + 0.001], ["run"] * 3)
     assert find_bouts(labels["other"], max_gap).frames.tolist() == [2, 1]
 
@@ -124,7 +124,7 @@ def test_the_default_gap(tracks: list[list[float]], max_gap: float) -> None:
     ),
     st.sampled_from([None, 300, 1000, 5000]),
 )
-def test_bouts_are_those_of_a_loop_over_frames(
+def test_bouts_equal_those_of_a_loop_over_frames(
     tracks: list[list[tuple[str | tuple[str, ...], int]]], max_gap: int | None
 ) -> None:
     labels = Labels()

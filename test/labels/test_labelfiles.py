@@ -1,4 +1,4 @@
-"""Label files: what is written, what is refused, and that a file is whole or not there."""
+"""Label files: reading, errors, canonical text and atomic writing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from taggingbackends.labels.fast import jsonarrays
 
 
 @given(any_labels())
-def test_what_is_written_reads_back_equal(labels: Labels) -> None:
+def test_written_labels_read_back_equal(labels: Labels) -> None:
     written = text(labels)
     again = parse(written)
     assert again == labels
@@ -51,7 +51,7 @@ def test_times_are_written_in_milliseconds(times: list[float]) -> None:
 
 @settings(max_examples=300)
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_floats_are_the_shortest_and_positional_in_range(value: float) -> None:
+def test_floats_are_shortest_and_positional_in_range(value: float) -> None:
     labels = Labels()
     labels.add_run(RUN).attributes["x"] = value
     written = text(labels).split(b'"x":')[1].split(b",")[0].decode()
@@ -81,7 +81,7 @@ def changed(change: Any) -> Labels:
     ("change", "message"),
     [
         pytest.param(
-            lambda run: run.metadata.update(id="x"), 'no "id" among metadata', id="id in metadata"
+            lambda run: run.metadata.update(id="x"), 'no "id" in metadata', id="id in metadata"
         ),
         pytest.param(
             lambda run: run.attributes.update(units=1), 'no "units"', id="reserved attribute"
@@ -120,9 +120,7 @@ def changed(change: Any) -> Labels:
         ),
     ],
 )
-def test_what_cannot_be_read_again_is_not_written(
-    change: Any, message: str, tmp_path: Path
-) -> None:
+def test_unreadable_labels_are_not_written(change: Any, message: str, tmp_path: Path) -> None:
     labels = changed(change)
     path = tmp_path / "x.label"
     path.write_text("old")
@@ -133,14 +131,14 @@ def test_what_cannot_be_read_again_is_not_written(
     assert tree(tmp_path) == {"x.label": b"old"}
 
 
-def test_attributes_of_a_dataset_are_not_named_as_its_runs() -> None:
+def test_file_attributes_cannot_have_reserved_names() -> None:
     labels = Labels()
     labels.attributes["data"] = 1
     with pytest.raises(LabelFileError, match='no attribute named "data"'):
         text(labels)
 
 
-def test_times_equal_in_milliseconds_are_told(tmp_path: Path) -> None:
+def test_times_equal_in_milliseconds_are_refused(tmp_path: Path) -> None:
     labels = Labels()
     labels.set(RUN, 7, [0.1, 0.2, 0.2002], ["run"] * 3)
     with pytest.raises(LabelFileError) as caught:
@@ -150,20 +148,20 @@ def test_times_equal_in_milliseconds_are_told(tmp_path: Path) -> None:
     assert not tree(tmp_path)
 
 
-def test_deep_values_are_written_as_deep_as_they_are_read() -> None:
+def test_deep_values_are_written() -> None:
     depth = 1023
     content = b'{"metadata":{"id":"r"},"deep":%b,"data":[]}' % (b"[" * depth + b"]" * depth)
     assert b'"deep":' + b"[" * depth in text(parse(content))
 
 
-def test_the_deepest_values_that_are_written_are_read() -> None:
+def test_the_deepest_written_values_are_read() -> None:
     labels = changed(lambda run: run.attributes.update(x=nested(1023)))
     labels[RUN][7].records["y"] = nested(1021)
     assert text(parse(text(labels))) == text(labels)
 
 
 @pytest.mark.parametrize("place", ["%b", '{"metadata":{"id":"r"},"units":%b,"data":[]}'])
-def test_what_is_nested_deep_is_refused_like_anything_else(place: str) -> None:
+def test_deeply_nested_values_are_refused(place: str) -> None:
     with pytest.raises(LabelFileError, match="expected an object"):
         parse(place.encode() % (b"[" * 1000 + b"]" * 1000))
 
@@ -195,7 +193,7 @@ def test_numpy_values_are_written() -> None:
     }
 
 
-def test_records_of_frames_are_columns() -> None:
+def test_per_frame_records_are_columns() -> None:
     content = (
         b'{"metadata":{"id":"r"},"data":[{"id":"1","t":[1,2],"labels":["a","a"],'
         b'"speed":[0.5,2],"n":[1,2],"large":[true,false],"word":["x","y"],"box":[1]}]}'
@@ -212,9 +210,7 @@ def test_records_of_frames_are_columns() -> None:
 
 
 @pytest.mark.parametrize(("integer", "is_column"), [(2**53, True), (2**53 + 1, False)])
-def test_records_are_columns_of_doubles_where_these_hold_them(
-    integer: int, is_column: bool
-) -> None:
+def test_records_are_doubles_if_that_loses_nothing(integer: int, is_column: bool) -> None:
     for value in (integer, -integer):
         content = (
             '{"metadata":{"id":"r"},"data":[{"id":"1","t":[1,2],"labels":["a","a"],'
@@ -226,7 +222,7 @@ def test_records_are_columns_of_doubles_where_these_hold_them(
         assert str(value) in text(labels).decode()
 
 
-def test_the_first_files_attributes_are_those_of_files_together(tmp_path: Path) -> None:
+def test_joined_files_keep_the_first_files_attributes(tmp_path: Path) -> None:
     files = []
     for name in ("one", "two"):
         labels = Labels()
@@ -267,7 +263,7 @@ def test_writing_follows_links(tmp_path: Path) -> None:
 
 @posix
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    """With a limit on the size of files, which is met as a full disk is: in the middle."""
+    """A limit on the size of files acts like a full disk: writing fails midway."""
     path = tmp_path / "x.label"
     path.write_text("old")
     script = f"""
@@ -287,7 +283,7 @@ except OSError as error:
     assert tree(tmp_path) == {"x.label": b"old"}
 
 
-def test_writing_into_no_folder_names_the_file(tmp_path: Path) -> None:
+def test_writing_to_a_missing_folder_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "none" / "x.label"
     with pytest.raises(FileNotFoundError) as caught:
         Labels().write(path)
@@ -325,7 +321,7 @@ def test_dependencies_are_checked(tmp_path: Path) -> None:
         ("x.spine", b'{"metadata":{"id":"r"}}', False),
     ],
 )
-def test_a_label_file_is_told_by_its_extension_and_first_key(
+def test_a_label_file_is_recognized_by_its_extension_and_first_key(
     name: str, content: bytes, expected: bool, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -342,7 +338,7 @@ def test_the_example_that_ships_with_the_package() -> None:
     assert () in run[1].states
 
 
-# -- reading track by track, which must never differ from reading as a whole
+# -- reading track by track must equal reading as a whole
 
 TRACK = (
     '{{"metadata":{{"id":"r"}},"labels":["run","cast"],"secondarylabels":["edited"],'
@@ -362,7 +358,7 @@ PIECES = [
 
 @pytest.fixture(params=["simdjson", "orjson"])
 def reads_with(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Read arrays with what the extra "fast" brings, and without it."""
+    """Read arrays with and without the packages of the extra "fast"."""
     if request.param == "orjson":
         monkeypatch.setattr(jsonarrays, "simdjson", None)
     elif jsonarrays.simdjson is None:
@@ -371,7 +367,7 @@ def reads_with(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 def assert_read_alike(content: bytes) -> Labels | None:
-    """Compare reading track by track, where that reads anything, with reading as a whole."""
+    """Compare reading track by track, if possible, with reading as a whole."""
     apart = reading._parse_apart(content)
     if apart is None:
         return None
@@ -396,7 +392,7 @@ TRACKS = [
 
 
 @pytest.mark.parametrize("track", TRACKS)
-def test_tracks_are_read_by_themselves(track: str, reads_with: str) -> None:
+def test_tracks_are_read_one_by_one(track: str, reads_with: str) -> None:
     labels = assert_read_alike(TRACK.format(track).encode())
     assert labels is not None
     assert list(labels["r"]) == [1, 2]
@@ -405,7 +401,7 @@ def test_tracks_are_read_by_themselves(track: str, reads_with: str) -> None:
 @pytest.mark.parametrize("names", [3, 12, 300], ids="{} names".format)
 @pytest.mark.parametrize("separator", [",", ", ", " ,\n "])
 def test_any_number_of_states_is_read(names: int, separator: str, reads_with: str) -> None:
-    """More than have a digit, or a byte, each."""
+    """More states than one digit, or one byte, can number."""
     codes = range(1, names + 1)
     elements = [*map(str, codes), *(f"[{code},{code % names + 1}]" for code in codes), "[]"]
     content = json.dumps(
@@ -448,7 +444,7 @@ def test_any_number_of_states_is_read(names: int, separator: str, reads_with: st
         '{"id":"2","t":[0.5,0.75],"labels":[1,2]}]}, {"data":[{',
     ],
 )
-def test_what_is_wrong_is_left_to_reading_as_a_whole(track: str, reads_with: str) -> None:
+def test_invalid_tracks_are_left_to_reading_as_a_whole(track: str, reads_with: str) -> None:
     content = TRACK.format(track).encode("latin-1")
     assert reading._parse_apart(content) is None
     with pytest.raises(LabelFileError):

@@ -1,4 +1,4 @@
-"""Labels in memory: the nested mapping, and what is done with whole labels."""
+"""Labels in memory: the nested mapping, and operations on whole labels."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_runs_need_an_identifier() -> None:
         Labels().set("", 1, [0.1], ["run"])
 
 
-def test_equal_labels_need_not_number_their_states_alike(labels: Labels) -> None:
+def test_equality_ignores_the_numbers_of_states(labels: Labels) -> None:
     other = Labels()
     other.set(RUN, 7, [0.1, 0.2, 0.3, 0.4], ["stop"] * 4)
     other.set(RUN, 7, [0.1, 0.2, 0.3, 0.4], ["run", ("cast", "small"), (), "run"])
@@ -198,7 +198,7 @@ def test_equal_labels_need_not_number_their_states_alike(labels: Labels) -> None
     assert labels != {}
 
 
-def test_equality_looks_at_the_order_of_labels_in_a_state() -> None:
+def test_equality_depends_on_the_order_of_labels_in_a_state() -> None:
     one, other = Labels(), Labels()
     one.set(RUN, 1, [0.1], [("a", "b")])
     other.set(RUN, 1, [0.1], [("b", "a")])
@@ -229,7 +229,7 @@ def test_merge_overwrites_defined_states_and_adds_the_rest(labels: Labels) -> No
     assert labels[RUN].names == names
 
 
-def test_merge_takes_what_a_condition_holds_for(labels: Labels) -> None:
+def test_merge_takes_states_that_meet_a_condition(labels: Labels) -> None:
     other = Labels()
     other.add_run(RUN).secondary_names = ["edited"]
     other.set(RUN, 7, [0.1, 0.2, 0.3, 0.4], ["cast", ("stop", "edited"), (), ("edited",)])
@@ -289,7 +289,7 @@ def test_merge_into_a_run_without_names_takes_the_colours() -> None:
     assert labels[RUN].colors == ["#1"]
 
 
-def test_merge_keeps_the_colours_that_are_there() -> None:
+def test_merge_keeps_existing_colours() -> None:
     labels, other = Labels(), Labels()
     labels.set(RUN, 1, [1.0], ["a"])
     other.set(RUN, 1, [1.0], ["b"])
@@ -304,7 +304,7 @@ def test_merge_keeps_the_colours_that_are_there() -> None:
     assert labels[RUN].colors == ["#1", "#2", "#808080"]
 
 
-def test_merge_shares_nothing_that_can_be_changed() -> None:
+def test_merge_shares_no_mutable_data() -> None:
     labels, other = Labels(), Labels()
     for run in ("known", "new"):
         other.set(run, 1, [1.0], ["a"])
@@ -325,7 +325,7 @@ def test_merge_shares_nothing_that_can_be_changed() -> None:
     assert text(other) == before
 
 
-def test_merge_with_a_condition_that_fails_changes_nothing(labels: Labels) -> None:
+def test_merge_with_a_failing_condition_changes_nothing(labels: Labels) -> None:
     other = Labels()
     other.set(RUN, 7, [0.1], ["new"])
     labels.set("second", 1, [0.5], ["run"])
@@ -403,7 +403,7 @@ def test_fill(labels: Labels) -> None:
     assert "never needed" not in labels[RUN].names
 
 
-def test_fill_adds_frames_that_only_the_other_has(labels: Labels) -> None:
+def test_fill_adds_missing_frames(labels: Labels) -> None:
     like = Labels()
     like.set(RUN, 7, [0.1, 0.35], ["x", "x"])
     like.set(RUN, 12, [1.0, 2.0], ["x", ()])

@@ -153,7 +153,7 @@ def warning(make_backend: Maker) -> tuple[Path, str]:
     predicted = Labels.read(labels)
     predicted[RUN].metadata["software"] = {"model_instance": "old"}
     predicted.write(labels)
-    return project, f"{labels}: labels that old predicted, and nobody edited, are trained on"
+    return project, f"{labels}: training on labels that old predicted and nobody edited"
 
 
 def test_the_options_reach_warnings_and_records_of_scripts(warning: tuple[Path, str]) -> None:

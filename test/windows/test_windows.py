@@ -42,7 +42,7 @@ COUNTS = {"run": 100, "cast": 40, "stop": 20}
 def write(
     folder: Path, run: str = "20240611_101500", states: list[Any] | None = None, **options: Any
 ) -> Path:
-    """Write two larvae that move at 1 mm/s along x, at 10 frames/s, and their labels.
+    """Write a recording and labels of two larvae that move at 1 mm/s along x, at 10 frames/s.
 
     Point k of the spine is at (larva + t, k / 10).
     """
@@ -80,7 +80,7 @@ def two(folder: Path) -> DatasetPlan:
 # cutting
 
 
-def test_a_window_is_the_spine_at_even_times_around_its_frame(label_file: Path) -> None:
+def test_a_window_is_the_spine_at_evenly_spaced_times_around_its_frame(label_file: Path) -> None:
     windows = plan_dataset(label_file, duration=1, framerate=20, margin=(0.5, 0.25)).load("float64")
     shape = WindowShape(1, 20, (0.5, 0.25))
     assert (shape.frames, shape.margin_frames, shape.anchor_frame) == (20, (10, 5), 20)
@@ -95,7 +95,7 @@ def test_a_window_is_the_spine_at_even_times_around_its_frame(label_file: Path) 
         assert state == windows.names[windows.labels[i]]
 
 
-def test_windows_reach_to_the_ends_of_the_track_and_not_beyond(label_file: Path) -> None:
+def test_windows_reach_the_ends_of_the_track_but_not_beyond(label_file: Path) -> None:
     windows = plan_dataset(label_file, 1, 10).load()
     mine = windows.times[windows.larvae == 1]
     # frames -5..4 around the anchor; the track has 0..159
@@ -119,7 +119,7 @@ def test_no_window_goes_across_a_gap(tmp_path: Path) -> None:
 
 
 def keep(file: Path, kept: Callable[[int, int], bool]) -> None:
-    """Leave only some frames in the recording of a label file, by larva and frame number."""
+    """Keep only the frames of a recording for which `kept(larva, frame number)` is true."""
     spine = next(file.parent.glob("*.spine"))
     lines = spine.read_text().splitlines(keepends=True)
     fields = [line.split() for line in lines]
@@ -130,8 +130,8 @@ def keep(file: Path, kept: Callable[[int, int], bool]) -> None:
     labels.write(file)
 
 
-def test_the_gaps_of_slow_recordings_are_longer(tmp_path: Path) -> None:
-    # a frame every 0.5 s, so that up to 2.5 s are no gap: 2.5 s in larva 20, 3 s in larva 1
+def test_the_default_gap_is_longer_in_slow_recordings(tmp_path: Path) -> None:
+    # a frame every 0.5 s: steps above 2.5 s are gaps (2.5 s in larva 20, 3 s in larva 1)
     file = write(tmp_path, states=["run"] * 400)
     lost = {1: range(201, 230), 20: range(201, 225)}
     keep(file, lambda larva, frame: frame % 5 == 0 and frame not in lost[larva])
@@ -152,22 +152,22 @@ def test_the_gaps_of_slow_recordings_are_longer(tmp_path: Path) -> None:
         assert shape.fits(recording[larva].times, np.array([21.0])).tolist() == [fits]
 
 
-def test_gaps_are_those_of_all_tracks_of_a_recording(tmp_path: Path) -> None:
+def test_the_default_gap_depends_on_all_tracks_of_a_recording(tmp_path: Path) -> None:
     file = write(tmp_path, states=["run"] * 400)
     keep(file, lambda larva, frame: larva == 1 or (frame % 5 == 0 and frame not in range(201, 220)))
-    windows = plan_dataset(file, 1, 10).load()  # the frames of larva 1 are the most: 1 s
+    windows = plan_dataset(file, 1, 10).load()  # most frames are of larva 1, hence 1 s
     within = (windows.times > 20.5) & (windows.times < 21.5)
     assert set(windows.larvae[within].tolist()) == {1}
 
 
-def test_gaps_are_those_of_all_frames_of_a_track() -> None:
+def test_the_default_gap_of_a_track_depends_on_its_complete_frames() -> None:
     track = straight(np.arange(400) / 10)
     assert track.spine is not None
     complete = (np.arange(400) % 5 == 0) & ~np.isin(np.arange(400), range(201, 220))
     track.spine[~complete] = np.nan  # complete ones are 0.5 s apart, and once 2 s
     shape = WindowShape(1, 10)
     found, predicted = predict_frames(track, shape, middle_times(shape))
-    own = np.isin(found, np.round(predicted, 6))  # those around which a window fits
+    own = np.isin(found, np.round(predicted, 6))  # frames with a window of their own
     assert not own[(found > 19.5) & (found < 22.5)].any()
     assert own[(found > 10) & (found < 19)].all()
 
@@ -178,7 +178,7 @@ def test_gaps_are_those_of_all_frames_of_a_track() -> None:
     st.integers(1, 12),
     st.sampled_from([5.0, 10.0, 12.5, 30.0]),
 )
-def test_a_window_fits_where_every_frame_of_it_is_between_frames_near_to_each_other(
+def test_a_window_fits_if_it_is_inside_the_track_and_overlaps_no_gap(
     steps: list[int], anchors_ms: list[int], frames: int, framerate: float
 ) -> None:
     times = np.cumsum(steps) / 1000
@@ -210,7 +210,7 @@ def test_a_window_fits_where_every_frame_of_it_is_between_frames_near_to_each_ot
         ((float("nan"), 10), "whole number"),
     ],
 )
-def test_shapes_that_make_no_sense_are_refused(
+def test_invalid_shapes_are_refused(
     label_file: Path, arguments: tuple[Any, ...], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -229,7 +229,7 @@ def straight(times: Any) -> Track:
 
 
 def middle_times(shape: WindowShape) -> Any:
-    """Return a tagger that tells the time of the frame, as far as it sees that."""
+    """Return a tagger that predicts the time of a window's anchor from the spine."""
     return lambda windows: windows[:, shape.anchor_frame, 0, 0]
 
 
@@ -246,7 +246,7 @@ def test_every_frame_is_predicted_from_the_nearest_window() -> None:
     assert rows.shape == (50, 3)
 
 
-def test_frames_that_lack_values_are_not_predicted() -> None:
+def test_incomplete_frames_are_not_predicted() -> None:
     shape = WindowShape(0.3, 10)
     track = straight(np.arange(10) / 10)
     assert track.spine is not None
@@ -256,7 +256,7 @@ def test_frames_that_lack_values_are_not_predicted() -> None:
     np.testing.assert_allclose(predicted, found.clip(0.2, 0.8))
 
 
-def test_nothing_is_predicted_where_no_window_fits() -> None:
+def test_nothing_is_predicted_if_no_window_fits() -> None:
     shape = WindowShape(1, 10)
     for track in (straight([]), straight(np.arange(9) / 10)):
         found, predicted = predict_frames(track, shape, middle_times(shape))
@@ -265,7 +265,7 @@ def test_nothing_is_predicted_where_no_window_fits() -> None:
         predict_frames(Track(np.arange(9.0)), shape, middle_times(shape))
 
 
-def test_prediction_sees_the_windows_of_the_training_set(label_file: Path) -> None:
+def test_prediction_uses_the_windows_of_the_training_set(label_file: Path) -> None:
     plan = plan_dataset(label_file, 0.5, 20, margin=(0.1, 0.2))
     windows = plan.load("float64")
     seen: list[Any] = []
@@ -277,7 +277,7 @@ def test_prediction_sees_the_windows_of_the_training_set(label_file: Path) -> No
 # selecting
 
 
-def test_labels_are_selected_by_name_by_pattern_and_all_but(label_file: Path) -> None:
+def test_labels_are_selected_by_name_and_pattern_and_excluded(label_file: Path) -> None:
     def names(**options: Any) -> list[str]:
         return plan_dataset(label_file, 1, 10, **options).names
 
@@ -317,7 +317,7 @@ def test_a_name_stands_for_itself_before_it_is_a_pattern(tmp_path: Path) -> None
     assert plan_dataset(file, 0.1, 10, labels="r[u]*").names == ["run"]
 
 
-def test_labels_that_no_file_has_are_told(label_file: Path) -> None:
+def test_unknown_labels_are_refused(label_file: Path) -> None:
     for options in ({"labels": "csat"}, {"exclude": ["csat"]}):
         with backend_error("unknown-label", r"'csat': did you mean cast\?"):
             plan_dataset(label_file, 1, 10, **options)
@@ -325,7 +325,7 @@ def test_labels_that_no_file_has_are_told(label_file: Path) -> None:
         plan_dataset(label_file, 1, 10, labels="x*")
 
 
-def test_where_no_window_fits_what_to_do_is_told(label_file: Path) -> None:
+def test_the_error_suggests_changes_if_no_window_fits(label_file: Path) -> None:
     with backend_error("no-window", r"track of 29.9 s around one of the 320 .* try a shorter"):
         plan_dataset(label_file, 30, 10)
     with backend_error("no-window", "found none; select other labels"):
@@ -355,19 +355,19 @@ def test_sizes() -> None:
 
 
 @given(st.integers(1, 300), st.integers(0, 1000), st.integers(0, 2**70))
-def test_each_window_is_taken_as_often_as_others_within_one(n: int, size: int, seed: int) -> None:
+def test_numbers_of_repeats_differ_by_at_most_one(n: int, size: int, seed: int) -> None:
     times = repeats(n, size, seed, 0)
     assert times.sum() == size
     assert int(times.max()) - int(times.min()) <= 1
 
 
-def test_the_order_of_a_seed_is_the_same_everywhere() -> None:
-    # the order of PCG64's raw numbers, which NumPy keeps as they are
+def test_a_seed_gives_the_same_order_everywhere() -> None:
+    # depends on the raw numbers of PCG64, which NumPy guarantees
     assert shuffled(12, 1, 2).tolist() == [5, 6, 9, 3, 2, 1, 0, 10, 8, 4, 7, 11]
     assert sorted(shuffled(1000, 5).tolist()) == list(range(1000))
 
 
-def test_majority_repeats_the_windows_of_the_rare(label_file: Path) -> None:
+def test_majority_repeats_windows_of_rare_classes(label_file: Path) -> None:
     windows = plan_dataset(label_file, 1, 10, balance="majority").load()
     assert np.bincount(windows.labels).tolist() == [190, 190, 190]
     keys, counts = np.unique(
@@ -378,7 +378,7 @@ def test_majority_repeats_the_windows_of_the_rare(label_file: Path) -> None:
     assert (stops.min(), stops.max(), stops.sum()) == (5, 6, 190)
 
 
-def test_classes_have_the_colours_of_the_files(tmp_path: Path) -> None:
+def test_classes_have_the_colours_in_the_files(tmp_path: Path) -> None:
     assert plan_dataset(write(tmp_path / "1"), 1, 10).colors == dict.fromkeys(COUNTS)
     other = write(tmp_path / "2", "20240612_101500")
     labels = Labels.read(other)
@@ -393,7 +393,7 @@ def test_classes_have_the_colours_of_the_files(tmp_path: Path) -> None:
     assert plan_dataset(tmp_path, 1, 10, labels=["stop", "run"]).colors == plan.colors
 
 
-def test_a_seed_makes_the_choice(label_file: Path) -> None:
+def test_the_seed_determines_the_choice(label_file: Path) -> None:
     def times(seed: int) -> list[float]:
         plan = plan_dataset(label_file, 1, 10, balance="minority", seed=seed)
         return plan.load().times.tolist()
@@ -422,7 +422,7 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert windows.run(-1) == "20240612_101500"
 
 
-def test_input_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_missing_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for files, message in (
         (tmp_path / "empty", "expected label files"),
@@ -438,7 +438,7 @@ def test_input_that_is_none_is_refused(tmp_path: Path) -> None:
         plan_dataset(spine, 1, 10)
 
 
-def test_predicted_labels_are_warned_about(tmp_path: Path) -> None:
+def test_predicted_labels_give_a_warning(tmp_path: Path) -> None:
     states = ["run"] * 20
     file = write(tmp_path, states=states, metadata={"software": {"model_instance": "m1"}})
     labels = Labels.read(file)
@@ -455,7 +455,7 @@ def test_recordings_without_spines_are_refused(label_file: Path, replace_tracks:
     assert (caught.value.file, caught.value.key) == (label_file, "spine")
 
 
-def test_spines_of_other_lengths_are_refused(
+def test_different_numbers_of_spine_points_are_refused(
     tmp_path: Path, label_file: Path, replace_tracks: Any
 ) -> None:
     other = write(tmp_path / "2", "20240612_101500")
@@ -467,7 +467,7 @@ def test_spines_of_other_lengths_are_refused(
     assert caught.value.file == other
 
 
-def test_frames_that_lack_values_are_interpolated_unless_many(
+def test_windows_are_interpolated_across_few_incomplete_frames(
     label_file: Path, replace_tracks: Any
 ) -> None:
     def lacking(spine: Any) -> Any:
@@ -484,7 +484,7 @@ def test_frames_that_lack_values_are_interpolated_unless_many(
 
 @pytest.fixture
 def replace_tracks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that makes recordings load with other spines."""
+    """Return a function that changes the spines of recordings when they are loaded."""
     from dataclasses import replace
 
     from taggingbackends.windows import plan
@@ -626,7 +626,7 @@ while True:
 
 
 @posix
-def test_a_killed_process_leaves_an_old_file_or_a_new_one(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     whole = sha1(two(tmp_path).write(tmp_path / "whole.h5").path)
     path = tmp_path / "set.h5"
     path.write_bytes(b"old")
@@ -648,7 +648,7 @@ def test_a_killed_process_leaves_an_old_file_or_a_new_one(tmp_path: Path) -> Non
     assert not list(tmp_path.glob(".set*"))
 
 
-def test_a_write_that_fails_leaves_the_old_file(
+def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = two(tmp_path).write(tmp_path / "set.h5").path
@@ -666,7 +666,7 @@ def test_a_write_that_fails_leaves_the_old_file(
     assert not list(tmp_path.glob(".set*"))
 
 
-def test_files_that_change_after_planning_are_told(tmp_path: Path) -> None:
+def test_files_that_change_after_planning_are_refused(tmp_path: Path) -> None:
     plan = two(tmp_path)
     write(tmp_path / "2", "20240612_101500", states=["run"] * 50 + ["cast"] * 10)
     with backend_error("changed-input", "2/truth.label: .*plan it again"):
@@ -677,14 +677,14 @@ def test_files_that_change_after_planning_are_told(tmp_path: Path) -> None:
 
 
 @posix
-def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+def test_only_one_process_writes_a_file(tmp_path: Path) -> None:
     from taggingbackends.system.locks import locked
 
     with locked(tmp_path / ".set.h5.lock"), backend_error("existing-file", "another process"):
         two(tmp_path).write(tmp_path / "set.h5")
 
 
-def test_other_files_are_no_datasets(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     path = two(tmp_path).write(tmp_path / "set.h5").path
     content = path.read_bytes()
 
@@ -711,7 +711,7 @@ def test_other_files_are_no_datasets(tmp_path: Path) -> None:
         file["spines"] = h5py.ExternalLink("/etc/other.h5", "x")
 
     refused("found", lambda: path.write_bytes(b"text"))
-    refused("is it cut", lambda: path.write_bytes(content[: len(content) // 2]))
+    refused("is the file truncated", lambda: path.write_bytes(content[: len(content) // 2]))
     refused("format None", edit(lambda file: file.attrs.pop("format")))
     refused("no names of labels", edit(lambda file: file.attrs.pop("names")))
     refused("compressed", edit(compress))

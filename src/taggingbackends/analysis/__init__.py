@@ -1,4 +1,4 @@
-"""What labels amount to: comparisons, shares over time, transitions, lengths of bouts."""
+"""Analysis of labels: comparisons, shares over time, transitions, bout durations, protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far two labellings of a run agree: confusion matrix, agreement, kappa, what differs."""
+"""Comparison of two labellings of a run: confusion matrix, agreement, kappa, differences."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from taggingbackends.labels.tracklabels import TrackLabels
 __all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare", "compare_files"]
 
 UNDEFINED = "(undefined)"
-NOT_THERE = -1  # the class of a frame that only the other has
+NOT_THERE = -1  # class of a frame that is missing from one labelling
 
 
 @dataclass(frozen=True, eq=False)
 class Differences:
-    """Where two labellings differ, column by column: by larva, then by time.
+    """The differences between two labellings, as columns.
 
-    Each is as many consecutive frames of a larva as have one class in the one labelling, and
-    another one in the other; it does not go across a gap.
+    A difference is a longest series of consecutive frames of a larva with the same pair of
+    different classes in the two labellings. A gap ends it. Differences are sorted by larva, then by
+    time.
 
     Attributes
     ----------
@@ -37,11 +38,12 @@ class Differences:
     start : (n,) float64 array
         Time of the first frame, s.
     stop : (n,) float64 array
-        Until when the last frame lasts, s, as of bouts.
+        End of the last frame, s, as for bouts.
     frames : (n,) int64 array
-        How many frames there are from the first to the last.
+        Number of frames.
     one, other : (n,) int64 array
-        0-based classes (`Comparison.names`); `NOT_THERE` where the one, or the other, has no frame.
+        Class in each labelling: 0-based index into `Comparison.names`, or `NOT_THERE` if the frames
+        are missing from that labelling.
     """
 
     larvae: NDArray[np.int64]
@@ -57,21 +59,21 @@ class Differences:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """How far two labellings of a run agree.
+    """Agreement and differences of two labellings of a run.
 
     Attributes
     ----------
     run : str
-        The run's identifier.
+        Run identifier.
     names : list of str
-        The classes: what frames have as primary labels, several joined by "+", and `UNDEFINED`;
-        those that occur.
+        The classes that occur. The class of a frame is its primary labels, several joined by "+",
+        or `UNDEFINED`.
     matrix : (k, k) int64 array
-        Frames that both have, by class in the one (row) and class in the other (column).
+        Confusion matrix: frames in both labellings, by class in one (row) and other (column).
     differences : Differences
-        Where they differ.
+        Frames that differ.
     only_one, only_other : int
-        Frames that the other does not have.
+        Frames that only one labelling has.
     """
 
     run: str
@@ -83,29 +85,30 @@ class Comparison:
 
     @property
     def frames(self) -> int:
-        """How many frames both have."""
+        """Number of frames in both labellings."""
         return int(self.matrix.sum())
 
     @property
     def agreement(self) -> float:
-        """Share of these frames that have the same class; NaN if there are none."""
+        """Share of the frames in both that have the same class; NaN without frames."""
         return float(np.trace(self.matrix)) / self.frames if self.frames else math.nan
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa: the agreement beyond what chance gives, 1 if all agree, 0 if none is.
+        """Cohen's kappa: 1 if all frames agree, 0 if they agree as often as by chance.
 
-        kappa = (p - e) / (1 - e), with the agreement p, and e the sum over classes of the product
-        of the shares that the class has in the one and in the other (Cohen, 1960, Educational and
-        Psychological Measurement 20:37). NaN if there are no frames, or all of one class in both.
+        kappa = (p - e) / (1 - e), where p is the agreement and e the agreement expected by chance.
+        e is the sum over classes of the product of the class's shares in the two labellings (Cohen,
+        1960, Educational and Psychological Measurement 20:37). NaN if there are no frames, or if
+        all frames have the same class in both.
         """
         n = self.frames
         expected = float(self.matrix.sum(axis=0) @ self.matrix.sum(axis=1)) / n**2 if n else 1.0
         return (self.agreement - expected) / (1 - expected) if expected < 1 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, None for NaN and for no frame."""
-        names = [*self.names, None]  # the last is NOT_THERE's
+        """Return plain lists and numbers; None stands for NaN and for a missing frame."""
+        names = [*self.names, None]  # None at index NOT_THERE
         columns = {name: column.tolist() for name, column in vars(self.differences).items()}
         return {
             "run": self.run,
@@ -124,22 +127,23 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether no frame differs."""
+        """True if no frame differs."""
         return len(self.differences) == 0
 
 
 def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> Comparison:
     """Compare two labellings of a run, frame by frame.
 
-    Frames are matched by larva and time, one to one, within 1 ms. Primary labels count, in any
-    order; secondary ones, such as "edited", do not.
+    Frames are matched one to one by larva and time, within 1 ms. Primary labels count, in any
+    order. Secondary labels, such as "edited", are ignored.
 
     Parameters
     ----------
     one, other : RunLabels
-        E.g. what was predicted, and what an expert says.
+        E.g. the predictions and an expert's labels.
     max_gap : float, optional
-        s, as in `find_bouts`: the differences do not go across gaps in what both have together.
+        Longest step between successive frames of a difference, s, as in `find_bouts`. Steps are
+        between the frames of both labellings together.
     """
     classes = _classes(one, other)
     codes_one, codes_other = (_codes(run, classes) for run in (one, other))
@@ -162,7 +166,7 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     matrix = np.bincount(first[both] * k + second[both], minlength=k * k).reshape(k, k)
     occurring = np.union1d(first, second)
     kept = occurring[occurring >= 0]
-    place = np.full(k + 1, NOT_THERE)  # the last is NOT_THERE's
+    place = np.full(k + 1, NOT_THERE)  # the last element is for NOT_THERE
     place[kept] = np.arange(len(kept))
     names = list(classes.values())
     return Comparison(
@@ -181,9 +185,9 @@ def compare_files(one: Path, other: Path) -> list[Comparison]:
     Raises
     ------
     BackendError
-        ``no-input``: they have not the same runs.
+        ``no-input``: the files have different runs.
     LabelFileError
-        A bad file.
+        A file is invalid.
     """
     first, second = Labels.read(one), Labels.read(other)
     if first.keys() != second.keys():
@@ -193,11 +197,11 @@ def compare_files(one: Path, other: Path) -> list[Comparison]:
 
 
 def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:
-    """Return the names of all classes, by the primary labels: single ones first, undefined last."""
+    """Return class names by primary labels: first single labels, then several, undefined last."""
     names = dict.fromkeys(name for run in runs for name in run.names)
     plus = "+"
     while any(plus in name for name in names):
-        plus += "+"  # so that no class has the name of another
+        plus += "+"  # keeps class names unique
     several: dict[frozenset[str], str] = {}
     for run in runs:
         for state in run.states:
@@ -221,7 +225,7 @@ def _codes(run: RunLabels, classes: dict[frozenset[str], str]) -> NDArray[np.int
 def _aligned(
     one: TrackLabels | None, other: TrackLabels | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the times of two tracks together, and the codes of states in each, -1 for none."""
+    """Return the merged times of two tracks and the state codes in each, -1 for no frame."""
     if one is None or other is None:
         track = other if one is None else one
         assert track is not None
@@ -248,7 +252,7 @@ def _differences(
 ) -> Differences:
     differ = one != other
     stretches = find_stretches(larvae, times, max_gap)
-    begins = np.ones(len(times), dtype=bool)  # where stretch, one or other is not as before
+    begins = np.ones(len(times), dtype=bool)  # where the stretch or a class changes
     for column in (stretches.numbers, one, other):
         begins[1:] &= column[1:] == column[:-1]
     begins[1:] = ~begins[1:]

@@ -1,4 +1,4 @@
-"""What a tracker file or a label file holds, for people, and what is wrong with it."""
+"""Summary of a tracker file or a label file, and its problems."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _COORDINATES = "mm"
 
 
 def info(path: str | PathLike[str], **options: Any) -> tuple[dict[str, str], list[str]]:
-    """Describe a file.
+    """Summarize a file, and list its problems.
 
     Parameters
     ----------
     path : path
-        A tracker file, or a label file.
+        A tracker file or a label file.
     **options
         As for `load_tracks`.
 
     Returns
     -------
     facts : dict of str to str
-        What there is, by what it is called; as much as can be told.
+        Name of each property -> its value. Parts that cannot be read are left out.
     problems : list of str
-        What is wrong, each with what to do.
+        Each problem, with how to fix it.
     """
     path = Path(path)
     if is_label_file(path):
@@ -57,7 +57,7 @@ def _label_file_info(path: Path, options: dict[str, Any]) -> tuple[dict[str, str
         return {"format": "label file"}, [describe(error)]
     problems: list[str] = []
     recording = None
-    if any(run.dependencies for run in labels.values()):  # else it is of no file
+    if any(run.dependencies for run in labels.values()):  # else there is no recording to load
         recording = _load(path, options, problems)
     facts = {} if recording is None else _recording_facts(recording)
     of = f", of {facts['format']} tracks" if facts else ""
@@ -66,7 +66,7 @@ def _label_file_info(path: Path, options: dict[str, Any]) -> tuple[dict[str, str
 
 
 def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording | None:
-    """Load a recording; if that fails, what can be loaded of it."""
+    """Load a recording; if that fails, try without outlines, then without spines."""
     for given in (options, {"outline": False} | options, {"spine": False} | options):
         try:
             return load_tracks(path, **given)
@@ -105,7 +105,7 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
 
 
 def _time_facts(runs: Iterable[Sequence[Track | TrackLabels]]) -> dict[str, str]:
-    """Return the duration, and the frame interval: its mode in ms, its spread, and gaps."""
+    """Return the duration and the frame interval (mode in ms, spread, gaps)."""
     runs = [[track for track in run if len(track)] for run in runs]
     columns = [track.times for run in runs for track in run]
     if not columns:

@@ -1,4 +1,4 @@
-"""What label files hold, run by run: larvae, frames, duration, and how many frames have a label."""
+"""Overview of label files by run: larvae, frames, duration and frames per label."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["RunOverview", "overview"]
 
 @dataclass(frozen=True)
 class RunOverview:
-    """What the labels of a run amount to.
+    """Overview of the labels of a run.
 
     Attributes
     ----------
     run : str
-        The run's identifier.
+        Run identifier.
     larvae, frames : int
-        How many there are.
+        Numbers of larvae and frames.
     start, stop : float or None
-        The first and the last time of any larva, s; None without frames.
+        First and last time of any larva, s; None without frames.
     labels : dict of str to int
-        Frames of each label that occurs; a frame counts for each of its labels.
+        Frames of each label that occurs. A frame counts for each of its labels.
     undefined : int
         Frames without a label.
     secondary : list of str
-        Those of the labels that are secondary.
+        The secondary labels among `labels`.
     """
 
     run: str
@@ -41,7 +41,7 @@ class RunOverview:
 
     @property
     def duration(self) -> float:
-        """Seconds from the first time to the last."""
+        """Seconds from the first to the last time; 0 without frames."""
         return 0.0 if self.start is None or self.stop is None else self.stop - self.start
 
 

@@ -1,4 +1,4 @@
-"""What a run's labels amount to: shares over time, lengths of bouts, transitions."""
+"""Summaries of a run's labels: shares over time, bout durations, transitions."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ __all__ = [
     "transitions",
 ]
 
-_BINS = 200  # of time, at most; about as many as a chart shows
-_LENGTHS = 24  # bins of lengths, at most
+_BINS = 200  # time bins, at most; a chart resolves about as many
+_LENGTHS = 24  # bins of bout durations, at most
 
 
 class Shares(NamedTuple):
-    """How the time that larvae are tracked is divided among labels, in successive bins.
+    """Shares of the labels in the tracked time, in successive time bins.
 
     Attributes
     ----------
     names : list of str
         The primary labels.
     edges : (bins + 1,) float64 array
-        Limits of the bins, s; a bin has its lower limit, not its upper one.
+        Limits of the bins, s. A bin includes its lower limit, but not its upper one.
     shares : (bins, len(names) + 1) float64 array
-        Share of each label in the time that larvae are tracked in the bin, summed over larvae;
-        the last column is undefined. A frame counts from its time to the larva's next frame (at a
-        gap: for the frame interval), and is divided equally among several primary labels. So a
-        row sums to 1, or to 0 if no larva is tracked. Secondary labels do not count.
+        Share of each label in the tracked time of all larvae in the bin. The last column is the
+        share of undefined frames. A row sums to 1, or to 0 if no larva is tracked.
+
+        A frame counts from its time to the larva's next frame (at a gap: for the frame interval).
+        Its time is divided equally among its primary labels. Secondary labels do not count.
     larvae : (bins,) int64 array
-        Larvae that are tracked in the bin.
+        Number of larvae that are tracked in the bin.
     """
 
     names: list[str]
@@ -50,17 +51,17 @@ class Shares(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """How long bouts last.
+    """Distribution of the durations of bouts.
 
     Attributes
     ----------
     edges : (bins + 1,) float64 array
-        Limits of the bins, s, their logarithms evenly spaced. A bin has its lower limit; the last
-        one has its upper limit, too.
+        Limits of the bins, s, evenly spaced on a logarithmic scale. A bin includes its lower limit;
+        the last bin also includes its upper limit.
     counts : (labels, bins) int64 array
-        Bouts of each label by their duration.
+        Number of bouts of each label by duration.
     medians : (labels,) float64 array
-        s; NaN for a label without bouts.
+        Median duration, s; NaN for a label without bouts.
     """
 
     edges: NDArray[np.float64]
@@ -69,16 +70,17 @@ class Lengths(NamedTuple):
 
 
 def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
-    """Return the shares of the labels in bins of 1, 2 or 5 times a power of ten seconds.
+    """Return the shares of the labels in the tracked time, in time bins.
 
-    The bins are as many as possible, up to 200, but not shorter than two frame intervals.
+    The width of the bins is 1, 2 or 5 times a power of ten seconds. It is the shortest width that
+    gives at most 200 bins and is at least two frame intervals.
 
     Parameters
     ----------
     run : RunLabels
         The labels.
     max_gap : float, optional
-        s, as in `find_spans`. In gaps larvae are not tracked.
+        Seconds, as in `find_spans`. Larvae are not tracked in gaps.
     """
     names, spans = run.names, find_spans(run, max_gap)
     if not len(spans):
@@ -96,16 +98,16 @@ def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
 
 
 def bout_lengths(bouts: Bouts) -> Lengths:
-    """Return the distribution of the durations of bouts, for each of `bouts.names`.
+    """Return the distribution of bout durations for each of `bouts.names`.
 
-    The bins are four an octave, but at most 24, from the shortest bout to the longest.
+    The bins span the shortest to the longest bout, with four bins per octave, but at most 24.
     """
     length = bouts.durations
     labels = len(bouts.names)
     low, high = np.log2([length.min(), length.max()]) if len(length) else (0.0, 0.0)
     bins = max(min(int(np.ceil(4 * (high - low) - 1e-9)), _LENGTHS), 1)
     edges = 2 ** np.linspace(low, max(high, low + 0.25), bins + 1)
-    # a length that is a limit, but for rounding, is in the bin that begins there
+    # a length that equals a limit, up to rounding, is in the bin that begins there
     place = np.searchsorted(edges * (1 - 1e-9), length, "right") - 1
     cells = bouts.labels * bins + place.clip(0, bins - 1)
     counts = np.bincount(cells, minlength=labels * bins).reshape(labels, bins)
@@ -122,16 +124,16 @@ def transitions(run: RunLabels, spans: Spans) -> tuple[list[str], NDArray[np.int
     run : RunLabels
         The labels.
     spans : Spans
-        Its spans, as `find_spans` gives them.
+        Its spans, as returned by `find_spans`.
 
     Returns
     -------
     names : list of str
         The primary labels.
     counts : (n, n) int64 array
-        Transitions from the label of the row to that of the column. A state counts as the first
-        of its primary labels. What leads to or from undefined frames, or across a gap, is none,
-        and what stays as it is neither; so the diagonal is 0.
+        Transitions from the label of the row to the label of the column. A state with several
+        primary labels counts as the first of them. Changes to or from undefined frames, and changes
+        across a gap, do not count. The diagonal is 0.
     """
     names = run.names
     place = {name: index for index, name in enumerate(names)}
@@ -147,7 +149,7 @@ def transitions(run: RunLabels, spans: Spans) -> tuple[list[str], NDArray[np.int
 
 
 def _weights(run: RunLabels, names: list[str]) -> NDArray[np.float64]:
-    """Return, of each state, the part that goes to each name, and to undefined."""
+    """Return the weight of each name, and of undefined, in each state."""
     place = {name: index for index, name in enumerate(names)}
     weights = np.zeros((len(run.states), len(names) + 1))
     for row, state in zip(weights, run.states, strict=True):
@@ -157,7 +159,7 @@ def _weights(run: RunLabels, names: list[str]) -> NDArray[np.float64]:
 
 
 def _edges(start: float, stop: float, shortest: float) -> NDArray[np.float64]:
-    """Return the limits of the shortest bins that are long enough, and not too many."""
+    """Return the limits of the shortest bins that are long enough and not too many."""
     power = int(np.floor(np.log10(shortest)))
     for width in (step * 10.0**exponent for exponent in count(power) for step in (1, 2, 5)):
         lower, upper = np.floor(start / width + 1e-9), np.ceil(stop / width - 1e-9)

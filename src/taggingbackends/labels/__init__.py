@@ -1,4 +1,4 @@
-"""Labels of larvae, and the files that hold them."""
+"""Labels of larvae, and label files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bouts: what a larva does from one time to another."""
+"""Bouts: consecutive frames of a larva with the same label."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ __all__ = ["Bouts", "bouts_csv", "find_bouts"]
 
 @dataclass(frozen=True, eq=False)
 class Bouts:
-    """The bouts of a run, column by column: by larva as in the run, then by first frame.
+    """The bouts of a run, as columns.
 
-    A bout of a label is as many consecutive frames of a larva as have it, whatever other labels
-    they have; so bouts of different labels may overlap. A bout does not go across a gap, and
-    undefined frames are in no bout.
+    A bout is a longest series of consecutive frames of a larva that have a label. Other labels of
+    these frames do not matter, so bouts of different labels may overlap. A gap ends a bout.
+    Undefined frames are in no bout.
+
+    Bouts are sorted by larva (in the order of the run), then by first frame.
 
     Attributes
     ----------
@@ -34,14 +36,15 @@ class Bouts:
     labels : (n,) int64 array
         0-based indices into `names`.
     first_frames : (n,) int64 array
-        The first frame, 0-based in the track.
+        0-based index of the first frame in the track.
     frames : (n,) int64 array
-        How many frames.
+        Number of frames.
     start, last : (n,) float64 array
         Times of the first and the last frame, s.
     stop : (n,) float64 array
-        Until when the last frame lasts, s: the larva's next frame, or at a gap, and at the end of
-        the track, the median frame interval of the run's tracks.
+        End of the last frame, s. A frame lasts until the larva's next frame. At a gap, and at the
+        end of the track, it lasts for the median frame interval of the run's tracks, but not
+        beyond the larva's next frame.
     """
 
     names: list[str]
@@ -70,18 +73,18 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
     run : RunLabels
         The labels.
     max_gap : float, optional
-        s. A frame further than this after the one before begins a new bout; by default the longer
-        of 1 s and 5 median frame intervals of the run's tracks.
+        Longest step between successive frames of a bout, s. By default the longer of 1 s and
+        5 median frame intervals of the run's tracks.
 
     Raises
     ------
     ValueError
-        A `max_gap` that is not above 0.
+        `max_gap` is not above 0.
     """
     names = run.names + run.secondary_names
     tracks, times, codes = columns_of(run)
     stretches = find_stretches(tracks, times, max_gap)
-    # edge[i]: frame i is not of the stretch of frame i - 1
+    # edge[i]: frames i - 1 and i are in different stretches
     edge = np.ones(len(codes) + 1, dtype=bool)
     edge[1:-1] = stretches.numbers[1:] != stretches.numbers[:-1]
     found = []
@@ -108,9 +111,10 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
 
 
 def bouts_csv(labels: Labels, max_gap: float | None = None) -> str:
-    """Return the bouts of all runs as CSV: run, larva, label, start, stop, duration (s), frames.
+    """Return the bouts of all runs as CSV.
 
-    Times are rounded to ms. See `find_bouts` for `max_gap`.
+    The columns are run, larva, label, start, stop, duration and frames. Times are in s, rounded to
+    ms. For `max_gap`, see `find_bouts`.
     """
     text = StringIO()
     table = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Label files in other forms: runs together or apart, codes or names, a table of bouts."""
+"""Joining the runs of several label files, and splitting a label file into runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ __all__ = ["split", "united"]
 
 
 def united(files: Iterable[Path]) -> Labels:
-    """Return the runs of all files together, with the files' attributes.
+    """Return the runs of several label files together, with the files' attributes.
+
+    If several files have an attribute, the first file's value is kept.
 
     Raises
     ------
     BackendError
         ``repeated-run``: a run is in several files.
     LabelFileError
-        A bad file.
+        A file is invalid.
     """
     together = Labels()
     origin: dict[str, Path] = {}
@@ -30,7 +32,9 @@ def united(files: Iterable[Path]) -> Labels:
         labels = Labels.read(file)
         for run in labels.values():
             if run.id in origin:
-                problem = f"{file}: expected other runs than in {origin[run.id]}, found {run.id}"
+                problem = (
+                    f"{file}: expected no run that is also in {origin[run.id]}, found {run.id}"
+                )
                 raise BackendError("repeated-run", problem, "merge the files with Labels.merge")
             origin[run.id] = file
             together._runs[run.id] = run
@@ -39,25 +43,28 @@ def united(files: Iterable[Path]) -> Labels:
 
 
 def split(labels: Labels, folder: Path, named: bool = False, force: bool = False) -> list[Path]:
-    """Write each run into a file of its own, ``<run>.label``, and return the files.
+    """Write each run to its own file, ``<run>.label``, and return the files.
+
+    All checks precede the first write: if an error is raised by them, nothing is written.
 
     Parameters
     ----------
     labels : Labels
-        What they carry beside their runs goes into each file.
+        Their attributes are written to each file.
     folder : Path
-        Made if there is none.
+        Created if it is missing.
     named : bool
-        Whether states are names rather than codes.
+        Write states as names instead of codes.
     force : bool
-        Whether files that are there already are replaced.
+        Replace existing files.
 
     Raises
     ------
     BackendError
-        ``bad-identifier``: a run that no file can be named by; ``existing-file``.
+        ``bad-identifier``: a run identifier cannot be a file name; ``existing-file``: a file
+        exists already, and `force` is False.
     LabelFileError
-        Labels that cannot be written. Nothing is written then, nor before.
+        The labels cannot be written.
     """
     files: dict[str, Path] = {}
     for run in labels:

@@ -1,4 +1,7 @@
-"""The tracker files that labels belong to: named by file name and SHA-1, beside the label file."""
+"""Dependencies: the tracker files that labels belong to.
+
+They are beside the label file, which names them by file name and SHA-1.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ __all__ = ["check_dependencies", "dependency", "validate_dependencies"]
 
 
 def dependency(path: str | PathLike[str]) -> dict[str, str]:
-    """Return the entry of a file for ``labels[run].dependencies``: its name and its SHA-1."""
+    """Return the entry of a file in ``labels[run].dependencies``: its name and its SHA-1."""
     return {"filename": Path(path).name, "sha1": sha1(Path(path))}
 
 
 def validate_dependencies(entries: Any) -> list[dict[str, Any]]:
-    """Return dependencies as a list of entries, however they stand in a label file.
+    """Return the dependencies in a label file, a list or a single entry, as a list.
 
     Raises
     ------
     LabelFileError
-        ``bad-dependency``: an entry without ``filename`` or ``sha1``, or whose file name has a
-        folder in it.
+        ``bad-dependency``: an entry lacks ``filename`` or ``sha1``, or its file name contains a
+        folder.
     """
     if not isinstance(entries, list):
         entries = [entries]
@@ -39,18 +42,19 @@ def validate_dependencies(entries: Any) -> list[dict[str, Any]]:
 def check_dependencies(
     entries: Iterable[Mapping[str, Any]], folder: str | PathLike[str]
 ) -> list[Path]:
-    """Check that dependencies are in a folder with the content they had, and return their paths.
+    """Check that dependencies are in a folder and unchanged, and return their paths.
 
     Raises
     ------
     LabelFileError
-        ``bad-dependency``: a file is missing, or has another SHA-1; its ``file`` is that file.
+        ``bad-dependency``: a file is missing or has another SHA-1. The error's ``file`` is that
+        file.
     """
     paths = []
     for index, entry in enumerate(validate_dependencies(list(entries))):
         path = Path(folder) / entry["filename"]
         if not _is_file(path):
-            problem = "expected this file, which labels depend on, beside them; found none"
+            problem = "expected this file beside the labels, which depend on it; found none"
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         if (found := sha1(path)) != entry["sha1"].lower():
             problem = (
@@ -65,7 +69,7 @@ def check_dependencies(
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that no file can have
+    except OSError:  # no file can have this name
         return False
 
 

@@ -1,4 +1,7 @@
-"""Changes to labels as a whole: merge, crop, fill, tag. Checked before anything changes."""
+"""Operations on whole labels: merge, crop, fill and tag.
+
+All checks precede the first change.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ __all__ = ["Frames", "copy_run", "crop", "fill", "merge", "tag"]
 
 Runs = dict[str, RunLabels]
 Frames = Mapping[str, Mapping[int, NDArray[np.float64]]]
-"""Run -> larva -> the times of its frames, s."""
+"""Times of frames, s: run -> larva -> times."""
 
 
 def merge(
@@ -36,7 +39,7 @@ def merge(
             check_overlap(run.names, known.secondary_names)
             for larva in known.keys() & run.keys():
                 _check_addable(known[larva], run[larva].times, larva)
-    # asked for all states before anything is changed: `when` may raise
+    # before the first change, because `when` may raise
     overwriting = {run.id: _overwriting(run, when or bool) for run in other.values()}
     for run in other.values():
         known = runs.get(run.id)
@@ -60,7 +63,7 @@ def crop(runs: Mapping[str, RunLabels], start: float, stop: float) -> Runs:
 
 
 def fill(runs: Runs, default: str, frames: Frames) -> None:
-    """See `Labels.fill`; `frames` are those of `like`."""
+    """See `Labels.fill`; `frames` are the frames of its `like`."""
     check_names([default])
     for run_id, larvae in frames.items():
         for larva, times in larvae.items() if run_id in runs else ():
@@ -80,7 +83,7 @@ def fill(runs: Runs, default: str, frames: Frames) -> None:
         for larva, track in run.items():
             undefined_frames = track.codes == 0
             if undefined_frames.any():
-                # declared only where it is needed
+                # declare the label only if a frame needs it
                 number = run._table.number(default) if number is None else number
                 codes = np.where(undefined_frames, np.int32(number), track.codes)
                 _replace(run, larva, codes)
@@ -103,7 +106,7 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
                 return table.number(state)
             return table.number((*names, name))
 
-        # Only states in use, lest a table grow by states that nothing has.
+        # Only states in use, to keep unused states out of the table.
         translation = np.arange(len(table.states), dtype=np.int32)
         for code in run._used_codes():
             translation[code] = tagged(table.states[code])
@@ -112,7 +115,7 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
 
 
 def copy_run(run: RunLabels, identifier: str) -> RunLabels:
-    """Return a copy that shares nothing that can be changed, under an identifier."""
+    """Return a copy of a run, under an identifier; the two share no mutable data."""
     copy = _copy_without_tracks(run, identifier)
     for larva, track in run.items():
         records = deepcopy(track.records)
@@ -128,7 +131,7 @@ def _copy_without_tracks(run: RunLabels, identifier: str) -> RunLabels:
 
 
 def _overwriting(run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> NDArray[np.bool_]:
-    """Return of each state of a run, by its number, whether it overwrites others."""
+    """Return whether each state of a run, by number, overwrites other states."""
     overwrites = np.zeros(len(run._table.states), dtype=bool)
     for code in run._used_codes():
         overwrites[code] = when(labels_of(run._table.states[code]))
@@ -167,7 +170,7 @@ def _replace(run: RunLabels, larva: int, codes: Codes) -> None:
 def _add(
     run: RunLabels, larva: int, times: NDArray[np.float64], codes: Codes, at: NDArray[np.intp]
 ) -> None:
-    """Add those frames to a track that none of its own frames matches (`at` is -1)."""
+    """Add the frames that match no frame of the track (`at` is -1)."""
     track = run[larva]
     new = at < 0
     if new.any():
@@ -184,7 +187,7 @@ def _check_addable(track: TrackLabels, times: NDArray[np.float64], larva: int) -
     if records and (new := track.match(times) < 0).any():
         index = int(new.argmax())
         problem = (
-            f"expected no new time in a track with further records ({', '.join(records)}), "
+            f"expected no new time in a track with per-frame records ({', '.join(records)}), "
             f"found {times[index]}"
         )
         raise LabelFileError("length-mismatch", problem, track=larva, index=index)

@@ -1,4 +1,7 @@
-"""Labels: run -> larva -> time -> state, read as nested mappings, stored by column."""
+"""Labels: nested mappings run -> larva -> time -> state.
+
+The times and states of a track are stored as columns.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class _Timed(Protocol):
 
 
 class TrackedRun(Protocol):
-    """A recording: a run, and tracks that have times."""
+    """A recording: a run and its tracks, which have times."""
 
     @property
     def run(self) -> str: ...
@@ -41,14 +44,16 @@ class TrackedRun(Protocol):
 class Labels(MutableMapping[str, RunLabels]):
     """Discrete behavioural states of larvae: run -> larva -> time -> state.
 
-    A state is a str (one label), or a tuple of str (several at once; empty: looked at, undefined).
-    Runs and larvae are deleted by ``del labels[run]`` and ``del labels[run][larva]``. A run that is
-    set, ``labels["b"] = other["a"]``, is copied, with the key as its identifier.
+    A state is a str (one label) or a tuple of str (several labels at once). An empty tuple is an
+    undefined state: the frame was looked at, but has no label.
+
+    Delete runs and larvae with ``del labels[run]`` and ``del labels[run][larva]``. Setting a run,
+    ``labels["b"] = other["a"]``, copies it; the key becomes its identifier.
 
     Attributes
     ----------
     attributes : dict
-        What a label file with several runs carries besides the runs.
+        Further entries of a label file with several runs.
 
     Examples
     --------
@@ -74,16 +79,16 @@ class Labels(MutableMapping[str, RunLabels]):
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> Labels:
-        """Read a label file, strictly.
+        """Read a label file strictly.
 
         Raises
         ------
         LabelFileError
-            The first violation in the file's order, with kind, file, run, track and index.
+            The first violation in the order of the file, with kind, file, run, track and index.
         OSError
             The file cannot be read.
         TypeError
-            Not a path.
+            `path` is not a path.
         """
         if not isinstance(path, (str, PathLike)):
             fix = "Labels.from_dict takes dictionaries" if isinstance(path, Mapping) else ""
@@ -93,7 +98,7 @@ class Labels(MutableMapping[str, RunLabels]):
 
     @classmethod
     def from_dict(cls, nested: Mapping[str, Mapping[int, Mapping[float, Any]]]) -> Labels:
-        """Make labels of nested dictionaries, as `to_dict` returns them.
+        """Make labels from nested dictionaries, as returned by `to_dict`.
 
         Parameters
         ----------
@@ -103,9 +108,9 @@ class Labels(MutableMapping[str, RunLabels]):
         Raises
         ------
         LabelFileError
-            As of `set`.
+            As for `set`.
         TypeError
-            Something else than mappings.
+            `nested`, or a value where a mapping is expected, is not a mapping.
         """
         labels = cls()
         for run, larvae in _checked_mapping(nested, "run").items():
@@ -118,44 +123,44 @@ class Labels(MutableMapping[str, RunLabels]):
         return labels
 
     def write(self, path: str | PathLike[str]) -> None:
-        """Write a label file: canonical text, atomically.
+        """Write a label file in its canonical form, atomically.
 
-        Times are written in whole milliseconds.
+        Times are rounded to whole milliseconds.
 
         Raises
         ------
         LabelFileError
-            ``bad-time``: times that become equal in milliseconds; any kind, for what the fields
-            were set to. Nothing is written then.
+            ``bad-time``: rounding makes two times equal. Other kinds: a field was set to an
+            invalid value. Nothing is written then.
         OSError
-            The file cannot be written; an old one is untouched.
+            The file cannot be written. An old file is left unchanged.
         """
         writing.write(path, self.attributes, self)
 
     def add_run(self, run: str) -> RunLabels:
-        """Return the labels of a run, made empty if there is none of this identifier."""
+        """Return the labels of a run; add an empty run if it is missing."""
         return self._runs.setdefault(check_run(run), RunLabels(run))
 
     def set(self, run: str, larva: int, times: ArrayLike, states: Iterable[Any]) -> None:
-        """Set the whole track of one larva.
+        """Set the labels of a larva, replacing its old track.
 
         Parameters
         ----------
         run : str
-            Identifier; the run is made if there is none.
+            Run identifier. A missing run is added.
         larva : int
-            Identifier, 0..65535; an old track is replaced.
+            Larva identifier, 0..65535.
         times : (n,) array_like of float
             Seconds, finite, strictly increasing.
         states : n states
-            A state is a str or a sequence of str; an empty sequence is undefined. New names are
+            Each is a str or a sequence of str; an empty sequence is undefined. New names are
             declared in order of appearance.
 
         Raises
         ------
         LabelFileError
-            ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label`` or ``length-mismatch``;
-            nothing is changed then.
+            ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label`` or ``length-mismatch``.
+            Nothing is changed then.
         """
         larva = check_larva(larva, check_run(run))
         with located(run=run, track=larva):
@@ -184,7 +189,8 @@ class Labels(MutableMapping[str, RunLabels]):
     def count(self) -> dict[str, int]:
         """Count the frames of each label that occurs, over all runs.
 
-        A frame counts for each of its labels; undefined ones are counted under ``""``, last.
+        A frame counts for each of its labels. Undefined frames are counted under the key ``""``,
+        which is the last one.
         """
         counts: dict[str, int] = {}
         for run in self.values():
@@ -194,21 +200,21 @@ class Labels(MutableMapping[str, RunLabels]):
         return counts | ({"": undefined} if undefined else {})
 
     def merge(self, other: Labels, when: Callable[[tuple[str, ...]], bool] | None = None) -> None:
-        """Overwrite states, at matching times, with those of other labels.
+        """Overwrite states with those of other labels at matching times.
 
         Parameters
         ----------
         other : Labels
-            Its runs, larvae and times that these labels do not have are added as they are.
+            Its runs, larvae and times that are missing here are added unchanged.
         when : callable, optional
-            Called with the labels of a state, as a tuple; only states for which it holds
-            overwrite. By default those that are not undefined do.
+            Called with the labels of a state, as a tuple. A state overwrites only if the result
+            is true. By default all states overwrite except undefined ones.
 
         Raises
         ------
         LabelFileError
-            ``overlapping-names``: a name is primary here and secondary there, or the reverse;
-            ``length-mismatch``: a time would be added to a track that carries further records.
+            ``overlapping-names``: a name is primary in one and secondary in the other;
+            ``length-mismatch``: a time would be added to a track with per-frame records.
             Nothing is changed then.
         TypeError
             `other` is not Labels.
@@ -218,9 +224,10 @@ class Labels(MutableMapping[str, RunLabels]):
         editing.merge(self._runs, other, when)
 
     def crop(self, start: float, stop: float) -> Labels:
-        """Return new labels of the frames with start - 1 ns <= time <= stop + 1 ns (in seconds).
+        """Return the labels between two times, in seconds.
 
-        Larvae without such a frame are left out; all else that the runs carry is kept.
+        Frames with start - 1 ns <= time <= stop + 1 ns are kept. Larvae without such frames are
+        dropped. Everything else in the runs is copied.
         """
         runs = editing.crop(self, check_seconds(start), check_seconds(stop))
         return self._of(reading.Content(deepcopy(self.attributes), runs))
@@ -231,15 +238,15 @@ class Labels(MutableMapping[str, RunLabels]):
         Parameters
         ----------
         default : str
-            The label; declared if it is new.
+            The label. A new name is declared.
         like : Labels or Recording, optional
-            Frames that only this one has are added, with the default label.
+            Frames that are missing here are added from it, with the default label.
 
         Raises
         ------
         LabelFileError
-            ``bad-label``; ``length-mismatch``: a time would be added to a track that carries
-            further records. Nothing is changed then.
+            ``bad-label``: invalid `default`; ``length-mismatch``: a time would be added to a track
+            with per-frame records. Nothing is changed then.
         TypeError
             `like` is neither Labels nor a recording.
         """
@@ -251,19 +258,20 @@ class Labels(MutableMapping[str, RunLabels]):
         Parameters
         ----------
         name : str
-            The secondary label, e.g. ``"edited"``; states that have it already stay as they are.
+            The secondary label, e.g. ``"edited"``. States that have it already are not changed.
         unless : str or sequence of str, optional
-            States with one of these labels stay as they are, too.
+            States with one of these labels are not changed either.
 
         Raises
         ------
         LabelFileError
-            ``bad-label``, or ``overlapping-names``: the name is a primary one. Nothing is changed.
+            ``bad-label``: invalid `name`; ``overlapping-names``: `name` is a primary label.
+            Nothing is changed then.
         """
         editing.tag(self._runs, name, (unless,) if isinstance(unless, str) else unless)
 
     def check_dependencies(self, folder: str | PathLike[str]) -> list[Path]:
-        """Check that the tracker files of all runs are in a folder with the content they had.
+        """Check that the tracker files of all runs are in a folder and unchanged.
 
         Returns
         -------
@@ -294,14 +302,14 @@ class Labels(MutableMapping[str, RunLabels]):
         self._runs[run] = editing.copy_run(labels, check_run(run))
 
     def __delitem__(self, run: str) -> None:
-        self[run]  # says what there is, if this is not
+        self[run]  # raises the error for a missing key
         del self._runs[run]
 
     def __contains__(self, run: object) -> bool:
         return run in self._runs
 
     def setdefault(self, run: str, default: RunLabels | None = None) -> RunLabels:
-        """Return a run, set to a copy of `default`, or made empty, if there is none."""
+        """Return a run; if it is missing, add a copy of `default`, or an empty run."""
         if default is not None and run not in self:
             self[run] = default
         return self.add_run(run)
@@ -357,7 +365,7 @@ def _frames_of(like: Labels | TrackedRun) -> editing.Frames:
 
 
 def _ways_to_labels(found: Any) -> str:
-    """Return the call that makes Labels of something else, "" if none does."""
+    """Return the call that makes Labels from this object, or "" if there is no call for it."""
     if isinstance(found, (str, PathLike)):
         return "Labels.read reads a file"
     if isinstance(found, RunLabels):
@@ -369,5 +377,5 @@ def _ways_to_labels(found: Any) -> str:
 
 def _checked_mapping(found: Any, key: str) -> Mapping[Any, Any]:
     if not isinstance(found, Mapping):
-        raise wrong_type(f"dictionaries run -> larva -> time -> state, one by {key} here", found)
+        raise wrong_type(f"a dictionary by {key}, in run -> larva -> time -> state", found)
     return found

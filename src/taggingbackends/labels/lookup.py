@@ -1,4 +1,4 @@
-"""Finding frames by time; and what is said of a run, a larva or a time that is not there."""
+"""Look-up of frames by time, and the errors for missing runs, larvae and times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
     "times_of",
 ]
 
-_EDGE = 1e-9  # seconds; a segment's ends are decimals, which doubles only come near to
+_EDGE = 1e-9  # s; tolerance for decimal limits, which doubles only approximate
 
 
 def frames_between(times: NDArray[np.float64], start: float, stop: float) -> slice:
@@ -33,7 +33,7 @@ def frames_between(times: NDArray[np.float64], start: float, stop: float) -> sli
 
 
 def times_of(key: slice) -> tuple[float, float]:
-    """Return start and stop of a slice of seconds, infinite where they are left out."""
+    """Return start and stop of a slice of seconds; a missing one is infinite."""
     if key.step is not None:
         problem = f"expected start and stop, in seconds, and no step, found {shown(key)}"
         raise TypeError(f"{problem}; taggingbackends.data.resample changes the frame interval")
@@ -42,7 +42,7 @@ def times_of(key: slice) -> tuple[float, float]:
 
 
 def check_seconds(time: Any) -> float:
-    """Return a time as a float; a TypeError unless it is a number."""
+    """Return a time as a float; raise TypeError unless it is a number."""
     number = None if isinstance(time, (str, bytes)) else _number(time)
     if number is None:
         raise wrong_type("a time in seconds", time)
@@ -50,15 +50,15 @@ def check_seconds(time: Any) -> float:
 
 
 def missing_run(run: Any, runs: Collection[str]) -> MissingKeyError:
-    """Return the error about a run that is not there."""
-    problem = "not there" if isinstance(run, str) else "identifiers are strings"
+    """Return the error for a missing run."""
+    problem = "not found" if isinstance(run, str) else "identifiers are strings"
     near = did_you_mean(run if isinstance(run, str) else "", runs)
     return MissingKeyError(run, f"run {shown(run)}: {problem}; {near}")
 
 
 def missing_larva(larva: Any, larvae: Collection[int]) -> MissingKeyError:
-    """Return the error about a larva that is not there."""
-    problem = "not there" if isinstance(larva, (int, np.integer)) else "identifiers are integers"
+    """Return the error for a missing larva."""
+    problem = "not found" if isinstance(larva, (int, np.integer)) else "identifiers are integers"
     number = _number(larva)
     if not larvae:
         others = "there are none"
@@ -72,7 +72,7 @@ def missing_larva(larva: Any, larvae: Collection[int]) -> MissingKeyError:
 
 
 def missing_time(time: Any, times: NDArray[np.float64]) -> MissingKeyError:
-    """Return the error about a time at which there is no frame."""
+    """Return the error for a time without a frame."""
     number = None if isinstance(time, (str, bytes)) else _number(time)
     if number is None:
         problem = "times are numbers, in seconds"

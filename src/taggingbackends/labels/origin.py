@@ -1,4 +1,4 @@
-"""Who made labels: a model, or a person."""
+"""The origin of labels: a model or a person."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ __all__ = ["is_edited", "predicting_instance"]
 
 
 def is_edited(run: RunLabels) -> bool:
-    """Return whether a person edited labels: a frame has the label "edited".
+    """Return whether a person edited the labels of a run.
 
-    The label may be primary or secondary. A name that is only declared does not count.
+    They are edited if a frame has the label "edited", primary or secondary. Declaring the name is
+    not enough.
     """
     return "edited" in run.count()
 
 
 def predicting_instance(runs: Mapping[str, RunLabels]) -> str | None:
-    """Return the model instance that predicted labels, None if a person made or edited them.
+    """Return the model instance that predicted labels, or None if a person made or edited them.
 
-    Runs that a person edited (see `is_edited`) are a person's.
+    Edited runs (see `is_edited`) count as made by a person. The first other run that names a model
+    instance decides.
 
     Parameters
     ----------

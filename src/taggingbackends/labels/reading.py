@@ -1,4 +1,4 @@
-"""Label files, read strictly into columns."""
+"""Strict reading of label files into columns."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ __all__ = ["Content", "load_document", "parse", "parse_document", "read"]
 
 
 class Content(NamedTuple):
-    """What a label file holds: its attributes beside the runs, and the runs by identifier."""
+    """Content of a label file: its attributes, and its runs by identifier."""
 
     attributes: dict[str, Any]
     runs: dict[str, RunLabels]
 
 
 def read(path: str | PathLike[str]) -> Content:
-    """Read a label file, see `Labels.read`."""
+    """Read a label file; see `Labels.read`."""
     keep_freed_memory()
     return parse(Path(path).read_bytes(), file=path)
 
@@ -53,14 +53,14 @@ def parse(content: bytes, file: str | PathLike[str] | None = None) -> Content:
     Parameters
     ----------
     content : bytes
-        UTF-8 JSON, as in docs/contract.md, section 6.
+        UTF-8 JSON, as specified in docs/contract.md, section 6.
     file : path, optional
-        Named in errors.
+        Shown in errors.
 
     Raises
     ------
     LabelFileError
-        The first violation in the text's order.
+        The first violation in the order of the text.
     """
     with located(file=file):
         found = _parse_apart(content)
@@ -68,7 +68,7 @@ def parse(content: bytes, file: str | PathLike[str] | None = None) -> Content:
 
 
 def _parse_apart(content: bytes) -> Content | None:
-    """Read track by track; None if it has to be read as a whole, if only to say what is wrong."""
+    """Read track by track; return None if the text must be read as a whole, e.g. if invalid."""
     try:
         return parse_document(take_apart(content))
     except ValueError:
@@ -76,7 +76,7 @@ def _parse_apart(content: bytes) -> Content | None:
 
 
 def parse_document(document: Any) -> Content:
-    """Read what JSON has given, which is taken apart meanwhile."""
+    """Read a parsed JSON document, consuming it to free memory."""
     if not isinstance(document, dict):
         raise _not_a_label_file(f"expected an object, found {shown(document)}")
     if "data" in document and "runs" in document:
@@ -91,7 +91,7 @@ def parse_document(document: Any) -> Content:
 
 
 def load_document(content: bytes) -> Any:
-    """Return what the JSON of a label file holds; ``invalid-json`` if it is none."""
+    """Return the JSON value of a label file; raise ``invalid-json`` if it is not JSON."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -111,7 +111,7 @@ def _parse_runs(runs: Any) -> dict[str, RunLabels]:
             if not (isinstance(document, dict) and "data" in document):
                 raise _not_a_label_file(f'expected a run with "data", found {shown(document)}')
             if "runs" in document:
-                raise _not_a_label_file('expected a run without "runs", which makes a dataset')
+                raise _not_a_label_file('expected a run without "runs", found "data" and "runs"')
             run = _parse_run(document)
             if run.id != identifier:
                 problem = f"expected metadata.id to be the run's key, found {shown(run.id)}"
@@ -134,7 +134,7 @@ def _parse_run(document: dict[str, Any]) -> RunLabels:
 
 
 def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
-    """Check and take a run's entries in their order, so that the first violation is reported."""
+    """Check and store a run's entries in their order, to report the first violation."""
     table, faults = _parse_declarations(document)
     run._table = table
     for key, value in document.items():
@@ -155,10 +155,10 @@ def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
 def _parse_declarations(
     document: dict[str, Any],
 ) -> tuple[StateTable, dict[str, LabelFileError]]:
-    """Return the declared names, and what is wrong with them by the key where it is found.
+    """Return the declared names, and the errors in the declarations, by key.
 
-    Codes need the declarations, which may stand after the data; their violations are reported in
-    their place all the same.
+    The declarations may come after the data, but decoding needs them first. The caller raises
+    their errors when it reaches the key.
     """
     names: dict[str, list[str]] = {"labels": [], "secondarylabels": []}
     colors: dict[str, list[str] | None] = {}
@@ -198,13 +198,13 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
     elif isinstance(data, list):
         for position, document in enumerate(data):
             _parse_track(document, position, run, decoder)
-            data[position] = None  # the memory of its numbers, which are in columns now
+            data[position] = None  # free its numbers, now stored in columns
     else:
         raise _not_a_label_file(f'expected a list as "data", found {shown(data)}')
 
 
 def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
-    """Read tracks from their texts; a ValueError if it is not sure that nothing is wrong."""
+    """Read tracks from their texts; raise ValueError if they may be invalid."""
     reader = ArrayReader()
     for position, place in enumerate(texts):
         text = texts.track(*place)
@@ -214,13 +214,13 @@ def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
         elif text.larva <= MAX_LARVA_ID and text.larva not in run._tracks:
             run._tracks[text.larva] = track
         else:
-            raise ValueError("a bad larva identifier")
+            raise ValueError("invalid or repeated larva identifier")
 
 
 def _read_track(
     text: TrackText, table: StateTable, decoder: Decoder, reader: ArrayReader
 ) -> TrackLabels | None:
-    """Read a track from its text; None if it has to be parsed."""
+    """Read a track from its text; return None if it must be parsed as JSON."""
     known = len(table.states)
     try:
         times = check_times(reader.floats(text.times))
@@ -230,7 +230,7 @@ def _read_track(
     except ValueError:
         pass
     if len(table.states) > known:
-        raise ValueError("the table has states of a track that was read in part")
+        raise ValueError("the table has states of a partly read track")
     return None
 
 
@@ -276,14 +276,14 @@ def _parse_columns(document: dict[str, Any], table: StateTable, decoder: Decoder
 def _parse_times(values: list[Any]) -> NDArray[np.float64]:
     if not set(map(type, values)) <= {int, float}:
         index = next(n for n, value in enumerate(values) if type(value) not in (int, float))
-        check_times(np.array(values[:index], dtype=np.float64))  # what stands before counts first
+        check_times(np.array(values[:index], dtype=np.float64))  # an earlier violation comes first
         problem = f"expected a number, found {shown(values[index])}"
         raise LabelFileError("bad-time", problem, index=index)
     return check_times(np.array(values, dtype=np.float64))
 
 
 def _parse_record(value: Any, n: int) -> Any:
-    """Turn what belongs to the frames into an array, where one holds it without loss."""
+    """Return per-frame values as an array if it can hold them without loss."""
     if not (isinstance(value, list) and len(value) == n):
         return value
     kinds = set(map(type, value))

@@ -1,4 +1,4 @@
-"""How labels and recordings show themselves: in a line, and as tables in notebooks."""
+"""Representations of labels and recordings: one line of text, and HTML tables for notebooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 50  # rows of a table
 
 
 def time_range(times: NDArray[np.float64]) -> str:
-    """Return the frames of a track in words, e.g. ``"640 frames, 12.3 to 76.1 s"``."""
+    """Return a summary of the frames of a track, e.g. ``"640 frames, 12.3 to 76.1 s"``."""
     frames = counted(len(times), "frame")
     if not len(times):
         return frames
@@ -26,16 +26,16 @@ def time_range(times: NDArray[np.float64]) -> str:
 
 
 def html_table(title: str, header: Sequence[str], rows: Collection[Iterable[object]]) -> str:
-    """Return a table as HTML, of the first 50 rows.
+    """Return the first 50 rows of a table as HTML.
 
     Parameters
     ----------
     title : str
-        Above the table.
+        Caption of the table.
     header : sequence of str
-        The names of the columns.
+        Names of the columns.
     rows : collection of iterables
-        The cells; floats get 3 decimals.
+        Cells of each row. Floats are shown with 3 decimals.
     """
     lines = [_row("th", header), *(_row("td", row) for row in islice(rows, _MOST))]
     if len(rows) > _MOST:

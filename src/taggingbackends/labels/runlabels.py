@@ -1,4 +1,4 @@
-"""The labels of one run: larva -> track."""
+"""Labels of a run: larva -> track."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ _CARRIED = (
 
 
 class RunLabels(MutableMapping[int, TrackLabels]):
-    """The labels of one run: larva identifier -> track.
+    """Labels of a run: larva identifier -> track.
 
-    A track that is set, ``labels[run][5] = other[run][3]``, is copied, with its records; names that
-    are new are declared, secondary ones as such. `Labels.set` makes one of times and states.
+    Setting a track, ``labels[run][5] = other[run][3]``, copies it with its records. New names are
+    declared; secondary names stay secondary. To set a track from times and states, use
+    `Labels.set`.
 
     Attributes
     ----------
     metadata : dict
-        Of the recording; without the identifier.
+        Metadata of the recording, without the identifier.
     units : dict
-        ``{"t": "s"}``, and what else the label file says.
+        ``{"t": "s"}``, and further units in the label file.
     attributes : dict
         Further entries of the run in a label file.
     """
@@ -60,27 +61,27 @@ class RunLabels(MutableMapping[int, TrackLabels]):
 
     @property
     def id(self) -> str:
-        """The run's identifier, typically ``date_time``."""
+        """Run identifier, typically ``date_time``."""
         return self._id
 
     @property
     def names(self) -> list[str]:
-        """The label names, in the order of their codes (a copy; see `declare`)."""
+        """Primary label names, in the order of their codes (a copy; change with `declare`)."""
         return list(self._table.names)
 
     @property
     def colors(self) -> list[str] | None:
-        """None, or a colour for each name (a copy; see `declare`)."""
+        """Colour of each name, or None without colours (a copy; change with `declare`)."""
         return None if self._table.colors is None else list(self._table.colors)
 
     @property
     def secondary_names(self) -> list[str]:
-        """The names of tags about tags, such as ``"edited"`` (a copy; assign to change)."""
+        """Secondary label names, e.g. ``"edited"`` (a copy; assign to change)."""
         return list(self._table.secondary_names)
 
     @secondary_names.setter
     def secondary_names(self, names: Iterable[str]) -> None:
-        # Names may be primary so far: they have been seen in states before they were declared.
+        # A name may be primary: states with it may have been set before it was declared secondary.
         with located(run=self.id):
             names = check_names(names)
         kept = [name not in names for name in self.names]
@@ -90,25 +91,25 @@ class RunLabels(MutableMapping[int, TrackLabels]):
 
     @property
     def states(self) -> list[State]:
-        """The distinct states that the tracks' `codes` stand for (a copy)."""
+        """Distinct states, indexed by the tracks' `codes` (a copy)."""
         return list(self._table.states)
 
     def declare(self, names: Iterable[str], colors: Iterable[str] | None = None) -> None:
-        """Fix the order of the label names, and their colours.
+        """Set the order of the primary label names, and their colours.
 
         Parameters
         ----------
         names : iterable of str
-            All the names in use, and any more.
+            Must include all primary names in use; may include others.
         colors : iterable of str, optional
-            One for each name, e.g. ``"#2ca02c"``. By default names keep the colours that they have,
-            and new ones get ``#808080`` where there are colours.
+            One for each name, e.g. ``"#2ca02c"``. By default names keep their colours, and new
+            names get ``#808080``. If there are no colours yet, none are added.
 
         Raises
         ------
         LabelFileError
-            ``bad-label``: not strings, empty or repeated, a name in use left out, colours that are
-            not as many; ``overlapping-names``: a secondary name among them.
+            ``bad-label``: a name is not a string, empty, repeated or missing although it is in use;
+            or there is not one colour for each name. ``overlapping-names``: a name is secondary.
         """
         with located(run=self.id):
             names = check_names(names)
@@ -137,7 +138,7 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         with located(run=self.id):
             missing = self._used_names().difference(names, secondary)
             if missing:
-                problem = f"expected all the names in use, found none of {sorted(missing)}"
+                problem = f"expected all the names in use, found these missing: {sorted(missing)}"
                 raise LabelFileError("bad-label", problem)
             self._table.redeclare(names, secondary, colors)
 
@@ -165,14 +166,14 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         self._tracks[larva] = TrackLabels(self._table, track.times, codes, deepcopy(track.records))
 
     def __delitem__(self, larva: int) -> None:
-        self[larva]  # says what there is, if this is not
+        self[larva]  # raises the error for a missing key
         del self._tracks[larva]
 
     def __contains__(self, larva: object) -> bool:
         return larva in self._tracks
 
     def setdefault(self, larva: int, default: TrackLabels) -> TrackLabels:
-        """Return the track of a larva, set to a copy of `default` if there is none."""
+        """Return the track of a larva; if it is missing, set it to a copy of `default`."""
         if larva not in self:
             self[larva] = default
         return self[larva]

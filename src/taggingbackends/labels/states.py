@@ -1,4 +1,4 @@
-"""The distinct states of a run, numbered, so that a track is a column of small integers."""
+"""The distinct states of a run and their numbers, which tracks store as columns."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from taggingbackends.labels.validation import check_colors, check_overlap, fault
 __all__ = ["NEW_COLOR", "Codes", "State", "StateTable", "labels_of", "listed"]
 
 State: TypeAlias = str | tuple[str, ...]
-"""One label (a plain string), several at once, or none: ``()``, looked at but undefined."""
+"""One label (a str), several labels at once, or undefined: ``()``."""
 
 Codes: TypeAlias = NDArray[np.int32]
 
-NEW_COLOR = "#808080"  # for a name that joins names which have colours
+NEW_COLOR = "#808080"  # of a name that is added to names with colours
 
 
 def labels_of(state: State) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def labels_of(state: State) -> tuple[str, ...]:
 
 
 def listed(states: Iterable[Any]) -> list[Any]:
-    """Return a track's states as a list; ``bad-code`` if they are a string, or without order."""
+    """Return a track's states as a list; raise ``bad-code`` for a string or an unordered set."""
     if isinstance(states, (str, set, frozenset)):
         problem = f"expected a list of states, one per frame, found {shown(states)}"
         raise LabelFileError("bad-code", problem)
@@ -35,21 +35,20 @@ def listed(states: Iterable[Any]) -> list[Any]:
 
 
 class StateTable:
-    """Label names, and the distinct states made of them, each with a number.
+    """Label names and the distinct states made of them, each with a number.
 
-    State 0 is the undefined one; states 1 to N are the declared names, then the secondary names,
-    taken one by one, so that the codes of a label file's single labels are state numbers; any
-    other state gets the next number when it first appears. Columns of numbers stay valid whatever
-    happens to the names.
+    State 0 is undefined. States 1 to N are the single labels: the declared names, then the
+    secondary names. Hence the codes of single labels in a label file are state numbers. Any other
+    state gets the next number when it first appears. Numbers stay valid when names are redeclared.
 
     Attributes
     ----------
     states : list of State
-        State by number.
+        States by number.
     names, secondary_names : list of str
-        In the order in which label files declare them.
+        In the order of their declaration in label files.
     colors : list of str or None
-        As long as `names`; None if there are no names.
+        Colour of each of `names`; None without colours or names.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class StateTable:
         self._declared = {*self.names, *self.secondary_names}
 
     def declare(self, name: str) -> None:
-        """Add a primary name unless it is a name, primary or secondary, already."""
+        """Add a primary name unless it is already a primary or secondary name."""
         if name not in self._declared:
             self._declared.add(name)
             self.names.append(name)
@@ -79,12 +78,14 @@ class StateTable:
     def redeclare(
         self, names: list[str], secondary_names: list[str], colors: Iterable[Any] | None
     ) -> None:
-        """Replace the declared names, checked before, and colours; the states keep their numbers.
+        """Replace the declared names and colours; the states keep their numbers.
+
+        The caller checks the names with `check_names`.
 
         Raises
         ------
         LabelFileError
-            ``bad-label``: the colours; ``overlapping-names``. Nothing is changed then.
+            ``bad-label``: invalid colours; ``overlapping-names``. Nothing is changed then.
         """
         check_overlap(names, secondary_names)
         self.colors = None if colors is None else check_colors(colors, len(names)) or None
@@ -92,7 +93,7 @@ class StateTable:
         self._declared = {*names, *secondary_names}
 
     def number(self, state: State) -> int:
-        """Return the number of a valid state, declaring the names that are new in it."""
+        """Return the number of a valid state; declare its new names."""
         if isinstance(state, tuple) and len(state) == 1:
             state = state[0]
         for name in labels_of(state):
@@ -104,12 +105,12 @@ class StateTable:
         return number
 
     def encode(self, states: list[Any]) -> Codes:
-        """Turn states into numbers, declaring new names in order of appearance.
+        """Return the numbers of states; declare new names in order of appearance.
 
         Parameters
         ----------
         states : list of (str or sequence of str)
-            Empty sequences are undefined.
+            An empty sequence is undefined.
 
         Returns
         -------
@@ -118,12 +119,12 @@ class StateTable:
         Raises
         ------
         LabelFileError
-            ``bad-code`` or ``bad-label``, with ``index``; no name is declared then.
+            ``bad-code`` or ``bad-label``, with ``index``. No name is declared then.
         """
         keys = [tuple(x) if isinstance(x, (list, np.ndarray)) else x for x in states]
         try:
             distinct = dict.fromkeys(keys)
-        except TypeError:  # something nested and unhashable: checking will find it
+        except TypeError:  # an unhashable state: the check below refuses it
             distinct = None
         for index, state in enumerate(keys if distinct is None else distinct):
             fault = fault_in(state)
@@ -136,7 +137,7 @@ class StateTable:
         return np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
 
     def adopt(self, table: StateTable, codes: Codes) -> Codes:
-        """Turn a column of another table into one of this, declaring the names that are new."""
+        """Translate a column of another table into numbers of this one; declare new names."""
         if table is self:
             return codes
         numbers = np.zeros(len(table.states), dtype=np.int32)
@@ -150,14 +151,14 @@ class StateTable:
         return numbers[codes]
 
     def translation(self, translate: Callable[[State], int]) -> Codes:
-        """Return a table: number of each state -> what `translate` gives for it."""
+        """Return an array with `translate(state)` for each state, by number."""
         return np.array([translate(state) for state in self.states], dtype=np.int32)
 
     def copy(self) -> StateTable:
-        """Return a table of its own with the same names and numbers."""
+        """Return an independent table with the same names and numbers."""
         return StateTable(self.names, self.secondary_names, self.colors, self.states)
 
 
 def _plain(state: State) -> State:
-    """Free a state of subclasses of str, such as NumPy's."""
+    """Return a state with plain strings instead of subclasses of str, such as NumPy's."""
     return str(state) if isinstance(state, str) else tuple(map(str, state))

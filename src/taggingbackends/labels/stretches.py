@@ -1,6 +1,6 @@
-"""Stretches: the frames of a larva without a gap between them; and spans: their states.
+"""Stretches (frames of a larva without a gap) and spans (consecutive frames in one state).
 
-What a gap is, and how long a frame lasts, is decided here for all that counts or draws labels.
+This module defines gaps and the duration of frames for all code that counts or draws labels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 
 _LEAST = 1.0  # s
 _INTERVALS = 5  # median frame intervals
-_SAME = 1e-9  # s; times closer than this are one and the same
+_SAME = 1e-9  # s; times closer than this are equal
 
 
 class _Timed(Protocol):
@@ -37,17 +37,17 @@ class _Timed(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
-    """To which stretch each frame belongs, and until when it lasts.
+    """Stretch and end of each frame.
 
     Attributes
     ----------
     numbers : (n,) int64 array
         0-based number of the frame's stretch.
     ends : (n,) float64 array
-        s. A frame lasts until the larva's next frame. The last frame of a stretch lasts for the
-        frame interval, but not longer than until the larva's next frame.
+        End of the frame, s. A frame lasts until the larva's next frame. The last frame of a stretch
+        lasts for the frame interval, but not beyond the larva's next frame.
     interval : float
-        The frame interval, s: the median over all tracks; 1 if no track has two frames.
+        Median frame interval over all tracks, s; 1 if no track has two frames.
     """
 
     numbers: NDArray[np.int64]
@@ -57,10 +57,12 @@ class Stretches:
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """The spans of a run, column by column: by larva as in the run, then by time.
+    """The spans of a run, as columns.
 
-    A span is as many consecutive frames of a stretch as are in one state. Spans of a larva do not
-    overlap, unlike bouts of several labels; those of a stretch follow each other immediately.
+    A span is a longest series of consecutive frames of a stretch in one state. Unlike bouts, spans
+    of a larva do not overlap. Within a stretch, each span begins where the span before ends.
+
+    Spans are sorted by larva (in the order of the run), then by time.
 
     Attributes
     ----------
@@ -71,13 +73,13 @@ class Spans:
     states : (n,) int64 array
         Index into the run's `states`; 0: undefined.
     frames : (n,) int64 array
-        How many frames.
+        Number of frames.
     start, last : (n,) float64 array
         Times of the first and the last frame, s.
     stop : (n,) float64 array
-        Until when the last frame lasts, s; ``stop - start`` is the duration.
+        End of the last frame, s; ``stop - start`` is the duration.
     interval : float
-        The median frame interval, s; 1 if no track has two frames.
+        Median frame interval, s; 1 if no track has two frames.
     """
 
     tracks: NDArray[np.int64]
@@ -95,19 +97,20 @@ class Spans:
     def split(
         self, edges: NDArray[np.float64]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-        """Divide the spans among successive bins of time.
+        """Divide the spans among successive time bins.
 
         Parameters
         ----------
         edges : (bins + 1,) float64 array
-            Limits of the bins, s, increasing. What is beyond them is left out.
+            Limits of the bins, s, increasing. Parts of spans outside the bins are ignored.
 
         Returns
         -------
         spans, bins : (m,) intp array
-            0-based, in the order of the spans: each bin in which a span is for more than 1 ns.
+            0-based indices of each pair of a span and a bin that overlap by more than 1 ns, in the
+            order of the spans.
         seconds : (m,) float64 array
-            For how long.
+            Duration of the overlap, s.
         """
         first = (np.searchsorted(edges, self.start, "right") - 1).clip(min=0)
         last = (np.searchsorted(edges, self.stop, "left") - 1).clip(max=len(edges) - 2)
@@ -126,26 +129,26 @@ def default_max_gap(tracks: Iterable[_Timed]) -> float:
     Parameters
     ----------
     tracks : iterable of tracks
-        All tracks of a run, which have `times` (s): of a recording or of its labels, e.g.
-        ``recording.values()``.
+        All tracks of a recording, e.g. ``recording.values()``, or of its labels. Each has `times`
+        (s).
 
     Returns
     -------
     float
-        s; 1 if no track has two frames.
+        Seconds; 1 if no track has two frames.
     """
     steps = [np.diff(track.times) for track in tracks]
     return _rule(_median(np.concatenate([np.empty(0), *steps])))
 
 
 def is_gap(steps: NDArray[np.float64], max_gap: float) -> NDArray[np.bool_]:
-    """Return which steps between successive frames of a track, in s, are longer than `max_gap`."""
+    """Return which steps between successive frames of a track (s) are longer than `max_gap`."""
     gaps: NDArray[np.bool_] = steps > max_gap + _SAME
     return gaps
 
 
 def check_max_gap(max_gap: float | None) -> None:
-    """Raise ValueError unless it is None or a number above 0."""
+    """Raise ValueError unless `max_gap` is None or above 0."""
     if max_gap is not None and not max_gap > 0:
         raise ValueError(f"expected a max_gap above 0 s, found {max_gap!r}")
 
@@ -153,22 +156,21 @@ def check_max_gap(max_gap: float | None) -> None:
 def find_stretches(
     tracks: NDArray[np.int64], times: NDArray[np.float64], max_gap: float | None = None
 ) -> Stretches:
-    """Find the stretches of tracks that are given one after the other.
+    """Find the stretches in concatenated tracks.
 
     Parameters
     ----------
     tracks : (n,) int64 array
-        Which track each frame is of.
+        Track of each frame.
     times : (n,) float64 array
-        s, strictly increasing within a track.
+        Time of each frame, s, strictly increasing within a track.
     max_gap : float, optional
-        s. A frame further than this after the one before begins a new stretch. By default that of
-        `default_max_gap`.
+        Longest step between successive frames of a stretch, s. Default: see `default_max_gap`.
 
     Raises
     ------
     ValueError
-        A `max_gap` that is not above 0.
+        `max_gap` is not above 0.
     """
     check_max_gap(max_gap)
     steps = np.diff(times)
@@ -195,13 +197,13 @@ def find_spans(run: RunLabels, max_gap: float | None = None) -> Spans:
     run : RunLabels
         The labels.
     max_gap : float, optional
-        s. A frame further than this after the one before begins a new stretch; by default the
-        longer of 1 s and 5 median frame intervals.
+        Longest step between successive frames of a stretch, s. By default the longer of 1 s and
+        5 median frame intervals.
 
     Raises
     ------
     ValueError
-        A `max_gap` that is not above 0.
+        `max_gap` is not above 0.
     """
     tracks, times, codes = columns_of(run)
     stretches = find_stretches(tracks, times, max_gap)
@@ -225,14 +227,14 @@ def find_spans(run: RunLabels, max_gap: float | None = None) -> Spans:
 def columns_of(
     run: RunLabels,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
-    """Return the frames of all tracks, one track after the other.
+    """Return the frames of all tracks, concatenated.
 
     Returns
     -------
     tracks : (n,) int64 array
         0-based index of the larva in the run.
     times : (n,) float64 array
-        s.
+        Seconds.
     codes : (n,) int32 array
         Index into the run's `states`.
     """

@@ -1,4 +1,4 @@
-"""The labels of one larva: columns that read as a mapping."""
+"""Labels of a larva: a mapping time -> state, stored as columns."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
 
 
 class TrackLabels(Mapping[float, State]):
-    """The labels of one larva: time -> state.
+    """Labels of a larva: time -> state.
 
-    A time is found within 1 ms (the nearest one). Iteration gives the times as floats. A slice of
-    seconds, ``track[3.0:5.0]``, gives a copy of these frames, as `Labels.crop` does.
+    A time stands for the nearest frame within 1 ms. Iteration yields the times as floats. A slice
+    of seconds, ``track[3.0:5.0]``, returns a copy of these frames, as `Labels.crop` does.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class TrackLabels(Mapping[float, State]):
     codes : (n,) int32 array, read-only
         Index of each state in the run's table of states (``labels[run].states``); 0: undefined.
     records : dict
-        Further entries of the track in a label file. What is as long as `times` belongs to the
-        frames (numbers and booleans as arrays), the rest to the track.
+        Further entries of the track in a label file. A list as long as `times` is a per-frame
+        record; one of numbers or booleans is stored as an array. Other entries belong to the track.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -53,12 +53,12 @@ class TrackLabels(Mapping[float, State]):
 
     @property
     def states(self) -> list[State]:
-        """The state of each frame, a str (one label) or a tuple of str (several, or none)."""
+        """State of each frame: a str (one label) or a tuple of str (several, or none)."""
         states = self._table.states
         return [states[code] for code in self.codes.tolist()]
 
     def find(self, times: ArrayLike) -> NDArray[np.intp]:
-        """Return the index of the frame nearest to each time, -1 where none is within 1 ms.
+        """Return the index of the frame nearest to each time, or -1 if none is within 1 ms.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class TrackLabels(Mapping[float, State]):
         Returns
         -------
         (m,) intp array
-            0-based; the earlier of two equally near frames.
+            0-based. Of two equally near frames, the earlier one.
         """
         wanted = np.asarray(times, dtype=np.float64)
         n = len(self.times)
@@ -82,12 +82,12 @@ class TrackLabels(Mapping[float, State]):
         return np.where(near, nearest, -1)
 
     def match(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return what `find` does, but give each frame to one time only: the nearest to it."""
+        """Return the result of `find`, but match each frame only to the time nearest to it."""
         at = self.find(times)
         near = np.flatnonzero(at >= 0)
         found = at[near]
         if (found[1:] > found[:-1]).all():
-            return at  # as nearly always
+            return at  # the usual case
         distance = np.abs(self.times[at[near]] - times[near])
         best = near[np.lexsort((distance, at[near]))]
         first = np.append(True, at[best][1:] != at[best][:-1])[: len(best)]
@@ -111,7 +111,7 @@ class TrackLabels(Mapping[float, State]):
         return self._frame(time) >= 0
 
     def _frame(self, time: Any) -> int:
-        """Return what `find` does, for one time of any type."""
+        """Return the result of `find` for one time of any type."""
         index, nearest = -1, TIME_TOLERANCE
         try:
             after = bisect_left(self.times, float(time))
@@ -120,7 +120,7 @@ class TrackLabels(Mapping[float, State]):
                 if distance < nearest or (distance == nearest and index < 0):
                     index, nearest = frame, distance
         except (TypeError, ValueError, OverflowError):
-            pass  # no number, or none that a time can be
+            pass  # not a number, or too large for a float
         return index
 
     def _part(self, frames: slice) -> TrackLabels:
@@ -159,18 +159,18 @@ class TrackLabels(Mapping[float, State]):
         return f"<TrackLabels: {time_range(self.times)}>"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # neither pickle nor copy keeps what may not be written
+        # pickle and copy make the arrays writable
         vars(self).update(state)
         self.times.flags.writeable = self.codes.flags.writeable = False
 
 
 def is_record(value: Any, n: int) -> bool:
-    """Tell whether an entry of a track with n frames belongs to the frames (is as long as they)."""
+    """Return whether an entry of a track is per frame: a list or array with n elements."""
     return isinstance(value, (list, np.ndarray)) and len(value) == n
 
 
 class _Items(ItemsView[float, State]):
-    """Goes along the columns: looking each time up would cost a search a frame."""
+    """View of times and states that iterates over the columns, without a search per frame."""
 
     _mapping: TrackLabels
 
@@ -186,7 +186,7 @@ class _Values(ValuesView[State]):
 
 
 def _same_states(one: TrackLabels, other: TrackLabels) -> bool:
-    """Compare the states of two tracks of equal length, whatever their numbers are."""
+    """Compare the states of two tracks of equal length, which may number states differently."""
     numbers = {state: number for number, state in enumerate(other._table.states)}
     translation = one._table.translation(lambda state: numbers.get(state, -1))
     return bool(np.array_equal(translation[one.codes], other.codes))

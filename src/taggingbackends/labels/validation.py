@@ -1,4 +1,4 @@
-"""What labels must be, whether they come from a file or from a program."""
+"""Checks of labels, both from files and from programs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ __all__ = [
 MAX_LARVA_ID = 65535  # Nyx holds larva identifiers in 16 bits
 RUN_KEYS = ("metadata", "units", "labels", "secondarylabels", "dependencies", "data")
 TRACK_KEYS = ("id", "t", "labels")
-"""The entries of a run, and of a track, in a label file; attributes have other names."""
+"""Reserved entries of a run and of a track in a label file."""
 
 
 def check_run(run: Any) -> str:
-    """Return a run identifier; ``not-a-label-file`` unless it is a string, and not empty."""
+    """Return a run identifier; raise ``not-a-label-file`` unless it is a non-empty string."""
     if not (isinstance(run, str) and run):
         problem = f"expected a run identifier that is a string and not empty, found {shown(run)}"
         raise LabelFileError("not-a-label-file", problem)
@@ -39,7 +39,7 @@ def check_run(run: Any) -> str:
 
 
 def check_larva(larva: Any, run: str | None = None) -> int:
-    """Return a larva identifier as an int; ``bad-larva-id`` unless it is one of 0..65535."""
+    """Return a larva identifier as an int; raise ``bad-larva-id`` unless it is in 0..65535."""
     whole = isinstance(larva, (int, np.integer)) and not isinstance(larva, bool)
     if not (whole and 0 <= larva <= MAX_LARVA_ID):
         problem = f"expected a larva identifier from 0 to {MAX_LARVA_ID}, found {shown(larva)}"
@@ -48,14 +48,14 @@ def check_larva(larva: Any, run: str | None = None) -> int:
 
 
 def check_times(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return times as they are; ``bad-time`` unless they are finite and strictly increasing."""
+    """Return times unchanged; raise ``bad-time`` unless finite and strictly increasing."""
     if times.ndim != 1:
         problem = f"expected times in one dimension, found an array of shape {times.shape}"
         raise LabelFileError("bad-time", problem)
     if (times[1:] > times[:-1]).all() and np.isfinite(times[[0, -1]] if len(times) else 0).all():
-        return times  # what stands in order between finite times is finite
+        return times  # increasing times between finite ones are finite
     finite = np.isfinite(times)
-    # written so that the first violation counts, whichever it is
+    # both violations in one mask, to report the first one
     bad = ~finite
     bad[1:] |= finite[1:] & ~(times[1:] > times[:-1])
     if bad.any():
@@ -69,7 +69,7 @@ def check_times(times: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def check_units(units: Any) -> dict[str, Any]:
-    """Return units with `t`; ``bad-units`` unless that is "s", or left out."""
+    """Return units, with `t` added if missing; raise ``bad-units`` unless `t` is "s"."""
     if not isinstance(units, dict):
         raise LabelFileError("bad-units", f"expected an object as units, found {shown(units)}")
     if units.get("t", "s") != "s":
@@ -78,7 +78,7 @@ def check_units(units: Any) -> dict[str, Any]:
 
 
 def check_names(names: Iterable[Any]) -> list[str]:
-    """Return names as a list; ``bad-label`` unless all are strings, not empty, not repeated."""
+    """Return names as a list; raise ``bad-label`` unless they are distinct non-empty strings."""
     if isinstance(names, str):
         raise LabelFileError("bad-label", f"expected a list of names, found {shown(names)}")
     checked: dict[str, None] = {}
@@ -94,7 +94,7 @@ def check_names(names: Iterable[Any]) -> list[str]:
 
 
 def check_colors(colors: Iterable[Any], n: int) -> list[str]:
-    """Return colours as a list; ``bad-label`` unless they are n strings."""
+    """Return colours as a list; raise ``bad-label`` unless they are n strings."""
     checked = [colors] if isinstance(colors, str) else list(colors)
     for index, color in enumerate(checked):
         if not isinstance(color, str):
@@ -115,7 +115,7 @@ def check_overlap(names: Iterable[str], secondary_names: Iterable[str]) -> None:
 
 
 def fault_in(state: Any) -> tuple[str, str] | None:
-    """Return kind and problem of what is no state, None of what is one."""
+    """Return the kind and problem of an invalid state, or None if it is valid."""
     names: Sequence[Any] = (state,) if isinstance(state, str) else state
     if isinstance(state, (set, frozenset)):
         problem = f"expected a label or a tuple of labels, found {shown(state)}"

@@ -1,4 +1,7 @@
-"""The canonical text of labels: the same bytes for the same labels, whoever writes them."""
+"""Writing of label files.
+
+The canonical text is the same, byte by byte, for the same labels in Python and in Julia.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from taggingbackends.system.files import write_file
 
 __all__ = ["json_text", "text", "write"]
 
-MAX_DEPTH = 1024  # what is nested deeper is not read
+MAX_DEPTH = 1024  # reading refuses deeper nesting
 
 
 def write(
@@ -30,7 +33,7 @@ def write(
     runs: Mapping[str, RunLabels],
     named: bool = False,
 ) -> None:
-    """Write a label file, atomically; for the parameters see `text`."""
+    """Write a label file atomically; for the parameters see `text`."""
     with located(file=path):
         content = text(attributes, runs, named)
     write_file(Path(path), [content])
@@ -44,11 +47,11 @@ def text(
     Parameters
     ----------
     attributes : mapping
-        Of the file, beside its runs.
+        Further entries of the file, besides its runs.
     runs : mapping
-        Run identifier -> the labels of the run.
+        Run identifier -> labels of the run.
     named : bool
-        Write states as names instead of codes. That is not canonical, but can be read.
+        Write states as names instead of codes. The result is not canonical, but can be read.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def text(
     parts = [b"{"]
     for key, value in attributes.items():
         if key in ("data", "runs"):
-            raise _reserved(f'expected no attribute named "{key}", which is the runs\' own')
+            raise _reserved(f'expected no attribute named "{key}", which is reserved for the runs')
         parts += [_entry(key, value, depth=1), b",\n"]
     parts.append(b'"runs":{')
     for position, run in enumerate(runs.values()):
@@ -74,7 +77,7 @@ def text(
 
 
 def _run_text(run: RunLabels, named: bool, depth: int) -> Iterator[bytes]:
-    """Yield the text of a run, which `depth` brackets enclose."""
+    """Yield the text of a run that is nested `depth` levels deep."""
     with located(run=run.id):
         entries: dict[str, Any] = {"units": check_units(run.units)}
         if run.names:
@@ -91,7 +94,7 @@ def _run_text(run: RunLabels, named: bool, depth: int) -> Iterator[bytes]:
         ):
             for key in reserved:
                 if key in given:
-                    raise _reserved(f'expected no "{key}" among {name}: it has its place')
+                    raise _reserved(f'expected no "{key}" in {name}: the key is reserved')
         yield b"{" + _entry("metadata", {"id": run.id, **run.metadata}, depth)
         for key, value in (entries | run.attributes).items():
             yield b",\n" + _entry(key, value, depth)
@@ -113,7 +116,7 @@ def _track_text(larva: int, track: TrackLabels, states: _StateTexts, depth: int)
     parts.append(states.column(track.codes))
     for key, value in track.records.items():
         if key in TRACK_KEYS:
-            raise _reserved(f'expected no record named "{key}": it has its place')
+            raise _reserved(f'expected no record named "{key}": the key is reserved')
         parts += [b",", _entry(key, value, depth)]
     return b"".join((*parts, b"}"))
 
@@ -129,14 +132,14 @@ def _times_text(times: NDArray[np.float64]) -> bytes:
             f"expected times that differ in milliseconds, found {times[index]} after "
             f"{times[index - 1]}"
             if np.isfinite(rounded[index])
-            else f"expected a time that milliseconds can be told of, found {times[index]}"
+            else f"expected a time that can be written in milliseconds, found {times[index]}"
         )
         raise LabelFileError("bad-time", problem, index=index)
     return _dumps(rounded)
 
 
 class _StateTexts:
-    """How each state of a run is written: a code or a name, or an array of these."""
+    """Text of each state of a run: a code, a name, or an array of these."""
 
     def __init__(self, run: RunLabels, named: bool) -> None:
         code_of = {name: code for code, name in enumerate((*run.names, *run.secondary_names), 1)}
@@ -144,7 +147,7 @@ class _StateTexts:
         def items(state: State) -> list[int] | list[str]:
             if named:
                 return list(labels_of(state))
-            # a state that no frame has any longer may have a name that is no longer declared
+            # a state without frames may have names that are no longer declared
             return [code_of.get(name, 0) for name in labels_of(state)]
 
         self._single = run._table.translation(
@@ -167,9 +170,9 @@ def _entry(key: Any, value: Any, depth: int) -> bytes:
 
 
 def json_text(value: Any, depth: int = 0) -> bytes:
-    """Return the canonical text of any value that JSON can hold, which `depth` brackets enclose."""
+    """Return the canonical text of a JSON value that is nested `depth` levels deep."""
     parts: list[bytes] = []
-    # A stack instead of recursion: reading allows deeper values than Python's own recursion does.
+    # A stack, because reading allows deeper nesting than Python's recursion limit.
     stack: list[tuple[bytes, Any]] = [(b"", value)]
     while stack:
         before, item = stack.pop()
@@ -208,7 +211,7 @@ def _key(key: Any) -> str:
 
 
 def _dumps(value: Any) -> bytes:
-    """Serialize a leaf, a column or a list of integers; orjson's float format is the contract's."""
+    """Serialize a leaf, a column or a list of integers, with floats in orjson's format."""
     floats = isinstance(value, (float, np.floating)) or (
         isinstance(value, np.ndarray) and value.dtype.kind == "f"
     )

@@ -1,1 +1,1 @@
-"""Training windows: which there are, how they are cut, and the file that holds them."""
+"""Training windows: selection, cutting, and the training set file."""

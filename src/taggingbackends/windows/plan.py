@@ -1,7 +1,8 @@
-"""Training sets: labelled windows, planned from label files, then collected or written.
+"""Training sets: labelled windows, planned from label files, then loaded or written.
 
-Planning reads every recording once and keeps counts; making the set reads each once more and keeps
-its windows. What is held meanwhile is one recording, and a byte or so for each window there is.
+Planning reads each recording once and keeps counts. Loading or writing a set reads each recording
+again and cuts its windows. Each step holds one recording in memory at a time, plus about one byte
+per fitting window when windows are cut.
 """
 
 from __future__ import annotations
@@ -39,47 +40,48 @@ from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_wi
 
 __all__ = ["DatasetPlan", "plan_dataset"]
 
-_MOST = 1024  # windows cut at once
+_MOST = 1024  # windows per block
 
 
 class _Survey(NamedTuple):
-    """What planning keeps of a recording."""
+    """Summary of a recording that planning keeps."""
 
-    name: str  # of the file, for people
+    name: str  # of the file, for display
     file: Path
     source: dict[str, Any]  # as in `Windows.sources`
-    points: int | None  # of a spine; None if no window fits
-    declared: dict[str, str | None]  # names of labels, and their colours
-    observed: Counter[tuple[str, ...]]  # frames by their primary labels
-    fitting: Counter[tuple[str, ...]]  # of these, the frames that a window fits around
+    points: int | None  # points of a spine; None if no window fits
+    declared: dict[str, str | None]  # label names -> colours
+    observed: Counter[tuple[str, ...]]  # number of frames by primary labels
+    fitting: Counter[tuple[str, ...]]  # number of these frames around which a window fits
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetPlan:
-    """Which windows a training set is to have; `load` collects them, `write` stores them.
+    """Plan of a training set: the windows that it will have.
 
-    Printed, it shows the counts as a table.
+    `load` collects the windows in memory, `write` stores them in a file. `str` returns a table of
+    the counts.
 
     Attributes
     ----------
     shape : WindowShape
-        How windows are cut.
+        Shape of the windows.
     names : list of str
         The classes, in the order of their codes.
     colors : dict of str to (str or None)
-        Colour of each class, ``"#rrggbb"``, that of the first file that has one.
+        Colour of each class, ``"#rrggbb"``, from the first file that has one.
     excluded : list of str
-        Frames with one of these labels are left out.
+        Excluded labels: frames with one of them are left out.
     observed : dict of str to int
-        Labelled frames of each class.
+        Number of labelled frames of each class.
     fitting : dict of str to int
-        Of these, the frames around which the track covers the whole window.
+        Number of these frames around which the track covers the whole window.
     selected : dict of str to int
-        Windows that the set will have.
+        Number of windows of each class in the set.
     ambiguous : int
-        Frames left out because several of their labels are selected.
+        Number of frames left out because several of their labels are selected.
     points : int
-        Of a spine.
+        Number of points of a spine.
     """
 
     shape: WindowShape
@@ -114,12 +116,12 @@ class DatasetPlan:
         Parameters
         ----------
         dtype : dtype
-            Of the spines: float32 (24 bits, 0.01 um in an arena of 100 mm) or float64.
+            Type of the spines: float32 (24 bits, 0.01 um in an arena of 100 mm) or float64.
 
         Raises
         ------
         BackendError
-            ``changed-input``: a file has changed since the plan was made.
+            ``changed-input``: a file has changed since it was planned.
         """
         about = self._about(dtype)
         blocks = self._blocks(about["dtype"])
@@ -128,23 +130,24 @@ class DatasetPlan:
         return Windows(spines, labels, recordings, larvae, times, self.names, sources, about)
 
     def write(self, path: str | PathLike[str], dtype: DTypeLike = "float32") -> Dataset:
-        """Write the windows into an HDF5 file, recording by recording, and open it.
+        """Write the windows to an HDF5 file, recording by recording, and open it.
 
-        The same request on the same files gives the same bytes (with the same versions of h5py and
-        HDF5). The file is there whole, or an old one still is, also if the process is killed; the
-        next write replaces the hidden ``.<name>.partial`` that a killed one leaves beside it.
+        The same request on the same files gives the same bytes, with the same versions of h5py and
+        HDF5. The file is written atomically, even if the process is killed: either the new file is
+        complete, or an old one is unchanged. A killed process leaves a hidden file
+        ``.<name>.partial`` beside it, which the next write replaces.
 
         Parameters
         ----------
         path : path
-            Its folder must exist.
+            File to write. Its folder must exist.
         dtype : dtype
-            Of the spines, as in `load`.
+            Type of the spines, as in `load`.
 
         Raises
         ------
         BackendError
-            ``changed-input``, as in `load`; ``existing-file``: another process is writing it.
+            ``changed-input``, as in `load`; ``existing-file``: another process is writing the file.
         OSError
             The file cannot be written.
         """
@@ -154,7 +157,7 @@ class DatasetPlan:
         return write_windows(Path(path), len(self), self.points, sources, about, blocks)
 
     def _about(self, dtype: DTypeLike) -> dict[str, Any]:
-        """Return what a set says about itself: the request, and what came out of it."""
+        """Return the attributes of the training set: the request and the resulting counts."""
         kind = np.dtype(dtype).name
         if kind not in ("float32", "float64"):
             raise ValueError(f"expected float32 or float64 as dtype, found {kind}")
@@ -184,12 +187,12 @@ class DatasetPlan:
     def _cut(
         self, index: int, repeats: list[NDArray[Any]], dtype: np.dtype[Any]
     ) -> Iterator[Block]:
-        """Yield the windows of a recording, given how often each of a class is taken."""
+        """Yield the windows of a recording, given how often to take each window of each class."""
         survey = self._surveys[index]
         recording = load_tracks(survey.file, **self._request["options"])
         if _source(recording) != survey.source:
-            problem = f"{survey.file}: expected the files as they were when the set was planned"
-            raise BackendError("changed-input", f"{problem}, found others; plan it again")
+            problem = f"{survey.file}: expected files unchanged since planning"
+            raise BackendError("changed-input", f"{problem}, found changes; plan it again")
         for candidate in _candidates(recording, self.shape, survey.file):
             classes = np.array(
                 [
@@ -229,38 +232,44 @@ def plan_dataset(
     max_gap: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> DatasetPlan:
-    """Plan a training set: a window around each labelled frame that is selected.
+    """Plan a training set: one window around each selected labelled frame.
 
     Parameters
     ----------
     files : path, or iterable of path
-        Label files beside the tracker files that they depend on, or tracker files that carry labels
-        themselves. A folder stands for the label files in it, or for the recordings if it has no
-        label file; a pattern (``"**/truth.label"``) for the files that it matches; hidden ones are
-        left out. Each file counts once, in the order of the paths' components.
+        Label files beside the tracker files that they depend on, or tracker files that contain
+        labels. A folder stands for the label files in it, or for its recordings if it has no label
+        file. A pattern (``"**/truth.label"``) stands for the files that it matches. Hidden files
+        are left out. Each file counts once; files are sorted by the components of their paths.
     duration : float
-        Of a window, s.
+        Duration of a window, s.
     framerate : float
-        Frames/s. A window has ``duration * framerate`` frames, which must be a whole number; the
-        one of the anchor, the time of the labelled frame, is number ``frames // 2``, from 0.
+        Frames/s of the windows. ``duration * framerate``, the number of frames of a window, must be
+        a whole number. The window's frame at the time of the labelled frame (the anchor) has the
+        0-based index ``frames // 2``, not counting the margin.
     margin : float or (float, float)
         Seconds added on both sides, or before and after.
     labels : str or iterable of str
-        The classes: names, and patterns of names (as in `fnmatch`). Their order is that of the
-        classes; names that a pattern matches come in the order in which the files declare them,
-        those without a frame left out.
+        The classes: label names, and patterns of names (as in `fnmatch`), in the order of the
+        classes. Names that a pattern matches come in the order of their declaration in the files.
+        A pattern does not select names without frames.
     exclude : str or iterable of str
-        Names and patterns; frames with such a label are left out.
+        Names and patterns. Frames with one of these labels are left out.
     balance : None, "minority", "majority" or float, optional
-        Take all windows; as many of each class as the smallest has; as many as the largest has,
-        some more than once; at most so many times the smallest class, 1 or more.
+        Number of windows per class:
+
+        - None: all windows.
+        - "minority": as many as the smallest class has.
+        - "majority": as many as the largest class has; windows of smaller classes are repeated.
+        - float, 1 or more: at most this multiple of the smallest class.
     seed : int
-        0 or more. Which windows `balance` takes depends on it only, on any machine.
+        Seed of the random choice by `balance`, 0 or more. A seed gives the same choice on any
+        machine.
     max_gap : float, optional
-        Seconds. A window in which two tracked frames are further apart is not kept. By default,
-        for each recording, the longer of 1 s and 5 median frame intervals of its tracks.
+        Seconds. Windows with a longer step between two tracked frames are left out. By default, for
+        each recording, the longer of 1 s and 5 median frame intervals of its tracks.
     options : mapping, optional
-        Of the tracker's format, for `load_tracks`.
+        Options of the tracker's format, for `load_tracks`.
 
     Returns
     -------
@@ -269,20 +278,22 @@ def plan_dataset(
     Raises
     ------
     BackendError
-        ``no-input``: no file; ``unknown-label``; ``no-window``: none that is selected fits.
+        ``no-input``: there is no file; ``unknown-label``: a name or pattern fits no label;
+        ``no-window``: no selected window fits.
     LabelFileError, TrackFileError
-        A bad file; tracks without spines, or with another number of points than in other files.
+        A file is invalid, tracks have no spines, or the number of points of a spine differs between
+        files.
     ValueError
-        Parameters that make no sense.
+        A parameter is invalid.
 
     Notes
     -----
-    A frame counts by its primary labels: secondary ones, such as "edited", are ignored.
-    It belongs to a class if just one of its labels is selected, and none excluded; frames with
-    several selected ones are left out, and counted as ambiguous.
+    Only primary labels count; secondary labels, such as "edited", are ignored. A frame belongs to a
+    class if exactly one of its labels is selected and none is excluded. Frames with several
+    selected labels are left out and counted as ambiguous.
 
-    Frames whose spine lacks a value are no frames of the track: windows are interpolated across
-    them, unless the gap is too long. Nothing is extrapolated.
+    Frames with missing spine values are treated as untracked. Windows are interpolated across them,
+    unless the gap is too long. Nothing is extrapolated.
     """
     if isinstance(margin, Sequence):
         margin = (margin[0], margin[1]) if len(margin) == 2 else tuple(margin)
@@ -346,7 +357,7 @@ def plan_dataset(
 def _by_class(
     states: Mapping[tuple[str, ...], int], names: list[str], excluded: list[str]
 ) -> NDArray[np.int64]:
-    """Sum counts by class; the last but one is ambiguous, the last not selected."""
+    """Sum counts by class. The last two elements are ambiguous and not selected frames."""
     counts = np.zeros(len(names) + 2, dtype=np.int64)
     for labels, count in states.items():
         counts[selection.class_of(labels, names, excluded)] += count
@@ -357,11 +368,11 @@ class _Candidate(NamedTuple):
     """The labelled frames of one larva."""
 
     larva: int
-    times: NDArray[np.float64]  # (n,) of the track's complete frames, s
+    times: NDArray[np.float64]  # (n,) times of the track's complete frames, s
     spine: NDArray[np.float64]  # (n, points, 2) mm
-    anchors: NDArray[np.float64]  # (m,) of the labels, s
+    anchors: NDArray[np.float64]  # (m,) times of the labels, s
     states: NDArray[np.int32]  # (m,) indices into `table`
-    table: list[tuple[str, ...]]  # primary labels
+    table: list[tuple[str, ...]]  # primary labels of each state
     fits: NDArray[np.bool_]  # (m,) whether the track covers the window
 
 
@@ -379,10 +390,10 @@ def _candidates(recording: Recording, shape: WindowShape, file: Path) -> Iterato
             track = recording[larva]
             if track.spine is None:
                 problem = f"expected a spine of larva {larva}, found none in this recording"
-                raise TrackFileError(f"{problem}; leave it out", file=file, key="spine")
+                raise TrackFileError(f"{problem}; leave the recording out", file=file, key="spine")
             times, spine = complete_frames(track)
             if points not in (None, spine.shape[1]):
-                raise _other_points(file, points, spine.shape[1], "as of the larvae before")
+                raise _other_points(file, points, spine.shape[1], "as in the larvae before")
             points = spine.shape[1]
         fits = shape.fits(times, labels.times)
         yield _Candidate(larva, times, spine, labels.times, labels.codes, table, fits)
@@ -401,7 +412,7 @@ def _survey(file: Path, shape: WindowShape, options: Mapping[str, Any]) -> _Surv
     run = _run(recording, file)
     instance = predicting_instance(recording.labels())
     if instance is not None:
-        problem = f"{file}: labels that {instance} predicted, and nobody edited, are trained on"
+        problem = f"{file}: training on labels that {instance} predicted and nobody edited"
         warnings.warn(problem, stacklevel=3)
     observed: Counter[tuple[str, ...]] = Counter()
     fitting: Counter[tuple[str, ...]] = Counter()
@@ -438,7 +449,7 @@ def _files(paths: Paths) -> list[Path]:
         elif item.exists() or not glob.has_magic(str(item)):
             files = [item]
         else:
-            matches = glob.glob(str(item), recursive=True)  # noqa: PTH207, of absolute ones too
+            matches = glob.glob(str(item), recursive=True)  # noqa: PTH207, for absolute patterns
             files = [file for file in map(Path, matches) if file.is_file()]
         if not files:
             expected = "label files" if item.is_dir() else "files that match"
@@ -446,7 +457,7 @@ def _files(paths: Paths) -> list[Path]:
         found += files
     if not found:
         raise BackendError("no-input", "expected label files, found none; name one or more")
-    # links are not followed: where they lead to is no order of the user's
+    # by the user's paths, not the targets of links
     found.sort(key=lambda file: Path(os.path.abspath(file)).parts)  # noqa: PTH100
     distinct = {file.resolve(): file for file in reversed(found)}
     return list(reversed(distinct.values()))
@@ -460,7 +471,7 @@ def _versions() -> dict[str, str]:
 
 
 def _other_points(file: Path, expected: int, found: int, where: str) -> TrackFileError:
-    problem = f"expected spines of {expected} points, {where}, found {found}; make a set of each"
+    problem = f"expected spines of {expected} points, {where}, found {found}; plan a set for each"
     return TrackFileError(problem, file=file, key="spine")
 
 

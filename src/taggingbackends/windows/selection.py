@@ -1,4 +1,4 @@
-"""Which labelled frames become windows: by label, and so many of each."""
+"""Selection of the labelled frames that become windows: by label, and balanced by class."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from taggingbackends.system.names import did_you_mean
 __all__ = ["Patterns", "as_patterns", "class_of", "matching", "repeats", "shuffled", "sizes"]
 
 Patterns: TypeAlias = str | Iterable[str]
-"""A label's name, several, or patterns as `fnmatch` has them: ``"*_large"``, ``"[!b]*"``."""
+"""One or several label names or `fnmatch` patterns, e.g. ``"*_large"``, ``"[!b]*"``."""
 
 
 def as_patterns(patterns: Patterns) -> tuple[str, ...]:
-    """Return names and patterns as a tuple, each once."""
+    """Return names and patterns as a tuple without repetitions."""
     texts = (patterns,) if isinstance(patterns, str) else tuple(patterns)
     for text in texts:
         if not isinstance(text, str):
@@ -29,22 +29,22 @@ def as_patterns(patterns: Patterns) -> tuple[str, ...]:
 
 
 def matching(patterns: Iterable[str], names: Sequence[str], used: Iterable[str]) -> list[str]:
-    """Return the names that fit patterns, in the order of the patterns, each once.
+    """Return the names that match patterns, in the order of the patterns, without repetitions.
 
     Parameters
     ----------
     patterns : iterable of str
-        A name stands for itself, also if it reads as a pattern; a pattern for all names of `used`
-        that it matches, upper and lower case told apart.
+        Names and patterns. A name stands for itself, even if it looks like a pattern. A pattern
+        stands for all names in `used` that it matches, case-sensitively.
     names : sequence of str
-        All that are declared.
+        All declared names.
     used : iterable of str
-        Those that some frame has, in the order in which a pattern is to give them.
+        Names that occur in frames, in the order in which a pattern returns them.
 
     Raises
     ------
     BackendError
-        ``unknown-label``: a name that is not declared, a pattern that fits no name.
+        ``unknown-label``: a name is not declared, or a pattern matches no declared name.
     """
     used = list(used)
     found: dict[str, None] = {}
@@ -55,16 +55,16 @@ def matching(patterns: Iterable[str], names: Sequence[str], used: Iterable[str])
         fitting = [name for name in names if fnmatchcase(name, pattern)]
         if not fitting:
             hint = did_you_mean(pattern, names)
-            problem = f"expected a label of the files, found {pattern!r}: {hint}"
+            problem = f"expected a label in the files, found {pattern!r}: {hint}"
             raise BackendError("unknown-label", problem)
         found |= dict.fromkeys(name for name in used if fnmatchcase(name, pattern))
     return list(found)
 
 
 def class_of(labels: Iterable[str], names: Sequence[str], excluded: Iterable[str]) -> int:
-    """Return the class of a frame: an index into `names`; -1: not selected; -2: ambiguous.
+    """Return the class of a frame: an index into `names`, -1 (not selected) or -2 (ambiguous).
 
-    A frame belongs to a class if just one of its labels is selected, and none excluded.
+    A frame belongs to a class if exactly one of its labels is selected and none is excluded.
     """
     labels = set(labels)
     found = [code for code, name in enumerate(names) if name in labels]
@@ -79,15 +79,14 @@ def sizes(counts: Sequence[int], balance: str | float | None) -> list[int]:
     Parameters
     ----------
     counts : sequence of int
-        How many there are. Classes without any are ignored.
+        Number of windows in each class. Empty classes are ignored.
     balance : None, "minority", "majority" or float
-        All that there are; as many as the smallest class has; as many as the largest has, some
-        more than once; at most so many times the smallest class, 1 or more.
+        See `plan_dataset`.
 
     Raises
     ------
     ValueError
-        Another balance.
+        `balance` is invalid.
     """
     if balance is None:
         return list(counts)
@@ -103,30 +102,31 @@ def sizes(counts: Sequence[int], balance: str | float | None) -> list[int]:
 
 
 def shuffled(n: int, *key: int) -> NDArray[np.intp]:
-    """Return 0..n-1 in an order that depends on the key only, on any machine.
+    """Return a random permutation of 0..n-1, which depends only on the key, on any machine.
 
     Parameters
     ----------
     n : int
+        Length of the permutation.
     *key : int
         0 or more, e.g. a seed and an epoch.
 
     Notes
     -----
-    The order of random 64-bit numbers. NumPy promises that PCG64's raw numbers stay the same
-    whatever its version; it does not promise so for the methods of Generator (NEP 19).
+    The permutation sorts random 64-bit numbers. NumPy guarantees the raw numbers of PCG64 across
+    versions, but not the results of the methods of Generator (NEP 19).
     """
     return np.argsort(np.random.PCG64(list(key)).random_raw(n), kind="stable")
 
 
 def repeats(n: int, size: int, *key: int) -> NDArray[np.integer[Any]]:
-    """Tell how many times each of n windows is taken to get `size` in all.
+    """Return how many times to take each of n windows to get `size` windows in total.
 
-    Each is taken ``size // n`` times; which ones are taken once more is random.
+    Each window is taken ``size // n`` times, and a random choice of them once more.
 
     Returns
     -------
-    (n,) array of the smallest unsigned integers that do
+    (n,) array of the smallest unsigned integer type that holds the numbers
     """
     each, more = divmod(size, n) if n else (0, 0)
     times = np.full(n, each, dtype=np.min_scalar_type(each + 1))

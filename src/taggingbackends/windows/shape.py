@@ -1,4 +1,7 @@
-"""Windows: the spines of a larva at even times around an anchor; and taggers that look at them."""
+"""Shape of windows, and prediction from windows.
+
+A window holds the spines of a larva at evenly spaced times around an anchor.
+"""
 
 from __future__ import annotations
 
@@ -19,36 +22,37 @@ __all__ = ["WindowShape", "complete_frames", "predict_frames"]
 
 @dataclass(frozen=True)
 class WindowShape:
-    """How windows are cut.
+    """Shape of windows: duration, frame rate, margins and longest gap.
 
     Parameters
     ----------
     duration : float
-        Seconds; ``duration * framerate`` frames, a whole number from 1.
+        Seconds. ``duration * framerate`` must be a whole number, 1 or more.
     framerate : float
-        Frames a second.
+        Frames/s, above 0.
     margin : float or (float, float)
-        Seconds added before and after; ``margin * framerate`` frames, whole numbers.
+        Seconds added on both sides, or before and after. ``margin * framerate`` must be a whole
+        number, 0 or more.
     max_gap : float, optional
-        Seconds; a track does not cover a window in which two frames are further apart than that.
-        By default it is that of a recording's tracks (see `for_tracks`), and of the one track that
-        `fits` or `predict_frames` gets if it was not asked for.
+        Seconds. A track does not cover a window with a longer step between two of its frames.
+        Default: that of a recording's tracks, see `for_tracks`. Without a call of `for_tracks`,
+        `fits` and `predict_frames` use the default of the one track that they get.
 
     Attributes
     ----------
     frames : int
-        Of the duration.
+        Number of frames of the duration.
     margin_frames : (int, int)
-        Before and after.
+        Number of frames of the margins before and after.
     anchor_frame : int
-        Index of the anchor's frame in a window: ``margin_frames[0] + frames // 2``.
+        0-based index of the anchor's frame in a window: ``margin_frames[0] + frames // 2``.
     offsets : (n,) float64 array
-        Seconds from the anchor to each frame of a window, margins included.
+        Time of each frame of a window, margins included, relative to the anchor, s.
 
     Raises
     ------
     ValueError
-        Parameters that are no such numbers.
+        A parameter is invalid.
     """
 
     duration: float
@@ -70,14 +74,14 @@ class WindowShape:
         frames = _whole("duration", self.duration, self.framerate, 1)
         before, after = (_whole("margin", seconds, self.framerate, 0) for seconds in margin)
         anchor = before + frames // 2
-        # from integers: errors would add up in a sum
+        # from integers, to avoid accumulating rounding errors
         offsets = (np.arange(before + frames + after) - anchor) / self.framerate
         values = {"frames": frames, "margin_frames": (before, after), "anchor_frame": anchor}
         for name, value in (values | {"offsets": offsets}).items():
             object.__setattr__(self, name, value)
 
     def for_tracks(self, tracks: Iterable[Track]) -> WindowShape:
-        """Return the shape with a `max_gap`: its own, or that of a recording's tracks.
+        """Return the shape with a `max_gap`: its own, or the default for a recording's tracks.
 
         Parameters
         ----------
@@ -87,28 +91,27 @@ class WindowShape:
         Returns
         -------
         WindowShape
-            Without a `max_gap` of its own, a shape gets the longer of 1 s and 5 median frame
-            intervals of the tracks.
+            The default is the longer of 1 s and 5 median frame intervals of the tracks.
         """
         if self.max_gap is not None:
             return self
         return replace(self, max_gap=default_max_gap(tracks))
 
     def fits(self, times: NDArray[np.float64], anchors: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell around which anchors a track covers the whole window.
+        """Return around which anchors a track covers the whole window.
 
         Parameters
         ----------
         times : (n,) float64 array
-            Of the track, s, strictly increasing.
+            Times of the track's frames, s, strictly increasing.
         anchors : (m,) float64 array
-            s.
+            Times of the anchors, s.
 
         Returns
         -------
         (m,) bool array
-            True where the window lies between the first and the last frame, within 1 ns, and
-            meets no gap.
+            True if the window is between the first and the last frame, within 1 ns, and overlaps
+            no gap.
         """
         max_gap = self.for_tracks([Track(times)]).max_gap
         assert max_gap is not None
@@ -120,7 +123,7 @@ class WindowShape:
         gaps = np.flatnonzero(is_gap(np.diff(times), max_gap))
         if len(gaps):
             opens, closes = times[gaps], np.append(times[gaps + 1], np.inf)
-            # the gap that ends after the start
+            # first gap that ends after the start
             gap = np.searchsorted(closes[:-1], start + SAME_TIME, "right")
             inside &= np.append(opens, np.inf)[gap] >= stop - SAME_TIME
         return inside
@@ -131,15 +134,15 @@ class WindowShape:
         spine: NDArray[np.float64],
         anchors: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Interpolate the spine linearly at the times of the windows around anchors that fit.
+        """Cut windows: interpolate the spine linearly at the times of their frames.
 
         Parameters
         ----------
         times : (n,) float64 array
-            Of the track, s, strictly increasing.
+            Times of the track's frames, s, strictly increasing.
         spine : (n, points, 2) float64 array
         anchors : (m,) float64 array
-            s.
+            Times of the anchors, s. The windows must fit (see `fits`).
 
         Returns
         -------
@@ -151,24 +154,24 @@ class WindowShape:
 
 
 def complete_frames(track: Track) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the frames of a track whose spine lacks no value; windows are cut from these.
+    """Return the frames of a track with a complete spine, from which windows are cut.
 
     Parameters
     ----------
     track : Track
-        With a spine.
+        A track with a spine.
 
     Returns
     -------
     times : (n,) float64 array
-        s.
+        Seconds.
     spine : (n, points, 2) float64 array
-        mm.
+        Millimetres.
 
     Raises
     ------
     ValueError
-        A track without a spine.
+        The track has no spine.
     """
     if track.spine is None:
         raise ValueError("expected a track with a spine, found one that was loaded without")
@@ -184,36 +187,36 @@ def predict_frames(
     predict: Callable[[NDArray[np.float64]], NDArray[Any]],
     batch: int = 1024,
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Predict something for every frame of a track from the window around it.
+    """Predict a value for every frame of a track from the window around the frame.
 
-    The windows are those of a training set of the same shape. Where none fits, as at the ends of
-    the track and beside gaps, a frame gets what was predicted for the nearest frame that has one,
-    the earlier of two.
+    The windows are cut as those of a training set of the same shape. At the ends of the track and
+    beside gaps, no window fits around a frame. It gets the prediction for the nearest frame with a
+    window, the earlier of two equally near ones.
 
     Parameters
     ----------
     track : Track
-        With a spine. Frames whose spine lacks a value are left out.
+        A track with a spine. Frames with missing spine values are left out.
     shape : WindowShape
-        E.g. that of the plan of the training set,
-        ``plan.shape.for_tracks(recording.values())``: gaps are then those of the recording.
+        Shape of the windows, e.g. ``plan.shape.for_tracks(recording.values())``: the shape of the
+        training set, with the default `max_gap` of the recording.
     predict : callable
-        ``predict(windows)``, of windows (m, n, points, 2), mm, gives an array of m rows: codes,
-        probabilities... What it gives for a window must not depend on the others.
+        ``predict(windows)`` takes windows (m, n, points, 2), in mm, and returns an array of m rows,
+        e.g. codes or probabilities. The result for a window must not depend on the others.
     batch : int
-        Windows cut at once, 1 or more.
+        Number of windows per call of `predict`, 1 or more.
 
     Returns
     -------
     times : (k,) float64 array
-        Of the complete frames, s.
+        Times of the complete frames, s.
     predicted : (k, ...) array
-        A row each. If no window fits into the track, both are empty.
+        One row per frame. If no window fits in the track, both arrays are empty.
 
     Raises
     ------
     ValueError
-        A track without a spine.
+        The track has no spine.
     """
     times, spine = complete_frames(track)
     shape = shape.for_tracks([track])

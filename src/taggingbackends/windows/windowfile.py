@@ -1,19 +1,19 @@
-"""Sets of labelled windows, in memory and in HDF5 files.
+"""Training sets, in memory and in HDF5 files.
 
-A file has these arrays, each in one piece, so that a window is read from its place without going
-through HDF5, and processes that fork share no open HDF5 file:
+A file has the arrays below, each stored contiguously. Hence a window is read from its offset,
+without HDF5, and forked processes share no open HDF5 file.
 
 ========== =================== ============================================================
 spines     (m, n, points, 2)   float32 or float64, mm; n frames, margins included
 labels     (m,) int32          class: 0-based index into the attribute ``names``
 recordings (m,) int32          0-based index into ``sources``
 larvae     (m,) int32          larva identifier
-times      (m,) float64        s; of the labelled frame, which is ``anchor_frame`` of the window
+times      (m,) float64        time of the labelled frame (``anchor_frame`` of the window), s
 sources    (recordings,) UTF-8 JSON: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}],
                                "body_length": mm}``
 ========== =================== ============================================================
 
-Attributes tell how the set was made: JSON, but for ``format``.
+The attributes describe how the set was made. All are JSON except ``format``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FORMAT = "taggingbackends windows 2"
 
 
 class Block(NamedTuple):
-    """Some windows, column by column, as in the file."""
+    """Columns of some windows, as in the file."""
 
     spines: NDArray[Any]
     labels: NDArray[np.int32]
@@ -50,28 +50,28 @@ class Block(NamedTuple):
 
 
 class Windows:
-    """Labelled windows, in memory; what PyTorch calls a map-style dataset.
+    """A training set in memory; a map-style dataset in the sense of PyTorch.
 
     Attributes
     ----------
     spines : (m, n, points, 2) float32 or float64 array
-        mm; n frames a window, margins included.
+        Spines of n frames per window, margins included, mm.
     labels : (m,) int32 array
         Class of each window: 0-based index into `names`.
     recordings : (m,) int32 array
-        0-based index into `sources`.
+        Recording of each window: 0-based index into `sources`.
     larvae : (m,) int32 array
         Larva identifiers.
     times : (m,) float64 array
-        Of the labelled frames, s.
+        Times of the labelled frames, s.
     names : list of str
         The classes.
     sources : list of dict
         Each recording: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}, ...],
-        "body_length": ...}``. The body length is `body_length(recording)`, in mm; None if no spine
-        of it is complete.
+        "body_length": ...}``. The body length is `body_length(recording)`, in mm, or None if the
+        recording has no complete spine.
     about : dict
-        How the set was made: what `plan_dataset` was asked for, counts, versions.
+        How the set was made: the parameters of `plan_dataset`, counts and versions.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Windows:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], int]:
-        """Return the spines of a window, (n, points, 2), a copy; and its class."""
+        """Return a copy of the spines of a window, (n, points, 2), and its class."""
         return np.array(self.spines[index]), int(self.labels[index])
 
     def run(self, index: int) -> str:
@@ -102,23 +102,24 @@ class Windows:
 
     @property
     def body_lengths(self) -> NDArray[np.float64]:
-        """Body length for each window, (m,), mm: that of its recording, to scale it by."""
+        """(m,) float64 array: body length of each window's recording, mm, to scale windows by."""
         lengths = np.array([source["body_length"] for source in self.sources], dtype=np.float64)
         return lengths[self.recordings]
 
     def batches(
         self, size: int, seed: int = 0, epoch: int = 0, shuffle: bool = True
     ) -> Iterator[tuple[NDArray[Any], NDArray[np.int32]]]:
-        """Yield all windows once, in batches; the last one may be smaller.
+        """Yield all windows once, in batches. The last batch may be smaller.
 
         Parameters
         ----------
         size : int
-            Windows in a batch, 1 or more.
+            Number of windows in a batch, 1 or more.
         seed, epoch : int
-            0 or more; the order depends on these only, on any machine.
+            0 or more. The order depends only on these, on any machine.
         shuffle : bool
-            Otherwise in the order of the set: by recording, larva and time.
+            Shuffle the windows. If False, they are in the order of the set: by recording, larva and
+            time.
 
         Yields
         ------
@@ -139,22 +140,22 @@ class Windows:
 
 
 class Dataset(Windows):
-    """Labelled windows in an HDF5 file, read window by window.
+    """A training set in an HDF5 file, read window by window.
 
-    Nothing but the header is read at first. It can be pickled, and used after a fork: each process
-    reads the file by itself.
+    Opening reads only the header. A Dataset can be pickled and used after a fork: each process
+    reads the file itself.
 
     Parameters
     ----------
     path : path
-        As `DatasetPlan.write` made it.
+        A file written by `DatasetPlan.write`.
 
     Raises
     ------
     BackendError
-        ``not-a-dataset``: another file, or one that was cut.
+        ``not-a-dataset``: the file is not a training set, or is truncated.
     OSError
-        It cannot be read.
+        The file cannot be read.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -184,7 +185,7 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
     import h5py
 
     with path.open("rb"):
-        pass  # what cannot be read is an OSError of its own
+        pass  # raises OSError if the file cannot be read
     try:
         with h5py.File(path, "r") as file:
             found = file.attrs.get("format")
@@ -195,7 +196,7 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
             about = {
                 name: json.loads(text) for name, text in file.attrs.items() if name != "format"
             }
-            # no links, which might lead out of the file
+            # refuse links, which may lead out of the file
             columns = {name: file.get(name, getlink=True) for name in (*Block._fields, "sources")}
             for name, link in columns.items():
                 if not isinstance(link, h5py.HardLink):
@@ -203,7 +204,7 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
             sources = [json.loads(text) for text in file["sources"].asstr()[()]]
             places = {name: _place(path, file[name]) for name in Block._fields}
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise _not_a_dataset(path, f"{str(error) or error!r}; is it cut?") from error
+        raise _not_a_dataset(path, f"{str(error) or error!r}; is the file truncated?") from error
     if len({shape[0] for _, _, shape in places.values()}) != 1 or len(places["spines"][2]) != 4:
         raise _not_a_dataset(path, "columns of different lengths")
     return about, sources, places
@@ -212,14 +213,14 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
 def _place(path: Path, column: Any) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
     offset = column.id.get_offset()
     if offset is None or column.dtype.kind not in "if":
-        raise _not_a_dataset(path, f"{column.name} that is compressed or of another type")
+        raise _not_a_dataset(path, f"{column.name} compressed or of another type")
     if offset + column.nbytes > path.stat().st_size:
-        raise _not_a_dataset(path, f"no end of {column.name}; is it cut?")
+        raise _not_a_dataset(path, f"an incomplete {column.name}; is the file truncated?")
     return column.dtype, offset, column.shape
 
 
 def _not_a_dataset(path: Path, found: str) -> BackendError:
-    problem = f"{path}: expected a file that DatasetPlan.write made, found {found}"
+    problem = f"{path}: expected a file written by DatasetPlan.write, found {found}"
     return BackendError("not-a-dataset", problem)
 
 
@@ -236,9 +237,9 @@ def write_windows(
     Parameters
     ----------
     path : Path
-        Its folder must exist.
+        File to write. Its folder must exist.
     size, points : int
-        Windows in all, points of a spine.
+        Number of windows in total, number of points of a spine.
     sources, about
         As in `Windows`.
     blocks : iterable of Block
@@ -249,7 +250,7 @@ def write_windows(
     path = Path(os.path.realpath(path))
     n = about["frames"] + sum(about["margin_frames"])
     types = {"spines": f"<f{np.dtype(about['dtype']).itemsize}", "times": "<f8"}
-    # fixed versions and no times: the same bytes for the same content
+    # a fixed version and no times, to give the same bytes for the same content
     with _replaced(path) as partial, h5py.File(partial, "w", libver=("v108", "v108")) as file:
         attributes = {name: json.dumps(value) for name, value in about.items()}
         for name, text in ({"format": FORMAT} | attributes).items():
@@ -277,8 +278,8 @@ def write_windows(
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
-    """Yield a hidden file to write to, which replaces another file in the end."""
-    # always of the same name: what a killed process left is overwritten by the next
+    """Yield a hidden file to write to, which finally replaces a file."""
+    # always the same name, to overwrite the file of a killed process
     partial = path.with_name(f".{path.name}.partial")
     try:
         with locked(path.with_name(f".{path.name}.lock")):
@@ -290,5 +291,5 @@ def _replaced(path: Path) -> Iterator[Path]:
             finally:
                 partial.unlink(missing_ok=True)
     except BlockingIOError:
-        problem = f"{path}: another process is writing this file; wait, or write another one"
+        problem = f"{path}: another process is writing this file; wait, or choose another file"
         raise BackendError("existing-file", problem) from None
