@@ -407,12 +407,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "empty, as MATLAB stores it": (
         edited(replaced("#refs#/t1", lambda g, n: g.create_dataset(n, data=np.zeros(2, "u8")))),
         "trx(2).t",
-        "expected numbers (n x 1), with rows and columns, found data without rows and columns, e.g. an empty array",
+        "expected numbers (n x 1), with rows and columns, found data without rows and columns",
     ),
     "a null dataspace": (
         single(replaced("trx/t", lambda g, name: g.create_dataset(name, data=h5py.Empty("f8")))),
         "trx(1).t",
-        "with rows and columns, found one without",
+        "with rows and columns, found data without rows and columns",
     ),
     "a text type": (
         single(
@@ -523,11 +523,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         "trx(1).t",
         "found 1000000000 x 1 float64, stored in 0 bytes; is the file damaged?",
     ),
-    "10^9 rows, not there": (single(replaced("trx/t", huge())), "trx(1).t", "stores 0 bytes"),
+    "10^9 rows, not there": (single(replaced("trx/t", huge())), "trx(1).t", "stored in 0 bytes"),
     "10^9 rows in a chunk": (
         single(replaced("trx/t", huge(chunks=(1, 10**8), compression="gzip"))),
         "trx(1).t",
-        "stores 0 bytes",
+        "stored in 0 bytes",
     ),
     "10^9 elements": (
         edited(
