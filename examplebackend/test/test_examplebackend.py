@@ -1,4 +1,4 @@
-"""Features, forest and simulation; the scripts are tested where they are run."""
+"""Tests of features, forest and simulation. test_scripts.py tests the scripts."""
 
 import hashlib
 import pickle
@@ -23,7 +23,7 @@ def column(features, name):
 
 
 def crawling(times, speed=1.0, sweep=0.0, length=4.0, points=11):
-    """A larva on the x axis, whose front half swings from side to side once in 2 s."""
+    """Return spines of a larva on the x axis whose front half swings to both sides once in 2 s."""
     head_side = np.linspace(length / 2, -length / 2, points)
     angle = sweep * np.sin(np.pi * times)[..., None]
     front = np.maximum(head_side, 0.0)
@@ -39,7 +39,7 @@ def windows_of(**larva):
 
 
 def simulated(seed, larvae=4, seconds=60.0):
-    """Windows around the frames of a simulated recording, its body length, and the states."""
+    """Return the windows of a simulated recording, its body length, and the states."""
     windows, states = [], []
     tracks = simulate(larvae=larvae, seconds=seconds, seed=seed).values()
     for times, spine, _, names in tracks:
@@ -62,7 +62,7 @@ def windows():
 
 @pytest.fixture(scope="module")
 def frames():
-    """Features and states of three simulated recordings."""
+    """Return features and states of three simulated recordings."""
     found = [simulated(seed) for seed in (1, 2, 3)]
     return [(spine_features(windows, length), states) for windows, length, states in found]
 
@@ -76,7 +76,7 @@ def forest(frames):
 # features
 
 
-def test_a_straight_run_has_the_speed_and_the_length_it_was_made_with():
+def test_features_of_a_straight_run():
     features = spine_features(windows_of(speed=1.0, length=4.0), 4.0)
     assert features.dtype == np.float64
     for name, expected in {
@@ -108,7 +108,7 @@ def test_backing_up_is_negative():
     assert np.allclose(column(features, "speed"), 0.25)
 
 
-def test_features_do_not_depend_on_where_and_which_way(windows):
+def test_features_do_not_depend_on_position_and_heading(windows):
     angle = 2.1
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     expected = spine_features(*windows)
@@ -121,7 +121,7 @@ def test_features_do_not_depend_on_where_and_which_way(windows):
 def test_features_do_not_depend_on_body_size(windows):
     spines, length = windows
     expected = spine_features(spines, length)
-    sizes = np.linspace(0.5, 2.0, len(spines))  # recordings of larvae of different sizes
+    sizes = np.linspace(0.5, 2.0, len(spines))  # from recordings of larvae of different sizes
     scaled = spine_features(spines * sizes[:, None, None, None], length * sizes)
     assert np.allclose(scaled, expected, atol=1e-6)
 
@@ -135,27 +135,27 @@ def test_features_hardly_depend_on_the_number_of_points(windows, points):
         assert np.corrcoef(column(found, name), column(expected, name))[0, 1] > 0.9, name
 
 
-def test_a_resampled_spine_has_points_at_even_distances_on_its_segments():
+def test_a_resampled_spine_has_evenly_spaced_points_on_its_segments():
     bent = [[0.0, 0.0], [3.0, 0.0], [3.0, 1.0]]
     expected = [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [3.0, 1.0]]
     assert np.allclose(resample_spine(bent, 5), expected)
     assert np.allclose(resample_spine([bent, bent], 2), [[bent[0], bent[2]]] * 2)
-    twice = np.repeat(bent, 2, axis=0)  # points that fall together
+    twice = np.repeat(bent, 2, axis=0)  # duplicate points
     assert np.allclose(resample_spine(twice, 5), expected)
     assert np.array_equal(resample_spine(np.ones((2, 3, 2)), 5), np.ones((2, 5, 2)))
 
 
 @pytest.mark.parametrize("points", [3, 5, 12])
-def test_spines_without_extent_have_finite_features(points):
+def test_spines_of_length_0_have_finite_features(points):
     assert np.isfinite(spine_features(np.zeros((2, 11, points, 2)), 1.0)).all()
 
 
-def test_no_windows_have_no_features():
+def test_zero_windows_give_zero_rows():
     assert spine_features(np.empty((0, 11, 11, 2)), 1.0).shape == (0, len(FEATURES))
 
 
 @pytest.mark.parametrize("shape", [(11, 11, 2), (4, 10, 11, 2), (4, 11, 2, 2), (4, 11, 11, 3)])
-def test_what_is_no_window_is_refused(shape):
+def test_arrays_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"shape \(m, 11, 3 or more, 2\), found"):
         spine_features(np.zeros(shape), 1.0)
 
@@ -163,7 +163,7 @@ def test_what_is_no_window_is_refused(shape):
 # forest
 
 
-def test_it_learns_the_simulated_states(frames):
+def test_the_forest_learns_the_simulated_states(frames):
     features = np.concatenate([frames[0][0], frames[1][0]])
     predicted = train(features, frames[0][1] + frames[1][1]).predict(frames[2][0])
     true = np.array(frames[2][1])
@@ -178,7 +178,7 @@ def test_the_same_seed_trains_the_same_forest(frames):
     assert not np.array_equal(a, c)
 
 
-def test_rare_labels_count_as_much_as_common_ones(frames):
+def test_rare_labels_have_the_same_weight(frames):
     features, states = frames[0]
     rare = [i for i, state in enumerate(states) if state == "stop"][:20]
     kept = [i for i, state in enumerate(states) if state == "run"] + rare
@@ -186,7 +186,7 @@ def test_rare_labels_count_as_much_as_common_ones(frames):
     assert (forest.predict(features[rare]) == "stop").mean() > 0.9
 
 
-def test_a_stored_model_reads_back_the_same(forest, frames, tmp_path):
+def test_a_written_model_is_read_unchanged(forest, frames, tmp_path):
     colors = {"run": "#2ca02c", "cast": None}
     write_model(tmp_path / "model", forest, colors)
     again, read = read_model(tmp_path / "model")
@@ -196,10 +196,10 @@ def test_a_stored_model_reads_back_the_same(forest, frames, tmp_path):
     assert again.predict(features).tolist() == forest.predict(features).tolist()
 
 
-def test_a_stored_model_is_small(frames, tmp_path):
+def test_a_written_model_is_small(frames, tmp_path):
     path = tmp_path / "model"
     states = np.random.default_rng(0).choice(list("abcdefg"), len(frames[0][0])).tolist()
-    forest = train(frames[0][0], states)  # names without a pattern grow the largest trees
+    forest = train(frames[0][0], states)  # random names give the largest trees
     write_model(path, forest, dict.fromkeys("abcdefg"))
     assert path.stat().st_size < 1_000_000
 
@@ -222,7 +222,7 @@ def test_a_model_with_foreign_code_is_refused_and_does_not_run(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", pickle.dumps(Rogue)])
-def test_what_is_no_model_is_refused(tmp_path, content):
+def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "model"
     path.write_bytes(content)
     with refused(path, "not a zip file"):
@@ -241,7 +241,9 @@ def test_a_missing_file_and_another_model_are_refused(forest, tmp_path):
     ("name", "value"),
     [("FEATURES", FEATURES[::-1]), ("sklearn.__version__", "1.0.2")],
 )
-def test_a_model_for_something_else_is_refused(forest, tmp_path, monkeypatch, name, value):
+def test_a_model_for_other_features_or_versions_is_refused(
+    forest, tmp_path, monkeypatch, name, value
+):
     with monkeypatch.context() as patch:
         patch.setattr(f"examplebackend.models.forest.{name}", value)
         write_model(tmp_path / "model", forest, {})
@@ -266,7 +268,7 @@ def test_a_model_of_another_patch_version_is_read(forest, tmp_path, monkeypatch)
     ("field", "value"),
     [("left_child", 10**9), ("right_child", -1), ("left_child", 0), ("feature", len(FEATURES))],
 )
-def test_trees_that_lead_out_of_memory_are_refused(frames, tmp_path, field, value):
+def test_trees_with_invalid_indices_are_refused(frames, tmp_path, field, value):
     forest = train(*frames[0], trees=3)
     tree = forest.estimators_[1].tree_
     state = tree.__getstate__()
@@ -314,7 +316,7 @@ def test_files_are_in_the_format_of_choreography(recording, tmp_path):
         assert [float(number) for number in other.split(" ")[3:]] == contour.ravel().tolist()
 
 
-def test_larvae_come_late_and_go_early_under_scattered_identifiers():
+def test_larvae_are_found_late_and_lost_early_and_identifiers_are_not_consecutive():
     tracks = simulate(larvae=6, seconds=50.0, seed=3)
     identifiers = list(tracks)
     assert identifiers == sorted(set(identifiers))
@@ -399,7 +401,7 @@ def test_the_command_prints_the_files_it_wrote(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["--run", "../x"], ["--larvae", "0"], ["--seconds", "0"]])
-def test_the_command_refuses_what_makes_no_recording(tmp_path, arguments):
+def test_the_command_refuses_invalid_options(tmp_path, arguments):
     with pytest.raises(SystemExit) as stopped:
         simulation.main([str(tmp_path / "x"), *arguments])
     assert stopped.value.code == 2

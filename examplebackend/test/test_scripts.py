@@ -1,4 +1,4 @@
-"""The whole backend, through the command: trained on some recordings, used on others."""
+"""Tests of the whole backend through the command: train on some recordings, predict others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECORDINGS = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", SHARED)) / "chore
 
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the backend, so that its own data and models stay as they are."""
+    """Return a copy of the backend, to leave the data and models of the original unchanged."""
     copy = tmp_path_factory.mktemp("backend") / PROJECT.name
     shutil.copytree(PROJECT / "src", copy / "src")
     shutil.copytree(PROJECT / "models" / "simulated", copy / "models" / "simulated")
@@ -49,7 +49,7 @@ FRAME = 0.08  # s
 
 
 def write_fimtrack(folder: Path, run: str, seed: int) -> Path:
-    """Write simulated larvae as a table of FIMTrack, with 14 points a spine; return the labels."""
+    """Write simulated larvae as a FIMTrack table with 14 points per spine; return the labels."""
     table: dict[str, dict[int, dict[int, float]]] = {}  # feature -> frame -> larva -> pixels
     truth = {}
     parts = ["head", *(f"spinepoint_{k}" for k in range(1, 13)), "tail"]
@@ -80,7 +80,7 @@ def write_fimtrack(folder: Path, run: str, seed: int) -> Path:
 
 
 def write_trxmat(folder: Path, run: str, seed: int) -> Path:
-    """Write simulated larvae as a trx.mat, with the states as indicators."""
+    """Write simulated larvae as a trx.mat with the states as indicators."""
     folder.mkdir(parents=True)
     path = folder / "trx.mat"
     with h5py.File(path, "w", userblock_size=512) as file:
@@ -127,7 +127,7 @@ def refused(result: subprocess.CompletedProcess[str], message: str, exit_code: i
 
 
 def recalls(truth: Labels, predicted: Labels, names: list[str]) -> list[float]:
-    """Return the share of frames of each label that were predicted as such."""
+    """Return the share of frames of each label that were predicted correctly."""
     right = dict.fromkeys(names, 0)
     total = dict.fromkeys(names, 0)
     for run in truth.values():
@@ -164,7 +164,7 @@ def test_trained_and_used_on_simulated_larvae(backend: Path, lab: Path) -> None:
     assert load_tracks(spine.with_name("predicted.label")).run == run.id
 
 
-def test_the_model_that_ships(backend: Path, lab: Path, tmp_path: Path) -> None:
+def test_the_included_model_instance(backend: Path, lab: Path, tmp_path: Path) -> None:
     spine = next((lab / "13").glob("*.spine"))
     instance = ("--model-instance", "simulated")
     tagging_backend(backend, "predict", spine, *instance, "--output", tmp_path)
@@ -173,7 +173,7 @@ def test_the_model_that_ships(backend: Path, lab: Path, tmp_path: Path) -> None:
     assert np.mean(recalls(truth, predicted, ["run", "cast", "stop", "back"])) > 0.85
 
 
-def test_what_ships_keeps_the_contract() -> None:
+def test_the_backend_follows_the_contract() -> None:
     backend = BackendExplorer(PROJECT)
     assert backend.check() == []
     assert "simulated" in backend.list_models()
@@ -214,23 +214,23 @@ def test_any_format_is_labelled(backend: Path, tmp_path: Path) -> None:
         tagging_backend(backend, "predict", file, *instance, *options)
         predicted = Labels.read(file.with_name("predicted.label"))
         assert np.mean(recalls(truth, predicted, list(STATES))) > 0.85
-    # what the labels say of the camera is enough to load the table again
+    # the metadata of the labels is enough to load the table
     recording = load_tracks(table.with_name("predicted.label"), outline=False)
     assert recording.metadata["camera"] == {"pixelsize": PIXEL, "framerate": 1 / FRAME}
 
 
 def test_any_format_is_trained_on(backend: Path, lab: Path, tmp_path: Path) -> None:
-    told = write_fimtrack(tmp_path / "told", "20240611_120000", seed=21)
-    labels = Labels.read(told)
+    with_camera = write_fimtrack(tmp_path / "with_camera", "20240611_120000", seed=21)
+    labels = Labels.read(with_camera)
     labels["20240611_120000"].metadata["camera"] = {"pixelsize": PIXEL, "framerate": 1 / FRAME}
-    labels.write(told)
-    untold = write_fimtrack(tmp_path / "untold", "20240611_121500", seed=22)
+    labels.write(with_camera)
+    without = write_fimtrack(tmp_path / "without", "20240611_121500", seed=22)
     trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=23)
     spine = next((lab / "13").glob("*.spine"))
     truth = Labels.read(spine.with_name("truth.label"))
     for name, file, options in (
-        ("told", told, ()),
-        ("untold", untold, ("--pixelsize=73", f"--framerate={1 / FRAME}")),
+        ("with_camera", with_camera, ()),
+        ("without", without, ("--pixelsize=73", f"--framerate={1 / FRAME}")),
         ("trxmat", trxmat, ("--indicators=plain",)),
         ("strong", trxmat, ("--indicators=strong", "--labels=run_strong,cast_strong")),
     ):
@@ -244,7 +244,7 @@ def test_any_format_is_trained_on(backend: Path, lab: Path, tmp_path: Path) -> N
         assert np.mean(recalls(truth, predicted, list(STATES))) > 0.8, name
 
 
-def test_labels_may_be_chosen(backend: Path, lab: Path, tmp_path: Path) -> None:
+def test_labels_can_be_selected(backend: Path, lab: Path, tmp_path: Path) -> None:
     truth = lab / "11" / "truth.label"
     tagging_backend(backend, "train", truth, "--model-instance=two", "--labels=stop,r*")
     spine = next((lab / "13").glob("*.spine"))

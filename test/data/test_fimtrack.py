@@ -339,7 +339,7 @@ def test_frames_from_another_one_on(tmp_path: Path) -> None:
         pytest.param(r"larva\(1\)", "", 1, "expected larva(i), found ''", id="unnamed"),
         pytest.param(r",larva\(1\)", ",larva(1)" * 10**5, 1, "again", id="100000 columns"),
         pytest.param(
-            r"head_x\(2\),\d+", "head_x(2)", 8, "2 cells, one a larva, found 1", id="less"
+            r"head_x\(2\),\d+", "head_x(2)", 8, "one cell per larva (2), found 1", id="less"
         ),
         pytest.param(r"head_x\(2\),", "head_x(2),1,", 8, "found 3 cells", id="more cells"),
         pytest.param(r"(?s)(tail_y\(3\)),.*", r"\1,1", 45, "found 1 cells; is", id="cut in a row"),

@@ -205,9 +205,9 @@ def test_the_recording_of_a_folder_is_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "found", "message"),
     [
-        (load_tracks, Labels(), "a Labels; load_tracks of a label file"),
-        (load_tracks, Recording(RUN, {}, {}, "x", ()), "found a Recording; a recording is loaded"),
-        (load_tracks, ["x"], "found a list; find_recordings finds those to load"),
+        (load_tracks, Labels(), "a Labels; pass the path of the label file"),
+        (load_tracks, Recording(RUN, {}, {}, "x", ()), "found a Recording; the recording is"),
+        (load_tracks, ["x"], "found a list; load the files that find_recordings returns"),
         (load_tracks, None, "expected the path of a tracker file or a label file, found a NoneTyp"),
         (find_recordings, Labels(), "expected a path, or a list of paths, found a Labels"),
         (find_recordings, Recording(RUN, {}, {}, "x", ()), "found a Recording"),

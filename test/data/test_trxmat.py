@@ -379,7 +379,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "no larva": (
         edited(replaced("trx/id", lambda g, n: g.create_dataset(n, (1, 0), h5py.ref_dtype))),
         "trx",
-        "a larva or more",
+        "one larva or more",
     ),
     **{
         f"no {field}": (
@@ -407,12 +407,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "empty, as MATLAB stores it": (
         edited(replaced("#refs#/t1", lambda g, n: g.create_dataset(n, data=np.zeros(2, "u8")))),
         "trx(2).t",
-        "expected numbers (n x 1), with rows and columns, found one without, e.g. an empty array",
+        "expected numbers (n x 1), with rows and columns, found data without rows and columns",
     ),
     "a null dataspace": (
         single(replaced("trx/t", lambda g, name: g.create_dataset(name, data=h5py.Empty("f8")))),
         "trx(1).t",
-        "with rows and columns, found one without",
+        "with rows and columns, found data without rows and columns",
     ),
     "a text type": (
         single(
@@ -521,13 +521,13 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "10^9 rows, no chunk": (
         single(replaced("trx/t", huge(chunks=(1, 1000)))),
         "trx(1).t",
-        "found 1000000000 x 1 float64, of which the file stores 0 bytes",
+        "found 1000000000 x 1 float64, stored in 0 bytes; is the file damaged?",
     ),
-    "10^9 rows, not there": (single(replaced("trx/t", huge())), "trx(1).t", "stores 0 bytes"),
+    "10^9 rows, not there": (single(replaced("trx/t", huge())), "trx(1).t", "stored in 0 bytes"),
     "10^9 rows in a chunk": (
         single(replaced("trx/t", huge(chunks=(1, 10**8), compression="gzip"))),
         "trx(1).t",
-        "stores 0 bytes",
+        "stored in 0 bytes",
     ),
     "10^9 elements": (
         edited(
@@ -536,7 +536,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
             )
         ),
         "trx.t",
-        "of which the file stores",
+        ", stored in ",
     ),
 }
 
@@ -592,7 +592,7 @@ def test_data_that_many_elements_share_are_read_once_only(path: Path) -> None:
             file["trx"][field][...] = np.array([[target.ref] * 9], dtype=h5py.ref_dtype)
 
     write_trxmat(path, *larvae, edit=edit)
-    with pytest.raises(TrackFileError, match="is it damaged"):
+    with pytest.raises(TrackFileError, match="is the file damaged"):
         load_tracks(path)
 
 

@@ -1,3 +1,3 @@
-"""A whole tagging backend: features of the spine, a random forest, label files."""
+"""Example of a complete tagging backend: spine features, a random forest, label files."""
 
 __version__ = "0.1.0"

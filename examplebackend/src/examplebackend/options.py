@@ -1,4 +1,4 @@
-"""Options of the scripts, which come as text."""
+"""Numbers from options of the scripts, which are text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from taggingbackends.main import OptionError
 
 
 def numbers(**options: str | None) -> dict[str, float]:
-    """Return as numbers the options that are given.
+    """Convert options to numbers, except those that are None.
 
     Raises
     ------
     OptionError
-        One that is no number.
+        An option is not a number.
     """
     found = {}
     for name, text in options.items():

@@ -2,10 +2,10 @@
 
     python -m examplebackend.simulate FOLDER --larvae 8 --seconds 60 --seed 1
 
-A larva runs, casts, stops and backs up in bouts of random length. Its body is a chain of segments:
-crawling forward, every segment takes over the heading of the one before it, so that the body
-follows the path of the head (backing up: of the tail); casting, the front half bends from side to
-side over a resting rear.
+A larva runs, casts, stops and backs up in bouts of random length. Its body is a chain of segments.
+When it crawls forward, each segment takes over the heading of the one before it: the body follows
+the path of the head. When it backs up, the body follows the path of the tail. When it casts, the
+front half bends from side to side while the rear rests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLORS = ("#2ca02c", "#d62728", "#bcbd22", "#17becf")
 RUN, CAST, STOP, BACK = range(len(STATES))
 BOUT = (6.0, 2.5, 1.5, 1.5)  # s; mean duration of a bout of each state
 PACE = (1.0, 0.05, 0.0, -0.6)  # speed in each state, relative to the larva's speed when it runs
-NEXT = (  # probability of the next state, a row for each state
+NEXT = (  # probability of the next state, one row per state
     (0.0, 0.6, 0.25, 0.15),
     (0.75, 0.0, 0.1, 0.15),
     (0.5, 0.4, 0.0, 0.1),
@@ -37,7 +37,7 @@ NEXT = (  # probability of the next state, a row for each state
 
 FRAME = 0.08  # s; mean frame interval
 SEGMENTS = 10
-FLEX = np.clip(1.0 - np.arange(SEGMENTS) / 6, 0.0, 1.0)  # how much a segment takes part in a cast
+FLEX = np.clip(1.0 - np.arange(SEGMENTS) / 6, 0.0, 1.0)  # how much each segment bends in a cast
 STRIDE = 0.25  # body lengths crawled in one peristaltic cycle
 ARENA = 100.0  # mm; side of the square in which larvae appear
 
@@ -48,27 +48,30 @@ def simulate(larvae: int = 8, seconds: float = 60.0, seed: int = 1) -> dict[int,
     Parameters
     ----------
     larvae : int
-        How many larvae, 1 or more.
-    seconds : float, s
-        Duration of the recording. A larva is tracked for 70% of it or more.
+        Number of larvae, 1 or more.
+    seconds : float
+        Duration of the recording in s. Each larva is tracked for at least 70% of it.
     seed : int
-        The same arguments give the same recording.
+        Seed of the random numbers. The same arguments give the same recording.
 
     Returns
     -------
     dict of int to (times, spine, outlines, states)
-        By larva identifier: times (n,) float64, s; spine (n, 11, 2) float64, mm, head first;
-        outlines, a list of n arrays (points, 2) float64, mm, 20 to 40 points each, from the tail
-        along the left side to the head and back, the first point not repeated at the end; states, a
-        list of n of `STATES`. Numbers are rounded to three decimals, as in the files.
+        Tracks by larva identifier. Numbers are rounded to three decimals, as in the files.
+
+        - times: (n,) float64 array, s.
+        - spine: (n, 11, 2) float64 array, mm, head first.
+        - outlines: list of n (points, 2) float64 arrays, mm. Each has 20 to 40 points, from the
+          tail along the left side to the head and back. The first point is not repeated.
+        - states: list of n names of `STATES`.
 
     Raises
     ------
     ValueError
-        If there is no larva or no time.
+        The number of larvae is below 1, or the duration is not above 0.
     """
     if larvae < 1 or seconds <= 0:
-        raise ValueError(f"expected larvae >= 1 and seconds > 0, got {larvae} and {seconds}")
+        raise ValueError(f"expected larvae >= 1 and seconds > 0, found {larvae} and {seconds}")
     rng = np.random.default_rng(seed)
     clock = np.cumsum(np.clip(rng.normal(FRAME, 0.003, int(seconds / FRAME) + 1), 0.06, 0.1))
     identifiers = np.cumsum(rng.integers(2, 20, larvae))
@@ -91,7 +94,7 @@ def _larva(rng: np.random.Generator, times: Floats) -> Track:
 
 
 def _bouts(rng: np.random.Generator, times: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """State, pace, and (in a cast) the bend in radians that the head swings to, for each frame."""
+    """Return state, pace and, in casts, the bend in radians that the head aims at, per frame."""
     codes = np.zeros(len(times), dtype=np.intp)
     pace, bend = np.zeros(len(times)), np.zeros(len(times))
     state, now = RUN, times[0]
@@ -110,7 +113,7 @@ def _bouts(rng: np.random.Generator, times: Floats) -> tuple[NDArray[np.intp], F
 def _crawl(
     rng: np.random.Generator, times: Floats, length: float, speed: Floats, bend: Floats
 ) -> Floats:
-    """Spine, head first, of a larva that is to crawl and bend like this: (n, 11, 2) mm."""
+    """Return the spines of a larva that crawls and bends as given: (n, 11, 2), mm, head first."""
     dt = np.diff(times, prepend=times[0] - FRAME)
     wander = rng.normal(0.0, 0.15, len(times)) * np.sqrt(dt) * (speed != 0)
     velocity, phase = np.zeros(len(times)), np.zeros(len(times))
@@ -132,7 +135,7 @@ def _crawl(
 
 
 def _follow(heading: Floats, moved: float) -> Floats:
-    """Headings after the body has crawled that many segments (negative: backwards) on its path."""
+    """Return the headings after the body has moved by some segments (negative: backwards)."""
     if moved >= 0:
         leader = np.concatenate([heading[:1], heading[:-1]])
     else:
@@ -141,7 +144,7 @@ def _follow(heading: Floats, moved: float) -> Floats:
 
 
 def _outlines(rng: np.random.Generator, spine: Floats, width: float) -> list[Floats]:
-    """Contours around the spines, as the trackers draw them: a varying number of points each."""
+    """Return outlines around the spines, with varying numbers of points as from trackers."""
     counts = rng.integers(20, 41, len(spine))
     frame = np.repeat(np.arange(len(spine)), counts)
     start = np.cumsum(counts) - counts
@@ -160,7 +163,7 @@ def _outlines(rng: np.random.Generator, spine: Floats, width: float) -> list[Flo
 
 
 def _rounded(values: Floats) -> Floats:
-    return values.round(3) + 0.0  # + 0.0 turns -0.0, which files would show, into 0.0
+    return values.round(3) + 0.0  # + 0.0 turns -0.0 into 0.0, for the files
 
 
 def write_tracks(folder: Path, run: str, tracks: Mapping[int, Track]) -> list[Path]:
@@ -169,16 +172,16 @@ def write_tracks(folder: Path, run: str, tracks: Mapping[int, Track]) -> list[Pa
     Parameters
     ----------
     folder : Path
-        Made when missing.
+        Output folder, created if missing.
     run : str
         Identifier of the run, ``date_time``.
     tracks : mapping of int to (times, spine, outlines, states)
-        As from `simulate`.
+        Tracks as returned by `simulate`.
 
     Returns
     -------
     list of Path
-        The ``.outline`` and the ``.spine``.
+        The ``.outline`` file and the ``.spine`` file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{run}@sim@none@t0@n#n#n#n@100"
@@ -211,9 +214,9 @@ def write_truth(
     run : str
         Identifier of the run, ``date_time``.
     tracks : mapping of int to (times, spine, outlines, states)
-        As from `simulate`.
+        Tracks as returned by `simulate`.
     sources : sequence of Path
-        The tracker files, which the labels depend on.
+        The tracker files that the labels depend on.
 
     Returns
     -------
@@ -232,22 +235,27 @@ def write_truth(
 
 def _run_identifier(text: str) -> str:
     if not re.fullmatch(r"\d{8}_\d{6}", text):
-        raise argparse.ArgumentTypeError(f"expected date_time such as 20240611_101500, got {text}")
+        raise argparse.ArgumentTypeError(f"expected date_time, e.g. 20240611_101500, found {text}")
     return text
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write one simulated recording and its true labels, and print the files."""
+    """Write a simulated recording and its true labels, and print the names of the files."""
     parser = argparse.ArgumentParser(
         prog="python -m examplebackend.simulate",
-        description="Write a recording of simulated larvae, with their true labels.",
+        description="Write a recording of simulated larvae with their true labels.",
     )
-    parser.add_argument("folder", type=Path, help="where to write; made when missing")
-    parser.add_argument("--larvae", type=int, default=8, help="how many (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="duration (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the random numbers (%(default)s)")
+    parser.add_argument("folder", type=Path, help="write to this folder; create it if missing")
+    parser.add_argument("--larvae", type=int, default=8, help="number of larvae (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration in s (%(default)s)")
     parser.add_argument(
-        "--run", type=_run_identifier, default="20240611_101500", help="date_time (%(default)s)"
+        "--seed", type=int, default=1, help="seed of the random numbers (%(default)s)"
+    )
+    parser.add_argument(
+        "--run",
+        type=_run_identifier,
+        default="20240611_101500",
+        help="identifier of the run, date_time (%(default)s)",
     )
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Recordings of tracked larvae: tracker files in, arrays out."""
+"""Read tracker files into arrays, and cut training sets from them."""
 
 from __future__ import annotations
 

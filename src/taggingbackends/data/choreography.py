@@ -1,8 +1,10 @@
-"""Choreography's .spine and .outline files (of the Multi-Worm Tracker).
+"""Choreography's .spine and .outline files (Multi-Worm Tracker).
 
-A line is ``date_time larva_id time x1 y1 x2 y2 ...``: times in seconds, coordinates in mm. The
-format is described in docs/contract.md, section 7; tracker and Choreography in Swierczek, Giles,
-Rankin and Kerr (2011), High-throughput behavioral analysis in C. elegans, Nature Methods 8:592.
+A line is ``date_time larva_id time x1 y1 x2 y2 ...``, with times in seconds and coordinates in mm.
+Section 7 of docs/contract.md describes the format.
+
+The tracker and Choreography are described in Swierczek, Giles, Rankin and Kerr (2011),
+High-throughput behavioral analysis in C. elegans, Nature Methods 8:592.
 """
 
 from __future__ import annotations
@@ -23,30 +25,30 @@ from taggingbackends.system.memory import keep_freed_memory
 
 __all__ = ["load"]
 
-_HEADER = 3  # fields of a line before the coordinates
+_HEADER = 3  # fields before the coordinates of a line
 _SPINE_POINTS = 11
-_BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
-_LONGEST = 1 << 20  # bytes of a line: an outline of 50,000 points
+_BLOCK = 1 << 18  # bytes read at once; arrays of larger blocks would not fit into the cache
+_LONGEST = 1 << 20  # longest line in bytes, an outline of 50,000 points
 _STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 
 
 def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
-    """Load a pair of files, or one of them.
+    """Load a .spine and .outline file, or one of them.
 
-    Tracks whose lines follow one another, as Choreography writes them, share the memory of the
-    recording: to keep one track of many, copy its arrays.
+    If all lines of a larva are consecutive, as Choreography writes them, its arrays are views into
+    arrays of the whole recording. Copy them to keep one track without the others.
 
     Parameters
     ----------
     path : Path
-        Either file; the other one is beside it.
+        Either file. The other one must be beside it.
     spine, outline : bool
-        Whether to load the one and the other.
+        Whether to load spines and outlines.
 
     Raises
     ------
     TrackFileError
-        A file is missing, a line is no such line, or the two files differ in larvae or times.
+        A file is missing, a line is invalid, or the two files differ in larvae or times.
     """
     wanted = [suffix for suffix, on in ((".spine", spine), (".outline", outline)) if on]
     if not wanted:
@@ -55,7 +57,7 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     for file in files:
         if not file.is_file():
             rest = f"load {path.name} alone with {file.suffix[1:]}=False"
-            problem = f"expected this file beside {path.name}, found none; bring it, or {rest}"
+            problem = f"expected this file beside {path.name}, found none; add it, or {rest}"
             raise TrackFileError(problem, file=file)
     tables = {file.suffix: _read(file) for file in files}
     first, *others = tables.values()
@@ -73,19 +75,19 @@ def _metadata(stem: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Block:
-    """Some lines of a file that are not blank."""
+    """Fields of consecutive lines of a file; blank lines are skipped."""
 
     text: bytes
     stops: NDArray[np.intp]  # field i is text[stops[i] - lengths[i] : stops[i]]
     lengths: NDArray[np.intp]
-    first: NDArray[np.intp]  # of each line's fields
-    counts: NDArray[np.intp]  # of each line's fields
+    first: NDArray[np.intp]  # index of each line's first field
+    counts: NDArray[np.intp]  # number of fields of each line
     lines: NDArray[np.intp]  # 1-based line numbers
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The lines of one file."""
+    """Content of one file."""
 
     file: Path
     run: str
@@ -93,13 +95,13 @@ class _Table:
     times: NDArray[np.float64]
     lines: NDArray[np.intp]  # 1-based line number of each row
     points: NDArray[np.float64]  # (total points, 2)
-    offsets: NDArray[np.int64]  # (rows + 1,) of each row's points
+    offsets: NDArray[np.int64]  # (rows + 1,), where the points of each row begin
 
 
 def _read(file: Path) -> _Table:
     run = b""
     parts = []
-    coordinates = bytearray()  # grows in place; to join arrays would take the memory twice
+    coordinates = bytearray()  # grows in place; concatenating arrays would double the memory
     blocks = _blocks(file)
     for block in blocks:
         _check_counts(file, block, blocks)
@@ -135,9 +137,9 @@ def _read(file: Path) -> _Table:
 
 
 def _blocks(file: Path) -> Iterator[_Block]:
-    """Read a file in blocks of whole lines."""
+    """Yield the blocks of a file, each of whole lines."""
     keep_freed_memory()
-    above = 0  # lines
+    above = 0  # lines before the block
     with file.open("rb") as stream:
         while text := stream.read(_BLOCK) + stream.readline(_LONGEST):
             if not text.endswith(b"\n") and stream.read(1):
@@ -170,7 +172,7 @@ def _check_counts(file: Path, block: _Block, later: Iterator[_Block]) -> None:
 
 
 def _fields_equal(block: _Block, fields: NDArray[np.intp], text: bytes) -> NDArray[np.bool_]:
-    """Tell which of the fields are this text."""
+    """Return which of the fields equal `text`."""
     size = len(text)
     equal: NDArray[np.bool_] = block.lengths[fields] == size
     if equal.any():
@@ -182,9 +184,12 @@ def _fields_equal(block: _Block, fields: NDArray[np.intp], text: bytes) -> NDArr
 def _numbers(
     block: _Block,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-    """Return larvae, times, coordinates; and (n, 2) line and field of what is no number, n <= 1."""
-    first = block.first
-    values = decimals.parse(block.text, block.stops, block.lengths, skip=first)  # the run's name
+    """Return larvae, times, coordinates, and the first invalid number as (n, 2) line and field.
+
+    n is 0 or 1.
+    """
+    first = block.first  # the run, which is not a number
+    values = decimals.parse(block.text, block.stops, block.lengths, skip=first)
     wrong = np.flatnonzero(~np.isfinite(values))[:1]
     rows = np.searchsorted(first, wrong, "right") - 1
     wrong_fields = np.stack([block.lines[rows], wrong - first[rows] + 1], axis=1)
@@ -201,7 +206,7 @@ def _fault(file: Path, line: int, field: int, expected: str) -> TrackFileError:
 
 
 def _check_end(file: Path, content: bytes, line: int) -> None:
-    """Refuse a file that was cut within its last number, which may still read as one."""
+    """Raise an error if the file was cut within its last number, which may still be valid."""
     text = content.rstrip()
     if b"\n" in content[len(text) :] or b"\r" in content[len(text) :]:
         return
@@ -285,7 +290,7 @@ def _track(larva: int, tables: dict[str, _Table]) -> Track:
 
 
 def _slice(rows: NDArray[np.intp]) -> slice | NDArray[np.intp]:
-    """Return the rows as a slice if they are one: what they take from an array is not copied."""
+    """Return consecutive rows as a slice, which takes views instead of copies."""
     start, stop = int(rows[0]), int(rows[-1]) + 1
     return slice(start, stop) if stop - start == len(rows) else rows
 

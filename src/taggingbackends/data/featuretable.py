@@ -1,7 +1,7 @@
-"""Tables of features of larvae: a row a feature and frame, a column a larva.
+"""Tables of features: one row per feature and frame, one column per larva.
 
-The first line is ``,larva(0),larva(1),...``; a row is ``feature(frame),value,value,...``, a value a
-larva, nothing where the larva is not tracked. All frames of a feature are together.
+The first line is ``,larva(0),larva(1),...``. A row is ``feature(frame),value,value,...``, with an
+empty cell where the larva is not tracked. All rows of a feature are consecutive.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ __all__ = ["Feature", "common_cells", "read_features"]
 _ROW = re.compile(rb"([^,()]+)\((\d{1,9})\)")
 _LARVA = re.compile(rb"larva\((\d{1,9})\)")
 
-_SAME = "; each feature has the same frames, one after the other"
+_SAME = "; each feature has the same frames, in consecutive rows"
 _TENS = 10 ** np.arange(1, 10)
-_BLOCK = 1 << 18  # bytes read at once; what is made of many more would leave a processor's cache
-_CELL = 64  # bytes that no number is longer than
-_HEADER = (MAX_LARVA_ID + 2) * len(",larva(65535)")  # bytes of the longest first line
+_BLOCK = 1 << 18  # bytes read at once; arrays of larger blocks would not fit into the cache
+_CELL = 64  # bytes per cell in the longest line
+_HEADER = (MAX_LARVA_ID + 2) * len(",larva(65535)")  # longest first line in bytes
 
 
 @dataclass(frozen=True)
 class Feature:
-    """The cells of a feature that are not empty."""
+    """Non-empty cells of a feature."""
 
     cells: NDArray[np.int64]  # frame * larvae + column, increasing
     values: NDArray[Any]
 
     def at(self, cells: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the values in some cells, 0 where they are empty."""
+        """Return the values of some cells, 0 for empty ones."""
         if cells is self.cells or not len(cells):
             return self.values[: len(cells)]
         if not len(self.cells):
@@ -62,26 +62,26 @@ def common_cells(all_cells: Iterator[NDArray[np.int64]]) -> NDArray[np.int64]:
 def read_features(
     file: Path, wanted: Callable[[str], bool]
 ) -> tuple[list[int], dict[str, Feature]]:
-    """Read some features, and check the rows of all others.
+    """Read some features of a table, and check the row names and cell counts of all features.
 
     Parameters
     ----------
     file : Path
         The table.
     wanted : callable
-        ``wanted(name)`` tells whether a feature is to be read.
+        ``wanted(name)`` returns whether to read a feature.
 
     Returns
     -------
     larvae : list of int
-        Identifiers, of each column.
+        Larva identifier of each column.
     features : dict of str to Feature
-        Those that are wanted and there.
+        The wanted features that the table has.
 
     Raises
     ------
     TrackFileError
-        The table breaks the format, with file and line.
+        The table breaks the format. The error names file and line.
     """
     keep_freed_memory()
     with file.open("rb") as stream:
@@ -111,7 +111,7 @@ def _larvae(file: Path, header: bytes) -> list[int]:
 
 
 def _rows_of_first_feature(stream: BinaryIO, longest: int) -> int:
-    """Count the rows of the first feature, which are as many as those of each other one."""
+    """Count the rows of the first feature; all features have the same number of rows."""
     start = stream.tell()
     first = stream.readline(longest)
     prefix = first[: first.find(b"(") + 1]
@@ -122,7 +122,10 @@ def _rows_of_first_feature(stream: BinaryIO, longest: int) -> int:
 
 
 def _blocks(file: Path, stream: BinaryIO, longest: int) -> Iterator[tuple[int, bytes]]:
-    """Read whole lines, blank ones at the end left out, with the number of the first."""
+    """Yield blocks of whole lines, each with the number of its first line.
+
+    Blank lines at the end of the file are skipped.
+    """
     line = 2
     blank = 0
     while text := stream.read(_BLOCK):
@@ -143,23 +146,23 @@ def _blocks(file: Path, stream: BinaryIO, longest: int) -> Iterator[tuple[int, b
 
 
 class _Table:
-    """Rows in, features out."""
+    """Parser of the rows below the first line."""
 
     def __init__(self, file: Path, larvae: int, frames: int, wanted: Callable[[str], bool]) -> None:
         self.file = file
         self.larvae = larvae
-        self.frames = frames  # of each feature
+        self.frames = frames  # rows of each feature
         self.wanted = wanted
         self.features: dict[str, Feature] = {}
         self.known: set[bytes] = set()
         self.feature = b""  # the one being read
-        self.frame = frames  # of the next row, counted from the first
-        self.first = 0
+        self.frame = frames  # frame of the next row, relative to `first`
+        self.first = 0  # number of the first frame
         self.parts: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
-        self.line = 1  # the last one
+        self.line = 1  # last line read
 
     def add(self, line: int, text: bytes) -> None:
-        """Add some rows; text is whole lines."""
+        """Parse some rows; `text` consists of whole lines."""
         stops, lengths = self._split(line, text)
         ends = stops[:, 0]
         row = 0
@@ -188,7 +191,7 @@ class _Table:
         return self.features
 
     def _split(self, line: int, text: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return stops and lengths of cells, (rows, 1 + larvae)."""
+        """Return stops and lengths of cells, each of shape (rows, 1 + larvae)."""
         if b"\0" in text:
             at = line + text.count(b"\n", 0, text.index(b"\0"))
             problem = "expected text, found a NUL byte; is the file damaged?"
@@ -206,7 +209,7 @@ class _Table:
             found = np.diff(np.flatnonzero(ends), prepend=-1)
             row = int((found != width).argmax())
             problem = (
-                f"expected a name and {self.larvae} cells, one a larva, "
+                f"expected a name and one cell per larva ({self.larvae}), "
                 f"found {found[row] - 1} cells; is the file cut?"
             )
             raise TrackFileError(problem, file=self.file, line=line + row)
@@ -221,11 +224,11 @@ class _Table:
     def _check_names(
         self, line: int, text: bytes, stops: NDArray[np.intp], lengths: NDArray[np.intp]
     ) -> None:
-        """Check that rows are of this feature and of the next frames, given their names' places."""
+        """Check that the names of rows are those of this feature and of the next frames."""
         prefix = self.feature + b"("
         size = len(prefix)
         good = lengths > size
-        if good.any():  # else the text may be shorter than a window
+        if good.any():  # otherwise the text may be shorter than a window
             windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
             good[good] = windows[(stops - lengths)[good]] == prefix
         frames = self.first + self.frame + np.arange(len(stops))
@@ -270,7 +273,7 @@ class _Table:
     def _values(
         self, line: int, text: bytes, stops: NDArray[np.intp], lengths: NDArray[np.intp]
     ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Return the cells that are not empty and their values."""
+        """Return the non-empty cells and their values."""
         stops, lengths = stops.ravel(), lengths.ravel()
         filled = np.flatnonzero(lengths)
         if len(filled) < len(lengths):

@@ -1,8 +1,10 @@
-"""FIMTrack's tables (version 2): features of larvae in pixels, a row a feature and frame.
+"""FIMTrack's tables (version 2): features of larvae in pixels, one row per feature and frame.
 
-`featuretable` reads the table. The format is described in docs/contract.md, section 7; the tracker
-in Risse, Berh, Otto, Klämbt and Jiang (2017), FIMTrack: an open source tracking and locomotion
-analysis software for small animals, PLoS Computational Biology 13:e1005530.
+`featuretable` parses the table. Section 7 of docs/contract.md describes the format.
+
+The tracker is described in Risse, Berh, Otto, Klämbt and Jiang (2017), FIMTrack: an open source
+tracking and locomotion analysis software for small animals, PLoS Computational Biology
+13:e1005530.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from taggingbackends.errors import TrackFileError, shown
 
 __all__ = ["load", "options_from"]
 
-_FRAMERATE = 30.0  # frames/s, FIMTrack's own default
+_FRAMERATE = 30.0  # frames/s, FIMTrack's default
 _BOOLEANS = (
     "is_coiled",
     "is_well_oriented",
@@ -35,8 +37,8 @@ _SPINEPOINT = re.compile(r"spinepoint_([1-9]\d{0,2})_[xy]")
 _RADIUS = re.compile(r"radius_([1-9]\d{0,2})")
 _DATE_TIME = re.compile(r"\d{8}_\d{6}")
 
-_FRAMES = 1 << 10  # whose outlines are made at once; more would leave a processor's cache
-_NO_LENGTH = 1e-12  # of a vector, in mm or of unit vectors: rounding
+_FRAMES = 1 << 10  # outlines computed at once; arrays of more would not fit into the cache
+_NO_LENGTH = 1e-12  # vectors up to this length (mm, or sums of unit vectors) are rounding errors
 
 
 def load(
@@ -49,36 +51,38 @@ def load(
 ) -> Recording:
     """Load a table.
 
-    A track has the frames in which the larva has all values of the spine and of the radii, whatever
-    is loaded; a larva without any such frame is left out. Times are frame / framerate. The tracks
-    share the memory of the recording: to keep one of many, copy its arrays.
+    A track has the frames in which all values of the larva's spine and radii are present, whether
+    they are loaded or not. A larva without a complete frame is omitted. Times are frame /
+    framerate. The arrays of tracks are views into arrays of the whole recording; copy them to keep
+    one track without the others.
 
     Parameters
     ----------
     path : Path
         The table.
     framerate : float, optional
-        Frames/s; 30 if not given.
+        Frames/s, by default 30.
     pixelsize : float
-        Width of a pixel in µm; the table itself does not tell it.
+        Width of a pixel in µm. Required, because the table does not contain it.
     radii : sequence or mapping, optional
-        Radii in pixels to use, in all frames, instead of the table's: that of spine point 1, of 2,
-        and so on, None to use the table's; or a mapping of 1, 2, ... to radii.
+        Radii in pixels that replace those of the table in all frames. A sequence gives the radii
+        at spine points 1, 2, ...; None keeps the table's. A mapping has keys 1, 2, ...
     spine : bool
-        Whether to load the spines: head, spine points 1 to k, tail.
+        Whether to load spines: head, spine points 1 to k, tail.
     outline : bool
-        Whether to make outlines, of 2 k + 2 points each, out of spines and radii; see `_outlines`.
+        Whether to compute outlines of 2 k + 2 points from spines and radii; see `_outlines`.
 
     Returns
     -------
     Recording
-        `Track.indicators` has the table's booleans, e.g. ``is_coiled``, as (n,) bool arrays; True
-        is for a number above 0, False for any other and for an empty cell.
+        `Track.indicators` contains the table's booleans, e.g. ``is_coiled``, as (n,) bool arrays.
+        A number above 0 is True; any other number and an empty cell are False.
 
     Raises
     ------
     TrackFileError
-        The table breaks the format or lacks a feature, or there is no pixel size.
+        The table breaks the format, a feature is missing, an option is invalid, or no pixel size
+        is given.
     """
     if not (spine or outline):
         raise ValueError("expected spine or outline to be loaded, found both turned off")
@@ -86,7 +90,7 @@ def load(
     framerate = _positive(path, framerate, "framerate", "frames/s")
     if pixelsize is None:
         problem = (
-            "expected the size of a pixel, which the table does not tell, found none; give it in "
+            "expected the size of a pixel, which is not in the table, found none; give it in "
             "µm: load_tracks(path, pixelsize=73), or as metadata.camera.pixelsize of a label file "
             "that depends on this table"
         )
@@ -139,10 +143,10 @@ def load(
 
 
 def options_from(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of `load` that a label file's metadata gives.
+    """Return the options of `load` that the metadata of a label file gives.
 
-    These are ``camera.framerate``, ``camera.pixelsize`` and ``overrides.radius_1``, ``radius_2``,
-    ... , in the units of `load`.
+    The metadata are ``camera.framerate``, ``camera.pixelsize`` and ``overrides.radius_1``,
+    ``overrides.radius_2``, ..., in the units of `load`.
     """
     camera, overrides = (
         value if isinstance(value := metadata.get(key), Mapping) else {}
@@ -165,7 +169,7 @@ def _positive(path: Path, value: Any, key: str, unit: str, zero: bool = False) -
     if is_number and (0 < value < inf or (zero and value == 0)):
         return float(value)
     least = "of 0 or more" if zero else "above 0"
-    problem = f"expected a number of {unit} {least}, found {shown(value)}; mend the option or the "
+    problem = f"expected a number of {unit} {least}, found {shown(value)}; fix the option or the "
     raise TrackFileError(f"{problem}label file's metadata", file=path, key=key)
 
 
@@ -190,7 +194,7 @@ def _is_of_use(name: str, given: Mapping[int, float]) -> bool:
 
 
 def _spine_names(path: Path, features: Mapping[str, Feature]) -> list[str]:
-    """Return the features that make up a spine, in order."""
+    """Return the names of the features that make up a spine, in order."""
     count = max((int(m[1]) for m in map(_SPINEPOINT.fullmatch, features) if m), default=0)
     parts = ["head", *(f"spinepoint_{k}" for k in range(1, count + 1)), "tail"]
     names = [f"{part}_{axis}" for part in parts for axis in "xy"]
@@ -211,16 +215,16 @@ def _check_radii(
         raise TrackFileError(problem, file=path, key="radii")
     if outline:
         names = [f"radius_{k}" for k in range(1, count + 1) if k not in given]
-        mend = "; give radii, in pixels, or load the spines alone with outline=False"
-        _check_features(path, names, features, mend)
+        fix = "; give radii, in pixels, or load the spines alone with outline=False"
+        _check_features(path, names, features, fix)
 
 
 def _check_features(
-    path: Path, names: list[str], features: Mapping[str, Feature], mend: str = ""
+    path: Path, names: list[str], features: Mapping[str, Feature], fix: str = ""
 ) -> None:
     missing = next((name for name in names if name not in features), None)
     if missing is not None:
-        problem = f"expected rows {missing}(frame), found none{mend or '; is the file cut?'}"
+        problem = f"expected rows {missing}(frame), found none{fix or '; is the file cut?'}"
         raise TrackFileError(problem, file=path, key=missing)
 
 
@@ -228,19 +232,24 @@ def _check_features(
 
 
 def _outlines(spines: NDArray[np.float64], radii: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return outlines: head, left side, tail, right side; head and tail once.
+    """Return outlines computed from spines and radii.
 
-    Each spine point p[i] between head p[0] and tail p[k + 1] gives a point on either side, p[i] +
-    r[i] n[i] and p[i] - r[i] n[i], where n[i] = (d_y, -d_x) / |d| is perpendicular to the mean of
-    the neighbouring directions, d = u(p[i] - p[i - 1]) + u(p[i + 1] - p[i]) with u(v) = v / |v|,
-    u(0) = 0. n points to the left of a larva that looks ahead where the y axis is 90 degrees
-    counterclockwise of the x axis, so that outlines go counterclockwise there, and clockwise in an
-    image, whose y axis points down. Where d = 0, in a spine that folds back on itself, n = 0.
+    Each spine point p[i] between head p[0] and tail p[k + 1] gives two points of the outline,
+    p[i] + r[i] n[i] and p[i] - r[i] n[i].
+
+    n[i] = (d_y, -d_x) / |d| is perpendicular to the mean d of the two neighbouring directions:
+    d = u(p[i] - p[i - 1]) + u(p[i + 1] - p[i]), with u(v) = v / |v| and u(0) = 0. If d = 0, in a
+    spine that folds back on itself, n = 0.
+
+    n points to the larva's left if the y axis is 90 degrees counterclockwise of the x axis.
+    Outlines then go counterclockwise. In an image, whose y axis points down, they go clockwise.
 
     Parameters
     ----------
     spines : (n, k + 2, 2) float64 array
+        Spines in mm.
     radii : list of k (n,) or () float64 arrays
+        Radii in mm at spine points 1 to k.
 
     Returns
     -------
@@ -263,8 +272,8 @@ def _outlines(spines: NDArray[np.float64], radii: list[NDArray[np.float64]]) -> 
 
 
 def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (m, 2, n) vectors at length 1, or 0."""
+    """Return (m, 2, n) vectors scaled to length 1; vectors of length 0 stay 0."""
     x, y = vectors[:, 0], vectors[:, 1]
     lengths = np.sqrt(x * x + y * y)[:, None]
-    # opposite directions cancel, but for rounding
+    # the sum of opposite directions is 0 except for rounding errors
     return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > _NO_LENGTH)

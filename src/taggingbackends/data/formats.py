@@ -1,4 +1,7 @@
-"""The registry of tracker files: recognize cheaply, then parse. Imports nothing heavy."""
+"""Registry of the formats of tracker files.
+
+A format is recognized by a file's suffix and first bytes. The parser is imported when it is used.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
-_HEAD = 1024  # bytes that a format is recognized by
+_HEAD = 1024  # bytes read to recognize a format
 
 
 class Format(NamedTuple):
@@ -44,23 +47,24 @@ class Format(NamedTuple):
     Attributes
     ----------
     name : str
-        For people, and ``Recording.format``.
+        Name for messages and for ``Recording.format``.
     suffixes : tuple of str
-        The files that make up a recording, told apart by suffix; the first that is there is the
-        one to load.
+        Suffixes of the files that make up a recording. The file with the first existing suffix is
+        the one to load.
     recognize : callable
-        ``recognize(head)`` tells from the first bytes of a file whether it is of this format.
+        ``recognize(head)`` returns whether the first bytes of a file are of this format.
     load : callable
-        ``load(path, **options)`` gives the `Recording`.
+        ``load(path, **options)`` returns the `Recording`.
     beginning : str
-        What such a file begins with, for errors.
+        How a file of this format begins, for error messages.
     specific : bool
-        Nothing else has these suffixes: a file that is not recognized is a broken one.
+        Whether no other kind of file has these suffixes. A file with such a suffix that is not
+        recognized then counts as damaged.
     options : tuple of str
-        The options that `load` takes.
+        The options of `load`.
     options_from : callable
-        ``options_from(metadata)`` gives the options of `load` that a label file's metadata, that of
-        a run, tells; those of the caller go before.
+        ``options_from(metadata)`` returns the options of `load` that the metadata of a run in a
+        label file gives. Options of the caller take precedence.
     """
 
     name: str
@@ -100,7 +104,7 @@ FORMATS: list[Format] = [
         options_from=lazy_function("taggingbackends.data.fimtrack", "options_from"),
     ),
 ]
-"""All formats; a backend appends its own."""
+"""All formats. A backend can append its own."""
 
 
 def suffix_formats(path: str | PathLike[str]) -> list[Format]:
@@ -110,12 +114,12 @@ def suffix_formats(path: str | PathLike[str]) -> list[Format]:
 
 
 def format_of(path: str | PathLike[str]) -> Format | None:
-    """Return the format of a file, by its suffix and its first bytes; None if it has none.
+    """Return the format of a file by its suffix and first bytes; None if no format matches.
 
     Raises
     ------
     OSError
-        The file has the suffix of a tracker's file but cannot be read.
+        The file has the suffix of a tracker file but cannot be read.
     """
     path = Path(path)
     near = suffix_formats(path)
@@ -126,19 +130,19 @@ def format_of(path: str | PathLike[str]) -> Format | None:
 
 
 def tracker_format(path: Path) -> Format | None:
-    """Return the format that a file counts as in a folder, None if it is no tracker file.
+    """Return the format of a file found in a folder; None if it is not a tracker file.
 
-    A file that is not recognized counts by its suffix if nothing else has that suffix.
+    An unrecognized file counts as a damaged tracker file if its suffix is specific to a format.
     """
-    broken = (format for format in suffix_formats(path) if format.specific)
-    return format_of(path) or next(broken, None)
+    damaged = (format for format in suffix_formats(path) if format.specific)
+    return format_of(path) or next(damaged, None)
 
 
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         try:
             return file.read(_HEAD)
-        except OSError as error:  # a failed read does not say of which file
+        except OSError as error:  # the error of a failed read lacks the file's name
             raise OSError(error.errno, error.strerror, str(path)) from None
 
 
@@ -147,30 +151,30 @@ def find_recordings(
 ) -> dict[Path, list[Path]]:
     """Find the recordings among files.
 
-    The tracker files of one stem in one folder are one recording. If they are in several formats,
-    the format that comes first in `FORMATS` is the one to load.
+    Tracker files with the same stem in the same folder make up one recording. If they are of
+    several formats, the format that comes first in `FORMATS` is the one to load.
 
     Parameters
     ----------
     files : path, or iterable of path
-        Files of any kind, e.g. ``backend.list_input_files()``. A folder stands for the files in it
-        and below, without hidden ones.
+        Files of any kind, e.g. ``backend.list_input_files()``. A folder stands for all files in it
+        and in its subfolders, except hidden ones.
     unreadable : dict, optional
-        Gets the files that cannot be read, each with its error. Without it, the error is raised.
+        Collects the files that cannot be read, each with its error. By default, the error is
+        raised.
 
     Returns
     -------
     dict
-        The file to hand to `load_tracks` -> all the files of that recording, in order of
-        appearance.
+        The file to pass to `load_tracks` -> all files of that recording, in order of appearance.
 
     Raises
     ------
     OSError
-        A file cannot be read, and there is no `unreadable`; or there is no file of the one name
-        that is given.
+        A file cannot be read and `unreadable` is not given, or `files` is a single path that does
+        not exist.
     TypeError
-        Not paths.
+        `files` is not a path or an iterable of paths.
     """
     found: dict[tuple[Path, str], list[tuple[tuple[int, int], Path]]] = {}
     for file in _expanded(files):
@@ -188,10 +192,10 @@ def find_recordings(
 
 
 def as_paths(files: Paths) -> list[Path]:
-    """Return the path, or the paths, as a list; a TypeError if they are none."""
+    """Return a path or several paths as a list; raise TypeError for anything else."""
     if isinstance(files, (str, PathLike)):
         return [Path(files)]
-    # labels and recordings are mappings, and iterable as well
+    # Labels and Recording are iterable mappings, too
     if isinstance(files, Iterable) and (isinstance(files, dict) or not isinstance(files, Mapping)):
         return [_path(file) for file in files]
     raise wrong_type("a path, or a list of paths", files)
@@ -204,20 +208,20 @@ def _path(file: Any) -> Path:
 
 
 def _expanded(files: Paths) -> Iterator[Path]:
-    """Yield files, and those in folders."""
+    """Yield the files, with folders replaced by the files in them."""
     for path in as_paths(files):
         if path.is_dir():
             yield from walk(path)
         else:
             yield path
     if isinstance(files, (str, PathLike)):
-        Path(files).stat()  # among many files, one that is not there may be of no format
+        Path(files).stat()  # a missing single file is an error whatever its suffix
 
 
 def recordings_in(folder: Path) -> dict[Path, list[Path]]:
-    """Find the recordings right in a folder, as `find_recordings` does; none if it is no folder.
+    """Find the recordings in a folder, without subfolders, as `find_recordings` does.
 
-    Files that cannot be read are left out.
+    Files that cannot be read are skipped. The result is empty if `folder` is not a folder.
     """
     if not folder.is_dir():
         return {}
@@ -225,14 +229,15 @@ def recordings_in(folder: Path) -> dict[Path, list[Path]]:
 
 
 def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
-    """Return the stem of the recording that a label file is for, None if that is not clear.
+    """Return the stem of the recording that a label file belongs to; None if it is ambiguous.
 
     Parameters
     ----------
     label_file : str
-        Its name: ``<stem>.predicted.label`` tells; any name does where there is one recording only.
+        Name of the label file, e.g. ``<stem>.predicted.label``. With a single recording in the
+        folder, any name belongs to it.
     stems : collection of str
-        Of the recordings in the folder.
+        Stems of the recordings in the folder.
     """
     if len(stems) == 1:
         return next(iter(stems))
@@ -241,7 +246,7 @@ def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
 
 
 def companions(path: str | PathLike[str]) -> list[Path]:
-    """Return the existing files that belong to the same recording as a tracker file."""
+    """Return the other existing files of the recording that a tracker file belongs to."""
     path = Path(path)
     siblings = [
         path.with_suffix(other) for near in suffix_formats(path)[:1] for other in near.suffixes
@@ -250,7 +255,7 @@ def companions(path: str | PathLike[str]) -> list[Path]:
 
 
 def is_label_file(path: str | PathLike[str]) -> bool:
-    """Tell a label file by its extension and, for ``.json``, by how it begins."""
+    """Return whether a file is a label file, by its suffix and, for ``.json``, its first bytes."""
     path = Path(path)
     if path.suffix != ".json":
         return path.suffix in LABEL_SUFFIXES

@@ -1,4 +1,4 @@
-"""Labels under a second name: ``from taggingbackends.data.labels import Labels``."""
+"""Alias for importing labels: ``from taggingbackends.data.labels import Labels``."""
 
 from taggingbackends.labels.labels import Labels
 

@@ -1,4 +1,4 @@
-"""Loads the recording that a file belongs to, whatever tracker made it."""
+"""Load the recording that a file belongs to, in any format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from taggingbackends.labels.labels import Labels
 
 __all__ = ["load_tracks"]
 
-_NAMED = 5  # recordings that an error lists
+_NAMED = 5  # recordings that an error lists at most
 
 
 def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
@@ -30,27 +30,32 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     Parameters
     ----------
     path : path
-        A tracker file of any format in ``taggingbackends.data.FORMATS``, or a label file: then the
-        tracker files that it depends on are checked and loaded, and `Recording.labels` gives its
-        labels. Or a folder, with the tracker files of one recording in it or below.
+        One of:
+
+        - a tracker file of any format in ``taggingbackends.data.FORMATS``;
+        - a label file. The tracker files that it depends on are checked and loaded, and
+          `Recording.labels` returns its labels;
+        - a folder that contains the tracker files of one recording, also in subfolders.
     **options
-        Of the format; those of other formats are left out of account. ``spine=False`` or
-        ``outline=False`` leaves that one out. FIMTrack's tables need ``pixelsize``, in µm, and take
-        ``framerate``, in frames/s, and ``radii``, in pixels
-        (`taggingbackends.data.fimtrack.load`), unless a label file's metadata tells these; None is
-        for what this tells. ``labels`` is of trx.mat (`taggingbackends.data.trxmat.load`).
+        Options of the format. Options that only other formats take are ignored.
+
+        - ``spine=False`` or ``outline=False`` skips that part.
+        - ``pixelsize`` (µm, required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
+          of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The metadata of a label
+          file can give them, too. None means the value of the metadata.
+        - ``labels`` is an option of trx.mat, see `taggingbackends.data.trxmat.load`.
 
     Raises
     ------
     TrackFileError
-        No such format, or a file that breaks its format, with file and line or key; a folder of no
-        recording, or of several.
+        The format is unknown, a file breaks its format (with file, and line or key), or a folder
+        does not contain exactly one recording.
     LabelFileError
-        A bad label file, or one whose dependencies are not beside it.
+        The label file is invalid, or its dependencies are not beside it.
     OSError
         A file cannot be read.
     TypeError
-        An option that no format takes; not a path.
+        No format has such an option, or `path` is not a path.
     """
     if not isinstance(path, (str, PathLike)):
         raise wrong_type("the path of a tracker file or a label file", path, _fix(path))
@@ -80,10 +85,14 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
 
 def _fix(found: Any) -> str:
     if isinstance(found, Recording):
-        return "a recording is loaded already"
+        return "the recording is already loaded"
     if isinstance(found, Labels):
-        return "load_tracks of a label file loads the tracker files that it depends on"
-    return "find_recordings finds those to load, one by one" if isinstance(found, Iterable) else ""
+        return "pass the path of the label file to load its recording"
+    return (
+        "load the files that find_recordings returns, one by one"
+        if isinstance(found, Iterable)
+        else ""
+    )
 
 
 def _only_recording(folder: Path) -> Path:
@@ -113,13 +122,14 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
         )
         raise TrackFileError(problem, file=path, key="dependencies")
     file = next(iter(recordings))
-    told = next(iter(labels.values())).metadata
+    given = next(iter(labels.values())).metadata
     format = format_of(file)
-    known = format.options_from(told) if format is not None else {}
+    known = format.options_from(given) if format is not None else {}
     recording = load_tracks(file, **known | {k: v for k, v in options.items() if v is not None})
-    metadata = recording.metadata | told
-    if isinstance(told.get("camera"), Mapping) and "camera" in recording.metadata:
-        metadata["camera"] = told["camera"] | recording.metadata["camera"]  # what was loaded with
+    metadata = recording.metadata | given
+    if isinstance(given.get("camera"), Mapping) and "camera" in recording.metadata:
+        # the values that were used to load the table take precedence
+        metadata["camera"] = given["camera"] | recording.metadata["camera"]
     return replace(
         recording,
         metadata=metadata,

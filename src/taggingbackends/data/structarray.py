@@ -1,8 +1,8 @@
-"""MATLAB 7.3's struct arrays, read element by element; nothing in the file is trusted.
+"""Struct arrays of MATLAB 7.3, read element by element, also from untrusted files.
 
-A MATLAB 7.3 file is HDF5 after a header of 512 bytes. MATLAB stores columns first, so that an
-n x 11 array is a dataset of shape (11, n); the elements of a struct array are references, those of
-a single struct the datasets themselves.
+A MATLAB 7.3 file is HDF5 after a header of 512 bytes. MATLAB stores arrays column by column: an
+n x 11 array is a dataset of shape (11, n). The fields of a struct array contain references to
+datasets, the fields of a single struct are the datasets themselves.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from taggingbackends.errors import TrackFileError, shown
 __all__ = ["StructArray", "opened"]
 
 _BLOCK = 1 << 19  # bytes of coordinates read at once
-_SIEVE = 1 << 12  # bytes that HDF5 reads at least; 64 kB if not told, of which often 12 are of use
-_MOST_DEFLATED = 1032  # bytes out of one; deflate's limit, https://zlib.net/zlib_tech.html
-_MOST_LINKS = 16  # soft links one after the other, as in HDF5 itself
+_SIEVE = 1 << 12  # least bytes per read of HDF5; of its default, 64 kB, often 12 bytes are used
+_MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
+_MOST_LINKS = 16  # soft links in a row, the limit of HDF5 itself
 
-_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError)  # of a damaged file
+_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError)  # from a damaged file
 
 _NUMBERS = ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 _TEXT = ("text",)
@@ -37,7 +37,7 @@ _Sizes: TypeAlias = tuple[int | None, int | None]  # rows and columns in MATLAB;
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file; a TrackFileError tells that it is no such file, or damaged."""
+    """Open a file; raise TrackFileError if it is not a MATLAB 7.3 file or is damaged."""
     try:
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         file = h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
     except OSError as error:
         if error.errno is not None:
-            raise  # the system's: no such file, no permission
+            raise  # an error of the system: no such file, no permission
         problem = (
             "expected HDF5 after a header of 512 bytes, as MATLAB saves with -v7.3, "
             f"found none or a damaged one ({_said(error)}); is the file cut?"
@@ -56,25 +56,27 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 
 class StructArray:
-    """The struct array `trx`, read element by element; nothing in the file is trusted.
+    """Struct array `trx`, read element by element, also from an untrusted file.
 
-    Links to other files are never followed, and nothing is read that declares more than the file
-    can hold: together the datasets take up no more than the file has, and each of them holds at
-    most as many bytes as deflate can make of its share. (h5py's low level is used since there are
-    many small datasets: its high level takes longer to open one than to read it.)
+    Links to other files are never followed. A dataset is read only if the file can contain it. All
+    datasets together must not occupy more bytes than the file has. Each must not expand to more
+    bytes than deflate can produce from its stored bytes.
+
+    The low-level interface of h5py is used because there are many small datasets: the high-level
+    interface takes longer to open one than to read it.
 
     Parameters
     ----------
     path : Path
-        The file, for errors.
+        The file, for error messages.
     file : h5py.File
-        The same, open.
+        The same file, open.
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
         self._file = file.id
-        self._left = path.stat().st_size  # bytes of the file that nothing read so far takes up
+        self._left = path.stat().st_size  # bytes of the file not yet accounted for by datasets
         self._fields: dict[str, list[Any]] = {}
         self._group = self._followed(h5py.h5g.open(self._file, b"/"), "trx", "trx")
         if not isinstance(self._group, GroupID):
@@ -82,21 +84,21 @@ class StructArray:
             raise TrackFileError(problem, file=path, key="trx")
         self._size = len(self._elements("id"))
         if not self._size:
-            raise TrackFileError("expected a larva or more, found none", file=path, key="trx")
+            raise TrackFileError("expected one larva or more, found none", file=path, key="trx")
 
     def __len__(self) -> int:
         return self._size
 
     def __contains__(self, field: str) -> bool:
-        with self._told("trx"):
+        with self._errors_at("trx"):
             return self._group.links.exists(field.encode())  # type: ignore[no-any-return]
 
     def error(self, field: str, index: int, problem: str) -> TrackFileError:
-        """Return an error in a field of an element (`index` is 0-based)."""
+        """Return an error that names a field of an element (`index` is 0-based)."""
         return TrackFileError(problem, file=self.path, key=_key(field, index))
 
     def text(self, field: str, index: int) -> str:
-        """Return a row of characters, which MATLAB stores as UTF-16."""
+        """Return a text, a row of characters that MATLAB stores as UTF-16."""
         dataset, shape = self._dataset(field, index, (1, None), "text (char, 1 x n)", _TEXT)
         codes = np.empty(shape, "<u2")
         self._read(dataset, codes, _key(field, index))
@@ -119,23 +121,24 @@ class StructArray:
     def points(
         self, shape: str, index: int, sizes: _Sizes
     ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Give the points of a spine or contour, some frames at a time.
+        """Yield the points of a spine or contour, some frames at a time.
 
         Parameters
         ----------
         shape : str
-            ``x_<shape>`` and ``y_<shape>`` are the fields.
+            The fields are ``x_<shape>`` and ``y_<shape>``.
         index : int
-            0-based element.
+            0-based index of the element.
         sizes : (frames, points)
-            Points may be None: any number.
+            Expected numbers of frames and points; None for any number of points.
 
         Yields
         ------
         first : int
-            The first frame, 0-based.
+            0-based index of the first frame.
         xy : (frames, points, 2) float64 array
-            In memory as in the file: x, then y, of each point the frames one after the other.
+            Points of these frames. The memory order is that of the file, Fortran order: all x,
+            then all y, and within each the frames of a point are contiguous.
         """
         fields = (f"x_{shape}", f"y_{shape}")
         datasets = []
@@ -147,7 +150,7 @@ class StructArray:
         step = max(1, _BLOCK // (16 * points))
         chunks = _chunks(datasets[0])
         if chunks is not None:
-            step = -(-step // chunks[1]) * chunks[1]  # so that no chunk is read twice
+            step = -(-step // chunks[1]) * chunks[1]  # whole chunks: none is read twice
         for first in range(0, frames, step):
             n = min(step, frames - first)
             xy = np.empty((2, points, n))
@@ -163,26 +166,26 @@ class StructArray:
         expected: str,
         types: tuple[str, ...] = _NUMBERS,
     ) -> tuple[DatasetID, tuple[int, int]]:
-        """Return a dataset of such a size and type, from which may be read, and its shape."""
+        """Return a dataset after checks of its size and type, and its shape."""
         found = self._elements(field)[index]
         key = _key(field, index)
         if isinstance(found, h5py.Reference):
             if not found:
                 raise self.error(field, index, f"expected {expected}, found a reference to nothing")
-            with self._told(key):
+            with self._errors_at(key):
                 found = h5py.h5r.dereference(found, self._file)
         shape, dtype = self._stored(found, key, expected)
         kind = f"{dtype.kind}{dtype.itemsize}"
-        with self._told(key):
+        with self._errors_at(key):
             if kind == "u2" and h5py.h5a.exists(found, b"MATLAB_int_decode"):
-                kind = "text"  # which numbers of that type are without
+                kind = "text"  # numbers of that type lack this attribute
         if kind not in types or not _fits(shape, sizes):
             name = kind if kind == "text" else dtype
             raise self.error(field, index, f"expected {expected}, found {_array(shape, name)}")
         return found, shape
 
     def _elements(self, field: str) -> list[Any]:
-        """Return a field's references, one an element, or of a single struct its dataset."""
+        """Return a field's references, one per element; for a single struct, its dataset."""
         if field in self._fields:
             return self._fields[field]
         key = f"trx.{field}"
@@ -200,19 +203,19 @@ class StructArray:
         return elements
 
     def _refers(self, found: Any, key: str) -> bool:
-        with self._told(key):
+        with self._errors_at(key):
             return (
                 isinstance(found, DatasetID) and h5py.check_ref_dtype(found.dtype) is h5py.Reference
             )
 
     def _followed(self, group: GroupID, name: str, key: str) -> GroupID | DatasetID:
-        """Return what a name leads to, along soft links, within this file."""
+        """Return the object of a name, following soft links within this file."""
         steps = [name]
         links = 0
         found = group
         while steps:
             step = steps.pop().encode()
-            with self._told(key):
+            with self._errors_at(key):
                 there = isinstance(found, GroupID) and found.links.exists(step)
                 kind = found.links.get_info(step).type if there else None
                 if kind == h5py.h5l.TYPE_HARD:
@@ -234,8 +237,8 @@ class StructArray:
         return found
 
     def _stored(self, found: Any, key: str, expected: str) -> tuple[tuple[int, int], np.dtype[Any]]:
-        """Return shape and type of what is in this file, and not more than this can hold."""
-        with self._told(key):
+        """Return shape and type of a dataset after checks that this file can contain it."""
+        with self._errors_at(key):
             is_array = isinstance(found, DatasetID) and found.rank == 2
             if is_array:
                 shape, dtype = found.shape, found.dtype
@@ -244,18 +247,22 @@ class StructArray:
                 elsewhere = layout == h5py.h5d.VIRTUAL or properties.get_external_count()
                 stored = found.get_storage_size()
                 cells = shape
-                if layout == h5py.h5d.CHUNKED:  # read as whole chunks
+                if layout == h5py.h5d.CHUNKED:  # HDF5 reads whole chunks
                     chunks = properties.get_chunk()
                     cells = [-(-n // chunk) * chunk for n, chunk in zip(shape, chunks, strict=True)]
         if not is_array:
-            other = "a struct" if isinstance(found, GroupID) else "one without, e.g. an empty array"
+            other = (
+                "a struct"
+                if isinstance(found, GroupID)
+                else "data without rows and columns, e.g. an empty array"
+            )
             problem = f"expected {expected}, with rows and columns, found {other}"
         elif elsewhere:
             problem = "expected data in this file, found a link to others; copy them here"
         elif stored > self._left or cells[0] * cells[1] * dtype.itemsize > _MOST_DEFLATED * stored:
             problem = (
-                f"expected {expected}, found {_array(shape, dtype)}, of which the file stores "
-                f"{stored} bytes; is it damaged?"
+                f"expected {expected}, found {_array(shape, dtype)}, stored in {stored} bytes; "
+                "is the file damaged?"
             )
         else:
             self._left -= stored
@@ -265,8 +272,8 @@ class StructArray:
     def _read(
         self, dataset: DatasetID, values: NDArray[Any], key: str, first: int | None = None
     ) -> None:
-        """Fill an array with a dataset, or with as many of its columns, from `first`."""
-        with self._told(key):
+        """Fill an array with a dataset, or with its columns from `first` on."""
+        with self._errors_at(key):
             there = here = h5py.h5s.ALL
             if first is not None:
                 there, here = dataset.get_space(), h5py.h5s.create_simple(values.shape)
@@ -274,8 +281,8 @@ class StructArray:
             dataset.read(here, there, values)
 
     @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
-        """Say where what h5py finds is wrong."""
+    def _errors_at(self, key: str) -> Iterator[None]:
+        """Turn errors of h5py into a TrackFileError that names the key."""
         try:
             yield
         except _H5PY_ERRORS as error:
@@ -293,7 +300,7 @@ def _key(field: str, index: int) -> str:
 
 
 def _fits(shape: tuple[int, int], sizes: _Sizes) -> bool:
-    """Compare a dataset's shape with sizes in MATLAB; a column may be a row."""
+    """Return whether a dataset's shape matches sizes in MATLAB; a column may be a row."""
     turned = [sizes, sizes[::-1]] if 1 in sizes else [sizes]
     return 0 not in shape and any(
         all(size in (None, found) for size, found in zip(wanted, shape[::-1], strict=True))
@@ -306,12 +313,12 @@ def _times(sizes: Iterable[int | None]) -> str:
 
 
 def _array(shape: tuple[int, int], dtype: np.dtype[Any] | str) -> str:
-    """Return how a message names an array, with sizes as in MATLAB."""
+    """Return the description of an array for messages, with sizes as in MATLAB."""
     name = "references (a cell or a struct array)" if np.dtype(object) == dtype else dtype
     return f"{_times(shape[::-1])} {name}"
 
 
 def _said(error: Exception) -> str:
-    """Return the cause that h5py gives, in parentheses after what it tried."""
+    """Return the cause of an error of h5py, which is in parentheses after the attempted action."""
     text = " ".join(str(error).split())
     return text.partition("(")[2].rstrip(")") or shown(text)

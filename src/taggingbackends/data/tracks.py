@@ -1,4 +1,4 @@
-"""Recordings of tracked larvae, whatever tracker made them."""
+"""Recordings of tracked larvae, of any tracker."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = ["Recording", "Track"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Track:
-    """The shape of one larva over time.
+    """Shape of one larva over time.
 
-    A slice of seconds, ``track[3.0:5.0]``, gives the track of the frames with 3 s - 1 ns <= time
-    <= 5 s + 1 ns; its arrays share the memory of these.
+    A slice in seconds selects frames: ``track[3.0:5.0]`` is the track of the frames with
+    3 s - 1 ns <= time <= 5 s + 1 ns. Its arrays share memory with those of the whole track.
 
     Attributes
     ----------
     times : (n,) float64 array
-        Seconds, strictly increasing.
+        Times in seconds, strictly increasing.
     spine : (n, points, 2) float64 array or None
-        Midline, in mm, points in the order of the file; None if not loaded.
+        Midline in mm, with points in the order of the file. None if not loaded.
     outline : (total points, 2) float64 array or None
-        The contours of all frames, one after the other, in mm; None if not loaded.
+        Outlines of all frames in mm, concatenated. None if not loaded.
     outline_offsets : (n + 1,) int64 array or None
-        The contour of frame i is ``outline[outline_offsets[i]:outline_offsets[i + 1]]``.
+        The outline of frame i is ``outline[outline_offsets[i]:outline_offsets[i + 1]]``.
     indicators : dict of str to (n,) bool array
-        Whether an action is on in each frame, in the formats that carry indicators.
+        Whether an action is on in each frame, in formats with indicators.
     """
 
     times: NDArray[np.float64]
@@ -47,7 +47,7 @@ class Track:
     outline_offsets: NDArray[np.int64] | None = None
     indicators: dict[str, NDArray[Any]] = field(default_factory=dict)
 
-    __iter__: ClassVar[None] = None  # items are no frames
+    __iter__: ClassVar[None] = None  # not a sequence of frames
 
     def __len__(self) -> int:
         return len(self.times)
@@ -82,20 +82,20 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Recording(Mapping[int, Track]):
-    """The larvae of one run: larva identifier -> `Track`.
+    """Larvae of one run, as a mapping: larva identifier -> `Track`.
 
     Attributes
     ----------
     run : str
-        The run's identifier, typically ``date_time``.
+        Identifier of the run, typically ``date_time``.
     tracks : dict
         Larva identifier -> Track, in the order of the file.
     metadata : dict
-        What the file or its name says about the recording.
+        Information about the recording, from the file or its name.
     format : str
-        The name of the format.
+        Name of the format.
     sources : tuple of Path
-        The files read.
+        Files that were read.
     """
 
     run: str
@@ -106,14 +106,14 @@ class Recording(Mapping[int, Track]):
     own_labels: Labels = field(default_factory=Labels, repr=False)
 
     def labels(self) -> Labels:
-        """Return the labels that the loaded file itself carries; empty if it carries none."""
+        """Return the labels that the loaded file contains; empty if it contains none."""
         return self.own_labels
 
     def crop(self, start: float, stop: float) -> Recording:
-        """Return the recording of the frames with start - 1 ns <= time <= stop + 1 ns (in seconds).
+        """Return the frames with start - 1 ns <= time <= stop + 1 ns (times in seconds).
 
-        Larvae without such a frame are left out. The labels are cropped, too; the tracks' arrays
-        share the memory of these.
+        Larvae without a frame in this range are omitted. The labels are cropped, too. The arrays
+        of the tracks share memory with the original ones.
         """
         start, stop = check_seconds(start), check_seconds(stop)
         parts = ((larva, track[start:stop]) for larva, track in self.items())

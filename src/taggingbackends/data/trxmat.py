@@ -1,6 +1,6 @@
-"""trx.mat: tracks and indicators of actions, as MATLAB 7.3 stores a struct array.
+"""trx.mat: tracks and indicators of actions, in a struct array of MATLAB 7.3.
 
-The fields are those of docs/contract.md, section 7.
+Section 7 of docs/contract.md lists the fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["load"]
 _ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
 _KINDS = {"plain": "", "large": "_large", "strong": "_strong", "weak": "_weak"}
 _SPINE_POINTS = 11
-_ROOM = 16  # times as much as needed so far, for an outline that grows
+_ROOM = 16  # factor by which the array of outlines grows
 
 
 def load(
@@ -37,32 +37,32 @@ def load(
 ) -> Recording:
     """Load a trx.mat.
 
-    Coordinates are mm and times s, as they are in the file. Only what is asked for is read.
+    Coordinates are in mm and times in s, as in the file. Only the requested parts are read.
 
     Parameters
     ----------
     path : Path
         The file.
     spine, outline : bool
-        Whether to load the one and the other; without both, there are times and indicators.
+        Whether to load spines and outlines. Times and indicators are always loaded.
     labels : str or iterable of str
         Which indicators become the recording's labels, under their own names: ``"plain"`` (``run``,
-        ``cast``...), ``"large"`` (``run_large``...), ``"strong"``, ``"weak"``, or several of these.
-        ``small_motion``, which has no variants, is among each. A frame with several indicators on
-        has several labels, one with none is undefined.
+        ``cast``, ...), ``"large"`` (``run_large``, ...), ``"strong"``, ``"weak"``, or several of
+        these. ``small_motion`` has no variants and is part of every kind. A frame with several
+        indicators on has several labels; a frame with none is undefined.
 
     Returns
     -------
     Recording
-        With `Track.indicators`: all actions and variants in the file, (n,) bool; 1 is on, any other
-        value off.
+        `Track.indicators` contains all actions and variants in the file, as (n,) bool arrays. A
+        value of 1 is on, any other value is off.
 
     Raises
     ------
     TrackFileError
-        No trx.mat, a damaged one, or one that lacks fields or has others than expected; with the
-        field, e.g. ``trx(2).x_spine``, elements counted from 1 as in MATLAB; no such kind of
-        labels.
+        The file is not a trx.mat or is damaged, a field is missing or invalid, or `labels` is not
+        one of the kinds. The error names the field, e.g. ``trx(2).x_spine``, with elements counted
+        from 1 as in MATLAB.
     """
     kinds = (labels,) if isinstance(labels, str) else tuple(labels)
     for kind in kinds:
@@ -85,7 +85,7 @@ def load(
 
 
 def _names(*kinds: str) -> list[str]:
-    """Return the names of indicators, each once."""
+    """Return the names of the indicators of some kinds, without duplicates."""
     names = (
         name if name == "small_motion" else name + _KINDS[kind]
         for kind in kinds
@@ -113,7 +113,9 @@ def _run(trx: StructArray) -> str:
             raise trx.error("id", index, f"expected the run's identifier, found {shown(text)}")
         run = run or text
         if text != run:
-            problem = f"expected run {run}, as in trx(1), found {shown(text)}; store a file a run"
+            problem = (
+                f"expected run {run}, as in trx(1), found {shown(text)}; store one run per file"
+            )
             raise trx.error("id", index, problem)
     return run
 
@@ -172,7 +174,7 @@ def _outline(trx: StructArray, index: int, n: int) -> tuple[NDArray[np.float64],
         if not is_full:
             filled = ~np.isnan(xy).all(axis=(0, 2))
             used = slice(np.flatnonzero(filled).max(initial=-1) + 1)
-            xy, there = xy[:, used], there[:, used]  # often most of it is padding
+            xy, there = xy[:, used], there[:, used]  # often most points are padding
             valid = there[:, :, 0]
             bad = ~there & ~np.isnan(xy)
             bad[:, 1:] |= (there[:, 1:] & ~there[:, :-1]) & ~bad.any()
@@ -182,7 +184,7 @@ def _outline(trx: StructArray, index: int, n: int) -> tuple[NDArray[np.float64],
                 raise _bad_point(trx, "contour", index, first, xy, bad, expected)
             valid.sum(axis=1, out=sizes)
         start, end = end, end + int(sizes.sum())
-        if end > len(outline):  # room for more takes up no memory until it is used
+        if end > len(outline):  # spare room occupies no memory until it is used
             grown = np.empty((min(_ROOM * end, most), 2))
             grown[:start] = outline[:start]
             outline = grown
@@ -197,7 +199,7 @@ def _outline(trx: StructArray, index: int, n: int) -> tuple[NDArray[np.float64],
 
 
 def _copy(xy: NDArray[np.float64], to: NDArray[np.float64]) -> None:
-    """Copy points; x and y one after the other take less time than both at once."""
+    """Copy points; copying x, then y, is faster than copying both at once."""
     to[:, :, 0] = xy[:, :, 0]
     to[:, :, 1] = xy[:, :, 1]
 
@@ -217,7 +219,7 @@ def _bad_point(
 
 
 def _labels(run: str, tracks: dict[int, Track], names: list[str]) -> Labels:
-    """Return the states that the indicators `names` make; no labels where there are no names."""
+    """Return the labels given by the indicators `names`; no labels if `names` is empty."""
     labels = Labels()
     if not names:
         return labels
@@ -229,7 +231,7 @@ def _labels(run: str, tracks: dict[int, Track], names: list[str]) -> Labels:
         for place, name in enumerate(names):
             bits |= track.indicators[name].astype(np.int64) << place
         distinct, codes = np.unique(bits, return_inverse=True)
-        # numbered here: `Labels.set` would look at each frame's state
+        # once per distinct state: `Labels.set` would process the state of each frame
         numbers = [table.number(_state(names, number)) for number in distinct.tolist()]
         columns = track.times.copy(), np.array(numbers, np.int32)[codes]
         states._tracks[larva] = TrackLabels(table, *columns)

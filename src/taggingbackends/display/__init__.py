@@ -1,4 +1,4 @@
-"""Labels to look at: text for a terminal, pictures, and a page for the browser."""
+"""Display labels: as text in a terminal, as pictures, and as a page in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which colour a label has."""
+"""Colours of labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from taggingbackends.labels.runlabels import RunLabels
 __all__ = ["PALETTE", "label_colors"]
 
 PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
-"""Okabe and Ito's colours, which colour-blind people can tell apart."""
+"""Okabe and Ito's colours, which colour-blind people can distinguish."""
 
 _NAMED = {
     "black": "#000000",
@@ -30,13 +30,13 @@ _NAMED = {
 
 
 def label_colors(run: RunLabels) -> dict[str, str]:
-    """Return the colour of each name of a run, primary and secondary, in their order.
+    """Return the colour of each primary and secondary name of a run, in this order.
 
     Returns
     -------
     dict of str to str
-        ``"#rrggbb"``: the run's own colour; for a name without one, or with one that is no colour
-        of the web, that of the palette at its place.
+        Colours as ``"#rrggbb"``. A name without a colour in the run, or with an unknown one, gets
+        the colour of `PALETTE` at its position.
     """
     names = run.names + run.secondary_names
     own = dict(zip(run.names, run.colors or (), strict=False))

@@ -1,4 +1,4 @@
-"""Where an ethogram shows what: the labels of a state in the row of a larva, and time 0."""
+"""Layout of an ethogram: the labels of a state within a row, and the time axis."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from taggingbackends.labels.stretches import Spans
 
 __all__ = ["row_layout", "time_range"]
 
-_CLOCK = 0xFFFFFFFF / 1000  # s; 49 days, which are 32 bits of ms
+_CLOCK = 0xFFFFFFFF / 1000  # s; the range of 32 bits of ms, 49 days
 
 
 def row_layout(run: RunLabels) -> list[tuple[list[int], list[int]]]:
-    """Return the labels of each state of a run, as indices into its names and secondary names.
+    """Return the labels of each state of a run, as indices into names plus secondary names.
 
     Returns
     -------
     list of (list of int, list of int)
-        Of each state the primary labels, which share the height of the row equally, from top to
-        bottom, and the secondary labels, which share a line at its foot. Both are empty for the
-        undefined state.
+        The primary and the secondary labels of each state. Primary labels share the height of the
+        row equally, from top to bottom. Secondary labels share a line at the bottom of the row.
+        Both lists are empty for the undefined state.
     """
     place = {name: index for index, name in enumerate(run.names + run.secondary_names)}
     found = []
     for state in run.states:
-        # a state that no frame has any longer may have names that there are no more
+        # a state that is no longer used may have names that are no longer declared
         places = [place[name] for name in labels_of(state) if name in place]
         primary = [index for index in places if index < len(run.names)]
         found.append((primary, [index for index in places if index >= len(run.names)]))
@@ -32,10 +32,10 @@ def row_layout(run: RunLabels) -> list[tuple[list[int], list[int]]]:
 
 
 def time_range(spans: Spans) -> tuple[float, float]:
-    """Return the first and the last time of a time axis, s; both 0 without spans.
+    """Return the first and the last time of a time axis in s; both are 0 without spans.
 
-    It begins at 0, where the clock of a recording does. A clock that is below 0, or that has been
-    going for more than 49 days, is another one: then the axis begins with the first frame.
+    The axis begins at 0, the start of the recording. It begins at the first frame if that is
+    before 0 or after 49 days, because times then do not count from the start of the recording.
     """
     if not len(spans):
         return 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Ethograms as pictures: PNG, SVG or PDF, drawn by matplotlib."""
+"""Ethograms as PNG, SVG or PDF, drawn by matplotlib."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ __all__ = ["SUFFIXES", "plot_ethogram"]
 SUFFIXES = (".png", ".svg", ".pdf")
 
 _WIDTH = 10.0  # inches
-_ROW, _TALLEST = 0.22, 14.0  # inches: a larva's row, and the rows of a run at most
+_ROW, _TALLEST = 0.22, 14.0  # inches: height of one row, and largest height of a run
 _DPI = 150
-_VECTORS = 50_000  # rectangles; more are an image within an SVG or PDF, which else no one can open
+_VECTORS = 50_000  # more rectangles become an image: no viewer opens as many in an SVG or PDF
 _UNDEFINED, _HATCH, _STIMULUS = "#e6e6e6", "#b5b5b5", "#444444"
-_LONGEST = 30  # characters of a name: the legend leaves room for the rows
-_LINE = 0.2  # of a row's height: the line of secondary labels
+_LONGEST = 30  # characters of a name in the legend, which leaves room for the rows
+_LINE = 0.2  # height of the line of secondary labels, relative to a row
 
 
 def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | None = None) -> None:
-    """Draw an ethogram: one row a larva, time along it, in the labels' colours.
+    """Draw an ethogram: one row per larva, with time along the x axis, in the labels' colours.
 
-    Several runs are drawn one below the other. Where a larva is not tracked, its row is blank;
-    undefined frames are hatched in grey. Several primary labels at once share the height of the
-    row, in the order that the state has them; secondary labels are a thin line at its foot. A bar
-    above the rows shows when the stimulus is on (see `stimulus_windows`).
+    Several runs are drawn below each other. A row is blank where the larva is not tracked, and
+    hatched in grey where its state is undefined. Simultaneous primary labels share the height of
+    the row, in their order in the state. Secondary labels are a thin line at the bottom of the
+    row. A bar above the rows shows when the stimulus is on (see `stimulus_windows`).
 
     Parameters
     ----------
     labels : Labels
         One run or several.
     path : path
-        The picture, written atomically; its suffix, ``.png``, ``.svg`` or ``.pdf``, tells the
+        The picture, written atomically. Its suffix, ``.png``, ``.svg`` or ``.pdf``, selects the
         format.
     max_gap : float, optional
-        s. A larva is not tracked in a gap longer than this; by default the longer of 1 s and 5
+        Longest gap, in s, across which a larva counts as tracked. Default: the longer of 1 s and 5
         median frame intervals of the run's tracks.
 
     Raises
     ------
     TaggingBackendsError
-        matplotlib is not installed, or it is another suffix.
+        matplotlib is not installed, or the suffix is not one of these.
     OSError
-        The file cannot be written; an old one is untouched.
+        The file cannot be written. An existing file stays unchanged.
     ValueError
-        A `max_gap` that is not above 0.
+        `max_gap` is not above 0.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -75,7 +75,7 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
     except ImportError:
         problem = "pictures need matplotlib: pip install 'taggingbackends[plot]'"
         raise TaggingBackendsError(problem) from None
-    # whatever the user's own settings are; text stays text, and equal labels give equal bytes
+    # independent of the user's settings; text stays text, and equal labels give equal bytes
     settings = {"svg.fonttype": "none", "svg.hashsalt": "labels", "pdf.fonttype": 42}
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -88,11 +88,11 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
 
 
 def _figure(labels: Labels, max_gap: float | None) -> Figure:
-    from matplotlib.figure import Figure  # without pyplot: no window, no state of the process
+    from matplotlib.figure import Figure  # pyplot would open windows and keep global state
 
     runs = list(labels.values())
     heights = [min(max(_ROW * len(run), 0.5), _TALLEST) for run in runs] or [0.5]
-    # an inch a run for title, stimulus, and axis
+    # one inch per run for title, stimulus and axis
     figure = Figure((_WIDTH, sum(heights) + len(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     if not runs:
@@ -114,7 +114,7 @@ def _draw(axes: Axes, run: RunLabels, spans: Spans) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(max(len(run), 1), 0)
     larvae = list(run)
-    # every one, or every 2nd, 5th, 10th...: as many as can be read
+    # label every row, or every 2nd, 5th, 10th, ... if there are too many to read
     room = int(_TALLEST / 0.2)
     steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # for 65,536 larvae at most
     every = next(step for step in steps if len(larvae) <= step * room)
@@ -136,7 +136,7 @@ def _draw(axes: Axes, run: RunLabels, spans: Spans) -> None:
         names.append("stimulus")
     legend = axes.legend(
         keys,
-        ["label"] * len(names),  # the names would be read: a leading _ hides, $ is mathematics
+        ["label"] * len(names),  # matplotlib would interpret a leading _ or a $ in names
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
         borderaxespad=0,
@@ -150,7 +150,7 @@ def _draw(axes: Axes, run: RunLabels, spans: Spans) -> None:
 
 
 def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> list[int]:
-    """Draw the spans, and return the labels that occur."""
+    """Draw the spans, and return the indices of the labels that occur."""
     from matplotlib.collections import PolyCollection
 
     parts: dict[int, list[tuple[NDArray[np.int64], float, float]]] = {}
@@ -168,7 +168,7 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
         ]
         for label, top, height in tops or [(-1, 0.0, 1.0)]:
             parts.setdefault(label, []).append((found, top, height))
-    margin = 0.08 if len(run) * _ROW <= _TALLEST else 0.0  # of a row, between it and the next
+    margin = 0.08 if len(run) * _ROW <= _TALLEST else 0.0  # above and below, relative to a row
     for label in sorted(parts):
         verts = [
             _corners(
@@ -182,7 +182,7 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
         style = {"facecolor": _UNDEFINED, "edgecolor": _HATCH, "hatch": "////"}
         if label >= 0:
             style = {"facecolor": colors[label]}
-        # not antialiased, so that neighbours leave no seam
+        # antialiasing would leave seams between neighbours
         drawn = PolyCollection(
             np.concatenate(verts),
             linewidth=0,
@@ -198,7 +198,7 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
 def _corners(
     start: NDArray[np.float64], stop: NDArray[np.float64], top: NDArray[np.float64], height: float
 ) -> NDArray[np.float64]:
-    """Return (n, 4, 2) corners of rectangles."""
+    """Return the corners of rectangles, of shape (n, 4, 2)."""
     bottom = top + height
     x = np.stack([start, stop, stop, start], axis=1)
     y = np.stack([top, top, bottom, bottom], axis=1)
@@ -206,7 +206,7 @@ def _corners(
 
 
 def _stimulus(axes: Axes, run: RunLabels, start: float, stop: float) -> bool:
-    """Draw the stimulus above the rows, with thin lines down; tell whether there is any."""
+    """Draw the stimulus above the rows, with thin lines down; return whether there is any."""
     from matplotlib.transforms import ScaledTranslation
 
     points = axes.figure.dpi_scale_trans

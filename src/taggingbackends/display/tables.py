@@ -1,4 +1,4 @@
-"""Tables as text, for a terminal of some width."""
+"""Tables as text, for a terminal of a given width."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _BETWEEN = "  "
 def aligned(
     rows: Sequence[Sequence[str]], left: Collection[int] = (0,), width: int | None = None
 ) -> str:
-    """Return rows with their columns below each other.
+    """Return rows as lines with aligned columns.
 
     Parameters
     ----------
-    rows : sequence of rows of as many str each
-        The first may be the heads.
+    rows : sequence of rows with the same number of str
+        The first row may contain the column headings.
     left : collection of int
-        The columns, 0-based, that begin below each other; the others end so.
+        0-based columns that are aligned to the left. The others are aligned to the right.
     width : int, optional
-        Columns of the terminal; what would not fit in is cut out of the first column.
+        Width of the terminal in columns. To fit, texts in the first column are shortened.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
@@ -54,7 +54,7 @@ def aligned(
 
 
 def cut(text: str, width: int) -> str:
-    """Return text shortened to a width, in the middle: names often differ in their ends."""
+    """Shorten text to a width in the middle, because names often differ at their ends."""
     if columns(text) <= width:
         return text
     before, after = text[: (width - 1) // 2], text[len(text) - width // 2 :]
@@ -64,7 +64,7 @@ def cut(text: str, width: int) -> str:
 
 
 def columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes up: two for wide characters."""
+    """Return the number of terminal columns of a text; wide characters take two."""
     if text.isascii():
         return len(text)
     wide = sum(east_asian_width(character) in "WF" for character in text)
@@ -72,14 +72,14 @@ def columns(text: str) -> int:
 
 
 def printable(text: str) -> str:
-    """Return text with what a terminal would not show, but obey, escaped."""
+    """Return text with non-printable characters escaped, e.g. control sequences of terminals."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def run_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
-    """Return a row for each run: larvae, frames, duration and when it begins."""
+    """Return a table of runs: larvae, frames, duration, first and last time."""
     rows = [("run", "larvae", "frames", "duration", "from", "to")]
     for run in runs:
         ends = ["" if time is None else f"{time:.3f} s" for time in (run.start, run.stop)]
@@ -90,7 +90,7 @@ def run_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
 
 
 def label_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
-    """Return a row for each label of some runs: frames, and their share of all frames."""
+    """Return a table of the labels of some runs: frames, and their share of all frames."""
     counts: dict[str, int] = {}
     for run in runs:
         for name, n in run.labels.items():
@@ -99,15 +99,15 @@ def label_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
     if undefined:
         counts["(undefined)"] = undefined
     frames = sum(run.frames for run in runs)
-    rows = [("label", "   frames", " share")]  # so wide at least: tables below each other
+    rows = [("label", "   frames", " share")]  # padded to align the tables of several files
     rows += [(name, str(n), f"{n / frames:.1%}") for name, n in counts.items()]
     return aligned(rows, width=width)
 
 
 def confusion_table(found: Comparison, width: int) -> str:
-    """Return a comparison's matrix: a row for each class of the one, columns of the other.
+    """Return a comparison's matrix: rows are classes of the one, columns of the other.
 
-    Columns have numbers, those of the rows, where the names do not fit into the width.
+    If the names of columns do not fit into the width, rows and columns are numbered.
     """
     names = found.names
     rows = [[name, *map(str, row)] for name, row in zip(names, found.matrix.tolist(), strict=True)]
@@ -120,9 +120,9 @@ def confusion_table(found: Comparison, width: int) -> str:
 
 
 def differences_table(found: Comparison, most: int | None = None) -> str:
-    """Return a row for each difference, the first `most` of them."""
+    """Return a table of differences, limited to the first `most`."""
     names = [*found.names, "(not there)"]
-    assert NOT_THERE == -1  # the last
+    assert NOT_THERE == -1  # indexes "(not there)"
     rows = [["larva", "start", "stop", "frames", "one", "other"]]
     columns_shown = (column[:most].tolist() for column in vars(found.differences).values())
     for larva, start, stop, n, one, other in zip(*columns_shown, strict=True):

@@ -25,32 +25,34 @@ _USUAL = {
     "roll": "R",
     "small_motion": "m",
 }
-"""Letters of the usual names, which no other name gets: they are the same for all files."""
+"""Letters reserved for the usual names, so that they are the same in all files."""
 
 
 def ethogram(run: RunLabels, width: int = 80, max_gap: float | None = None) -> str:
-    """Return one line per larva, time from left to right, a coloured letter for each label.
+    """Return an ethogram as text: one line per larva, with a coloured letter for each label.
+
+    Time runs from left to right.
 
     Parameters
     ----------
     run : RunLabels
         One run.
     width : int
-        Columns of the terminal.
+        Width of the terminal in columns.
     max_gap : float, optional
-        s. A larva is not tracked in a gap longer than this; by default the longer of 1 s and 5
+        Longest gap, in s, across which a larva counts as tracked. Default: the longer of 1 s and 5
         median frame intervals of the run's tracks.
 
     Returns
     -------
     str
-        With ANSI colours: the run's own, else a palette. A cell shows the state that lasts longest
-        in it (of several labels the first); "." is undefined, blank is not tracked.
+        Text with ANSI colours, from the run or else from a palette. A cell shows the state that
+        lasts longest in it, by its first label. "." means undefined, blank means not tracked.
 
     Raises
     ------
     ValueError
-        A `max_gap` that is not above 0.
+        `max_gap` is not above 0.
     """
     spans = find_spans(run, max_gap)
     if not len(spans):
@@ -58,7 +60,7 @@ def ethogram(run: RunLabels, width: int = 80, max_gap: float | None = None) -> s
     colors = label_colors(run)
     symbols = _symbols(list(colors))
     cells = {name: _cell(symbols[name], color) for name, color in colors.items()}
-    # states that no frame has any longer may have names that are no longer declared
+    # states that are no longer used may have names that are no longer declared
     shown = [cells.get(labels_of(s)[0], "?") if s else _UNDEFINED for s in run.states]
     margin = max(len(str(larva)) for larva in run) + 1
     columns = max(10, width - margin)
@@ -83,7 +85,7 @@ def _line(
     shown: list[str],
     columns: int,
 ) -> str:
-    """Return the cells of a larva: how long, in which column, it is in which state."""
+    """Return the line of a larva from columns, states and durations of its parts."""
     size = columns * len(shown)
     time = np.bincount(column * len(shown) + states, seconds, size).reshape(columns, len(shown))
     line = [shown[state] for state in time.argmax(axis=1).tolist()]
@@ -92,7 +94,7 @@ def _line(
 
 
 def _symbols(names: list[str]) -> dict[str, str]:
-    """Give each name a letter: its usual one, else one that no other has, of it if possible."""
+    """Return a letter for each name: its usual one, or else an unused one, preferably from it."""
     symbols: dict[str, str] = {}
     spare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     for name in names:

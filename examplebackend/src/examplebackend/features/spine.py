@@ -1,7 +1,7 @@
 """Features of windows of spines: how a larva moves and bends around a frame.
 
-They are free of position, heading, camera and body size, and of the number of points of a spine:
-lengths are in body lengths of the recording (bl), times in seconds, angles in radians.
+Features do not depend on position, heading, camera, body size or the number of spine points.
+Lengths are in body lengths of the recording (bl), times in seconds, angles in radians.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from taggingbackends.data import WindowShape, egocentric
 
 WINDOW = WindowShape(duration=1.1, framerate=10)
-"""What is cut out of tracks, to train as to predict: 5 frames before, the frame, 5 after."""
+"""Shape of windows in training and prediction: 5 frames before a frame, the frame, 5 after."""
 
 FEATURES = (
     "speed",
@@ -27,7 +27,7 @@ FEATURES = (
     "length_range",
 )
 
-_POINTS = 11  # along every spine, however many the tracker gives
+_POINTS = 11  # points per spine after resampling
 _HEAD, _NECK, _MIDDLE, _TAIL = 0, 2, 5, 10
 
 
@@ -37,26 +37,26 @@ def spine_features(spines: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     spines : (m, n, points, 2) array_like
-        In mm; windows of the shape `WINDOW`, the head first, 3 points or more.
+        Windows of the shape `WINDOW`, in mm, with 3 points or more per spine, head first.
     length : float or (m,) array_like
-        Body length of the recording, mm, or of each window's.
+        Body length of the recording in mm, or of each window's recording.
 
     Returns
     -------
     (m, k) float64 array
-        A row for each window, a column for each of `FEATURES`.
+        One row per window, one column for each of `FEATURES`.
 
     Raises
     ------
     ValueError
-        Other shapes, or a body length that is not above 0.
+        The shape of `spines` is invalid, or a body length is not above 0.
     """
     spines = np.asarray(spines, dtype=np.float64)
     n = len(WINDOW.offsets)
     if spines.ndim != 4 or spines.shape[1] != n or spines.shape[2] < 3 or spines.shape[3] != 2:
         raise ValueError(f"expected spines of shape (m, {n}, 3 or more, 2), found {spines.shape}")
     own = egocentric(resample_spine(spines, _POINTS), length)
-    points = own[..., 0] + 1j * own[..., 1]  # complex: a product turns, abs is a length
+    points = own[..., 0] + 1j * own[..., 1]  # complex: multiplying rotates, abs is a length
     head, neck, middle, tail = (points[..., i] for i in (_HEAD, _NECK, _MIDDLE, _TAIL))
     front, rear = _smooth(head - middle), middle - tail
     velocity = _velocity(middle)
@@ -79,23 +79,23 @@ def spine_features(spines: ArrayLike, length: ArrayLike) -> NDArray[np.float64]:
 
 
 def resample_spine(spine: ArrayLike, points: int) -> NDArray[np.float64]:
-    """Put points at even distances along spines, from the first point to the last.
+    """Resample spines at evenly spaced points, from the first point to the last.
 
     Parameters
     ----------
     spine : (..., p, 2) array_like
-        Any number of spines, of 2 points or more.
+        Spines with 2 points or more.
     points : int
-        How many points each is to have, 2 or more.
+        Number of points of the result, 2 or more.
 
     Returns
     -------
     (..., points, 2) float64 array
-        In the unit given; on the segments between the given points.
+        Points on the segments between the given points, in the same unit.
     """
     xy = np.asarray(spine, dtype=np.float64)
     x, y = xy[..., 0], xy[..., 1]
-    place = np.zeros_like(x)  # of each given point, along the spine
+    place = np.zeros_like(x)  # distance of each given point along the spine
     np.cumsum(np.hypot(np.diff(x), np.diff(y)), axis=-1, out=place[..., 1:])
     resampled = np.empty((*xy.shape[:-2], points, 2))
     for i, part in enumerate(np.linspace(0.0, 1.0, points)):
@@ -111,7 +111,7 @@ def resample_spine(spine: ArrayLike, points: int) -> NDArray[np.float64]:
 
 
 def _smooth(points: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Mean of three frames: jitter of the tracker is not to pass for motion."""
+    """Return the mean of three frames, to reduce jitter of the tracker."""
     return (points[:, :-2] + points[:, 1:-1] + points[:, 2:]) / 3
 
 
@@ -120,12 +120,12 @@ def _velocity(points: NDArray[np.complex128]) -> NDArray[np.complex128]:
 
 
 def _now(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the four steps around the frame, 0.2 s on either side."""
+    """Return the mean of the four steps around the frame, 0.2 s on either side."""
     middle = steps.shape[1] // 2
     mean: NDArray[np.float64] = steps[:, middle - 2 : middle + 2].mean(axis=1)
     return mean
 
 
 def _angle(a: NDArray[np.complex128], b: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """Unsigned angle between vectors, 0 to pi; 0 if one has no length."""
+    """Return the unsigned angle between vectors, 0 to pi; 0 if a vector has length 0."""
     return np.abs(np.angle(b * a.conj()))

@@ -1,4 +1,4 @@
-"""A random forest of scikit-learn, stored with skops: reading a model runs no code of its own."""
+"""Random forest of scikit-learn, stored with skops: reading a model runs no code from the file."""
 
 from __future__ import annotations
 
@@ -20,31 +20,36 @@ from taggingbackends import BackendError
 __all__ = ["TRUSTED", "Colors", "read_model", "train", "write_model"]
 
 Colors = dict[str, str | None]
-"""Names of labels, in the order of the training labels, and their colours."""
+"""Names of labels, in the order of the training set, with their colours."""
 
 TRUSTED = ("sklearn.tree._tree.Tree",)
-"""Types that a model may hold beside those that skops trusts by itself. See `_check_trees`."""
+"""Types that a model may contain in addition to those that skops trusts. See `_check_trees`."""
 
 
 def train(
     features: ArrayLike, names: Sequence[str], seed: int = 0, trees: int = 50
 ) -> RandomForestClassifier:
-    """Train a random forest; each label weighs the same, however rare it is.
+    """Train a random forest in which all labels have the same weight.
 
     Parameters
     ----------
     features : (n, k) array_like
-        As from `spine_features`.
+        Features as returned by `spine_features`.
     names : sequence of n str
         Label of each frame.
     seed : int
-        The same data and seed give the same forest.
+        Seed of the random numbers. The same data and seed give the same forest.
     trees : int
-        How many trees, 1 or more.
+        Number of trees, 1 or more.
+
+    Returns
+    -------
+    RandomForestClassifier
+        The trained forest.
     """
     forest = RandomForestClassifier(
         trees,
-        # a leaf needs 2% of the weight: keeps single bouts from being learnt by heart, trees small
+        # 2% of the weight per leaf avoids overfitting to single bouts and keeps trees small
         min_weight_fraction_leaf=0.02,
         max_features=0.5,
         class_weight="balanced",
@@ -54,28 +59,28 @@ def train(
 
 
 def write_model(path: Path, forest: RandomForestClassifier, colors: Colors) -> None:
-    """Write a forest, with the names and colours of its labels."""
+    """Write a forest with the names and colours of its labels."""
     model = {"made_for": _made_for(), "colors": colors, "forest": forest}
     skops.io.dump(model, path, compression=zipfile.ZIP_DEFLATED)
 
 
 def read_model(path: Path) -> tuple[RandomForestClassifier, Colors]:
-    """Read what `write_model` wrote.
+    """Read a model written by `write_model`.
 
     Raises
     ------
     BackendError
-        ``unknown-model``: the file cannot be read, holds a type that is not trusted, or is a model
-        for other features or another scikit-learn.
+        Of kind ``unknown-model``: the file cannot be read, contains a type that is not trusted, or
+        is a model for other features or another minor version of scikit-learn.
     """
     try:
         with warnings.catch_warnings():
-            # it compares patch versions, too; what matters is compared below
+            # scikit-learn warns about patch versions, too; minor versions are compared below
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             model = skops.io.load(path, trusted=TRUSTED)
         made_for, colors, forest = model["made_for"], model["colors"], model["forest"]
         _check_trees(forest)
-    except Exception as error:  # whatever may be wrong with a file from elsewhere
+    except Exception as error:  # an untrusted file can cause any error
         found = str(error).partition("\n")[0] or repr(error)
         problem = f"{path}: expected a model that train_model made, found: {found}"
         raise BackendError("unknown-model", f"{problem}; train it again") from error
@@ -86,13 +91,16 @@ def read_model(path: Path) -> tuple[RandomForestClassifier, Colors]:
 
 
 def _made_for() -> dict[str, object]:
-    """Return what a model must agree on; scikit-learn reads no models of another minor version."""
+    """Return what a model and this backend must agree on.
+
+    scikit-learn does not support models of another minor version.
+    """
     series = ".".join(sklearn.__version__.split(".")[:2])
     return {"features": list(FEATURES), "scikit-learn": series}
 
 
 def _check_trees(forest: RandomForestClassifier) -> None:
-    """Refuse numbers of nodes and features that scikit-learn would follow out of its memory."""
+    """Raise ValueError for nodes or features that would make scikit-learn read invalid memory."""
     for tree in (estimator.tree_ for estimator in forest.estimators_):
         if tree.node_count > tree.capacity:
             raise ValueError("a tree that lacks nodes")

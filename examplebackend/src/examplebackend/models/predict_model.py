@@ -1,4 +1,4 @@
-"""Label the recordings in data/raw frame by frame, into data/processed."""
+"""Label the recordings in data/raw frame by frame, and write the labels to data/processed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from taggingbackends.main import main
 
 
 def tag(recording: Recording, forest: RandomForestClassifier, colors: Colors) -> Labels:
-    """Label every frame, by the window around it, of the larvae that have room for a window."""
+    """Label every frame by the window around it; skip larvae whose track is too short for one."""
     labels = Labels()
     run = labels.add_run(recording.run)
     known = [color for color in colors.values() if color is not None]
     run.declare(colors, known if len(known) == len(colors) else None)
-    run.metadata = recording.metadata  # the camera, with which a FIMTrack table is loaded again
+    run.metadata = (
+        recording.metadata
+    )  # includes the camera, which FIMTrack tables need to be loaded
     length = body_length(recording) if recording else nan
     shape = WINDOW.for_tracks(recording.values())
     for larva, track in recording.items():
@@ -41,13 +43,16 @@ def tag(recording: Recording, forest: RandomForestClassifier, colors: Colors) ->
 def predict_model(
     backend: BackendExplorer, pixelsize: str | None = None, framerate: str | None = None
 ) -> None:
-    """Write one label file a recording; the command adds its dependencies and what predicted it.
+    """Write one label file per recording.
+
+    The command adds the dependencies, and the backend and model instance, to the file.
 
     Parameters
     ----------
     backend : BackendExplorer
-    pixelsize, framerate : str
-        Of FIMTrack's tables, µm and frames/s (``--pixelsize 73 --framerate 16``).
+        The backend.
+    pixelsize, framerate : str, optional
+        Camera of FIMTrack's tables, in µm and frames/s (``--pixelsize 73 --framerate 16``).
     """
     options = numbers(pixelsize=pixelsize, framerate=framerate)
     forest, colors = read_model(backend.model_dir() / "forest.skops")

@@ -1,4 +1,4 @@
-"""Train a model on windows around the labelled frames of the recordings in data/raw."""
+"""Train a model on windows around labelled frames of the recordings in data/raw."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from taggingbackends import BackendExplorer
 from taggingbackends.data import find_recordings, is_label_file, plan_dataset
 from taggingbackends.main import OptionError, main
 
-_BATCH = 1024  # windows read at once: memory is bounded, however many there are
+_BATCH = 1024  # windows read at once, to bound memory
 
 
 def train_model(
@@ -23,21 +23,23 @@ def train_model(
     pixelsize: str | None = None,
     framerate: str | None = None,
 ) -> None:
-    """Train a forest, and store it as the model.
+    """Train a forest, and store it as the model instance.
 
     Parameters
     ----------
     backend : BackendExplorer
+        The backend.
     trees : str
         Number of trees (``--trees 50``).
     seed : str
-        Of the random numbers (``--seed 0``).
+        Seed of the random numbers (``--seed 0``).
     labels : str
-        What to learn: names and patterns of labels (``--labels run,cast,stop``).
-    indicators : str
-        Which ones of a trx.mat are its labels (``--indicators strong,weak``).
-    pixelsize, framerate : str
-        Of FIMTrack's tables, µm and frames/s, where label files do not tell (``--pixelsize 73``).
+        Labels to learn, as names and patterns (``--labels run,cast,stop``).
+    indicators : str, optional
+        Indicators of a trx.mat that are its labels (``--indicators strong,weak``).
+    pixelsize, framerate : str, optional
+        Camera of FIMTrack's tables, in µm and frames/s, where label files do not give it
+        (``--pixelsize 73``).
     """
     if not (str(trees).isdecimal() and str(seed).isdecimal() and int(trees) > 0):
         raise OptionError(f"expected whole numbers, found --trees {trees} --seed {seed}")
@@ -45,7 +47,7 @@ def train_model(
     if indicators is not None:
         options["labels"] = str(indicators).split(",")
     files = backend.list_input_files()
-    # without label files, tracker files that carry labels themselves: trx.mat
+    # without label files, use tracker files that contain labels: trx.mat
     labelled = list(filter(is_label_file, files)) or list(find_recordings(files))
     plan = plan_dataset(
         labelled,

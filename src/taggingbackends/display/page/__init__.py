@@ -1,4 +1,4 @@
-"""A report on label files: one page that stands alone, to look at in a browser."""
+"""Report on label files: a self-contained page for a browser."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ __all__ = ["report"]
 
 
 def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
-    """Return a page of HTML on the labels of some files.
+    """Return an HTML page about the labels of some files.
 
-    It shows the ethogram of each run, the labels' frames and bouts, their shares over time, the
-    lengths of bouts and the transitions; and where files have a run in common, how each later
-    one differs from the first. Everything is in the page, which fetches nothing; its
-    Content-Security-Policy would not let it.
+    For each run, the page shows the ethogram, the frames and bouts of each label, their shares
+    over time, the lengths of bouts, and the transitions. If several files contain the same run,
+    each later file is compared with the first.
+
+    The page is self-contained. Its Content-Security-Policy blocks all requests.
 
     Parameters
     ----------
     labels : mapping of str to Labels
-        The labels by the name of their file.
+        Labels by the name of their file.
     max_gap : float, optional
-        s. No bout goes across a gap longer than this; by default the longer of 1 s and 5 median
-        frame intervals of the run's tracks.
+        Longest gap within a bout, in s. Default: the longer of 1 s and 5 median frame intervals of
+        the run's tracks.
 
     Returns
     -------
     str
-        HTML; to be written in UTF-8.
+        HTML, to be encoded in UTF-8.
 
     Raises
     ------
     ValueError
-        A `max_gap` that is not above 0.
+        `max_gap` is not above 0.
     """
     shown = views(labels, max_gap)
     folder = files(__name__)
@@ -62,7 +63,7 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
         "data": _data({"version": own_version(), "views": shown}),
     }
     page, *rest = folder.joinpath("page.html").read_text("utf-8").split("{{")
-    for piece in rest:  # in one pass: what stands in a slot is not looked at again
+    for piece in rest:  # in one pass: inserted text is not searched for slots
         name, _, text = piece.partition("}}")
         page += slots[name] + text
     return page
@@ -78,15 +79,15 @@ _SCRIPTS = (
     "charts",
     "page",
 )
-"""The parts of the page's script, in their order: they are one function, and share its names."""
+"""Parts of the page's script, in order. They are joined into one function and share its names."""
 
 
 def _digest(text: str) -> str:
-    """Return a source of a Content-Security-Policy: exactly this text."""
+    """Return the source of a Content-Security-Policy that allows exactly this text."""
     return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
 
 
 def _data(value: Any) -> str:
-    """Return JSON that may stand in an element of HTML, whatever the strings are."""
+    """Return JSON that is safe within an HTML element, whatever its strings contain."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

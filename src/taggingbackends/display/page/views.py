@@ -1,4 +1,4 @@
-"""What a report's page draws: JSON, with columns of integers in base64."""
+"""Data of a report's page: JSON, with columns of integers in base64."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ JSON = dict[str, Any]
 
 
 def views(labels: Mapping[str, Labels], max_gap: float | None = None) -> list[JSON]:
-    """Return what the page shows of each run of each file.
+    """Return the data of the page, one view per run of each file.
 
-    Where files have a run in common, ``comparison`` compares each later one with the first.
+    If several files contain the same run, ``comparison`` compares each later one with the first.
     """
     shown: list[JSON] = []
     first: dict[str, tuple[int, RunLabels]] = {}
@@ -45,14 +45,17 @@ def views(labels: Mapping[str, Labels], max_gap: float | None = None) -> list[JS
             shown.append(view)
     for run_id in first:
         alike = [view for view in shown if view["run"] == run_id]
-        # colours that a file chose come before those of the palette
+        # colours from a file take precedence over those of the palette
         alike.sort(key=lambda view: labels[view["file"]][run_id].colors is None)
         _share_colors(alike)
     return shown
 
 
 def _share_colors(alike: list[JSON]) -> None:
-    """Give each label one colour in all views of a run; different ones, as far as there are."""
+    """Give each label the same colour in all views of a run.
+
+    Different labels get different colours while the palette has unused ones.
+    """
     chosen: dict[str, str] = {}
     for view in alike:
         taken = set(chosen.values())
@@ -66,7 +69,7 @@ def _share_colors(alike: list[JSON]) -> None:
 def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
     colors, spans, bouts = label_colors(run), find_spans(run, max_gap), find_bouts(run, max_gap)
     start, stop = time_range(spans)
-    # milliseconds, as in label files, unless a recording is longer than 32 bits of them: 49 days
+    # milliseconds, as in label files; longer units if 32 bits (49 days) do not suffice
     unit = max(math.ceil((stop - start) * 1000 / 0xFFFFFFFF), 1) / 1000
     windows = stimulus_windows(run)
     return {
@@ -100,9 +103,9 @@ def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
 
 
 def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
-    """Return how the labels of a view's run differ from the reference's."""
+    """Return the data that compares the labels of a view's run with the reference's."""
     different = found.differences
-    # frames that only one of them has are no difference that a row of this view could show
+    # the rows of this view do not show frames that only one of the two has
     shown = (different.one != NOT_THERE) & (different.other != NOT_THERE)
     rows = {larva: row for row, larva in enumerate(run)}
     start, unit = view["start"], view["unit"]
@@ -123,12 +126,12 @@ def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
 
 
 def _packed(column: ArrayLike) -> str:
-    """Return a column of whole numbers as base64 of little-endian unsigned 32-bit integers."""
+    """Encode a column of whole numbers as little-endian unsigned 32-bit integers in base64."""
     return b64encode(np.asarray(column).astype("<u4").tobytes()).decode()
 
 
 def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
-    """Return what the head of the page tells, name by name."""
+    """Return the names and values at the top of the page."""
     facts = [
         ("file", file),
         ("larvae", f"{len(run):,}"),
@@ -151,7 +154,10 @@ def _text(value: Any) -> str:
 
 
 def _table(run: RunLabels, spans: Spans, bouts: Bouts) -> list[JSON]:
-    """Return frames, time, larvae, bouts and median length of each label, then of undefined."""
+    """Return frames, time, larvae, bouts and median bout length of each label.
+
+    The last row has the frames and the time of undefined.
+    """
     frames = run.count()
     lengths = bout_lengths(bouts)
     rows: list[JSON] = []

@@ -1,4 +1,4 @@
-/* Shares over time, lengths of bouts. */
+/* Charts of shares over time and lengths of bouts. */
 
 function shares() {
   const place = $("shares");
@@ -21,7 +21,7 @@ function shares() {
       there.push(`${x(edges[i]).toFixed(1)},${upper(i)}`, `${x(edges[i + 1]).toFixed(1)},${upper(i)}`);
       back.push(`${x(edges[i]).toFixed(1)},${lower(i)}`, `${x(edges[i + 1]).toFixed(1)},${lower(i)}`);
     }
-    // each bin's corners came left to right: the way back takes them right to left
+    // the lower edge is drawn backwards to close the area
     return `M${there.join("L")}L${back.reverse().join("L")}Z`;
   };
   for (let label = 0; label <= primary; label++) {
@@ -77,7 +77,7 @@ function shares() {
     const lines = parts[bin]
       .map((share, label) => ({ share, label: label < primary ? label : -1 }))
       .filter(({ share }) => share > 0)
-      .reverse() // as they are stacked
+      .reverse() // from top to bottom, as stacked
       .map(({ share, label }) => ({
         mark: swatch(view, label),
         text: label < 0 ? UNDEFINED : view.names[label],
@@ -93,8 +93,8 @@ function shares() {
   place.replaceChildren(made);
   const wide = Number((edges[1] - edges[0]).toPrecision(6));
   $("shares-note").textContent =
-    `Shares of the time that larvae are tracked, in bins of ${wide} s. ` +
-    `A frame of several labels is divided equally among them.`;
+    `Shares of the time in which larvae are tracked, in bins of ${wide} s. ` +
+    `A frame with several labels is divided equally among them.`;
 }
 
 function lengths() {

@@ -1,4 +1,4 @@
-/* Elements, numbers and times, as text. */
+/* Helpers: create elements, format numbers and times, choose axis ticks. */
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
@@ -42,7 +42,7 @@ function unpack(text) {
   return new Uint32Array(bytes.buffer);
 }
 
-/* Steps of 1, 2, 5 times a power of ten, about as many as asked for. */
+/* Returns about as many ticks as requested, at steps of 1, 2 or 5 times a power of ten. */
 function ticks(low, high, about) {
   if (!(high > low)) return [low];
   const least = (high - low) / about;
@@ -54,7 +54,7 @@ function ticks(low, high, about) {
   return found;
 }
 
-/* Powers of ten, and 2 and 5 times these where there are few. */
+/* Returns the powers of ten in a range; in a small range, also multiples of them. */
 function decades(low, high) {
   const steps = high / low < 150 ? (high / low < 30 ? [1, 2, 5] : [1, 3]) : [1];
   const found = [];

@@ -1,12 +1,12 @@
-/* The ethogram: what of it is shown, and how it is drawn. */
+/* Ethogram: visible range and drawing. */
 
 const LEFT = 52, RIGHT = 14, TOP = 16, BOTTOM = 40; // px around the rows
 const canvas = $("canvas");
 const mark = $("mark");
-let view = data.views[0]; // what is shown
-let hidden = new Set(); // labels, by name
-let range = null; // { from, to } units of time, { row, height } first row, px a row
-let cursor = null; // { row, x } chosen by keys
+let view = data.views[0]; // the run and file shown
+let hidden = new Set(); // names of the labels that are switched off
+let range = null; // { from, to } units of time, { row } first row, { height } px per row
+let cursor = null; // { row, x } selected by keys
 let mode = "own";
 
 const room = () => Math.max(canvas.clientWidth - LEFT - RIGHT, 50);
@@ -71,7 +71,7 @@ function rgb(text, towards, part = 0) {
 
 const pixel = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
-/* The colours of each state, pixel by pixel down a row of some height. */
+/* Returns, for each state, the colours of the pixels from top to bottom of a row. */
 function stripes(shown, height, background, faded) {
   const undefinedColor = pixel(rgb(color("--undefined"), background, faded));
   const [off, blank] = [color("--off"), background].map((text) => pixel(rgb(text)));
@@ -91,7 +91,7 @@ function stripes(shown, height, background, faded) {
   });
 }
 
-/* Of each pixel along a row the state that takes up most of it, plus one; 0: not tracked. */
+/* Sets, for each pixel along a row, the state that covers most of it, plus 1; 0 is not tracked. */
 function along(shown, row, from, scale, width, line, share) {
   const { begins, start, stop, states } = shown.columns;
   line.fill(0);
@@ -130,7 +130,7 @@ function drawRows(context, ratio) {
   const line = new Uint32Array(width), share = new Float32Array(width);
   const wrong = new Uint8Array(width);
   const each = range.height * ratio;
-  const between = mode === "both" ? each / 5 : ratio; // wider than what is between two halves
+  const between = mode === "both" ? each / 5 : ratio; // wider than the bar between two halves
   const margin = each >= 8 ? Math.max(Math.round(between), 1) : 0;
   const known = new Map(); // stripes by height
   const striped = (shown, tall, faded) => {
@@ -146,12 +146,12 @@ function drawRows(context, ratio) {
     along(shown, row, from / rescaled, scale * rescaled, width, line, share);
     const columns = striped(shown, bottom - top, faded);
     const clear = faded ? striped(shown, bottom - top, 0) : columns;
-    const bare = shown.states.map(([a, b]) => !a.length && !b.length && !hidden.has(UNDEFINED) && !faded);
+    const hatched = shown.states.map(([a, b]) => !a.length && !b.length && !hidden.has(UNDEFINED) && !faded);
     for (let y = Math.max(top, 0); y < Math.min(bottom, height); y++) {
       for (let x = 0, at = y * width; x < width; x++, at++) {
         if (!line[x]) continue;
         const state = line[x] - 1;
-        pixels[at] = bare[state] && (x + y) % 5 === 0 ? hatch : (wrong[x] ? clear : columns)[state][y - top];
+        pixels[at] = hatched[state] && (x + y) % 5 === 0 ? hatch : (wrong[x] ? clear : columns)[state][y - top];
       }
     }
   };
@@ -181,7 +181,7 @@ function drawRows(context, ratio) {
   context.putImageData(picture, Math.round(LEFT * ratio), Math.round(TOP * ratio));
 }
 
-/* Marks the pixels along a row in which the two files differ. */
+/* Marks the pixels along a row where the two files differ. */
 function markWrong(row, width, wrong) {
   const { rows, start, stop } = view.differences;
   const scale = width / (range.to - range.from);
@@ -251,7 +251,7 @@ function drawAxes(context) {
 
 let waiting = 0;
 
-/* At most once a frame of the screen, however many events there are. */
+/* Schedules a drawing, at most one per frame of the screen. */
 function draw() {
   restrain();
   const [low, high] = [range.from, range.to].map((t) => view.seconds(t).toFixed(2));

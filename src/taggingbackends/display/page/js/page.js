@@ -1,9 +1,9 @@
-/* The page as a whole: which view is shown. Here all begins. */
+/* Selection of the view, and start of the page. */
 
 function note() {
   const what = {
-    both: () => `Upper half of a row: ${view.reference.file}. Lower half: ${view.file}. Between them: where they differ.`,
-    differences: () => `In full colour: where ${view.file} differs from ${view.reference.file}.`,
+    both: () => `Upper half of each row: ${view.reference.file}. Lower half: ${view.file}. The bar between them marks differences.`,
+    differences: () => `Frames where ${view.file} differs from ${view.reference.file} are in full colour.`,
   }[mode];
   $("mode-note").hidden = !what;
   $("mode-note").textContent = what ? what() : "";
@@ -12,7 +12,7 @@ function note() {
 function show(index) {
   view = data.views[index];
   hidden = new Set();
-  // where a row is too low for two halves, what differs can still be seen
+  // rows that are too small for two halves can still show differences
   mode = !view.comparison ? "own" : view.larvae.length > innerHeight / 12 ? "differences" : "both";
   $("mode").value = mode;
   document.title = `${view.run} – ${view.file}`;

@@ -1,6 +1,7 @@
-/* The ethogram: pointer, wheel, keys and legend. */
+/* Ethogram: pointer, wheel, keys and legend. */
 
-/* Names what is at a time of a row; at a place of the window, or where the keys are. */
+/* Describes the labels at a time of a row, in a tooltip. The tooltip appears at `place`, or at the
+   cursor of the keys if `place` is null. */
 function point(row, x, place) {
   const found = row >= 0 && row < view.larvae.length ? describe(view, row, x) : null;
   if (!found) {
@@ -24,7 +25,7 @@ function point(row, x, place) {
       rest: `${times ? `${times} (${long}) ` : ""}in ${view.reference.file}`,
       spoken: `in ${view.reference.file} ${text}`,
     }));
-    lines.unshift(...others); // above, as in the row
+    lines.unshift(...others); // the reference comes first, as in the row
   }
   if (found.span >= 0) {
     const { start, stop } = view.columns;
@@ -76,13 +77,13 @@ canvas.addEventListener("pointermove", (event) => {
 canvas.addEventListener(
   "wheel",
   (event) => {
-    const turn = event.deltaY || event.deltaX; // with Shift, some browsers turn sideways
+    const turn = event.deltaY || event.deltaX; // with Shift, some browsers report horizontal scrolling
     const factor = Math.exp(clamp(turn * (event.deltaMode ? 0.05 : 0.0016), -0.5, 0.5));
     const rows = event.shiftKey || event.offsetX < LEFT;
     const whole = rows
       ? range.height <= lowest() * 1.001
       : range.to - range.from >= Math.max(view.length, 1) * 0.999;
-    if (factor > 1 && whole) return; // nothing to zoom out of: the page scrolls
+    if (factor > 1 && whole) return; // nothing to zoom out of: let the page scroll
     event.preventDefault();
     hideTip();
     if (rows) zoomRows(1 / factor, range.row + (event.offsetY - TOP) / range.height);
@@ -92,7 +93,7 @@ canvas.addEventListener(
 );
 canvas.addEventListener("dblclick", all);
 
-/* Moves to another larva, or to the span before or after. */
+/* Moves the cursor by rows (larvae) or by spans. */
 function choose(rows, spans) {
   if (!view.columns.start.length) return;
   const { begins, start, stop } = view.columns;

@@ -1,4 +1,4 @@
-/* Spans: the columns of a view, and what is under a point. */
+/* Spans: columns of a view, and the labels at a point. */
 
 for (const view of data.views) {
   const columns = {};
@@ -17,7 +17,7 @@ for (const view of data.views) {
   }
 }
 
-/* The last span of a row that begins at or before x; -1 if none does. */
+/* Returns the last span of a row that begins at or before x; -1 if none does. */
 function spanBefore(view, row, x) {
   const { begins, start } = view.columns;
   let low = begins[row], high = begins[row + 1];
@@ -34,11 +34,12 @@ function labelsOf(view, span) {
   return [...primary, ...secondary];
 }
 
-/* The bout of a label around a span: as much of its stretch as has it (-1: undefined). */
+/* Returns the bout of a label around a span: the adjacent spans of its stretch with the label
+   (-1 is undefined). */
 function bout(view, span, label) {
   const { stretches, start, stop, frames } = view.columns;
   const has = (at) => {
-    if (stretches[at] !== stretches[span]) return false; // nor is there a span beyond the ends
+    if (stretches[at] !== stretches[span]) return false; // also true beyond the first and last span
     return label < 0 ? !labelsOf(view, at).length : labelsOf(view, at).includes(label);
   };
   let from = span, to = span;

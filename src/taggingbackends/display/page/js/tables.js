@@ -1,4 +1,4 @@
-/* Facts and tables. */
+/* Facts and tables of a view. */
 
 function facts() {
   $("run").textContent = view.run;
@@ -90,6 +90,6 @@ function comparison() {
   };
   matrix($("confusion"), "", found.names, marks, found.counts);
   $("confusion-note").textContent =
-    `Frames that both files have, by their label in ${view.reference.file} (rows) and in ${view.file} ` +
-    `(columns), with shares of the row.`;
+    `Number of frames in both files, by label in ${view.reference.file} (rows) and in ${view.file} ` +
+    `(columns), and their share of the row.`;
 }

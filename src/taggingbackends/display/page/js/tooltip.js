@@ -1,4 +1,4 @@
-/* The tooltip. */
+/* Tooltip. */
 
 const tip = $("tip");
 
