@@ -98,14 +98,14 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'x'\ndependencies = [1]"),
             "pyproject.toml",
-            "expected a list of texts as [project] dependencies, found [1]",
+            "expected a list of strings as [project] dependencies, found [1]",
             'write it like ["taggingbackends"]',
             id="odd dependencies",
         ),
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'x'\ndependencies = 5"),
             "pyproject.toml",
-            "expected a list of texts as [project] dependencies, found 5",
+            "expected a list of strings as [project] dependencies, found 5",
             'write it like ["taggingbackends"]',
             id="dependencies that are a number",
         ),
@@ -140,7 +140,7 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'class'"),
             "pyproject.toml",
-            "expected a name that gives a Python package, found 'class'",
+            "expected a name that can name a Python package, found 'class'",
             "letters",
             id="keyword",
         ),
@@ -240,7 +240,7 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             make("models/.m.partial"),
             "models/.m.partial",
-            "a training that is under way, or was killed",
+            "the files of a running or killed training",
             "BackendExplorer(model_instance='m').reset_model()",
             id="half a model",
         ),

@@ -168,14 +168,14 @@ def test_labels_that_are_no_label_file(make_backend: Maker, lab: Path) -> None:
 def test_no_labels_at_all(make_backend: Maker, lab: Path) -> None:
     project = make_backend(predict_model=script("predict_model", "pass"))
     result = command("predict", write_recording(lab), "--model-instance=m", cwd=project)
-    refused(result, "predict_model made no label file", lines=2)
+    refused(result, "predict_model wrote no label file", lines=2)
     (lab / "notes").mkdir()
     (lab / "notes" / "x.txt").touch()
     result = command("predict", lab / "notes", "--model-instance=m", cwd=project)
-    refused(result, "no tracker file of a known format among the input", lines=2)
+    refused(result, "the input has no tracker file of a known format", lines=2)
     assert len(sandboxes(project)) == 2
     result = command("predict", "--model-instance=m", cwd=project)
-    refused(result, "Warning: predict_model made no label file", exit_code=0)
+    refused(result, "Warning: predict_model wrote no label file", exit_code=0)
 
 
 def test_a_recording_without_labels_is_told(make_backend: Maker, lab: Path) -> None:
@@ -566,7 +566,7 @@ def test_finetuning(make_backend: Maker, lab: Path) -> None:
     arguments = ("finetune", label, "--original-model-instance")
     refused(command(*arguments, "x", cwd=project), "no model x in")
     onto_itself = command(*arguments, "m", "--model-instance=m", "--force", cwd=project)
-    refused(onto_itself, "model m is finetuned into a new one")
+    refused(onto_itself, "expected a new instance for the finetuned model, found the original m")
     result = command(*arguments, "m", "--model-instance", "n", cwd=project)
     assert result.stdout == "n\n", result.stderr
     assert tree(project / "models") == {"m/weights": b"1", "n/weights": b"1+"}

@@ -84,7 +84,7 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     (tmp_path / "Mine").mkdir()
     init("Mine", tmp_path)
     before = tree(tmp_path)
-    refused(command("init", "Mine", cwd=tmp_path), "exists already, and nothing is overwritten")
+    refused(command("init", "Mine", cwd=tmp_path), "expected a new or empty folder, found this one")
     assert tree(tmp_path) == before
     (tmp_path / "file").write_text("x")
     with backend_error("existing-file"):
@@ -100,7 +100,7 @@ def test_names_that_give_no_package(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["TaggingBackends", "numpy", "json", "Click", "class"])
 def test_names_that_other_packages_have(name: str, tmp_path: Path) -> None:
-    with backend_error("bad-name", "that nothing has which the backend needs"):
+    with backend_error("bad-name", "name is reserved"):
         init(name, tmp_path)
     assert tree(tmp_path) == {}
 

@@ -78,7 +78,7 @@ def test_input_that_is_not_there(backend: BackendExplorer, lab: Path) -> None:
         backend.push(lab / "none.spine")
     lab.mkdir()
     (lab / ".hidden").touch()
-    with backend_error("no-input", "found none that are not hidden"):
+    with backend_error("no-input", "expected visible files, found none"):
         backend.push(lab)
     with backend_error("no-input"):
         backend.push()
@@ -100,7 +100,7 @@ def test_the_same_file_again_is_fine_and_another_is_not(
     before = tree(backend.raw_data_dir())
     spine.write_text(spine.read_text().replace("1.1", "1.2"))
     spine.with_name("new.txt").write_text("new")
-    with backend_error("existing-file", r"another file than .* is there; remove it"):
+    with backend_error("existing-file", r"exists already, and differs from .*; remove it"):
         backend.push(lab)
     assert tree(backend.raw_data_dir()) == before
 
@@ -364,7 +364,7 @@ def test_broken_origins_are_told(backend: BackendExplorer, lab: Path) -> None:
     backend.push(spine)
     predicted(backend, spine)
     (backend.raw_data_dir() / ".origins.json").write_text("{")
-    with backend_error("unknown-origin", "where input came from cannot be read"):
+    with backend_error("unknown-origin", "the origins of the input cannot be read"):
         backend.pull()
 
 

@@ -62,7 +62,7 @@ def test_an_error_says_problem_and_fix() -> None:
     [
         ("replace it with force=True", "replace it with --force"),
         ("name it with model_instance=...", "name it with --model-instance NAME"),
-        ("bring them in with push(...)", "bring them in with `tagging-backend push`"),
+        ("add them with push(...)", "add them with `tagging-backend push`"),
         ("remove it with reset_data()", "remove it with `tagging-backend reset`"),
         (
             "remove with BackendExplorer(model_instance='a.b', sandbox='s').reset_data()",
@@ -122,7 +122,7 @@ def test_what_check_advises(make_backend: Maker) -> None:
     (problem,) = check(project)
     assert "BackendExplorer(model_instance='n').reset_model()" in problem.fix
     printed = command("check", cwd=project).stdout
-    assert "remove it with `tagging-backend reset --model-instance n --model`\n" in printed
+    assert "remove them with `tagging-backend reset --model-instance n --model`\n" in printed
 
 
 def test_label_files_in_other_forms(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_label_files_in_other_forms(tmp_path: Path) -> None:
 
 def test_input_that_is_missing(make_backend: Maker) -> None:
     project = make_backend(train_model=TRAIN)
-    refused(command("train", cwd=project), "the instance they are pushed for with --model-instance")
+    refused(command("train", cwd=project), "the instance that has the input with --model-instance")
     result = command("train", "--model-instance=n", cwd=project)
-    refused(result, "; name files, or bring them in with `tagging-backend push`\n")
-    with backend_error("no-input", r"bring them in with push\(\.\.\.\)$"):
+    refused(result, "; name files, or add them with `tagging-backend push`\n")
+    with backend_error("no-input", r"add them with push\(\.\.\.\)$"):
         pipeline.train(BackendExplorer(project, "n"), [], {})

@@ -112,7 +112,7 @@ def predict(
         found = pipeline.predict(backend, script_options(ctx), skip)
         if not found:
             warnings.warn(
-                f"predict_model made no label file in {backend.processed_data_dir()}", stacklevel=2
+                f"predict_model wrote no label file in {backend.processed_data_dir()}", stacklevel=2
             )
     print_paths(found)
 
