@@ -115,7 +115,7 @@ def test_the_first_parameter_is_no_option(make_backend: Maker) -> None:
     text = SHOW.format(parameters="backend, **options", shown="options")
     project = make_backend(predict_model=text)
     result = by_hand(project / "scripts" / "predict_model.py", "--backend=1", cwd=project)
-    refused(result, "--backend is not an option", 2)
+    refused(result, "--backend is reserved", 2)
 
 
 def test_a_script_runs_by_hand_from_anywhere(make_backend: Maker, tmp_path: Path) -> None:

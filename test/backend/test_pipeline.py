@@ -536,7 +536,10 @@ def test_predictions_among_the_training_labels_are_told(make_backend: Maker, lab
     command("predict", spine, "--model-instance=m", cwd=project)
     result = command("train", lab, "--model-instance=n", cwd=project)
     assert result.returncode == 0
-    assert "Warning: predicted.label: labels that model m predicted" in result.stderr
+    expected = (
+        "Warning: predicted.label: the training labels include unedited predictions of model m"
+    )
+    assert expected in result.stderr
     labels = Labels.read(lab / "predicted.label")
     labels.tag("edited")
     labels.write(lab / "predicted.label")

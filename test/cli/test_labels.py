@@ -389,7 +389,7 @@ def test_gaps_longer_than_max_gap_end_bouts(tmp_path: Path) -> None:
         assert "expected seconds above 0" in result.stderr
     result = command("labels", "convert", "x.label", "--max-gap=1", "-o", "y", cwd=tmp_path)
     assert result.returncode == 2
-    assert "--max-gap goes with --bouts only" in result.stderr
+    assert "--max-gap needs --bouts" in result.stderr
 
 
 # diff
@@ -398,13 +398,13 @@ def test_gaps_longer_than_max_gap_end_bouts(tmp_path: Path) -> None:
 def test_diff(file: Path, labels: Labels) -> None:
     folder = file.parent
     assert run("diff", file, file, cwd=folder).splitlines()[:2] == [
-        f"run {RUN}: 140 frames in both, 0 in the one only, 0 in the other only",
+        f"run {RUN}: 140 frames in both, 0 only in ONE, 0 only in OTHER",
         "agreement 1.0000, Cohen's kappa 1.0000",
     ]
     labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 40 + ["cast"] * 40 + [()] * 20)
     labels.write(folder / "y.label")
     assert run("diff", "x.label", "y.label", cwd=folder, exit_code=1).splitlines() == [
-        f"run {RUN}: 140 frames in both, 0 in the one only, 0 in the other only",
+        f"run {RUN}: 140 frames in both, 0 only in ONE, 0 only in OTHER",
         "agreement 0.9286, Cohen's kappa 0.9028",
         "",
         "             run  cast  roll  (undefined)",
@@ -579,6 +579,6 @@ def test_nothing_is_written_unless_it_is_asked_for_and_all_is_well(file: Path) -
     fails("z.label: expected a name that ends in .csv; without --bouts", *table, exit_code=2)
     fails("-: expected a name that ends in .png", "plot", "x.label", "-o", "-", exit_code=2)
     both = ("convert", "x.label", "--bouts", "--names", "-o", "z")
-    fails("--bouts goes with neither", *both, exit_code=2)
+    fails("--bouts cannot be used with", *both, exit_code=2)
     run("tag", "x.label", "edited", "-o", "y.label", "--force", cwd=file.parent)
     assert "edited" in Labels.read(file.with_name("y.label")).count()

@@ -178,10 +178,10 @@ def test_roots_that_are_refused(root: str, message: str, project: Path, tmp_path
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--output=x"], "--recursive needs folders, and goes with neither"),
-        (["--sandbox=x"], "--recursive needs folders, and goes with neither"),
-        (["--executor=dask"], "--executor dask goes with --scheduler ADDRESS"),
-        (["--scheduler=x"], "--executor dask goes with --scheduler ADDRESS"),
+        (["--output=x"], "--recursive needs folders, and cannot be used with"),
+        (["--sandbox=x"], "--recursive needs folders, and cannot be used with"),
+        (["--executor=dask"], "--executor dask needs --scheduler ADDRESS"),
+        (["--scheduler=x"], "--executor dask needs --scheduler ADDRESS"),
         (["--executor=dask", "--scheduler=x", "--jobs=2"], "without --jobs"),
         (["--jobs=0"], "0 is not in the range"),
     ],
@@ -195,7 +195,7 @@ def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) ->
 def test_options_that_go_with_recursive_only(project: Path, lab: Path) -> None:
     result = command("predict", lab, "--model-instance=m", "--jobs=2", cwd=project)
     assert result.returncode == 2
-    assert "--jobs, --executor and --scheduler go with --recursive" in result.stderr
+    assert "--jobs, --executor and --scheduler need --recursive" in result.stderr
     result = command("predict", "--recursive", "--model-instance=m", cwd=project)
     assert result.returncode == 2
 
@@ -292,7 +292,7 @@ def test_what_is_no_label_file_is_somebodys(text: str, project: Path, lab: Path)
     spine.with_name("predicted.label").write_text(text)
     backend = BackendExplorer(project, "m")
     status = label_status(backend, (spine,), spine.with_name("predicted.label"))
-    assert (status.status, status.why) == (Status.FOREIGN, "no label file")
+    assert (status.status, status.why) == (Status.FOREIGN, "not a label file")
 
 
 def test_a_label_file_without_runs_is_somebodys(project: Path, lab: Path) -> None:
@@ -330,7 +330,7 @@ def test_what_is_labelled_and_what_is_left_alone(project: Path, lab: Path) -> No
     assert sorted(result.stdout.splitlines()) == [places[i] for i in (0, 3, 5)]
     told = result.stderr.splitlines()
     assert set(told[-2].split(", ")) == {"labelled 3", "up to date 1", "left alone 2"}
-    assert told[-1].startswith("left alone: 1 edited, 1 no label file; --force")
+    assert told[-1].startswith("left alone: 1 edited, 1 not a label file; use --force")
     after = tree(lab)
     assert {name.split("/")[0] for name in after if after[name] != before.get(name)} == {
         folder.name for folder in (new, changed, older)
@@ -474,7 +474,7 @@ def test_labels_older_than_the_model_are_told(project: Path, lab: Path) -> None:
     os.utime(weights, (time.time() + 100, time.time() + 100))
     result = command(*arguments(lab), cwd=project)
     assert result.returncode == 0
-    assert "older than model m, but up to date otherwise: 2 label files; if" in result.stderr
+    assert "2 label files up to date, but older than model m; if" in result.stderr
 
 
 def test_recordings_are_labelled_at_the_same_time(project: Path, lab: Path) -> None:

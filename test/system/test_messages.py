@@ -62,7 +62,7 @@ def test_verbose_tells_what_is_done(project: Path, spine: Path) -> None:
     )
     assert re.fullmatch(r"predict_model: exit code 0 after [\d.]+ s", ended)
     both = command("--verbose", "--quiet", "models", cwd=project)
-    refused(both, "--quiet does not go with --verbose", 2, lines=4)
+    refused(both, "--quiet cannot be used with --verbose", 2, lines=4)
 
 
 def test_after_the_subcommand_these_are_options_of_the_scripts(
@@ -309,7 +309,10 @@ def test_colours_are_for_terminals_that_are_to_have_them(project: Path) -> None:
         ),
         (["predict", "--model_instance", "m"], "did you mean --model-instance?"),
         (["predict", "--recursiv", ".", "--model-instance", "m"], "did you mean --recursive?"),
-        (["predict", "--quiet", "x.spine", "--model-instance", "m"], "files stand before those"),
+        (
+            ["predict", "--quiet", "x.spine", "--model-instance", "m"],
+            "put files before such options",
+        ),
         (["predcit"], "predict"),
         (["labels", "shwo"], "show"),
     ],
