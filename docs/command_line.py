@@ -23,8 +23,8 @@ BEGIN = """# The command `tagging-backend`
     tagging-backend [OPTIONS] COMMAND [ARGS]...
 
 Run the command in a backend's folder, or pass the folder with `--project`. With Poetry, use
-`poetry run tagging-backend ...`. If the command is not on `PATH`, use `python -m taggingbackends
-...`.
+`poetry run tagging-backend ...`. If the command is not on `PATH`, use
+`python -m taggingbackends ...`.
 
 Results go to standard output. Warnings, errors and progress go to standard error.
 

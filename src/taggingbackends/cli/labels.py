@@ -112,8 +112,9 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
 def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """List every error in label files.
 
-    The files that they depend on are checked, too. Reading a file stops at the first error; this
-    command goes on, and prints one line per error. The exit code is 1 if there is an error.
+    The files that they depend on are checked, too. The command does not stop at the first error.
+    It prints one line per error, and at most 20 errors for one list, such as the labels of a
+    track. The exit code is 1 if there is an error.
 
     \b
     Example: tagging-backend labels check recordings/*.label
@@ -136,7 +137,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 @click.option("--names", is_flag=True, help="Write states as names instead of codes.")
 @click.option("--bouts", is_flag=True, help="Write a CSV table of bouts instead.")
 @_MAX_GAP
-@click.option("--split", is_flag=True, help="Write one file per run to the folder FILE.")
+@click.option("--split", is_flag=True, help="Write one file per run, into the folder --output.")
 @_output
 def convert(
     files: tuple[Path, ...],

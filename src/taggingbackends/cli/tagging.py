@@ -120,7 +120,9 @@ def predict(
 
 @click.command(cls=ScriptCommand)
 @FILES
-@instance_option(False, "Name the new model; with FILES, by default by the local time.")
+@instance_option(
+    False, "Set the identifier of the new model; with FILES, the default is the local time."
+)
 @click.option(
     "--pretrained-model-instance",
     metavar="NAME",
@@ -171,7 +173,9 @@ def train(
     help="Start from this model.",
     shell_complete=complete_instance,
 )
-@instance_option(False, "Name the new model; with FILES, by default by the local time.")
+@instance_option(
+    False, "Set the identifier of the new model; with FILES, the default is the local time."
+)
 @FORCE
 @skips
 @click.pass_context
