@@ -263,10 +263,18 @@ def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: b
 @labels.command()
 @_FILE
 @click.option(
-    "--start", type=float, default=float("-inf"), metavar="S", help="Start at this time (s)."
+    "--start",
+    type=float,
+    default=float("-inf"),
+    metavar="S",
+    help="Keep the frames from this time on (s).",
 )
 @click.option(
-    "--stop", type=float, default=float("inf"), metavar="S", help="Stop at this time (s)."
+    "--stop",
+    type=float,
+    default=float("inf"),
+    metavar="S",
+    help="Keep the frames up to this time (s).",
 )
 @_output
 def crop(
