@@ -1,7 +1,8 @@
-# make demo   label simulated larvae, from nothing to an ethogram
-# make test   everything that continuous integration checks
-# make bench  how fast it is, beside what anyone would write first; some minutes
-# Both set up what they need in .venv and .tools; they need Python >= 3.11 and the package index.
+# make demo   train a backend on simulated larvae, label a recording and print its ethogram
+# make test   run all checks of continuous integration
+# make bench  compare the speed with that of simple code; takes some minutes
+# Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
+# to a package index.
 
 PYTHON ?= python3
 BIN := .venv/bin

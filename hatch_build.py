@@ -1,4 +1,4 @@
-"""Puts the Julia package into the wheel; an editable installation uses that of the checkout."""
+"""Include the Julia package in the wheel. Editable installations use that of the checkout."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class JuliaPackage(BuildHookInterface[Any]):
-    """Adds ``taggingbackends/_julia``, and the juliapkg.json that leads there."""
+    """A build hook that adds ``taggingbackends/_julia`` and a juliapkg.json that points to it."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the files, unless it is an editable installation that is built."""
+        """Add the files, except in an editable installation."""
         self._generated = TemporaryDirectory()
         if version == "editable":
             return
@@ -31,6 +31,6 @@ class JuliaPackage(BuildHookInterface[Any]):
         build_data["force_include"][str(generated)] = "taggingbackends/juliapkg.json"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Remove what was generated, and this file's bytecode, which loading it has left."""
+        """Remove the generated file and the bytecode of this module."""
         self._generated.cleanup()
         shutil.rmtree(Path(self.root, "__pycache__"), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Writes docs/command-line.md from the help of the command itself.
+"""Write docs/command-line.md from the help texts of the command.
 
 python docs/command_line.py
 """
@@ -18,18 +18,22 @@ PAGE = Path(__file__).with_name("command-line.md")
 
 BEGIN = """# The command `tagging-backend`
 
-(`python docs/command_line.py` writes this page from the command's own help.)
+(`python docs/command_line.py` generates this page from the help texts of the command.)
 
     tagging-backend [OPTIONS] COMMAND [ARGS]...
 
-Run it in a backend's folder, or name that with `--project`; with Poetry, as `poetry run
-tagging-backend ...`; without either, as `python -m taggingbackends ...`. Results go to standard
-output; warnings, errors and progress go to standard error.
+Run the command in a backend's folder, or pass the folder with `--project`. With Poetry, use
+`poetry run tagging-backend ...`. If the command is not on `PATH`, use
+`python -m taggingbackends ...`.
 
-`--quiet`, `--verbose` and `--log` also hold for the backend's scripts, in Python and in Julia: for
-warnings, and for the messages of `logging` and of `@info`, `@warn` and `@error`. A line in the
-log is date, time, process, level (`info`, `warning`, `error`) and text; tracebacks follow their
-error. Several processes may append to one log.
+Results go to standard output. Warnings, errors and progress go to standard error.
+
+`--quiet`, `--verbose` and `--log` also apply to the backend's scripts in Python and Julia. They
+affect warnings and the messages of `logging`, `@info`, `@warn` and `@error`.
+
+The log contains messages of all levels. New messages are appended, and several processes may use
+the same log. A line has the date, time, process ID, level (`info`, `warning`, `error`) and text.
+The traceback of an error follows its line.
 
 """
 
@@ -37,29 +41,32 @@ END = """## Exit codes
 
 | code | meaning |
 |---|---|
-| 0 | done |
-| 1 | an error that you can mend, told in one line; or what a command that checks has found |
-| 2 | wrong usage |
-| 130, 143 | ended by Ctrl-C, or by SIGTERM; the scripts that ran have ended, too |
-| others | a script's own |
+| 0 | success |
+| 1 | an error, described in one line; or problems found by a command that checks files |
+| 2 | wrong usage; for `labels diff`, also files that cannot be compared |
+| 130, 143 | ended by Ctrl-C (130) or SIGTERM (143); running scripts have ended, too |
+| others | the exit code of a script that failed |
 
 ## Environment variables
 
 | variable | meaning |
 |---|---|
-| `NO_COLOR` | no colours, which are for terminals only anyway |
-| `TAGGINGBACKENDS_DEBUG` | as `--debug`; the command sets it for the backend's scripts |
-| `TAGGINGBACKENDS_VERBOSITY` | `quiet` or `verbose`, as these options; likewise |
-| `TAGGINGBACKENDS_LOG` | a file, as for `--log`; likewise |
-| `TAGGINGBACKENDS_JULIA` | the Julia to use, rather than `julia` on `PATH` |
+| `NO_COLOR` | use no colours; they appear only on terminals |
+| `TAGGINGBACKENDS_DEBUG` | same as `--debug` |
+| `TAGGINGBACKENDS_VERBOSITY` | `quiet` or `verbose`, same as these options |
+| `TAGGINGBACKENDS_LOG` | a file, same as `--log` |
+| `TAGGINGBACKENDS_JULIA` | the Julia to use instead of `julia` on `PATH` |
 
-## Completion in a shell
+The options `--debug`, `--quiet`, `--verbose` and `--log` set these variables for the backend's
+scripts.
 
-Commands, options and the names of models are completed with Tab after
+## Shell completion
+
+Tab completes commands, options and the names of models. For bash, add this line to `~/.bashrc`:
 
     eval "$(_TAGGING_BACKEND_COMPLETE=bash_source tagging-backend)"
 
-in `~/.bashrc`; for zsh, with `zsh_source`, in `~/.zshrc`; for fish, in
+For zsh, add it to `~/.zshrc` with `zsh_source`. For fish, add this line to
 `~/.config/fish/completions/tagging-backend.fish`:
 
     _TAGGING_BACKEND_COMPLETE=fish_source tagging-backend | source
@@ -83,7 +90,7 @@ def page() -> str:
 
 
 def contexts(context: click.Context) -> Iterator[click.Context]:
-    """Yield a command and those in it, in the order of its help."""
+    """Yield the contexts of a command and its subcommands, in the order of its help."""
     context.info_name = context.info_name or "tagging-backend"
     yield context
     if isinstance(context.command, click.Group):
@@ -93,7 +100,7 @@ def contexts(context: click.Context) -> Iterator[click.Context]:
 
 
 def section(context: click.Context) -> str:
-    """Return the part of the page that is about a command."""
+    """Return the section of the page about a command."""
     command = context.command
     lines = []
     if context.parent is not None:
@@ -123,7 +130,7 @@ def section(context: click.Context) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Return a help text as Markdown: what is not to be wrapped is code."""
+    """Return a help text as Markdown. Paragraphs marked as not wrapped become code blocks."""
     found = []
     for paragraph in re.split(r"\n{2,}", text.strip()):
         rows = paragraph.split("\n")
@@ -135,7 +142,7 @@ def paragraphs(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text as a cell of a table takes it."""
+    """Return text escaped for a table cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: a backend to try things on, and real recordings."""
+"""Fixtures: backends, Julia and real recordings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, settings
 from support import RECORDINGS, executable
 from taggingbackends.backend.juliascripts import JULIA
 
-# No verdict depends on how fast a machine is just now.
+# The speed of the machine must not affect the results.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
-# A shell lets what it starts in the background, and all that this starts, ignore Ctrl-C.
+# Processes that a shell starts in the background ignore Ctrl-C, and so do their children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -46,7 +46,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def recordings() -> Path:
-    """Return the folder of real recordings, which a checkout alone does not have."""
+    """Return the folder of real recordings, which is not part of the project."""
     if not RECORDINGS.is_dir():
         pytest.skip("real recordings are not part of the project: TAGGINGBACKENDS_RECORDINGS=DIR")
     return RECORDINGS
@@ -54,11 +54,11 @@ def recordings() -> Path:
 
 @pytest.fixture(scope="session")
 def compiling_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment variables for processes that use Julia, for more than a moment."""
+    """Return environment variables for processes that run long computations in Julia."""
     found = shutil.which(os.environ.get(JULIA) or "julia")
     if found is None:
         pytest.skip(f"no Julia: neither julia on PATH nor in {JULIA}; `make test` gets one")
-    depot = tmp_path_factory.mktemp("depot")  # so that nothing is left in the user's
+    depot = tmp_path_factory.mktemp("depot")  # do not write to the user's depot
     return {JULIA: found, "JULIA_DEPOT_PATH": f"{depot}{os.pathsep}"}
 
 
@@ -66,7 +66,7 @@ def compiling_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def any_julia(
     compiling_julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """Return the variables for a Julia that interprets: what tests run is over sooner so."""
+    """Return environment variables for an interpreting Julia, which is faster for short tests."""
     if os.name != "posix":
         return compiling_julia
     script = f'exec {shlex.quote(compiling_julia[JULIA])} --compile=min "$@"'
@@ -75,7 +75,7 @@ def any_julia(
 
 @pytest.fixture
 def make_backend(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that makes a backend of scripts given by their text."""
+    """Return a function that creates a backend with scripts, given as text."""
 
     def make(name: str = "backend", model: str | None = "m", **scripts: str) -> Path:
         project = tmp_path / name
@@ -95,7 +95,7 @@ def make_backend(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def loaded_modules() -> Callable[[str], set[str]]:
-    """Return a function that tells which modules are loaded after a statement."""
+    """Return a function that returns the modules loaded by a statement."""
 
     def loaded(statement: str) -> set[str]:
         script = f"{statement}\nimport sys\nprint(*sys.modules)"

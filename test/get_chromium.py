@@ -1,10 +1,10 @@
-"""Find a Chromium with its driver for the tests, or get them: print the path of the browser.
+"""Find or install Chromium and its driver for the tests, and print the browser's path.
 
     python test/get_chromium.py FOLDER
 
-Tried in this order: the variable TAGGINGBACKENDS_CHROMIUM; chromium on PATH; what is in FOLDER
-already; Debian's packages, installed by root, or unpacked into FOLDER by anyone else. The driver,
-chromedriver, is beside the browser, or on PATH.
+It tries, in this order: the variable TAGGINGBACKENDS_CHROMIUM; chromium on PATH; an earlier
+installation in FOLDER; Debian's packages, installed if the user is root, otherwise unpacked into
+FOLDER. The driver, chromedriver, must be beside the browser or on PATH.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGES = ["chromium", "chromium-driver", "fonts-dejavu-core"]  # without a font, there is no text
+PACKAGES = ["chromium", "chromium-driver", "fonts-dejavu-core"]  # without a font, no text is shown
 
 
 def main() -> None:
@@ -32,11 +32,11 @@ def main() -> None:
                 return
         except (OSError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"{way.__name__}: {error}\n")
-    sys.exit("no Chromium: install it, with chromedriver, or name it in TAGGINGBACKENDS_CHROMIUM")
+    sys.exit("no Chromium found: install it with chromedriver, or set TAGGINGBACKENDS_CHROMIUM")
 
 
 def runs(chromium: str) -> bool:
-    """Tell whether a browser shows a page, and has a driver that starts."""
+    """Return whether a browser shows a page and has a driver that starts."""
     beside = Path(chromium).with_name("chromedriver")
     driver = str(beside) if beside.is_file() else shutil.which("chromedriver")
     if driver is None or subprocess.run([driver, "--version"], capture_output=True).returncode:
@@ -49,23 +49,23 @@ def runs(chromium: str) -> bool:
 
 
 def named(folder: Path) -> str | None:
-    """Return what the environment names."""
+    """Return the Chromium in the variable TAGGINGBACKENDS_CHROMIUM."""
     return os.environ.get("TAGGINGBACKENDS_CHROMIUM") or None
 
 
 def on_path(folder: Path) -> str | None:
-    """Return what is on PATH."""
+    """Return the Chromium on PATH."""
     return shutil.which("chromium")
 
 
 def there_already(folder: Path) -> str | None:
-    """Return what an earlier run unpacked."""
+    """Return the Chromium that an earlier run unpacked."""
     path = folder / "chromium"
     return str(path) if path.is_file() else None
 
 
 def installed(folder: Path) -> str | None:
-    """Let Debian's package manager install it, which only root may."""
+    """Install Chromium with Debian's package manager, which needs root."""
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         return None
     quietly = {
@@ -81,7 +81,7 @@ def installed(folder: Path) -> str | None:
 
 
 def unpacked(folder: Path) -> str | None:
-    """Unpack Debian's packages, those that are not installed, and start them from there."""
+    """Unpack the missing Debian packages and write scripts that start them."""
     if shutil.which("apt-get") is None:
         return None
     with tempfile.TemporaryDirectory() as name:
@@ -92,10 +92,10 @@ def unpacked(folder: Path) -> str | None:
         apt += ["-o", f"Dir::Cache={work / 'cache'}", "-o", "Debug::NoLocking=1"]
         subprocess.run([*apt, "update"], check=True, stdout=subprocess.DEVNULL)
         wanted = ["--simulate", "--no-install-recommends", "install", *PACKAGES]
-        told = subprocess.run([*apt, *wanted], check=True, capture_output=True, text=True).stdout
-        missing = [line.split()[1] for line in told.splitlines() if line.startswith("Inst ")]
+        printed = subprocess.run([*apt, *wanted], check=True, capture_output=True, text=True).stdout
+        missing = [line.split()[1] for line in printed.splitlines() if line.startswith("Inst ")]
         if not missing:
-            return None  # all is installed, and of no use
+            return None  # all packages are installed, but do not work
         download = [*apt, "download", *missing]
         subprocess.run(download, check=True, cwd=work / "debs", stdout=subprocess.DEVNULL)
         for package in sorted((work / "debs").glob("*.deb")):

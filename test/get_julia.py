@@ -1,10 +1,10 @@
-"""Find a Julia for the tests, or get one: print the path of its executable.
+"""Find or install a Julia for the tests, and print the path of its executable.
 
     python test/get_julia.py FOLDER
 
-Tried in this order: the variable TAGGINGBACKENDS_JULIA; julia on PATH; what is in FOLDER already;
-the regular installation, through juliapkg, where the network allows it; the Julia of Debian 11,
-unpacked into FOLDER without being installed, where Debian's packages can be had.
+It tries, in this order: the variable TAGGINGBACKENDS_JULIA; julia on PATH; an earlier installation
+in FOLDER; a new installation with juliapkg, if the network allows it; the Julia of Debian 11,
+unpacked into FOLDER, if Debian's packages are available.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-# Debian 11's libunwind8 comes along: with Debian 12's, compiled Julia code cannot throw exceptions.
+# With the libunwind8 of Debian 12, compiled Julia code cannot throw exceptions. So use Debian 11's.
 PACKAGES = [
     "julia",
     "julia-common",
@@ -63,27 +63,27 @@ def main() -> None:
                 return
         except (OSError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"{way.__name__}: {error}\n")
-    sys.exit("no Julia: install it, and put it on PATH or into TAGGINGBACKENDS_JULIA")
+    sys.exit("no Julia found: install it and put it on PATH, or set TAGGINGBACKENDS_JULIA")
 
 
 def named(folder: Path) -> str | None:
-    """Return what the environment names."""
+    """Return the Julia in the variable TAGGINGBACKENDS_JULIA."""
     return os.environ.get("TAGGINGBACKENDS_JULIA") or None
 
 
 def on_path(folder: Path) -> str | None:
-    """Return what is on PATH."""
+    """Return the Julia on PATH."""
     return shutil.which("julia")
 
 
 def there_already(folder: Path) -> str | None:
-    """Return what an earlier run got."""
+    """Return the Julia that an earlier run installed."""
     path = folder / "path"
     return path.read_text().strip() if path.is_file() else None
 
 
 def regular(folder: Path) -> str | None:
-    """Let juliapkg install the current Julia."""
+    """Install the current Julia with juliapkg."""
     script = "import juliapkg; juliapkg.resolve(); print(juliapkg.executable())"
     environment = os.environ | {"PYTHON_JULIAPKG_PROJECT": str(folder / "juliapkg")}
     result = subprocess.run(
@@ -101,9 +101,9 @@ def regular(folder: Path) -> str | None:
 
 
 def debian(folder: Path) -> str | None:
-    """Unpack Debian 11's packages; the libraries are found by an RPATH, not by a variable.
+    """Unpack the packages of Debian 11 and set an RPATH that finds their libraries.
 
-    A variable would also be seen by what Julia starts, such as Python.
+    A variable would also affect processes that Julia starts, such as Python.
     """
     if shutil.which("apt-get") is None or not Path(KEYRING).is_file():
         return None
@@ -149,7 +149,7 @@ def debian(folder: Path) -> str | None:
 
 
 def remembered(folder: Path, julia: str) -> str:
-    """Note the path for the next run."""
+    """Store the path for the next run."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "path").write_text(f"{julia}\n")
     return julia

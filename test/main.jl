@@ -367,7 +367,7 @@ end
         # labels without a frame, of a recording that cannot be told
         push(backend, write_recording(joinpath(folder, "lab"), OTHER))
         writelabels(path, setlabels!(Labels(), "r", 1, [0.5], [[]]))
-        @test_logs((:warn, "predicted.label: cannot tell which input run r was predicted from; set its " *
+        @test_logs((:warn, "predicted.label: the input of run r is unknown; set its " *
                            "dependencies in predict_model"),
                    (:warn, "predicted.label: no frame has a label"), TB.complete(backend, path))
     end

@@ -1,4 +1,4 @@
-"""Run the tests of both languages side by side; the last lines say how many ran."""
+"""Run the tests of both languages in parallel. The last lines show how many ran."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Run Julia's tests and Python's at the same time; fail if either does."""
+    """Run the Julia and Python tests at the same time. Fail if either fails."""
     began = time.monotonic()
-    # in the background of a shell, the tests of Ctrl-C would start processes that ignore it
+    # a background job of a shell ignores Ctrl-C, and so would the processes that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ["TAGGINGBACKENDS_PYTHON"] = sys.executable  # for scripts that Julia's tests run
+    os.environ["TAGGINGBACKENDS_PYTHON"] = sys.executable  # for scripts that the Julia tests run
     prepared = ROOT / ".tools" / "julia" / "juliapkg"
-    if (prepared / "pyjuliapkg" / "meta.json").is_file():  # where get_julia.py had juliapkg do it
+    if (prepared / "pyjuliapkg" / "meta.json").is_file():  # prepared by get_julia.py
         os.environ.setdefault("PYTHON_JULIAPKG_PROJECT", str(prepared))
     julia = os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=."
-    with TemporaryFile("w+", encoding="utf-8") as output:  # shown when Python's has been
+    with TemporaryFile("w+", encoding="utf-8") as output:  # shown after the output of Python
         julia_process = start(*julia, "test/runtests.jl", stdout=output)
         python_process = start(
             *(sys.executable, "-m", "pytest", "-o", "console_output_style=classic"),
@@ -56,7 +56,7 @@ def start(*command: str, stdout: int | IO[str]) -> subprocess.Popen[str]:
 
 
 def shown(process: subprocess.Popen[str]) -> list[str]:
-    """Show what a process prints while it does, and return its lines."""
+    """Show the output of a process as it runs, and return its lines."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
@@ -67,7 +67,7 @@ def shown(process: subprocess.Popen[str]) -> list[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, float]:
-    """Wait for a process; return its exit code, and the seconds of CPU it and its own took."""
+    """Wait for a process. Return its exit code and the CPU time (s) of it and its children."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage.ru_utime + usage.ru_stime

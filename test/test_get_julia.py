@@ -1,4 +1,4 @@
-"""Finding a Julia for the tests."""
+"""Finding or installing a Julia for the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where imports may lead: down the layers, never in a circle, and at the top of a file."""
+"""Imports: only from lower layers, without circles, and at the top of a file."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ LAYERS = (
     {"system"},
     {"errors"},
 )
-"""From the top: a module imports from its own folder, and from folders of lower layers."""
+"""From top to bottom. A module imports only from its own folder and from lower layers."""
 
 FACES = {PACKAGE, *(f"{PACKAGE}.{name}" for name in ("labels", "data", "analysis", "display"))}
 FACES |= {f"{PACKAGE}.julia"}
-"""Packages whose ``__init__`` gives names that are loaded when they are first used."""
+"""Packages whose ``__init__`` loads names when they are first used."""
 
 
 class Import(NamedTuple):
@@ -42,7 +42,7 @@ class Import(NamedTuple):
 
 
 def modules(source: Path) -> dict[str, Path]:
-    """Return the package's modules by name, without the template of a backend."""
+    """Return the modules of the package by name, except those of the backend template."""
     found = {}
     for path in sorted(source.rglob("*.py")):
         relative = path.relative_to(source)
@@ -53,7 +53,7 @@ def modules(source: Path) -> dict[str, Path]:
 
 
 def imports(source: Path) -> Iterator[Import]:
-    """Yield the imports of the package's own modules, also those for type checkers only."""
+    """Yield the imports of the package's own modules, including those for type checkers."""
     known = modules(source)
     for module, path in known.items():
         tree = ast.parse(path.read_text("utf-8"))
@@ -77,7 +77,7 @@ def imports(source: Path) -> Iterator[Import]:
 
 
 def layer(module: str) -> int:
-    """Return the number of a module's layer, from the top; that of the root is above all."""
+    """Return the number of a module's layer, counted from 0 at the top; -1 for the root."""
     _, _, below = module.partition(".")
     if not below:
         return -1
@@ -85,7 +85,7 @@ def layer(module: str) -> int:
 
 
 def faults(source: Path) -> list[str]:
-    """Return what is wrong with the imports, an entry for each import or circle."""
+    """Return the faulty imports, one entry for each import or circle."""
     found = []
     graph: dict[str, set[str]] = {name: set() for name in modules(source)}
     for at in imports(source):
@@ -132,7 +132,7 @@ def test_a_planted_fault_is_found(file: str, line: str, fault: str, tmp_path: Pa
     assert any(fault in found for found in faults(source)), faults(source)
 
 
-def test_lazy_faces_name_what_is_there() -> None:
+def test_lazy_names_exist() -> None:
     for name in FACES:
         face = import_module(name)
         assert set(face.__all__) == set(dir(face)), name
@@ -140,17 +140,17 @@ def test_lazy_faces_name_what_is_there() -> None:
             assert getattr(face, public) is not None
 
 
-# -- what examplebackend and the template import
+# -- imports in examplebackend and the template
 
 PUBLIC = {PACKAGE, f"{PACKAGE}.explorer", f"{PACKAGE}.main", *FACES}
-"""What scripts import: everything else may move."""
+"""The modules that scripts may import. Other modules may change."""
 
 SCRIPTS = (ROOT / "examplebackend" / "src", SOURCE / "backend" / "template")
 
 
 def private_imports(path: Path) -> list[str]:
-    """Return what a script imports of this package that is not public."""
-    imported: dict[str, set[str]] = {}  # by module; of a whole module, no names
+    """Return the imports of a script from this package that are not public."""
+    imported: dict[str, set[str]] = {}  # module -> names, empty for an import of the module
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom):
             names = {alias.name for alias in node.names}

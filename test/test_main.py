@@ -1,4 +1,4 @@
-"""A script's main program: by hand, and how options reach its function."""
+"""The main function of scripts: running scripts directly, and passing options."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_options_survive_a_command_line(options: dict[str, Any]) -> None:
         ("backend, /, **backend_options", ["--backend_options=1"], None, []),
     ],
 )
-def test_a_function_gets_the_options_it_names(
+def test_a_function_receives_only_its_options(
     parameters: str,
     arguments: list[str],
     printed: str | None,
@@ -111,14 +111,14 @@ def test_options_that_a_function_needs(make_backend: Maker) -> None:
     assert by_hand(script, "--learning-rate=1", cwd=project).stdout == "1\n"
 
 
-def test_the_first_parameter_is_no_option(make_backend: Maker) -> None:
+def test_the_first_parameter_is_not_an_option(make_backend: Maker) -> None:
     text = SHOW.format(parameters="backend, **options", shown="options")
     project = make_backend(predict_model=text)
     result = by_hand(project / "scripts" / "predict_model.py", "--backend=1", cwd=project)
-    refused(result, "--backend is not an option", 2)
+    refused(result, "--backend is reserved", 2)
 
 
-def test_a_script_runs_by_hand_from_anywhere(make_backend: Maker, tmp_path: Path) -> None:
+def test_a_script_runs_directly_from_any_folder(make_backend: Maker, tmp_path: Path) -> None:
     shown = "backend.project_dir, backend.model_instance, backend.sandbox"
     project = make_backend(predict_model=SHOW.format(parameters="backend", shown=shown))
     script = project / "scripts" / "predict_model.py"
@@ -131,7 +131,7 @@ def test_a_script_runs_by_hand_from_anywhere(make_backend: Maker, tmp_path: Path
     refused(by_hand(script, "--model-instance", cwd=tmp_path), "--model-instance needs a value", 2)
 
 
-def test_errors_that_the_user_can_mend_are_one_line(make_backend: Maker, tmp_path: Path) -> None:
+def test_user_errors_of_scripts_are_one_line(make_backend: Maker, tmp_path: Path) -> None:
     project = make_backend(
         predict_model=SHOW.format(parameters="backend", shown="backend.raw_data_dir()")
     )
@@ -158,14 +158,14 @@ if __name__ == "__main__":
 """
 
 
-def test_training_by_hand_leaves_no_half_model(make_backend: Maker) -> None:
+def test_training_directly_leaves_no_partial_model(make_backend: Maker) -> None:
     project = make_backend(model=None, train_model=TRAIN)
     script = project / "scripts" / "train_model.py"
     result = by_hand(script, "--model-instance=new", "--fail", cwd=project)
     assert "RuntimeError: died" in result.stderr
     assert list((project / "models").iterdir()) == []
     result = by_hand(script, "--model-instance=new", "--fail=busy", cwd=project)
-    assert "BlockingIOError: the camera is busy" in result.stderr  # no matter of locks
+    assert "BlockingIOError: the camera is busy" in result.stderr  # unrelated to locks
     assert by_hand(script, "--model-instance=new", cwd=project).returncode == 0
     assert (project / "models" / "new" / "weights").read_text() == "new"
     refused(by_hand(script, "--model-instance=new", cwd=project), "model new exists already")

@@ -1,4 +1,4 @@
-"""What is installed: one version, everything needed, and nothing that costs."""
+"""Packaging: versions, the contents of the archives, and installations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support import ROOT, tree
 SOURCE = ROOT / "src" / "taggingbackends"
 NEWEST_PYTHON = "3.14"
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
-# without settings for the running Python and Julia
+# the environment without settings for Python and Julia
 PLAIN = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JULIA"))}
 
 
@@ -36,7 +36,7 @@ def juliapkg() -> dict[str, Any]:
 
 
 def run(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> str:
-    """Run a command that must succeed, and return what it prints."""
+    """Run a command that must succeed and return its standard output."""
     command = list(map(str, arguments))
     result = subprocess.run(command, cwd=cwd, env=PLAIN | variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -44,13 +44,13 @@ def run(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> st
 
 
 def checkout() -> set[Path]:
-    """Return all paths of the checkout, but for environments and caches."""
+    """Return all paths of the checkout, except environments and caches."""
     shown = [path for path in ROOT.iterdir() if not path.name.startswith(".")]
     below = (path for folder in shown for path in folder.rglob("*"))
     return {*shown, *(path for path in below if "__pycache__" not in path.parts)}
 
 
-# -- one of each fact
+# -- consistent metadata
 
 
 def test_one_version() -> None:
@@ -67,18 +67,18 @@ def test_one_version() -> None:
 
 
 def test_one_julia_package() -> None:
-    """Relative to juliapkg.json, a checkout's Julia package is in its root; its uuid is one."""
+    """juliapkg.json points to the root of a checkout and has the uuid of Project.toml."""
     package = juliapkg()["packages"]["TaggingBackends"]
     assert package == {
         "uuid": toml("Project.toml")["uuid"],
-        "version": f"={toml('Project.toml')['version']}",  # has juliapkg resolve after an upgrade
+        "version": f"={toml('Project.toml')['version']}",  # makes juliapkg resolve after an upgrade
         "dev": True,
         "path": "../..",
     }
     assert toml("Project.toml")["name"] == "TaggingBackends"
 
 
-# -- the archives
+# -- archives
 
 
 class Built(NamedTuple):
@@ -89,13 +89,13 @@ class Built(NamedTuple):
 
 @pytest.fixture(scope="module")
 def before() -> set[Path]:
-    """Return the paths of the checkout before anything was built."""
+    """Return the paths of the checkout before the build."""
     return checkout()
 
 
 @pytest.fixture(scope="module")
 def built(before: set[Path], tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Build with the hatchling of this environment; pip and Poetry get one for themselves."""
+    """Build with the hatchling of this environment. pip and Poetry install their own."""
     direct, through = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("sdist")
     build = (sys.executable, "-m", "build", "--no-isolation")
     run(*build, "--wheel", "--outdir", direct, ROOT)
@@ -111,14 +111,14 @@ def wheel(built: Built) -> Path:
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
-    """Return a wheel's files with their content; no name may occur twice."""
+    """Return the files of a wheel with their content. No name may occur twice."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         assert Counter(names) == Counter(set(names))
         return {name: archive.read(name) for name in names}
 
 
-def test_the_wheel_carries_both_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_only_both_packages(wheel: Path) -> None:
     found = contents(wheel)
     expected = {
         f"taggingbackends/{name}": content
@@ -142,7 +142,7 @@ def test_the_wheel_carries_both_packages_and_nothing_else(wheel: Path) -> None:
     assert {"taggingbackends/py.typed", "taggingbackends/example.label"} <= set(found)
 
 
-def test_the_wheel_tells_what_it_needs(wheel: Path) -> None:
+def test_metadata_of_the_wheel(wheel: Path) -> None:
     metadata = next(text for name, text in contents(wheel).items() if name.endswith("METADATA"))
     message = email.message_from_bytes(metadata)
     required = [text.partition(";") for text in message.get_all("Requires-Dist", [])]
@@ -164,14 +164,14 @@ def test_the_sdist_gives_the_same_wheel(built: Built) -> None:
     assert [name for name in direct if direct[name] != through[name]] == []
 
 
-def test_the_index_would_take_them(built: Built) -> None:
-    told = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *built[:2])
-    assert told.count("PASSED") == 2, told
-    assert "WARNING" not in told
+def test_the_package_index_accepts_the_archives(built: Built) -> None:
+    output = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *built[:2])
+    assert output.count("PASSED") == 2, output
+    assert "WARNING" not in output
 
 
-def test_wheels_are_all_that_the_newest_python_needs(wheel: Path, tmp_path: Path) -> None:
-    """No dependency has to be compiled."""
+def test_all_dependencies_have_wheels_for_the_newest_python(wheel: Path, tmp_path: Path) -> None:
+    """Check that no dependency needs to be compiled."""
     download = [sys.executable, "-m", "pip", "download", "--quiet"]
     for_newest = ["--only-binary=:all:", "--python-version", NEWEST_PYTHON]
     result = subprocess.run(
@@ -180,8 +180,8 @@ def test_wheels_are_all_that_the_newest_python_needs(wheel: Path, tmp_path: Path
         text=True,
     )
     if result.returncode != 0:
-        # Without a network pip complains of missing distributions as well: so ask for one that
-        # there is for every Python.
+        # Without a network, pip also reports missing distributions. So try a package that exists
+        # for every Python.
         again = [*download, "--no-deps", "--dest", str(tmp_path / "any"), "click"]
         if subprocess.run(again, capture_output=True).returncode != 0:
             pytest.skip("no network: pip cannot download anything")
@@ -192,18 +192,18 @@ def test_wheels_are_all_that_the_newest_python_needs(wheel: Path, tmp_path: Path
     assert needed <= {path.name.partition("-")[0] for path in files}
 
 
-# -- installed from the wheel, and from the checkout
+# -- installations from the wheel and from the checkout
 
 
 @dataclass(frozen=True)
 class Installation:
-    """A new environment with this package in it."""
+    """A new environment with this package installed."""
 
     environment: Path
-    elsewhere: Path  # an empty folder to work in, outside the checkout
-    origin: Path  # what was installed
-    package: Path  # where the Python package is expected,
-    julia_package: Path  # and the Julia package
+    elsewhere: Path  # an empty working folder outside the checkout
+    origin: Path  # the wheel or the checkout
+    package: Path  # expected folder of the Python package
+    julia_package: Path  # expected folder of the Julia package
 
     def run(self, name: str, *arguments: str, cwd: Path | None = None, **variables: str) -> str:
         """Run a program of the environment."""
@@ -211,13 +211,13 @@ class Installation:
         return run(program, *arguments, cwd=cwd or self.elsewhere, **variables)
 
     def python(self, *statements: str, **variables: str) -> str:
-        """Run statements, and return the last line that they print; juliapkg logs lines before."""
+        """Run statements and return the last line of output. juliapkg may log lines before it."""
         return self.run("python", "-c", "\n".join(statements), **variables).splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty environment, which one installation after the other is made in."""
+    """Return an empty environment, which the installations share one after the other."""
     folder = tmp_path_factory.mktemp("environment").resolve() / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     return folder
@@ -245,46 +245,46 @@ def installed(
 
 
 def test_the_command_works_anywhere(installed: Installation, tmp_path: Path) -> None:
-    """And what `init` writes names what was installed."""
+    """The requirement in a new backend names the installed package."""
     assert version("taggingbackends") in installed.run("tagging-backend", "--version")
     installed.run("tagging-backend", "init", "Mine", cwd=tmp_path)
     project = (tmp_path / "Mine" / "pyproject.toml").read_text("utf-8")
     assert f'"taggingbackends @ {installed.origin.as_uri()}"' in project
-    told = installed.run("tagging-backend", "check", cwd=tmp_path / "Mine")
-    assert "nothing to fix" in told
+    output = installed.run("tagging-backend", "check", cwd=tmp_path / "Mine")
+    assert "nothing to fix" in output
 
 
-def test_python_imports_that_copy_and_nothing_heavy(installed: Installation) -> None:
+def test_python_imports_the_installed_copy_and_nothing_heavy(installed: Installation) -> None:
     assert Path(installed.python("import taggingbackends as t; print(t.__path__[0])")) == (
         installed.package
     )
     script = (
         "import subprocess, sys",
         "command = [sys.executable, '-X', 'importtime', '-c', 'import taggingbackends']",
-        "told = subprocess.run(command, capture_output=True, text=True, check=True).stderr",
-        "print(*(line.rpartition('|')[2].strip() for line in told.splitlines()))",
+        "output = subprocess.run(command, capture_output=True, text=True, check=True).stderr",
+        "print(*(line.rpartition('|')[2].strip() for line in output.splitlines()))",
     )
     loaded = {name.partition(".")[0] for name in installed.python(*script).split()}
     assert "taggingbackends" in loaded
     assert not {"h5py", "juliacall", "juliapkg", "numpy"} & loaded
 
 
-def test_the_julia_package_is_the_installations_own(installed: Installation) -> None:
+def test_the_julia_package_belongs_to_the_installation(installed: Installation) -> None:
     statement = (
         "from taggingbackends.backend.juliapackage import julia_package; print(julia_package())"
     )
     assert Path(installed.python(statement)) == installed.julia_package
 
 
-def test_juliapkg_would_take_that_package(installed: Installation) -> None:
-    """What it reads from all packages' juliapkg.json, before it resolves anything."""
-    told = installed.python(
+def test_juliapkg_accepts_that_package(installed: Installation) -> None:
+    """Check what juliapkg reads from the juliapkg.json of all packages before it resolves."""
+    output = installed.python(
         "import json",
         "from juliapkg.deps import find_requirements",
         "compat, packages = find_requirements()",
         "print(json.dumps({package.name: package.dict() for package in packages}))",
     )
-    packages = json.loads(told)
+    packages = json.loads(output)
     assert {"PythonCall", "TaggingBackends"} <= set(packages)
     found = packages["TaggingBackends"]
     assert Path(found.pop("path")) == installed.julia_package

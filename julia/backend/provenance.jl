@@ -43,8 +43,8 @@ function complete(backend::BackendExplorer, file)
         sources = sort(recording_of(recordings, file, run.id))
         run.dependencies = map(dependency, sources)
         changed |= !isempty(sources)
-        isempty(sources) && @warn "$relative: cannot tell which input run $(run.id) was predicted from; " *
-                                  "set its dependencies in predict_model"
+        isempty(sources) && @warn "$relative: the input of run $(run.id) is unknown; set its dependencies " *
+                                  "in predict_model"
     end
     changed && writelabels(file, predicted)
     all(isempty, keys(countlabels(predicted))) && @warn "$relative: no frame has a label"

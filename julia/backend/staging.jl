@@ -44,7 +44,7 @@ function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=
     for (target, (relative, source)) in zip(targets, sources)
         check_place(backend, relative, top)
         if ispath(target) && !same_content(source, target)
-            throw(BackendError("existing-file", "$target: another file than $source is there";
+            throw(BackendError("existing-file", "$target: exists already, and differs from $source";
                                fix="remove it, or all input with reset_data(backend)"))
         end
     end
@@ -204,7 +204,7 @@ function collect_input(paths)
         islabelfile(file) && append!(sources, labelled_files(file))
     end
     if isempty(sources)
-        throw(BackendError("no-input", "$common: expected files, found none that are not hidden"))
+        throw(BackendError("no-input", "$common: expected visible files, found none"))
     end
     return [relpath(source, common) => source for source in unique(sources)]
 end
@@ -253,7 +253,7 @@ function check_place(backend, relative, top)
     end
     folder = joinpath(top, parts[1])
     if backend.sandbox === nothing && length(parts) > 1 && is_sandbox(folder)
-        throw(BackendError("existing-file", "$folder: a sandbox of this name is there already"))
+        throw(BackendError("existing-file", "$folder: a sandbox of this name exists already"))
     end
     return nothing
 end

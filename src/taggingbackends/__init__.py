@@ -1,6 +1,6 @@
 """Plug automatic taggers of larva behaviour into the Nyx tagger.
 
-Importing this package starts nothing and loads nothing heavy; names are loaded when first used.
+Importing this package is fast: names are loaded when they are first used.
 """
 
 from __future__ import annotations

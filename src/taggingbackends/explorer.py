@@ -1,4 +1,4 @@
-"""BackendExplorer, as scripts import it."""
+"""The module from which scripts import BackendExplorer."""
 
 from taggingbackends.backend.explorer import BackendExplorer
 

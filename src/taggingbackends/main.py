@@ -1,4 +1,4 @@
-"""The main program of a backend's script."""
+"""The main function of a backend's scripts."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ _TRAINING_SCRIPTS = ("train_model", "finetune_model")
 
 
 def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> NoReturn:
-    """Call a script's function with an explorer and the command line's options; then exit.
+    """Call a script's function with a `BackendExplorer` and the command-line options; then exit.
 
-    ``--model-instance`` and ``--sandbox`` make the explorer, the first argument. The other options
-    become keyword arguments (``--epochs 20``: ``epochs="20"``; ``--verbose``: ``verbose=True``;
-    dashes become underscores). A function without ``**options`` gets those that it names.
+    The explorer is the first argument. Its instance and sandbox come from ``--model-instance``
+    and ``--sandbox``. The other options become keyword arguments: ``--epochs 20`` becomes
+    ``epochs="20"``, and ``--verbose`` becomes ``verbose=True``. Dashes become underscores. A
+    function without ``**options`` receives only the options that are among its parameters.
 
-    Exit code: 0; 1 for an error that the user can mend, told in one line; 2 for wrong usage; an
-    exception of another kind passes, with its traceback.
+    The exit code is 0 on success, and 2 for wrong usage. For an error that the user can fix, it
+    is 1, and the message is printed in one line. Other exceptions are raised, with a traceback.
 
     Parameters
     ----------
     function : callable
-        ``function(backend, **options)``.
+        Called as ``function(backend, **options)``.
     arguments : sequence of str, optional
-        By default those of the process.
+        The command-line arguments. The default is those of the process.
 
     Examples
     --------
@@ -93,7 +94,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
 
 
 def _in_script_words(fix: str, step: str) -> str:
-    """Return the fix of an error as a script says it, which takes no --force and no --project."""
+    """Return the fix of an error for a script, which has no --force and no --project."""
     command = f"`tagging-backend {step.removesuffix('_model')} --force`"
     fix = fix.replace("force=True", command).replace(", or name one with project_dir=...", "")
     return in_command_words(fix)
@@ -107,14 +108,18 @@ def _taken_out(options: Options, name: str) -> str | None:
 
 
 def _keywords(function: Callable[..., Any], options: Options) -> Options:
-    """Return the options that a function takes, and tell whoever started the script which."""
+    """Return the options that a function takes.
+
+    Write their names to the file in the variable `TAKEN`. If it is not set, warn about the other
+    options.
+    """
     from inspect import signature
 
     first, *others = signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in others):
         if first.name in options:
             raise OptionError(
-                f"--{first.name} is not an option: {function.__name__} gets it anyway"
+                f"--{first.name} is reserved: {function.__name__} receives it as an argument"
             )
         taken = options
     else:
@@ -141,9 +146,9 @@ def _keywords(function: Callable[..., Any], options: Options) -> Options:
 
 
 def _project_of(script: Path) -> Path | None:
-    """Return the backend that a script lives in, None if it lives elsewhere."""
+    """Return the backend that contains a script, or None."""
     if script.is_file():
-        # as it is named first: a script that is a link belongs where the link is
+        # the given path comes first: a link belongs to the backend that contains the link
         for path in (Path(os.path.abspath(script)), script.resolve()):  # noqa: PTH100
             for folder in path.parents:
                 if is_backend(folder):

@@ -71,7 +71,7 @@ end
         missing_file = joinpath(lab, "none.spine")
         @test kind_of(() -> push(backend, missing_file), "none.spine: no such file") == "no-input"
         touch_files(lab, ".hidden")
-        @test kind_of(() -> push(backend, lab), "found none that are not hidden") == "no-input"
+        @test kind_of(() -> push(backend, lab), "expected visible files, found none") == "no-input"
         @test kind_of(() -> push(backend)) == "no-input"
         one, two = write_recording(joinpath(lab, ".a")), write_recording(joinpath(lab, "b"))
         @test kind_of(() -> push(backend, one, two), "hidden, so it would not be found") == "no-input"

@@ -1,4 +1,4 @@
-"""What breaks the contract is found: each small corruption of a good backend has its message."""
+"""`check`: each small corruption of a valid backend has its message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "My-Tagger"
 
 
-def test_a_new_backend_is_good(project: Path, tmp_path: Path) -> None:
+def test_a_new_backend_is_valid(project: Path, tmp_path: Path) -> None:
     assert check(project) == []
     assert BackendExplorer(project).check() == []
     init("Mini", tmp_path, minimal=True)
@@ -98,14 +98,14 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'x'\ndependencies = [1]"),
             "pyproject.toml",
-            "expected a list of texts as [project] dependencies, found [1]",
+            "expected a list of strings as [project] dependencies, found [1]",
             'write it like ["taggingbackends"]',
             id="odd dependencies",
         ),
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'x'\ndependencies = 5"),
             "pyproject.toml",
-            "expected a list of texts as [project] dependencies, found 5",
+            "expected a list of strings as [project] dependencies, found 5",
             'write it like ["taggingbackends"]',
             id="dependencies that are a number",
         ),
@@ -140,7 +140,7 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             write("pyproject.toml", "[project]\nname = 'class'"),
             "pyproject.toml",
-            "expected a name that gives a Python package, found 'class'",
+            "expected a name that can name a Python package, found 'class'",
             "letters",
             id="keyword",
         ),
@@ -240,13 +240,13 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             make("models/.m.partial"),
             "models/.m.partial",
-            "a training that is under way, or was killed",
+            "the files of a running or killed training",
             "BackendExplorer(model_instance='m').reset_model()",
             id="half a model",
         ),
     ],
 )
-def test_each_corruption_is_told(
+def test_each_corruption_is_reported(
     corrupt: Callable[[Path], None], where: str, what: str, fix: str, project: Path
 ) -> None:
     corrupt(project)
@@ -277,7 +277,7 @@ def toml(value: Any) -> str:
 
 
 @given(project=tables | values, poetry=tables | values)
-def test_whatever_is_in_a_project_is_no_fault(project: Any, poetry: Any) -> None:
+def test_any_project_table_is_handled(project: Any, poetry: Any) -> None:
     with TemporaryDirectory() as folder:
         Path(folder, "models").mkdir()
         path = Path(folder, "pyproject.toml")
@@ -291,13 +291,13 @@ def test_whatever_is_in_a_project_is_no_fault(project: Any, poetry: Any) -> None
             assert not (isinstance(project, dict) and isinstance(poetry, dict))
 
 
-def test_odd_files_do_not_stop_it(project: Path) -> None:
+def test_odd_files_do_not_stop_the_check(project: Path) -> None:
     (project / INIT).write_bytes(b"\xff\n__version__ = '0.1.0'\n")
     (project / MODELS / "train_model.py").write_text("x = " + "-" * 50_000 + "1\n")
     assert [problem.where.name for problem in check(project)] == ["train_model.py"]
 
 
-def test_everything_is_told_at_once(project: Path) -> None:
+def test_all_problems_are_reported_at_once(project: Path) -> None:
     for corrupt in (remove(f"{MODELS}/predict_model.py"), remove(INIT), make("models/a b")):
         corrupt(project)
     assert len(check(project)) >= 3

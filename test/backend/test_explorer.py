@@ -1,4 +1,4 @@
-"""BackendExplorer: where everything is, and what is listed."""
+"""BackendExplorer: paths and listings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def touch(folder: Path, *names: str) -> None:
 @pytest.mark.parametrize(
     "text", ["tool = []", "[[project]]", 'project = "x"', "[tool]\npoetry = 1"]
 )
-def test_a_project_of_odd_tables(text: str, make_backend: Maker) -> None:
+def test_a_project_with_odd_tables(text: str, make_backend: Maker) -> None:
     project = make_backend()
     (project / "pyproject.toml").write_text(text)
     with backend_error("not-a-backend", "expected a table as"):
@@ -56,7 +56,7 @@ def test_a_relative_project_becomes_absolute(
 
 
 @pytest.mark.parametrize("having", [(), ("pyproject.toml",), ("models/m/x", "scripts/x.py")])
-def test_what_is_no_backend(having: tuple[str, ...], tmp_path: Path) -> None:
+def test_folders_that_are_not_backends(having: tuple[str, ...], tmp_path: Path) -> None:
     touch(tmp_path, *having)
     with backend_error("not-a-backend", "expected a backend: pyproject.toml"):
         BackendExplorer(tmp_path)
@@ -71,13 +71,13 @@ def test_what_is_no_backend(having: tuple[str, ...], tmp_path: Path) -> None:
         "src/x_y/models/predict_model.py",
     ],
 )
-def test_what_is_a_backend(having: str, tmp_path: Path) -> None:
+def test_folders_that_are_backends(having: str, tmp_path: Path) -> None:
     touch(tmp_path, "pyproject.toml", having)
     (tmp_path / "pyproject.toml").write_text('[tool.poetry]\nname = "X-y"\n')
     assert BackendExplorer(tmp_path).package_name == "x_y"
 
 
-def test_a_project_that_is_no_toml(make_backend: Maker) -> None:
+def test_a_project_that_is_not_toml(make_backend: Maker) -> None:
     project = make_backend()
     (project / "pyproject.toml").write_text("[project\n")
     with backend_error("not-a-backend", "pyproject.toml: expected TOML"):
@@ -85,7 +85,7 @@ def test_a_project_that_is_no_toml(make_backend: Maker) -> None:
 
 
 @pytest.mark.parametrize("good", ["m", "20240611_101500", "a" * 128, "0._@+=-x"])
-def test_good_identifiers(good: str, make_backend: Maker) -> None:
+def test_valid_identifiers(good: str, make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend(), good, good)
     assert (backend.model_instance, backend.sandbox) == (good, good)
 
@@ -93,7 +93,7 @@ def test_good_identifiers(good: str, make_backend: Maker) -> None:
 @pytest.mark.parametrize(
     "bad", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "é", "a b", "a" * 129, "a\n"]
 )
-def test_bad_identifiers(bad: str, make_backend: Maker) -> None:
+def test_invalid_identifiers(bad: str, make_backend: Maker) -> None:
     project = make_backend()
     for arguments in ((bad,), ("m", bad)):
         with backend_error("bad-identifier", "expected at most 128 characters"):
@@ -105,7 +105,7 @@ def test_bad_identifiers(bad: str, make_backend: Maker) -> None:
     assert not (project / "data").exists()
 
 
-def test_data_folders_are_made_when_asked_for(make_backend: Maker) -> None:
+def test_data_folders_are_created_on_demand(make_backend: Maker) -> None:
     project = make_backend()
     backend = BackendExplorer(project, "m")
     assert not (project / "data").exists()
@@ -121,7 +121,7 @@ def test_data_folders_are_made_when_asked_for(make_backend: Maker) -> None:
 @pytest.mark.parametrize(
     "member", ["raw_data_dir", "list_input_files", "model_dir", "reset_data", "reset_model"]
 )
-def test_members_that_need_an_instance_say_so(member: str, make_backend: Maker) -> None:
+def test_members_that_need_an_instance(member: str, make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend(model=None))
     with backend_error(
         "no-model-instance", r"needs a model instance; name it with model_instance="
@@ -183,13 +183,13 @@ def test_models_are_listed(make_backend: Maker) -> None:
     assert BackendExplorer(make_backend("other", model=None)).list_pretrained_models() == []
 
 
-def test_an_unknown_model_suggests_the_near_one(make_backend: Maker) -> None:
+def test_an_unknown_model_suggests_a_similar_one(make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend(model="20240611_101500"), "2024061_101500")
     with backend_error("unknown-model", r"did you mean 20240611_101500\?"):
         backend.check_model()
 
 
-def test_model_dir_is_made_only_while_training(
+def test_model_dir_is_created_only_while_training(
     make_backend: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = BackendExplorer(make_backend(model=None), "m")
@@ -216,7 +216,7 @@ def test_output_path(make_backend: Maker) -> None:
     assert backend.output_path(other).name == "20240612_090000@x.predicted.label"
 
 
-def test_output_path_of_a_format_of_the_backends_own(make_backend: Maker) -> None:
+def test_output_path_of_a_custom_format(make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend(), "m")
     raw = backend.raw_data_dir()
     touch(raw, "a.avi", "notes.txt")
@@ -236,10 +236,8 @@ def test_output_path_when_a_file_is_filled_later(make_backend: Maker) -> None:
     assert backend.output_path("a.csv").name == "a.predicted.label"
 
 
-def test_output_path_reads_no_more_than_it_must(
-    make_backend: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is asked for each recording of a folder: that must not read all of them each time."""
+def test_output_path_reads_few_files(make_backend: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called for each recording of a folder, so it must not read all of them each time."""
     backend = BackendExplorer(make_backend(), "m")
     raw = backend.raw_data_dir()
     for n in range(200):
@@ -260,7 +258,7 @@ def test_output_path_refuses_other_files(make_backend: Maker, tmp_path: Path) ->
     assert backend.output_path("x.json").name == "predicted.label"
 
 
-def test_reset_removes_this_instances_data_only(make_backend: Maker) -> None:
+def test_reset_removes_only_the_data_of_the_instance(make_backend: Maker) -> None:
     project = make_backend()
     touch(project, "data/raw/m/x", "data/interim/m/x", "data/processed/m/x", "data/raw/n/x")
     BackendExplorer(project, "m").reset_data()
@@ -281,7 +279,7 @@ def test_reset_of_a_sandbox(make_backend: Maker) -> None:
     assert [path.name for path in (project / "data" / "raw" / "m").iterdir()] == ["in"]
 
 
-def test_scripts_are_found_in_either_place(make_backend: Maker) -> None:
+def test_scripts_are_found_in_both_folders(make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend())
     assert backend.find_script("predict_model") == (
         backend.project_dir / "scripts" / "predict_model.py"

@@ -1,4 +1,4 @@
-"""Scripts in Julia, run by the command: with a real Julia, where there is one."""
+"""Julia scripts that the command runs, with a real Julia if available."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EXAMPLE = ROOT / "examplebackend-julia"
 
 @pytest.fixture
 def make_julia_backend(make_backend: Maker) -> Maker:
-    """Return a function that makes a backend of scripts in Julia, given by their text."""
+    """Return a function that creates a backend with Julia scripts, given as text."""
 
     def make(model: str | None = "m", **scripts: str) -> Path:
         project = make_backend(model=model)
@@ -58,12 +58,12 @@ def script(name: str, body: str, parameters: str = "backend; options...") -> str
     )
 
 
-# -- which Julia
+# -- choice of Julia
 
 
 @pytest.fixture
 def no_julia(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Make it seem that there is no Julia; return the folder of juliapkg's project."""
+    """Hide every Julia and return the folder of juliapkg's project."""
     monkeypatch.delenv(JULIA, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     state = import_module("juliapkg.state").STATE
@@ -74,7 +74,7 @@ def no_julia(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return project
 
 
-def test_the_variable_comes_first_then_the_path_then_juliapkg(
+def test_order_of_variable_path_and_juliapkg(
     no_julia: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with julia_error("missing-julia", rf"none was found: install it .* variable {JULIA}"):
@@ -96,7 +96,7 @@ def test_the_variable_comes_first_then_the_path_then_juliapkg(
         find_julia()
 
 
-def test_a_julia_that_juliapkg_installed_but_has_gone(no_julia: Path) -> None:
+def test_a_julia_of_juliapkg_that_was_removed(no_julia: Path) -> None:
     (no_julia / "pyjuliapkg").mkdir(parents=True)
     (no_julia / "pyjuliapkg" / "meta.json").write_text("{")
     with julia_error("missing-julia"):
@@ -106,7 +106,7 @@ def test_a_julia_that_juliapkg_installed_but_has_gone(no_julia: Path) -> None:
     assert find_julia() == installed
 
 
-def test_a_missing_julia_is_told_before_anything_runs(
+def test_a_missing_julia_is_reported_before_anything_runs(
     no_julia: Path, make_julia_backend: Maker, tmp_path: Path
 ) -> None:
     project = make_julia_backend(predict_model="")
@@ -119,7 +119,7 @@ def test_a_missing_julia_is_told_before_anything_runs(
     assert not (project / "data").exists()
 
 
-# -- its environment
+# -- environment of Julia
 
 
 def test_the_package_is_on_the_load_path() -> None:
@@ -129,7 +129,7 @@ def test_the_package_is_on_the_load_path() -> None:
     assert julia_environment(given)["JULIA_LOAD_PATH"] == f"{ROOT}{os.pathsep}@:@stdlib"
 
 
-def test_a_package_that_was_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = tmp_path / "site-packages" / "taggingbackends"
     monkeypatch.setattr(juliapackage, "_HOME", home)
     with julia_error("missing-package", "reinstall taggingbackends"):
@@ -139,7 +139,7 @@ def test_a_package_that_was_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert julia_package() == home / "_julia"
 
 
-def test_libraries_of_python_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_libraries_of_python_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CONDA_PREFIX", str(tmp_path / "conda"))
     ours = [str(Path(sys.prefix) / "lib"), str(tmp_path / "conda" / "lib")]
     others = ["/opt/cuda/lib64", str(tmp_path / "conda2" / "lib")]
@@ -155,7 +155,7 @@ def test_libraries_of_python_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert found["X"] == "1"
 
 
-# -- scripts, really run
+# -- running scripts
 
 
 def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None
     labels = Labels.read(tmp_path / "lab" / "predicted.label")
     run = labels[RUN]
     assert {larva: track.states for larva, track in run.items()} == {
-        1: ["run"] * 5,  # a straight line that moves by 1 mm in a tenth of a second
+        1: ["run"] * 5,  # a straight line that moves by 1 mm in 0.1 s
         20: ["run"] * 5,
     }
     assert (run.names, run.colors) == (["run", "cast", "stop"], ["#2ca02c", "#d62728", "#bcbd22"])
@@ -182,7 +182,7 @@ def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None
     refused(result, "line 10: expected 25 fields", lines=3)
 
 
-def test_the_example_is_a_good_backend() -> None:
+def test_the_example_is_a_valid_backend() -> None:
     result = command("check", cwd=EXAMPLE)
     assert "nothing to fix" in result.stdout, result.stdout
 
@@ -190,7 +190,7 @@ def test_the_example_is_a_good_backend() -> None:
 def test_the_example_on_real_recordings(
     compiling_julia: dict[str, str], recordings: Path, tmp_path: Path
 ) -> None:
-    """The agreement that its README tells."""
+    """Check the agreement that its README reports."""
     project = shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("data"))
     arguments = ("predict", recordings / "chore", "--model-instance=thresholds")
     result = command(*arguments, "--output", tmp_path / "out", cwd=project, **compiling_julia)
@@ -278,7 +278,7 @@ def test_a_stack_trace_is_shown(any_julia: dict[str, str], make_julia_backend: M
     assert last.startswith("Error: predict_model failed with exit code 1 (")
 
 
-def test_a_project_of_the_backends_own(
+def test_a_julia_project_of_the_backend(
     any_julia: dict[str, str], make_julia_backend: Maker, tmp_path: Path
 ) -> None:
     project = make_julia_backend(predict_model="print(Base.active_project())")

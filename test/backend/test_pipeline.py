@@ -1,4 +1,4 @@
-"""The rounds of prediction and training, as the command runs them: with real scripts."""
+"""Prediction and training, as the command runs them, with real scripts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sandboxes(project: Path) -> set[str]:
 # -- predict
 
 
-def test_the_whole_round(make_backend: Maker, lab: Path) -> None:
+def test_predict_files(make_backend: Maker, lab: Path) -> None:
     project = make_backend()
     spine = write_recording(lab)
     result = command("predict", spine, "--model-instance", "m", cwd=project)
@@ -66,10 +66,10 @@ def test_the_whole_round(make_backend: Maker, lab: Path) -> None:
     assert sandboxes(project) == set()
 
 
-def test_the_form_that_nyx_calls(make_backend: Maker, lab: Path) -> None:
+def test_predict_as_nyx_calls_it(make_backend: Maker, lab: Path) -> None:
     project = make_backend()
     backend = BackendExplorer(project, "m", "s1")
-    # Nyx puts the files there itself, and knows nothing of marks
+    # Nyx copies the files itself, without marking the sandbox
     write_recording(project / "data" / "raw" / "m" / "s1" / "x")
     result = command("predict", "--model-instance", "m", "--sandbox=s1", cwd=project)
     assert result.returncode == 0, result.stderr
@@ -79,7 +79,7 @@ def test_the_form_that_nyx_calls(make_backend: Maker, lab: Path) -> None:
     assert BackendExplorer(project, "m").list_input_files() == []
 
 
-def test_two_recordings_in_one_folder_both_get_their_labels(make_backend: Maker, lab: Path) -> None:
+def test_two_recordings_in_one_folder_get_separate_labels(make_backend: Maker, lab: Path) -> None:
     project = make_backend()
     other = "20240612_090000@x"
     files = write_recording(lab), write_recording(lab, other)
@@ -94,7 +94,7 @@ def test_two_recordings_in_one_folder_both_get_their_labels(make_backend: Maker,
         ]
 
 
-def test_a_folder_is_predicted_into_another(make_backend: Maker, lab: Path, tmp_path: Path) -> None:
+def test_labels_go_to_the_output_folder(make_backend: Maker, lab: Path, tmp_path: Path) -> None:
     project = make_backend()
     write_recording(lab / "a")
     write_recording(lab / "b" / "c")
@@ -119,7 +119,7 @@ def test_labels_that_exist_are_not_replaced_without_force(make_backend: Maker, l
     assert RUN in Labels.read(lab / "predicted.label")
 
 
-def test_what_the_script_says_of_its_labels_is_kept(make_backend: Maker, lab: Path) -> None:
+def test_software_and_dependencies_of_the_script_are_kept(make_backend: Maker, lab: Path) -> None:
     body = """from taggingbackends import Labels
 labels = Labels()
 labels.set("r", 1, [0.5], ["run"])
@@ -142,7 +142,7 @@ labels.write(backend.processed_data_dir() / "predicted.label")"""
     assert backend.predict_model() == [backend.processed_data_dir() / "predicted.label"]
 
 
-def test_labels_of_the_same_size_are_new_labels(make_backend: Maker) -> None:
+def test_rewritten_labels_of_the_same_size_are_new(make_backend: Maker) -> None:
     project = make_backend()
     spine = write_recording(project / "data" / "raw" / "m")
     arguments = ("predict", "--model-instance=m")
@@ -157,7 +157,7 @@ def test_labels_of_the_same_size_are_new_labels(make_backend: Maker) -> None:
     assert Labels.read(path).count() == {"hop": 10}
 
 
-def test_labels_that_are_no_label_file(make_backend: Maker, lab: Path) -> None:
+def test_an_invalid_label_file(make_backend: Maker, lab: Path) -> None:
     body = '(backend.processed_data_dir() / "predicted.label").write_text("{")'
     project = make_backend(predict_model=script("predict_model", body))
     result = command("predict", write_recording(lab), "--model-instance=m", cwd=project)
@@ -168,17 +168,17 @@ def test_labels_that_are_no_label_file(make_backend: Maker, lab: Path) -> None:
 def test_no_labels_at_all(make_backend: Maker, lab: Path) -> None:
     project = make_backend(predict_model=script("predict_model", "pass"))
     result = command("predict", write_recording(lab), "--model-instance=m", cwd=project)
-    refused(result, "predict_model made no label file", lines=2)
+    refused(result, "predict_model wrote no label file", lines=2)
     (lab / "notes").mkdir()
     (lab / "notes" / "x.txt").touch()
     result = command("predict", lab / "notes", "--model-instance=m", cwd=project)
-    refused(result, "no tracker file of a known format among the input", lines=2)
+    refused(result, "the input has no tracker file of a known format", lines=2)
     assert len(sandboxes(project)) == 2
     result = command("predict", "--model-instance=m", cwd=project)
-    refused(result, "Warning: predict_model made no label file", exit_code=0)
+    refused(result, "Warning: predict_model wrote no label file", exit_code=0)
 
 
-def test_a_recording_without_labels_is_told(make_backend: Maker, lab: Path) -> None:
+def test_a_recording_without_labels_is_reported(make_backend: Maker, lab: Path) -> None:
     body = """from taggingbackends import Labels
 labels = Labels()
 labels.set("20240612_090000", 1, [0.5], [()])
@@ -207,7 +207,7 @@ def test_steps_run_in_order_and_can_be_skipped(make_backend: Maker, lab: Path) -
         assert result.stdout.split() == [step for step in steps if step != skipped]
 
 
-def test_a_sandbox_is_one_even_when_the_script_fails(make_backend: Maker) -> None:
+def test_a_sandbox_is_marked_even_if_the_script_fails(make_backend: Maker) -> None:
     project = make_backend(predict_model=script("predict_model", "sys.exit(3)"))
     spine = write_recording(project / "data" / "raw" / "m" / "tok")
     result = command("predict", "--model-instance=m", "--sandbox=tok", cwd=project)
@@ -217,7 +217,7 @@ def test_a_sandbox_is_one_even_when_the_script_fails(make_backend: Maker) -> Non
     assert not spine.exists()
 
 
-def test_a_sandbox_that_exists_is_left_alone(make_backend: Maker, lab: Path) -> None:
+def test_an_existing_sandbox_is_refused(make_backend: Maker, lab: Path) -> None:
     project = make_backend()
     old = project / "data" / "processed" / "m" / "old"
     old.mkdir(parents=True)
@@ -228,7 +228,7 @@ def test_a_sandbox_that_exists_is_left_alone(make_backend: Maker, lab: Path) -> 
     assert tree(project / "data") == {"processed/m/old/result.label": b"mine"}
 
 
-def test_a_place_for_the_labels_is_checked_first(make_backend: Maker, lab: Path) -> None:
+def test_the_destination_of_the_labels_is_checked_first(make_backend: Maker, lab: Path) -> None:
     project = make_backend(predict_model=script("predict_model", "raise AssertionError('ran')"))
     spine = write_recording(lab)
     result = command("predict", spine, "--model-instance=m", "--output", spine / "x", cwd=project)
@@ -236,7 +236,7 @@ def test_a_place_for_the_labels_is_checked_first(make_backend: Maker, lab: Path)
 
 
 @posix
-def test_a_script_that_is_a_link_works_on_its_own_backend(make_backend: Maker, lab: Path) -> None:
+def test_a_linked_script_uses_the_backend_of_the_link(make_backend: Maker, lab: Path) -> None:
     one, other = make_backend("one"), make_backend("other")
     (one / "scripts" / "predict_model.py").unlink()
     (one / "scripts" / "predict_model.py").symlink_to(other / "scripts" / "predict_model.py")
@@ -245,12 +245,14 @@ def test_a_script_that_is_a_link_works_on_its_own_backend(make_backend: Maker, l
     assert Labels.read(lab / "predicted.label")[RUN].metadata["software"]["name"] == "one"
 
 
-def test_a_failing_script_gives_its_exit_code_and_the_step(make_backend: Maker, lab: Path) -> None:
+def test_a_failing_script_is_reported_with_step_and_exit_code(
+    make_backend: Maker, lab: Path
+) -> None:
     project = make_backend(build_features=script("build_features", "sys.exit(7)"))
     spine = write_recording(lab)
     result = command("predict", spine, "--model-instance=m", cwd=project)
     refused(result, "build_features failed with exit code 7", 7, lines=2)
-    assert "--sandbox" in result.stderr  # where the input is kept
+    assert "--sandbox" in result.stderr  # the input is kept in this sandbox
     assert len(sandboxes(project)) == 1
 
 
@@ -265,7 +267,9 @@ def test_a_script_that_raises_shows_its_traceback(make_backend: Maker, lab: Path
     assert lines[-1].startswith("Error: predict_model failed with exit code 1 (")
 
 
-def test_bad_input_is_told_by_the_script_in_one_line(make_backend: Maker, lab: Path) -> None:
+def test_invalid_input_is_reported_by_the_script_in_one_line(
+    make_backend: Maker, lab: Path
+) -> None:
     spine = write_recording(lab)
     spine.write_text(spine.read_text()[:-40])
     result = command("predict", spine, "--model-instance=m", cwd=make_backend())
@@ -282,7 +286,7 @@ def test_a_script_killed_by_a_signal(make_backend: Maker) -> None:
 
 
 @posix
-def test_output_streams_through_live(make_backend: Maker) -> None:
+def test_output_of_scripts_is_not_delayed(make_backend: Maker) -> None:
     body = 'print("first")\ntime.sleep(60)'
     project = make_backend(predict_model=script("predict_model", body))
     arguments = [sys.executable, "-m", "taggingbackends", "predict", "--model-instance=m"]
@@ -302,7 +306,7 @@ def test_output_streams_through_live(make_backend: Maker) -> None:
         pytest.param([signal.SIGINT, signal.SIGINT], True, 130, id="Ctrl-C twice"),
     ],
 )
-def test_interruption_ends_the_script_and_leaves_nothing_half_written(
+def test_interruption_ends_the_script_and_leaves_no_partial_files(
     signals: list[signal.Signals],
     whole_group: bool,
     exit_code: int,
@@ -341,7 +345,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-def test_scripts_import_their_package_although_it_is_not_installed(make_backend: Maker) -> None:
+def test_scripts_import_their_package_without_installation(make_backend: Maker) -> None:
     project = make_backend("My-Tagger")
     package = project / "src" / "my_tagger" / "models"
     package.mkdir(parents=True)
@@ -392,7 +396,7 @@ sys.exit(5)""",
 )
 
 
-def test_a_training_that_dies_leaves_no_model(make_backend: Maker, lab: Path) -> None:
+def test_a_failed_training_leaves_no_model(make_backend: Maker, lab: Path) -> None:
     project = make_backend(model=None, train_model=DYING)
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=new", cwd=project)
@@ -400,7 +404,7 @@ def test_a_training_that_dies_leaves_no_model(make_backend: Maker, lab: Path) ->
     assert list((project / "models").iterdir()) == []
 
 
-def test_a_training_that_dies_leaves_the_old_model(make_backend: Maker, lab: Path) -> None:
+def test_a_failed_training_leaves_the_old_model(make_backend: Maker, lab: Path) -> None:
     project = make_backend(train_model=DYING)
     (project / "models" / "m" / "weights").write_text("old")
     label = write_labels(write_recording(lab))
@@ -412,7 +416,7 @@ def test_a_training_that_dies_leaves_the_old_model(make_backend: Maker, lab: Pat
     assert tree(project / "models") == {"m/weights": b"old"}
 
 
-def test_force_replaces_a_model_whole(make_backend: Maker, lab: Path) -> None:
+def test_force_replaces_the_whole_model(make_backend: Maker, lab: Path) -> None:
     project = make_backend(train_model=TRAIN)
     (project / "models" / "m" / "weights").write_text("old")
     label = write_labels(write_recording(lab))
@@ -440,7 +444,7 @@ def test_an_old_model_comes_back_if_there_is_no_new_one(make_backend: Maker, lab
     assert tree(project / "models") == {"m/weights": b"old"}
 
 
-def test_what_a_killed_training_left_is_mended(make_backend: Maker, lab: Path) -> None:
+def test_leftovers_of_a_killed_training_are_cleaned_up(make_backend: Maker, lab: Path) -> None:
     project = make_backend(model=None, train_model=TRAIN)
     (project / "models" / ".new.partial").mkdir()
     (project / "models" / ".new.partial" / "weights").touch()
@@ -450,14 +454,16 @@ def test_what_a_killed_training_left_is_mended(make_backend: Maker, lab: Path) -
     assert result.returncode == 0, result.stderr
     assert tree(project / "models") == {"new/options.json": b"{}"}
     result = command("train", label, "--model-instance=old", cwd=project)
-    refused(result, "model old exists already")  # killed while its old model was aside
+    refused(
+        result, "model old exists already"
+    )  # the training was killed while the old model was renamed
 
 
-def test_an_old_model_that_a_killed_training_left(make_backend: Maker, lab: Path) -> None:
+def test_an_old_model_left_by_a_killed_training(make_backend: Maker, lab: Path) -> None:
     project = make_backend(train_model=TRAIN)
     replaced = project / "models" / ".m.replaced"
     label = write_labels(write_recording(lab))
-    replaced.mkdir()  # killed when the new model had taken its place
+    replaced.mkdir()  # killed after the new model had replaced it
     (replaced / "weights").touch()
     result = command("train", label, "--model-instance=m", "--force", cwd=project)
     assert result.returncode == 0, result.stderr
@@ -465,7 +471,9 @@ def test_an_old_model_that_a_killed_training_left(make_backend: Maker, lab: Path
     assert not replaced.exists()
     replaced.mkdir()
     command("reset", "--model-instance=m", "--model", cwd=project)
-    assert list((project / "models").iterdir()) == []  # else it would become the model again
+    assert (
+        list((project / "models").iterdir()) == []
+    )  # otherwise the next training would restore the model
     assert command("train", label, "--model-instance=m", cwd=project).returncode == 0
 
 
@@ -501,9 +509,7 @@ def test_one_training_of_an_instance_at_a_time(
     assert tree(project / "models") == {"m/weights": b"first"}
 
 
-def test_trainings_at_the_same_time_have_names_of_their_own(
-    make_backend: Maker, tmp_path: Path
-) -> None:
+def test_simultaneous_trainings_have_different_names(make_backend: Maker, tmp_path: Path) -> None:
     project = make_backend(model=None, train_model=TRAIN)
     labels = [write_labels(write_recording(tmp_path / name)) for name in "abc"]
     processes = [
@@ -548,14 +554,17 @@ def test_a_script_that_writes_into_models_itself(make_backend: Maker, lab: Path)
     refused(result, "the script should write into backend.model_dir()")
 
 
-def test_predictions_among_the_training_labels_are_told(make_backend: Maker, lab: Path) -> None:
+def test_predictions_among_the_training_labels_are_reported(make_backend: Maker, lab: Path) -> None:
     project = make_backend(train_model=TRAIN)
     spine = write_recording(lab)
     write_labels(spine)
     command("predict", spine, "--model-instance=m", cwd=project)
     result = command("train", lab, "--model-instance=n", cwd=project)
     assert result.returncode == 0
-    assert "Warning: predicted.label: labels that model m predicted" in result.stderr
+    expected = (
+        "Warning: predicted.label: the training labels include unedited predictions of model m"
+    )
+    assert expected in result.stderr
     labels = Labels.read(lab / "predicted.label")
     labels.tag("edited")
     labels.write(lab / "predicted.label")
@@ -585,13 +594,13 @@ def test_finetuning(make_backend: Maker, lab: Path) -> None:
     arguments = ("finetune", label, "--original-model-instance")
     refused(command(*arguments, "x", cwd=project), "no model x in")
     onto_itself = command(*arguments, "m", "--model-instance=m", "--force", cwd=project)
-    refused(onto_itself, "model m is finetuned into a new one")
+    refused(onto_itself, "expected a new instance for the finetuned model, found the original m")
     result = command(*arguments, "m", "--model-instance", "n", cwd=project)
     assert result.stdout == "n\n", result.stderr
     assert tree(project / "models") == {"m/weights": b"1", "n/weights": b"1+"}
 
 
-# -- the explorer's members
+# -- methods of BackendExplorer
 
 
 def test_members_run_the_scripts(make_backend: Maker, lab: Path) -> None:
@@ -599,7 +608,7 @@ def test_members_run_the_scripts(make_backend: Maker, lab: Path) -> None:
         train_model=TRAIN, build_features=script("build_features", "sys.exit(3)")
     )
     backend = BackendExplorer(project, "new")
-    backend.make_dataset()  # there is none
+    backend.make_dataset()  # the backend has no such script
     with pytest.raises(ScriptError) as caught:
         backend.build_features()
     assert (caught.value.step, caught.value.exit_code) == ("build_features", 3)

@@ -1,4 +1,4 @@
-"""What `init` writes: it is a backend, Poetry installs it, and it runs."""
+"""`init`: it creates a valid backend that Poetry can install and that runs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     (tmp_path / "Mine").mkdir()
     init("Mine", tmp_path)
     before = tree(tmp_path)
-    refused(command("init", "Mine", cwd=tmp_path), "exists already, and nothing is overwritten")
+    refused(command("init", "Mine", cwd=tmp_path), "expected a new or empty folder, found this one")
     assert tree(tmp_path) == before
     (tmp_path / "file").write_text("x")
     with backend_error("existing-file"):
@@ -92,15 +92,15 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "2fast", "a b", "a/b", "../x", "a_", "é", "-x", "a-"])
-def test_names_that_give_no_package(name: str, tmp_path: Path) -> None:
+def test_names_that_cannot_name_a_package(name: str, tmp_path: Path) -> None:
     with backend_error("bad-name", "expected letters, digits and hyphens"):
         init(name, tmp_path)
     assert tree(tmp_path) == {}
 
 
 @pytest.mark.parametrize("name", ["TaggingBackends", "numpy", "json", "Click", "class"])
-def test_names_that_other_packages_have(name: str, tmp_path: Path) -> None:
-    with backend_error("bad-name", "that nothing has which the backend needs"):
+def test_reserved_names(name: str, tmp_path: Path) -> None:
+    with backend_error("bad-name", "name is reserved"):
         init(name, tmp_path)
     assert tree(tmp_path) == {}
 
@@ -129,7 +129,7 @@ def test_scripts_of_a_new_backend_run(tmp_path: Path) -> None:
         result = command(*arguments, "--model-instance", instance, cwd=project)
         assert result.stderr == "Warning: predicted.label: no frame has a label\n"
     result = command("train", write_recording(tmp_path / "x"), cwd=project)
-    refused(result, "no label file", lines=3)
+    refused(result, "expected label files in the input, found none", lines=3)
 
 
 def test_the_generated_test_fails_until_the_backend_predicts(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def poetry() -> str:
 def test_poetry_installs_a_new_backend_and_runs_the_command(poetry: str, tmp_path: Path) -> None:
     init("Lab-Tagger-2", tmp_path)
     project = tmp_path / "Lab-Tagger-2"
-    # Some indexes serve what pip reads, but not what Poetry reads from the public one by default.
+    # Some index mirrors support pip, but not the interface that Poetry uses by default.
     ask = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
     index = subprocess.run(
         [sys.executable, "-c", ask],
@@ -183,7 +183,7 @@ def test_poetry_installs_a_new_backend_and_runs_the_command(poetry: str, tmp_pat
     label = write_labels(write_recording(tmp_path / "lab"))
     train = ("tagging-backend", "train", label, "--model-instance=m")
     assert run(poetry, "--no-interaction", "run", *train).splitlines()[-1] == "m"
-    # as in the shell that `poetry env activate` gives; Poetry takes a while to start
+    # as in the shell of `poetry env activate`, since starting Poetry each time is slow
     programs = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     command_ = programs / "tagging-backend"
     assert run(command_, "models") == "m\n"

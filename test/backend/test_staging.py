@@ -1,4 +1,4 @@
-"""Push and pull: what comes along, where it goes, and what is refused before anything is done."""
+"""Push and pull: which files are copied, where they go, and which input is refused."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_paths_go_below_their_deepest_common_folder(backend: BackendExplorer, la
     assert listed(backend) == [f"{folder}/{file}" for folder in ("a", "b/c") for file in files]
 
 
-def test_what_belongs_together_comes_along(backend: BackendExplorer, lab: Path) -> None:
+def test_related_files_are_included(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab)
     write_recording(lab, OTHER)
     backend.push(write_labels(spine))
     assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine", "truth.label"]
 
 
-def test_bad_dependencies_are_refused(backend: BackendExplorer, lab: Path) -> None:
+def test_invalid_dependencies_are_refused(backend: BackendExplorer, lab: Path) -> None:
     label = write_labels(write_recording(lab))
     (lab / f"{STEM}.outline").unlink()
     for paths in ((label,), (lab,)):
@@ -76,12 +76,12 @@ def test_bad_dependencies_are_refused(backend: BackendExplorer, lab: Path) -> No
     assert listed(backend) == []
 
 
-def test_input_that_is_not_there(backend: BackendExplorer, lab: Path) -> None:
+def test_missing_input(backend: BackendExplorer, lab: Path) -> None:
     with backend_error("no-input", "none.spine: no such file"):
         backend.push(lab / "none.spine")
     lab.mkdir()
     (lab / ".hidden").touch()
-    with backend_error("no-input", "found none that are not hidden"):
+    with backend_error("no-input", "expected visible files, found none"):
         backend.push(lab)
     with backend_error("no-input"):
         backend.push()
@@ -94,16 +94,14 @@ def test_hidden_input_is_refused(backend: BackendExplorer, lab: Path) -> None:
     assert listed(backend) == []
 
 
-def test_the_same_file_again_is_fine_and_another_is_not(
-    backend: BackendExplorer, lab: Path
-) -> None:
+def test_pushing_an_existing_file_again(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab)
     backend.push(spine)
     backend.push(spine)
     before = tree(backend.raw_data_dir())
     spine.write_text(spine.read_text().replace("1.1", "1.2"))
     spine.with_name("new.txt").write_text("new")
-    with backend_error("existing-file", r"another file than .* is there; remove it"):
+    with backend_error("existing-file", r"exists already, and differs from .*; remove it"):
         backend.push(lab)
     assert tree(backend.raw_data_dir()) == before
 
@@ -130,7 +128,7 @@ def test_links_out_of_a_folder_are_refused(backend: BackendExplorer, lab: Path) 
 
 
 @posix
-def test_links_within_a_folder_come_along(backend: BackendExplorer, lab: Path) -> None:
+def test_links_within_a_folder_are_included(backend: BackendExplorer, lab: Path) -> None:
     write_recording(lab / "real")
     (lab / "alias").symlink_to(lab / "real")
     (lab / "real" / "loop").symlink_to(lab)
@@ -147,7 +145,7 @@ def test_a_folder_of_input_does_not_become_a_sandbox(backend: BackendExplorer, l
     assert not (backend.raw_data_dir() / "session1" / ".sandbox").exists()
 
 
-def test_other_input_is_refused_when_asked_to(backend: BackendExplorer, lab: Path) -> None:
+def test_other_input_is_refused_with_alone(backend: BackendExplorer, lab: Path) -> None:
     one, two = write_recording(lab / "a"), write_recording(lab / "b", OTHER)
     backend.push(one, alone=True)
     backend.push(one, alone=True)
@@ -155,7 +153,7 @@ def test_other_input_is_refused_when_asked_to(backend: BackendExplorer, lab: Pat
         backend.push(two, alone=True)
 
 
-def test_names_of_many_bytes(backend: BackendExplorer, lab: Path) -> None:
+def test_long_names(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab, "字" * 80)
     backend.push(spine)
     assert (backend.raw_data_dir() / spine.name).read_bytes() == spine.read_bytes()
@@ -229,7 +227,9 @@ def test_a_folder_that_cannot_be_written_is_refused(
     assert list(lab.glob("*.label")) == []
 
 
-def test_a_folder_does_not_go_into_a_sandbox(backend: BackendExplorer, lab: Path) -> None:
+def test_a_folder_with_the_name_of_a_sandbox_is_refused(
+    backend: BackendExplorer, lab: Path
+) -> None:
     BackendExplorer(backend.project_dir, "m", "a").raw_data_dir()
     write_recording(lab / "a")
     with backend_error("existing-file", "a sandbox of this name"):
@@ -266,7 +266,9 @@ def test_two_recordings_in_one_folder(backend: BackendExplorer, lab: Path) -> No
     ]
 
 
-def test_recordings_from_two_folders_that_meet(backend: BackendExplorer, lab: Path) -> None:
+def test_recordings_from_two_folders_in_one_input_folder(
+    backend: BackendExplorer, lab: Path
+) -> None:
     one, two = write_recording(lab / "a"), write_recording(lab / "b", OTHER)
     backend.push(one)
     backend.push(two)
@@ -332,7 +334,7 @@ def test_a_failed_pull_leaves_everything_as_it_was(
         (lab / "a" / "predicted.label").write_text("old")
     before = tree(lab)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))  # as a disk that becomes full
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))  # like a full disk
     try:
         with pytest.raises(OSError, match="File too large"):
             backend.pull(force=force)
@@ -358,7 +360,7 @@ def test_dependencies_are_checked_when_pulling(backend: BackendExplorer, lab: Pa
 
 
 def test_the_recordings_of_a_folder_one_at_a_time(backend: BackendExplorer, lab: Path) -> None:
-    """Labels of one recording are not in the way of another's, pushed on its own."""
+    """Labels of recordings that are pushed separately have different names."""
     for spine in (write_recording(lab), write_recording(lab, OTHER)):
         write_recording(lab, OTHER)
         alone = BackendExplorer(backend.project_dir, "m", spine.stem.split("@")[0])
@@ -393,7 +395,7 @@ def test_stems_that_begin_alike(backend: BackendExplorer, lab: Path) -> None:
     ]
 
 
-def test_places_where_labels_cannot_go(backend: BackendExplorer, lab: Path) -> None:
+def test_invalid_destinations_of_labels(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab / "a")
     backend.push(spine)
     predicted(backend, spine)
@@ -404,16 +406,16 @@ def test_places_where_labels_cannot_go(backend: BackendExplorer, lab: Path) -> N
         backend.pull(force=True)
 
 
-def test_broken_origins_are_told(backend: BackendExplorer, lab: Path) -> None:
+def test_broken_origins_are_reported(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab)
     backend.push(spine)
     predicted(backend, spine)
     (backend.raw_data_dir() / ".origins.json").write_text("{")
-    with backend_error("unknown-origin", "where input came from cannot be read"):
+    with backend_error("unknown-origin", "the origins of the input cannot be read"):
         backend.pull()
 
 
-def test_there_is_nothing_to_pull(backend: BackendExplorer, lab: Path) -> None:
+def test_pull_without_labels(backend: BackendExplorer, lab: Path) -> None:
     backend.push(write_recording(lab))
     (backend.processed_data_dir() / "notes.txt").write_text("")
     with backend_error("no-output", "nothing to pull"):
@@ -421,7 +423,7 @@ def test_there_is_nothing_to_pull(backend: BackendExplorer, lab: Path) -> None:
 
 
 @posix
-def test_links_that_lead_nowhere_are_listed(make_backend: Callable[..., Path]) -> None:
+def test_broken_links_are_listed(make_backend: Callable[..., Path]) -> None:
     backend = BackendExplorer(make_backend(), "m")
     raw = backend.raw_data_dir()
     (raw / "file").touch()

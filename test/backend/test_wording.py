@@ -1,4 +1,4 @@
-"""Errors of the API speak of the API, and the command line says the same in its own words."""
+"""Errors use terms of the API; the command converts them to terms of the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OF_THE_COMMAND = re.compile(r"(?<!\w)--[a-z]|tagging-backend")
 
 
 def texts(module: Path) -> list[str]:
-    """Return the strings in a module, without docstrings and arguments of processes."""
+    """Return the strings in a module, except docstrings and arguments of processes."""
     tree = ast.parse(module.read_text("utf-8"))
     docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return [
@@ -38,7 +38,7 @@ def texts(module: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", ["backend", "many", "labels", "data", "windows", "system"])
-def test_no_text_of_the_api_is_about_the_command_line(folder: str) -> None:
+def test_no_text_of_the_api_mentions_the_command_line(folder: str) -> None:
     found = {
         f"{module.name}: {text}"
         for module in (SOURCES / folder).glob("*.py")
@@ -49,7 +49,7 @@ def test_no_text_of_the_api_is_about_the_command_line(folder: str) -> None:
     assert found == set()
 
 
-def test_an_error_says_problem_and_fix() -> None:
+def test_an_error_shows_problem_and_fix() -> None:
     error = BackendError("existing-file", "x: exists already", "replace with force=True")
     assert str(error) == "x: exists already; replace with force=True"
     assert str(BackendError("no-input", "x: no such file")) == "x: no such file"
@@ -62,7 +62,7 @@ def test_an_error_says_problem_and_fix() -> None:
     [
         ("replace it with force=True", "replace it with --force"),
         ("name it with model_instance=...", "name it with --model-instance NAME"),
-        ("bring them in with push(...)", "bring them in with `tagging-backend push`"),
+        ("add them with push(...)", "add them with `tagging-backend push`"),
         ("remove it with reset_data()", "remove it with `tagging-backend reset`"),
         (
             "remove with BackendExplorer(model_instance='a.b', sandbox='s').reset_data()",
@@ -87,7 +87,7 @@ def test_a_model_that_exists_already(make_backend: Maker, tmp_path: Path) -> Non
     refused(result, f"{other}`tagging-backend train --force`\n")
 
 
-def test_data_that_are_kept(make_backend: Maker, tmp_path: Path) -> None:
+def test_kept_data(make_backend: Maker, tmp_path: Path) -> None:
     failing = TRAIN.replace("train_model", "predict_model")
     project = make_backend(predict_model=failing, train_model=TRAIN)
     label = write_labels(spine := write_recording(tmp_path / "lab"))
@@ -105,7 +105,7 @@ def test_data_that_are_kept(make_backend: Maker, tmp_path: Path) -> None:
         pipeline.train(BackendExplorer(project, "o"), [label], {"code": "3"})
 
 
-def test_folders_that_are_no_backends(make_backend: Maker, tmp_path: Path) -> None:
+def test_fixes_for_folders_that_are_not_backends(make_backend: Maker, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     init = "or name one with --project DIR, or make one with `tagging-backend init`\n"
     refused(command("models", cwd=tmp_path / "none"), init)
@@ -116,13 +116,13 @@ def test_folders_that_are_no_backends(make_backend: Maker, tmp_path: Path) -> No
     refused(by_hand(script, cwd=script.parent), "predict_model; change folder\n")
 
 
-def test_what_check_advises(make_backend: Maker) -> None:
+def test_fixes_of_check(make_backend: Maker) -> None:
     project = make_backend()
     (project / "models" / ".n.partial").mkdir()
     (problem,) = check(project)
     assert "BackendExplorer(model_instance='n').reset_model()" in problem.fix
     printed = command("check", cwd=project).stdout
-    assert "remove it with `tagging-backend reset --model-instance n --model`\n" in printed
+    assert "remove them with `tagging-backend reset --model-instance n --model`\n" in printed
 
 
 def test_label_files_in_other_forms(tmp_path: Path) -> None:
@@ -136,10 +136,10 @@ def test_label_files_in_other_forms(tmp_path: Path) -> None:
         split(united([one]), tmp_path / "runs")
 
 
-def test_input_that_is_missing(make_backend: Maker) -> None:
+def test_fixes_for_missing_input(make_backend: Maker) -> None:
     project = make_backend(train_model=TRAIN)
-    refused(command("train", cwd=project), "the instance they are pushed for with --model-instance")
+    refused(command("train", cwd=project), "the instance that has the input with --model-instance")
     result = command("train", "--model-instance=n", cwd=project)
-    refused(result, "; name files, or bring them in with `tagging-backend push`\n")
-    with backend_error("no-input", r"bring them in with push\(\.\.\.\)$"):
+    refused(result, "; name files, or add them with `tagging-backend push`\n")
+    with backend_error("no-input", r"add them with push\(\.\.\.\)$"):
         pipeline.train(BackendExplorer(project, "n"), [], {})

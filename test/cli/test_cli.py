@@ -1,4 +1,4 @@
-"""The command: what it understands, what it refuses, what it says."""
+"""The command: arguments, errors and output."""
 
 from __future__ import annotations
 
@@ -56,14 +56,17 @@ def test_unknown_options_reach_the_scripts(
         (["predict"], "Missing option '--model-instance'"),
         (["predict", "--model-instance"], "requires an argument"),
         (["predict", "--model-instance=m", "-x"], "expected an option such as"),
-        (["predict", "--model-instance=m", "--a", "1", "x.spine"], "files stand before those"),
+        (["predict", "--model-instance=m", "--a", "1", "x.spine"], "put files before such options"),
         (["predict", "--model_instance=m"], "did you mean --model-instance?"),
-        (["predict", "--model-instance=m", "--debug"], "--debug stands before predict"),
-        (["train", "x", "--project", "y"], "--project stands before train"),
+        (["predict", "--model-instance=m", "--debug"], "put --debug before predict"),
+        (["train", "x", "--project", "y"], "put --project before train"),
         (["predict", "--model-instance=m", "-o", "x"], "options begin with two dashes"),
-        (["predict", "--model-instance=m", "--output=x"], "--output and --force go with FILES"),
-        (["train", "x", "--sandbox=s"], "--sandbox is not an option for the scripts"),
-        (["reset", "--model-instance=m", "--sandbox=s", "--model"], "does not go with --sandbox"),
+        (["predict", "--model-instance=m", "--output=x"], "--output and --force need FILES"),
+        (["train", "x", "--sandbox=s"], "--sandbox is reserved, not an option for the scripts"),
+        (
+            ["reset", "--model-instance=m", "--sandbox=s", "--model"],
+            "cannot be used with --sandbox",
+        ),
         (["none"], "No such command 'none'"),
         (["models", "--epochs=5"], "No such option"),
         (["--none", "models"], "No such option"),
@@ -77,9 +80,7 @@ def test_wrong_usage(arguments: list[str], message: str, backend: Path) -> None:
     assert not (backend / "data").exists()
 
 
-def test_files_stand_before_the_scripts_options_or_after_dashes(
-    make_backend: Maker, tmp_path: Path
-) -> None:
+def test_files_before_script_options_or_after_dashes(make_backend: Maker, tmp_path: Path) -> None:
     project = make_backend()
     one, two = write_recording(tmp_path / "a"), write_recording(tmp_path / "b")
     result = command(
@@ -102,7 +103,7 @@ def test_files_stand_before_the_scripts_options_or_after_dashes(
         (["--project", "..", "models"], "expected a backend: pyproject.toml"),
     ],
 )
-def test_what_the_user_can_mend(arguments: list[str], message: str, backend: Path) -> None:
+def test_user_errors_are_one_line(arguments: list[str], message: str, backend: Path) -> None:
     refused(command(*arguments, cwd=backend), message)
     assert not (backend / "data").exists()
 
@@ -196,7 +197,7 @@ def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
 def test_the_command_loads_nothing_heavy(loaded_modules: Callable[[str], set[str]]) -> None:
     modules = loaded_modules("import taggingbackends.cli, taggingbackends.backend.pipeline")
     assert not modules & {"numpy", "h5py", "orjson", "juliacall", "tqdm"}
-    modules = loaded_modules("import taggingbackends.cli")  # enough for --help
+    modules = loaded_modules("import taggingbackends.cli")  # all that --help imports
     assert not modules & {"logging", "traceback", "shutil", "dataclasses"}
 
 
@@ -209,7 +210,7 @@ def test_importing_the_package_loads_nothing_heavy(
     assert not modules & {"h5py", "juliacall", "click"}
 
 
-def test_labels_import_under_all_their_names() -> None:
+def test_labels_can_be_imported_under_all_names() -> None:
     import taggingbackends.data.labels
     import taggingbackends.explorer
     import taggingbackends.labels

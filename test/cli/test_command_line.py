@@ -1,4 +1,4 @@
-"""docs/command-line.md: it is what the command's help says, and its examples run."""
+"""docs/command-line.md: the page matches the help texts, and its examples run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if __name__ == "__main__":
 """
 
 
-def test_the_page_is_what_the_help_says() -> None:
+def test_the_page_is_up_to_date() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "command_line.py"))["page"]()
     assert PAGE.read_text("utf-8") == page, "run: python docs/command_line.py"
 
@@ -36,7 +36,7 @@ EXAMPLES = re.findall(r"^For example:\n\n((?:    .*\n)+)", PAGE.read_text("utf-8
 
 @pytest.fixture
 def project(make_backend: Callable[..., Path]) -> Path:
-    """Return a backend with all that the examples name."""
+    """Return a backend with all files that the examples use."""
     scripts = {step: TRAIN.format(step) for step in ("train_model", "finetune_model")}
     project = make_backend(model="20240611", **scripts)
     for part in (spine := write_recording(project), spine.with_suffix(".outline")):
@@ -55,7 +55,7 @@ def project(make_backend: Callable[..., Path]) -> Path:
     return project
 
 
-def test_every_command_has_an_example_unless_it_takes_nothing() -> None:
+def test_every_command_with_arguments_has_an_example() -> None:
     shown = {re.sub(r"(tagging-backend(?: [a-z]+)+).*", r"\1", line.strip()) for line in EXAMPLES}
     commands = set(re.findall(r"^## `(.*)`", PAGE.read_text("utf-8"), re.MULTILINE))
     without = {"check", "models", "julia setup", "julia status", "pull", "reset"}

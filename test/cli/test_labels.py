@@ -1,4 +1,4 @@
-"""`tagging-backend labels`: what is shown, checked, converted, compared and changed."""
+"""`tagging-backend labels`: showing, checking, converting, comparing and editing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def file(tmp_path: Path, labels: Labels) -> Path:
 
 
 @pytest.fixture
-def dataset(tmp_path: Path, labels: Labels) -> Path:
+def several_runs(tmp_path: Path, labels: Labels) -> Path:
     labels.attributes["project"] = "p"
     labels.set(OTHER, 1, [0.0], ["stop"])
     labels.write(tmp_path / "both.label")
@@ -86,8 +86,8 @@ def test_show(file: Path) -> None:
     assert lines[14].startswith(" 7 rrrr")
 
 
-def test_show_for_programs(file: Path, dataset: Path) -> None:
-    (one, two) = json.loads(run("show", file, dataset, "--json", cwd=file.parent))
+def test_show_json(file: Path, several_runs: Path) -> None:
+    (one, two) = json.loads(run("show", file, several_runs, "--json", cwd=file.parent))
     assert one == {
         "file": str(file),
         "runs": [
@@ -216,7 +216,7 @@ def test_errors_do_not_hide_each_other(
     assert [(error.index, error.kind) for error in find_errors(path)] == expected
 
 
-def test_what_is_wrong_with_a_track_without_a_good_identifier_says_which(tmp_path: Path) -> None:
+def test_errors_in_a_track_with_an_invalid_identifier_have_its_position(tmp_path: Path) -> None:
     data = [{"id": 0, "t": [0], "labels": [[]]}, {"id": "abc", "t": [0, 0], "labels": [[], []]}]
     path = tmp_path / "x.label"
     path.write_text(json.dumps({"metadata": {"id": "r"}, "data": data}))
@@ -227,7 +227,7 @@ def test_what_is_wrong_with_a_track_without_a_good_identifier_says_which(tmp_pat
     )
 
 
-def test_a_run_under_another_key_is_told_once(tmp_path: Path) -> None:
+def test_a_run_under_another_key_is_reported_once(tmp_path: Path) -> None:
     run = {"metadata": {"id": "r"}, "data": [{"id": 1, "t": [0, 0], "labels": [[], []]}]}
     path = tmp_path / "x.label"
     path.write_text(json.dumps({"runs": {"k": run, "l": {"metadata": {"id": "l"}}}}))
@@ -238,7 +238,7 @@ def test_a_run_under_another_key_is_told_once(tmp_path: Path) -> None:
     ]
 
 
-def test_files_that_cannot_be_read_do_not_keep_others_from_being_checked(file: Path) -> None:
+def test_unreadable_files_do_not_stop_the_check_of_others(file: Path) -> None:
     (file.parent / "folder.label").mkdir()
     names = ("none.label", "folder.label", "x.label")
     lines = run("check", *names, cwd=file.parent, exit_code=1).splitlines()
@@ -253,15 +253,16 @@ BAD = sorted((CONTRACT / "bad").glob("*.label"))
 
 
 @pytest.mark.parametrize("path", BAD, ids=[path.stem for path in BAD])
-def test_the_first_error_is_what_reading_tells(path: Path) -> None:
+def test_the_first_error_is_that_of_reading(path: Path) -> None:
     with pytest.raises(LabelFileError) as caught:
         Labels.read(path)
     assert str(find_errors(path)[0]) == str(caught.value)
 
 
 @pytest.mark.parametrize("path", sorted((CONTRACT / "good").glob("*.label")), ids=lambda p: p.stem)
-def test_nothing_is_wrong_with_good_files(path: Path) -> None:
-    assert {error.kind for error in find_errors(path)} <= {"bad-dependency"}  # not beside it
+def test_valid_files_have_no_errors(path: Path) -> None:
+    # the files do not exist beside the labels
+    assert {error.kind for error in find_errors(path)} <= {"bad-dependency"}
 
 
 def test_dependencies_are_checked(tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_dependencies_are_checked(tmp_path: Path) -> None:
     assert f"{STEM}.outline: run {RUN}, index 1: bad-dependency: expected this file" in second
 
 
-def test_many_errors_of_a_list_are_not_all_told(tmp_path: Path) -> None:
+def test_errors_of_a_list_are_limited(tmp_path: Path) -> None:
     data = [{"id": 1, "t": [*range(1000)], "labels": [9] * 1000}]
     (tmp_path / "x.label").write_text(json.dumps({"metadata": {"id": "r"}, "data": data}))
     assert len(find_errors(tmp_path / "x.label")) == 20
@@ -311,7 +312,7 @@ def test_convert_to_names_and_back(file: Path) -> None:
         max_size=4,
     ),
 )
-def test_names_read_back_as_what_they_were(tracks: list[list[Any]]) -> None:
+def test_states_as_names_are_read_back_unchanged(tracks: list[list[Any]]) -> None:
     labels = Labels()
     labels.add_run(RUN)
     for larva, states in enumerate(tracks):
@@ -319,23 +320,23 @@ def test_names_read_back_as_what_they_were(tracks: list[list[Any]]) -> None:
     assert parse(text(labels, named=True)) == parse(text(labels))
 
 
-def test_a_dataset_into_runs_and_back(dataset: Path) -> None:
-    folder = dataset.parent
-    printed = run("convert", dataset, "--split", "-o", "runs", cwd=folder).split()
+def test_split_into_runs_and_back(several_runs: Path) -> None:
+    folder = several_runs.parent
+    printed = run("convert", several_runs, "--split", "-o", "runs", cwd=folder).split()
     assert printed == [f"runs/{RUN}.label", f"runs/{OTHER}.label"]
     one = Labels.read(folder / "runs" / f"{OTHER}.label")
     assert (list(one), one.attributes) == ([OTHER], {"project": "p"})
     run("convert", *printed, "-o", "again.label", cwd=folder)
-    assert (folder / "again.label").read_bytes() == dataset.read_bytes()
+    assert (folder / "again.label").read_bytes() == several_runs.read_bytes()
     before = tree(folder)
-    again = command("labels", "convert", dataset, "--split", "-o", "runs", cwd=folder)
+    again = command("labels", "convert", several_runs, "--split", "-o", "runs", cwd=folder)
     refused(again, "exists already; replace with --force")
     assert tree(folder) == before
 
 
-def test_runs_that_cannot_be_united_or_be_files(file: Path, dataset: Path) -> None:
+def test_runs_that_cannot_be_combined_or_split(file: Path, several_runs: Path) -> None:
     with backend_error("repeated-run", f"expected no run that is also in {file}, found {RUN}"):
-        united([file, dataset])
+        united([file, several_runs])
     labels = Labels()
     labels.set("good", 1, [0.0], ["run"])
     labels.set("../x", 1, [0.0], ["run"])
@@ -389,7 +390,7 @@ def test_gaps_longer_than_max_gap_end_bouts(tmp_path: Path) -> None:
         assert "expected seconds above 0" in result.stderr
     result = command("labels", "convert", "x.label", "--max-gap=1", "-o", "y", cwd=tmp_path)
     assert result.returncode == 2
-    assert "--max-gap goes with --bouts only" in result.stderr
+    assert "--max-gap needs --bouts" in result.stderr
 
 
 # diff
@@ -398,13 +399,13 @@ def test_gaps_longer_than_max_gap_end_bouts(tmp_path: Path) -> None:
 def test_diff(file: Path, labels: Labels) -> None:
     folder = file.parent
     assert run("diff", file, file, cwd=folder).splitlines()[:2] == [
-        f"run {RUN}: 140 frames in both, 0 in the one only, 0 in the other only",
+        f"run {RUN}: 140 frames in both, 0 only in ONE, 0 only in OTHER",
         "agreement 1.0000, Cohen's kappa 1.0000",
     ]
     labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 40 + ["cast"] * 40 + [()] * 20)
     labels.write(folder / "y.label")
     assert run("diff", "x.label", "y.label", cwd=folder, exit_code=1).splitlines() == [
-        f"run {RUN}: 140 frames in both, 0 in the one only, 0 in the other only",
+        f"run {RUN}: 140 frames in both, 0 only in ONE, 0 only in OTHER",
         "agreement 0.9286, Cohen's kappa 0.9028",
         "",
         "             run  cast  roll  (undefined)",
@@ -417,9 +418,9 @@ def test_diff(file: Path, labels: Labels) -> None:
         "larva  start   stop  frames  one  other",
         "    7  4.000  5.000      10  run  cast",
     ]
-    (told,) = json.loads(run("diff", "x.label", "y.label", "--json", cwd=folder, exit_code=1))
-    assert told["matrix"][0] == [40, 10, 0, 0]
-    assert told["differences"] == [
+    (found,) = json.loads(run("diff", "x.label", "y.label", "--json", cwd=folder, exit_code=1))
+    assert found["matrix"][0] == [40, 10, 0, 0]
+    assert found["differences"] == [
         {"larvae": 7, "start": 4.0, "stop": 5.0, "frames": 10, "one": "run", "other": "cast"}
     ]
 
@@ -431,7 +432,7 @@ def test_diff_with_a_larva_that_has_no_frames(file: Path, labels: Labels) -> Non
     run("diff", "y.label", file, cwd=file.parent)
 
 
-def test_names_that_a_terminal_would_obey_are_escaped(tmp_path: Path) -> None:
+def test_control_characters_in_names_are_escaped(tmp_path: Path) -> None:
     labels = Labels()
     labels.set(RUN, 1, [0.0, 0.1, 0.2], ["\x1b[2J", "a\nb", "走る"])
     labels.write(tmp_path / "x.label")
@@ -441,25 +442,25 @@ def test_names_that_a_terminal_would_obey_are_escaped(tmp_path: Path) -> None:
     assert rows == [
         "\\x1b[2J          1   33.3%",
         "a\\nb             1   33.3%",
-        "走る             1   33.3%",  # two columns each
+        "走る             1   33.3%",  # each character has the width of two columns
     ]
     plain = command("labels", "show", "x.label", cwd=tmp_path, PYTHONIOENCODING="latin-1")
     assert (plain.returncode, plain.stderr) == (0, "")
 
 
-def test_diff_of_other_runs(file: Path, dataset: Path) -> None:
-    result = command("labels", "diff", file, dataset, cwd=file.parent)
+def test_diff_of_other_runs(file: Path, several_runs: Path) -> None:
+    result = command("labels", "diff", file, several_runs, cwd=file.parent)
     refused(result, f"expected the runs of {file}, {RUN}; found {RUN}, {OTHER}", exit_code=2)
 
 
-def test_diff_tells_trouble_from_differences(file: Path, tmp_path: Path) -> None:
+def test_diff_exit_codes(file: Path, tmp_path: Path) -> None:
     result = command("labels", "diff", file, "none.label", cwd=tmp_path)
     refused(result, "none.label: No such file or directory", exit_code=2)
     (tmp_path / "bad.label").write_text("{")
     refused(command("labels", "diff", "bad.label", file, cwd=tmp_path), "invalid-json", exit_code=2)
 
 
-def test_the_confusion_table_of_nothing(tmp_path: Path) -> None:
+def test_an_empty_confusion_table(tmp_path: Path) -> None:
     labels = Labels()
     labels.add_run(RUN)
     labels.write(tmp_path / "x.label")
@@ -468,7 +469,7 @@ def test_the_confusion_table_of_nothing(tmp_path: Path) -> None:
     assert "agreement nan" in run("diff", "x.label", "x.label", cwd=tmp_path)
 
 
-def test_a_wide_confusion_table_has_numbers_as_heads(file: Path) -> None:
+def test_a_wide_confusion_table_has_numbered_columns(file: Path) -> None:
     (found,) = compare_files(file, file)
     assert confusion_table(found, 30).splitlines() == [
         "                1   2   3   4",
@@ -524,7 +525,7 @@ def test_tag(file: Path) -> None:
     refused(result, "overlapping-names")
 
 
-# where it goes
+# output
 
 
 def test_standard_output(file: Path) -> None:
@@ -545,7 +546,7 @@ def test_standard_output(file: Path) -> None:
     assert not (folder / "-").exists()
 
 
-def test_nothing_is_written_unless_it_is_asked_for_and_all_is_well(file: Path) -> None:
+def test_nothing_is_written_after_an_error(file: Path) -> None:
     before = tree(file.parent)
     shutil.copy(file, file.with_name("y.label"))
     before = tree(file.parent)
@@ -579,6 +580,6 @@ def test_nothing_is_written_unless_it_is_asked_for_and_all_is_well(file: Path) -
     fails("z.label: expected a name that ends in .csv; without --bouts", *table, exit_code=2)
     fails("-: expected a name that ends in .png", "plot", "x.label", "-o", "-", exit_code=2)
     both = ("convert", "x.label", "--bouts", "--names", "-o", "z")
-    fails("--bouts goes with neither", *both, exit_code=2)
+    fails("--bouts cannot be used with", *both, exit_code=2)
     run("tag", "x.label", "edited", "-o", "y.label", "--force", cwd=file.parent)
     assert "edited" in Labels.read(file.with_name("y.label")).count()

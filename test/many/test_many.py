@@ -1,4 +1,4 @@
-"""Many recordings: what is labelled and what is not, and that interruptions cost nothing."""
+"""Many recordings: which ones are labelled, and how interruptions are handled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from taggingbackends.many.labelstatus import Status, label_status
 
 Maker = Callable[..., Path]
 
-# Tells in state/ what it does, and does what it finds there; it imports little, to be quick.
+# Reports its progress in state/ and follows the files there. It imports little, to start fast.
 PREDICT = """
 import os, sys, time
 from taggingbackends.data.formats import find_recordings
@@ -68,7 +68,7 @@ def lab(tmp_path: Path) -> Path:
 
 
 def write_lab(lab: Path, n: int) -> list[Path]:
-    """Write recordings, each in a folder of its own, and return where their labels go."""
+    """Write recordings, each in its own folder, and return the folders of their labels."""
     return [write_recording(lab / f"r{i}", f"2024061{i}_120000").parent for i in range(n)]
 
 
@@ -78,7 +78,7 @@ def arguments(lab: Path, *more: str | Path) -> list[str]:
 
 @contextmanager
 def running(project: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
-    """Start the command, in a process group of its own."""
+    """Start the command in its own process group."""
     with subprocess.Popen(
         [sys.executable, "-m", "taggingbackends", *args],
         cwd=project,
@@ -101,7 +101,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def runs(project: Path, what: str) -> Counter[str]:
-    """Return how often scripts have started, or are done with, each run."""
+    """Return how often scripts have started, or finished, each run."""
     return Counter(path.name.split(".")[0] for path in (project / "state").glob(f"*.{what}"))
 
 
@@ -133,7 +133,7 @@ def sandboxes(project: Path) -> list[Path]:
     return list(project.glob("data/*/m/*"))
 
 
-# -- finding
+# -- finding recordings
 
 
 def test_recordings_are_found_wherever_they_are(project: Path, lab: Path) -> None:
@@ -163,8 +163,8 @@ def test_recordings_are_found_wherever_they_are(project: Path, lab: Path) -> Non
 @pytest.mark.parametrize(
     ("root", "message"),
     [
-        ("nowhere", "nowhere: expected a folder to look for recordings in"),
-        ("backend/pyproject.toml", "expected a folder to look for recordings in"),
+        ("nowhere", "nowhere: expected a folder of recordings"),
+        ("backend/pyproject.toml", "expected a folder of recordings"),
         ("backend/data/raw", "the data folder of a backend"),
         ("empty", "no recording of a known format below"),
     ],
@@ -178,10 +178,10 @@ def test_roots_that_are_refused(root: str, message: str, project: Path, tmp_path
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--output=x"], "--recursive needs folders, and goes with neither"),
-        (["--sandbox=x"], "--recursive needs folders, and goes with neither"),
-        (["--executor=dask"], "--executor dask goes with --scheduler ADDRESS"),
-        (["--scheduler=x"], "--executor dask goes with --scheduler ADDRESS"),
+        (["--output=x"], "--recursive needs folders, and cannot be used with"),
+        (["--sandbox=x"], "--recursive needs folders, and cannot be used with"),
+        (["--executor=dask"], "--executor dask needs --scheduler ADDRESS"),
+        (["--scheduler=x"], "--executor dask needs --scheduler ADDRESS"),
         (["--executor=dask", "--scheduler=x", "--jobs=2"], "without --jobs"),
         (["--jobs=0"], "0 is not in the range"),
     ],
@@ -192,15 +192,15 @@ def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) ->
     assert message in result.stderr
 
 
-def test_options_that_go_with_recursive_only(project: Path, lab: Path) -> None:
+def test_options_that_need_recursive(project: Path, lab: Path) -> None:
     result = command("predict", lab, "--model-instance=m", "--jobs=2", cwd=project)
     assert result.returncode == 2
-    assert "--jobs, --executor and --scheduler go with --recursive" in result.stderr
+    assert "--jobs, --executor and --scheduler need --recursive" in result.stderr
     result = command("predict", "--recursive", "--model-instance=m", cwd=project)
     assert result.returncode == 2
 
 
-# -- what labels are
+# -- status of labels
 
 
 SOFTWARE = {"name": "backend", "version": "1.2", "model_instance": "m", "taggingbackends": "0.1.0"}
@@ -234,7 +234,7 @@ def test_software_decides(
     assert found.status is (Status.OUTDATED if status is Status.CURRENT else status)
 
 
-def test_edited_labels_are_somebodys(project: Path, lab: Path) -> None:
+def test_edited_labels_are_foreign(project: Path, lab: Path) -> None:
     spine = write_recording(lab)
     path = write_labels(spine, "predicted.label")
     secondary = Labels.read(path)
@@ -249,7 +249,7 @@ def test_edited_labels_are_somebodys(project: Path, lab: Path) -> None:
         assert predicting_instance(labels) is None
 
 
-def test_a_name_that_is_only_declared_is_no_edit(project: Path, lab: Path) -> None:
+def test_a_declared_but_unused_name_is_not_an_edit(project: Path, lab: Path) -> None:
     spine = write_recording(lab)
     path = write_labels(spine, "predicted.label")
     labels = Labels.read(path)
@@ -266,7 +266,7 @@ def test_a_name_that_is_only_declared_is_no_edit(project: Path, lab: Path) -> No
     ("dependencies", "status"),
     [
         (["spine", "outline"], Status.CURRENT),
-        (["spine"], Status.CURRENT),  # a script may say what it has used
+        (["spine"], Status.CURRENT),  # a script may set the dependencies
         ([], Status.OUTDATED),
         (["spine", "other"], Status.OUTDATED),
     ],
@@ -287,15 +287,15 @@ def test_dependencies_decide(
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"metadata":{"id":""}}', "mine"])
-def test_what_is_no_label_file_is_somebodys(text: str, project: Path, lab: Path) -> None:
+def test_an_invalid_label_file_is_foreign(text: str, project: Path, lab: Path) -> None:
     spine = write_recording(lab)
     spine.with_name("predicted.label").write_text(text)
     backend = BackendExplorer(project, "m")
     status = label_status(backend, (spine,), spine.with_name("predicted.label"))
-    assert (status.status, status.why) == (Status.FOREIGN, "no label file")
+    assert (status.status, status.why) == (Status.FOREIGN, "not a label file")
 
 
-def test_a_label_file_without_runs_is_somebodys(project: Path, lab: Path) -> None:
+def test_a_label_file_without_runs_is_foreign(project: Path, lab: Path) -> None:
     spine = write_recording(lab)
     path = spine.with_name("predicted.label")
     Labels().write(path)
@@ -328,9 +328,9 @@ def test_what_is_labelled_and_what_is_left_alone(project: Path, lab: Path) -> No
     result = command(*arguments(lab, "--label=stop"), cwd=project)
     assert result.returncode == 0, result.stderr
     assert sorted(result.stdout.splitlines()) == [places[i] for i in (0, 3, 5)]
-    told = result.stderr.splitlines()
-    assert set(told[-2].split(", ")) == {"labelled 3", "up to date 1", "left alone 2"}
-    assert told[-1].startswith("left alone: 1 edited, 1 no label file; --force")
+    output = result.stderr.splitlines()
+    assert set(output[-2].split(", ")) == {"labelled 3", "up to date 1", "left alone 2"}
+    assert output[-1].startswith("left alone: 1 edited, 1 not a label file; use --force")
     after = tree(lab)
     assert {name.split("/")[0] for name in after if after[name] != before.get(name)} == {
         folder.name for folder in (new, changed, older)
@@ -342,7 +342,7 @@ def test_what_is_labelled_and_what_is_left_alone(project: Path, lab: Path) -> No
     assert all(Labels.read(path).count() == {"hunch": 1} for path in places)
 
 
-def test_failures_are_told_and_do_not_stop_the_others(project: Path, lab: Path) -> None:
+def test_failures_are_reported_and_do_not_stop_the_others(project: Path, lab: Path) -> None:
     folders = write_lab(lab, 4)
     broken = next(folders[1].glob("*.spine"))
     broken.write_text("broken")
@@ -390,7 +390,7 @@ if __name__ == "__main__":
         assert list(lab.rglob("*.label")) == []
 
 
-def test_warnings_are_told_once(project: Path, lab: Path) -> None:
+def test_warnings_are_shown_once(project: Path, lab: Path) -> None:
     write_lab(lab, 3)
     result = command(*arguments(lab, "--epochs=5"), cwd=project)
     assert result.returncode == 0
@@ -398,7 +398,7 @@ def test_warnings_are_told_once(project: Path, lab: Path) -> None:
     assert line.endswith("(and 2 more): no script took the option --epochs")
 
 
-def test_labels_of_another_name_count_when_the_folder_has_changed(project: Path, lab: Path) -> None:
+def test_labels_under_the_other_name_are_found(project: Path, lab: Path) -> None:
     one = write_recording(lab, "20240611_101500")
     assert command(*arguments(lab), cwd=project).returncode == 0
     other = write_recording(lab, "20240612_101500")
@@ -410,7 +410,7 @@ def test_labels_of_another_name_count_when_the_folder_has_changed(project: Path,
     assert not (lab / "predicted.label").exists()
 
 
-def test_labels_of_another_name_are_replaced_by_force_too(project: Path, lab: Path) -> None:
+def test_labels_under_the_other_name_are_replaced_by_force(project: Path, lab: Path) -> None:
     one = write_recording(lab, "20240610_120000")
     assert command(*arguments(lab), cwd=project).returncode == 0
     write_recording(lab, "20240611_120000")
@@ -427,7 +427,7 @@ def test_a_root_that_cannot_be_read_does_not_stop_the_others(
     good, bad = write_lab(lab, 2)
     scandir = os.scandir
 
-    def refuse(folder: Any) -> Any:  # root may read everything
+    def refuse(folder: Any) -> Any:  # root can read everything
         if Path(folder) == bad:
             raise PermissionError(errno.EACCES, "Permission denied", str(folder))
         return scandir(folder)
@@ -442,7 +442,7 @@ def test_a_root_that_cannot_be_read_does_not_stop_the_others(
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(project: Path, lab: Path) -> None:
     good, beside = write_lab(lab, 2)
     bad = beside / "disk.csv"
-    bad.symlink_to("/proc/self/mem")  # opens, and gives EIO when read
+    bad.symlink_to("/proc/self/mem")  # opens, but reading gives EIO
     found, unreadable = discover(BackendExplorer(project, "m"), [lab])
     assert [recording.place.parent for recording in found] == [good, beside]
     assert {path: error.errno for path, error in unreadable.items()} == {bad: errno.EIO}
@@ -455,7 +455,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(project: Path, lab:
     assert "Traceback" not in result.stderr
 
 
-def test_data_folders_of_other_backends_are_left_out(
+def test_data_folders_of_other_backends_are_skipped(
     project: Path, lab: Path, make_backend: Maker
 ) -> None:
     (recording,) = write_lab(lab, 1)
@@ -466,7 +466,7 @@ def test_data_folders_of_other_backends_are_left_out(
     assert [found_one.place.parent for found_one in found] == [plain, recording]
 
 
-def test_labels_older_than_the_model_are_told(project: Path, lab: Path) -> None:
+def test_labels_older_than_the_model_are_reported(project: Path, lab: Path) -> None:
     write_lab(lab, 2)
     assert command(*arguments(lab), cwd=project).returncode == 0
     weights = project / "models" / "m" / "weights"
@@ -474,12 +474,12 @@ def test_labels_older_than_the_model_are_told(project: Path, lab: Path) -> None:
     os.utime(weights, (time.time() + 100, time.time() + 100))
     result = command(*arguments(lab), cwd=project)
     assert result.returncode == 0
-    assert "older than model m, but up to date otherwise: 2 label files; if" in result.stderr
+    assert "2 label files up to date, but older than model m; if" in result.stderr
 
 
 def test_recordings_are_labelled_at_the_same_time(project: Path, lab: Path) -> None:
     write_lab(lab, 2)
-    (project / "state" / "pair").touch()  # each script waits for the other one to start
+    (project / "state" / "pair").touch()  # each script waits until the other one has started
     result = command(*arguments(lab, "--jobs=2"), cwd=project)
     assert (result.returncode, len(result.stdout.splitlines())) == (0, 2), result.stderr
 
@@ -493,14 +493,14 @@ def test_killed_half_way_and_run_again(whole_group: bool, project: Path, lab: Pa
     folders = write_lab(lab, 8)
     holds = hold(project, folders[4:])
     with running(project, *arguments(lab, "--jobs=2")) as process:
-        wait_until(lambda: len(runs(project, "started")) == 6)  # so four have been labelled
+        wait_until(lambda: len(runs(project, "started")) == 6)  # so four recordings are labelled
         (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
     before = {path: path.stat().st_mtime_ns for path in lab.rglob("*.label")}
     assert sorted(path.parent for path in before) == folders[:4]
     assert all(Labels.read(path) for path in before)
     if whole_group:
         assert len(sandboxes(project)) >= 2
-    else:  # the scripts end by themselves
+    else:  # let the scripts end on their own
         stuck = [pid for folder in holds for pid in pids(project, folder.name.split(".")[1])]
         assert len(stuck) == 2
         wait_until(lambda: not any(map(is_alive, stuck)))

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: several at once."""
+"""Copying several files, all or none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from taggingbackends.system.files import copy_files
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> list[tuple[Path, Path]]:
-    """Return sources and places; there is another file in the second place already."""
+    """Return sources and destinations; the second destination exists already."""
     (tmp_path / "to").mkdir()
     sources = [tmp_path / name for name in "abc"]
     for source in sources:
@@ -48,7 +48,7 @@ def test_a_rename_that_fails_changes_nothing(pairs: list[tuple[Path, Path]]) -> 
 
 
 @posix
-def test_a_link_that_is_replaced_comes_back(pairs: list[tuple[Path, Path]]) -> None:
+def test_a_replaced_link_is_restored(pairs: list[tuple[Path, Path]]) -> None:
     folder = pairs[0][1].parent
     (folder / "a").symlink_to("nowhere")
     (folder / "c").mkdir()

@@ -1,4 +1,4 @@
-"""Locks: held by one process, gone with it, and not there at all."""
+"""Locks: holding, ending with the process, and file systems without locks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ with locked(pathlib.Path(sys.argv[1])):
 
 
 def held(path: Path) -> bool:
-    """Return whether another process cannot get the lock."""
+    """Return whether another process fails to get the lock."""
     program = "import pathlib, sys; from taggingbackends.system.locks import locked\n"
     program += "with locked(pathlib.Path(sys.argv[1])): pass"
     result = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
@@ -49,7 +49,7 @@ def test_one_holds_a_lock(tmp_path: Path) -> None:
         assert path.exists()
     assert not path.exists()
     assert not held(path)
-    path.touch()  # of a process that was killed
+    path.touch()  # left by a killed process
     with pytest.raises(ZeroDivisionError), locked(path):
         1 / 0  # noqa: B018
     assert not path.exists()
@@ -65,7 +65,7 @@ def test_a_lock_file_removed_before_it_is_locked(
     flock, calls = fcntl.flock, []
 
     def remove_first(descriptor: int, operation: int) -> None:
-        if not calls:  # as the last holder does
+        if not calls:  # like the previous holder
             path.unlink()
             if replaced:
                 path.touch()
@@ -80,7 +80,7 @@ def test_a_lock_file_removed_before_it_is_locked(
     assert len(calls) == 2
 
 
-def test_those_who_wait_get_the_lock_one_after_the_other(tmp_path: Path) -> None:
+def test_waiting_processes_get_the_lock_in_turn(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     inside, most = [0], [0]
 
@@ -104,7 +104,7 @@ def test_those_who_wait_get_the_lock_one_after_the_other(tmp_path: Path) -> None
 def test_the_file_of_another_holder_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     with locked(path):
-        path.unlink()  # by a user
+        path.unlink()  # as a user might
         with locked(path):
             path.rename(tmp_path / "moved")
             path.touch()
@@ -119,9 +119,7 @@ def test_the_file_of_another_holder_is_not_removed(tmp_path: Path) -> None:
         "multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,)).start()",
     ],
 )
-def test_the_lock_ends_with_the_process_though_its_children_live(
-    start: str, tmp_path: Path
-) -> None:
+def test_the_lock_ends_with_the_process_while_children_live(start: str, tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     holder = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", HOLD.format(start), path],
@@ -141,7 +139,7 @@ def test_the_lock_ends_with_the_process_though_its_children_live(
             os.killpg(holder.pid, signal.SIGKILL)
 
 
-def test_a_forked_child_leaves_the_lock(tmp_path: Path) -> None:
+def test_a_forked_child_does_not_hold_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     end = "if os.fork() == 0: raise SystemExit\n    assert os.wait()[1] == 0"
     holder = subprocess.Popen(
@@ -162,7 +160,7 @@ REFUSALS = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP]
 
 @pytest.mark.parametrize("number", REFUSALS)
 @pytest.mark.parametrize("wait", [False, True])
-def test_file_systems_without_locks_are_warned_about(
+def test_warning_on_file_systems_without_locks(
     number: int, wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(descriptor: int, operation: int) -> None:
@@ -173,7 +171,7 @@ def test_file_systems_without_locks_are_warned_about(
     message = f"{tmp_path}: this file system does not support locks"
     with pytest.warns(UserWarning, match=message), locked(path, wait):
         assert not path.exists()
-    path.touch()  # maybe another machine's, where there are locks
+    path.touch()  # possibly of another machine that supports locks
     with pytest.warns(UserWarning, match=os.strerror(number)), locked(path, wait):
         assert path.exists()
     assert path.exists()
@@ -200,7 +198,7 @@ int flock(int file, int operation) {
 
 @pytest.fixture(scope="module")
 def no_flock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return environment variables for processes in which flock fails."""
+    """Return environment variables that make flock fail."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs a C compiler, and Linux")

@@ -1,4 +1,4 @@
-"""What is told beside results: how much of it, its log, its colours, near misses, completion."""
+"""Messages: verbosity, log, colours, suggestions and shell completion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ main(build_features)
 
 
 def assert_records(log: str, *patterns: str) -> None:
-    """Assert that a log has these records, "level: text", and maybe tracebacks."""
+    """Assert that a log has these records, "level: text", ignoring tracebacks."""
     stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \d+"
     found = re.findall(rf"^{stamp} ([a-z]+: .*)$", log, re.MULTILINE)
     assert len(found) == len(patterns), found
@@ -45,7 +45,7 @@ def spine(tmp_path: Path) -> Path:
     return write_recording(tmp_path / "lab")
 
 
-def test_quiet_leaves_errors_and_results(project: Path, spine: Path) -> None:
+def test_quiet_shows_only_errors_and_results(project: Path, spine: Path) -> None:
     predict = ("predict", spine, "--model-instance", "m", "--other", "1", "--force")
     result = command(*predict, cwd=project)
     assert result.stderr == "Warning: no script took the option --other\n"
@@ -54,7 +54,7 @@ def test_quiet_leaves_errors_and_results(project: Path, spine: Path) -> None:
     refused(command("--quiet", *predict[:-1], cwd=project), "exists already")
 
 
-def test_verbose_tells_what_is_done(project: Path, spine: Path) -> None:
+def test_verbose_shows_every_step(project: Path, spine: Path) -> None:
     result = command("--verbose", "predict", spine, "--model-instance", "m", cwd=project)
     started, ended = result.stderr.splitlines()
     assert re.fullmatch(
@@ -62,10 +62,10 @@ def test_verbose_tells_what_is_done(project: Path, spine: Path) -> None:
     )
     assert re.fullmatch(r"predict_model: exit code 0 after [\d.]+ s", ended)
     both = command("--verbose", "--quiet", "models", cwd=project)
-    refused(both, "--quiet does not go with --verbose", 2, lines=4)
+    refused(both, "--quiet cannot be used with --verbose", 2, lines=4)
 
 
-def test_after_the_subcommand_these_are_options_of_the_scripts(
+def test_quiet_and_verbose_after_the_subcommand_are_for_scripts(
     make_backend: Maker, spine: Path
 ) -> None:
     script = SCRIPT.format("backend, verbose, quiet, log", "print('got', verbose, quiet, log)")
@@ -76,7 +76,7 @@ def test_after_the_subcommand_these_are_options_of_the_scripts(
     assert not (project / "x").exists()
 
 
-def test_the_log_has_all_whatever_is_shown(make_backend: Maker, spine: Path) -> None:
+def test_the_log_has_messages_of_all_levels(make_backend: Maker, spine: Path) -> None:
     script = SCRIPT.format("backend", "raise BackendError('no-input', 'too dark')")
     project = make_backend(build_features=script)
     predict = ("predict", spine, "--model-instance", "m")
@@ -103,7 +103,7 @@ def test_the_log_has_all_whatever_is_shown(make_backend: Maker, spine: Path) -> 
     assert error in log and where in log.partition(error)[2]
 
 
-def test_the_log_has_the_traceback_of_a_fault_of_the_program(project: Path) -> None:
+def test_the_log_has_the_traceback_of_an_internal_error(project: Path) -> None:
     fault = "import taggingbackends.explorer as e; e.BackendExplorer.list_models = None; "
     program = f"{fault}from taggingbackends.cli import main; main()"
     arguments = [sys.executable, "-c", program, "--log", "a.log", "models"]
@@ -114,9 +114,7 @@ def test_the_log_has_the_traceback_of_a_fault_of_the_program(project: Path) -> N
     assert_records(log, "info: started: *", "error: TypeError: *", "info: exit code 1")
 
 
-def test_a_log_that_cannot_be_written_is_told_before_anything_is_done(
-    project: Path, spine: Path
-) -> None:
+def test_an_unwritable_log_is_reported_before_anything_is_done(project: Path, spine: Path) -> None:
     log = project / "none" / "a.log"
     result = command("--log", log, "predict", spine, "--model-instance", "m", cwd=project)
     refused(result, f"{log}: No such file or directory")
@@ -147,7 +145,7 @@ main(build_features)
 
 @pytest.fixture
 def warning(make_backend: Maker) -> tuple[Path, str]:
-    """Return a backend that warns and logs, with its input, and what the library warns about."""
+    """Return a backend that warns and logs, its input, and the warning of the library."""
     project = make_backend(build_features=WARNS)
     labels = write_labels(write_recording(project / "data" / "raw" / "m"))
     predicted = Labels.read(labels)
@@ -186,7 +184,7 @@ def test_the_options_reach_warnings_and_records_of_scripts(warning: tuple[Path, 
     assert "ZeroDivisionError: division by zero\nError: weights are NaN\n" in debugged
 
 
-def test_a_script_run_by_hand_follows_the_environment(warning: tuple[Path, str]) -> None:
+def test_a_script_run_directly_uses_the_environment(warning: tuple[Path, str]) -> None:
     project, ours = warning
     variables = {"TAGGINGBACKENDS_VERBOSITY": "quiet", "TAGGINGBACKENDS_LOG": str(project / "log")}
     result = subprocess.run(
@@ -199,7 +197,7 @@ def test_a_script_run_by_hand_follows_the_environment(warning: tuple[Path, str])
     assert f"warning: {ours}\n" in (project / "log").read_text()
 
 
-def test_the_log_has_the_traceback_of_a_fault_of_a_script(make_backend: Maker) -> None:
+def test_the_log_has_the_traceback_of_a_script_error(make_backend: Maker) -> None:
     project = make_backend(build_features=SCRIPT.format("backend", "backend.none"))
     result = command("--log", "a.log", "predict", "--model-instance=m", cwd=project)
     assert result.stderr.startswith("Traceback")
@@ -215,7 +213,7 @@ def test_the_log_has_the_traceback_of_a_fault_of_a_script(make_backend: Maker) -
         ("logging.basicConfig(stream=open('own', 'w'))", "Warning: here\n", "WARNING:root:here\n"),
     ],
 )
-def test_handlers_of_a_script_are_kept_but_on_standard_streams(
+def test_handlers_of_a_script_are_kept_except_on_standard_streams(
     setup: str, shown: str, kept: str, make_backend: Maker
 ) -> None:
     script = SCRIPT.format("backend", "logging.warning('here')").replace(
@@ -266,7 +264,7 @@ def test_many_processes_append_to_one_log(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"\S+ \S+ \d+ info: \d \d+ x{2000}", line) for line in lines)
 
 
-def test_work_goes_on_when_the_log_is_lost(tmp_path: Path) -> None:
+def test_commands_go_on_without_a_lost_log(tmp_path: Path) -> None:
     program = (
         "import os\n"
         "from taggingbackends.system.messages import configure, logger\n"
@@ -286,15 +284,15 @@ def test_work_goes_on_when_the_log_is_lost(tmp_path: Path) -> None:
 
 
 @posix
-def test_colours_are_for_terminals_that_are_to_have_them(project: Path) -> None:
+def test_colours_only_on_terminals_without_no_color(project: Path) -> None:
     arguments = ("predict", "--model-instance", "none")
-    told = "no model none in"
+    error = "no model none in"
     coloured = on_a_terminal("-m", "taggingbackends", *arguments, cwd=project, NO_COLOR="")
-    assert f"\x1b[31mError:\x1b[0m {told}" in coloured
-    assert f"Error: {told}" in on_a_terminal(
+    assert f"\x1b[31mError:\x1b[0m {error}" in coloured
+    assert f"Error: {error}" in on_a_terminal(
         "-m", "taggingbackends", *arguments, cwd=project, NO_COLOR="1"
     )
-    assert f"Error: {told}" in command(*arguments, cwd=project).stderr
+    assert f"Error: {error}" in command(*arguments, cwd=project).stderr
 
 
 @pytest.mark.parametrize(
@@ -309,12 +307,17 @@ def test_colours_are_for_terminals_that_are_to_have_them(project: Path) -> None:
         ),
         (["predict", "--model_instance", "m"], "did you mean --model-instance?"),
         (["predict", "--recursiv", ".", "--model-instance", "m"], "did you mean --recursive?"),
-        (["predict", "--quiet", "x.spine", "--model-instance", "m"], "files stand before those"),
+        (
+            ["predict", "--quiet", "x.spine", "--model-instance", "m"],
+            "put files before such options",
+        ),
         (["predcit"], "predict"),
         (["labels", "shwo"], "show"),
     ],
 )
-def test_near_misses_are_offered(make_backend: Maker, arguments: list[str], hint: str) -> None:
+def test_similar_options_are_suggested(
+    make_backend: Maker, arguments: list[str], hint: str
+) -> None:
     project = make_backend(model="20240611_101500")
     result = command(*arguments, cwd=project)
     assert result.returncode in (1, 2)

@@ -1,4 +1,4 @@
-"""Progress: a bar on terminals, lines in the logs of clusters, nothing if quiet."""
+"""Progress: a bar on terminals, lines elsewhere, nothing with --quiet."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def seen(text: str) -> list[str]:
-    """Return what stays on a terminal's lines."""
+    """Return the lines that remain visible on a terminal."""
     lines = []
     for row in text.split("\n"):
         shown = ""
@@ -80,13 +80,13 @@ def test_quiet_shows_no_progress(tmp_path: Path) -> None:
     assert run(METER.format(20, 20), **quiet).stderr == ""
 
 
-def test_elsewhere_a_loop_does_not_load_tqdm() -> None:
+def test_without_a_terminal_a_loop_does_not_load_tqdm() -> None:
     program = LOOP.format(0.6) + "import sys; assert 'tqdm' not in sys.modules"
     assert run(program).stderr == "Warning: few frames\n"
 
 
 @posix
-def test_the_meter_is_one_line_on_a_terminal_and_gone_in_the_end(tmp_path: Path) -> None:
+def test_the_meter_is_one_line_on_a_terminal_and_is_removed(tmp_path: Path) -> None:
     text = on_a_terminal("-c", METER.format(20, 20), cwd=tmp_path)
     assert re.match(r"\r0/20 recordings \[00:00<\?\]", text)
     assert seen(text) == [""]
@@ -96,7 +96,7 @@ def test_the_meter_is_one_line_on_a_terminal_and_gone_in_the_end(tmp_path: Path)
     ("total", "lines"),
     [(1, [0, 1]), (6, [0, 1, 2, 3, 4, 5, 6]), (20, [*range(0, 21, 2)]), (25, [*range(0, 25, 3)])],
 )
-def test_elsewhere_the_meter_is_a_line_for_each_tenth(total: int, lines: list[int]) -> None:
+def test_without_a_terminal_the_meter_prints_a_line_per_tenth(total: int, lines: list[int]) -> None:
     result = run(METER.format(total, total))
     found = re.findall(r"^(\d+)/(\d+) recordings(, 1 failed)? \[00:00<.*\]$", result.stderr, re.M)
     expected = [(str(n), str(total), ", 1 failed" if n > 3 else "") for n in lines]

@@ -1,1 +1,1 @@
-"""A backend's folder and its scripts."""
+"""The folder of a backend and its scripts."""

@@ -1,4 +1,4 @@
-"""What in a backend's folder breaks the contract, and how to fix it. Reads, runs nothing."""
+"""Check a backend's folder against the contract. Files are read; nothing is run."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = ["Problem", "check"]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that breaks the contract.
+    """A violation of the contract.
 
     Attributes
     ----------
     where : Path
-        File or folder.
+        The file or folder.
     what : str
-        Expected and found.
+        What was expected and what was found.
     fix : str
-        What to do, in words of the API.
+        How to fix it, in terms of the Python API.
     """
 
     where: Path
@@ -49,17 +49,17 @@ class Problem:
 
 
 def check(project_dir: Path) -> list[Problem]:
-    """Return everything in a folder that breaks docs/contract.md, sections 1 and 2.
+    """Return every violation of docs/contract.md, sections 1 and 2, in a folder.
 
     Parameters
     ----------
     project_dir : Path
-        It need not be a backend.
+        The folder to check. It need not be a backend.
 
     Returns
     -------
     list of Problem
-        Empty for a good backend.
+        Empty if the backend is valid.
     """
     path = project_dir / "pyproject.toml"
     if not path.is_file():
@@ -87,14 +87,14 @@ def _check_project(
         what = f"expected the project's name, found {'none' if name is None else shown(name)}"
         yield Problem(path, what, 'add [project] name = "..."')
     elif not package_of(name).isidentifier() or iskeyword(package_of(name)):
-        what = f"expected a name that gives a Python package, found {name!r}"
+        what = f"expected a name that can name a Python package, found {name!r}"
         yield Problem(path, what, "use letters, digits and hyphens, a letter first")
     required: list[str] = []
     dependencies = project.get("dependencies", [])
     if isinstance(dependencies, list) and all(isinstance(text, str) for text in dependencies):
         required += dependencies
     else:
-        what = f"expected a list of texts as [project] dependencies, found {shown(dependencies)}"
+        what = f"expected a list of strings as [project] dependencies, found {shown(dependencies)}"
         yield Problem(path, what, 'write it like ["taggingbackends"]')
     dependencies = poetry.get("dependencies", {})
     if isinstance(dependencies, dict):
@@ -134,7 +134,7 @@ def _check_script(script: Path) -> Iterator[Problem]:
         yield Problem(script, what, "fix its syntax")
         return
     except (ValueError, MemoryError, RecursionError) as error:
-        yield Problem(script, f"expected Python, found {error or 'too much of it'}", "fix it")
+        yield Problem(script, f"expected Python, found {error or 'too much code'}", "fix it")
         return
     if not any(isinstance(node, ast.If) and _is_main(node.test) for node in tree.body):
         fix = f'end it with `if __name__ == "__main__": main({script.stem})`'
@@ -148,7 +148,7 @@ def _is_main(test: ast.expr) -> bool:
 def _check_package(project_dir: Path, package: str, version: str | None) -> Iterator[Problem]:
     source = project_dir / "src"
     if not source.is_dir():
-        return  # the scripts live in scripts/
+        return  # the scripts are in scripts/
     folder = source / package
     if not folder.is_dir():
         others = sorted(path.name for path in source.iterdir() if (path / "__init__.py").is_file())
@@ -179,10 +179,10 @@ def _check_folders(project_dir: Path) -> Iterator[Problem]:
         for path in sorted(top.iterdir()) if top.is_dir() else ():
             if path.name.startswith("."):
                 if path.name.endswith(".partial") and top.name == "models":
-                    what = "found a training that is under way, or was killed"
+                    what = "found the files of a running or killed training"
                     instance = path.name.removeprefix(".").removesuffix(".partial")
                     call = f"BackendExplorer(model_instance={instance!r}).reset_model()"
-                    yield Problem(path, what, f"wait, or remove it with {call}")
+                    yield Problem(path, what, f"wait, or remove them with {call}")
                 continue
             if not path.is_dir():
                 continue

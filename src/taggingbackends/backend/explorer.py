@@ -1,4 +1,4 @@
-"""BackendExplorer: what can be done with a backend's folder."""
+"""BackendExplorer: the Python interface to a backend's folder."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ __all__ = ["BackendExplorer"]
 
 
 class BackendExplorer(BackendFolder):
-    """The folders and files of a backend.
+    """The folders, files and scripts of a backend.
 
     Parameters
     ----------
     project_dir : path, optional
-        The backend's folder; by default the nearest backend at or above the current folder.
+        The backend's folder. The default is the nearest backend at or above the current folder.
     model_instance : str, optional
-        Identifier of the model instance whose data and model are asked for.
+        Identifier of the model instance to work with.
     sandbox : str, optional
-        Token of a sandbox, one level below the instance in the data folders.
+        Token of a sandbox: a folder one level below the instance in each data folder.
 
     Attributes
     ----------
     project_dir : Path
-        Absolute.
+        Absolute path of the backend's folder.
     package_name : str
-        The project's name in lower case, hyphens as underscores.
+        The project's name in lower case, with underscores for hyphens.
     model_instance, sandbox : str or None
+        As passed.
 
     Raises
     ------
     BackendError
-        ``not-a-backend``: the folder is none; ``bad-identifier``: instance or sandbox.
+        ``not-a-backend``: the folder is not a backend. ``bad-identifier``: the instance or the
+        sandbox is not a valid identifier.
 
     Examples
     --------
@@ -54,26 +56,41 @@ class BackendExplorer(BackendFolder):
     def push(
         self, *paths: str | PathLike[str], link: bool = False, alone: bool = False
     ) -> list[Path]:
-        """Bring input in: see `taggingbackends.backend.staging.push`."""
+        """Copy or link input into data/raw: see `taggingbackends.backend.staging.push`."""
         return staging.push(self, paths, link=link, alone=alone)
 
     def pull(
         self, destination: str | PathLike[str] | None = None, force: bool = False
     ) -> list[Path]:
-        """Bring predicted labels out: see `taggingbackends.backend.staging.pull`."""
+        """Copy predicted labels out of data/processed.
+
+        See `taggingbackends.backend.staging.pull`.
+        """
         return staging.pull(self, destination, force=force)
 
     def reset_data(self) -> list[Path]:
-        """Remove this instance's data, with a sandbox that sandbox's only; return the folders."""
+        """Remove the data of this instance, or only of its sandbox if one is set.
+
+        Returns
+        -------
+        list of Path
+            The folders that were removed.
+        """
         return staging.remove_data(self)
 
     def reset_model(self) -> list[Path]:
-        """Remove this instance's model, and what a killed training left; return the folders."""
+        """Remove the model of this instance and any leftovers of a killed training.
+
+        Returns
+        -------
+        list of Path
+            The folders that were removed.
+        """
         instance = self.required_instance("reset_model")
         folders = (
             self.project_dir / "models" / instance,
             self.unfinished_model_dir(instance),
-            self.replaced_model_dir(instance),  # which would become the model again
+            self.replaced_model_dir(instance),  # otherwise the next training would restore it
         )
         return [folder for folder in folders if remove_folder(folder)]
 
@@ -88,17 +105,20 @@ class BackendExplorer(BackendFolder):
         pipeline.run_optional(self, "build_features", options)
 
     def train_model(self, force: bool = False, **options: Any) -> None:
-        """Run the script train_model; the model appears when it has succeeded."""
+        """Run the script train_model. The model appears only if the script succeeds."""
         pipeline.run_training(self, "train_model", options, force=force)
 
     def finetune_model(self, force: bool = False, **options: Any) -> None:
-        """Run the script finetune_model; `options` name the `original_model_instance`."""
+        """Run the script finetune_model. Pass `original_model_instance` among the options."""
         pipeline.run_training(self, "finetune_model", options, force=force)
 
     def predict_model(self, **options: Any) -> list[Path]:
-        """Run the script predict_model; complete and return the new label files."""
+        """Run the script predict_model, then complete and return the new label files.
+
+        Completing adds the software and the dependencies that a label file lacks.
+        """
         return pipeline.run_prediction(self, options)
 
     def check(self) -> list[Problem]:
-        """Return everything that breaks the contract, each with what mends it."""
+        """Return every violation of the contract and how to fix it."""
         return check(self.project_dir)

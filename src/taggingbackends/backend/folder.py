@@ -1,4 +1,4 @@
-"""Where everything is in a backend's folder. Paths are decided here only."""
+"""The layout of a backend's folder. No other module decides where files are."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from taggingbackends.system.names import check_identifier, did_you_mean
 __all__ = ["PREDICTED", "TRAINING", "BackendFolder", "is_sandbox"]
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
-"""Environment variable of scripts that train: the instance whose model is unfinished."""
+"""Environment variable for training scripts: the instance that is being trained."""
 
 _SANDBOX_MARK = ".sandbox"
 PREDICTED = "predicted.label"
 
 
 class BackendFolder:
-    """Where everything is in a backend's folder; for the parameters see `BackendExplorer`."""
+    """The paths in a backend's folder. See `BackendExplorer` for the parameters."""
 
     def __init__(
         self,
@@ -53,26 +53,37 @@ class BackendFolder:
     # -- data
 
     def raw_data_dir(self) -> Path:
-        """Return the folder of input, made if there is none."""
+        """Return the folder of input files. Create it if needed."""
         return self._made(self._data_dir("raw"))
 
     def interim_data_dir(self) -> Path:
-        """Return the folder of preprocessed data and features, made if there is none."""
+        """Return the folder of preprocessed data and features. Create it if needed."""
         return self._made(self._data_dir("interim"))
 
     def processed_data_dir(self) -> Path:
-        """Return the folder of predicted labels, made if there is none."""
+        """Return the folder of predicted labels. Create it if needed."""
         return self._made(self._data_dir("processed"))
 
     def required_instance(self, member: str) -> str:
-        """Return the model instance; ``no-model-instance`` if there is none for a member."""
+        """Return the model instance.
+
+        Parameters
+        ----------
+        member : str
+            What needs the instance, for the message.
+
+        Raises
+        ------
+        BackendError
+            ``no-model-instance``: this object has no model instance.
+        """
         if self.model_instance is None:
             problem = f"{member} needs a model instance"
             raise BackendError("no-model-instance", problem, "name it with model_instance=...")
         return self.model_instance
 
     def data_dirs(self) -> list[Path]:
-        """Return the three data folders, which need not exist."""
+        """Return the folders of raw, interim and processed data. They need not exist."""
         return [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
 
     @overload
@@ -87,14 +98,14 @@ class BackendFolder:
         Parameters
         ----------
         group_by_directories : bool
-            Give a dict: folder relative to `raw_data_dir`, ``"."`` for the top, ``"/"`` between ->
-            its files.
+            Return a dict from folder to files. The folder is relative to `raw_data_dir`: ``"."``
+            is the top, and ``"/"`` separates the components.
 
         Returns
         -------
         list of Path, or dict of str to list of Path
-            Absolute; without hidden files and, when there is no sandbox, without the sandboxes'
-            files; sorted by path components, by code point.
+            Absolute paths, sorted by path components in code-point order. Hidden files are
+            excluded. Without a sandbox, the files of sandboxes are excluded as well.
         """
         return self._listed("raw", group_by_directories)
 
@@ -121,18 +132,23 @@ class BackendFolder:
         return self._listed("processed", group_by_directories)
 
     def output_path(self, input_file: str | PathLike[str]) -> Path:
-        """Return where the predicted labels of an input file go; the folder is made.
+        """Return the path for the predicted labels of an input file. Create its folder.
 
         Parameters
         ----------
         input_file : path
-            Below `raw_data_dir`; a relative one is taken from there.
+            A file below `raw_data_dir`. A relative path is relative to `raw_data_dir`.
 
         Returns
         -------
         Path
-            ``predicted.label`` in the same relative folder below `processed_data_dir`;
-            ``<stem>.predicted.label`` where that folder of input holds several recordings.
+            ``predicted.label`` in the same relative folder below `processed_data_dir`. If the
+            input folder holds several recordings, ``<stem>.predicted.label``.
+
+        Raises
+        ------
+        BackendError
+            ``no-input``: the file is not below `raw_data_dir`.
         """
         raw = self._data_dir("raw")
         path = Path(os.path.normpath(raw / input_file))
@@ -151,18 +167,18 @@ class BackendFolder:
     # -- models
 
     def model_dir(self, instance: str | None = None) -> Path:
-        """Return the folder of a model: weights and hyperparameters.
+        """Return the folder of a model's weights and hyperparameters.
 
         Parameters
         ----------
         instance : str, optional
-            By default this explorer's.
+            The model instance. The default is that of this object.
 
         Returns
         -------
         Path
-            ``models/<instance>``; for the instance that is being trained, the folder to write
-            into, which exists.
+            ``models/<instance>``, which need not exist. While the instance is being trained, the
+            existing hidden folder that the training script writes into.
         """
         if instance is None:
             instance = self.required_instance("model_dir")
@@ -172,11 +188,11 @@ class BackendFolder:
         return self.project_dir / "models" / instance
 
     def unfinished_model_dir(self, instance: str) -> Path:
-        """Return the hidden folder of an unfinished model: one whose training has not succeeded."""
+        """Return the hidden folder of a model whose training has not succeeded yet."""
         return self.project_dir / "models" / f".{instance}.partial"
 
     def replaced_model_dir(self, instance: str) -> Path:
-        """Return the hidden folder of an old model, while a new one takes its place."""
+        """Return the hidden folder of an old model while a new one replaces it."""
         return self.project_dir / "models" / f".{instance}.replaced"
 
     def list_models(self) -> list[str]:
@@ -193,7 +209,7 @@ class BackendFolder:
         Raises
         ------
         BackendError
-            ``unknown-model``: there is none of this name.
+            ``unknown-model``: no pretrained model has this name.
         """
         check_identifier("pretrained model", name)
         names = self.list_pretrained_models()
@@ -203,7 +219,13 @@ class BackendFolder:
         return self.project_dir / "pretrained_models" / name
 
     def check_model(self, instance: str | None = None) -> None:
-        """Raise ``unknown-model`` unless the instance (by default this one) is a trained model."""
+        """Raise `BackendError` ``unknown-model`` if an instance is not a trained model.
+
+        Parameters
+        ----------
+        instance : str, optional
+            The model instance. The default is that of this object.
+        """
         instance = self.required_instance("the model") if instance is None else instance
         names = self.list_models()
         if instance not in names:
@@ -213,12 +235,12 @@ class BackendFolder:
     # -- scripts
 
     def find_script(self, step: str) -> Path | None:
-        """Return the script of a step (a key of `SCRIPTS`), None if the backend has none.
+        """Return the script of a step (a key of `SCRIPTS`), or None if the backend has none.
 
         Raises
         ------
         BackendError
-            ``ambiguous-script``: there are several; the message names them.
+            ``ambiguous-script``: the step has several scripts. The message names them.
         """
         found = candidates(self.project_dir, self.package_name, step)
         if len(found) > 1:
@@ -252,28 +274,29 @@ class BackendFolder:
 
 
 def is_sandbox(folder: Path) -> bool:
-    """Tell a sandbox's folder from a folder of input."""
+    """Return whether a folder is a sandbox rather than a folder of input."""
     return (folder / _SANDBOX_MARK).exists()
 
 
 def _is_tracker_file(path: Path) -> bool:
     try:
         return tracker_format(path) is not None
-    except OSError:  # what cannot be read is no recording
+    except OSError:  # an unreadable file is not a recording
         return False
 
 
 def _is_of_recording(path: Path) -> bool:
-    """Tell whether a file has the stem of a recording of a known format, in its folder."""
+    """Return whether a recording of a known format in the same folder has the file's stem."""
     suffixes = (suffix for format in FORMATS for suffix in format.suffixes)
     files = (path.with_name(path.stem + suffix) for suffix in suffixes)
     return any(file.is_file() and _is_tracker_file(file) for file in files)
 
 
 def _has_several(folder: Path, suffix: str | None) -> bool:
-    """Tell whether a folder holds several recordings; files with this suffix are recordings too.
+    """Return whether a folder holds several recordings.
 
-    It looks no further than the second one: this is asked for each recording of a folder.
+    Files with the given suffix count as recordings, too. The search stops at the second
+    recording, since this function is called for each recording of a folder.
     """
     if not folder.is_dir():
         return False

@@ -10,9 +10,9 @@ __all__ = ["new_instance", "new_sandbox"]
 
 
 def new_instance(taken: Collection[str] = ()) -> str:
-    """Return the identifier of a new model instance: the local time, YYYYMMDD_HHMMSS.
+    """Return an identifier for a new model instance: the local time, YYYYMMDD_HHMMSS.
 
-    A number is appended if that one is taken.
+    If that is taken, a number is appended.
     """
     now = datetime.now().strftime("%Y%m%d_%H%M%S")
     instance, n = now, 1
@@ -23,5 +23,5 @@ def new_instance(taken: Collection[str] = ()) -> str:
 
 
 def new_sandbox() -> str:
-    """Return a sandbox token that no other process comes up with."""
+    """Return a sandbox token that is unique across processes."""
     return f"{new_instance()}-{os.urandom(4).hex()}"

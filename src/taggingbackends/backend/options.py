@@ -1,4 +1,4 @@
-"""Options on their way from the command line to a script's function."""
+"""Convert options between command-line arguments and keyword arguments of scripts."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Any, TypeAlias
 __all__ = ["TAKEN", "OptionError", "Options", "format_options", "parse_options"]
 
 TAKEN = "TAGGINGBACKENDS_TAKEN"
-"""Environment variable of scripts: a file to add the names of the options to that were taken."""
+"""Environment variable for scripts: the file to which they append the options they used."""
 
 Options: TypeAlias = dict[str, str | bool]
-"""Keyword arguments: a text, or True for an option without a value."""
+"""Keyword arguments: a string, or True for an option without a value."""
 
 
 class OptionError(ValueError):
-    """An invalid option or value. A script that raises it ends with exit code 2 and the message."""
+    """An invalid option or value. A script that raises it prints the message; exit code 2."""
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
-    """Turn ``--epochs 20 --labels=run,cast --verbose`` into keyword arguments.
+    """Convert arguments such as ``--epochs 20 --labels=run,cast --verbose`` to keyword arguments.
 
-    An option takes the next argument as its value unless that begins with a dash; a value that
-    does is given with ``=``. Dashes in names become underscores; the last of repeats counts.
+    An option takes the next argument as its value, unless that begins with a dash. Use ``=`` for
+    a value that begins with a dash. Dashes in names become underscores. If an option is repeated,
+    the last value is used.
 
     Raises
     ------
     OptionError
-        An argument that is neither an option nor the value of one.
+        An argument is neither an option nor the value of one.
     """
     options: Options = {}
     rest = list(arguments)
@@ -50,9 +51,9 @@ def parse_options(arguments: Sequence[str]) -> Options:
 
 
 def format_options(options: Mapping[str, Any]) -> list[str]:
-    """Turn keyword arguments into arguments that `parse_options` turns into the same.
+    """Convert keyword arguments to command-line arguments. `parse_options` is the inverse.
 
-    True becomes an option without a value; False and None are left out; other values become text.
+    True becomes an option without a value. False and None are omitted. Other values become text.
     """
     return [
         f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")

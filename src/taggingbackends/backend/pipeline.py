@@ -1,4 +1,4 @@
-"""Runs a backend's scripts, one after the other, as processes."""
+"""Run the scripts of a backend, each in its own process."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ __all__ = [
 ]
 
 PYTHON = "TAGGINGBACKENDS_PYTHON"
-"""Environment variable of scripts: the Python that runs them, for scripts in other languages."""
+"""Environment variable for scripts in other languages: the Python that started them."""
 
 _PREPARING = ("make_dataset", "build_features")
 
 
 def check_prediction(backend: BackendFolder) -> None:
-    """Raise a `BackendError` if the model or the script is missing that predicting needs."""
+    """Raise `BackendError` if the model or the script predict_model is missing."""
     backend.check_model()
     _required_script(backend, "predict_model")
 
 
 def run_optional(backend: BackendFolder, step: str, options: Mapping[str, Any]) -> None:
-    """Run a script if the backend has it."""
+    """Run the script of a step if the backend has one."""
     script = backend.find_script(step)
     if script is not None:
         _run(backend, script, options)
@@ -62,14 +62,14 @@ def run_optional(backend: BackendFolder, step: str, options: Mapping[str, Any]) 
 def run_training(
     backend: BackendFolder, step: str, options: Mapping[str, Any], force: bool = False
 ) -> None:
-    """Run train_model or finetune_model; the model appears when it has succeeded."""
+    """Run train_model or finetune_model. The model appears only if the script succeeds."""
     script = _required_script(backend, step)
     with unfinished_model(backend, force) as environment:
         _run(backend, script, options, environment)
 
 
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
-    """Run predict_model; complete and return the label files that it made or changed."""
+    """Run predict_model, then complete and return the label files that it wrote or changed."""
     script = _required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
@@ -82,16 +82,16 @@ def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[P
 def predict(
     backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[str] = ()
 ) -> list[Path]:
-    """Run make_dataset, build_features and predict_model on the input that is in place.
+    """Run make_dataset, build_features and predict_model on the input in data/raw.
 
     Parameters
     ----------
     backend : BackendFolder
-        With a model instance, maybe a sandbox.
+        With a model instance and, optionally, a sandbox.
     options : mapping
-        Keyword arguments for the scripts' functions; an option that none takes is warned about.
+        Keyword arguments for the scripts' functions.
     skip : iterable of str
-        Steps, of make_dataset and build_features, that are left out.
+        Steps to skip: make_dataset, build_features or both.
 
     Returns
     -------
@@ -101,12 +101,17 @@ def predict(
     Raises
     ------
     BackendError
-        ``unknown-model``, ``missing-script``, ``ambiguous-script``: before anything is run.
+        ``unknown-model``, ``missing-script``, ``ambiguous-script``. Raised before a script runs.
     ScriptError
         A script failed.
+
+    Warns
+    -----
+    UserWarning
+        No script took one of the options.
     """
     check_prediction(backend)
-    if backend.sandbox is not None:  # marked before anything runs, or fails
+    if backend.sandbox is not None:  # mark the folders first, so that reset works after a failure
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
     with _options_taken(options):
@@ -123,22 +128,23 @@ def predict_files(
     skip: Iterable[str] = (),
     before_pull: Callable[[], object] = lambda: None,
 ) -> list[Path]:
-    """Push files into a fresh sandbox, predict, pull the labels, remove the sandbox.
+    """Push files into a new sandbox, predict, pull the labels and remove the sandbox.
 
     Parameters
     ----------
     backend : BackendFolder
-        With a model instance; a sandbox is made up unless it has one, which must be fresh.
+        With a model instance. If it has a sandbox, that must be unused. Otherwise a new sandbox
+        is chosen.
     files : sequence of path
-        As for `BackendFolder.push`.
+        As for `staging.push`.
     options, skip
         As for `predict`.
     output : path, optional
-        Where the labels go; by default each beside its input.
+        The folder for the labels. The default is beside each input file.
     force : bool
-        Replace files that are there already.
+        Replace existing files.
     before_pull : callable
-        Called when there are labels, before they are brought out; what it raises ends the round.
+        Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
 
     Returns
     -------
@@ -148,17 +154,22 @@ def predict_files(
     Raises
     ------
     BackendError
-        ``existing-file``: labels are there already, known before anything is run; ``no-output``:
-        nothing was predicted. As `predict`, too.
+        ``existing-file``: a label file exists; raised before a script runs. ``no-output``:
+        nothing was predicted. Errors of `predict`, `staging.push` and `staging.pull`.
+
+    Warns
+    -----
+    KeptDataWarning
+        An error occurred after the input was pushed; the sandbox is kept.
+    UserWarning
+        No labels were predicted for one of the recordings.
     """
     check_prediction(backend)
     sandbox = backend.sandbox or new_sandbox()
     backend = BackendFolder(backend.project_dir, backend.model_instance, sandbox)
     for folder in backend.data_dirs():
         if folder.exists():
-            problem = (
-                f"{folder}: expected a fresh sandbox, found this folder; name another, or none"
-            )
+            problem = f"{folder}: expected a fresh sandbox, found this folder; use another or none"
             raise BackendError("existing-file", problem)
     try:
         push(backend, files)
@@ -170,9 +181,9 @@ def predict_files(
     try:
         predicted = predict(backend, options, skip)
         if not predicted:
-            problem = f"predict_model made no label file in {backend.processed_data_dir()}"
+            problem = f"predict_model wrote no label file in {backend.processed_data_dir()}"
             if not recordings:
-                problem += "; there is no tracker file of a known format among the input"
+                problem += "; the input has no tracker file of a known format"
             raise BackendError("no-output", problem)
         for recording in recordings:
             if backend.output_path(recording) not in predicted:
@@ -180,7 +191,7 @@ def predict_files(
         before_pull()
         pulled = pull(backend, output, force=force)
     except BaseException:
-        _warn_of_kept(f"input and results are kept in {backend.project_dir / 'data'}", backend)
+        _warn_kept(f"input and results are kept in {backend.project_dir / 'data'}", backend)
         raise
     remove_data(backend)
     return pulled
@@ -199,32 +210,40 @@ def train(
     Parameters
     ----------
     backend : BackendFolder
-        With the instance to be made; without one, `files` are needed and it is named by the time.
+        With the model instance to train. Without one, `files` are required and the new instance
+        is named by the local time.
     files : sequence of path
-        Pushed first; empty: the instance's input is in place.
+        Files to push first. If empty, the input is what data/raw holds for the instance.
     options, skip
         As for `predict`.
     force : bool
-        Replace an old model.
+        Replace an existing model.
     step : str
-        The training script.
+        The training script, train_model or finetune_model.
 
     Returns
     -------
     str
-        The instance.
+        The model instance.
 
     Raises
     ------
     BackendError
-        ``existing-model``, ``no-input``, ``missing-script``: before anything is run.
+        ``existing-model``, ``no-input``, ``missing-script``. Raised before a script runs.
     ScriptError
-        A script failed; there is no new model, and an old one is untouched.
+        A script failed. No model is created, and an existing one is unchanged.
+
+    Warns
+    -----
+    KeptDataWarning
+        A script failed; the pushed input is kept.
+    UserWarning
+        Unedited predictions are among the training labels, or no script took one of the options.
     """
     script = _required_script(backend, step)
     if backend.model_instance is None:
         if not files:
-            fix = "name files, or the instance they are pushed for with model_instance=..."
+            fix = "name files, or the instance that has the input with model_instance=..."
             raise BackendError("no-input", f"{step} needs input", fix)
         backend = claim_instance(backend)
     instance = backend.required_instance(step)
@@ -237,20 +256,20 @@ def train(
             raise
         if not backend.list_input_files():
             problem = f"no input in {backend.data_dirs()[0]}"
-            raise BackendError("no-input", problem, "name files, or bring them in with push(...)")
-        _warn_of_predictions(backend)
+            raise BackendError("no-input", problem, "name files, or add them with push(...)")
+        _warn_predictions(backend)
         try:
             with _options_taken(options):
                 _prepare(backend, options, skip)
                 _run(backend, script, options, environment)
         except BaseException:
             if files:
-                _warn_of_kept(f"input is kept in {backend.raw_data_dir()}", backend)
+                _warn_kept(f"input is kept in {backend.raw_data_dir()}", backend)
             raise
     return instance
 
 
-def _warn_of_kept(problem: str, backend: BackendFolder) -> None:
+def _warn_kept(problem: str, backend: BackendFolder) -> None:
     which = f"model_instance={backend.model_instance!r}"
     if backend.sandbox is not None:
         which += f", sandbox={backend.sandbox!r}"
@@ -271,26 +290,29 @@ def finetune(
     force: bool = False,
     skip: Iterable[str] = (),
 ) -> str:
-    """Run make_dataset, build_features and finetune_model, as `train` does.
+    """Run make_dataset, build_features and finetune_model. See `train`.
 
-    The script gets `original` as ``original_model_instance``.
+    The script receives `original` as the option ``original_model_instance``.
     """
     backend.check_model(original)
     if original == backend.model_instance:
-        problem = f"model {original} is finetuned into a new one"
+        problem = f"expected a new instance for the finetuned model, found the original {original}"
         raise BackendError("existing-model", problem, "name another with model_instance=...")
     options = {"original_model_instance": original, **options}
     return train(backend, files, options, force, skip, step="finetune_model")
 
 
-def _warn_of_predictions(backend: BackendFolder) -> None:
-    """Warn about labels that nobody made: they lie beside true ones, and ``*.label`` takes both."""
+def _warn_predictions(backend: BackendFolder) -> None:
+    """Warn about unedited predictions in the training input.
+
+    They are often beside the true labels, and the pattern ``*.label`` matches both.
+    """
     for file in filter(is_label_file, backend.list_input_files()):
         instance = predicting_instance(labels.Labels.read(file))
         if instance is not None:
             warnings.warn(
-                f"{file.name}: labels that model {instance} predicted, and nobody edited, are "
-                "among the training labels",
+                f"{file.name}: the training labels include unedited predictions of model "
+                f"{instance}",
                 stacklevel=3,
             )
 
@@ -308,7 +330,7 @@ def _required_script(backend: BackendFolder, step: str) -> Path:
         problem = f"{backend.project_dir}: expected a script {places}, found none"
         raise BackendError("missing-script", problem)
     if script.suffix == ".jl":
-        find_julia()  # now, rather than after the steps before
+        find_julia()  # fail before the earlier steps run
     return script
 
 
@@ -332,7 +354,7 @@ def _run(
         arguments.insert(0, sys.executable)
         variables["PYTHONUNBUFFERED"] = "1"
         source = backend.project_dir / "src"
-        if source.is_dir():  # the scripts' own package, whether it is installed or not
+        if source.is_dir():  # the backend's package need not be installed
             paths = (str(source), os.environ.get("PYTHONPATH"))
             variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     logger.info(f"{script.stem}: {shlex.join(arguments)}")
@@ -347,14 +369,14 @@ def _run(
 
 
 def _label_files(backend: BackendFolder) -> dict[Path, tuple[int, int, int]]:
-    """Return the label files below data/processed, with what changes when they are written."""
+    """Return the label files below data/processed -> modification time (ns), size and inode."""
     statuses = {file: file.stat() for file in backend.list_processed_files() if is_label_file(file)}
     return {file: (s.st_mtime_ns, s.st_size, s.st_ino) for file, s in statuses.items()}
 
 
 @contextmanager
 def _options_taken(options: Mapping[str, Any]) -> Iterator[None]:
-    """Warn, when the scripts have run, about the options that none of them took."""
+    """Warn after the scripts have run about options that no script took."""
     if not options:
         yield
         return

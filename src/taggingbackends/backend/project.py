@@ -1,4 +1,4 @@
-"""What makes a folder a backend: its project file, its name and its scripts."""
+"""The project file, the name and the scripts of a backend."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ SCRIPTS = {
     "finetune_model": "models",
     "predict_model": "models",
 }
-"""The scripts of a backend -> the subpackage of src/<package> in which they live."""
+"""Step -> the subpackage of src/<package> that holds its script."""
 
 
 def is_backend(folder: Path) -> bool:
-    """Tell whether a folder is a backend: pyproject.toml, and models/ or a predict_model script."""
+    """Return whether a folder is a backend.
+
+    A backend has a pyproject.toml, and a folder models/ or a predict_model script.
+    """
     return (folder / "pyproject.toml").is_file() and (
         (folder / "models").is_dir()
         or bool(candidates(folder, package_name(folder), "predict_model"))
@@ -42,39 +45,40 @@ def is_backend(folder: Path) -> bool:
 
 
 def package_name(project_dir: Path) -> str:
-    """Return the package's name: the project's in lower case, hyphens as underscores."""
+    """Return the package name: the project's name in lower case, underscores for hyphens."""
     return package_of(project_metadata(project_dir)["name"])
 
 
 def package_of(name: str) -> str:
-    """Return the name of the package of a project with this name."""
+    """Return the package name for a project name."""
     return name.lower().replace("-", "_")
 
 
 def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the tables [project] and [tool.poetry] of pyproject.toml, empty where it has none.
+    """Return the tables [project] and [tool.poetry] of pyproject.toml. A missing table is empty.
 
     Raises
     ------
     BackendError
-        ``not-a-backend``: it is not TOML, or one of these is no table.
+        ``not-a-backend``: the file is not TOML, or one of these is not a table.
     """
     import tomllib
 
     path = project_dir / "pyproject.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # also of numbers that are too long
+    except (ValueError, RecursionError) as error:  # overlong integers raise ValueError, too
         raise BackendError("not-a-backend", f"{path}: expected TOML, found: {error}") from None
     tool = _table(path, content, "tool")
     return _table(path, content, "project"), _table(path, tool, "poetry")
 
 
 def project_metadata(project_dir: Path) -> dict[str, str]:
-    """Return name and version of a project.
+    """Return the name and version of a project.
 
-    The name is the folder's if pyproject.toml does not say it. The version is left out if neither
-    pyproject.toml nor the package's ``__init__.py`` says it.
+    The name of the folder is used if pyproject.toml gives none. The version comes from
+    pyproject.toml or else from the package's ``__init__.py``. If neither gives it, the key is
+    missing.
     """
     found = {"name": project_dir.name}
     for table in reversed(project_tables(project_dir)):
@@ -89,7 +93,7 @@ def project_metadata(project_dir: Path) -> dict[str, str]:
 def assigned_version(package: Path) -> str | None:
     """Return the ``__version__`` that a package's ``__init__.py`` assigns.
 
-    It is "" if another expression than a string is assigned, None if nothing is.
+    It is "" if the assigned expression is not a string, and None if nothing is assigned.
     """
     init = package / "__init__.py"
     text = init.read_text("utf-8", "replace") if init.is_file() else ""
@@ -106,25 +110,30 @@ def _table(path: Path, tables: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def candidates(project_dir: Path, package: str, step: str) -> list[Path]:
-    """Return the existing files that may be a step's script."""
+    """Return the existing files that could be the script of a step."""
     folders = (project_dir / "src" / package / SCRIPTS[step], project_dir / "scripts")
     paths = (folder / f"{step}{suffix}" for folder in folders for suffix in (".py", ".jl"))
     return [path for path in paths if path.is_file()]
 
 
 def ambiguous_scripts(project_dir: Path, step: str, found: list[Path]) -> str:
-    """Return what is wrong where a step has several scripts."""
+    """Return the message for a step that has several scripts."""
     names = " and ".join(path.relative_to(project_dir).as_posix() for path in found)
     return f"expected one {step} script, found {names}"
 
 
 def find_backend(project_dir: str | PathLike[str] | None = None) -> Path:
-    """Return a backend's folder, absolute: the given one, or the nearest at or above this folder.
+    """Return the absolute path of a backend's folder.
+
+    Parameters
+    ----------
+    project_dir : path, optional
+        The folder. The default is the nearest backend at or above the current folder.
 
     Raises
     ------
     BackendError
-        ``not-a-backend``.
+        ``not-a-backend``: the folder is not a backend, or no backend was found.
     """
     if project_dir is not None:
         folder = Path(project_dir).resolve()
@@ -143,7 +152,10 @@ def find_backend(project_dir: str | PathLike[str] | None = None) -> Path:
 
 
 def nearest_project() -> Path:
-    """Return the nearest folder at or above this one that has a pyproject.toml, else this one."""
+    """Return the nearest folder with a pyproject.toml, at or above the current folder.
+
+    If there is no such folder, return the current one.
+    """
     here = Path.cwd()
     above = (folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file())
     return next(above, here)

@@ -1,4 +1,4 @@
-"""Where predicted labels come from, written into label files that do not say it themselves."""
+"""Record in predicted label files which software and input files they come from."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["complete", "software"]
 
 
 def software(backend: BackendFolder) -> dict[str, str]:
-    """Return what ``metadata.software`` says of labels that a backend predicts.
+    """Return ``metadata.software`` for labels that a backend predicts.
 
-    ``name`` and ``version`` of the backend, its ``model_instance``, and the version of this
-    package as ``taggingbackends``; what is not known is left out.
+    The keys are ``name`` and ``version`` of the backend, its ``model_instance``, and
+    ``taggingbackends``, the version of this package. Unknown values are omitted.
     """
     known = project_metadata(backend.project_dir)
     if backend.model_instance is not None:
@@ -34,21 +34,26 @@ def software(backend: BackendFolder) -> dict[str, str]:
 
 
 def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
-    """Add software and dependencies to predicted label files, where they lack them.
+    """Add missing software and dependencies to predicted label files.
 
     Parameters
     ----------
     backend : BackendFolder
-        With the model instance (and sandbox) that predicted.
+        With the model instance (and sandbox) that made the predictions.
     files : iterable of Path
-        Below ``backend.processed_data_dir()``; written only if something is added.
+        Files below ``backend.processed_data_dir()``. A file is written only if it changes.
 
     Raises
     ------
     LabelFileError
-        One is no label file.
+        A file is not a valid label file.
+
+    Warns
+    -----
+    UserWarning
+        The input of a run is unknown, or no frame of a file has a label.
     """
-    recordings = cache(recordings_in)  # a folder is read once, however many label files it has
+    recordings = cache(recordings_in)  # read each folder once, not once per label file
     for file in files:
         relative = file.relative_to(backend.processed_data_dir())
         _complete(backend, file, relative, recordings(backend.raw_data_dir() / relative.parent))
@@ -72,8 +77,8 @@ def _complete(
             changed |= bool(sources)
             if not sources:
                 warnings.warn(
-                    f"{relative}: cannot tell which input run {run.id} was predicted from; set its "
-                    "dependencies in predict_model",
+                    f"{relative}: the input of run {run.id} is unknown; set its dependencies in "
+                    "predict_model",
                     stacklevel=3,
                 )
     if changed:
@@ -83,7 +88,7 @@ def _complete(
 
 
 def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:
-    """Return the files of the recording that a run's labels are for, none if it is not clear."""
+    """Return the files of the recording that a run belongs to; an empty list if ambiguous."""
     stem = recording_stem(file.name, {main.stem for main in recordings})
     fitting = [files for main, files in recordings.items() if main.stem == stem]
     if not fitting:

@@ -1,4 +1,4 @@
-"""Writes a new backend from the template, which is a working backend named My-Tagger."""
+"""Create a backend from the template. The template is a working backend named My-Tagger."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _FOLDERS = ("data/raw", "data/interim", "data/processed", "models", "pretrained_
 
 
 def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
-    """Write a new backend.
+    """Create a new backend.
 
     Parameters
     ----------
     name : str
-        The project's name, e.g. ``"My-Tagger"``; in lower case, hyphens as underscores, it names
-        the package.
+        The project's name, e.g. ``"My-Tagger"``. The package has the same name in lower case,
+        with underscores for hyphens.
     parent : Path
-        Where the folder of this name is made.
+        The folder in which the backend's folder is created.
     minimal : bool
-        Write the smallest backend instead of the whole tree.
+        Create the smallest backend instead of the whole tree.
 
     Returns
     -------
@@ -45,13 +45,14 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
     Raises
     ------
     BackendError
-        ``bad-name``: it gives no Python package; ``existing-file``: the folder holds something.
+        ``bad-name``: the name cannot name a Python package, or it is reserved.
+        ``existing-file``: the backend's folder exists and is not empty.
     """
     _check_name(name)
     package = package_of(name)
     folder = parent / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        problem = f"{folder}: exists already, and nothing is overwritten; choose another name"
+        problem = f"{folder}: expected a new or empty folder, found this one; choose another name"
         raise BackendError("existing-file", problem)
     template = files(__package__) / "template" / ("minimal" if minimal else "full")
     contents = {
@@ -67,10 +68,10 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
 
 
 def requirement() -> str:
-    """Return what a project requires to get the taggingbackends that is running.
+    """Return the requirement that installs the running version of taggingbackends.
 
-    The place that it was installed from (PEP 610), if that is a folder or an archive that is still
-    there, or a repository; else its version.
+    It names the source of the installation (PEP 610) if that is a repository, an archive on the
+    web, or a folder or archive that still exists. Otherwise it gives the version as a minimum.
     """
     installed = distribution("taggingbackends")
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
@@ -95,7 +96,10 @@ def _check_name(name: str) -> None:
         raise BackendError("bad-name", problem)
     required = (text.partition(">")[0] for text in requires("taggingbackends") or ())
     if name.lower() in {"taggingbackends", *sys.stdlib_module_names, *required, *kwlist}:
-        problem = f"{shown(name)}: expected a name that nothing has which the backend needs"
+        problem = (
+            f"{shown(name)}: name is reserved (a Python module, keyword or dependency); "
+            "choose another"
+        )
         raise BackendError("bad-name", problem)
 
 
@@ -111,7 +115,7 @@ def _texts(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
 
 
 def _renamed(path: str, package: str) -> str:
-    # Without its dot in the template, where it would hide files from this project's own.
+    # A .gitignore in the template would apply to this project, so the template has dot-gitignore.
     return path.replace("my_tagger", package).replace("dot-", ".")
 
 

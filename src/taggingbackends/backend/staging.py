@@ -1,4 +1,4 @@
-"""Push and pull: input into a backend's folder, predicted labels out of it. All or nothing."""
+"""Push input into a backend's folder and pull predicted labels out of it, all or nothing."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def push(
     link: bool = False,
     alone: bool = False,
 ) -> list[Path]:
-    """Bring files into data/raw, for the explorer's instance (and sandbox).
+    """Copy or link files into data/raw, for a model instance (and sandbox).
 
-    One folder: its content goes to the top. Otherwise each path goes below the deepest folder that
-    they have in common. Files that belong together come along: .spine with .outline, and the
-    files that a label file depends on, which are checked. Hidden files stay behind.
+    The content of a single folder goes to the top of the data folder. Otherwise each path keeps
+    its position relative to the deepest common folder. Related files are included: .outline with
+    .spine, and the dependencies of a label file, which are checked. Hidden files are skipped.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def push(
     paths : sequence of path
         Files and folders.
     link : bool
-        Put symbolic links instead of copies. Copies share their blocks with the original where the
-        file system can.
+        Create symbolic links instead of copies. Copies share their blocks with the original where
+        the file system supports it.
     alone : bool
-        Refuse if other input is in place already.
+        Raise an error if the data folder has other input.
 
     Returns
     -------
@@ -68,11 +68,12 @@ def push(
     Raises
     ------
     BackendError
-        ``no-input``: a path does not exist, or there is no file at all; ``existing-file``: another
-        file is there already; ``outside-link``: a link leads out of a pushed folder;
-        ``not-a-sandbox``: the sandbox would be a folder of input. Nothing is brought in then.
+        ``no-input``: a path does not exist, a path is hidden, or there are no files.
+        ``existing-file``: a different file exists, or, with `alone`, other input.
+        ``outside-link``: a link points outside a pushed folder. ``not-a-sandbox``: the sandbox
+        has the name of a folder of input. In each case data/raw is unchanged.
     LabelFileError
-        A label file is bad, or its dependencies are; nothing is brought in then.
+        A label file or one of its dependencies is invalid. data/raw is unchanged.
     """
     sources = _collect([_absolute(path) for path in paths])
     top = backend.data_dirs()[0]
@@ -86,7 +87,7 @@ def push(
         if not target.exists():
             missing.append(target)
         elif not _same_content(source, target):
-            problem = f"{target}: another file than {source} is there"
+            problem = f"{target}: exists already, and differs from {source}"
             raise BackendError(
                 "existing-file", problem, "remove it, or all input with reset_data()"
             )
@@ -116,17 +117,17 @@ def pull(
     destination: str | PathLike[str] | None = None,
     force: bool = False,
 ) -> list[Path]:
-    """Bring the predicted labels out of data/processed.
+    """Copy the predicted labels out of data/processed.
 
     Parameters
     ----------
     backend : BackendFolder
         With a model instance (and sandbox).
     destination : path, optional
-        The label files go to the same relative places below; by default beside the original
-        input, which is known from `push`.
+        The folder for the label files, which keep their relative paths. The default is beside the
+        original input, which `push` recorded.
     force : bool
-        Replace files that are there already.
+        Replace existing files.
 
     Returns
     -------
@@ -136,10 +137,11 @@ def pull(
     Raises
     ------
     LabelFileError
-        A label file is bad, or depends on files that are not in data/raw.
+        A label file is invalid, or it depends on files that are not in data/raw.
     BackendError
-        ``no-output``: there are no labels; ``existing-file``; ``unknown-origin``: several folders,
-        or none, are the origin. Nothing is brought out then.
+        ``no-output``: there are no label files. ``existing-file``: a destination exists.
+        ``unknown-origin``: the input comes from several folders or from an unknown folder. In
+        each case nothing is copied.
     """
     raw, _, processed = backend.data_dirs()
     files = [file for file in backend.list_processed_files() if is_label_file(file)]
@@ -159,20 +161,29 @@ def check_destinations(
     destination: str | PathLike[str] | None = None,
     force: bool = False,
 ) -> dict[Path, Path]:
-    """Return where `pull` would bring label files, after checking that it may.
+    """Return the destinations of label files, after checking that `pull` can write them.
 
     Parameters
     ----------
     files : iterable of Path
-        Below data/processed; they need not exist yet.
+        Files below data/processed. They need not exist yet.
+    backend, destination, force
+        As for `pull`.
 
     Returns
     -------
     dict
         File -> destination.
+
+    Raises
+    ------
+    BackendError
+        ``existing-file`` or ``unknown-origin``, as for `pull`.
+    PermissionError
+        The folder of a destination is not writable.
     """
     origins = _read_origins(backend)
-    recordings = cache(recordings_in)  # a folder is read once, however many label files it has
+    recordings = cache(recordings_in)  # read each folder once, not once per label file
     targets: dict[Path, Path] = {}
     *_, processed = backend.data_dirs()
     for file in files:
@@ -184,7 +195,7 @@ def check_destinations(
     seen: set[Path] = set()
     for target in targets.values():
         if target in seen:
-            problem = f"{target}: two label files would go there; name a folder to pull into"
+            problem = f"{target}: two label files would be copied there; name a folder to pull into"
             raise BackendError("existing-file", problem)
         seen.add(target)
     for folder in dict.fromkeys(target.parent for target in targets.values()):
@@ -201,7 +212,7 @@ def check_destinations(
 
 
 def _check_writable(folder: Path) -> None:
-    """Refuse a place where no file can be put, before the work is done whose result it is for."""
+    """Raise an error if no file can be created in a folder, before any script runs."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise BackendError("existing-file", f"{there}: expected a folder, found a file")
@@ -211,7 +222,7 @@ def _check_writable(folder: Path) -> None:
 
 @contextmanager
 def _folders_of(files: Iterable[Path]) -> Iterator[None]:
-    """Make the folders of files; if the block fails, remove those that were not there."""
+    """Create the folders of files; if the block fails, remove the created folders."""
     made: list[Path] = []
     try:
         for folder in dict.fromkeys(file.parent for file in files):
@@ -227,12 +238,17 @@ def _folders_of(files: Iterable[Path]) -> Iterator[None]:
 
 
 def remove_data(backend: BackendFolder) -> list[Path]:
-    """Remove the data of an instance, with a sandbox that sandbox's only; return the folders.
+    """Remove the data of a model instance, or only of its sandbox if one is set.
+
+    Returns
+    -------
+    list of Path
+        The folders that were removed.
 
     Raises
     ------
     BackendError
-        ``not-a-sandbox``: a folder of input has the sandbox's name; nothing is removed then.
+        ``not-a-sandbox``: a folder of input has the sandbox's name. Nothing is removed.
     """
     folders = backend.data_dirs()
     for folder in folders:
@@ -243,9 +259,10 @@ def remove_data(backend: BackendFolder) -> list[Path]:
 
 
 def origin(backend: BackendFolder, file: Path) -> Path:
-    """Return where a file in data/raw was pushed from; the file itself if it was not.
+    """Return the path from which a file in data/raw was pushed.
 
-    A file that is missing there has the origin of the others of its recording.
+    If the file was not pushed, return the file itself. For a missing file of a recording, the
+    folder is that of the recording's other files.
     """
     raw = backend.data_dirs()[0] if backend.model_instance is not None else None
     if raw is None or not file.is_relative_to(raw):
@@ -258,14 +275,14 @@ def origin(backend: BackendFolder, file: Path) -> Path:
 
 
 def label_name(stem: str, several: bool) -> str:
-    """Return the name of predicted labels beside a recording.
+    """Return the name of the file with the predicted labels of a recording.
 
     Parameters
     ----------
     stem : str
-        The recording's.
+        The stem of the recording's files.
     several : bool
-        Its folder holds several recordings.
+        Whether the recording's folder holds several recordings.
     """
     return f"{stem}.{PREDICTED}" if several else PREDICTED
 
@@ -275,7 +292,7 @@ def _absolute(path: str | PathLike[str]) -> Path:
 
 
 def _collect(paths: list[Path]) -> dict[Path, Path]:
-    """Return relative path in data/raw -> source, of all that comes along."""
+    """Return the files to push: relative path in data/raw -> source."""
     for path in paths:
         if not path.exists():
             raise BackendError("no-input", f"{path}: no such file or folder")
@@ -290,7 +307,7 @@ def _collect(paths: list[Path]) -> dict[Path, Path]:
             if is_label_file(file):
                 sources |= dict.fromkeys(_labelled_files(file))
     if not sources:
-        raise BackendError("no-input", f"{common}: expected files, found none that are not hidden")
+        raise BackendError("no-input", f"{common}: expected visible files, found none")
     return {source.relative_to(common): source for source in sources}
 
 
@@ -299,14 +316,14 @@ def _folder_files(folder: Path) -> Iterator[Path]:
 
     def check(link: Path) -> None:
         if not link.resolve().is_relative_to(real):
-            problem = f"{link}: a link out of {folder}; push what it leads to by its own name"
+            problem = f"{link}: a link out of {folder}; push its target by its own path"
             raise BackendError("outside-link", problem)
 
     return walk(folder, link=check)
 
 
 def _labelled_files(file: Path) -> list[Path]:
-    """Return the checked dependencies of a label file, and what belongs to them."""
+    """Return the dependencies of a label file, after checking them, and their companions."""
     files = labels.Labels.read(file).check_dependencies(file.parent)
     return [*files, *(sibling for path in files for sibling in companions(path))]
 
@@ -314,10 +331,10 @@ def _labelled_files(file: Path) -> list[Path]:
 def _check_place(backend: BackendFolder, target: Path, top: Path) -> None:
     relative = target.relative_to(top)
     if any(part.startswith(".") for part in relative.parts):
-        problem = f"{relative}: hidden, so it would not be found as input; push it by its own name"
+        problem = f"{relative}: hidden, so it would not be found as input; push it by its own path"
         raise BackendError("no-input", problem)
     if backend.sandbox is None and len(relative.parts) > 1 and is_sandbox(top / relative.parts[0]):
-        problem = f"{top / relative.parts[0]}: a sandbox of this name is there already"
+        problem = f"{top / relative.parts[0]}: a sandbox of this name exists already"
         raise BackendError("existing-file", problem)
 
 
@@ -330,7 +347,7 @@ def _read_origins(backend: BackendFolder) -> dict[str, str]:
     try:
         origins = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     except ValueError as error:
-        problem = f"{path}: where input came from cannot be read ({error}); remove this file"
+        problem = f"{path}: the origins of the input cannot be read ({error}); remove this file"
         raise BackendError("unknown-origin", problem) from None
     return origins if isinstance(origins, dict) else {}
 
@@ -341,10 +358,10 @@ def _beside_input(
     relative: Path,
     recordings: Callable[[Path], dict[Path, list[Path]]],
 ) -> Path:
-    """Return where a label file goes beside the input that it was predicted from.
+    """Return the destination of a label file beside the input that it was predicted from.
 
-    Its name tells the recording if several are in that folder, whether or not they were pushed
-    together: labels of one are not in the way of another's.
+    If that folder holds several recordings, the name includes the recording's stem, even if only
+    one of them was pushed. So the labels of different recordings have different names.
     """
     pushed = recordings(backend.data_dirs()[0] / relative.parent)
     inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
@@ -352,7 +369,7 @@ def _beside_input(
     own = [path for path in inputs if stem is not None and path.stem == stem]
     folders = {Path(origins[str(path)]).parent for path in own or inputs}
     if len(folders) != 1:
-        which = f"{len(folders)} folders" if folders else "no folder that is known"
+        which = f"{len(folders)} folders" if folders else "no known folder"
         problem = f"{relative}: its input comes from {which}; name a folder to pull into"
         raise BackendError("unknown-origin", problem)
     folder = folders.pop()

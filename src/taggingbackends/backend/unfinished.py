@@ -1,4 +1,4 @@
-"""An unfinished model: in a hidden folder beside, until its training has succeeded."""
+"""Keep a model in a hidden folder until its training has succeeded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ __all__ = ["claim_instance", "unfinished_model"]
 
 
 def claim_instance(backend: BackendFolder) -> BackendFolder:
-    """Return an explorer of a new instance, named by the time; no other process gets the name."""
+    """Return a `BackendFolder` with a new instance, named by the local time.
+
+    The folder of the instance in data/raw is created, so no other process can claim the name.
+    """
     while True:
         taken = {*backend.list_models(), *(path.name for path in _raw(backend).glob("*"))}
         instance = new_instance(taken)
@@ -29,28 +32,29 @@ def claim_instance(backend: BackendFolder) -> BackendFolder:
 
 @contextmanager
 def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[dict[str, str]]:
-    """Make the explorer's instance appear as a model when the block succeeds, and only then.
+    """Create a model that appears only if the block succeeds.
 
-    Inside, models/.<instance>.partial is there, empty at first; afterwards it is renamed to
-    models/<instance>, or removed if the block raised. What a killed training left is removed.
+    Within the block, models/.<instance>.partial exists; it is empty at first. Afterwards it is
+    renamed to models/<instance>, or removed if the block raised an exception. Leftovers of a
+    killed training are removed.
 
     Parameters
     ----------
     backend : BackendFolder
         With a model instance.
     force : bool
-        Replace an old model of this name, once the new one is there.
+        Replace an existing model once the new one is complete.
 
     Yields
     ------
     dict
-        The environment variables that make ``model_dir()`` the folder to write into, for a
-        process to be started.
+        Environment variables for the training process. They make ``model_dir()`` return the
+        hidden folder.
 
     Raises
     ------
     BackendError
-        ``existing-model``: the instance is a model, or is being trained, already.
+        ``existing-model``: the model exists, or another process is training it.
     """
     instance = backend.required_instance("training")
     models = backend.project_dir / "models"

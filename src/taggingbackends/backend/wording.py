@@ -1,4 +1,4 @@
-"""The fixes of errors: from the words of the API into those of the command line."""
+"""Convert the fixes in errors from terms of the Python API to those of the command line."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _WORDS = (
 
 
 def in_command_words(fix: str) -> str:
-    """Return the fix of an error as the command line says it.
+    """Return the fix of an error in terms of the command line.
 
     Parameters
     ----------
     fix : str
-        In words of the API: ``BackendError.fix``.
+        The fix in terms of the Python API, e.g. ``BackendError.fix``.
     """
     for api, command in _WORDS:
         fix = re.sub(api, command, fix)

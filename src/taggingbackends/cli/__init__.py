@@ -1,4 +1,4 @@
-"""The command ``tagging-backend``: parses, calls, prints."""
+"""The command ``tagging-backend``. It parses arguments, calls the library and prints results."""
 
 from __future__ import annotations
 
@@ -26,18 +26,16 @@ __all__ = ["cli", "main"]
     "--project",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="The backend's folder; by default the nearest one at or above the current folder.",
+    help="Use the backend in DIR; by default the nearest one at or above the current folder.",
 )
-@click.option("--quiet", is_flag=True, help="Show errors only, also from the backend's scripts.")
-@click.option(
-    "--verbose", is_flag=True, help="Show what is done, and the INFO messages of scripts."
-)
+@click.option("--quiet", is_flag=True, help="Show only errors, also from the backend's scripts.")
+@click.option("--verbose", is_flag=True, help="Show every step, and the INFO messages of scripts.")
 @click.option(
     "--log",
     "log_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Append all messages to FILE, with times and tracebacks.",
+    help="Log to FILE, with timestamps and tracebacks.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
 @click.version_option(package_name="taggingbackends")
@@ -50,17 +48,17 @@ def cli(
     log_file: Path | None,
     debug: bool,
 ) -> None:
-    """Tag the behaviour of fly larvae automatically, with the backend in this folder.
+    """Tag the behaviour of fly larvae automatically with the backend in this folder.
 
-    A backend is a Python project with trained models in models/. It labels recordings: tracker
-    files in, label files out, for the Nyx tagger or for yourself.
+    A backend is a Python project with trained models in models/. It reads tracker files and
+    writes label files, for the Nyx tagger or for your own analysis.
 
     \b
-    Make one:      tagging-backend init My-Tagger
+    Create one:    tagging-backend init My-Tagger
     Train it:      tagging-backend train recordings/*.label
     Use it:        tagging-backend predict recording.spine --model-instance NAME
     """
-    # imported here: `--help` needs no logging, which takes a tenth of its time to import
+    # imported here, since importing logging would slow down `--help` by a tenth
     import shlex
     import warnings
 
@@ -70,7 +68,7 @@ def cli(
     warnings.showwarning = _show_warning
     warnings.simplefilter("always", UserWarning)
     if quiet and verbose:
-        raise click.UsageError("--quiet does not go with --verbose", ctx)
+        raise click.UsageError("--quiet cannot be used with --verbose", ctx)
     if quiet or verbose:
         os.environ[VERBOSITY] = "quiet" if quiet else "verbose"
     if log_file is not None:
@@ -99,27 +97,27 @@ for _command in (
 
 
 def main() -> NoReturn:
-    """Run the command; exit with its code."""
+    """Run the command and exit with its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # names may have any character
-    begun: dict[str, Path | None] = {}
+    context: dict[str, Path | None] = {}
     try:
-        _run(begun)
+        _run(context)
     except (SystemExit, Exception) as error:
-        if begun:
+        if context:
             _log_exit(error)
         raise
 
 
 def _run(context: dict[str, Path | None]) -> NoReturn:
-    """Run the command, and fill its context object when there are no errors of usage."""
+    """Run the command. Fill the context object unless the usage is wrong."""
     try:
         sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context))
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
-        if ctx is not None and error.message == ctx.get_help():  # there were no arguments
+        if ctx is not None and error.message == ctx.get_help():  # no arguments were passed
             error.show()
             sys.exit(error.exit_code)
         if ctx is not None:

@@ -1,4 +1,4 @@
-"""What several commands take, and how unknown options reach the backend's scripts."""
+"""Arguments that several commands share, and options that are passed on to scripts."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _GLOBAL = ("project", "debug", "version")  # the scripts may have a --verbose of their own
-_FLAGS = ("--quiet", "--verbose")  # which take no value: what follows is none of theirs
-_RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never left to the scripts
+_FLAGS = ("--quiet", "--verbose")  # never take the next argument as a value
+_RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never passed to scripts
 
 
 class ScriptCommand(click.Command):
-    """A command whose unknown options go to the backend's scripts."""
+    """A command that passes unknown options to the backend's scripts."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep unknown options, with their values, for the scripts."""
+        """Keep unknown options and their values for the scripts."""
         known, unknown = self._split(ctx, args)
         try:
             options = parse_options(unknown)
@@ -56,14 +56,14 @@ class ScriptCommand(click.Command):
             raise click.UsageError(f"{error.format_message().rstrip('.')}{hint}", ctx) from None
 
     def _refuse_near_miss(self, ctx: click.Context, arg: str) -> None:
-        """Refuse what is most likely a slip: it would pass for an option for the scripts."""
+        """Raise a usage error for a likely typo, instead of passing it to the scripts."""
         near = self._near(ctx, arg, 0.9)
         if near and "=" not in arg:
-            problem = f"no such option {arg}; did you mean {near}? (One for the scripts: {arg}=...)"
+            problem = f"no such option {arg}; did you mean {near}? (For the scripts: {arg}=...)"
             raise click.UsageError(problem, ctx)
 
     def _hint(self, ctx: click.Context, unknown: list[str]) -> str:
-        """Return an offer of the options that those for the scripts may be meant to be."""
+        """Return a suggestion if an unknown option resembles a known one, otherwise ""."""
         for arg in unknown:
             near = self._near(ctx, arg, 0.8)
             if near:
@@ -80,11 +80,11 @@ class ScriptCommand(click.Command):
         spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
         for name in options:
             if name in _GLOBAL:
-                problem = f"--{name} stands before {self.name}: tagging-backend --{name} ..."
+                problem = f"put --{name} before {self.name}: tagging-backend --{name} ..."
             elif name in spelled:
                 problem = f"no such option --{name}; did you mean {spelled[name]}?"
             elif name in _RESERVED:
-                problem = f"--{name.replace('_', '-')} is not an option for the scripts"
+                problem = f"--{name.replace('_', '-')} is reserved, not an option for the scripts"
             else:
                 continue
             raise click.UsageError(problem, ctx)
@@ -121,8 +121,8 @@ class ScriptCommand(click.Command):
                     unknown.append(rest.pop(0))
             elif unknown:
                 problem = (
-                    f"found {arg!r} after {unknown[0]}, an option for the scripts: files stand "
-                    f"before those, or after --{self._hint(ctx, unknown)}"
+                    f"found {arg!r} after {unknown[0]}, an option for the scripts; put files "
+                    f"before such options, or after --{self._hint(ctx, unknown)}"
                 )
                 raise click.UsageError(problem, ctx)
             else:
@@ -131,16 +131,16 @@ class ScriptCommand(click.Command):
 
 
 def complete_instance(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a model instance, in a shell."""
-    return _begun(ctx, incomplete, lambda backend: backend.list_models())
+    """Complete the name of a model instance in a shell."""
+    return _completions(ctx, incomplete, lambda backend: backend.list_models())
 
 
 def complete_pretrained(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a pretrained model instance, in a shell."""
-    return _begun(ctx, incomplete, lambda backend: backend.list_pretrained_models())
+    """Complete the name of a pretrained model in a shell."""
+    return _completions(ctx, incomplete, lambda backend: backend.list_pretrained_models())
 
 
-def _begun(
+def _completions(
     ctx: click.Context, incomplete: str, names: Callable[[BackendExplorer], list[str]]
 ) -> list[str]:
     from taggingbackends.backend.explorer import BackendExplorer
@@ -153,9 +153,9 @@ def _begun(
 
 
 def instance_option(
-    required: bool = True, help: str = "The model's identifier."
+    required: bool = True, help: str = "Use the model with this identifier."
 ) -> Callable[[F], F]:
-    """Return ``--model-instance``."""
+    """Return the option ``--model-instance``."""
     return click.option(
         "--model-instance",
         metavar="NAME",
@@ -167,13 +167,13 @@ def instance_option(
 
 FILES = click.argument("files", nargs=-1, type=click.Path(readable=False, path_type=Path))
 SANDBOX = click.option(
-    "--sandbox", metavar="TOKEN", help="Keep this round's data apart, so that others can run."
+    "--sandbox", metavar="TOKEN", help="Keep the data separate from those of parallel runs."
 )
-FORCE = click.option("--force", is_flag=True, help="Replace what is there already.")
+FORCE = click.option("--force", is_flag=True, help="Replace what exists already.")
 
 
 def skips(command: F) -> F:
-    """Add ``--skip-make-dataset`` and ``--skip-build-features``."""
+    """Add the options ``--skip-make-dataset`` and ``--skip-build-features``."""
     for step in ("build_features", "make_dataset"):
         option = f"--skip-{step.replace('_', '-')}"
         command = click.option(option, is_flag=True, help=f"Do not run {step}.")(command)
@@ -181,7 +181,7 @@ def skips(command: F) -> F:
 
 
 def skipped(make_dataset: bool, build_features: bool) -> list[str]:
-    """Return the steps that those options skip."""
+    """Return the names of the skipped steps."""
     steps = {"make_dataset": make_dataset, "build_features": build_features}
     return [step for step, skip in steps.items() if skip]
 
@@ -189,19 +189,19 @@ def skipped(make_dataset: bool, build_features: bool) -> list[str]:
 def explorer(
     ctx: click.Context, instance: str | None = None, sandbox: str | None = None
 ) -> BackendExplorer:
-    """Return the backend that ``--project``, or the current folder, means."""
+    """Return the backend in ``--project``, or else the nearest one."""
     from taggingbackends.backend.explorer import BackendExplorer
 
     return BackendExplorer(ctx.obj["project"], instance, sandbox)
 
 
 def script_options(ctx: click.Context) -> Options:
-    """Return the options of a `ScriptCommand` that are for the scripts."""
+    """Return the options that a `ScriptCommand` passes to the scripts."""
     options: Options = ctx.obj["options"]
     return options
 
 
 def print_paths(paths: list[Path]) -> None:
-    """Print paths, one a line."""
+    """Print one path per line."""
     for path in paths:
         click.echo(path)

@@ -1,4 +1,4 @@
-"""The commands that look after a backend: its models, its data, the project itself."""
+"""The commands that manage a backend: its project, its data and its models."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ __all__ = ["check", "init", "models", "pull", "push", "reset"]
 
 @click.command()
 @click.argument("name")
-@click.option("--minimal", is_flag=True, help="Make the smallest backend instead.")
+@click.option("--minimal", is_flag=True, help="Create the smallest backend instead.")
 def init(name: str, minimal: bool) -> None:
-    """Make a new backend in the folder NAME.
+    """Create a new backend in the folder NAME.
 
-    It is ready to run. Nothing is overwritten. The README in it says what to do next.
+    The backend is ready to run. Existing files are not overwritten. Its README lists the next
+    steps.
 
     \b
     Example: tagging-backend init My-Tagger
@@ -33,8 +34,8 @@ def init(name: str, minimal: bool) -> None:
     print_paths(scaffold.init(name, Path.cwd(), minimal))
     if "file:" in scaffold.requirement():
         click.echo(
-            f"Note: {name}/pyproject.toml requires {scaffold.requirement()}, which is on this "
-            "machine only: change it before you share the project.",
+            f"Note: {name}/pyproject.toml requires {scaffold.requirement()}, which exists on this "
+            "machine only; change it before you share the project.",
             err=True,
         )
 
@@ -42,7 +43,7 @@ def init(name: str, minimal: bool) -> None:
 @click.command()
 @click.pass_context
 def models(ctx: click.Context) -> None:
-    """List the trained models, one a line."""
+    """List the trained models, one per line."""
     for instance in explorer(ctx).list_models():
         click.echo(instance)
 
@@ -50,10 +51,10 @@ def models(ctx: click.Context) -> None:
 @click.command()
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """List everything that breaks the contract.
+    """List every violation of the contract and how to fix it.
 
-    Each violation in the backend's folder has a line that says how to fix it. The exit code is 1
-    if there is any.
+    Each violation in the backend's folder is printed on one line. The exit code is 1 if there is
+    a violation.
     """
     from dataclasses import replace
 
@@ -72,9 +73,9 @@ def check(ctx: click.Context) -> None:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
-@instance_option(help="The model instance that the input is for.")
+@instance_option(help="Add the input to this model instance.")
 @SANDBOX
-@click.option("--link", is_flag=True, help="Put symbolic links instead of copies.")
+@click.option("--link", is_flag=True, help="Create symbolic links instead of copies.")
 @click.pass_context
 def push(
     ctx: click.Context,
@@ -83,10 +84,9 @@ def push(
     sandbox: str | None,
     link: bool,
 ) -> None:
-    """Bring files or a folder into data/raw.
+    """Copy files or a folder into data/raw.
 
-    Files that belong together come along: .spine with .outline, and the files that a label file
-    depends on.
+    Related files are included: .outline with .spine, and the files that a label file depends on.
 
     \b
     Example: tagging-backend push recordings/ --model-instance 20240611
@@ -101,7 +101,7 @@ def push(
     required=False,
     type=click.Path(file_okay=False, path_type=Path),
 )
-@instance_option(help="The model instance that predicted.")
+@instance_option(help="Copy the labels that this model instance predicted.")
 @SANDBOX
 @FORCE
 @click.pass_context
@@ -112,25 +112,25 @@ def pull(
     sandbox: str | None,
     force: bool,
 ) -> None:
-    """Bring predicted labels out.
+    """Copy predicted labels out of data/processed.
 
-    They go from data/processed into DIR, or else beside the original input.
+    The labels are copied to DIR, or else beside the original input.
     """
     print_paths(explorer(ctx, model_instance, sandbox).pull(destination, force=force))
 
 
 @click.command()
-@instance_option(help="The model instance whose data go.")
-@click.option("--sandbox", metavar="TOKEN", help="Remove this sandbox's data only.")
+@instance_option(help="Remove the data of this model instance.")
+@click.option("--sandbox", metavar="TOKEN", help="Remove only the data of this sandbox.")
 @click.option("--model", is_flag=True, help="Remove the model, too.")
 @click.pass_context
 def reset(ctx: click.Context, model_instance: str, sandbox: str | None, model: bool) -> None:
-    """Remove a model instance's data.
+    """Remove the data of a model instance.
 
-    Its model goes only with --model.
+    The model itself is removed only with --model.
     """
     if model and sandbox is not None:
-        raise click.UsageError("--model does not go with --sandbox", ctx)
+        raise click.UsageError("--model cannot be used with --sandbox", ctx)
     backend = explorer(ctx, model_instance, sandbox)
     removed = backend.reset_data()
     if model:

@@ -11,20 +11,24 @@ __all__ = ["data"]
 
 @click.group()
 def data() -> None:
-    """Look at tracker files."""
+    """Inspect tracker files."""
 
 
 @data.command("info")
 @click.argument("files", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
-@click.option("--pixelsize", type=float, metavar="UM", help="Width of a pixel, for FIMTrack's.")
-@click.option("--framerate", type=float, metavar="HZ", help="Frames a second, for FIMTrack's.")
+@click.option(
+    "--pixelsize", type=float, metavar="UM", help="Set the pixel width of FIMTrack tables."
+)
+@click.option(
+    "--framerate", type=float, metavar="HZ", help="Set the frame rate of FIMTrack tables."
+)
 @click.pass_context
 def data_info(
     ctx: click.Context, files: tuple[Path, ...], pixelsize: float | None, framerate: float | None
 ) -> None:
-    """Tell what tracker files and label files hold, and what is wrong with them.
+    """Describe tracker files and label files and list their problems.
 
-    The exit code is 1 if anything is.
+    The exit code is 1 if a file has a problem.
 
     \b
     Example: tagging-backend data info recording.spine table.csv --pixelsize 73

@@ -11,7 +11,7 @@ __all__ = ["julia"]
 
 @click.group()
 def julia() -> None:
-    """Set up Julia, and run scripts in it."""
+    """Set up Julia and run Julia scripts."""
 
 
 @julia.command("status")
@@ -19,7 +19,7 @@ def julia() -> None:
 def julia_status(ctx: click.Context) -> None:
     """Print which Julia and which package are used.
 
-    List what is missing and how to get it; the exit code is 1 if anything is. Nothing is
+    List what is missing and how to get it. The exit code is 1 if something is missing. Nothing is
     downloaded.
     """
     from taggingbackends.julia.status import status
@@ -36,7 +36,7 @@ def julia_status(ctx: click.Context) -> None:
 @julia.command("setup")
 @click.pass_context
 def julia_setup(ctx: click.Context) -> None:
-    """Install and precompile what Julia needs, now.
+    """Install and precompile the Julia packages now.
 
     This takes some minutes. Otherwise it happens when Python first uses Julia.
     """
@@ -53,10 +53,10 @@ def julia_setup(ctx: click.Context) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def julia_run(ctx: click.Context, script: Path, arguments: tuple[str, ...]) -> None:
-    """Run a script in Julia, with TaggingBackends available.
+    """Run a Julia script with TaggingBackends available.
 
-    The Julia project is that of the backend's folder, if it has a Project.toml. The exit code is
-    that of the script.
+    The Julia project is the backend's folder if it has a Project.toml. The exit code is that of
+    the script.
 
     \b
     Example: tagging-backend julia run my_script.jl --verbose

@@ -23,21 +23,21 @@ __all__ = ["labels"]
 F = TypeVar("F", bound=Callable[..., object])
 
 _STDOUT = Path("-")
-_TROUBLE = 2  # exit code
+_TROUBLE = 2  # exit code of diff if the files cannot be compared
 
 _PATH = click.Path(readable=False, path_type=Path)
 _FILE = click.argument("file", type=_PATH)
 _FILES = click.argument("files", nargs=-1, required=True, type=_PATH)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 _WRITTEN = click.option(
-    "--output", "-o", required=True, type=_PATH, metavar="FILE", help="Write into this file."
+    "--output", "-o", required=True, type=_PATH, metavar="FILE", help="Write to FILE."
 )
 _MAX_GAP = click.option(
     "--max-gap",
     type=float,
     callback=lambda *given: _above_0(given[2]),
     metavar="S",
-    help="End bouts at gaps longer than S seconds, by default the longer of 1 s and 5 median "
+    help="End bouts at gaps longer than S seconds; by default the longer of 1 s and 5 median "
     "frame intervals.",
 )
 
@@ -49,16 +49,16 @@ def _above_0(value: float | None) -> float | None:
 
 
 def _output(command: F) -> F:
-    """Add where what has been changed goes."""
+    """Add the options ``--output``, ``--in-place`` and ``--force``."""
     for option in (
         FORCE,
-        click.option("--in-place", is_flag=True, help="Write into the (first) file itself."),
+        click.option("--in-place", is_flag=True, help="Overwrite the (first) input file."),
         click.option(
             "--output",
             "-o",
             type=_PATH,
             metavar="FILE",
-            help="Write into this file; - is standard output.",
+            help="Write to FILE; - is standard output.",
         ),
     ):
         command = option(command)
@@ -67,7 +67,7 @@ def _output(command: F) -> F:
 
 @click.group()
 def labels() -> None:
-    """Look at label files, and work on them."""
+    """Inspect, edit and convert label files."""
 
 
 @labels.command()
@@ -75,10 +75,11 @@ def labels() -> None:
 @_MAX_GAP
 @_JSON
 def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
-    """Print what label files hold, and an ethogram.
+    """Print the runs, labels and ethograms of label files.
 
-    A table of runs, a table of labels, and of each run an ethogram, one line a larva, time along
-    it. Colours are left out if the output is no terminal, or NO_COLOR is set.
+    Print a table of runs, a table of labels, and an ethogram of each run. An ethogram has one
+    line per larva, with time from left to right. Colours are used only on a terminal, unless
+    NO_COLOR is set.
 
     \b
     Example: tagging-backend labels show recordings/truth.label
@@ -109,10 +110,11 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
 @_FILES
 @click.pass_context
 def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
-    """Tell all that is wrong with label files.
+    """List every error in label files.
 
-    Not only what reading stops at, and with the files that they depend on; a line each. The exit
-    code is 1 if anything is.
+    The files that they depend on are checked, too. The command does not stop at the first error.
+    It prints one line per error, and at most 20 errors for one list, such as the labels of a
+    track. The exit code is 1 if there is an error.
 
     \b
     Example: tagging-backend labels check recordings/*.label
@@ -133,9 +135,9 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 @labels.command()
 @_FILES
 @click.option("--names", is_flag=True, help="Write states as names instead of codes.")
-@click.option("--bouts", is_flag=True, help="Write a table of bouts instead: CSV.")
+@click.option("--bouts", is_flag=True, help="Write a CSV table of bouts instead.")
 @_MAX_GAP
-@click.option("--split", is_flag=True, help="Write a file for each run, into the folder -o names.")
+@click.option("--split", is_flag=True, help="Write one file per run, into the folder --output.")
 @_output
 def convert(
     files: tuple[Path, ...],
@@ -147,10 +149,10 @@ def convert(
     in_place: bool,
     force: bool,
 ) -> None:
-    """Write label files in another form.
+    """Convert label files to another form.
 
-    By default in the canonical form, with codes for states. Several files become one label file of
-    all their runs. With -o -, the output is standard output.
+    The default is the canonical form, with codes for states. Several files become one label file
+    with all their runs. With -o -, write to standard output.
 
     \b
     Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
@@ -159,9 +161,9 @@ def convert(
     from taggingbackends.labels.bouts import bouts_csv
 
     if bouts and (names or split):
-        raise click.UsageError("--bouts goes with neither --names nor --split")
+        raise click.UsageError("--bouts cannot be used with --names or --split")
     if max_gap is not None and not bouts:
-        raise click.UsageError("--max-gap goes with --bouts only")
+        raise click.UsageError("--max-gap needs --bouts")
     if (bouts or split) and in_place:
         raise click.UsageError("--bouts and --split need --output")
     if split:
@@ -187,15 +189,15 @@ def convert(
 @labels.command()
 @click.argument("one", type=_PATH)
 @click.argument("other", type=_PATH)
-@click.option("--all", "show_all", is_flag=True, help="Show all differences, not only 20.")
+@click.option("--all", "show_all", is_flag=True, help="Show all differences instead of 20.")
 @_JSON
 @click.pass_context
 def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bool) -> None:
-    """Tell how far two label files agree, and where they differ.
+    """Print the agreement of two label files and their differences.
 
-    Frames are matched within 1 ms; primary labels count. The rows of the confusion matrix are the
-    classes in ONE, the columns those in OTHER. The exit code is 0 if all frames are the same, 1 if
-    one differs, and 2 if the files cannot be compared.
+    Frames are matched within 1 ms. Only primary labels are compared. The rows of the confusion
+    matrix are the classes in ONE, the columns those in OTHER. The exit code is 0 if all frames are
+    the same, 1 if a frame differs, and 2 if the files cannot be compared.
 
     \b
     Example: tagging-backend labels diff recordings/predicted.label recordings/truth.label
@@ -211,17 +213,19 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
         _print_json([comparison.to_dict() for comparison in found])
     else:
         for position, comparison in enumerate(found):
-            click.echo("\n" * bool(position) + _told(comparison, None if show_all else 20))
+            click.echo(
+                "\n" * bool(position) + _comparison_text(comparison, None if show_all else 20)
+            )
     ctx.exit(int(not all(comparison.is_same for comparison in found)))
 
 
-def _told(found: Comparison, most: int | None) -> str:
+def _comparison_text(found: Comparison, most: int | None) -> str:
     from taggingbackends.display.tables import confusion_table, differences_table
 
     parts = [
         f"run {found.run}: {counted(found.frames, 'frame')} in both, "
-        f"{found.only_one} in the one only, "
-        f"{found.only_other} in the other only",
+        f"{found.only_one} only in ONE, "
+        f"{found.only_other} only in OTHER",
         f"agreement {found.agreement:.4f}, Cohen's kappa {found.kappa:.4f}",
     ]
     if found.names:
@@ -239,8 +243,8 @@ def _told(found: Comparison, most: int | None) -> str:
 def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: bool) -> None:
     """Merge label files into the first one.
 
-    States that are defined in a later file replace those at the same times; runs, larvae and times
-    that only a later one has are added.
+    Later files take precedence: their defined states replace those at the same times. Runs, larvae
+    and times that only a later file has are added.
 
     \b
     Example: tagging-backend labels merge predicted.label edited.label -o merged.label
@@ -258,8 +262,20 @@ def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: b
 
 @labels.command()
 @_FILE
-@click.option("--start", type=float, default=float("-inf"), metavar="S", help="First time, s.")
-@click.option("--stop", type=float, default=float("inf"), metavar="S", help="Last time, s.")
+@click.option(
+    "--start",
+    type=float,
+    default=float("-inf"),
+    metavar="S",
+    help="Keep the frames from this time on (s).",
+)
+@click.option(
+    "--stop",
+    type=float,
+    default=float("inf"),
+    metavar="S",
+    help="Keep the frames up to this time (s).",
+)
 @_output
 def crop(
     file: Path,
@@ -269,7 +285,7 @@ def crop(
     in_place: bool,
     force: bool,
 ) -> None:
-    """Keep the frames from a time to a time, both included.
+    """Keep the frames between --start and --stop, inclusive.
 
     \b
     Example: tagging-backend labels crop truth.label --start 10 --stop 20.5 -o part.label
@@ -284,15 +300,19 @@ def crop(
 
 @labels.command()
 @_FILE
-@click.option("--label", required=True, metavar="NAME", help="What undefined frames are to have.")
+@click.option("--label", required=True, metavar="NAME", help="Give undefined frames this label.")
 @click.option(
     "--like",
     type=_PATH,
     metavar="FILE",
-    help="Label the frames that only this recording, or label file, has, too.",
+    help="Add and label the frames that only this recording or label file has.",
 )
-@click.option("--pixelsize", type=float, metavar="UM", help="Of FIMTrack's table --like.")
-@click.option("--framerate", type=float, metavar="HZ", help="Of FIMTrack's table --like.")
+@click.option(
+    "--pixelsize", type=float, metavar="UM", help="Set the pixel width of a FIMTrack table --like."
+)
+@click.option(
+    "--framerate", type=float, metavar="HZ", help="Set the frame rate of a FIMTrack table --like."
+)
 @_output
 def fill(
     file: Path,
@@ -304,7 +324,7 @@ def fill(
     in_place: bool,
     force: bool,
 ) -> None:
-    """Give undefined frames a label.
+    """Give a label to undefined frames.
 
     \b
     Example: tagging-backend labels fill truth.label --label run --in-place
@@ -321,7 +341,7 @@ def fill(
 @labels.command()
 @_FILE
 @click.argument("name")
-@click.option("--unless", multiple=True, metavar="NAME", help="Not to states with this label.")
+@click.option("--unless", multiple=True, metavar="NAME", help="Skip states with this label.")
 @_output
 def tag(
     file: Path,
@@ -350,9 +370,10 @@ def tag(
 @_WRITTEN
 @FORCE
 def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
-    """Draw the ethogram of a label file: a PNG, SVG or PDF, as the name of the output ends.
+    """Draw the ethogram of a label file as PNG, SVG or PDF.
 
-    One row a larva, time along it. It needs matplotlib: pip install 'taggingbackends[plot]'.
+    The suffix of the output file sets the format. The ethogram has one row per larva, with time
+    from left to right. This needs matplotlib: pip install 'taggingbackends[plot]'.
 
     \b
     Example: tagging-backend labels plot recordings/truth.label -o ethogram.png
@@ -360,7 +381,7 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     from taggingbackends.display.picture import SUFFIXES, plot_ethogram
     from taggingbackends.labels import Labels
 
-    _check_suffix(output, SUFFIXES)  # standard output has none that names a format
+    _check_suffix(output, SUFFIXES)  # refuses standard output, whose format would be unknown
     target = _target(file, output, False, force, SUFFIXES)
     plot_ethogram(Labels.read(file), target, max_gap)
     click.echo(target)
@@ -372,9 +393,10 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
 @_WRITTEN
 @FORCE
 def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool) -> None:
-    """Write a page on label files, to look at in a browser; it needs no network.
+    """Write an HTML report about label files.
 
-    Where files label the same run, each later one is compared with the first.
+    The page opens in a browser and needs no network. If files label the same run, each later file
+    is compared with the first.
 
     \b
     Example: tagging-backend labels report truth.label predicted.label -o report.html
@@ -412,7 +434,10 @@ def _target(
     suffixes: tuple[str, ...] | None = None,
     fix: str = "",
 ) -> Path:
-    """Return where to write, before anything is read; by default a label file."""
+    """Return the file to write. Check it before anything is read.
+
+    The default suffixes are those of label files.
+    """
     from taggingbackends.data.formats import LABEL_SUFFIXES
 
     if (output is None) != in_place:
@@ -437,7 +462,7 @@ def _write(target: Path, labels: Labels) -> None:
 
 
 def _put(target: Path, content: bytes) -> None:
-    """Write into a file and print its name, or write to standard output."""
+    """Write to a file and print its name, or write to standard output."""
     from taggingbackends.system.files import write_file
 
     if target == _STDOUT:

@@ -1,4 +1,4 @@
-"""``tagging-backend predict --recursive``: how far it is, what failed, and what was left alone."""
+"""``tagging-backend predict --recursive``: show progress and summarize the outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def predict_below(
     jobs: int,
     scheduler: str | None,
 ) -> int:
-    """Label the recordings below folders, tell about it, and return the exit code."""
+    """Label the recordings below folders, print a summary and return the exit code."""
     from taggingbackends.many.executors import DaskExecutor, Executor, LocalExecutor
     from taggingbackends.many.folders import label_all, plan
     from taggingbackends.many.labelling import Result
@@ -93,14 +93,13 @@ class _Tally:
             logger.warning(f"{recordings[0]}{several}: {text}")
         if self._older:
             logger.warning(
-                f"older than model {self._model}, but up to date otherwise: "
-                f"{counted(self._older, 'label file')}; if the model was trained again, --force "
-                "labels all anew"
+                f"{counted(self._older, 'label file')} up to date, but older than model "
+                f"{self._model}; if the model was trained again, use --force to label all"
             )
         _say(", ".join(f"{result} {n}" for result, n in self._counts.items()))
         if self._left:
             reasons = ", ".join(f"{n} {why}" for why, n in self._left.items())
-            _say(f"left alone: {reasons}; --force replaces these, too")
+            _say(f"left alone: {reasons}; use --force to replace these, too")
         if self.failed:
             rows = sorted((str(o.recording), o.step or "-", _why(o)) for o in self.failed)
             for path, step, why in rows:
@@ -110,12 +109,15 @@ class _Tally:
 
 
 def _why(outcome: Outcome) -> str:
-    """Return why a recording failed: a script's own words, or an error in those of the command."""
+    """Return why a recording failed, in terms of the command line.
+
+    The message of a script is returned as it is.
+    """
     return outcome.why if outcome.step else in_command_words(outcome.why)
 
 
 def _newest(folder: Path) -> float:
-    """Return when a model was trained: the time of its newest file, s; 0 if it has none."""
+    """Return the modification time of the newest file of a model, s; 0 if it has no files."""
     times = [
         os.stat(os.path.join(top, file)).st_mtime  # noqa: PTH116, PTH118
         for top, _, files in os.walk(folder)

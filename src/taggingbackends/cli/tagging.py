@@ -33,24 +33,24 @@ __all__ = ["finetune", "predict", "train"]
     "--output",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="With FILES: where the labels go; by default beside each input.",
+    help="With FILES: write the labels to DIR; by default beside each input file.",
 )
 @FORCE
 @click.option(
-    "--recursive", is_flag=True, help="FILES are folders: label the recordings below, each alone."
+    "--recursive", is_flag=True, help="Label each recording below the folders FILES separately."
 )
 @click.option(
     "--jobs",
     metavar="N",
     type=click.IntRange(min=1),
-    help="With --recursive: how many recordings at a time; by default 1.",
+    help="With --recursive: label N recordings at a time; by default 1.",
 )
 @click.option(
     "--executor",
     type=click.Choice(["local", "dask"]),
-    help="With --recursive: who labels, this machine (the default) or a Dask cluster.",
+    help="With --recursive: run on this machine (the default) or on a Dask cluster.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use the Dask scheduler at this address.")
 @skips
 @click.pass_context
 def predict(
@@ -69,17 +69,18 @@ def predict(
 ) -> None:
     """Label recordings with a trained model.
 
-    With FILES (tracker files or folders), the labels are written beside them, as predicted.label,
-    or <stem>.predicted.label where a folder holds several recordings. Without FILES, the input is
-    what `push` has brought into data/raw, and the labels stay in data/processed: this is how Nyx
-    calls it.
+    FILES are tracker files or folders. The labels are written beside them as predicted.label, or
+    as <stem>.predicted.label if a folder holds several recordings.
 
-    With --recursive, all recordings below the folders FILES are labelled, each by itself, but for
-    those whose labels are up to date, were edited, or were made by something else; --force labels
-    all. When run again, it goes on where it was.
+    Without FILES, the input is in data/raw, where `push` put it, and the labels are written to
+    data/processed. Nyx calls the command in this way.
 
-    Other options go to the backend's scripts, e.g. --threshold 0.5. FILES stand before these, or
-    after --.
+    With --recursive, each recording below the folders FILES is labelled separately. Recordings
+    are skipped if their labels are up to date, were edited, or were made by other software.
+    --force labels all recordings. After an interruption, run the command again to continue.
+
+    Other options are passed to the backend's scripts, e.g. --threshold 0.5. Put FILES before
+    such options, or after --.
 
     \b
     Example: tagging-backend predict recording.spine --model-instance 20240611
@@ -89,13 +90,13 @@ def predict(
     skip = skipped(skip_make_dataset, skip_build_features)
     if recursive:
         if not files or sandbox or output:
-            problem = "--recursive needs folders, and goes with neither --sandbox nor --output"
+            problem = "--recursive needs folders, and cannot be used with --sandbox or --output"
             raise click.UsageError(problem, ctx)
         if (executor == "dask") != bool(scheduler) or (scheduler and jobs):
-            problem = "--executor dask goes with --scheduler ADDRESS, and without --jobs"
+            problem = "--executor dask needs --scheduler ADDRESS, and cannot be used with --jobs"
             raise click.UsageError(problem, ctx)
     elif jobs or executor or scheduler:
-        problem = "--jobs, --executor and --scheduler go with --recursive"
+        problem = "--jobs, --executor and --scheduler need --recursive"
         raise click.UsageError(problem, ctx)
     backend = explorer(ctx, model_instance, sandbox)
     if recursive:
@@ -107,23 +108,25 @@ def predict(
     if files:
         found = pipeline.predict_files(backend, files, script_options(ctx), output, force, skip)
     elif output or force:
-        raise click.UsageError("--output and --force go with FILES", ctx)
+        raise click.UsageError("--output and --force need FILES", ctx)
     else:
         found = pipeline.predict(backend, script_options(ctx), skip)
         if not found:
             warnings.warn(
-                f"predict_model made no label file in {backend.processed_data_dir()}", stacklevel=2
+                f"predict_model wrote no label file in {backend.processed_data_dir()}", stacklevel=2
             )
     print_paths(found)
 
 
 @click.command(cls=ScriptCommand)
 @FILES
-@instance_option(False, "The new model's identifier; with FILES, by default the local time.")
+@instance_option(
+    False, "Set the identifier of the new model; with FILES, the default is the local time."
+)
 @click.option(
     "--pretrained-model-instance",
     metavar="NAME",
-    help="Start from this one.",
+    help="Start from this pretrained model.",
     shell_complete=complete_pretrained,
 )
 @FORCE
@@ -138,16 +141,14 @@ def train(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    """Train a new model.
+    """Train a new model and print its identifier.
 
-    Its identifier is printed last.
+    FILES are label files beside the tracker files that they depend on, or folders of these.
+    Without FILES, the input is in data/raw, where `push` put it for this identifier. The model
+    appears only if training succeeds. Until then, an existing model is unchanged.
 
-    FILES are label files beside the tracker files that they depend on (or folders of these).
-    Without FILES, the input is what `push` has brought into data/raw for this identifier. The
-    model is there when training has succeeded; until then, an old one stays as it is.
-
-    Other options go to the backend's scripts, e.g. --epochs 20. FILES stand before these, or
-    after --.
+    Other options are passed to the backend's scripts, e.g. --epochs 20. Put FILES before such
+    options, or after --.
 
     \b
     Example: tagging-backend train recordings/*.label
@@ -169,10 +170,12 @@ def train(
     "--original-model-instance",
     metavar="NAME",
     required=True,
-    help="The model to start from.",
+    help="Start from this model.",
     shell_complete=complete_instance,
 )
-@instance_option(False, "The new model's identifier; with FILES, by default the local time.")
+@instance_option(
+    False, "Set the identifier of the new model; with FILES, the default is the local time."
+)
 @FORCE
 @skips
 @click.pass_context
@@ -185,11 +188,9 @@ def finetune(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    """Train a model further, into a new one.
+    """Train a model further, store it as a new model and print its identifier.
 
-    The new model's identifier is printed last.
-
-    FILES and options are as for `train`.
+    FILES and the other options are as for `train`.
 
     \b
     Example: tagging-backend finetune more/*.label --original-model-instance 20240611

@@ -1,1 +1,1 @@
-"""Labelling many recordings: all below some folders, some at a time."""
+"""Label many recordings: all below some folders, several at a time."""

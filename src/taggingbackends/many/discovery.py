@@ -1,4 +1,4 @@
-"""Finds the recordings below folders, whatever else is there."""
+"""Find the recordings below folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["FoundRecording", "discover"]
 
 
 class FoundRecording(NamedTuple):
-    """The tracker files of a recording, the one to load first, and where its labels go."""
+    """A recording: its tracker files, the one to load first, and the path for its labels."""
 
     files: tuple[Path, ...]
     place: Path
@@ -27,22 +27,22 @@ class FoundRecording(NamedTuple):
 def discover(
     backend: BackendFolder, roots: Sequence[str | os.PathLike[str]]
 ) -> tuple[list[FoundRecording], dict[Path, OSError]]:
-    """Find the recordings below folders, by format.
+    """Find the recordings of known formats below folders.
 
-    Hidden files and folders, and the data folders of backends, are left out. A folder that is
-    reached in several ways counts once.
+    Hidden files and folders and the data folders of backends are skipped. A folder that can be
+    reached by several paths is searched once.
 
     Returns
     -------
     list of FoundRecording
-        Sorted, root by root.
+        The recordings, sorted for each root.
     dict
-        Files and folders that cannot be read -> the error.
+        File or folder that cannot be read -> the error.
 
     Raises
     ------
     BackendError
-        ``no-input``: a root is no folder, or in a backend's data folder.
+        ``no-input``: a root is not a folder, or it is in a backend's data folder.
     """
     unreadable: dict[Path, OSError] = {}
     own_data = (backend.project_dir / "data").resolve()
@@ -57,15 +57,15 @@ def discover(
             return False
         return True
 
-    folders: dict[str, dict[str, Path]] = {}  # real folder -> file name -> path, as it was reached
+    folders: dict[str, dict[str, Path]] = {}  # real folder -> file name -> path below the root
     for root in roots:
         top = Path(os.path.abspath(root))  # noqa: PTH100 - links named by the user stay links
         if not top.is_dir():
-            raise BackendError("no-input", f"{root}: expected a folder to look for recordings in")
+            raise BackendError("no-input", f"{root}: expected a folder of recordings")
         real = top.resolve()
         for above in (real, *real.parents):
             if above == own_data or _is_backends_data(above):
-                problem = f"{root}: in {above}, the data folder of a backend: expected another"
+                problem = f"{root}: expected a folder outside {above}, a backend's data folder"
                 raise BackendError("no-input", problem)
         for file in walk(top, is_input) if is_input(top) else ():
             folders.setdefault(os.path.realpath(file.parent), {}).setdefault(file.name, file)
@@ -82,5 +82,5 @@ def discover(
 def _is_backends_data(folder: Path) -> bool:
     try:
         return folder.name == "data" and is_backend(folder.parent)
-    except BackendError:  # a project file that cannot be read
+    except BackendError:  # an invalid pyproject.toml
         return False

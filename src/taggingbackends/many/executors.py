@@ -1,4 +1,4 @@
-"""Who labels the recordings: threads of this process, or a Dask cluster."""
+"""Executors that label recordings: on this machine, or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -18,26 +18,32 @@ if TYPE_CHECKING:
 
 __all__ = ["DaskExecutor", "Executor", "LocalExecutor"]
 
-_CONNECTING = 10  # seconds that a scheduler has to answer
+_CONNECTING = 10  # s; time limit for the scheduler's answer
 
 
 class Executor(Protocol):
-    """Labels recordings, some at a time."""
+    """Something that labels recordings, several at a time."""
 
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
-        """Yield the outcomes as they come; when closed, what has not begun does not begin."""
+        """Yield each outcome once it is known. Closing the generator cancels waiting tasks."""
 
 
 class LocalExecutor:
-    """Labels so many recordings at a time, each in a process of its own."""
+    """An executor that labels recordings on this machine, each in its own process.
+
+    Parameters
+    ----------
+    jobs : int
+        The number of recordings that are labelled at a time.
+    """
 
     def __init__(self, jobs: int = 1) -> None:
         self._jobs = jobs
 
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
-        """Yield the outcomes as they come; when closed, end the processes."""
+        """Yield each outcome once it is known. Closing the generator ends the processes."""
         processes = Processes()
-        with ThreadPoolExecutor(self._jobs) as pool:  # each waits for its process
+        with ThreadPoolExecutor(self._jobs) as pool:  # each thread waits for a process
             futures = [pool.submit(label_recording, task, processes) for task in tasks]
             try:
                 for future in as_completed(futures):
@@ -48,19 +54,20 @@ class LocalExecutor:
 
 
 class DaskExecutor:
-    """Labels recordings on the workers of a Dask cluster that is running.
+    """An executor that labels recordings on the workers of a running Dask cluster.
 
-    A recording whose worker dies goes to another worker.
+    If a worker dies, its recording goes to another worker.
 
     Parameters
     ----------
     scheduler : str
-        Its address, e.g. ``tcp://10.0.0.1:8786``.
+        The scheduler's address, e.g. ``tcp://10.0.0.1:8786``.
 
     Raises
     ------
     BackendError
-        ``missing-package``: distributed is not installed; ``no-scheduler``: there is none.
+        ``missing-package``: distributed is not installed. ``no-scheduler``: no scheduler answers
+        at this address.
     """
 
     def __init__(self, scheduler: str) -> None:
@@ -70,9 +77,9 @@ class DaskExecutor:
         except ImportError:
             fix = "install it: pip install 'taggingbackends[dask]'"
             raise BackendError("missing-package", "a Dask cluster needs Dask", fix) from None
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # failures tell it
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # outcomes report errors
         try:
-            resolve_address(scheduler)  # what is no address would keep a client trying
+            resolve_address(scheduler)  # with an invalid address, Client would retry
             self._client: Client = Client(scheduler, timeout=_CONNECTING, set_as_default=False)
         except (OSError, ValueError) as error:
             problem = f"no Dask scheduler at {scheduler}: {error}"
@@ -90,10 +97,10 @@ class DaskExecutor:
         self._client.close()
 
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
-        """Yield the outcomes as they come; when closed, cancel what has not begun."""
+        """Yield each outcome once it is known. Closing the generator cancels waiting tasks."""
         from distributed import as_completed
 
-        # not pure: what was done with a recording once tells nothing about the next time
+        # not pure: the same task can have another outcome the next time
         futures = self._client.map(label_recording, tasks, pure=False)
         recordings = {
             future.key: task.files[0] for future, task in zip(futures, tasks, strict=True)
@@ -112,5 +119,5 @@ def _outcome(future: Future, recording: Path) -> Outcome:
     if future.status == "error":  # e.g. KilledWorker, or a worker without this package
         why = describe(future.exception())
     else:
-        why = "the Dask scheduler is gone, or has cancelled it"
+        why = "the Dask scheduler has stopped or cancelled the task"
     return Outcome(recording, Result.FAILED, why=why)

@@ -1,4 +1,4 @@
-"""Labels all recordings below some folders, as far as there is need to."""
+"""Label all recordings below some folders, except those with labels that must stay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Plan", "label_all", "plan"]
 
 
 class Plan(NamedTuple):
-    """What is to be looked at, and what failed before it could be."""
+    """The tasks, and the outcomes of files and folders that cannot be read."""
 
     tasks: list[Task]
     failed: list[Outcome]
@@ -32,24 +32,24 @@ def plan(
     force: bool = False,
     skip: Iterable[str] = (),
 ) -> Plan:
-    """Find the recordings below folders; nothing is run, and no recording read, yet.
+    """Find the recordings below folders. No script is run and no label file is read.
 
     Parameters
     ----------
     backend : BackendFolder
         With a model instance.
     roots : sequence of path
-        Folders.
+        The folders to search.
     options, skip
         As for `pipeline.predict`.
     force : bool
-        Label also what has labels, and replace these, whoever made them.
+        Label recordings that have labels, too. Replace the labels, whoever made them.
 
     Raises
     ------
     BackendError
-        ``unknown-model``, ``missing-script``, ``ambiguous-script``; ``no-input``: there is no
-        recording, or a root is no folder.
+        ``unknown-model``, ``missing-script``, ``ambiguous-script``. ``no-input``: there are no
+        recordings, or a root is not a folder.
     """
     check_prediction(backend)
     instance = backend.required_instance("predict")
@@ -69,9 +69,10 @@ def plan(
 
 
 def label_all(tasks: Sequence[Task], executor: Executor) -> Generator[Outcome, None, None]:
-    """Label recordings, and yield what became of each, as it does.
+    """Label recordings and yield each outcome once it is known.
 
-    Those that another process is labelling come last: most often they are up to date by then.
+    Recordings that another process is labelling come last, since they are usually up to date by
+    then.
     """
     busy: set[Path] = set()
     with closing(executor.run(tasks)) as outcomes:

@@ -1,4 +1,4 @@
-"""Labels one recording of many: in a process and a sandbox of its own, if there is need to."""
+"""Label one recording of many, if needed, in its own process and sandbox."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from taggingbackends.system.messages import VERBOSITY, describe
 
 __all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
 
-_TAIL = 1 << 16  # bytes of a failed process's output in which the last line is looked for
+_TAIL = 1 << 16  # bytes at the end of a process's output that are searched for its last line
 
 
 class Task(NamedTuple):
-    """A recording to be labelled; it can be sent to another process, or machine.
+    """A recording to label. A task can be sent to another process or machine.
 
     Attributes
     ----------
     project_dir, model_instance
         The backend and its model.
     files : tuple of Path
-        The tracker files, absolute.
+        Absolute paths of the tracker files.
     place : Path
-        Where the labels go.
+        The path for the labels.
     options, skip
         As for `pipeline.predict`.
     force : bool
-        Replace whatever labels there are.
+        Replace existing labels, whoever made them.
     wait : bool
-        If another process is labelling this recording, wait until it has done so.
+        Wait for another process that is labelling this recording.
     """
 
     project_dir: Path
@@ -53,18 +53,18 @@ class Task(NamedTuple):
     wait: bool = False
 
     def backend(self) -> BackendFolder:
-        """Return the backend, with the sandbox that is this recording's."""
+        """Return the backend with the sandbox of this recording."""
         import hashlib
 
-        # Always the same one: so a lock keeps others off this recording, and what a killed
-        # process has left is found by the next that labels it.
+        # The name depends only on the recording. So processes can lock it, and the next process
+        # finds the leftovers of a killed one.
         where = os.path.join(os.path.realpath(self.place.parent), self.files[0].stem)  # noqa: PTH118
         digest = hashlib.sha1(os.fsencode(where)).hexdigest()[:16]
         return BackendFolder(self.project_dir, self.model_instance, f"recording-{digest}")
 
 
 class Result(Enum):
-    """What became of a recording."""
+    """The result for a recording."""
 
     LABELLED = "labelled"
     CURRENT = "up to date"
@@ -74,21 +74,22 @@ class Result(Enum):
 
 
 class Outcome(NamedTuple):
-    """What became of a recording, and why.
+    """The result for a recording, and the reason for it.
 
     Attributes
     ----------
     recording : Path
+        The file of the recording that is loaded first, or a path that cannot be read.
     result : Result
     labels : tuple of Path
-        The label files that were written, or that are there.
+        The label files that were written or that exist already.
     why : str
-        Of what was left alone, or failed: the reason, in one line.
+        The reason if the recording was left alone or failed, in one line.
     step : str
-        The script that failed, "" if it was none.
+        The script that failed, or "".
     warnings : tuple of str
     seconds : float
-        That labelling, or failing, took; 0 if nothing was done.
+        Time that labelling took, s; 0 if nothing was done.
     """
 
     recording: Path
@@ -101,23 +102,23 @@ class Outcome(NamedTuple):
 
 
 def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
-    """Label a recording unless it has labels that are up to date, or somebody's.
+    """Label a recording unless its labels are up to date or not made by this backend and model.
 
     Parameters
     ----------
     task : Task
     processes : Processes, optional
-        Those that the process for this recording is to be among.
+        The group that the process for this recording joins.
 
     Notes
     -----
-    Never raises because of the recording, the backend's scripts or the file system: these are
-    failures among the outcomes.
+    Errors of the recording, the backend's scripts or the file system are not raised. They give
+    an outcome with `Result.FAILED`.
     """
     start = time.monotonic()
     try:
         outcome = _looked_at(task) or _in_process(task, processes or Processes())
-    except Exception as error:  # whatever it is, others are to go on
+    except Exception as error:  # other recordings go on after any error
         return Outcome(task.files[0], Result.FAILED, why=_in_one_line(error))
     if outcome.result in (Result.LABELLED, Result.FAILED):
         return outcome._replace(seconds=time.monotonic() - start)
@@ -125,9 +126,14 @@ def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
 
 
 def settled(task: Task) -> tuple[Outcome | None, Path | None]:
-    """Return the outcome for a recording that is to stay as it is, None if it is to be labelled.
+    """Check whether a recording needs labelling.
 
-    Then comes the outdated label file that is to be replaced, if any.
+    Returns
+    -------
+    Outcome or None
+        The outcome if the existing labels stay; None if the recording needs labelling.
+    Path or None
+        The existing label file to replace, if any.
     """
     if task.force:
         return None, label_file(task.files, task.place)
@@ -141,7 +147,7 @@ def settled(task: Task) -> tuple[Outcome | None, Path | None]:
 
 
 def _looked_at(task: Task) -> Outcome | None:
-    """Do without a process where nothing is to be done, nor cleared away."""
+    """Return the outcome if there is nothing to do and no leftover sandbox, otherwise None."""
     if any(folder.exists() for folder in task.backend().data_dirs()):
         return None
     return settled(task)[0]
@@ -159,7 +165,7 @@ def _in_process(task: Task, processes: Processes) -> Outcome:
         said = _last_line(output)
     if answer:
         outcome: Outcome = pickle.loads(answer)
-        if outcome.step:  # a script's failure: it has told itself why
+        if outcome.step:  # the failed script has printed the reason
             return outcome._replace(why=_with_reason(outcome.why, said))
         return outcome
     ended = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
@@ -167,7 +173,7 @@ def _in_process(task: Task, processes: Processes) -> Outcome:
 
 
 class Processes:
-    """The processes that label recordings, of any thread, so that all can be ended at once."""
+    """The running processes that label recordings. Several threads may share this object."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -176,13 +182,13 @@ class Processes:
 
     @contextmanager
     def started(self, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a process; its input stays open inside, and it ends when that is closed."""
+        """Start a process. Its input is open within the block; closing the input ends it."""
         with self._lock:
             if self._ending:
                 raise InterruptedError("interrupted")
             process = subprocess.Popen(
                 [sys.executable, "-m", "taggingbackends.many.sandboxed"],
-                # its last line is to be what went wrong, not what was done
+                # without --verbose, the last line of the output is the error
                 env={k: value for k, value in os.environ.items() if k != VERBOSITY},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -198,7 +204,7 @@ class Processes:
                     _hang_up(process)
 
     def end(self) -> None:
-        """End them, and start no more."""
+        """End all processes and refuse to start more."""
         with self._lock:
             self._ending = True
             for process in self._running:
@@ -220,7 +226,7 @@ def _last_line(output: IO[bytes]) -> str:
 
 def _with_reason(ended: str, said: str) -> str:
     reason = said.removeprefix("Error: ")
-    if not reason or ended == "exit code 1":  # which Python gives to any exception
+    if not reason or ended == "exit code 1":  # that of any exception, so not informative
         return reason or ended
     return f"{ended}: {reason}"
 

@@ -1,4 +1,4 @@
-"""Whether a recording has labels that a backend would make anew, or that it must not touch."""
+"""Find out whether the labels of a recording are missing, current, outdated or foreign."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["LabelStatus", "Status", "label_file", "label_status"]
 
 
 class Status(Enum):
-    """What the labels of a recording are, as a model of a backend sees them."""
+    """The status of a recording's labels with respect to a backend and its model."""
 
     MISSING = "missing"
     CURRENT = "current"
-    """Predicted by this version of the backend and this model, from the files as they are."""
+    """Predicted by this version of the backend and this model, from the present files."""
     OUTDATED = "outdated"
-    """Predicted by this backend and model, but of another version, or from other files."""
+    """Predicted by this backend and model, but by another version or from other files."""
     FOREIGN = "foreign"
-    """Edited, or made by somebody or something else."""
+    """Edited, or not made by this backend and model."""
 
 
 class LabelStatus(NamedTuple):
-    """A status, with the label file (None if there is none) and, of labels not current, why."""
+    """A status, the label file (None if missing), and the reason if outdated or foreign."""
 
     status: Status
     file: Path | None = None
@@ -39,17 +39,17 @@ class LabelStatus(NamedTuple):
 
 
 def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path) -> LabelStatus:
-    """Look at the labels of a recording.
+    """Return the status of a recording's labels.
 
     Parameters
     ----------
     backend : BackendFolder
         With a model instance.
     recording : sequence of Path
-        Its tracker files.
+        The recording's tracker files.
     place : Path
-        Where its labels go. Labels that were written when the folder held more, or fewer,
-        recordings have another name, and are found too.
+        The path for the labels. Labels written when the folder held more or fewer recordings have
+        another name. They are found, too.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
 
     Notes
     -----
-    Another version of this package does not make labels outdated. A model that was trained again
-    under the same name, and other options for the scripts, are not noticed. The tracker files are
-    read, for their SHA-1, only if everything else is as it should be.
+    Labels stay current when this package changes, when the model is trained again under the same
+    name, and when the scripts get other options. The tracker files are read for their SHA-1, so
+    this is the last check.
     """
     file = label_file(recording, place)
     if file is None:
@@ -68,9 +68,9 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
     try:
         labels = Labels.read(file)
     except (LabelFileError, IsADirectoryError):
-        return LabelStatus(Status.FOREIGN, file, "no label file")
+        return LabelStatus(Status.FOREIGN, file, "not a label file")
     runs = list(labels.values())
-    if not runs:  # nothing tells whose it is
+    if not runs:  # the origin is unknown
         return LabelStatus(Status.FOREIGN, file, "no runs")
     if any(map(is_edited, runs)):
         return LabelStatus(Status.FOREIGN, file, "edited")
@@ -96,12 +96,12 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
 
 
 def label_file(recording: Sequence[Path], place: Path) -> Path | None:
-    """Return the predicted labels that a recording has, by either name; None if there are none."""
+    """Return the predicted labels of a recording under either name, or None."""
     return place if place.exists() else _elsewhere(recording, place)
 
 
 def _elsewhere(recording: Sequence[Path], place: Path) -> Path | None:
-    """Return the label file under the other name that predicted labels have, if it is for this."""
+    """Return the label file under the other name if it belongs to the recording."""
     other = place.with_name(label_name(recording[0].stem, several=place.name == PREDICTED))
     try:
         labels = Labels.read(other) if other.is_file() else {}

@@ -1,8 +1,8 @@
 """The process that labels one recording in its sandbox; `labelling` starts it.
 
-The task comes as standard input, and the outcome goes to standard output; what scripts print goes
-to standard error. When the input ends, the process that wants the labels does not exist any more,
-or does not want them: so this one ends.
+It reads the task from standard input and writes the outcome to standard output. The output of
+scripts goes to standard error. The process ends when its input is closed, because the process
+that started it has ended or has cancelled the task.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from taggingbackends.system.messages import configure, describe, is_user_error
 __all__ = ["main"]
 
 
-class _Settled(Exception):  # noqa: N818 - nothing is wrong
-    """Somebody has labelled the recording meanwhile."""
+class _Settled(Exception):  # noqa: N818 - not an error
+    """The recording has been labelled by another process or person in the meantime."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
 
 
 def main() -> None:
-    """Read a task, do it, write the outcome."""
+    """Read a task, perform it and write the outcome."""
     configure()
     requests, answers = _take_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
-    """Keep the standard streams from the scripts, which inherit them."""
+    """Return copies of the standard streams, and redirect those that scripts inherit."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -64,7 +64,7 @@ def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _end(number: int, frame: object) -> None:
-    # The first signal is enough: a terminal's comes together with the end of the input.
+    # Ignore later signals: Ctrl-C in a terminal sends one and also closes the input.
     for other in (signal.SIGINT, signal.SIGTERM):
         signal.signal(other, signal.SIG_IGN)
     if number == signal.SIGINT:
@@ -90,7 +90,7 @@ def _label(task: Task) -> Outcome:
                 stack.enter_context(locked(lock, task.wait))
             except BlockingIOError:
                 return Outcome(recording, Result.BUSY)
-            _remove_sandbox(backend)  # of a process that was killed: nobody else holds the lock
+            _remove_sandbox(backend)  # left by a killed process, since this one holds the lock
             try:
                 return _label_alone(task, backend)
             finally:
@@ -115,7 +115,7 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
     def check() -> None:
         _check_output(backend)
         now, _ = settled(task)
-        if now is not None:  # edited, or made by another, while this was under way
+        if now is not None:  # labelled or edited by others in the meantime
             raise _Settled(now)
 
     replace = task.force or outdated is not None
@@ -123,17 +123,17 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
         backend, task.files, task.options, force=replace, skip=task.skip, before_pull=check
     )
     if outdated is not None and outdated not in labels:
-        outdated.unlink()  # it had another name
+        outdated.unlink()  # the new labels have another name
     return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 
 def _check_output(backend: BackendFolder) -> None:
-    """Refuse labels under a name that the next run would not find them by."""
+    """Raise an error if labels have a name that `label_file` does not find."""
     for recording in find_recordings(backend.list_input_files()):
         place = backend.output_path(recording)
         if not place.exists():
             names = ", ".join(path.name for path in backend.list_processed_files())
-            problem = f"expected {place.name}, backend.output_path(file), of predict_model"
+            problem = f"expected predict_model to write {place.name}, backend.output_path(file)"
             raise BackendError("no-output", f"{problem}; found {names}")
 
 

@@ -1,1 +1,1 @@
-"""Files, locks, processes, messages and progress. Knows nothing of larvae."""
+"""Files, locks, processes, messages and progress bars; nothing specific to larvae."""

@@ -1,4 +1,4 @@
-"""Atomic writing, cheap copies, and listings of files."""
+"""Write, copy, link and list files. Writing is atomic."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 
 __all__ = ["copy_file", "copy_files", "link_file", "remove_folder", "sha1", "walk", "write_file"]
 
-_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (btrfs, XFS, bcachefs)
+_FICLONE = 0x40049409  # linux/fs.h: share blocks with another file (btrfs, XFS, bcachefs)
 
 
 def write_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file atomically: afterwards there is the whole new file, or still the old one.
+    """Write a file atomically.
 
     Parameters
     ----------
     path : Path
-        The file; its folder must exist. Links are followed. The mode of an old file is kept.
+        The file. Its folder must exist. Links are followed. An existing file keeps its mode.
     chunks : iterable of bytes
         The content.
 
     Raises
     ------
     OSError
-        Writing fails. An old file is unchanged, and no temporary file remains.
+        Writing failed. An existing file is unchanged, and no temporary file remains.
     """
 
     def fill(temporary: Path) -> None:
@@ -43,18 +43,23 @@ def write_file(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def copy_file(source: Path, path: Path) -> None:
-    """Copy a file atomically, sharing its blocks where the file system can (reflink)."""
+    """Copy a file atomically. Share its blocks if the file system supports it (reflink)."""
     _put(path, lambda temporary: _copy(source, temporary))
 
 
 def copy_files(pairs: Iterable[tuple[Path, Path]]) -> None:
-    """Copy files, all or none: each source to its path; what is there already is replaced.
+    """Copy all of the files or none. Existing files are replaced.
 
-    Copies are made beside their places first, then renamed. If anything fails, or is interrupted,
-    the places are as they were before.
+    Copies are written under temporary names beside their destinations and then renamed. If an
+    error or an interrupt occurs, the destinations are restored.
+
+    Parameters
+    ----------
+    pairs : iterable of (Path, Path)
+        Source and destination of each file.
     """
-    copies: list[tuple[Path, Path]] = []  # hidden, its place
-    old: list[tuple[Path, Path | None]] = []  # place, what was there
+    copies: list[tuple[Path, Path]] = []  # temporary name, destination
+    old: list[tuple[Path, Path | None]] = []  # destination, temporary name of the old file
     try:
         for source, path in pairs:
             copies.append((_hidden_beside(path), path))
@@ -81,13 +86,13 @@ def copy_files(pairs: Iterable[tuple[Path, Path]]) -> None:
 
 
 def _set_aside(path: Path) -> Path | None:
-    """Keep a file under a hidden name as well; return that, None if there is no file."""
+    """Give a file a second, hidden name. Return it, or None if there is no file."""
     if not (path.is_symlink() or path.is_file()):
         return None
     aside = _hidden_beside(path)
     try:
         os.link(path, aside, follow_symlinks=False)
-    except (OSError, NotImplementedError):  # no hard links here: a moment without the file
+    except (OSError, NotImplementedError):  # no hard links: the file is briefly missing
         path.rename(aside)
     return aside
 
@@ -102,12 +107,12 @@ def _copy(source: Path, path: Path) -> None:
 
 
 def link_file(source: Path, path: Path) -> None:
-    """Make a symbolic link to a file, atomically."""
+    """Create a symbolic link to a file atomically."""
     _put(path, lambda temporary: temporary.symlink_to(source))
 
 
 def sha1(path: Path) -> str:
-    """Return the SHA-1 of a file's content, 40 lower case hexadecimal digits."""
+    """Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
@@ -125,31 +130,31 @@ def _put(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _hidden_beside(path: Path) -> Path:
-    # In the same folder, since a rename is atomic only within a file system. Hidden, so that what
-    # a killed process leaves is never taken for input or output.
+    # In the same folder, since a rename is atomic only within a file system. Hidden, so leftovers
+    # of a killed process are not mistaken for input or output.
     return path.with_name(f".{os.urandom(8).hex()}.tmp")
 
 
 @contextmanager
 def _named(path: Path, temporary: Path) -> Iterator[None]:
-    """Let errors about a temporary file name the one that the user knows."""
+    """Replace the name of a temporary file in errors by the name of the final file."""
     try:
         yield
     except OSError as error:
         if error.filename not in (None, str(temporary)):
-            raise  # it concerns another file
+            raise  # about another file
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where folders can be opened."""
+    """Make a rename survive a power failure, on systems where folders can be opened."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError:
-        pass  # some network file systems cannot; the rename is done anyway
+        pass  # not supported by some network file systems
     finally:
         os.close(descriptor)
 
@@ -169,14 +174,14 @@ def walk(
     enter: Callable[[Path], bool] = lambda folder: True,
     link: Callable[[Path], object] = lambda path: None,
 ) -> Iterator[Path]:
-    """Yield the files below a folder, sorted by path components; hidden ones are left out.
+    """Yield the files below a folder, sorted by path components. Hidden files are skipped.
 
     Parameters
     ----------
     top : Path
         The folder. If it does not exist, nothing is yielded.
     enter : callable
-        Called with each folder below; returns whether to enter it.
+        Called with each subfolder. It returns whether to enter the folder.
     link : callable
         Called with each symbolic link before it is followed.
 
@@ -200,14 +205,14 @@ def _walk(
     above: list[Path],
 ) -> Iterator[Path]:
     above = [*above, folder.resolve()]
-    with os.scandir(folder) as entries:  # it knows the types of most without a call each
+    with os.scandir(folder) as entries:  # most entries have a type without another system call
         visible = [entry for entry in entries if not entry.name.startswith(".")]
     for entry in sorted(visible, key=lambda entry: entry.name):
         path = folder / entry.name
         is_link = entry.is_symlink()
         if is_link:
             link(path)
-        # a broken link, or one to itself, is yielded: who opens it gets the error
+        # broken and circular links are yielded; opening them raises the error
         if not (path.is_dir() if is_link else entry.is_dir()):
             yield path
         elif enter(path) and not (is_link and path.resolve() in above):
@@ -215,7 +220,7 @@ def _walk(
 
 
 def remove_folder(folder: Path) -> bool:
-    """Remove a folder (of a link, only the link); return whether it existed."""
+    """Remove a folder and return whether it existed. If it is a link, remove only the link."""
     if folder.is_symlink():
         folder.unlink()
     elif folder.exists():

@@ -14,21 +14,21 @@ from pathlib import Path
 __all__ = ["locked"]
 
 _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-"""Errors of file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p."""
+"""Errors on file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p."""
 
-_held: set[int] = set()  # descriptors of the locks of this process
+_held: set[int] = set()  # file descriptors of the locks that this process holds
 
 
 @contextmanager
 def locked(path: Path, wait: bool = False) -> Iterator[None]:
-    """Hold a lock, which ends with the process at the latest; then the lock file is removed.
+    """Hold a lock within the block, then remove the lock file.
 
-    Processes that this one starts do not hold the lock.
+    The lock ends with the process at the latest. Child processes do not hold it.
 
     Parameters
     ----------
     path : Path
-        The lock file; its folder must exist.
+        The lock file. Its folder must exist.
     wait : bool
         Wait until no other process holds the lock.
 
@@ -37,29 +37,29 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
     BlockingIOError
         Another process holds the lock, and `wait` is false.
     OSError
-        The lock file cannot be made, or locked.
+        The lock file cannot be created or locked.
 
     Warns
     -----
     UserWarning
-        The file system does not support locks: there is none, and the work goes on.
+        The file system does not support locks. The block runs without a lock.
     """
     descriptor = _acquire(path, wait)
     try:
         yield
     finally:
-        if descriptor in _held:  # not in a process that was forked meanwhile
+        if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
 
 
 def _acquire(path: Path, wait: bool) -> int | None:
-    """Return the descriptor of a lock file that stays at its path, None if there are no locks."""
+    """Lock the file and return its descriptor, or None if locks are not supported."""
     while True:
         there = path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(descriptor, wait)
-            # Its last holder may have removed the file between opening and locking it.
+            # The previous holder may remove the file after it is opened and before it is locked.
             if _is_at(path, descriptor):
                 _held.add(descriptor)
                 return descriptor
@@ -106,7 +106,7 @@ if sys.platform == "win32":
     def _release(path: Path, descriptor: int) -> None:
         _held.remove(descriptor)
         os.close(descriptor)
-        with suppress(PermissionError):  # another process has opened the file: it is to remove it
+        with suppress(PermissionError):  # a process that has opened the file removes it later
             path.unlink(missing_ok=True)
 
 else:

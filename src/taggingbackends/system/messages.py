@@ -1,7 +1,7 @@
-"""What users read beside results: log records, on standard error and in a log file.
+"""Messages to users: log records on standard error and in a log file.
 
-Environment variables hold the level and the log file, so that the processes which a command starts
-follow its options.
+Environment variables hold the level and the log file. So the scripts that a command starts use
+the same settings.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ DEBUG = "TAGGINGBACKENDS_DEBUG"
 """Environment variable: show the traceback of every error."""
 
 VERBOSITY = "TAGGINGBACKENDS_VERBOSITY"
-"""Environment variable: ``quiet`` (show errors only) or ``verbose`` (show what is done, too)."""
+"""Environment variable: ``quiet`` (show only errors) or ``verbose`` (also show every step)."""
 
 LOG = "TAGGINGBACKENDS_LOG"
-"""Environment variable: the file that gets messages of all levels, whatever is shown."""
+"""Environment variable: the log file. It receives messages of all levels."""
 
 logger = logging.getLogger("taggingbackends")
-"""Writes the package's own messages, once the program has called `configure`."""
+"""The logger of this package. `configure` sets up its output."""
 
 _LEVELS = {"quiet": logging.ERROR, "verbose": logging.INFO}
 _USER_ERRORS = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
@@ -50,9 +50,9 @@ _COLORS = {"Error": 31, "Warning": 33}  # red, yellow: ECMA-48, SGR
 
 
 def configure() -> None:
-    """Write this process's warnings and log records as the environment variables say.
+    """Send warnings and log records of this process to the outputs that the variables set.
 
-    Only main programs call this: importing the package configures nothing.
+    Only main programs call this function. Importing the package configures nothing.
     """
     root = logging.getLogger()
     kept = [handler for handler in root.handlers if not _is_replaced(handler)]
@@ -62,12 +62,12 @@ def configure() -> None:
 
 
 def is_quiet() -> bool:
-    """Return whether errors only are shown."""
+    """Return whether only errors are shown."""
     return os.environ.get(VERBOSITY) == "quiet"
 
 
 def open_log(path: Path) -> None:
-    """Have this process, and those that it starts, append to a log.
+    """Append the messages of this process and its child processes to a log file.
 
     Raises
     ------
@@ -80,33 +80,33 @@ def open_log(path: Path) -> None:
 
 
 def log(text: str, level: int = logging.INFO, error: BaseException | None = None) -> None:
-    """Write to the log only, with an error's traceback."""
+    """Write a message only to the log file, with the traceback of an error if given."""
     logger.log(level, text, exc_info=error, extra={"log_only": True})
 
 
 def is_user_error(error: BaseException) -> bool:
-    """Return whether the user can fix what is wrong, rather than a programmer."""
+    """Return whether the user, rather than a programmer, can fix the error."""
     return isinstance(error, TaggingBackendsError) or (
         isinstance(error, OSError) and (error.filename is not None or error.errno in _USER_ERRORS)
     )
 
 
 def describe(error: BaseException) -> str:
-    """Return the message of an error, in one line."""
+    """Return the message of an error in one line."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split())
 
 
 def fail(error: Exception) -> NoReturn:
-    """Report an error, and exit with its code."""
-    # a script has reported its own error, with the traceback
+    """Report an error and exit with its exit code."""
+    # the script has already reported the traceback of its error
     logger.error(describe(error), exc_info=None if isinstance(error, ScriptError) else error)
     sys.exit(getattr(error, "exit_code", 1))
 
 
 class _Handler(logging.Handler):
-    """Shows records on standard error, and appends them to the log."""
+    """A handler that writes records to standard error and to the log file."""
 
     _traceback = logging.Formatter()
 
@@ -126,9 +126,10 @@ class _Handler(logging.Handler):
 def _append(path: Path, record: logging.LogRecord, text: str) -> None:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
     line = f"{when} {record.process} {record.levelname.lower()}: {text}\n"
-    # the work goes on without a log that can no longer be written
+    # if the log can no longer be written, go on without it
     with suppress(OSError), path.open("ab", buffering=0) as file:
-        file.write(line.encode("utf-8", "backslashreplace"))  # in one piece: others write as well
+        # one write per record, since several processes write to the log
+        file.write(line.encode("utf-8", "backslashreplace"))
 
 
 def _show(record: logging.LogRecord, text: str, trace: str) -> None:
@@ -140,12 +141,12 @@ def _show(record: logging.LogRecord, text: str, trace: str) -> None:
             label = f"\x1b[{_COLORS[kind]}m{label}\x1b[0m"
         text = f"{label} {' '.join(line.strip() for line in text.splitlines())}"
     if on_terminal and "tqdm" in sys.modules:
-        sys.stderr.write("\r\x1b[K")  # erase a progress bar, which tqdm draws again
+        sys.stderr.write("\r\x1b[K")  # erase a progress bar; tqdm redraws it
     sys.stderr.write(f"{trace}\n{text}\n" if trace else f"{text}\n")
 
 
 def _is_replaced(handler: logging.Handler) -> bool:
-    """Return whether a handler is ours, or would show records on a standard stream as well."""
+    """Return whether a handler is a `_Handler` or writes to a standard stream."""
     streams = (sys.stdout, sys.stderr)
     shows = type(handler) is logging.StreamHandler and handler.stream in streams
     return shows or isinstance(handler, _Handler)

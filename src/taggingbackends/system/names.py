@@ -1,4 +1,4 @@
-"""Names that people give, which become names of files and folders."""
+"""Check names that become names of files and folders, and suggest similar names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,20 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{0,127}")
 
 
 def check_identifier(what: str, identifier: str) -> str:
-    """Return an identifier as it is; ``bad-identifier`` unless it can safely name a folder."""
+    """Return an identifier unchanged if it is safe as the name of a folder.
+
+    Parameters
+    ----------
+    what : str
+        What the identifier names, for the message.
+    identifier : str
+        The identifier.
+
+    Raises
+    ------
+    BackendError
+        ``bad-identifier``: the identifier is not valid.
+    """
     if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)):
         raise BackendError(
             "bad-identifier",
@@ -25,9 +38,9 @@ def check_identifier(what: str, identifier: str) -> str:
 
 
 def did_you_mean(name: str, names: Collection[str]) -> str:
-    """Return the part of a message that offers the names nearest to an unknown one."""
-    begun = sorted(known for known in names if name and known.startswith(name))
-    near = begun[:3] or get_close_matches(name, names, n=3, cutoff=0.6)
+    """Return the part of a message that suggests names similar to an unknown one."""
+    completions = sorted(known for known in names if name and known.startswith(name))
+    near = completions[:3] or get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are {', '.join(sorted(names)[:10])}" if names else "there are none"

@@ -1,4 +1,4 @@
-"""How far a loop is, on standard error: by tqdm, which is loaded only where it is shown."""
+"""Progress bars on standard error. tqdm is imported only when a bar is shown."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class _SizedIterable(Sized, Iterable[T], Protocol[T]):
 
 
 def progress(items: _SizedIterable[T], doing: str) -> Iterator[T]:
-    """Yield the items; on a terminal, a bar shows the progress after one second.
+    """Yield the items. On a terminal, show a progress bar after one second.
 
     Parameters
     ----------
     items : sized iterable
-        E.g. a list of paths.
+        For example a list of paths.
     doing : str
-        What is done with them, e.g. ``"reading"``.
+        The text before the bar, e.g. ``"reading"``.
     """
     remaining = iter(items)
     if sys.stderr.isatty() and not is_quiet():
@@ -45,15 +45,15 @@ def progress(items: _SizedIterable[T], doing: str) -> Iterator[T]:
 
 
 def meter(total: int) -> tqdm:
-    """Return a bar that counts recordings and estimates the time that is left.
+    """Return a progress bar that counts recordings and estimates the remaining time.
 
-    On a terminal it is one line, which `close` removes. Elsewhere, for example in the log of a
-    cluster's job, it is a line for each tenth of the recordings.
+    On a terminal the bar is one line, which `close` removes. Elsewhere, e.g. in the log of a
+    cluster job, one line is printed per tenth of the recordings.
 
     Parameters
     ----------
     total : int
-        How many recordings there are.
+        The number of recordings.
     """
     text = "{n_fmt}/{total_fmt} recordings{postfix} [{elapsed}<{remaining}]"
     options: dict[str, Any] = {"total": total, "bar_format": text, "leave": False}
@@ -67,12 +67,12 @@ def meter(total: int) -> tqdm:
 def _bar(*arguments: Any, **options: Any) -> Any:
     from tqdm import tqdm
 
-    tqdm.set_lock(RLock())  # its own would start multiprocessing, for bars of several processes
+    tqdm.set_lock(RLock())  # tqdm's default lock would start multiprocessing
     return tqdm(*arguments, **options)
 
 
 class _Lines:
-    """Writes each state of a bar as a line of its own."""
+    """A stream that writes each state of a progress bar on its own line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

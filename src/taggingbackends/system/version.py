@@ -6,7 +6,7 @@ __all__ = ["own_version"]
 
 
 def own_version() -> str:
-    """Return the version of this package, as it is installed."""
-    from importlib.metadata import version  # takes as long to import as a script to start
+    """Return the installed version of this package."""
+    from importlib.metadata import version  # slow to import
 
     return version("taggingbackends")

@@ -1,4 +1,4 @@
-"""Tests of My-Tagger. They run on a copy, so that your data and models stay as they are."""
+"""Tests of My-Tagger. They run on a copy and do not change your data and models."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ RUN = "20240611_101500"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a copy of the backend, without data and models."""
+    """Return a copy of the backend without data and models."""
     ignored = shutil.ignore_patterns("data", "models", ".*")
     copy = tmp_path / PROJECT.name
     shutil.copytree(PROJECT, copy, ignore=lambda at, names: ignored(at, names) & top(at, names))
@@ -24,13 +24,13 @@ def project(tmp_path: Path) -> Path:
 
 
 def top(folder: str, names: list[str]) -> set[str]:
-    """Return the names that may be left out: those at the top of the project."""
+    """Return the names that may be skipped: those at the top of the project."""
     return set(names) if Path(folder) == PROJECT else set()
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """Write a recording of one larva that runs, then stops, with its true labels."""
+    """Write a recording of one larva that runs and then stops, with its true labels."""
     folder = tmp_path / "recording"
     folder.mkdir()
     stem = folder / f"{RUN}@genotype@effector@tracker@protocol"
@@ -54,18 +54,18 @@ def recording(tmp_path: Path) -> Path:
 
 
 def tagging_backend(project: Path, *arguments: str | Path) -> str:
-    """Run the command in a backend's folder, and return what it prints."""
+    """Run the command in a backend's folder and return its standard output."""
     command = [sys.executable, "-m", "taggingbackends", "--project", project, *arguments]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def test_the_backend_keeps_the_contract() -> None:
+def test_backend_fulfils_contract() -> None:
     assert BackendExplorer(PROJECT).check() == []
 
 
-def test_the_backend_really_predicts(project: Path, recording: Path, tmp_path: Path) -> None:
+def test_backend_predicts_labels(project: Path, recording: Path, tmp_path: Path) -> None:
     tagging_backend(project, "train", recording / "truth.label", "--model-instance", "test")
     spine = next(recording.glob("*.spine"))
     output = tmp_path / "output"

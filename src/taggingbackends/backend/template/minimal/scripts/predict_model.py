@@ -1,4 +1,4 @@
-"""Label the recordings in data/raw, into data/processed."""
+"""Label the recordings in data/raw and write the label files to data/processed."""
 
 from taggingbackends import BackendExplorer, Labels
 from taggingbackends.data import find_recordings, load_tracks
@@ -6,7 +6,7 @@ from taggingbackends.main import main
 
 
 def predict_model(backend: BackendExplorer, **options: str) -> None:
-    """Write one label file a recording; as it stands, every frame is undefined."""
+    """Write one label file per recording. Replace this code: it leaves every frame undefined."""
     for file in find_recordings(backend.list_input_files()):
         recording = load_tracks(file)
         labels = Labels()

@@ -1,4 +1,4 @@
-"""Pick the recordings among the input files."""
+"""Find the recordings among the input files."""
 
 from taggingbackends import BackendExplorer
 from taggingbackends.data import find_recordings
@@ -6,7 +6,7 @@ from taggingbackends.main import main
 
 
 def make_dataset(backend: BackendExplorer) -> None:
-    """Tell which recordings there are; convert files here, if your tagger needs that."""
+    """Print the recordings. Convert files here if your tagger needs it."""
     for file, parts in find_recordings(backend.list_input_files()).items():
         print(f"{file.name}: {', '.join(part.suffix for part in parts)}")
 

@@ -1,4 +1,4 @@
-"""Compute the features of each frame, and store them in data/interim."""
+"""Compute the features of each frame and store them in data/interim."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from taggingbackends.main import main
 
 
 def features(track: Track) -> NDArray[np.float64]:
-    """Return the features of one larva, (frames, features): the speed in mm/s, to begin with."""
+    """Return the features of one larva, shape (frames, features). Here: the speed in mm/s."""
     assert track.spine is not None
     middle = track.spine.mean(axis=1)
     steps = np.linalg.norm(np.diff(middle, axis=0), axis=1) / np.diff(track.times)
@@ -17,7 +17,7 @@ def features(track: Track) -> NDArray[np.float64]:
 
 
 def build_features(backend: BackendExplorer) -> None:
-    """Write one .npz file a recording: run, larvae, and times and features of each larva."""
+    """Write one .npz file per recording: run, larvae, and the times and features of each larva."""
     for file in find_recordings(backend.list_input_files()):
         recording = load_tracks(file, outline=False)
         arrays = {f"times_{larva}": track.times for larva, track in recording.items()}

@@ -1,4 +1,4 @@
-"""Train a model further, and store it as a new one."""
+"""Train a model further and store it as a new one."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from taggingbackends.main import main
 def finetune_model(
     backend: BackendExplorer, original_model_instance: str, epochs: str = "10"
 ) -> None:
-    """Copy the original model; go on training it here, with the new input."""
+    """Copy the original model. Add code that trains the copy on the new input."""
     original = backend.model_dir(original_model_instance)
     shutil.copytree(original, backend.model_dir(), dirs_exist_ok=True)
 

@@ -1,4 +1,4 @@
-"""Label the recordings in data/raw, into data/processed."""
+"""Label the recordings in data/raw and write the label files to data/processed."""
 
 import json
 from typing import Any
@@ -16,13 +16,13 @@ def predict_states(
 ) -> list[str | tuple[str, ...]]:
     """Return the state of each frame: a label, a tuple of labels, or () for undefined.
 
-    This is the place for your tagger; as it stands, every frame is undefined.
+    Put your tagger here. This placeholder leaves every frame undefined.
     """
     return [()] * len(features)
 
 
 def predict_model(backend: BackendExplorer) -> None:
-    """Write one label file a recording."""
+    """Write one label file per recording."""
     model = json.loads((backend.model_dir() / "model.json").read_text())
     for file in find_recordings(backend.list_input_files()):
         folder = backend.interim_data_dir() / file.parent.relative_to(backend.raw_data_dir())

@@ -1,4 +1,4 @@
-"""Fit the model to labelled recordings."""
+"""Train the model on labelled recordings."""
 
 import json
 
@@ -10,13 +10,13 @@ from taggingbackends.main import main
 def train_model(
     backend: BackendExplorer, epochs: str = "10", pretrained_model_instance: str | None = None
 ) -> None:
-    """Store what predict_model needs in ``backend.model_dir()``: the label names, to begin with.
+    """Store what predict_model needs in ``backend.model_dir()``. Here: the label names.
 
-    Options come as text: ``--epochs 20`` is ``epochs="20"``.
+    Options are strings: ``--epochs 20`` becomes ``epochs="20"``.
     """
     files = [file for file in backend.list_input_files() if is_label_file(file)]
     if not files:
-        raise BackendError("no-input", "no label file among the input: there is nothing to learn")
+        raise BackendError("no-input", "expected label files in the input, found none")
     names: dict[str, None] = {}
     for file in files:
         for run in Labels.read(file).values():
