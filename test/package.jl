@@ -1,4 +1,4 @@
-# The package as a whole: it loads in all the ways that a user may load it, and what docs/from-julia.md says works.
+# The package as a whole: all ways to load it, and the code in docs/from-julia.md.
 
 @isdefined(Backends) || include("backends.jl")
 using .Backends, TaggingBackends, Test

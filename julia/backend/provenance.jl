@@ -43,8 +43,8 @@ function complete(backend::BackendExplorer, file)
         sources = sort(recording_of(recordings, file, run.id))
         run.dependencies = map(dependency, sources)
         changed |= !isempty(sources)
-        isempty(sources) && @warn "$relative: cannot tell which input run $(run.id) was predicted from; " *
-                                  "set its dependencies in predict_model"
+        isempty(sources) && @warn "$relative: the input of run $(run.id) is unknown; set its dependencies in " *
+                                  "predict_model"
     end
     changed && writelabels(file, predicted)
     all(isempty, keys(countlabels(predicted))) && @warn "$relative: no frame has a label"
@@ -63,7 +63,7 @@ function add_software!(run, known)
     return length(completed) > length(said)
 end
 
-"""Return the files of the recording that a run's labels are for; none if that is not clear."""
+"""Return the files of the recording that a run's labels are for; empty if it is unknown."""
 function recording_of(recordings, file, run)
     stem = recording_stem(basename(file), Set(stem_of(main) for main in keys(recordings)))
     fitting = [files for (main, files) in recordings if stem_of(main) == stem]

@@ -27,7 +27,7 @@ end
 
 function load_choreography(path, spine, outline)
     spine || outline ||
-        throw(ArgumentError("expected spine or outline to be loaded, found both false"))
+        throw(ArgumentError("expected spine or outline to be loaded, found both turned off"))
     files = String[]
     spine && push!(files, with_suffix(path, ".spine"))
     outline && push!(files, with_suffix(path, ".outline"))

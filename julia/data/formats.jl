@@ -52,7 +52,7 @@ end
 
 Find the recordings among files. The tracker files of one stem in one folder are one recording; if they are in
 several formats, Choreography's is the one to load, else the trx.mat. FIMTrack's
-tables are found, too; [`loadtracks`](@ref) refuses them.
+tables are found too, but [`loadtracks`](@ref) cannot read them.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.

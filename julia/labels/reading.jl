@@ -90,7 +90,7 @@ function parse_runs!(labels::Labels, runs)
             document isa OrderedDict && haskey(document, "data") ||
                 throw(not_a_label_file("expected a run with \"data\", found $(shown(document))"))
             haskey(document, "runs") &&
-                throw(not_a_label_file("expected a run without \"runs\", which makes a dataset"))
+                throw(not_a_label_file("expected a run without \"runs\", found \"data\" and \"runs\""))
             run = parse_run(document)
             run.id == id || throw(not_a_label_file("expected metadata.id to be the run's key, " *
                                                    "found $(shown(run.id))"))
@@ -342,13 +342,13 @@ function name_of(decoder::Decoder, part, element)
     end
     decoder.declared || return "\0code $part"  # a name that no data have
     if !(1 <= part <= length(decoder.names))
-        expected = isempty(decoder.names) ? "a name, since no names are declared," :
-                   "a code from 1 to $(length(decoder.names)),"
-        throw(LabelFileError("bad-code", "expected $expected found $part"))
+        problem = isempty(decoder.names) ? "expected a name, since no names are declared, found code $part" :
+                  "expected a code from 1 to $(length(decoder.names)), found $part"
+        throw(LabelFileError("bad-code", problem))
     end
     return decoder.names[part]
 end
 
-# so that a script's first file is read quickly
+# Precompilation makes reading a script's first file faster.
 precompile(readlabels, (String,))
 precompile(writelabels, (String, Labels))

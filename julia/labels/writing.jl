@@ -53,7 +53,7 @@ function write_run(io::IO, run::RunLabels, depth::Int)
                                       ("attributes", run.attributes, (RUN_KEYS..., "runs")))
             for key in taken
                 haskey(given, key) &&
-                    throw(reserved("expected no \"$key\" in $field: it has its own place"))
+                    throw(reserved("expected no \"$key\" in $field: the key is reserved"))
             end
         end
         metadata = OrderedDict{String,Any}(Iterators.flatten((("id" => run.id,), run.metadata)))
@@ -85,7 +85,7 @@ function write_track(io::IO, larva::Int, track::TrackLabels, texts::Vector{Strin
     write(io, view(bytes, 1:put_codes!(bytes, track.codes, texts)))
     for (key, value) in track.records
         key in TRACK_KEYS &&
-            throw(reserved("expected no record named \"$key\": it has its own place"))
+            throw(reserved("expected no record named \"$key\": the key is reserved"))
         write(io, ',')
         write_entry(io, key, value, depth)
     end

@@ -1,4 +1,4 @@
-# What crosses the border to Python, without a Python: what is packed is what is unpacked, in the same memory.
+# Conversion to and from Python, without a Python: packed values are unpacked again, in the same memory.
 
 using TaggingBackends, Test
 
@@ -59,7 +59,7 @@ mutable struct Finalized
     Finalized() = finalizer(object -> (object.alive = false), new(true))
 end
 
-@testset "what owns an array lives as long as the array, and not much longer" begin
+@testset "the owner of an array lives as long as the array, and not much longer" begin
     column = collect(1.0:5.0)
     content = TaggingBackends.pack(column)
     function borrowed()
@@ -90,7 +90,7 @@ end
     @test length(TaggingBackends.OWNERS) < before + 1000
 end
 
-@testset "errors tell which Python exception they are" begin
+@testset "errors name their Python exception" begin
     described(error) = TaggingBackends.parse_json(TaggingBackends.described(error))
     error = LabelFileError("bad-time", "no"; run="r", track=1, index=3)
     @test described(error)["index"] == 2

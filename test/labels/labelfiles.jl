@@ -1,4 +1,4 @@
-# Label files: the contract's cases, Nyx's files, what is written, and that a file is whole or not there.
+# Label files: the contract's cases, files of Nyx, writing, and that a file is written completely or not at all.
 
 module LabelFileTests
 
@@ -113,7 +113,7 @@ example() = setlabels!(Labels(), RUN, 7, [0.1, 0.2], ["run", "cast"])
 
 nested(depth) = foldl((inner, _) -> Any[inner], 2:depth; init=Any[])
 
-@testset "what cannot be read again is not written" begin
+@testset "labels that could not be read again are not written" begin
     for (change, message) in [
             (run -> run.metadata["id"] = "x", "no \"id\" in metadata"),
             (run -> run.attributes["units"] = 1, "no \"units\""),
@@ -197,7 +197,7 @@ end
     end
 end
 
-@testset "times that become equal are told" begin
+@testset "times that become equal are reported" begin
     labels = setlabels!(Labels(), RUN, 7, [0.1, 0.2, 0.2002], fill("run", 3))
     error = refusal(() -> text(labels))
     @test (error.kind, error.run, error.track, error.index) == ("bad-time", RUN, 7, 3)
@@ -223,7 +223,7 @@ end
     @test text(parselabels(text(labels))) == text(labels)
 end
 
-@testset "what is nested deep, or long, is refused like anything else" begin
+@testset "deeply nested and long values are refused like others" begin
     deep, long = "["^1000 * "]"^1000, "{\"a\":[" * "1,"^100_000 * "1]}"
     for value in (deep, long, "[" * "{\"a\":["^400 * "]}"^400 * "]")
         for place in ("%", "{\"metadata\":{\"id\":\"r\"},\"units\":[%],\"data\":[]}")
@@ -241,7 +241,7 @@ end
     @test (shown([]), shown(Dict()), shown("x"^100)) == ("[]", "{}", "\"" * "x"^56 * "...")
 end
 
-@testset "tracks that are in no file" begin
+@testset "tracks without a file" begin
     @test sprint(showerror, TrackFileError("expected x"; key="run")) == "tracks, run: expected x"
     @test sprint(showerror, TrackFileError("expected x"; file="f", line=3)) == "f, line 3: expected x"
 end

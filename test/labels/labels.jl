@@ -1,4 +1,4 @@
-# Labels in memory: the nested dictionaries, and what is done with whole labels.
+# Labels in memory: the nested dictionaries, and operations on whole labels.
 
 module LabelsTests
 
@@ -248,7 +248,7 @@ end
     @test one != other
 end
 
-@testset "a copy is its own" begin
+@testset "a copy is independent" begin
     labels = example()
     other = deepcopy(labels)
     @test other == labels
@@ -329,7 +329,7 @@ end
     @test Labels(Dict()) == Labels()
 end
 
-@testset "what a run carries" begin
+@testset "the fields of a run" begin
     labels = example()
     run = labels[RUN]
     run.metadata = Dict("tracker" => "t5")
@@ -375,7 +375,7 @@ end
     @test (other[RUN][11].records["speed"][1], other["b"][1].records["speed"][1]) == (1.0, 1.0)
 end
 
-@testset "merging takes what a condition holds for" begin
+@testset "merging with a condition" begin
     labels, other = example(), Labels()
     addrun!(other, RUN).secondary_names = ["edited"]
     setlabels!(other, RUN, 7, [0.1, 0.2, 0.3, 0.4], ["cast", ["stop", "edited"], [], ["edited"]])
