@@ -260,7 +260,7 @@ end
         @test length(records) == 4
         @test startswith(records[4], "error: weights are NaN: DivideError: integer division error\nDivideError")
         @test occursin("DivideError", shown(; TAGGINGBACKENDS_DEBUG="1")[3])
-        # the work goes on without a log that can no longer be written
+        # the script continues if the log can no longer be written
         @test shown(; TAGGINGBACKENDS_LOG=folder) == [warnings; error]
     end
 end

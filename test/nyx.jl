@@ -105,9 +105,9 @@ end
     in_folder() do folder
         touch_files(folder, "a.label", "b/c.label", "d.label")
         one, two, three = (joinpath(folder, name) for name in ("a.label", "b/c.label", "d.label"))
-        @test TB.label_files_told("$three\ntalk\n$one\r\n$two\n", folder) == [one, two]
-        @test TB.label_files_told("talk\n", folder) == []
-        @test TB.label_files_told("$one\n", joinpath(folder, "b")) == []
+        @test TB.printed_label_files("$three\ntalk\n$one\r\n$two\n", folder) == [one, two]
+        @test TB.printed_label_files("talk\n", folder) == []
+        @test TB.printed_label_files("$one\n", joinpath(folder, "b")) == []
     end
 end
 
@@ -167,12 +167,12 @@ else
         end
     end
 
-    @testset "recordings with one run identifier do not fit into one Labels" begin
+    @testset "recordings with the same run identifier are refused" begin
         in_folder() do folder
             project = make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY)
             one, two = write_recording(joinpath(folder, "x")), write_recording(joinpath(folder, "y"))
             error = refusal(() -> predict(project, "m", [one, two]; command=COMMAND))
-            @test error isa BackendError && occursin("$RUN: the run of several recordings", error.problem)
+            @test error isa BackendError && occursin("$RUN: expected one recording per run", error.problem)
             kept = match(r"label files below (.*)$", error.problem)[1]
             @test length(tree(kept)) == 2
             rm(kept; recursive=true)

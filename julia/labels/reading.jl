@@ -340,7 +340,7 @@ function name_of(decoder::Decoder, part, element)
         problem = "expected a code, a name or an array of these, found $(shown(element))"
         throw(LabelFileError("bad-code", problem))
     end
-    decoder.declared || return "\0code $part"  # a name that no data have
+    decoder.declared || return "\0code $part"  # not a name in any data
     if !(1 <= part <= length(decoder.names))
         problem = isempty(decoder.names) ? "expected a name, since no names are declared, found code $part" :
                   "expected a code from 1 to $(length(decoder.names)), found $part"

@@ -236,7 +236,7 @@ end
         @test basename(output_path(backend, spine)) == "$STEM.predicted.label"
         @test basename(output_path(backend, label)) == "$STEM.predicted.label"
         @test basename(output_path(backend, other)) == "$OTHER.predicted.label"
-        touch_files(raw, "a.avi", "notes.txt")  # a format of the backend's own
+        touch_files(raw, "a.avi", "notes.txt")  # a format that only the backend knows
         @test basename(output_path(backend, "a.avi")) == "predicted.label"
         touch_files(raw, "b.avi")
         @test basename(output_path(backend, "a.avi")) == "a.predicted.label"

@@ -182,7 +182,7 @@ end
 @testset "a failed push leaves nothing" begin
     in_lab() do backend, lab
         spine = write_recording(lab)
-        # the second of the two files has no place to go to
+        # the second of the two files cannot be written
         mkpath(joinpath(lab, "z"))
         write(joinpath(lab, "z", "x.txt"), "x")
         touch_files(raw_data_dir(backend), "z")
@@ -400,7 +400,7 @@ end
         @test !ispath(joinpath(models, ".old.replaced"))
         touch_files(models, ".old.replaced/weights")
         reset_model(BackendExplorer(project; model_instance="old"))
-        @test weights("old") == "done"  # what was removed does not come back
+        @test weights("old") == "done"  # the removed model does not come back
         rm(joinpath(models, "old"); recursive=true)
         meanwhile(_) = kind_of(() -> weights("y"), "another training of y is under way")
         if !Sys.iswindows()
@@ -413,7 +413,7 @@ end
         @test kind_of(() -> TB.unfinished_model(itself, backend), "model_dir(backend)") == "existing-model"
         @test filter(!startswith("."), readdir(models)) == ["m", "new", "x", "y"]
         @test !any(endswith(".partial"), readdir(models))
-        # a script that ends by itself: 0 is success
+        # a script that exits: 0 is success
         touch_files(models, ".y.lock", ".z.lock")
         rm(joinpath(models, "y"); recursive=true)
         for (instance, code) in (("y", nothing), ("z", 0))

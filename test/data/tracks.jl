@@ -59,7 +59,7 @@ if isdir(SHARED)
         start, stop = track.outline_offsets[101:102]
         @test track.times[101] == parse(Float64, fields[3])
         @test vec(permutedims(track.outline[start + 1:stop, :])) == parse.(Float64, fields[4:end])
-        # every number, by another way
+        # every number, computed in another way
         rows = Dict(larva => 0 for larva in keys(recording))
         good = true
         for line in eachline(spine)

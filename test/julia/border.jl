@@ -44,7 +44,7 @@ end
         @test crossed(array) == array && typeof(crossed(array)) == typeof(array)
     end
     for array in (view([1, 2, 3], 2:3), 1:3, trues(2), PermutedDimsArray(ones(2, 3, 4), (2, 1, 3)))
-        @test crossed(array) == array  # a copy of what is not whole
+        @test crossed(array) == array  # a copy, because it is not contiguous
     end
     @test crossed(["run", "cast"]) == ["run", "cast"] && crossed(["run", "cast"]) isa Vector{String}
     @test crossed(Any["run", ["run", "cast"], String[]]) == ["run", ["run", "cast"], String[]]
@@ -53,7 +53,7 @@ end
     end
 end
 
-# Python's objects have finalizers: as long as an array uses them, these must not run.
+# The finalizers of Python's objects must not run while an array uses the objects.
 mutable struct Finalized
     alive::Bool
     Finalized() = finalizer(object -> (object.alive = false), new(true))

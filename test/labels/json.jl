@@ -9,7 +9,7 @@ const ROOT = dirname(dirname(@__DIR__))
 const CONTRACT = joinpath(ROOT, "test", "contract")
 const RECORDINGS = get(ENV, "TAGGINGBACKENDS_RECORDINGS", joinpath(dirname(ROOT), "shared", "data"))
 
-# those of JSONTestSuite's cases without a prescribed verdict that orjson accepts
+# JSONTestSuite prescribes no result for these cases; orjson accepts them
 const ACCEPTED = [
     "i_number_double_huge_neg_exp.json",
     "i_number_real_underflow.json",
@@ -92,7 +92,7 @@ end
     for comma in (",", ", ", " ,", ",  ", "\n,\t")
         @test parse_json("[$(join(texts, comma))]") == values
     end
-    # one that is read in another way among decimals, wherever it stands
+    # a number that is not a simple decimal, at any place among decimals
     for (text, value) in zip(texts, values)
         parse_json("[$text,0.5]") == [value, 0.5] || error(text)
         parse_json("[0.5,$text]") == [0.5, value] || error(text)
