@@ -1,20 +1,20 @@
 """
     TaggingBackendsError
 
-An error that the user can fix. Its text says what is wrong, where, and what to do.
+An error that the user can fix. Its text names the place, what was expected and found, and how to fix it.
 """
 abstract type TaggingBackendsError <: Exception end
 
 """
     LabelFileError(kind, problem; file, run, track, index)
 
-Labels or a label file that violate the contract.
+Labels, or a label file, that violate the contract.
 
 # Fields
-- `kind::String`: as in docs/contract.md, section 6, e.g. `"bad-code"`.
-- `problem::String`: what was expected, what was found, and what to do.
-- `file::String`, `run::String`, `track::Int`, `index::Int`: the place, each possibly `nothing`. The index
-  is 1-based: of a frame in a track, of a track in `data`, or of a name or dependency in its list.
+- `kind::String`: one of the kinds in docs/contract.md, section 6, e.g. `"bad-code"`.
+- `problem::String`: what was expected and found, and how to fix it.
+- `file::String`, `run::String`, `track::Int`, `index::Int`: the place; each may be `nothing`. `index` is the
+  1-based index of a frame in a track, of a track in `data`, or of a name or dependency in its list.
 """
 mutable struct LabelFileError <: TaggingBackendsError
     kind::String
@@ -65,12 +65,12 @@ end
 """
     BackendError(kind, problem; fix="")
 
-A request that a backend's folder cannot serve; the kinds are those of the Python half.
+A request that cannot be served with the backend's folder. The kinds are those of the Python package.
 
 # Fields
 - `kind::String`
 - `problem::String`: what is wrong, and where.
-- `fix::String`: what to do, in words of the API; empty if `problem` says all.
+- `fix::String`: how to fix it, in terms of this API; empty if `problem` already says so.
 """
 struct BackendError <: TaggingBackendsError
     kind::String
@@ -104,7 +104,7 @@ end
 """
     located(f; file, run, track, index)
 
-Call `f`. A `LabelFileError` from it gets the given place, where it has none of its own.
+Call `f`. If it throws a `LabelFileError`, add those parts of the place that the error lacks.
 """
 function located(f; file=nothing, run=nothing, track=nothing, index=nothing)
     try

@@ -2,7 +2,7 @@
 
 const TRAINING_SCRIPTS = ("train_model", "finetune_model")
 
-# errors about files and folders, which the user can fix: a file that is missing or another user's, a full disk
+# System errors that the user can fix, such as a missing file, missing permissions or a full disk.
 const FILE_ERRORS = (:EACCES, :EDQUOT, :EEXIST, :EFBIG, :EIO, :EISDIR, :ELOOP, :ENAMETOOLONG, :ENOENT, :ENOSPC,
                      :ENOTDIR, :ENOTEMPTY, :EPERM, :EROFS)
 const USER_ERRORS = [getfield(Libc, name) for name in FILE_ERRORS if isdefined(Libc, name)]
@@ -12,24 +12,28 @@ const USER_ERRORS_UV = [getfield(Base, Symbol(:UV_, name)) for name in FILE_ERRO
 """
     TaggingBackends.main(work, arguments=ARGS)
 
-Call a script's function with an explorer and the command line's options; then exit.
+Call a script's function with a [`BackendExplorer`](@ref) and the options from the command line; then exit.
 
-`--model-instance` and `--sandbox` make the [`BackendExplorer`](@ref), the first argument. The backend is
-the one that the script lives in, else the nearest. The other options become keyword arguments
-(`--epochs 20`: `epochs="20"`; `--verbose`: `verbose=true`; dashes become underscores). A function without
-`options...` gets those that it names.
+The explorer is the first argument. Its model instance and sandbox are those of `--model-instance` and
+`--sandbox`. Its backend is the one that contains the script, or else the nearest at or above the current
+folder.
+
+The other options become keyword arguments: `--epochs 20` becomes `epochs="20"`, and `--verbose` becomes
+`verbose=true`. Dashes in names become underscores. A function without `options...` only gets the options
+that it names.
 
 `--help` alone prints the usage, the function's docstring and its options.
 
-train_model and finetune_model, run by hand, are as careful with models as the command is. The function
-should return, not call `exit(0)`: before Julia 1.9 there is no model then.
+A train_model or finetune_model script that you run by hand also puts its model in place only after it has
+succeeded. The function should return and not call `exit(0)`: before Julia 1.9 no model is put in place then.
 
 # Arguments
 - `work`: called as `work(backend; options...)`.
 
 # Exit code
-0; 1 for an error that the user can mend, told in one line (see [`TaggingBackendsError`](@ref)); 2 for
-wrong usage; 130 after Ctrl-C. An exception of another kind passes, with its stack trace.
+0 after success; 1 after an error that the user can fix, which is printed in one line (see
+[`TaggingBackendsError`](@ref)); 2 for wrong usage; 130 after Ctrl-C. Other exceptions are rethrown, with
+their stack trace.
 
 # Example
 ```julia
@@ -51,7 +55,7 @@ function main(work, arguments=ARGS)
     exit(exit_code_of(work, arguments))
 end
 
-"""Do what [`main`](@ref) does, but return the exit code."""
+"""Run a script like [`main`](@ref), and return the exit code."""
 function exit_code_of(work, arguments, script=abspath(PROGRAM_FILE))
     if arguments == ["-h"] || arguments == ["--help"]
         print_help(work, script)
@@ -90,9 +94,9 @@ function print_help(work, script)
     return println("options: ", isempty(options) ? "none" : join(options, " "))
 end
 
-"""Return a function's docstring as it was written, "" if it has none."""
+"""Return the source text of a function's docstring, or "" if it has none."""
 function docstring(work)
-    # not Docs.doc, which since Julia 1.11 needs REPL to be loaded
+    # Docs.doc needs REPL to be loaded since Julia 1.11.
     home = parentmodule(work)
     known = get(Base.Docs.meta(home), Base.Docs.Binding(home, nameof(work)), nothing)
     known isa Base.Docs.MultiDoc || return ""
@@ -127,14 +131,14 @@ end
 """
     is_user_error(error)
 
-Return whether the user can fix what is wrong, rather than a programmer.
+Return whether the user can fix an error; a programmer has to fix other errors.
 """
 is_user_error(::TaggingBackendsError) = true
 is_user_error(error::SystemError) = error.errnum in USER_ERRORS
 is_user_error(error::Base.IOError) = error.code in USER_ERRORS_UV || -error.code in USER_ERRORS
 is_user_error(error) = false
 
-"""Return an error about a file in data/raw with the name that the user knows: where it was pushed from."""
+"""Return an error about a file in data/raw with the path from which the file was pushed."""
 function named_by_origin(error, backend)
     (backend === nothing || !(error isa Union{LabelFileError,TrackFileError})) && return error
     error.file === nothing && return error
@@ -143,7 +147,7 @@ function named_by_origin(error, backend)
     return LabelFileError(error.kind, error.problem, file, error.run, error.track, error.index)
 end
 
-"""Return an error whose fix is in words of the command line: a script takes no `--force`."""
+"""Return an error whose fix is in terms of the command line; a script has no option `--force`."""
 function in_script_words(error, step)
     error isa BackendError || return error
     command = replace(step, r"_model$" => "")
@@ -160,7 +164,7 @@ end
 
 """Report an error in one line, and return the exit code."""
 function report(error, trace)
-    # a script has reported its own error, with the stack trace
+    # the script itself has reported its error, with the stack trace
     shown = error isa ScriptError ? "" : sprint(showerror, error, trace)
     write_message(Logging.Error, join(split(sprint(showerror, error)), " "), shown)
     return error isa ScriptError ? error.exit_code : 1
@@ -172,7 +176,7 @@ function take_out!(options, name)
     return value
 end
 
-"""Return the options that a function takes, and tell whoever started the script which."""
+"""Return the options that a function takes. Report them to the command, or warn about the others."""
 function taken_options(work, options)
     names = keyword_names(work)
     takes_all = any(name -> endswith(String(name), "..."), names)
@@ -188,14 +192,14 @@ function taken_options(work, options)
     return taken
 end
 
-"""Return the names of a function's keyword arguments, with `...` behind a name that takes all others."""
+"""Return the names of a function's keyword arguments, with `...` after a name that takes all others."""
 function keyword_names(work)
     if !hasmethod(work, Tuple{BackendExplorer})
         throw(ArgumentError("expected a function of a BackendExplorer, found $work"))
     end
     method = which(work, Tuple{BackendExplorer})
-    # default values of positional arguments make several methods of one definition, and only the one
-    # with all arguments knows the keywords
+    # Default values of positional arguments make several methods of one definition. Only the method with
+    # all arguments has the keywords.
     same = filter(m -> (m.file, m.line) == (method.file, method.line), collect(methods(work)))
     return union(Symbol[], map(Base.kwarg_decl, same)...)
 end
@@ -204,7 +208,7 @@ function call_with(work, backend, options)
     try
         return work(backend; options...)
     catch error
-        # keywords without a default value cannot be told before
+        # Julia cannot list the keywords without a default value before the call.
         if error isa UndefKeywordError && !haskey(options, error.var) && error.var in keyword_names(work)
             throw(OptionError("$(nameof(work)) needs $(dashed(error.var))"))
         end
@@ -212,10 +216,10 @@ function call_with(work, backend, options)
     end
 end
 
-"""Return the backend that a script lives in, `nothing` if it lives elsewhere."""
+"""Return the backend that contains a script, or `nothing`."""
 function project_of(script)
     isfile(script) || return nothing
-    # as it is named first: a script that is a link belongs where the link is
+    # the script's own path first: a linked script belongs to the link's backend
     for path in (abspath(script), realpath(script)), folder in upwards(dirname(path))
         is_backend(folder) && return folder
     end

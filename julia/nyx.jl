@@ -58,7 +58,7 @@ The files are copied into a sandbox, so that several predictions can run at the 
 # Arguments
 - `backend`: a [`BackendExplorer`](@ref), or a backend's folder.
 - `model`: one of `list_models(backend)`.
-- `files`: the path of a tracker file or folder, or a vector of such paths.
+- `files`: the path of a tracker file or folder, or a vector of paths.
 - `output`: a folder for the label files; by default no files are kept.
 - `force`: replace existing label files in `output`.
 - `command`: the command that starts `tagging-backend`, for environments without Poetry.
@@ -103,7 +103,7 @@ function predict_into(output, backend, model, files, force, command, options; hi
     arguments = ["--model-instance=$model", "--output=$folder"]
     force && push!(arguments, "--force")
     said = run_command(backend, `$command predict $paths $arguments $(format_options(options))`, hidden)
-    return read_all(label_files_told(said, folder), folder)
+    return read_all(printed_label_files(said, folder), folder)
 end
 
 """
@@ -116,8 +116,9 @@ The command runs in the backend's folder. Its output is passed on to `stdout` an
 
 # Arguments
 - `backend`: a [`BackendExplorer`](@ref), or a backend's folder.
-- `files`: the path of a label file beside the tracker files that it depends on, or of a folder of such files;
-  or a vector of such paths. Empty: train on the input that `model_instance` already has.
+- `files`: the path of a label file, or of a folder of label files, or a vector of paths. Label files must be
+  next to the tracker files that they depend on. If `files` is empty, the input that `model_instance` already
+  has is used.
 - `model_instance`: the new model's identifier; by default the local time.
 - `pretrained_model_instance`: one of `list_pretrained_models(backend)`, to start from.
 - `force`: replace an existing model of this name.
@@ -224,7 +225,7 @@ end
 without_prefix(line) = replace(line, r"^(Error|ERROR): " => "")
 
 """Return the label files that the command printed last, one per line."""
-function label_files_told(said, folder)
+function printed_label_files(said, folder)
     files = String[]
     for line in reverse(split(said, '\n'; keepempty=false))
         path = String(rstrip(line, '\r'))
@@ -240,8 +241,8 @@ function read_all(files, folder)
         found = readlabels(file)
         twice = intersect(keys(predicted), keys(found))
         if !isempty(twice)
-            throw(BackendError("existing-file", "$(first(twice)): the run of several recordings, which do " *
-                "not fit into one Labels; read the label files below $folder"))
+            throw(BackendError("existing-file",
+                "$(first(twice)): expected one recording per run, found several; read the label files below $folder"))
         end
         mergelabels!(predicted, found)
     end

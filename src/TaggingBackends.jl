@@ -1,7 +1,7 @@
 """
     TaggingBackends
 
-The Julia half of TaggingBackends. It reads and writes the same label files and folders as the Python
+The Julia package of TaggingBackends. It reads and writes the same label files and folders as the Python
 package `taggingbackends`, and starts tagging backends for Nyx. See docs/contract.md.
 """
 module TaggingBackends
@@ -13,7 +13,7 @@ export Labels, addrun!, checkdependencies, countlabels, croplabels, declarelabel
 export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, taglabels!, writelabels
 # recordings
 export Recording, Track, findrecordings, loadtracks, recordinglabels
-# a backend's folder and its scripts: members of Python's BackendExplorer keep their names
+# a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
 export BackendExplorer
 export raw_data_dir, interim_data_dir, processed_data_dir, model_dir, pretrained_model_dir, output_path
 export list_input_files, list_interim_files, list_processed_files, list_models, list_pretrained_models
@@ -25,11 +25,11 @@ export findbackends, finetune, predict, train
 """The folder of this Julia package, with its Project.toml."""
 const PACKAGE = dirname(@__DIR__)
 
-# A layer uses what stands above it here; within a layer, functions may use each other.
+# A layer only uses the layers above it. Within a layer, functions may use each other.
 
 include("../julia/errors.jl")
 
-# system: files, names, TOML; it knows nothing of larvae
+# system: files, names, TOML; nothing about larvae
 include("../julia/system/messages.jl")
 include("../julia/system/files.jl")
 include("../julia/system/locks.jl")
@@ -67,7 +67,7 @@ include("../julia/backend/provenance.jl")
 include("../julia/backend/pipeline.jl")
 include("../julia/backend/explorer.jl")
 
-# what is started: a script's main program, the command from Nyx, Julia from Python
+# entry points: a script's main program, the command from Nyx, Julia from Python
 include("../julia/main.jl")
 include("../julia/nyx.jl")
 include("../julia/python/border.jl")

@@ -1,4 +1,4 @@
-# What several test files use: backends, recordings and label files to try things on.
+# Fixtures for several test files: backends, recordings and label files.
 
 module Backends
 
@@ -11,7 +11,7 @@ export edited, in_folder, interpreter, kind_of, listed, make_backend, run_julia,
 
 const ROOT = dirname(@__DIR__)
 const CONTRACT = joinpath(ROOT, "test", "contract")
-# real recordings, where they are at hand
+# real recordings, if available
 const SHARED = get(ENV, "TAGGINGBACKENDS_RECORDINGS", joinpath(dirname(ROOT), "shared", "data"))
 
 const RUN = "20240611_101500"
@@ -40,7 +40,7 @@ function decimals(x)
     return "$whole.$(lpad(rest, 3, '0'))"
 end
 
-"""Write a label file for what `write_recording` has written."""
+"""Write a label file for a recording of `write_recording`."""
 function write_labels(spine, name="truth.label"; state="run")
     labels = Labels()
     run = String(split(basename(spine), "@")[1])

@@ -12,7 +12,7 @@ script(name, body; parameters="backend; options...") = """
     end
     """
 
-"""Call `work` as the function of a script; return the exit code, and what it said on standard error."""
+"""Call `work` as the function of a script; return the exit code and the standard error."""
 function by_function(work, arguments...; script="")
     return mktemp() do path, io
         code = redirect_stderr(() -> TB.exit_code_of(work, collect(String, arguments), script), io)
@@ -24,7 +24,7 @@ end
 by_hand(project, name, arguments...; dir=project, variables...) =
     run_julia(joinpath(project, "scripts", name), arguments...; dir=dir, variables...)
 
-@testset "a function gets the options it names" begin
+@testset "a function gets the options that it names" begin
     in_folder() do folder
         project = make_backend(folder)
         got = Ref{Any}(nothing)
@@ -36,7 +36,7 @@ by_hand(project, name, arguments...; dir=project, variables...) =
         cd(project) do
             @test by_function(all_of_them, "--a", "1", "--b-c") == (0, "")
             @test got[] == Dict(:a => "1", :b_c => true)
-            @test by_function(all_of_them, "--backend=1") == (0, "")  # it is no keyword
+            @test by_function(all_of_them, "--backend=1") == (0, "")  # not a keyword
             @test by_function(named, "--a", "1") == (0, "")
             @test got[] == ("1", nothing)
             code, said = by_function(named, "--c", "1", "--b=2", "--model=y")
@@ -56,7 +56,7 @@ by_hand(project, name, arguments...; dir=project, variables...) =
     end
 end
 
-@testset "whoever started the script is told which options were taken" begin
+@testset "a script reports the options that it took" begin
     in_folder() do folder
         project = make_backend(joinpath(folder, "b"))
         report = joinpath(folder, "taken")
@@ -86,7 +86,7 @@ end
     end
 end
 
-@testset "errors that the user can mend are one line" begin
+@testset "errors that the user can fix are one line" begin
     in_folder() do folder
         cd(make_backend(folder)) do
             code, said = by_function(raw_data_dir)
@@ -117,7 +117,7 @@ end
     end
 end
 
-@testset "bad input is told by the name that the user knows" begin
+@testset "errors about input name the file that was pushed" begin
     in_folder() do folder
         backend = BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m")
         spine = write_recording(joinpath(folder, "lab"))
@@ -206,7 +206,7 @@ const TRAIN = script("train_model", """
         @test length(readdir(models)) == 2
         @test by_hand(project, "train_model.jl", "--model-instance=three", "--code=3")[1] == 3
         @test by_hand(project, "train_model.jl", "--model-instance=zero", "--code=0")[1] == 0
-        # before, exit code 0 cannot be told from another one
+        # before Julia 1.9, atexit does not get the exit code
         @test ("zero" in readdir(models)) == (VERSION >= v"1.9")
         @test !any(startswith("."), readdir(models)) && !("three" in readdir(models))
     end
@@ -260,12 +260,12 @@ end
         @test length(records) == 4
         @test startswith(records[4], "error: weights are NaN: DivideError: integer division error\nDivideError")
         @test occursin("DivideError", shown(; TAGGINGBACKENDS_DEBUG="1")[3])
-        # the work goes on without a log that can no longer be written
+        # the script continues if the log can no longer be written
         @test shown(; TAGGINGBACKENDS_LOG=folder) == [warnings; error]
     end
 end
 
-@testset "the log has the stack trace of an error, whosever it is" begin
+@testset "the log has the stack trace of every error" begin
     in_folder() do folder
         log = joinpath(folder, "log")
         cd(make_backend(joinpath(folder, "b"))) do
@@ -294,7 +294,7 @@ end
         project = make_backend(joinpath(folder, "b"), "train_model.jl" => script("train_model", body),
                                "build_features.jl" => script("build_features", "exit(3)"))
         backend = BackendExplorer(project; model_instance="new", sandbox="s")
-        @test make_dataset(backend) === nothing  # there is none
+        @test make_dataset(backend) === nothing  # no such script
         error = try build_features(backend) catch error; error end
         @test error isa ScriptError
         @test (error.step, error.exit_code) == ("build_features", 3)
@@ -308,7 +308,7 @@ end
     end
 end
 
-@testset "a sandbox is one even when the script fails" begin
+@testset "a sandbox is marked even if the script fails" begin
     in_folder() do folder
         project = make_backend(folder, "predict_model.jl" => script("predict_model", "exit(3)"))
         write_recording(joinpath(project, "data", "raw", "m", "tok"))
@@ -346,7 +346,7 @@ const PREDICT = script("predict_model", """
     end
 end
 
-@testset "what the script says of its labels is kept" begin
+@testset "metadata that the script sets are kept" begin
     in_folder() do folder
         backend = BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m")
         push(backend, write_recording(joinpath(folder, "lab")))
@@ -364,7 +364,7 @@ end
         before = stat(path).inode
         TB.complete(backend, path)
         @test stat(path).inode == before  # nothing to add: not written again
-        # labels without a frame, of a recording that cannot be told
+        # labels without a frame, of an unknown recording
         push(backend, write_recording(joinpath(folder, "lab"), OTHER))
         writelabels(path, setlabels!(Labels(), "r", 1, [0.5], [[]]))
         @test_logs((:warn, "predicted.label: the input of run r is unknown; set its " *

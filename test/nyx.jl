@@ -1,7 +1,7 @@
 @isdefined(Backends) || include("backends.jl")
 using .Backends, TaggingBackends, Test
 
-"""Return a Python that has taggingbackends, `nothing` if there is none."""
+"""Return a Python that has taggingbackends, or `nothing`."""
 function find_python()
     venv = joinpath(ROOT, ".venv", Sys.iswindows() ? "Scripts" : "bin", "python")
     for python in (get(ENV, "TAGGINGBACKENDS_PYTHON", ""), venv, something(Sys.which("python3"), ""))
@@ -18,7 +18,7 @@ end
 
 const PYTHON = find_python()
 
-"""Call `work`, and return what it returns and what was said on standard output and error meanwhile."""
+"""Call `work`; return its result, and its standard output and standard error."""
 function overheard(work)
     return mktempdir() do folder
         out, err = open(joinpath(folder, "out"), "w+"), open(joinpath(folder, "err"), "w+")
@@ -28,7 +28,7 @@ function overheard(work)
     end
 end
 
-"""Return the CommandError of `work`, or what it returns, without its noise."""
+"""Return the CommandError of `work`, or its result; discard its output."""
 refusal(work) = first(overheard(() -> try work() catch error; error end))
 
 const PREDICT_PY = """
@@ -68,7 +68,7 @@ const TRAIN_PY = """
         main(train_model)
     """
 
-@testset "backends are found among folders, and a broken one stops none" begin
+@testset "backends are found among folders, and an invalid one is skipped" begin
     in_folder() do folder
         make_backend(joinpath(folder, "b"); model="m2")
         make_backend(joinpath(folder, "a"))
@@ -101,17 +101,17 @@ end
     @test TB.message_of("", 143) == "tagging-backend ended with exit code 143"
 end
 
-@testset "only what the command tells last is taken for its label files" begin
+@testset "only the last lines of the command are its label files" begin
     in_folder() do folder
         touch_files(folder, "a.label", "b/c.label", "d.label")
         one, two, three = (joinpath(folder, name) for name in ("a.label", "b/c.label", "d.label"))
-        @test TB.label_files_told("$three\ntalk\n$one\r\n$two\n", folder) == [one, two]
-        @test TB.label_files_told("talk\n", folder) == []
-        @test TB.label_files_told("$one\n", joinpath(folder, "b")) == []
+        @test TB.printed_label_files("$three\ntalk\n$one\r\n$two\n", folder) == [one, two]
+        @test TB.printed_label_files("talk\n", folder) == []
+        @test TB.printed_label_files("$one\n", joinpath(folder, "b")) == []
     end
 end
 
-@testset "a command that is not there" begin
+@testset "a missing command" begin
     in_folder() do folder
         project = make_backend(folder)
         error = refusal(() -> predict(project, "m", "x.spine"; command=`there-is-no-such-command`))
@@ -132,7 +132,7 @@ if PYTHON === nothing
 else
     const COMMAND = `$PYTHON -m taggingbackends`
 
-    @testset "predict returns labels, and leaves no file" begin
+    @testset "predict returns labels and leaves no file" begin
         in_folder() do folder
             project = make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY)
             spine = write_recording(joinpath(folder, "lab"))
@@ -167,12 +167,12 @@ else
         end
     end
 
-    @testset "recordings with one run identifier do not fit into one Labels" begin
+    @testset "recordings with the same run identifier are refused" begin
         in_folder() do folder
             project = make_backend(joinpath(folder, "b"), "predict_model.py" => PREDICT_PY)
             one, two = write_recording(joinpath(folder, "x")), write_recording(joinpath(folder, "y"))
             error = refusal(() -> predict(project, "m", [one, two]; command=COMMAND))
-            @test error isa BackendError && occursin("$RUN: the run of several recordings", error.problem)
+            @test error isa BackendError && occursin("$RUN: expected one recording per run", error.problem)
             kept = match(r"label files below (.*)$", error.problem)[1]
             @test length(tree(kept)) == 2
             rm(kept; recursive=true)
@@ -222,7 +222,7 @@ else
         end
     end
 
-    @testset "what the command says is passed on while it runs" begin
+    @testset "the output of the command is passed on while it runs" begin
         in_folder() do folder
             slow = replace(PREDICT_PY, "if die:" => "import time; time.sleep(3)\n    if die:")
             project = make_backend(joinpath(folder, "b"), "predict_model.py" => slow)
@@ -264,7 +264,7 @@ else
     end
 end
 
-@testset "there is no Python to run scripts with" begin
+@testset "scripts in Python without a Python" begin
     in_folder() do folder
         project = make_backend(joinpath(folder, "b"), "train_model.py" => TRAIN_PY)
         withenv("TAGGINGBACKENDS_PYTHON" => nothing, "PATH" => folder) do

@@ -1,4 +1,4 @@
-# The package as a whole: it loads in all the ways that a user may load it, and what docs/from-julia.md says works.
+# The package as a whole: all ways to load it, and the code in docs/from-julia.md.
 
 @isdefined(Backends) || include("backends.jl")
 using .Backends, TaggingBackends, Test
@@ -6,7 +6,7 @@ using .Backends, TaggingBackends, Test
 const ENTRY = joinpath(ROOT, "src", "TaggingBackends.jl")
 const WHERE = "using TaggingBackends; print(pathof(TaggingBackends))"
 
-# a depot of its own, with a registry of no packages, so that Pkg does not look for one elsewhere
+# a separate depot with an empty registry, so that Pkg does not look for another registry
 function in_fresh_depot(work)
     mktempdir() do depot
         registry = mkpath(joinpath(depot, "registries", "Empty"))
@@ -23,7 +23,7 @@ function in_fresh_depot(work)
     end
 end
 
-# without options that this process has: they would ask for a precompiled package of their own
+# without the options of this process, which would need their own precompiled package
 julia(arguments...) = readlines(`$(Base.julia_cmd()[1]) --startup-file=no $(collect(arguments))`)[end]
 
 @testset "it loads from the root project, the load path, and Pkg.develop" begin

@@ -1,18 +1,18 @@
 # julia --project=. test/runtests.jl [FILES...]
 #
-# Without FILES, each group of files is run in a process of its own, by calling this with the group's files.
+# Without FILES, this runs itself with the files of each group, in one process per group.
 
 using Test
 
 if !haskey(ENV, "TAGGINGBACKENDS_RECORDINGS")
-    # real recordings, if there are any
+    # real recordings, if available
     ENV["TAGGINGBACKENDS_RECORDINGS"] = joinpath(dirname(dirname(@__DIR__)), "shared", "data")
 end
 
 const GROUPS = (
-    # These compute much.
+    # Tests that compute much.
     `-O1` => ["labels/json.jl", "labels/labelfiles.jl", "data/tracks.jl", "julia/border.jl"],
-    # These are interpreted: compiling them takes much longer than running them.
+    # Tests that are interpreted, because compiling them takes much longer than running them.
     `--compile=min` => ["package.jl", "system/locks.jl", "labels/labels.jl", "backend/explorer.jl",
                         "backend/staging.jl", "main.jl", "nyx.jl"],
 )
@@ -51,7 +51,7 @@ function run_group(options, files)
         found = match(COUNTS, line)
         found === nothing ? println(line) : (counts = parse.(Int, found.captures))
     end
-    return counts === nothing ? [0, 1, 0] : counts  # 1: the process did not get to the end
+    return counts === nothing ? [0, 1, 0] : counts  # one failure: the process ended early
 end
 
 counts = isempty(ARGS) ? sum([run_group(group...) for group in GROUPS]) : run_files(ARGS)

@@ -11,13 +11,13 @@ function bending(spine, frame)
     return abs(angle((head - middle) * conj(middle - tail)))
 end
 
-"""Return how far the spine's midpoint gets within a window around a frame, per second."""
+"""Return the speed of the spine's midpoint within a window around a frame, in mm/s."""
 function midpoint_speed(track, frame, window)
     from = searchsortedfirst(track.times, track.times[frame] - window / 2)
     to = searchsortedlast(track.times, track.times[frame] + window / 2)
-    from < to || return Inf  # no other frame is near: nothing tells that the larva stands still
-    way = track.spine[to, 6, :] - track.spine[from, 6, :]
-    return hypot(way...) / (track.times[to] - track.times[from])
+    from < to || return Inf  # no other frame in the window: the speed is unknown
+    shift = track.spine[to, 6, :] - track.spine[from, 6, :]
+    return hypot(shift...) / (track.times[to] - track.times[from])
 end
 
 function state(track, frame, thresholds)
@@ -31,7 +31,7 @@ function read_thresholds(folder)
     return Dict(name => parse(Float64, value) for (name, value, unit) in split.(lines))
 end
 
-"""Write one label file a recording. `bend` and `speed` go before the model's own."""
+"""Write one label file per recording. `bend` and `speed` override the model's thresholds."""
 function predict_model(backend; bend=nothing, speed=nothing)
     thresholds = read_thresholds(model_dir(backend))
     for (name, text) in ("bend" => bend, "speed" => speed)

@@ -1,4 +1,4 @@
-# The paths in a backend's folder. All of them are built here.
+# The paths in a backend's folder. Only this file builds them.
 
 """Environment variable of training scripts: the model instance that is being trained."""
 const TRAINING = "TAGGINGBACKENDS_TRAINING"
@@ -231,7 +231,7 @@ list_pretrained_models(backend::BackendExplorer) =
 Return the folder of a partially trained model.
 
 # Errors
-`BackendError` `unknown-model`: there is none of this name; `bad-identifier`.
+`BackendError` `unknown-model`: no pretrained model has this name; `bad-identifier`.
 """
 function pretrained_model_dir(backend::BackendExplorer, name)
     check_identifier("pretrained model", name)
@@ -256,7 +256,7 @@ check_model(backend::BackendExplorer, instance=the_instance(backend, "the model"
 Return the script of a step such as `"predict_model"`, or `nothing` if the backend has none.
 
 # Errors
-`BackendError` `ambiguous-script`: there are several, which the message names.
+`BackendError` `ambiguous-script`: there are several scripts; the message lists them.
 """
 function find_script(backend::BackendExplorer, step)
     found = candidates(backend.project_dir, backend.package_name, step)
@@ -281,7 +281,7 @@ function data_dir(backend, stage)
     return backend.sandbox === nothing ? folder : joinpath(folder, backend.sandbox)
 end
 
-"""Return the three data folders, which need not exist."""
+"""Return the three data folders, which may not exist yet."""
 data_dirs(backend) = [data_dir(backend, stage) for stage in ("raw", "interim", "processed")]
 
 function made_data_dir(backend, stage)
@@ -306,7 +306,7 @@ function listed(backend, stage, grouped)
         for folder in sort!(collect(keys(groups))))
 end
 
-"""Return whether a folder is a sandbox's, not one of input."""
+"""Return whether a folder belongs to a sandbox rather than to the input."""
 is_sandbox(folder) = ispath(joinpath(folder, SANDBOX_MARK))
 
 """Return the stem of the recording that a label file depends on."""

@@ -63,7 +63,7 @@ function add_software!(run, known)
     return length(completed) > length(said)
 end
 
-"""Return the files of the recording that a run's labels are for; none if that is not clear."""
+"""Return the files of the recording that a run's labels are for; empty if it is unknown."""
 function recording_of(recordings, file, run)
     stem = recording_stem(basename(file), Set(stem_of(main) for main in keys(recordings)))
     fitting = [files for (main, files) in recordings if stem_of(main) == stem]

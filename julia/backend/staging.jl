@@ -1,4 +1,4 @@
-# Push and pull: copy input into a backend's folder, and predicted labels out of it, all or nothing.
+# Copy input into a backend's folder (push) and predicted labels out of it (pull). Either copies all files or none.
 
 const ORIGINS = ".origins.json"  # relative path of an input file => the path it was pushed from
 
@@ -7,15 +7,15 @@ const ORIGINS = ".origins.json"  # relative path of an input file => the path it
 
 Copy files into data/raw, for the explorer's instance (and sandbox).
 
-The content of a single folder goes to the top. Otherwise paths are kept below the deepest folder that all
-have in common. Files that belong together are copied together: .spine with .outline, and a label file with
+The content of a single folder is copied to the top. Otherwise the paths are kept, relative to the deepest
+common folder. Files that belong together are copied together: .spine with .outline, and a label file with
 the files that it depends on, which are checked. Hidden files are left out.
 
 # Arguments
 - `paths`: files and folders.
 - `link`: make symbolic links instead of copies. Copies share blocks with the original where the file system
   can do so.
-- `alone`: refuse if there is other input already.
+- `alone`: fail if there is other input already.
 
 # Returns
 The paths of the input files in data/raw.
@@ -77,8 +77,8 @@ end
 Copy the predicted labels out of data/processed.
 
 # Arguments
-- `destination`: a folder, in which the label files keep their relative paths. By default they go beside
-  the original input, which [`push`](@ref) has recorded.
+- `destination`: a folder, in which the label files keep their relative paths. By default they are copied
+  next to the original input, as recorded by [`push`](@ref).
 - `force`: replace existing files.
 
 # Returns
@@ -115,7 +115,7 @@ function pull(backend::BackendExplorer, destination=nothing; force::Bool=false)
     return targets
 end
 
-"""Make the folders of files; return those that were not there, what is above first."""
+"""Make the folders of files; return the new folders, parents first."""
 function make_folders(files)
     made = String[]
     for folder in unique(dirname.(files))
@@ -133,8 +133,8 @@ end
 """
     check_destinations(backend, files, destination=nothing; force=false)
 
-Return the paths to which [`pull`](@ref) would copy label files in data/processed, after checking that it
-may. The label files need not exist yet.
+Check that [`pull`](@ref) may copy label files from data/processed, and return their destinations. The label
+files need not exist yet.
 """
 function check_destinations(backend::BackendExplorer, files, destination=nothing; force::Bool=false)
     origins = read_origins(backend)
@@ -151,7 +151,7 @@ function check_destinations(backend::BackendExplorer, files, destination=nothing
     if !isempty(existing) && !force
         more = length(existing) > 1 ? " (and $(length(existing) - 1) more)" : ""
         throw(BackendError("existing-file", "$(existing[1]): exists already$more";
-                           fix="replace it with force=true, or name another folder"))
+                           fix="replace with force=true, or name another folder"))
     end
     return targets
 end
@@ -160,7 +160,7 @@ first_repeated(items) = first(item for (i, item) in enumerate(items) if item in 
 
 const ACCESS_WRITE_AND_SEARCH = 3  # unistd.h: W_OK | X_OK
 
-"""Refuse a path that cannot be written, before the work whose result it is for."""
+"""Throw if a file cannot be written at a path, so that no work is done in vain."""
 function check_writable(target)
     isdir(target) &&
         throw(BackendError("existing-file", "$target: expected a file, found a folder"))
@@ -259,7 +259,7 @@ function check_place(backend, relative, top)
 end
 
 """
-Return the path of a label file beside the input that it was predicted from.
+Return the path of a label file next to the input that it was predicted from.
 
 The name contains the recording's stem if that folder has several recordings, whether or not all were pushed,
 so that labels of different recordings have different names.

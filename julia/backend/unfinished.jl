@@ -1,4 +1,4 @@
-# A model in training is in a hidden folder, until the training has succeeded.
+# A model stays in a hidden folder until its training has succeeded.
 
 """
     unfinished_model(work, backend; force=false)

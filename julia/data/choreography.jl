@@ -10,7 +10,7 @@ is_whitespace(byte) = byte == UInt8(' ') || UInt8('\t') <= byte <= UInt8('\r')
 """Return whether a file starts with a date_time, a larva identifier and a number."""
 function is_choreography(head)
     at = 1
-    # the number of such bytes from `at` on
+    # the number of fitting bytes from `at`
     run(fitting) = something(findnext(!fitting, head, at), length(head) + 1) - at
     at += run(is_whitespace)
     for (fitting, n) in ((is_digit, 8), (==(UInt8('_')), 1), (is_digit, 6))
@@ -27,7 +27,7 @@ end
 
 function load_choreography(path, spine, outline)
     spine || outline ||
-        throw(ArgumentError("expected spine or outline to be loaded, found both false"))
+        throw(ArgumentError("expected spine or outline to be loaded, found both turned off"))
     files = String[]
     spine && push!(files, with_suffix(path, ".spine"))
     outline && push!(files, with_suffix(path, ".outline"))
@@ -266,7 +266,7 @@ function number_at(content::Vector{UInt8}, start)
     return value, at
 end
 
-"""Refuse a file that was cut within its last number, which may still be a valid number."""
+"""Throw if a file is truncated within its last number, which may still be a valid number."""
 function check_end(content, start, fault, row)
     (content[end] == UInt8('\r') || findnext(==(UInt8('\n')), content, start) !== nothing) && return nothing
     numbers = split(String(content[start:end]))[FIELDS_BEFORE:end]
@@ -369,6 +369,6 @@ function outline_of(table, rows, offsets)
     return outline
 end
 
-# so that the first recording is loaded quickly
+# Precompilation makes loading the first recording faster.
 precompile(loadtracks, (String,))
 precompile(load_choreography, (String, Bool, Bool))

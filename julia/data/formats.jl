@@ -33,14 +33,14 @@ filter(islabelfile, list_input_files(backend))
 """
 function islabelfile(path)
     suffix_of(path) == ".json" || return suffix_of(path) in LABEL_SUFFIXES
-    # in Latin-1, so that cut or invalid UTF-8 is no error
+    # in Latin-1, so that truncated or invalid UTF-8 is not an error
     head = join(Char(byte) for byte in read_head(path) if !is_whitespace(byte))
     run = "{\"metadata\":{\"id\":"
     return startswith(head, run) || startswith(head, "{\"runs\":{") ||
            (startswith(head, "{") && occursin("\"runs\":{\"", head) && occursin(run, head))
 end
 
-"""Return whether a file is a tracker file that only the Python half reads."""
+"""Return whether a file is a tracker file that only Python reads."""
 function is_other_tracker_file(path)
     return is_fimtrack(path) || any(OTHER_TRACKERS) do (suffix, start)
         suffix_of(path) == suffix && read_head(path, ncodeunits(start)) == codeunits(start)
@@ -52,7 +52,7 @@ end
 
 Find the recordings among files. The tracker files of one stem in one folder are one recording; if they are in
 several formats, Choreography's is the one to load, else the trx.mat. FIMTrack's
-tables are found, too; [`loadtracks`](@ref) refuses them.
+tables are found too, but [`loadtracks`](@ref) cannot read them.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
@@ -109,12 +109,12 @@ end
 """
     recordings_in(folder)
 
-Find the recordings right in a folder, as [`findrecordings`](@ref) does; none if it is no folder. Files that cannot
-be read are left out.
+Find the recordings directly in a folder, like [`findrecordings`](@ref). Files that cannot be read are left
+out. The result is empty if `folder` is not a folder.
 """
 recordings_in(folder) = findrecordings(visible_files(folder); unreadable=Dict{String,Exception}())
 
-"""List the files in a folder that are not hidden; none if the folder does not exist."""
+"""List the visible files in a folder; empty if the folder does not exist."""
 function visible_files(folder)
     isdir(folder) || return String[]
     return filter(isfile, [joinpath(folder, name) for name in visible(folder)])
@@ -126,7 +126,7 @@ visible(folder) = filter(name -> !startswith(name, "."), readdir(folder))
     recording_stem(label_file, stems)
 
 Return the stem of the recording that a label file is for: the only one, or the one that the name
-`<stem>.predicted.label` contains. `nothing` if that is not clear.
+`<stem>.predicted.label` contains. Return `nothing` if it is unknown.
 """
 function recording_stem(label_file, stems)
     length(stems) == 1 && return first(stems)

@@ -10,12 +10,11 @@ The shape of one larva over time; `length(track)` is the number of frames n.
 - `spine`: n x points x 2 array of `Float64`, mm. `spine[i, k, :]` is x and y of point k in frame i, with
   points in the order of the file. `nothing` if not loaded. An `Array`, or another `AbstractArray` if the
   track comes from Python.
-- `outline`: total points x 2 matrix, mm: the contours of all frames, one after the other. `nothing` if
-  not loaded.
+- `outline`: total points x 2 matrix, mm: the contours of all frames, in order. `nothing` if not loaded.
 - `outline_offsets`: n + 1 integers, the number of points before each frame, as in Python (the first is
   0). The contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`.
 - `indicators::Dict{String,Vector{Bool}}`: name => whether an action is on in each frame, in formats that
-  have such indicators.
+  have indicators.
 """
 struct Track{S<:Union{AbstractArray{Float64,3},Nothing},O<:Union{AbstractMatrix{Float64},Nothing}}
     times::Vector{Float64}
@@ -49,7 +48,7 @@ The larvae of one run: larva identifier => [`Track`](@ref), in the order of the 
 
 # Fields
 - `run::String`: the run's identifier, typically `date_time`.
-- `metadata`: what the file or its name says about the recording.
+- `metadata`: information about the recording, from the file or its name.
 - `format::String`: the name of the format, `"Choreography"`.
 - `sources::Vector{String}`: the files read.
 
@@ -93,7 +92,7 @@ Base.show(io::IO, ::MIME"text/plain", recording::Recording) = show(io, recording
 """
     recordinglabels(recording)
 
-Return the [`Labels`](@ref) that the loaded file itself holds: those of a label file; otherwise empty ones.
+Return the [`Labels`](@ref) of a recording that was loaded from a label file; otherwise empty labels.
 
 # Example
 ```julia
@@ -108,7 +107,7 @@ recordinglabels(recording::Recording) = recording.own_labels
 Load the recording that a file belongs to.
 
 # Arguments
-- `path`: a .spine or .outline file of Choreography, with the other file beside it; or a label file. The
+- `path`: a .spine or .outline file of Choreography, with the other file in the same folder; or a label file. The
   files that a label file depends on are checked and loaded, and [`recordinglabels`](@ref) returns its
   labels.
 - `spine`, `outline`: whether to load the spines and the outlines.

@@ -1,6 +1,6 @@
-# Changes of whole labels: merge, crop, fill, tag. They work on columns, and check before they change.
+# Merge, crop, fill and tag whole labels. These work on columns, and check all arguments before any change.
 
-const EDGE = 1e-9  # seconds; doubles only approximate the decimals that a segment's ends are
+const EDGE = 1e-9  # seconds; the ends of a segment are decimals, which doubles only approximate
 
 """
     mergelabels!(labels, other; when=nothing)
@@ -125,7 +125,7 @@ function filllabels!(labels::Labels, default::AbstractString; like=nothing)
         end
     end
     for run in values(labels)
-        # declare it only where it is needed
+        # declare the label only where it is needed
         any(track -> 0 in track.codes, values(run)) || continue
         number = number!(run.table, String(default))
         for (larva, track) in run
@@ -164,7 +164,7 @@ function taglabels!(labels::Labels, name::AbstractString; unless=())
         if !(name in table.secondary_names)
             redeclare!(table, table.names, [table.secondary_names; name], table.colors)
         end
-        # Only states in use, so that the table does not grow by unused ones.
+        # Only states in use, so that no unused states are added to the table.
         numbers = collect(Int32, 0:(length(table.states) - 1))
         for code in used_codes(run)
             names = labels_of(table.states[code + 1])

@@ -30,8 +30,8 @@ function inside(place::Symbol, key::String)
 end
 
 """
-Read the `labels` of a track. Return nothing if they are invalid: then they are read like any other array,
-and the error is found.
+Read the `labels` of a track. Return nothing if they are invalid. They are then read like any other array,
+which reports the error.
 """
 function parse_elements(p::JSONParser)
     p.depth + 2 <= MAX_DEPTH || return nothing
@@ -57,8 +57,7 @@ function parse_elements(p::JSONParser)
 end
 
 """
-Read an array of codes and names behind n others. Return how many there are now; -1 if there is anything
-else.
+Read an array of codes and names after n others. Return the new n, or -1 if there is any other value.
 """
 function parse_list!(p::JSONParser, n::Int)
     p.at += 1

@@ -1,4 +1,4 @@
-# A strict JSON parser (RFC 8259) over bytes. It accepts exactly what orjson accepts, which Python uses.
+# A strict JSON parser (RFC 8259) over bytes. It accepts the same texts as orjson, the parser in Python.
 
 """
     JSONError
@@ -6,7 +6,7 @@
 A text that is not valid JSON.
 
 # Fields
-- `problem::String`: what was expected and what was found.
+- `problem::String`: what was expected and found.
 - `position::Int`: the 1-based position of the byte; `line::Int`, `column::Int` (in characters): the same
   place.
 - `snippet::String`: the line, or the part of it around the place; `caret::Int`: the column in it.
@@ -149,7 +149,7 @@ function parse_array(p::JSONParser, place::Symbol)
         numbers, unfinished = parse_numbers(p)
         unfinished || (p.depth -= 1; return numbers)
     end
-    values = numbers === nothing ? Any[] : Vector{Any}(numbers)  # followed by something else
+    values = numbers === nothing ? Any[] : Vector{Any}(numbers)  # other values follow
     while unfinished
         push!(values, parse_value(p, place === :data ? :track : :elsewhere))
         unfinished = another(p, ']')
@@ -169,7 +169,7 @@ function parse_name(p::JSONParser)
     start = at = p.at + 1
     c = byte(text, at)
     while c != UInt8('"')
-        # escapes, non-ASCII characters and errors are left to parse_string
+        # parse_string handles escapes, non-ASCII characters and errors
         0x20 <= c < 0x80 && c != UInt8('\\') || return number_of(p, parse_string(p))
         at += 1
         c = byte(text, at)
@@ -269,7 +269,7 @@ end
 
 # Errors
 
-"""Throw a `JSONError` that says what was expected at a position."""
+"""Throw a `JSONError` with what was expected at a position."""
 @noinline function fail(p::JSONParser, expected::String, at::Int=p.at)
     bytes = codeunits(p.text)
     start = something(findprev(isequal(0x0a), bytes, min(at, length(bytes) + 1) - 1), 0) + 1

@@ -1,12 +1,12 @@
 # JSON numbers: single ones, and columns of them as vectors of one type.
 
-const POWERS_OF_TEN = [10.0^n for n in 0:22]  # the ones that a double holds exactly
+const POWERS_OF_TEN = [10.0^n for n in 0:22]  # exact as doubles
 
 @inline at_number(p::JSONParser) = (c = peek(p); is_digit(c) || c == UInt8('-'))
 
 """
-Read the numbers at an array's start into a vector of their type. Return it, and whether the array goes
-on with a value that is not a number.
+Read the numbers at an array's start into a vector of their type. Return it, and whether the array continues
+with a value that is not a number.
 """
 function parse_numbers(p::JSONParser)
     start = p.at
@@ -25,8 +25,8 @@ function parse_numbers(p::JSONParser, column::Vector)
 end
 
 """
-Put the following numbers behind the first n of a vector, until the array ends or a value of another kind
-follows. Return how many there are then, and whether the array goes on.
+Put the following numbers after the first n of a vector, until the array ends or a value of another kind
+follows. Return the new n, and whether the array continues.
 """
 function take_numbers!(values::Vector{T}, n::Int, p::JSONParser) where {T}
     unfinished = true
@@ -41,8 +41,8 @@ function take_numbers!(values::Vector{T}, n::Int, p::JSONParser) where {T}
 end
 
 """
-Put the following decimals like `66.675`, each with a comma after it, into a vector. Return how many there
-are. Times, most of a label file, look like this; `take_numbers!` reads the rest.
+Put the following decimals like `66.675`, each followed by a comma, into a vector. Return how many there
+are. Times, most of a label file, have this form; `take_numbers!` reads the rest.
 """
 function take_decimals!(values::Vector{Float64}, p::JSONParser)
     n = 0
@@ -55,13 +55,13 @@ function take_decimals!(values::Vector{Float64}, p::JSONParser)
         byte(text, at) != UInt8('0') || point == at + 1 || break  # a leading zero
         n = put!(values, n, digits / @inbounds POWERS_OF_TEN[stop - point])  # exact: at most 15 digits
         at = stop + 1
-        at += byte(text, at) == 0x20  # other blanks do not come, or not often
+        at += byte(text, at) == 0x20  # other blanks are rare
     end
     p.at = at
     return n
 end
 
-"""Put a value behind the first n of a vector, growing it if necessary; return n + 1."""
+"""Put a value after the first n of a vector, growing it if necessary; return n + 1."""
 @inline function put!(values::Vector, n::Int, value)
     n < length(values) || resize!(values, 2 * n + 64)
     @inbounds values[n + 1] = value
@@ -121,7 +121,7 @@ function parse_exponent(p::JSONParser)
     is_digit(byte(p.text, p.at)) || fail(p, "a digit")
     exponent = 0
     while is_digit(byte(p.text, p.at))
-        # larger ones overflow anyway
+        # larger exponents overflow anyway
         exponent = min(10 * exponent + (byte(p.text, p.at) - UInt8('0')), 10_000)
         p.at += 1
     end

@@ -340,15 +340,15 @@ function name_of(decoder::Decoder, part, element)
         problem = "expected a code, a name or an array of these, found $(shown(element))"
         throw(LabelFileError("bad-code", problem))
     end
-    decoder.declared || return "\0code $part"  # a name that no data have
+    decoder.declared || return "\0code $part"  # not a name in any data
     if !(1 <= part <= length(decoder.names))
-        expected = isempty(decoder.names) ? "a name, since no names are declared," :
-                   "a code from 1 to $(length(decoder.names)),"
-        throw(LabelFileError("bad-code", "expected $expected found $part"))
+        problem = isempty(decoder.names) ? "expected a name, since no names are declared, found code $part" :
+                  "expected a code from 1 to $(length(decoder.names)), found $part"
+        throw(LabelFileError("bad-code", problem))
     end
     return decoder.names[part]
 end
 
-# so that a script's first file is read quickly
+# Precompilation makes reading a script's first file faster.
 precompile(readlabels, (String,))
 precompile(writelabels, (String, Labels))

@@ -21,7 +21,7 @@ The labels of one run: larva identifier => track.
 - `states`: the distinct states, which the tracks' `codes` refer to: `states[code + 1]`. A copy.
 
 `metadata`, `units` and `attributes` are dictionaries that keep the order of their keys. Their values may
-be whatever JSON can hold.
+be any JSON values.
 
 # Example
 ```julia
@@ -139,7 +139,7 @@ Base.delete!(run::RunLabels, larva) = (delete!(run.tracks, larva); run)
 function Base.setindex!(run::RunLabels, track::TrackLabels, larva)
     id = check_larva(larva; run=run.id)
     table, states = run.table, track.states
-    # new names are declared, secondary ones as such
+    # declare new names, secondary ones as secondary
     secondary = intersect(track.table.secondary_names, Iterators.flatten(map(labels_of, states)))
     filter!(!in(table.declared), secondary)
     redeclare!(table, table.names, [table.secondary_names; secondary], table.colors)

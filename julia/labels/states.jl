@@ -7,7 +7,7 @@ One label (a `String`), or several at once (a `Vector{String}`; empty: undefined
 """
 const State = Union{String,Vector{String}}
 
-const NEW_COLOR = "#808080"  # for a new name where the other names have colours
+const NEW_COLOR = "#808080"  # of a new name if the other names have colours
 
 """Return the labels of a state, always as a vector."""
 labels_of(state::State) = state isa String ? [state] : state

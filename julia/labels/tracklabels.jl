@@ -8,8 +8,8 @@ const TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
 
 The labels of one larva: time => state.
 
-A time matches the nearest frame within 1 ms; of two frames that are equally near, the earlier one.
-`haskey(track, time)` returns whether there is such a frame. Iteration gives pairs of time and state.
+A time matches the nearest frame within 1 ms, or the earlier of two frames that are equally near.
+`haskey(track, time)` returns whether a frame matches. Iteration gives pairs of time and state.
 
 # Fields
 - `times::Vector{Float64}`: seconds, strictly increasing. Read only; see [`setlabels!`](@ref).

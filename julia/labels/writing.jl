@@ -165,8 +165,8 @@ function bad_milliseconds(times, i, rounded)
 end
 
 """
-Write milliseconds as seconds, with at least one decimal, behind the `n`th byte; return the index of the
-last byte. There must be room.
+Write milliseconds as seconds, with at least one decimal, after the `n`th byte; return the index of the last
+byte. The buffer must be large enough.
 """
 @inline function put_milliseconds!(bytes::Vector{UInt8}, n::Int, milliseconds::Int64)
     @inbounds begin

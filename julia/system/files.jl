@@ -5,7 +5,7 @@ import SHA
 """
     write_file(path, content)
 
-Write a file atomically: readers see either the whole new file or the old one.
+Write a file atomically: readers see either the complete new file or the old one.
 
 # Arguments
 - `path`: the file; its folder must exist. A link is followed. An existing file keeps its mode.
@@ -17,14 +17,14 @@ file is left behind.
 
 # Example
 ```julia
-write_file(joinpath(folder, "note.txt"), "whole or not at all\\n")
+write_file(joinpath(folder, "note.txt"), "complete or unchanged\\n")
 ```
 """
 function write_file(path, content::Union{AbstractString,AbstractVector{UInt8}})
     target = followed(path)
     return put_file(target) do temporary
         open(temporary, "w") do io
-            # a full disk may show in any of write, flush and fsync
+            # on a full disk, any of write, flush and fsync may fail
             written = write(io, content)
             written == sizeof(content) || throw(SystemError("write", Libc.errno()))
             flush(io)
@@ -34,9 +34,9 @@ function write_file(path, content::Union{AbstractString,AbstractVector{UInt8}})
     end
 end
 
-const MAX_LINKS = 40  # as many as Linux follows
+const MAX_LINKS = 40  # the limit of Linux
 
-"""Return the target of a path: the path itself unless it is a link. The target need not exist."""
+"""Follow links and return their target, which need not exist. Return a path that is not a link unchanged."""
 function followed(path)
     target = path
     for _ in 1:MAX_LINKS
@@ -49,7 +49,7 @@ end
 """
     copy_file(source, path)
 
-Copy a file atomically, sharing its blocks where the file system can (reflink).
+Copy a file atomically. The copy shares the file's blocks if the file system supports it (reflink).
 """
 function copy_file(source, path)
     return put_file(temporary -> copy_into(source, temporary), path)
@@ -58,14 +58,14 @@ end
 """
     copy_files(pairs)
 
-Copy files, all or none: each source to its path; what is there already is replaced.
+Copy files, each `source => path`, all or none. Existing files are replaced.
 
-Copies are made beside their places first, then renamed. If anything fails, or is interrupted, the places are as
-they were before.
+Each copy is first made in the folder of its path, then renamed. After an error or an interrupt, all paths are
+as before.
 """
 function copy_files(pairs)
-    copies = Tuple{String,String}[]  # hidden, its place
-    old = Tuple{String,Union{String,Nothing}}[]  # place, what was there
+    copies = Tuple{String,String}[]  # hidden copy, destination
+    old = Tuple{String,Union{String,Nothing}}[]  # destination, old file
     try
         for (source, path) in pairs
             hidden = hidden_beside(path)
@@ -92,17 +92,17 @@ function copy_files(pairs)
     return nothing
 end
 
-"""Keep a file under a hidden name as well; return that, `nothing` if there is no file."""
+"""Keep a file under a hidden name too; return that name, or `nothing` if there is no file."""
 function set_aside(path)
     islink(path) || (ispath(path) && !isdir(path)) || return nothing
     aside = hidden_beside(path)
     linked = Sys.isunix() && ccall(:link, Cint, (Cstring, Cstring), path, aside) == 0
-    linked || rename_path(path, aside)  # no hard links here: a moment without the file
+    linked || rename_path(path, aside)  # without hard links, the file is missing for a moment
     return aside
 end
 
 function copy_into(source, path)
-    # libuv's own copy: it clones where it can, and copies else
+    # libuv clones the file if possible, and otherwise copies it
     libuv_copy(source, path)
     sync(path)
     return nothing
@@ -122,14 +122,14 @@ Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits.
 """
 sha1_of(path) = bytes2hex(open(SHA.sha1, path))
 
-"""Remove a folder, or a link to one; return whether there was any."""
+"""Remove a folder, or a link to one; return whether it existed."""
 function remove_folder(folder)
     there = islink(folder) || ispath(folder)
     there && rm(folder; recursive=true)
     return there
 end
 
-"""Call `fill` to make a hidden file beside `path`, and rename that to `path`."""
+"""Call `fill` to make a hidden file in the folder of `path`, then rename it to `path`."""
 function put_file(fill, path)
     temporary = hidden_beside(path)
     try
@@ -145,14 +145,14 @@ function put_file(fill, path)
 end
 
 function hidden_beside(path)
-    folder = dirname(joinpath(pwd(), path))  # not abspath, to which a/link/.. is a
-    # In the same folder, since a rename is atomic within one file system only; hidden, so that
-    # what a killed process leaves is never taken for input or output.
+    folder = dirname(joinpath(pwd(), path))  # not abspath, which turns a/link/.. into a
+    # A rename is only atomic within one file system, hence in the same folder. Hidden files are never input
+    # or output, even those that a killed process has left.
     token = string(hash((gethostname(), getpid(), time_ns(), path)); base=16, pad=2 * sizeof(UInt))
     return joinpath(folder, ".$token.tmp")
 end
 
-"""Call `f`; let errors about a temporary file name the one that the user knows."""
+"""Call `f`; errors about a temporary file name the file at `path` instead."""
 function named_by_user(f, path)
     try
         return f()
@@ -163,17 +163,17 @@ function named_by_user(f, path)
     end
 end
 
-# not Base's rename and mv, which would fall back to copying
+# Base's rename and mv would fall back to copying.
 rename_path(from, to) =
     Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), from, to))
 
-"""Make a rename in a folder survive a power cut."""
+"""Flush a folder to the disk, so that a rename in it survives a power cut."""
 function sync_rename(folder)
     try
         sync(folder)
     catch error
         error isa Union{SystemError,Base.IOError} || rethrow()
-        # some network file systems cannot do this; the rename itself has happened
+        # Some network file systems do not support this. The rename itself is done.
     end
     return nothing
 end
@@ -251,7 +251,7 @@ function walk_into!(files, folder, enter, above)
     return files
 end
 
-"""Return whether a path is a folder or a link to one. A link to itself is not."""
+"""Return whether a path is a folder or a link to one; false for a link to itself."""
 function is_folder(path)
     try
         return isdir(path)

@@ -3,7 +3,7 @@
 """
     LockedError(path)
 
-A lock that another process holds; the caller knows what that means. `path` is the lock file's.
+Another process holds a lock. `path` is the path of the lock file. Callers turn this into an error of their own.
 """
 struct LockedError <: Exception
     path::String
@@ -20,8 +20,11 @@ const LOCK_REFUSALS = [getfield(Libc, name) for name in (:ENOLCK, :ENOSYS, :ENOT
 """
     locked(f, path)
 
-Call `f()` holding a lock, which ends with the process at the latest; then the lock file is removed. Return
-what `f` returns. Without effect on Windows; on file systems that do not support locks, after a warning.
+Call `f()` while holding a lock; return what `f` returns.
+
+Afterwards the lock is released and the lock file is removed. The lock also ends if the process ends. On
+Windows `f` is called without a lock. On file systems that do not support locks, `f` is called without a
+lock after a warning.
 
 # Arguments
 - `path`: the lock file; its folder must exist.
@@ -59,7 +62,7 @@ function lock_file(path, flock=flock)
         there = ispath(path)
         file = Base.Filesystem.open(path, flags, 0o666)
         code = flock(file)
-        # Its last holder may have removed the file between opening and locking it.
+        # The last holder may have removed the file after it was opened here.
         code == 0 && is_at(path, file) && return file
         close(file)
         code == 0 && continue

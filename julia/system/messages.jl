@@ -1,24 +1,24 @@
-# What users read beside results: log messages, on standard error and in a log file.
+# Log messages, on standard error and in a log file.
 
 using Logging: AbstractLogger, Logging, LogLevel, with_logger
 
 """Environment variable: show the stack trace of every error."""
 const DEBUG = "TAGGINGBACKENDS_DEBUG"
 
-"""Environment variable: `quiet` (show errors only) or `verbose` (show what is done, too)."""
+"""Environment variable: `quiet` (show errors only) or `verbose` (also show progress)."""
 const VERBOSITY = "TAGGINGBACKENDS_VERBOSITY"
 
-"""Environment variable: the file that gets messages of all levels, whatever is shown."""
+"""Environment variable: the log file, which gets messages of all levels."""
 const LOG = "TAGGINGBACKENDS_LOG"
 
 """
     Messages()
 
-A logger that shows messages on standard error, a line each, and appends them to the log, as the environment
-variables say. Debug messages are neither shown nor logged.
+A logger that prints messages to standard error, one per line, and appends them to the log. The environment
+variables set the level and the log file. Debug messages are ignored.
 """
 struct Messages <: AbstractLogger
-    remaining::Dict{Any,Int}  # how often a message with `maxlog` may still come
+    remaining::Dict{Any,Int}  # how often a message with `maxlog` may still be printed
 end
 
 Messages() = Messages(Dict{Any,Int}())
@@ -47,7 +47,7 @@ end
 show_error(io::IO, error::Exception, trace...) = showerror(io, error, trace...)
 show_error(io::IO, error, trace...) = print(io, error)
 
-"""Show a message if the level asks for it, unless it is for the log only; and append it to the log."""
+"""Append a message to the log. Print it too if its level is shown, unless it is for the log only."""
 function write_message(level, text, trace=""; log_only=false)
     name = level >= Logging.Error ? "Error" : level >= Logging.Warn ? "Warning" : "Info"
     append_to_log(string(lowercase(name), ": ", text, isempty(trace) ? "" : "\n", trace))
@@ -76,12 +76,12 @@ function append_to_log(text)
     try
         file = Base.Filesystem.open(path, flags, 0o666)
         try
-            write(file, line)  # in one piece: other processes write as well
+            write(file, line)  # in one piece, because other processes append too
         finally
             close(file)
         end
     catch error
-        # the work goes on without a log that can no longer be written
+        # continue without the log if it can no longer be written
         error isa Union{SystemError,Base.IOError} || rethrow()
     end
     return nothing

@@ -1,14 +1,14 @@
-# Names that people give, which become names of files and folders.
+# Identifiers that users choose and that become names of files and folders.
 
 const IDENTIFIER = r"\A[A-Za-z0-9][A-Za-z0-9._@+=-]{0,127}\z"
 
 """
     check_identifier(what, identifier)
 
-Return the given identifier after checking it.
+Check an identifier and return it.
 
 # Errors
-`BackendError` `bad-identifier`: it is not a safe name for a folder.
+`BackendError` `bad-identifier`: the identifier is not a safe name for a folder.
 
 # Example
 ```julia
@@ -37,7 +37,7 @@ function did_you_mean(name, names)
     return "did you mean $(join(last.(first_few(near, 3)), " or "))?"
 end
 
-"""Return how similar two texts are, from 0 to 1: the share of characters common to both, in order."""
+"""Return the similarity of two texts, from 0 to 1: the share of characters in their longest common subsequence."""
 function likeness(one, other)
     a, b = collect(one), collect(other)
     isempty(a) && isempty(b) && return 1.0

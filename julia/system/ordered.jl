@@ -5,7 +5,7 @@
     OrderedDict{K,V}(pairs)
 
 A dictionary that keeps the order in which keys were added. A key that gets a new value keeps its place.
-The metadata and attributes of labels are such dictionaries.
+The metadata and attributes of labels are of this type.
 
 # Example
 ```julia
@@ -33,7 +33,7 @@ end
 
 OrderedDict{K,V}(pairs::Pair...) where {K,V} = OrderedDict{K,V}(pairs)
 
-const FEW_KEYS = 8  # up to this many are found faster by search than by hash
+const FEW_KEYS = 8  # up to this many keys, a search is faster than a hash table
 
 """Return the position of a key, 0 if it is missing."""
 function place_of(dict::OrderedDict{K}, key) where {K}
@@ -60,7 +60,7 @@ Base.haskey(dict::OrderedDict, key) = place_of(dict, key) != 0
     return Pair{K,V}(dict.keys[i], dict.values[i]), i + 1
 end
 
-# One line, as in a label file; text/plain shows it as other dictionaries.
+# One line, as in a label file. text/plain shows it like other dictionaries.
 function Base.show(io::IO, dict::OrderedDict)
     print(io, "{")
     for (i, (key, value)) in enumerate(dict)
@@ -102,7 +102,7 @@ function Base.setindex!(dict::OrderedDict{K,V}, @nospecialize(value), key) where
         dict.values[i] = item
         return dict
     end
-    push!(dict.keys, key)  # which fails for a key of the wrong type
+    push!(dict.keys, key)  # throws for a key of the wrong type
     push!(dict.values, item)
     index = dict.index
     index === nothing || (index[last(dict.keys)] = length(dict.keys))

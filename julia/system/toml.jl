@@ -1,20 +1,20 @@
-# The strings of a TOML file. Julia has a TOML module from 1.6 on only, and that of 1.5's Pkg refuses what
-# many a pyproject.toml holds: dotted keys, mixed arrays, dates.
+# Read the strings of a TOML file. Julia has a TOML module only since 1.6. The parser in Pkg of Julia 1.5 does
+# not support dotted keys, mixed arrays and dates, which pyproject.toml files contain.
 
 """
     read_toml(path)
 
-Return what a TOML file defines: keys from the top => a string, or a symbol for anything else.
+Return the values in a TOML file: keys from the top => a string, or a symbol for any other value.
 
-The symbol is `:value` for other values, and `:array` for an array of tables. For tables it says how they
-are defined: `:header`, `:dotted`, `:inline`, or `:implicit` (above one with a header). Keys of items in
-arrays contain the item's number. A byte order mark is skipped.
+The symbol of a table is how it is defined: `:header`, `:dotted`, `:inline`, or `:implicit` (above a table
+with a header). The symbol of an array of tables is `:array`, and that of other values is `:value`. Keys of
+items in arrays contain the item's number. A byte order mark is skipped.
 
 # Errors
 `BackendError` `not-a-backend`: the file is not TOML, or defines a key twice.
 """
 function read_toml(path)
-    # line ends as Python reads them
+    # normalize line ends as Python does
     text = replace(String(chop_mark(read(path, String))), r"\r\n?" => "\n")
     toml = TomlText(path, text)
     isvalid(text) || toml_fault(toml, "bytes that are not UTF-8")
@@ -62,10 +62,10 @@ function expect_toml!(toml, char)
     return nothing
 end
 
-"""Refuse a control character, which no comment or string may contain."""
+"""Throw for a control character, which is invalid in comments and strings."""
 check_toml_byte(toml, byte) = (byte >= 0x20 && byte != 0x7f) || byte == UInt8('\t') || toml_fault(toml)
 
-"""Skip blanks and a comment (with `lines`, also line ends); return whether anything is left."""
+"""Skip blanks and a comment (with `lines`, also line ends); return whether text is left."""
 function skip_toml_space!(toml; lines=false)
     blanks = lines ? b" \t\n" : b" \t"
     while toml.at <= length(toml.bytes)

@@ -17,7 +17,7 @@ const CASES = name -> TB.parse_json(read(joinpath(CONTRACT, name), String))
     @test TB.new_instance(taken) in ("$now-3", TB.new_instance())
 end
 
-@testset "names that are near" begin
+@testset "similar names are suggested" begin
     @test TB.did_you_mean("2024061_101500", ["20240611_101500", "m"]) == "did you mean 20240611_101500?"
     @test TB.did_you_mean("q", ["p", "o"]) == "there are o, p"
     @test TB.did_you_mean("q", String[]) == "there are none"
@@ -51,7 +51,7 @@ end
     end
 end
 
-@testset "what pyproject.toml says" begin
+@testset "name and version from pyproject.toml" begin
     in_folder() do folder
         path = joinpath(folder, "pyproject.toml")
         metadata(text) = (write(path, text); TB.project_metadata(folder))
@@ -91,7 +91,7 @@ end
     end
 end
 
-@testset "what is a backend, and what is not" begin
+@testset "which folders are backends" begin
     for having in ((), ("pyproject.toml",), ("models/m/x", "scripts/x.py"))
         in_folder() do folder
             touch_files(folder, having...)
@@ -109,7 +109,7 @@ end
     @test kind_of(() -> BackendExplorer("/there/is/no/such"), "/there/is/no/such") == "not-a-backend"
 end
 
-@testset "bad identifiers touch nothing" begin
+@testset "invalid identifiers change nothing" begin
     in_folder() do folder
         project = make_backend(folder)
         for bad in ("", "..", "../x", "a/b")
@@ -123,7 +123,7 @@ end
     end
 end
 
-@testset "data folders are made when asked for" begin
+@testset "data folders are made on request" begin
     in_folder() do folder
         project = make_backend(folder)
         backend = BackendExplorer(project; model_instance="m")
@@ -138,7 +138,7 @@ end
     end
 end
 
-@testset "what needs an instance says so" begin
+@testset "members that need an instance report it" begin
     in_folder() do folder
         backend = BackendExplorer(make_backend(folder; model=nothing))
         for member in (raw_data_dir, list_input_files, model_dir, reset_data, reset_model)
@@ -222,7 +222,7 @@ end
     end
 end
 
-@testset "where labels go" begin
+@testset "output paths" begin
     in_folder() do folder
         backend = BackendExplorer(make_backend(folder); model_instance="m")
         raw, processed = raw_data_dir(backend), processed_data_dir(backend)
@@ -236,7 +236,7 @@ end
         @test basename(output_path(backend, spine)) == "$STEM.predicted.label"
         @test basename(output_path(backend, label)) == "$STEM.predicted.label"
         @test basename(output_path(backend, other)) == "$OTHER.predicted.label"
-        touch_files(raw, "a.avi", "notes.txt")  # a format of the backend's own
+        touch_files(raw, "a.avi", "notes.txt")  # a format that only the backend knows
         @test basename(output_path(backend, "a.avi")) == "predicted.label"
         touch_files(raw, "b.avi")
         @test basename(output_path(backend, "a.avi")) == "a.predicted.label"

@@ -1,7 +1,7 @@
 @isdefined(Backends) || include(joinpath(dirname(@__DIR__), "backends.jl"))
 using .Backends, TaggingBackends, Test
 
-"""Call `work` with an explorer of a new backend and a folder of the lab's."""
+"""Call `work` with an explorer of a new backend, and a folder for recordings."""
 function in_lab(work)
     return in_folder() do folder
         return work(BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m"),
@@ -19,7 +19,7 @@ function predicted(backend, spine)
     return target
 end
 
-@testset "the content of one folder goes to the top" begin
+@testset "the content of one folder is copied to the top" begin
     in_lab() do backend, lab
         write_recording(lab)
         write_recording(joinpath(lab, "a", "b"), OTHER)
@@ -34,7 +34,7 @@ end
     end
 end
 
-@testset "paths go below their deepest common folder" begin
+@testset "paths are relative to their deepest common folder" begin
     in_lab() do backend, lab
         one = write_recording(joinpath(lab, "x", "a"))
         write_recording(joinpath(lab, "x", "b", "c"))
@@ -44,7 +44,7 @@ end
     end
 end
 
-@testset "what belongs together comes along" begin
+@testset "files that belong together are pushed together" begin
     in_lab() do backend, lab
         spine = write_recording(lab)
         write_recording(lab, OTHER)
@@ -79,7 +79,7 @@ end
     end
 end
 
-@testset "the same file again is fine, and another is not" begin
+@testset "the same file may be pushed again, another may not" begin
     in_lab() do backend, lab
         spine = write_recording(lab)
         push(backend, spine)
@@ -132,7 +132,7 @@ end
     end
 end
 
-@testset "other input is refused when asked to" begin
+@testset "other input is refused with alone=true" begin
     in_lab() do backend, lab
         one, two = write_recording(joinpath(lab, "a")), write_recording(joinpath(lab, "b"), OTHER)
         push(backend, one; alone=true)
@@ -141,7 +141,7 @@ end
     end
 end
 
-@testset "what is refused makes no folder" begin
+@testset "refused input makes no folder" begin
     in_lab() do backend, lab
         write_recording(lab)
         @test kind_of(() -> push(backend, joinpath(lab, "none"))) == "no-input"
@@ -182,7 +182,7 @@ end
 @testset "a failed push leaves nothing" begin
     in_lab() do backend, lab
         spine = write_recording(lab)
-        # the second of the two files has no place to go to
+        # the second of the two files cannot be written
         mkpath(joinpath(lab, "z"))
         write(joinpath(lab, "z", "x.txt"), "x")
         touch_files(raw_data_dir(backend), "z")
@@ -261,7 +261,7 @@ end
         predicted(backend, spine)
         out = joinpath(dirname(lab), "out")
         @test pull(backend, out) == [joinpath(out, "a", "b", "predicted.label")]
-        @test kind_of(() -> pull(backend, out), "exists already; replace it with force=true") == "existing-file"
+        @test kind_of(() -> pull(backend, out), "exists already; replace with force=true") == "existing-file"
         writelabels(joinpath(out, "a", "b", "predicted.label"), Labels())
         pull(backend, out; force=true)
         @test haskey(readlabels(joinpath(out, "a", "b", "predicted.label")), RUN)
@@ -332,7 +332,7 @@ end
     end
 end
 
-@testset "places where labels cannot go" begin
+@testset "places where labels cannot be written" begin
     in_lab() do backend, lab
         spine = write_recording(joinpath(lab, "a"))
         push(backend, spine)
@@ -344,7 +344,7 @@ end
     end
 end
 
-@testset "broken origins are told" begin
+@testset "broken origins are reported" begin
     in_lab() do backend, lab
         spine = write_recording(lab)
         push(backend, spine)
@@ -354,7 +354,7 @@ end
     end
 end
 
-@testset "the origins are told in Python's file" begin
+@testset "the origins are in the same file as Python's" begin
     in_lab() do backend, lab
         push(backend, write_recording(joinpath(lab, "é \"x\"")))
         origins = TB.parse_json(read(joinpath(raw_data_dir(backend), ".origins.json"), String))
@@ -367,7 +367,7 @@ end
     end
 end
 
-@testset "a model appears when its training has succeeded, and only then" begin
+@testset "a model is put in place only after its training has succeeded" begin
     in_folder() do folder
         project = make_backend(folder)
         models = joinpath(project, "models")
@@ -400,7 +400,7 @@ end
         @test !ispath(joinpath(models, ".old.replaced"))
         touch_files(models, ".old.replaced/weights")
         reset_model(BackendExplorer(project; model_instance="old"))
-        @test weights("old") == "done"  # what was removed does not come back
+        @test weights("old") == "done"  # the removed model does not come back
         rm(joinpath(models, "old"); recursive=true)
         meanwhile(_) = kind_of(() -> weights("y"), "another training of y is under way")
         if !Sys.iswindows()
@@ -413,7 +413,7 @@ end
         @test kind_of(() -> TB.unfinished_model(itself, backend), "model_dir(backend)") == "existing-model"
         @test filter(!startswith("."), readdir(models)) == ["m", "new", "x", "y"]
         @test !any(endswith(".partial"), readdir(models))
-        # a script that ends by itself: 0 is success
+        # a script that exits: 0 is success
         touch_files(models, ".y.lock", ".z.lock")
         rm(joinpath(models, "y"); recursive=true)
         for (instance, code) in (("y", nothing), ("z", 0))

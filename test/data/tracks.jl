@@ -1,7 +1,7 @@
 @isdefined(Backends) || include(joinpath(dirname(@__DIR__), "backends.jl"))
 using .Backends, TaggingBackends, Test
 
-"""Return the TrackFileError of loading a recording, or what happened else."""
+"""Return the TrackFileError of loading a recording, or another result."""
 function refusal(path; options...)
     try
         return loadtracks(path; options...)
@@ -59,7 +59,7 @@ if isdir(SHARED)
         start, stop = track.outline_offsets[101:102]
         @test track.times[101] == parse(Float64, fields[3])
         @test vec(permutedims(track.outline[start + 1:stop, :])) == parse.(Float64, fields[4:end])
-        # every number, by another way
+        # every number, computed in another way
         rows = Dict(larva => 0 for larva in keys(recording))
         good = true
         for line in eachline(spine)
@@ -87,7 +87,7 @@ end
     end
 end
 
-@testset "one of the pair is loaded when asked for" begin
+@testset "one file of the pair is loaded on request" begin
     in_folder() do folder
         spine = write_recording(folder)
         @test_throws ArgumentError loadtracks(spine; spine=false, outline=false)
@@ -165,7 +165,7 @@ end
     @test isempty(wrong)
 end
 
-@testset "a bad line is told" begin
+@testset "an invalid line is reported" begin
     cases = (
         ("a field less", ".spine", 4, r" \S+$", "", "expected 25 fields"),
         ("a point more", ".spine", 4, r"\n$", " 1 2\n", "expected 25 fields"),
@@ -202,7 +202,7 @@ end
     end
 end
 
-@testset "what comes first in the file is not always what is told, but it is Python's order" begin
+@testset "of several errors, the same one is reported as in Python" begin
     in_folder() do folder
         spine = write_recording(folder)
         edited(spine, 2, r" \S+$", " nan")
@@ -245,7 +245,7 @@ end
     end
 end
 
-@testset "files that are of no format" begin
+@testset "files of unknown formats" begin
     in_folder() do folder
         write(joinpath(folder, "x.spine"), "head,tail\n1,2\n")
         error = refusal(joinpath(folder, "x.spine"))
@@ -340,7 +340,7 @@ end
     end
 end
 
-@testset "label files are told by extension, and .json by its first key" begin
+@testset "label files are recognized by suffix, and .json by its first key" begin
     in_folder() do folder
         is(name, text) = (write(joinpath(folder, name), text); islabelfile(joinpath(folder, name)))
         @test all(name -> is(name, ""), ("x.label", "x.labels", "x.nyxlabel"))

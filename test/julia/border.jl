@@ -1,4 +1,4 @@
-# What crosses the border to Python, without a Python: what is packed is what is unpacked, in the same memory.
+# Conversion to and from Python, without a Python: packed values are unpacked again, in the same memory.
 
 using TaggingBackends, Test
 
@@ -44,7 +44,7 @@ end
         @test crossed(array) == array && typeof(crossed(array)) == typeof(array)
     end
     for array in (view([1, 2, 3], 2:3), 1:3, trues(2), PermutedDimsArray(ones(2, 3, 4), (2, 1, 3)))
-        @test crossed(array) == array  # a copy of what is not whole
+        @test crossed(array) == array  # a copy, because it is not contiguous
     end
     @test crossed(["run", "cast"]) == ["run", "cast"] && crossed(["run", "cast"]) isa Vector{String}
     @test crossed(Any["run", ["run", "cast"], String[]]) == ["run", ["run", "cast"], String[]]
@@ -53,13 +53,13 @@ end
     end
 end
 
-# Python's objects have finalizers: as long as an array uses them, these must not run.
+# The finalizers of Python's objects must not run while an array uses the objects.
 mutable struct Finalized
     alive::Bool
     Finalized() = finalizer(object -> (object.alive = false), new(true))
 end
 
-@testset "what owns an array lives as long as the array, and not much longer" begin
+@testset "the owner of an array lives as long as the array, and not much longer" begin
     column = collect(1.0:5.0)
     content = TaggingBackends.pack(column)
     function borrowed()
@@ -90,7 +90,7 @@ end
     @test length(TaggingBackends.OWNERS) < before + 1000
 end
 
-@testset "errors tell which Python exception they are" begin
+@testset "errors name their Python exception" begin
     described(error) = TaggingBackends.parse_json(TaggingBackends.described(error))
     error = LabelFileError("bad-time", "no"; run="r", track=1, index=3)
     @test described(error)["index"] == 2

@@ -1,4 +1,4 @@
-# JSON: what is accepted, what is refused and where, and what numbers and strings become.
+# JSON: valid and invalid texts, the places of errors, and the values of numbers and strings.
 
 module JSONTests
 
@@ -9,7 +9,7 @@ const ROOT = dirname(dirname(@__DIR__))
 const CONTRACT = joinpath(ROOT, "test", "contract")
 const RECORDINGS = get(ENV, "TAGGINGBACKENDS_RECORDINGS", joinpath(dirname(ROOT), "shared", "data"))
 
-# those of JSONTestSuite's cases without a prescribed verdict that orjson accepts
+# JSONTestSuite prescribes no result for these cases; orjson accepts them
 const ACCEPTED = [
     "i_number_double_huge_neg_exp.json",
     "i_number_real_underflow.json",
@@ -19,7 +19,7 @@ const ACCEPTED = [
     "i_structure_500_nested_arrays.json",
 ]
 
-"""Return the error that a text is refused with, or nothing."""
+"""Return the error of parsing a text, or nothing."""
 function refusal(text; place=:elsewhere)
     try
         parse_json(text; place=place)
@@ -92,14 +92,14 @@ end
     for comma in (",", ", ", " ,", ",  ", "\n,\t")
         @test parse_json("[$(join(texts, comma))]") == values
     end
-    # one that is read in another way among decimals, wherever it stands
+    # a number that is not a simple decimal, at any place among decimals
     for (text, value) in zip(texts, values)
         parse_json("[$text,0.5]") == [value, 0.5] || error(text)
         parse_json("[0.5,$text]") == [0.5, value] || error(text)
     end
 end
 
-@testset "what is wrong among decimals is told as among other values" begin
+@testset "errors among decimals are reported as among other values" begin
     for wrong in ["01.5", "00.5", "-01.5", ".5", "1.", "1.,", "-", "1.5e", "1.5e999", "1.5 2.5", "+1.5",
                   "1.5.5", "", ",", "1.5,", "1.5,,", "1.5, ,", "1.5}", "1.5:", "\"", "01",
                   "1.5\n,x", "1.5,\n  01.5"]
@@ -121,7 +121,7 @@ end
     end
 end
 
-@testset "arrays have the type of what is in them" begin
+@testset "arrays have the type of their elements" begin
     for (text, T) in ["[1,2]" => Int64, "[1.0,2.0]" => Float64, "[1,2.5]" => Union{Int64,Float64},
                       "[2.5,1]" => Union{Int64,Float64}, "[true,false]" => Bool, "[\"a\"]" => String,
                       "[]" => Any, "[1,\"a\"]" => Any, "[null]" => Any, "[[1],[2]]" => Any,
@@ -153,7 +153,7 @@ end
     end
 end
 
-@testset "objects keep the order of their keys, of which the last counts" begin
+@testset "objects keep the order of their keys, and the last value of a repeated key" begin
     object = parse_json("{\"b\":1,\"a\":2,\"b\":{\"c\":[]}}")
     @test collect(object) == ["b" => OrderedDict{String,Any}("c" => []), "a" => 2]
     many = parse_json("{$(join(("\"k$i\":$i" for i in 30:-1:1), ",")),\"k7\":0}")
@@ -175,7 +175,7 @@ end
     end
 end
 
-@testset "states of tracks are read the same into numbers and otherwise" begin
+@testset "states of tracks are the same whether read as numbers or as other values" begin
     elements(text) = parse_json("{\"data\":[{\"labels\":$text}]}"; place=:file)["data"][1]["labels"]
     for (text, tokens, lengths) in [("[]", [], []), ("[1, 2]", [1, 2], []), ("[[]]", [], [0]),
                                     ("[3,[1, 2] ,[],4]", [3, 1, 2, 4], [-1, 2, 0, -1])]
@@ -199,7 +199,7 @@ end
     @test run["data"][1]["labels"].tokens == [1]
 end
 
-@testset "errors tell where" begin
+@testset "errors have a place" begin
     for (text, position, line, column, found) in [
             ("", 1, 1, 1, "the end of the text"),
             ("[1,\n 2,\n x]", 10, 3, 2, "'x'"),

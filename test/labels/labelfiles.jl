@@ -1,4 +1,4 @@
-# Label files: the contract's cases, Nyx's files, what is written, and that a file is whole or not there.
+# Label files: the contract's cases, files of Nyx, writing, and that a file is written completely or not at all.
 
 module LabelFileTests
 
@@ -113,7 +113,7 @@ example() = setlabels!(Labels(), RUN, 7, [0.1, 0.2], ["run", "cast"])
 
 nested(depth) = foldl((inner, _) -> Any[inner], 2:depth; init=Any[])
 
-@testset "what cannot be read again is not written" begin
+@testset "labels that could not be read again are not written" begin
     for (change, message) in [
             (run -> run.metadata["id"] = "x", "no \"id\" in metadata"),
             (run -> run.attributes["units"] = 1, "no \"units\""),
@@ -160,7 +160,7 @@ end
         labels = setlabels!(Labels(), "r", 1, [time], ["run"])
         @test occursin("\"t\":[$written],", String(text(labels)))
     end
-    # against the formula of the contract
+    # compare with the formula in the contract
     times = cumsum([(i * 7919 % 10007 + 11) / 9973 for i in 1:5000])
     labels = setlabels!(Labels(), "r", 1, times, fill("run", length(times)))
     @test parselabels(text(labels))["r"][1].times == round.(1000 .* times) ./ 1000
@@ -176,7 +176,7 @@ end
 @testset "frames cost no objects" begin
     larvae, frames = 20, 2000
     n = larvae * frames
-    # bytes a frame: the columns take 12 to 28 of them, an object at least 16
+    # bytes per frame: the columns take 12 to 28, an object at least 16
     for (element, bytes) in ("1" => 24, "[]" => 32, "[1,2]" => 40, "\"run\"" => 28)
         content = tracks_of(element, larvae, frames)
         text(parselabels(content))
@@ -197,7 +197,7 @@ end
     end
 end
 
-@testset "times that become equal are told" begin
+@testset "times that become equal are reported" begin
     labels = setlabels!(Labels(), RUN, 7, [0.1, 0.2, 0.2002], fill("run", 3))
     error = refusal(() -> text(labels))
     @test (error.kind, error.run, error.track, error.index) == ("bad-time", RUN, 7, 3)
@@ -223,7 +223,7 @@ end
     @test text(parselabels(text(labels))) == text(labels)
 end
 
-@testset "what is nested deep, or long, is refused like anything else" begin
+@testset "deeply nested and long values are refused like others" begin
     deep, long = "["^1000 * "]"^1000, "{\"a\":[" * "1,"^100_000 * "1]}"
     for value in (deep, long, "[" * "{\"a\":["^400 * "]}"^400 * "]")
         for place in ("%", "{\"metadata\":{\"id\":\"r\"},\"units\":[%],\"data\":[]}")
@@ -241,7 +241,7 @@ end
     @test (shown([]), shown(Dict()), shown("x"^100)) == ("[]", "{}", "\"" * "x"^56 * "...")
 end
 
-@testset "tracks that are in no file" begin
+@testset "tracks without a file" begin
     @test sprint(showerror, TrackFileError("expected x"; key="run")) == "tracks, run: expected x"
     @test sprint(showerror, TrackFileError("expected x"; file="f", line=3)) == "f, line 3: expected x"
 end
@@ -301,7 +301,7 @@ Sys.iswindows() || @testset "writing keeps the mode, and follows links" begin
         chmod(path, 0o660)
         writelabels(path, example())
         @test filemode(path) & 0o7777 == 0o660
-        symlink("real.label", link)  # which is not there yet
+        symlink("real.label", link)  # which does not exist yet
         for labels in (Labels(), example())
             writelabels(link, labels)
             @test islink(link) && readlabels(joinpath(folder, "real.label")) == labels
@@ -332,7 +332,7 @@ end
 end
 
 @testset "a failed write leaves the old file" begin
-    # with a limit on the size of files, which is met as a full disk is: in the middle
+    # a limit on the size of files fails in the middle of writing, like a full disk
     if Sys.islinux()
         mktempdir() do folder
             path = joinpath(folder, "x.label")
@@ -368,7 +368,7 @@ end
         @test (error.kind, error.file, error.run, error.index) == ("bad-dependency", files[2], RUN, 2)
         rm(files[2])
         @test occursin("found none", refusal(() -> checkdependencies(labels, folder)).problem)
-        for name in ("x"^300, "x\0y")  # that no file can have
+        for name in ("x"^300, "x\0y")  # impossible file names
             labels[RUN].dependencies = [Dict("filename" => name, "sha1" => "0"^40)]
             error = refusal(() -> checkdependencies(labels, folder))
             @test (error.kind, error.run, error.index) == ("bad-dependency", RUN, 1)
@@ -408,13 +408,13 @@ end
         @test found(enter=path -> basename(path) != "no") == map(native, without)
         if !Sys.iswindows()
             symlink(folder, joinpath(folder, "a", "B", "up"))
-            symlink(joinpath(folder, "a", "z"), joinpath(folder, "linked"))  # twice is not in itself
+            symlink(joinpath(folder, "a", "z"), joinpath(folder, "linked"))  # linked twice, but not below itself
             symlink("nowhere", joinpath(folder, "z-broken"))
             symlink("z-loop", joinpath(folder, "z-loop"))
             @test found() == ["a/B/y", "a/x", "a/z/w", "a/é", "a-b", "linked/w", "no/x", "z-broken",
                               "z-loop", "\uffff", "\U10000"]
             chmod(joinpath(folder, "a"), 0o000)
-            # root may read all
+            # root can read every file
             readable = success(pipeline(`ls $(joinpath(folder, "a"))`; stderr=devnull))
             readable || @test_throws Union{SystemError,Base.IOError} found()
             chmod(joinpath(folder, "a"), 0o755)

@@ -1,4 +1,4 @@
-# Labels in memory: the nested dictionaries, and what is done with whole labels.
+# Labels in memory: the nested dictionaries, and operations on whole labels.
 
 module LabelsTests
 
@@ -69,7 +69,7 @@ end
     @test [run.states[code + 1] for code in track.codes] == track.states
     @test track.states == ["run", ["cast", "small"], [], "run"]
     @test track.codes[3] == 0 && run.states[1] == []
-    # what is given away may be changed
+    # returned copies may be changed
     push!(track.states[3], "x")
     push!(track[0.3], "x")
     push!(run.states[1], "x")
@@ -248,7 +248,7 @@ end
     @test one != other
 end
 
-@testset "a copy is its own" begin
+@testset "a copy is independent" begin
     labels = example()
     other = deepcopy(labels)
     @test other == labels
@@ -291,7 +291,7 @@ end
     @test labels[RUN].names == example()[RUN].names && labels[RUN].metadata["tracker"] == "t5"
     @test delete!(labels, "copy") === labels
     @test collect(keys(labels)) == [RUN]
-    @test delete!(labels, "copy") == labels  # as of any dictionary
+    @test delete!(labels, "copy") == labels  # as for any dictionary
     @test_throws MethodError labels["x"] = Dict(1 => Dict(0.1 => "run"))
     test_refused(() -> labels[""] = labels[RUN], labels, "not-a-label-file", nothing, nothing, nothing)
 end
@@ -329,7 +329,7 @@ end
     @test Labels(Dict()) == Labels()
 end
 
-@testset "what a run carries" begin
+@testset "the fields of a run" begin
     labels = example()
     run = labels[RUN]
     run.metadata = Dict("tracker" => "t5")
@@ -368,14 +368,14 @@ end
     @test labels["b"] == other["b"]
     @test labels["b"] !== other["b"]
     @test labels[RUN].names == ["run", "cast", "small", "stop", "back", "roll", "hunch"]
-    # what is merged is not shared
+    # merged labels share no data
     labels[RUN][11].times[1] = labels["b"][1].times[1] = 0.0
     @test (other[RUN][11].times[1], other["b"][1].times[1]) == (5.0, 0.5)
     labels[RUN][11].records["speed"][1] = labels["b"][1].records["speed"][1] = 0.0
     @test (other[RUN][11].records["speed"][1], other["b"][1].records["speed"][1]) == (1.0, 1.0)
 end
 
-@testset "merging takes what a condition holds for" begin
+@testset "merging with a condition" begin
     labels, other = example(), Labels()
     addrun!(other, RUN).secondary_names = ["edited"]
     setlabels!(other, RUN, 7, [0.1, 0.2, 0.3, 0.4], ["cast", ["stop", "edited"], [], ["edited"]])
@@ -416,7 +416,7 @@ end
     other = setlabels!(setlabels!(Labels(), RUN, 7, [0.1], ["new"]), "b", 1, [0.1], ["newer"])
     before = text(labels)
     @test_throws DivideError mergelabels!(labels, other; when=names -> div(1, 0) > 0)
-    # also when it fails late
+    # even if it fails late
     @test_throws DivideError mergelabels!(labels, other; when=names -> names == ["new"] || div(1, 0) > 0)
     @test text(labels) == before
 end
@@ -462,7 +462,7 @@ end
     @test Dict(cropped) == Dict(RUN => Dict(7 => Dict(0.3 => [], 0.4 => "run"), 3 => Dict(0.3 => "run")))
     @test cropped[RUN][7].records ==
           Dict("speed" => [2.0, 3.0], "words" => ["c", "d"], "quality" => 0.5)
-    # what is cropped is not shared
+    # cropped labels share no data
     cropped[RUN][7].records["speed"][1] = -1
     push!(cropped[RUN].attributes["list"], 2)
     push!(cropped[RUN].metadata["camera"], "y" => 1)

@@ -1,4 +1,4 @@
-# Serves tests of other languages: reads a request a line, answers a line.
+# Used by the tests of other languages. Reads one request per line and answers with one line.
 #   rewrite<TAB>IN<TAB>OUT   read the label file IN, write it as OUT: "ok", or the kind of the error
 #   random<TAB>SEED<TAB>OUT  write random labels as OUT: "ok"
 

@@ -20,10 +20,10 @@ using TaggingBackends: LockedError, locked
             return 3
         end
         @test result == 3 && !ispath(path)
-        write(path, "")  # left by a process that was killed
+        write(path, "")  # left by a killed process
         @test_throws DivideError locked(() -> div(1, 0), path)
         Sys.iswindows() || @test !ispath(path)
-        # the lock file may be gone, or be another's, in the end
+        # at the end the lock file may be missing, or belong to another process
         @test locked(() -> (rm(path; force=true); 4), path) == 4
         Sys.iswindows() ||
             @test_throws Union{SystemError,Base.IOError} locked(() -> 1, joinpath(folder, "none", "x.lock"))
@@ -69,7 +69,7 @@ if Sys.isunix()
                       "commands write here at the same time"
             @test (@test_logs (:warn, warning) TB.lock_file(path, file -> number)) === nothing
             @test !ispath(path)
-            touch(path)  # maybe another machine's, where there are locks
+            touch(path)  # possibly of another machine, on which locks work
             @test (@test_logs (:warn, warning) TB.lock_file(path, file -> number)) === nothing
             @test isfile(path)
             @test_throws SystemError TB.lock_file(path, file -> Libc.EIO)

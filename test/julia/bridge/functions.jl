@@ -1,4 +1,4 @@
-# What the tests of the bridge call in Julia.
+# Functions that the tests of the bridge call.
 
 using TaggingBackends
 
