@@ -193,7 +193,7 @@ else
             @test occursin(r"^predict_model failed with exit code 7 \(.*\): grumbling$", error.problem)
             error = failing(; fail="the network is down")
             @test occursin("): RuntimeError: the network is down", error.problem)
-            @test occursin("is not an option for the scripts", failing(; original_model_instance=1).problem)
+            @test occursin("not an option for the scripts", failing(; original_model_instance=1).problem)
             @test failing(; original_model_instance=1).exit_code == 2
             edited(spine, 4, r" \S+$", "")
             @test occursin(r": .*\.spine, line 4: expected 25 fields", failing().problem)
@@ -227,13 +227,14 @@ else
             slow = replace(PREDICT_PY, "if die:" => "import time; time.sleep(3)\n    if die:")
             project = make_backend(joinpath(folder, "b"), "predict_model.py" => slow)
             spine = write_recording(joinpath(folder, "lab"))
+            before = stdout
             reader, writer = redirect_stdout()
             heard = @async (readline(reader), time())
             ended = try
                 predict(project, "m", spine; command=COMMAND)
                 time()
             finally
-                redirect_stdout(stderr)
+                redirect_stdout(before)
             end
             line, at = fetch(heard)
             @test line == "predicting"
