@@ -1,6 +1,5 @@
 # make demo   label simulated larvae, from nothing to an ethogram
-# make test   everything that continuous integration checks, in less than 5 minutes of CPU; several
-#             may run at once
+# make test   everything that continuous integration checks; several may run at once
 # make bench  how fast it is, beside what anyone would write first; some minutes
 # Both set up what they need in .venv and .tools; they need Python >= 3.11 and the package index.
 
