@@ -1,5 +1,5 @@
 # make demo   train a backend on simulated larvae, label a recording and print its ethogram
-# make test   run all checks of continuous integration
+# make test   run all checks of continuous integration; several may run at once
 # make bench  compare the speed with that of simple code; takes some minutes
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
 # to a package index.
