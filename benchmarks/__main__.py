@@ -13,11 +13,12 @@ BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
 
 
 def main() -> None:
-    """Print a table for each benchmark."""
+    """Run the benchmarks and print a table for each."""
     names = sys.argv[1:] or list(BENCHMARKS)
     unknown = set(names) - BENCHMARKS.keys()
     if unknown:
-        sys.exit(f"no benchmark {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
+        known = ", ".join(BENCHMARKS)
+        sys.exit(f"expected names of benchmarks ({known}), found {', '.join(unknown)}")
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             print(f"\n{(BENCHMARKS[name].__doc__ or name).splitlines()[0]}\n", flush=True)

@@ -1,4 +1,4 @@
-"""The command, compared with importing click and with running the script alone."""
+"""Command line, compared with importing click and with running the script alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ COMMAND = [sys.executable, "-m", "taggingbackends"]
 
 
 def process(folder: Path, *arguments: str) -> Callable[[], None]:
-    """Return a function that runs a process."""
-    # with bytecode, as in an installation
+    """Return a function that runs a process in `folder`."""
+    # use bytecode, as an installed command does
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
     def work() -> None:
@@ -25,7 +25,7 @@ def process(folder: Path, *arguments: str) -> Callable[[], None]:
 
 
 def run(folder: Path) -> None:
-    """Print times of whole processes."""
+    """Print the times of whole processes."""
     backend = folder / "empty"
     (backend / "scripts").mkdir(parents=True)
     (backend / "models" / "m").mkdir(parents=True)
@@ -42,8 +42,8 @@ def run(folder: Path) -> None:
         alone()
 
     row("", "of the baseline's time", "ours", "baseline")
-    compare("--help, beside import click", click, process(backend, *COMMAND, "--help"), 15)
-    compare("models, beside import click", click, process(backend, *COMMAND, "models"), 15)
-    compare("check, beside import click", click, process(backend, *COMMAND, "check"), 15)
+    compare("--help, compared with import click", click, process(backend, *COMMAND, "--help"), 15)
+    compare("models, compared with import click", click, process(backend, *COMMAND, "models"), 15)
+    compare("check, compared with import click", click, process(backend, *COMMAND, "check"), 15)
     predict = process(backend, *COMMAND, "predict", "--model-instance", "m")
-    compare("predict, beside import click + the script", both, predict, 15)
+    compare("predict, compared with import click + the script", both, predict, 15)

@@ -1,4 +1,4 @@
-"""Measure in pairs: a baseline and ours in turn, in one run, because machines are noisy."""
+"""Measure a baseline and our code in turn, in pairs, because machines are noisy."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ Work = Callable[[], Any]
 
 
 def compare(case: str, baseline: Work, ours: Work, rounds: int = 9) -> None:
-    """Print the ratio of the times of two calls; see `compare_times`."""
+    """Print the ratio of the times of two calls, see `compare_times`."""
     compare_times(case, lambda: seconds(baseline), lambda: seconds(ours), rounds)
 
 
 def compare_times(
     case: str, baseline: Callable[[], float], ours: Callable[[], float], rounds: int = 9
 ) -> None:
-    """Print the ratio of our time to the baseline's: the median over the pairs.
+    """Print the ratio of our time to the baseline's, as the median over pairs.
 
     Parameters
     ----------
     case : str
+        Name of the row.
     baseline, ours : callable
-        Each does its work once, and returns the seconds that it took.
+        Function that does its work once and returns the time taken in seconds.
     rounds : int
-        Pairs; one more before them is not counted.
+        Number of pairs. One more pair is run first, as a warm-up.
     """
     times = [(baseline(), ours()) for _ in range(rounds + 1)][1:]
     ratios = sorted(mine / theirs for theirs, mine in times)
@@ -41,7 +42,7 @@ def compare_times(
 
 
 def row(case: str, *columns: str) -> None:
-    """Print a line of a table."""
+    """Print one row of a table."""
     print(
         f"{case:<52} {columns[0]:<24}" + "".join(f"{column:>12}" for column in columns[1:]),
         flush=True,
@@ -49,7 +50,7 @@ def row(case: str, *columns: str) -> None:
 
 
 def seconds(work: Work) -> float:
-    """Return the time of a call, without the deallocation of its result."""
+    """Return the time of a call in seconds, without the deallocation of its result."""
     gc.collect()
     start = time.perf_counter()
     result = work()
@@ -59,17 +60,20 @@ def seconds(work: Work) -> float:
 
 
 def peak_memory(prepare: str, work: str) -> tuple[int, Any]:
-    """Return the peak memory that some statements add, and their `result`.
+    """Return the peak memory added by some statements, and their result. Linux only.
 
     Parameters
     ----------
     prepare, work : str
-        Python, run in a process of its own.
+        Python code that is run in a separate process. The memory of `work` is measured. `work`
+        sets the variable ``result``, a number.
 
     Returns
     -------
-    int
-        Bytes. Linux only.
+    peak : int
+        Bytes.
+    result : float
+        Value of ``result``.
     """
     script = f"""
 import re

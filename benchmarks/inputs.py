@@ -1,4 +1,4 @@
-"""Input files, made by seeded generators, so that they are the same everywhere."""
+"""Input files, written by seeded generators, which give the same files everywhere."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ RUN = "20240611_101500"
 
 
 def label_file(path: Path, odd: float = 0.0, frames: int = 1_000_000, larvae: int = 400) -> Path:
-    """Write a label file of a run.
+    """Write a label file with one run.
 
     Parameters
     ----------
     path : Path
+        The file to write.
     odd : float
-        The share of frames with two labels, or none.
+        Share of frames with two labels or none.
     frames, larvae : int
+        Total number of frames, and number of larvae.
     """
     rng = np.random.default_rng(1)
     n = frames // larvae
@@ -63,20 +65,20 @@ def named_file(path: Path, coded: Path) -> Path:
 
 
 def dumped_file(path: Path, written: Path) -> Path:
-    """Write a label file with blanks after commas and colons."""
+    """Write a label file with spaces after commas and colons."""
     path.write_text(json.dumps(json.loads(written.read_text())))
     return path
 
 
 def real_label_files() -> list[Path]:
-    """Return real label files, where they are available."""
+    """Return real label files, if available."""
     default = Path(__file__).parent.parent.parent / "shared" / "data"
     folder = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", default))
     return sorted(folder.glob("labels/*/fed.label"))
 
 
 def recording(folder: Path, larvae: int = 40, frames: int = 600) -> Path:
-    """Write a pair of Choreography files; return the .spine."""
+    """Write a .spine and .outline file of Choreography, and return the .spine."""
     rng = np.random.default_rng(1)
     spine = folder / f"{RUN}@a@b@t5@c.spine"
     with spine.open("w") as spines, spine.with_suffix(".outline").open("w") as outlines:
@@ -90,10 +92,10 @@ def recording(folder: Path, larvae: int = 40, frames: int = 600) -> Path:
 
 
 def fimtrack_table(path: Path, larvae: int = 20, frames: int = 3000) -> Path:
-    """Write a table of FIMTrack, each larva tracked in most frames.
+    """Write a FIMTrack table with each larva tracked in most frames.
 
-    It has the features of a real table: pixels, a moment's and a length's with three decimals, a
-    spine's whole, a radius with six digits.
+    Numbers are in pixels and have the form of those of a real table: moments and lengths have three
+    decimals, spine points are whole numbers, radii have six digits.
     """
     rng = np.random.default_rng(1)
     starts = rng.integers(0, frames // 10, larvae)
@@ -133,19 +135,20 @@ def trxmat(
     padded: int = 100,
     compression: str | None = "gzip",
 ) -> Path:
-    """Write a trx.mat as MATLAB does: 512 bytes, then HDF5 with references to arrays of a larva.
+    """Write a trx.mat as MATLAB does: 512 bytes, then HDF5 with references to each larva's arrays.
 
     Parameters
     ----------
     path : Path
+        The file to write.
     larvae, frames : int
-        Frames of each larva.
+        Number of larvae, and of frames of each larva.
     points : (int, int)
-        Least and most points of a contour.
+        Minimum and maximum number of points of a contour.
     padded : int
-        Points that arrays have room for; NaN is after the last one.
+        Size of the arrays of contours in points. NaN follows the last point.
     compression : str, optional
-        Of the arrays of points; None for none. The others are as they are.
+        Compression of the arrays of points; None for none. Other arrays are not compressed.
     """
     rng = np.random.default_rng(1)
     with h5py.File(path, "w", userblock_size=512) as file:
@@ -153,7 +156,7 @@ def trxmat(
 
         def store(field: str, values: NDArray[np.generic], compression: str | None = None) -> None:
             name = f"#refs#/{field}{len(references.setdefault(field, []))}"
-            # MATLAB stores columns first
+            # MATLAB stores arrays column by column
             dataset = file.create_dataset(name, data=values.T, compression=compression)
             if field == "id":
                 dataset.attrs["MATLAB_int_decode"] = 2

@@ -1,4 +1,4 @@
-# Serves benchmarks/julia.py: `read PATH` or `write PATH` on a line; answers seconds and allocations.
+# Server for benchmarks/julia.py. Runs `read PATH` or `write PATH` and prints seconds and allocations.
 
 using TaggingBackends
 

@@ -16,11 +16,11 @@ from taggingbackends.backend.juliascripts import julia_command, julia_environmen
 
 
 def run(folder: Path) -> None:
-    """Print times, and allocations for each track."""
+    """Print times, and allocations per track."""
     try:
         command = julia_command(None)
     except JuliaSetupError as error:
-        print(f"not run: {error}")
+        print(f"skipped: {error}")
         return
     script = Path(__file__).with_name("julia.jl")
     with subprocess.Popen(
@@ -62,4 +62,4 @@ def _run(folder: Path, process: subprocess.Popen[str]) -> None:
         for request, ours in pairs.items():
             verb = request.split()[0]
             compare_times(f"{verb} {case}", partial(seconds, ours), partial(julia, request))
-            row("", f"{allocations / len(labels[RUN]):.1f} allocations a track")
+            row("", f"{allocations / len(labels[RUN]):.1f} allocations per track")

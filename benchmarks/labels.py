@@ -16,7 +16,10 @@ Nested = dict[str, dict[int, dict[float, Any]]]
 
 
 def read_nested(path: Path) -> Nested:
-    """Read as a simple script would: run -> larva -> time -> label, or a tuple of labels."""
+    """Read a label file as a simple script would.
+
+    The result is nested: run -> larva -> time -> label, or a tuple of labels.
+    """
     with path.open() as file:
         document = json.load(file)
     names = document["labels"]
@@ -47,7 +50,7 @@ def write_at_once(path: Path, nested: Nested) -> None:
 
 
 def run(folder: Path) -> None:
-    """Print times of reading and writing, and the peak memory of reading."""
+    """Print the times of reading and writing, and the peak memory of reading."""
     clean = label_file(folder / "clean.label")
     odd = label_file(folder / "odd.label", odd=0.05)
     files = {

@@ -1,4 +1,4 @@
-"""200 small recordings, two at a time, compared with one at a time."""
+"""Prediction of 200 small recordings, two at a time compared with one at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
 
 def run(folder: Path) -> None:
-    """Print times of whole runs."""
+    """Print the times of whole commands."""
     backend = folder / "many"
     (backend / "scripts").mkdir(parents=True)
     (backend / "models" / "m").mkdir(parents=True)
@@ -52,11 +52,11 @@ def run(folder: Path) -> None:
         assert len(list(lab.glob("*/predicted.label"))) == RECORDINGS
         return seconds
 
-    # one pair only: these runs are long enough to average out other load
+    # one pair only: these commands run long enough to average out other load
     one, two = labelled(1), labelled(2)
     again = _predict(backend, lab, 1)
     row("", "of the baseline's time", "ours", "baseline")
-    case = f"{RECORDINGS} recordings, --jobs 2 beside --jobs 1"
+    case = f"{RECORDINGS} recordings, --jobs 2 compared with --jobs 1"
     row(case, f"{two / one:.3f}", f"{two:.1f} s", f"{one:.1f} s")
     row("again, all up to date", f"{again / one:.3f}", f"{again:.1f} s", f"{one:.1f} s")
 

@@ -25,7 +25,7 @@ def count(nested: Nested) -> Counter[str]:
 
 
 def changed(nested: Nested, change: Any) -> Nested:
-    """Return new dictionaries with another state for each frame."""
+    """Return new dictionaries with the changed state of each frame."""
     return {
         run: {
             larva: {time: change(time, state) for time, state in track.items()}
@@ -47,7 +47,7 @@ def crop(nested: Nested, start: float, stop: float) -> Nested:
 
 
 def merge(nested: Nested, other: Nested) -> Nested:
-    """Return the states of the first, where the second has none at the same time."""
+    """Return both merged; at the same time, the state of the second replaces that of the first."""
     return {
         run: {larva: {**track, **other[run].get(larva, {})} for larva, track in tracks.items()}
         for run, tracks in nested.items()
@@ -60,7 +60,7 @@ def tagged(state: Any) -> tuple[str, ...]:
 
 
 def run(folder: Path) -> None:
-    """Print times of each operation, including the copy that it needs, if any."""
+    """Print the times of each operation, including the copy that it needs, if any."""
     labels = Labels.read(label_file(folder / "odd.label", odd=0.05))
     (run_id,) = labels
     nested = labels.to_dict()
@@ -68,7 +68,7 @@ def run(folder: Path) -> None:
 
     def copied(work: Any) -> Any:
         def do() -> Labels:
-            copy = labels.crop(-1e9, 1e9)  # a copy of its own to change
+            copy = labels.crop(-1e9, 1e9)  # crop to everything gives a copy to change
             work(copy)
             return copy
 
@@ -89,9 +89,9 @@ def run(folder: Path) -> None:
     compare(
         "tag", lambda: changed(nested, lambda _, s: tagged(s)), copied(lambda x: x.tag("edited")), 5
     )
-    compare("to_dict, beside deepcopy", lambda: deepcopy(nested), labels.to_dict, 3)
+    compare("to_dict, compared with deepcopy", lambda: deepcopy(nested), labels.to_dict, 3)
     compare(
-        "357 times looked up, beside a dict's",
+        "lookup of 357 times, compared with a dict",
         lambda: [nested[run_id][1][time] for time in times],
         lambda: [track[time] for time in times],
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 try:
     import pandas
-except ImportError:  # FIMTrack is skipped then, with a message
+except ImportError:  # the benchmark of FIMTrack is skipped
     pandas = None
 
 from benchmarks.harness import compare, peak_memory, row
@@ -20,7 +20,7 @@ from taggingbackends.data import load_tracks
 
 
 def line_by_line(spine: Path) -> dict[int, list[Any]]:
-    """Read larva -> times, spine, outline, and the outlines' offsets."""
+    """Read a recording line by line: larva -> times, spine, outline and offsets."""
     tracks: dict[int, list[Any]] = {}
     for path in (spine, spine.with_suffix(".outline")):
         larvae: dict[int, tuple[list[float], list[list[float]]]] = {}
@@ -41,14 +41,14 @@ def line_by_line(spine: Path) -> dict[int, list[Any]]:
 
 
 def raw(path: Path) -> list[Any]:
-    """Read the same arrays of a trx.mat, as they are stored."""
+    """Read the arrays of a trx.mat as they are stored."""
     with h5py.File(path) as file:
         fields = file["trx"].values()
         return [file[reference][()] for field in fields for reference in field[()].ravel()]
 
 
 def run(folder: Path) -> None:
-    """Print times, and the peak memory."""
+    """Print times and the peak memory."""
     choreography(folder)
     print()
     fimtrack(folder)
@@ -72,7 +72,7 @@ def choreography(folder: Path) -> None:
 def fimtrack(folder: Path) -> None:
     """Compare with `pandas.read_csv`, which reads the cells of all features."""
     if pandas is None:
-        print("FIMTrack: left out, its baseline needs pandas (pip install pandas)")
+        print("FIMTrack: skipped, because its baseline needs pandas (pip install pandas)")
         return
     table = fimtrack_table(folder / "table.csv")
     few = fimtrack_table(folder / "few.csv", larvae=2)
@@ -111,7 +111,7 @@ def trx(folder: Path) -> None:
 
 
 def memory_of_arrays(format: str, case: str, path: Path, **options: Any) -> None:
-    """Print the peak memory of loading."""
+    """Print the peak memory of loading a recording."""
     prepare = f"from taggingbackends.data import {format}, load_tracks"
     work = f"""
 recording = load_tracks({str(path)!r}, **{options!r})

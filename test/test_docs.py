@@ -146,7 +146,8 @@ def test_the_benchmarks_that_the_docs_name_exist() -> None:
     result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     told = result.stderr.strip()
-    assert told == "no benchmark none: there are labels, operations, julia, tracks, command, many"
+    names = "labels, operations, julia, tracks, command, many"
+    assert told == f"expected names of benchmarks ({names}), found none"
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
     named = set(re.findall(r"benchmarks/(\w+)\.py", page))
     assert named == {"labels", "operations", "julia", "tracks", "command", "many"}

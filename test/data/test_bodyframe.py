@@ -1,4 +1,4 @@
-"""Spines in the larva's own frame of reference."""
+"""Tests of spines in the larva's frame of reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def turned(xy: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
 
 
 def larva(seed: int, frames: int = 7, points: int = 11) -> NDArray[np.float64]:
-    """Return a window of a larva that crawls and bends: its direction is well defined."""
+    """Return a window of a larva that crawls and bends, with a well-defined direction."""
     rng = np.random.default_rng(seed)
     heading = rng.uniform(-pi, pi) + np.cumsum(rng.normal(0, 0.1, (frames, points - 1)), axis=-1)
     segments = -0.4 * np.stack([np.cos(heading), np.sin(heading)], -1)
@@ -31,18 +31,18 @@ def larva(seed: int, frames: int = 7, points: int = 11) -> NDArray[np.float64]:
     return np.concatenate([start, start + np.cumsum(segments, axis=1)], axis=1)
 
 
-def test_by_hand() -> None:
+def test_values_computed_by_hand() -> None:
     bent = np.array([[3.0, 1.0], [3.0, 0.0], [2.0, 0.0]])
     window = np.stack([FORWARD, bent])  # middles at x = 2 and 3
     expected = np.array([[[0.25, 0], [-0.25, 0], [-0.75, 0]], [[0.25, 0.5], [0.25, 0], [-0.25, 0]]])
     assert body_length(window) == 2
     assert egocentric(window) == pytest.approx(expected, abs=1e-12)
-    # by a quarter to the left, and as far away: the same
+    # rotation by a quarter to the left and translation change nothing
     assert egocentric(turned(window, pi / 2) - 8) == pytest.approx(expected, abs=1e-12)
     assert egocentric(window, length=4) == pytest.approx(expected / 2, abs=1e-12)
 
 
-def test_the_rear_half_tells_the_direction() -> None:
+def test_the_rear_half_defines_the_direction() -> None:
     casting = np.array([[[0.0, 2.0], [0.0, 1.0], [0.0, 0.0], [-1.0, 0.0], [-2.0, 0.0]]])
     found = egocentric(casting, 1)
     assert found[0, 2:].tolist() == [[0, 0], [-1, 0], [-2, 0]]
@@ -83,7 +83,7 @@ def test_centre_direction_and_length_are_as_documented(seed: int, points: int) -
     assert body_length(found) == pytest.approx(1)
 
 
-def test_windows_together_are_as_one_by_one() -> None:
+def test_windows_together_equal_windows_one_by_one() -> None:
     windows = np.stack([larva(seed) for seed in range(6)]).reshape(2, 3, 7, 11, 2)
     found = egocentric(windows, 4.0)
     assert (found.shape, found.dtype) == (windows.shape, np.float64)
@@ -93,7 +93,7 @@ def test_windows_together_are_as_one_by_one() -> None:
     assert egocentric(windows)[0, 0] == pytest.approx(found[0, 0] * 4 / body_length(windows))
 
 
-def test_any_array_does_and_is_left_as_it_is() -> None:
+def test_any_array_is_accepted_and_stays_unchanged() -> None:
     window = larva(1)
     kept = window.copy()
     expected = egocentric(window, 4.0)
@@ -125,12 +125,12 @@ def test_missing_values_stay_in_their_window() -> None:
 
 
 @pytest.mark.parametrize("length", [0, -1.0, float("nan"), float("inf")])
-def test_lengths_that_are_none(length: float) -> None:
+def test_invalid_lengths(length: float) -> None:
     with pytest.raises(ValueError, match="body length above 0 mm, found"):
         egocentric(larva(1), length)
 
 
-def test_each_window_may_have_a_length_of_its_own() -> None:
+def test_each_window_can_have_its_own_length() -> None:
     windows = np.stack([larva(3), 2 * larva(3)])
     found = egocentric(windows, [2.0, 4.0])
     np.testing.assert_allclose(found[0], egocentric(windows[0], 2.0))
@@ -147,7 +147,7 @@ def test_each_window_may_have_a_length_of_its_own() -> None:
 @pytest.mark.parametrize(
     "shape", [(11, 2), (3, 11), (3, 11, 3), (3, 1, 2), (0, 11, 2), (2, 0, 11, 2)]
 )
-def test_shapes_that_are_no_windows(shape: tuple[int, ...]) -> None:
+def test_invalid_shapes(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"shape \(..., n, points, 2\), found"):
         egocentric(np.zeros(shape), 1.0)
 
@@ -168,7 +168,7 @@ def test_the_body_length_is_the_median_over_complete_frames(tmp_path: Path) -> N
 
 
 def test_real_larvae_crawl_head_first(recordings: Path) -> None:
-    # what docs/data.md says about the order of points in a .spine
+    # docs/data.md states this order of points in a .spine
     for run in ("20170714_101500", "20170714_113000"):
         recording = load_tracks(recordings / "chore" / run / "groundtruth.label", outline=False)
         length = body_length(recording)

@@ -1,4 +1,4 @@
-"""Tracker files: recognizing them, and Choreography's .spine and .outline."""
+"""Tests of recognizing tracker files, and of Choreography's .spine and .outline files."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_outlines_vary_in_length(spine: Path) -> None:
     assert track.outline[18].tolist() == [2.001, 2.101]
 
 
-def test_one_of_the_pair_is_loaded_when_asked_for(spine: Path) -> None:
+def test_one_of_the_pair_is_loaded_on_request(spine: Path) -> None:
     spine.with_suffix(".outline").unlink()
     recording = load_tracks(spine, outline=False)
     assert recording[1].outline is None
@@ -108,7 +108,7 @@ def test_an_outline_alone(spine: Path) -> None:
         load_tracks(outline)
 
 
-def test_lines_of_larvae_may_be_mixed(spine: Path) -> None:
+def test_lines_of_larvae_can_be_interleaved(spine: Path) -> None:
     before = load_tracks(spine)
     for path in (spine, spine.with_suffix(".outline")):
         lines = path.read_text().splitlines()
@@ -144,7 +144,7 @@ def test_numbers_in_any_notation(spine: Path) -> None:
         "1.250 1.25\r",
     ],
 )
-def test_a_last_line_without_its_end(end: str, spine: Path) -> None:
+def test_a_last_line_without_a_line_break(end: str, spine: Path) -> None:
     spine.write_text(f"{RUN} 7 1.000 " + "0.125 " * 20 + end)
     track = load_tracks(spine, outline=False)[7]
     assert track.spine is not None
@@ -153,7 +153,7 @@ def test_a_last_line_without_its_end(end: str, spine: Path) -> None:
 
 @pytest.mark.parametrize("end", ["1.250 1.2", "1.250 1.25", "1.250 1", "1.250 1.25  \t"])
 def test_a_last_number_that_was_cut(end: str, spine: Path) -> None:
-    """It has fewer decimals than the others, which are alike; the fields are all there."""
+    """All fields are present, but the last has fewer decimals than the others."""
     line = f"{RUN} 7 1.000 " + "0.125 " * 20
     spine.write_text(f"{line}0.125 0.125\n{line.replace('1.000', '2.000')}{end}")
     with pytest.raises(TrackFileError, match="with 3 decimals and the line's end") as caught:
@@ -161,7 +161,7 @@ def test_a_last_number_that_was_cut(end: str, spine: Path) -> None:
     assert (caught.value.file, caught.value.line) == (spine, 2)
 
 
-def test_numbers_of_any_decimals_are_not_taken_for_cut(spine: Path) -> None:
+def test_numbers_with_varying_decimals_do_not_count_as_cut(spine: Path) -> None:
     for time, number in (("1.00", "0.125"), ("1.000", "0.12")):
         spine.write_text(f"{RUN} 7 {time} " + "0.125 " * 20 + f"{number} 0.1")
         assert load_tracks(spine, outline=False)[7].times.tolist() == [1.0]
@@ -184,8 +184,8 @@ def edited(path: Path, line: int, pattern: str, by: str) -> None:
 @pytest.mark.parametrize(
     ("suffix", "line", "pattern", "by", "message"),
     [
-        pytest.param(".spine", 4, r" \S+$", "", "expected 25 fields", id="a field less"),
-        pytest.param(".spine", 4, r"\n$", " 1 2\n", "expected 25 fields", id="a point more"),
+        pytest.param(".spine", 4, r" \S+$", "", "expected 25 fields", id="a missing field"),
+        pytest.param(".spine", 4, r"\n$", " 1 2\n", "expected 25 fields", id="an additional point"),
         pytest.param(".spine", 10, r"( \S+){10}\n$", "", "found 15; is the file cut", id="cut"),
         pytest.param(".spine", 10, r"\d\n$", "", "is the file cut", id="cut within a number"),
         pytest.param(".outline", 4, r" \S+\n$", "\n", "odd number of fields", id="half a point"),
@@ -201,7 +201,7 @@ def edited(path: Path, line: int, pattern: str, by: str) -> None:
         pytest.param(".outline", 4, r"1\.3", "1.35", "time 1.3 as frame 4 of", id="another time"),
     ],
 )
-def test_a_bad_line_is_told(
+def test_an_invalid_line_is_reported(
     spine: Path, suffix: str, line: int, pattern: str, by: str, message: str
 ) -> None:
     path = spine.with_suffix(suffix)
@@ -256,7 +256,7 @@ def test_the_runs_of_a_pair_differ(spine: Path) -> None:
         load_tracks(spine)
 
 
-def test_files_that_are_of_no_format(tmp_path: Path) -> None:
+def test_files_of_unknown_formats(tmp_path: Path) -> None:
     (tmp_path / "x.spine").write_text("head,tail\n1,2\n")
     with pytest.raises(TrackFileError, match=r"expected a Choreography file.*found 'head,tail"):
         load_tracks(tmp_path / "x.spine")
@@ -270,7 +270,7 @@ def test_files_that_are_of_no_format(tmp_path: Path) -> None:
         load_tracks(tmp_path / "none.spine")
 
 
-def test_a_label_file_leads_to_its_tracks(spine: Path) -> None:
+def test_a_label_file_loads_its_tracks(spine: Path) -> None:
     path = write_labels(spine)
     recording = load_tracks(path, outline=False)
     assert recording.sources == (spine, path)
@@ -299,7 +299,7 @@ def test_finding_recordings(tmp_path: Path) -> None:
     }
 
 
-def test_a_line_without_end(tmp_path: Path) -> None:
+def test_a_line_that_is_too_long(tmp_path: Path) -> None:
     spine = write_recording(tmp_path)
     with spine.open("a") as file:
         file.write(f"{RUN} 00001 2.0 " + "1 " * (1 << 20))
@@ -308,7 +308,7 @@ def test_a_line_without_end(tmp_path: Path) -> None:
     assert (caught.value.file, caught.value.line) == (spine, 11)
 
 
-def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_backend_can_add_a_format(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     def load(path: Path, scale: float = 1.0) -> Recording:
         times = scale * np.array([float(line) for line in path.read_text().split()[1:]])
         return Recording("r", {1: Track(times)}, {}, "times", (path,))
@@ -333,7 +333,7 @@ def test_a_backend_may_add_a_format(tmp_path: Path, request: pytest.FixtureReque
         load_tracks(path)
 
 
-def test_formats_load_nothing_heavy(loaded_modules: Callable[[str], set[str]]) -> None:
+def test_formats_import_no_heavy_modules(loaded_modules: Callable[[str], set[str]]) -> None:
     modules = loaded_modules("from taggingbackends.data import find_recordings, is_label_file")
     assert not modules & {"numpy", "h5py", "orjson"}
 
@@ -391,7 +391,7 @@ def test_tracks_are_those_of_a_loop_over_lines(data: st.DataObject, block: int) 
         assert track.outline_offsets.tolist() == [0, *np.cumsum([len(row) // 2 for row in rows])]
 
 
-def test_what_is_told_first_does_not_depend_on_blocks(
+def test_the_first_error_does_not_depend_on_blocks(
     spine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choreography, "_BLOCK", 1)
@@ -404,8 +404,8 @@ def test_what_is_told_first_does_not_depend_on_blocks(
         (9, r" \S+$", "", "expected 25 fields"),
         (10, r" \S+$", "", "expected 25 fields"),
     ]
-    told = [2, 3, 3, 5, 5, 9, 9]
-    for (line, pattern, by, message), first in zip(faults, told, strict=True):
+    reported = [2, 3, 3, 5, 5, 9, 9]
+    for (line, pattern, by, message), first in zip(faults, reported, strict=True):
         edited(spine, line, pattern, by)
         with pytest.raises(TrackFileError, match=message) as caught:
             load_tracks(spine)

@@ -1,4 +1,4 @@
-"""Numbers in text, read many at once."""
+"""Tests of reading many numbers in text at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHERS = st.text([chr(code) for code in range(128) if not chr(code).isspace()], 
 
 
 def read(field: bytes) -> float:
-    """Read as `parse` promises to."""
+    """Read a field as documented for `parse`."""
     try:
         return math.nan if b"_" in field else float(field)
     except ValueError:

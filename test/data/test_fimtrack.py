@@ -1,4 +1,4 @@
-"""FIMTrack's tables."""
+"""Tests of FIMTrack's tables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Cells = dict[str, list[list[str]]]
 
 
 def straight(frames: int = 4, larvae: int = 2) -> Cells:
-    """Return cells of larvae that look along x, the head at 40; y is 100 times the column."""
+    """Return cells of larvae that head along x, with x of the head 40; y is 100 x the column."""
     x = {"head": 40, "spinepoint_1": 30, "spinepoint_2": 20, "spinepoint_3": 10, "tail": 0}
     cells: Cells = {}
     for feature in FEATURES:
@@ -100,8 +100,8 @@ def test_the_real_table(recordings: Path) -> None:
             assert track.spine[i].ravel().tolist() == [x * 73 / 1000 for x in pixels]
             radii = [float(rows[f"{name}({first + i})"][column]) * 0.073 for name in RADII]
             expected = np.array(outline_by_loop(track.spine[i], radii))
-            told = np.isfinite(expected)
-            assert np.allclose(outline(track, i)[told], expected[told], atol=1e-6)
+            defined = np.isfinite(expected)
+            assert np.allclose(outline(track, i)[defined], expected[defined], atol=1e-6)
         assert track.indicators["is_coiled"].dtype == bool
         assert not track.indicators["is_coiled"].any()
 
@@ -117,7 +117,7 @@ def outline_by_loop(spine: np.ndarray, radii: list[float]) -> list[list[float]]:
         length = math.hypot(x, y)
         nx, ny = (y / length, -x / length) if length > 1e-12 else (0.0, 0.0)
         if 1e-12 < length < 1e-3:
-            nx = ny = math.nan  # directions that nearly cancel: rounding tells where it goes
+            nx = ny = math.nan  # directions nearly cancel: the result depends on rounding
         left.append([x1 + radius * nx, y1 + radius * ny])
         right.append([x1 - radius * nx, y1 - radius * ny])
     return [spine[0].tolist(), *left, spine[-1].tolist(), *right[::-1]]
@@ -133,7 +133,7 @@ def test_a_table(table: Path) -> None:
     assert track.spine[1].tolist() == [[41, 100], [31, 100], [21, 100], [11, 100], [1, 100]]
     assert track.outline_offsets.tolist() == [0, 8, 16, 24, 32]
     assert track.outline_offsets.dtype == np.int64
-    # ahead is +x, so the left side is that of +y
+    # larvae head along +x, so the left side is at +y
     sides = [[40, 100], [30, 101.5], [20, 102.5], [10, 103.5]]
     sides += [[0, 100], [10, 96.5], [20, 97.5], [30, 98.5]]
     assert outline(track, 0).tolist() == sides
@@ -166,7 +166,7 @@ def test_an_outline_at_a_bend_and_at_a_fold(tmp_path: Path) -> None:
     assert np.allclose(found, expected)
 
 
-def test_late_and_lost_larvae_and_values_missing_inside(tmp_path: Path) -> None:
+def test_larvae_with_missing_frames_and_values(tmp_path: Path) -> None:
     cells = straight(frames=6, larvae=3)
     for feature, rows in cells.items():
         for frame in (0, 1, 5):
@@ -181,10 +181,10 @@ def test_late_and_lost_larvae_and_values_missing_inside(tmp_path: Path) -> None:
     assert recording[5].times.tolist() == [0, 1, 2, 4, 5]
     assert recording[5].spine[:, 0, 0].tolist() == [40, 41, 42, 44, 45]
     assert recording[5].indicators["is_coiled"].tolist() == [False, True, False, False, False]
-    # the same frames whatever is loaded
+    # the frames do not depend on the loaded parts
     alone = load_tracks(tmp_path / "t.csv", framerate=1, pixelsize=1e3, outline=False)
     assert alone[5].times.tolist() == [0, 1, 2, 4, 5]
-    # an overridden radius is not missed, nor an indicator
+    # missing values of an overridden radius or an indicator do not matter
     full = load_tracks(tmp_path / "t.csv", framerate=1, pixelsize=1e3, radii=(None, None, 1.0))
     assert full[5].times.tolist() == [0, 1, 2, 3, 4, 5]
     cells["is_coiled"][1][0] = ""
@@ -192,7 +192,7 @@ def test_late_and_lost_larvae_and_values_missing_inside(tmp_path: Path) -> None:
     assert coiled.indicators["is_coiled"].tolist() == [False] * 5
 
 
-def test_one_of_spines_and_outlines(table: Path) -> None:
+def test_only_spines_or_only_outlines(table: Path) -> None:
     track = load_tracks(table, pixelsize=73, outline=False)[3]
     assert (track.outline, track.outline_offsets) == (None, None)
     track = load_tracks(table, pixelsize=73, spine=False)[3]
@@ -225,7 +225,7 @@ def labelled(table: Path, **metadata: Any) -> Path:
     return table.with_name("truth.label")
 
 
-def test_a_label_file_tells_the_camera_and_radii(table: Path) -> None:
+def test_a_label_file_gives_the_camera_and_radii(table: Path) -> None:
     path = labelled(
         table,
         camera={"framerate": 16, "pixelsize": 73},
@@ -239,7 +239,7 @@ def test_a_label_file_tells_the_camera_and_radii(table: Path) -> None:
         assert np.array_equal(recording[larva].times, track.times)
         assert np.array_equal(recording[larva].spine, track.spine)
         assert np.array_equal(recording[larva].outline, track.outline)
-    # the caller goes before, option by option
+    # options of the caller take precedence one by one
     given = load_tracks(path, framerate=8, radii=[2, 2, 2])
     assert given[3].times[1] == 1 / 8
     assert given.metadata["camera"] == {"framerate": 8, "pixelsize": 73}
@@ -248,7 +248,7 @@ def test_a_label_file_tells_the_camera_and_radii(table: Path) -> None:
     assert load_tracks(path, framerate=None)[3].times[1] == 1 / 16
 
 
-def test_a_training_set_of_it(table: Path) -> None:
+def test_a_training_set_of_a_table(table: Path) -> None:
     label_file = labelled(table, camera={"framerate": 2, "pixelsize": 73})
     labels = Labels.read(label_file)
     labels.set(RUN, 3, [0.0, 0.5, 1.0, 1.5], ["run", "run", "cast", "run"])
@@ -261,7 +261,7 @@ def test_a_training_set_of_it(table: Path) -> None:
     assert faster.times.tolist() == [0.5]
 
 
-def test_what_is_told_of_it(table: Path) -> None:
+def test_data_info(table: Path) -> None:
     facts, (problem,) = info(table)
     assert "give it in µm" in problem
     facts, problems = info(table, pixelsize=73, framerate=2)
@@ -286,7 +286,7 @@ def test_what_is_told_of_it(table: Path) -> None:
         ({"camera": {"pixelsize": 73}, "overrides": {"radius_4": 1}}, "radii"),
     ],
 )
-def test_a_label_file_that_tells_it_badly(table: Path, metadata: Any, key: str) -> None:
+def test_a_label_file_with_invalid_metadata(table: Path, metadata: Any, key: str) -> None:
     with pytest.raises(TrackFileError, match="expected") as caught:
         load_tracks(labelled(table, **metadata))
     assert (caught.value.file, caught.value.key) == (table, key)
@@ -324,7 +324,7 @@ def test_tables_are_recognized_by_their_first_line(tmp_path: Path, table: Path) 
         load_tracks(renamed)
 
 
-def test_frames_from_another_one_on(tmp_path: Path) -> None:
+def test_frames_that_do_not_begin_at_0(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", straight(), first=60)
     assert load_tracks(path, pixelsize=73)[0].times.tolist() == [2, 61 / 30, 62 / 30, 63 / 30]
 
@@ -376,7 +376,7 @@ def test_frames_from_another_one_on(tmp_path: Path) -> None:
         pytest.param(r"\nmom_x\(1\)", r"\n\nmom_x(1)", 3, "found 0 cells", id="blank line"),
     ],
 )
-def test_a_bad_table_is_told(
+def test_an_invalid_table_is_reported(
     table: Path, pattern: str, by: str, line: int | None, message: str
 ) -> None:
     text, n = re.subn(pattern, by, table.read_text())
@@ -387,7 +387,7 @@ def test_a_bad_table_is_told(
     assert (caught.value.file, caught.value.line) == (table, line)
 
 
-def test_a_row_without_end(table: Path) -> None:
+def test_a_row_that_is_too_long(table: Path) -> None:
     with table.open("a") as file:
         file.write("x" * 10**6)
     with pytest.raises(TrackFileError, match="found more than 384 bytes") as caught:
@@ -406,7 +406,7 @@ def test_notations_and_line_ends(table: Path) -> None:
             assert np.array_equal(found[larva].outline, track.outline)
 
 
-def test_features_that_are_not_used_may_be_any_text(table: Path) -> None:
+def test_unused_features_can_contain_any_text(table: Path) -> None:
     table.write_text(table.read_text().replace("7.125", "-nan"))
     assert len(load_tracks(table, pixelsize=73)) == 2
 
@@ -453,5 +453,5 @@ def test_tracks_are_those_of_a_loop_over_cells(data: st.DataObject, block: int) 
         for at, i in enumerate(kept):
             radii = [float(cells[name][i][column]) * 10 / 1000 for name in RADII]
             expected = np.array(outline_by_loop(track.spine[at], radii))
-            told = np.isfinite(expected)
-            assert np.allclose(outline(track, at)[told], expected[told], atol=1e-6)
+            defined = np.isfinite(expected)
+            assert np.allclose(outline(track, at)[defined], expected[defined], atol=1e-6)

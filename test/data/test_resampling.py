@@ -1,4 +1,4 @@
-"""Tracks and states at even times."""
+"""Tests of tracks and states at even times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MS = st.integers(0, 10**6)
 
 @st.composite
 def times(draw: st.DrawFn) -> NDArray[np.float64]:
-    """Times of a track as files have them: 3 decimals, gaps of any length between."""
+    """Draw the times of a track as in files: 3 decimals, with gaps of any length."""
     steps = draw(st.lists(st.integers(1, 300), max_size=30))
     return np.cumsum([draw(MS), *steps]) / 1000
 
@@ -27,7 +27,7 @@ def times(draw: st.DrawFn) -> NDArray[np.float64]:
 def track_of(
     times: list[float] | NDArray[np.float64], spine: NDArray[np.float64] | None = None
 ) -> Track:
-    """Return a track; its outlines of 0, 1, 2, 0, ... points carry the frame's number."""
+    """Return a track with outlines of 0, 1, 2, 0, ... points that contain the frame's number."""
     frames = np.arange(len(times))
     points = frames % 3
     return Track(
@@ -56,7 +56,7 @@ def labels_of(times: list[float], states: list[str | tuple[str, ...]]) -> Labels
     ],
 )
 @pytest.mark.parametrize("at", ["first", "last", "outside"])
-def test_both_ends_are_hit_in_spite_of_rounding(
+def test_both_ends_are_included_despite_rounding(
     start: float, interval: float, steps: int, at: str
 ) -> None:
     stop = round(start + steps * interval, 3)
@@ -72,7 +72,7 @@ def test_both_ends_are_hit_in_spite_of_rounding(
 
 
 @given(times(), st.integers(1, 500), st.integers(-(10**6), 2 * 10**6))
-def test_even_times_are_those_of_the_grid_that_are_in_the_track(
+def test_even_times_are_the_grid_times_within_the_track(
     times: NDArray[np.float64], interval: int, anchor: int
 ) -> None:
     found = even_times(times, interval / 1000, anchor / 1000)
@@ -103,7 +103,7 @@ def test_anchors_are_finite(anchor: float) -> None:
         even_times([1, 2], 0.1, anchor)
 
 
-def test_spines_are_interpolated_and_the_rest_is_of_the_nearest_frame() -> None:
+def test_spines_are_interpolated_and_other_parts_are_of_the_nearest_frame() -> None:
     track = track_of([1.0, 1.1, 1.3, 1.4])
     found = resample(track, 0.05)
     assert found.times == pytest.approx(1 + np.arange(9) * 0.05, abs=1e-9)
@@ -111,7 +111,7 @@ def test_spines_are_interpolated_and_the_rest_is_of_the_nearest_frame() -> None:
     expected = [0, 0.5, 1, 1.25, 1.5, 1.75, 2, 2.5, 3]
     assert found.spine[:, 0, 0] == pytest.approx(expected, abs=1e-9)
     assert found.spine[:, 0, 1] == pytest.approx(-2 * np.array(expected), abs=1e-9)
-    # ties at 1.05, 1.2 and 1.35 go to the earlier
+    # at ties, 1.05, 1.2 and 1.35, the earlier frame is used
     nearest = [0, 0, 1, 1, 1, 2, 2, 2, 3]
     assert found.indicators["frame"].tolist() == nearest
     assert found.outline[:, 0].tolist() == [1, 1, 1, 2, 2, 2, 2, 2, 2]
@@ -119,7 +119,7 @@ def test_spines_are_interpolated_and_the_rest_is_of_the_nearest_frame() -> None:
     assert (found.outline_offsets.dtype, found.outline.dtype) == (np.int64, np.float64)
 
 
-def test_what_was_not_loaded_is_not_made_up() -> None:
+def test_parts_that_are_not_loaded_stay_none() -> None:
     found = resample(Track(times=np.array([0.0, 1.0])), 0.5)
     assert found.times.tolist() == [0, 0.5, 1]
     assert (found.spine, found.outline, found.outline_offsets, found.indicators) == (
@@ -143,7 +143,7 @@ def test_values_at_frames_are_kept_exactly(
 
 
 @given(times(), st.integers(1, 500), MS)
-def test_what_is_linear_in_time_is_reproduced(
+def test_linear_movement_is_reproduced(
     times: NDArray[np.float64], interval: int, anchor: int
 ) -> None:
     slopes = np.array([[1.0, -0.5], [0.0, 3.25]])
@@ -155,7 +155,7 @@ def test_what_is_linear_in_time_is_reproduced(
 
 
 @given(times(), st.integers(1, 500), MS)
-def test_the_nearest_frame_is_the_earlier_of_two(
+def test_of_two_nearest_frames_the_earlier_is_used(
     times: NDArray[np.float64], interval: int, anchor: int
 ) -> None:
     found = resample(track_of(times), interval / 1000, anchor / 1000)
@@ -198,7 +198,7 @@ def test_an_empty_track() -> None:
     assert (found.times.shape, found.spine.shape) == ((0,), (0, 11, 2))
 
 
-def test_the_track_itself_is_left_as_it_is() -> None:
+def test_the_track_itself_stays_unchanged() -> None:
     track = track_of([0.0, 0.1])
     found = resample(track, 0.1)
     found.spine[:] = found.outline[:] = found.indicators["frame"][:] = -1

@@ -1,4 +1,4 @@
-"""Tracks and recordings in memory, and recordings found in folders."""
+"""Tests of tracks and recordings in memory, and of finding recordings in folders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from taggingbackends.data import (
 
 @pytest.fixture
 def track() -> Track:
-    """Return a track of 5 frames, 1.0 to 1.4 s; frame i has i points of an outline."""
+    """Return a track of 5 frames from 1.0 to 1.4 s; the outline of frame i has i points."""
     return Track(
         times=np.array([1.0, 1.1, 1.1 + 0.1, 1.3, 1.4]),  # the third is 1.2000000000000002
         spine=np.arange(110.0).reshape(5, 11, 2),
@@ -134,7 +134,7 @@ def test_a_recording_is_cropped_with_its_labels(recording: Recording) -> None:
         recording.crop("1", 2)  # type: ignore[arg-type]
 
 
-def test_a_missing_larva_says_which_there_are(recording: Recording) -> None:
+def test_the_error_of_a_missing_larva_lists_existing_ones(recording: Recording) -> None:
     with pytest.raises(KeyError) as caught:
         recording["20"]  # type: ignore[index]
     assert str(caught.value) == "larva '20': identifiers are integers; nearest: 20"
@@ -144,7 +144,7 @@ def test_a_missing_larva_says_which_there_are(recording: Recording) -> None:
     assert recording.get(8) is None
 
 
-def test_recordings_are_pickled(recording: Recording) -> None:
+def test_recordings_can_be_pickled(recording: Recording) -> None:
     again = pickle.loads(pickle.dumps(recording))
     assert outlines(again[20]) == outlines(recording[20])
     assert again.labels() == recording.labels()
@@ -179,7 +179,7 @@ def test_recordings_are_found_in_folders(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(find_recordings(".")) == [Path(other.name)]
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_files(tmp_path: Path) -> None:
     for name in ("none", "none.spine", "*.spine"):
         with pytest.raises(FileNotFoundError, match=r"none|\*"):
             find_recordings(tmp_path / name)
@@ -217,7 +217,9 @@ def test_the_recording_of_a_folder_is_loaded(tmp_path: Path) -> None:
         (lambda files: plan_dataset(files, 1, 10), [None], "expected paths, found a NoneType"),
     ],
 )
-def test_what_is_no_path_is_refused(call: Callable[[Any], Any], found: Any, message: str) -> None:
+def test_other_types_than_paths_are_refused(
+    call: Callable[[Any], Any], found: Any, message: str
+) -> None:
     with pytest.raises(TypeError, match=message):
         call(found)
 
@@ -238,7 +240,7 @@ def test_what_is_no_path_is_refused(call: Callable[[Any], Any], found: Any, mess
         (lambda recording: egocentric(recording[7]), "found a Track; track.spine has them"),
     ],
 )
-def test_what_is_no_track_is_refused(
+def test_other_types_than_tracks_are_refused(
     recording: Recording, call: Callable[[Any], Any], message: str
 ) -> None:
     with pytest.raises(TypeError, match=message):
@@ -246,7 +248,7 @@ def test_what_is_no_track_is_refused(
 
 
 def test_a_training_set_of_a_folder_without_label_files(tmp_path: Path) -> None:
-    """Its recordings carry the labels, or the error says which does not."""
+    """The recordings contain the labels, or the error names one that does not."""
     spine = write_recording(tmp_path)
     with pytest.raises(TrackFileError, match="expected the labels of one run") as caught:
         plan_dataset(tmp_path, 0.2, 10)

@@ -1,4 +1,4 @@
-"""trx.mat: small ones that h5py writes as MATLAB does, and what is refused of them."""
+"""Tests of trx.mat, with small files that h5py writes as MATLAB does."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("numbers", [(7,), (20, 1)], ids=["a single struct", "a struct array"])
-def test_all_that_is_in_a_file(path: Path, numbers: tuple[int, ...]) -> None:
+def test_a_whole_file(path: Path, numbers: tuple[int, ...]) -> None:
     write_trxmat(path, *map(larva, numbers))
     recording = load_tracks(path)
     assert (recording.run, recording.format, recording.sources) == (RUN, "trx.mat", (path,))
@@ -117,7 +117,7 @@ def test_all_that_is_in_a_file(path: Path, numbers: tuple[int, ...]) -> None:
 
 
 def test_real_recording(recordings: Path) -> None:
-    """The larvae are those of the .spine and .outline, and the states those of their labels.
+    """The larvae equal those of the .spine and .outline, the states those of the label file.
 
     In the files of Choreography, and in times, are 3 decimals; the coordinates have 5 here.
     """
@@ -137,7 +137,7 @@ def test_real_recording(recordings: Path) -> None:
     assert found.labels().to_dict() == expected.labels().to_dict()
 
 
-def test_only_what_is_asked_for_is_read(path: Path) -> None:
+def test_only_requested_parts_are_read(path: Path) -> None:
     bad = {name: np.array([[NAN]]) for name in ("x_contour", "y_contour")}
     write_trxmat(path, larva(1, **bad), larva(2))
     track = load_tracks(path, outline=False)[1]
@@ -170,8 +170,8 @@ def on(*frames: bool) -> np.ndarray[Any, Any]:
     return np.where(frames, 1.0, -1.0)[:, None]
 
 
-def test_contours_that_get_longer_by_blocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The outline starts small, none of the first contours has a point, and outgrows its room."""
+def test_the_array_of_contours_grows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first contours have no points, and later ones exceed the allocated array."""
     monkeypatch.setattr(structarray, "_BLOCK", 256)
     monkeypatch.setattr(trxmat, "_ROOM", 1)
     n = 40
@@ -185,7 +185,7 @@ def test_contours_that_get_longer_by_blocks(path: Path, monkeypatch: pytest.Monk
     assert track.outline.tolist() == np.stack([valid, -valid], axis=1).tolist()
 
 
-def test_which_indicators_are_labels(path: Path) -> None:
+def test_selection_of_indicators_as_labels(path: Path) -> None:
     fields = {
         "run": on(True, True, False, False),
         "cast": on(False, True, False, False),
@@ -252,13 +252,13 @@ def test_numbers_of_other_types_and_columns_as_rows(path: Path) -> None:
     assert (track.spine[:, :, 0] == 1).all()
 
 
-def test_a_run_that_is_no_date(path: Path) -> None:
+def test_a_run_that_is_not_a_date(path: Path) -> None:
     write_trxmat(path, larva(id="évasion 7"))
     recording = load_tracks(path)
     assert (recording.run, recording.metadata) == ("évasion 7", {})
 
 
-def test_a_label_file_may_depend_on_it(path: Path) -> None:
+def test_a_label_file_can_depend_on_a_trxmat(path: Path) -> None:
     write_trxmat(path, larva(3))
     labels = load_tracks(path).labels()
     labels.set(RUN, 3, [0.0], ["hunch"])
@@ -269,7 +269,7 @@ def test_a_label_file_may_depend_on_it(path: Path) -> None:
     assert recording.labels()[RUN][3].states == ["hunch"]
 
 
-def test_a_training_set_of_it(path: Path) -> None:
+def test_a_training_set_of_a_trxmat(path: Path) -> None:
     write_trxmat(path, larva(20, 6), larva(1, 6))  # back, cast, hunch, roll, run, small_motion
     plan = plan_dataset(path, duration=0.5, framerate=8, labels=["cast", "hunch", "roll"])
     windows = plan.load("float64")
@@ -281,7 +281,7 @@ def test_a_training_set_of_it(path: Path) -> None:
     assert np.array_equal(windows.spines[3], spine[1:5])
 
 
-def test_it_is_recognized_by_suffix_and_first_bytes(path: Path, tmp_path: Path) -> None:
+def test_a_trxmat_is_recognized_by_suffix_and_first_bytes(path: Path, tmp_path: Path) -> None:
     write_trxmat(path, larva())
     old = tmp_path / "old.mat"
     old.write_bytes(b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(1000))
@@ -313,7 +313,7 @@ def single(edit: Callable[[h5py.File], Any]) -> Callable[[Path], Path]:
 
 
 def replaced(name: str, make: Callable[[h5py.Group, str], Any]) -> Callable[[h5py.File], Any]:
-    """Put something else in the place of a dataset."""
+    """Replace a dataset."""
 
     def edit(file: h5py.File) -> None:
         group, _, field = name.rpartition("/")
@@ -324,7 +324,7 @@ def replaced(name: str, make: Callable[[h5py.Group, str], Any]) -> Callable[[h5p
 
 
 def refer(target: str, field: str) -> Callable[[h5py.File], Any]:
-    """Let the second element of a field refer to something else."""
+    """Make the second element of a field refer to another object."""
 
     def edit(file: h5py.File) -> None:
         references = file["trx"][field][()]
@@ -544,7 +544,9 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
 @pytest.mark.parametrize(
     ("write", "key", "message"), [pytest.param(*case, id=name) for name, case in REFUSED.items()]
 )
-def test_what_is_refused(path: Path, write: Callable[[Path], Path], key: str, message: str) -> None:
+def test_invalid_files_are_refused(
+    path: Path, write: Callable[[Path], Path], key: str, message: str
+) -> None:
     write(path)
     with pytest.raises(TrackFileError) as caught:
         load_tracks(path)
@@ -581,8 +583,8 @@ def test_soft_links_within_the_file_are_followed(path: Path) -> None:
     assert len(load_tracks(path)[1]) == 4
 
 
-def test_data_that_many_elements_share_are_read_once_only(path: Path) -> None:
-    """So that a small file does not become a large recording."""
+def test_data_shared_by_many_elements_are_read_only_once(path: Path) -> None:
+    """A small file must not expand to a large recording."""
     fields = {"x_spine": np.ones((1000, 11)), "y_spine": np.ones((1000, 11))}
     larvae = [larva(number, 1000, **fields) for number in range(9)]
 
@@ -597,8 +599,8 @@ def test_data_that_many_elements_share_are_read_once_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("numbers", [(1,), (1, 2)], ids=["a single struct", "a struct array"])
-def test_a_file_that_is_nearly_all_data(path: Path, numbers: tuple[int, ...]) -> None:
-    """Each dataset counts once for what the file can hold."""
+def test_a_file_that_consists_mostly_of_data(path: Path, numbers: tuple[int, ...]) -> None:
+    """Each dataset counts only once against the size of the file."""
     write_trxmat(path, *(larva(number, 20000) for number in numbers))
     assert len(load_tracks(path, labels=("plain", "plain"))[1]) == 20000
 
@@ -642,7 +644,7 @@ from taggingbackends import TrackFileError
 from taggingbackends.data import trxmat
 path, rng = Path(sys.argv[1]), random.Random(1)
 whole = path.read_bytes()
-told = 0
+reported = 0
 for _ in range(300):
     data = bytearray(whole)
     for _ in range(rng.randint(1, 8)):
@@ -651,15 +653,15 @@ for _ in range(300):
     try:
         trxmat.load(path)
     except TrackFileError:
-        told += 1
-print(told)
+        reported += 1
+print(reported)
 """
 
 
 @posix
 @pytest.mark.parametrize("options", [{}, {"compression": "gzip"}], ids=["plain", "gzip"])
 def test_garbled_files_never_crash(path: Path, options: dict[str, Any]) -> None:
-    """In a process of its own, with a limit to its memory."""
+    """The test runs in a separate process with limited memory."""
     write_trxmat(path, larva(1), larva(2), **options)
     limited = f"import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n{FUZZ}"
     result = subprocess.run(
@@ -675,8 +677,8 @@ def test_garbled_files_never_crash(path: Path, options: dict[str, Any]) -> None:
 
 @settings(max_examples=40)
 @given(st.data(), st.integers(1, 400))
-def test_tracks_are_those_that_were_written(data: st.DataObject, block: int) -> None:
-    """Whatever the chunks and the parts that are read at once."""
+def test_written_tracks_are_read_unchanged(data: st.DataObject, block: int) -> None:
+    """The result does not depend on chunks and on blocks read at once."""
     larvae = []
     contours = []
     for number in range(data.draw(st.integers(1, 3))):
@@ -704,7 +706,7 @@ def test_tracks_are_those_that_were_written(data: st.DataObject, block: int) -> 
         assert np.diff(track.outline_offsets).tolist() == [len(frame) for frame in frames]
 
 
-def test_messages_name_what_was_found_in_matlabs_order(path: Path) -> None:
+def test_messages_give_sizes_in_matlabs_order(path: Path) -> None:
     write_trxmat(path, larva(1, x_spine=np.ones((4, 7))))
     with pytest.raises(
         TrackFileError, match=re.escape("(4 x 11, as many rows as in t), found 4 x 7")

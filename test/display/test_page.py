@@ -1,4 +1,4 @@
-"""The report: its text, and what a browser makes of it.
+"""Tests of the report: its text, and its display in a browser.
 
 The browser is the one that TAGGINGBACKENDS_CHROMIUM names, or chromium on PATH.
 """
@@ -30,7 +30,7 @@ GREEN, RED = "#2ca02c", "#d62728"
 
 @pytest.fixture
 def labels() -> Labels:
-    """Return two larvae of a recording of 10 s, with a stimulus from 3 to 4 s."""
+    """Return labels of two larvae in a recording of 10 s, with a stimulus from 3 to 4 s."""
     labels = Labels()
     labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 50 + ["cast"] * 30 + [()] * 20)
     labels.set(RUN, 12, np.arange(20, 60) / 10, [("cast", "run", "edited")] * 40)
@@ -42,7 +42,7 @@ def labels() -> Labels:
 
 @pytest.fixture
 def predicted() -> Labels:
-    """Return other labels of larva 7, and a larva that the first do not have."""
+    """Return other labels of larva 7, and labels of a larva that `labels` does not have."""
     labels = Labels()
     labels.set(RUN, 30, [0.0], ["run"])
     labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 40 + ["cast"] * 40 + ["hunch"] * 20)
@@ -61,7 +61,7 @@ def column(text: str) -> list[int]:
     return np.frombuffer(b64decode(text), "<u4").tolist()
 
 
-def test_what_the_page_gets(labels: Labels) -> None:
+def test_the_data_of_the_page(labels: Labels) -> None:
     (view,) = data_of(report({"my.label": labels}))["views"]
     assert dict(view["facts"]) == {
         "file": "my.label",
@@ -102,19 +102,19 @@ def test_the_comparison(labels: Labels, predicted: Labels) -> None:
     assert found["only"] == [40, 1]
     differences = {name: column(text) for name, text in found["differences"].items()}
     assert differences == {"rows": [1, 1], "start": [4000, 8000], "stop": [5000, 10000]}
-    # the colours of the file that has some, and another one for what only the other has
+    # colours come from the first file; a label of the second file only has a different one
     colors = dict(zip(second["names"], second["colors"], strict=True))
     assert (colors["run"], colors["cast"]) == (GREEN, RED)
     assert colors["hunch"] not in first["colors"]
 
 
-def test_the_page_stands_alone_and_escapes(labels: Labels) -> None:
+def test_the_page_is_self_contained_and_escaped(labels: Labels) -> None:
     labels.set(NASTY, 1, [0.0, 1.0], [NASTY, "\u2028<!--"])
     page = report({NASTY: labels})
     assert "<img" not in page
     assert page.count("<script") == page.count("</script>") == 2
     assert data_of(page)["views"][1]["names"] == [NASTY, "\u2028<!--"]
-    # no address, but for the name of SVG's elements
+    # no URL except the namespace of SVG
     assert set(re.findall(r"""https?://[^"'\s]*""", page)) <= {"http://www.w3.org/2000/svg"}
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy.startswith("default-src 'none'; ")
@@ -123,7 +123,9 @@ def test_the_page_stands_alone_and_escapes(labels: Labels) -> None:
 
 def test_extremes() -> None:
     labels = Labels()
-    labels.set("long", 1, [-1e9, 1e9], ["run", "cast"])  # 63 years: not in milliseconds
+    labels.set(
+        "long", 1, [-1e9, 1e9], ["run", "cast"]
+    )  # 63 years do not fit into 32 bits of milliseconds
     labels.set("zero", 65535, [5.0], [()])
     labels.add_run("empty")
     views = data_of(report({"": labels}))["views"]
@@ -159,17 +161,17 @@ def test_the_command(labels: Labels, predicted: Labels, tmp_path: Path) -> None:
 
 
 class Browser:
-    """A Chromium without a window, and what the tests ask of it."""
+    """Headless Chromium with the actions and queries of the tests."""
 
     def __init__(self, driver: Any, folder: Path) -> None:
         self.driver = driver
         self.folder = folder
 
     def open(self, page: str) -> None:
-        """Show a page, and wait until it has drawn itself."""
+        """Open a page, and wait until it is drawn."""
         path = self.folder / "page.html"
         path.write_text(page, "utf-8")
-        self.messages()  # those of the page before, which are forgotten
+        self.messages()  # discard those of the previous page
         self.driver.get_log("performance")
         self.driver.get(path.as_uri())
         self.wait("return document.documentElement.dataset.ready")
@@ -196,12 +198,12 @@ class Browser:
         self.run(f"{script} e.dispatchEvent(new Event('change'))", name, value)
 
     def range(self) -> tuple[float, float]:
-        """Return the first and the last time that the ethogram shows."""
+        """Return the first and the last time shown in the ethogram."""
         start, stop = re.findall(r"[\d.]+", self.text("range"))[:2]
         return float(start), float(stop)
 
     def place(self, seconds: float, row: int, rows: int) -> tuple[float, float]:
-        """Return where in the window a time and a row are; the margins are the page's."""
+        """Return the position of a time and a row in the window, given the page's margins."""
         box = self.run(
             "const c = document.getElementById('canvas'); c.scrollIntoView({block: 'center'});"
             "const b = c.getBoundingClientRect(); return [b.left, b.top, b.width, b.height]"
@@ -219,24 +221,24 @@ class Browser:
             self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": kind, "key": key})
 
     def hover(self, seconds: float, row: int, rows: int) -> str:
-        """Return what the tooltip tells at a time of a row."""
+        """Return the text of the tooltip at a time of a row."""
         self.mouse("mouseMoved", *self.place(seconds, row, rows))
         hidden = self.run("return document.getElementById('tip').hidden")
         lines = [] if hidden else self.text("tip").split("\n")
         return "\n".join(line.strip() for line in lines if line)
 
     def messages(self) -> list[str]:
-        """Return what the console got since it was last asked."""
+        """Return the messages in the console since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def fetched(self) -> list[str]:
-        """Return what the page has asked for since this was last called, but for itself."""
+        """Return the URLs that the page has requested since the last call, except itself."""
         page = (self.folder / "page.html").as_uri()
         found = []
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
             request = message["params"]
-            # the browser's own pages ask for things, too
+            # the browser's own pages send requests, too
             if message["method"] == "Network.requestWillBeSent" and request["documentURL"] == page:
                 found.append(request["request"]["url"])
         assert found.pop(0) == page
@@ -250,12 +252,12 @@ class Browser:
         return np.round(255 * image.imread(BytesIO(content))).astype(int)
 
     def share(self, color: str) -> float:
-        """Return the share of the ethogram's pixels that have a colour."""
+        """Return the share of the ethogram's pixels with a colour."""
         wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
         return float((self.picture()[:, :, :3] == wanted).all(axis=2).mean())
 
     def drawn_after(self, act: Callable[[], object]) -> None:
-        """Do something, and wait until the ethogram has been drawn again."""
+        """Call a function, and wait until the ethogram has been drawn again."""
         count = "return Number(document.getElementById('canvas').dataset.drawn)"
         before = self.run(count)
         act()
@@ -279,7 +281,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     options.binary_location = chromium
     for argument in (
         "headless=new",
-        "no-sandbox",  # which root, and containers, cannot have
+        "no-sandbox",  # the sandbox does not work for root and in containers
         "disable-gpu",
         "disable-dev-shm-usage",
         "window-size=1280,900",
@@ -294,12 +296,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         driver.quit()
 
 
-def test_it_is_drawn(labels: Labels, browser: Browser) -> None:
+def test_the_page_is_drawn(labels: Labels, browser: Browser) -> None:
     browser.open(report({"my.label": labels}))
     assert browser.run("return document.title") == f"{RUN} – my.label"
     assert browser.text("run") == RUN
     assert "protocol\np_8_3s1x1s0s#n#n#n" in browser.text("facts")
-    # larva 7 runs for half of the time, in one of two rows; larva 12 does two things at once
+    # larva 7, in one of two rows, runs for half of the time; larva 12 has two labels at once
     green, red = browser.share(GREEN), browser.share(RED)
     assert 0.1 < green < 0.4
     assert red / green == pytest.approx((30 + 40 * 0.4) / (50 + 40 * 0.4), rel=0.1)
@@ -311,7 +313,7 @@ def test_it_is_drawn(labels: Labels, browser: Browser) -> None:
     assert browser.fetched() == []
 
 
-def test_hovering_tells_larva_label_and_times(labels: Labels, browser: Browser) -> None:
+def test_hovering_shows_larva_label_and_times(labels: Labels, browser: Browser) -> None:
     browser.open(report({"my.label": labels}))
     assert browser.hover(2.0, 0, 2) == "larva 7\nrun 0.00–5.00 s (5.00 s, 50 frames)"
     assert browser.hover(6.0, 0, 2) == "larva 7\ncast 5.00–8.00 s (3.00 s, 30 frames)"
@@ -377,7 +379,7 @@ def test_zoom_and_pan(labels: Labels, browser: Browser) -> None:
     }.items():
         browser.drawn_after(lambda name=name: browser.click(name))
         assert browser.range() == expected
-    for _ in range(40):  # not closer than a few frames
+    for _ in range(40):  # zooming in stops at a few frames
         browser.click("time-in")
     start, stop = browser.range()
     assert stop - start == pytest.approx(0.4, abs=0.02)
@@ -389,15 +391,15 @@ def test_zoom_and_pan(labels: Labels, browser: Browser) -> None:
 def test_the_keys(labels: Labels, browser: Browser) -> None:
     browser.open(report({"my.label": labels}))
     browser.run("document.getElementById('canvas').focus()")
-    told = []
+    spoken = []
     for key in ("ArrowDown", "ArrowRight", "ArrowDown", "ArrowLeft"):
         browser.drawn_after(lambda key=key: browser.key(key))
-        told.append(browser.text("live"))
-    assert told[0] == "larva 7: run, 0.00–5.00 s, 5.00 s, 50 frames"
-    assert told[1].startswith("larva 7: cast, 5.00–8.00 s")
+        spoken.append(browser.text("live"))
+    assert spoken[0] == "larva 7: run, 0.00–5.00 s, 5.00 s, 50 frames"
+    assert spoken[1].startswith("larva 7: cast, 5.00–8.00 s")
     assert (
-        told[2]
-        == told[3]
+        spoken[2]
+        == spoken[3]
         == "larva 12: "
         + "; ".join(f"{name}, 2.00–6.00 s, 4.00 s, 40 frames" for name in ("cast", "run", "edited"))
     )
@@ -422,8 +424,8 @@ def test_labels_can_be_switched_off(labels: Labels, browser: Browser) -> None:
 def test_a_second_file_is_compared(labels: Labels, predicted: Labels, browser: Browser) -> None:
     browser.open(report({"truth.label": labels, "predicted.label": predicted}))
     assert browser.text("view").split("\n") == [f"{RUN}, truth.label", f"{RUN}, predicted.label"]
-    told = " ".join(browser.text("agreement").split())
-    assert "compared with truth.label frames in both 100 agreement 70.0 %" in told
+    agreement = " ".join(browser.text("agreement").split())
+    assert "compared with truth.label frames in both 100 agreement 70.0 %" in agreement
     assert "run 80.0 % 40 20.0 % 10" in " ".join(browser.text("confusion").split())
     assert browser.hover(4.5, 1, 2).split("\n")[1:] == [
         "run 0.00–5.00 s (5.00 s, 50 frames) in truth.label",
@@ -431,13 +433,13 @@ def test_a_second_file_is_compared(labels: Labels, predicted: Labels, browser: B
     ]
     both = browser.share(GREEN)
     browser.drawn_after(lambda: browser.choose("mode", "differences"))
-    assert browser.share(GREEN) < both / 10  # they agree on nearly all that is run
+    assert browser.share(GREEN) < both / 10  # nearly all frames of run agree
     browser.drawn_after(lambda: browser.choose("view", "0"))
     assert browser.run("return document.getElementById('comparison').hidden")
     assert browser.messages() == browser.fetched() == []
 
 
-def test_names_are_no_markup(labels: Labels, browser: Browser) -> None:
+def test_names_are_not_markup(labels: Labels, browser: Browser) -> None:
     nasty = Labels()
     nasty.set(NASTY, 1, [0.0, 1.0, 2.0], [NASTY, NASTY, "<b>"])
     nasty[NASTY].metadata |= {NASTY: NASTY}
@@ -448,8 +450,8 @@ def test_names_are_no_markup(labels: Labels, browser: Browser) -> None:
     assert browser.messages() == []
 
 
-def test_what_is_not_its_own_is_kept_out(labels: Labels, browser: Browser) -> None:
-    """A script that got into the page does not run, and a picture is not fetched."""
+def test_foreign_scripts_and_images_are_blocked(labels: Labels, browser: Browser) -> None:
+    """A script inserted into the page does not run, and a picture is not fetched."""
     strange = "<script>window.strange = true</script><img src='http://127.0.0.1:9/x.png'>"
     page = report({"my.label": labels}).replace("</header>", f"</header>{strange}")
     browser.open(page)
@@ -460,7 +462,7 @@ def test_what_is_not_its_own_is_kept_out(labels: Labels, browser: Browser) -> No
         "img-src",
     ]
     browser.open(re.sub("<meta http-equiv.*>", "", page))
-    assert browser.run("return window.strange")  # so the policy it was
+    assert browser.run("return window.strange")  # the policy blocked it
     assert browser.fetched() == ["http://127.0.0.1:9/x.png"]
 
 
@@ -476,7 +478,7 @@ def test_colour_schemes(scheme: str, labels: Labels, browser: Browser) -> None:
         assert abs(light[0] - light[1]) > 3 * 180
         untracked = browser.picture()[-60, -40, :3].sum()
         assert (untracked < 3 * 128) == (scheme == "dark")
-        # what is printed is light
+        # prints are light
         browser.run("dispatchEvent(new Event('beforeprint'))")
         assert browser.picture()[-60, -40, :3].sum() > 3 * 128
         browser.run("dispatchEvent(new Event('afterprint'))")
@@ -484,7 +486,7 @@ def test_colour_schemes(scheme: str, labels: Labels, browser: Browser) -> None:
         browser.emulate()
 
 
-def test_little(browser: Browser) -> None:
+def test_runs_with_few_or_no_frames(browser: Browser) -> None:
     labels = Labels()
     labels.add_run("empty")
     labels.set("no frame", 3, [], [])
@@ -501,7 +503,7 @@ def test_little(browser: Browser) -> None:
 
 
 def test_many_larvae(browser: Browser, capsys: pytest.CaptureFixture[str]) -> None:
-    """400 larvae of 3,000 frames, in two files: how large, how long to open, to hover, to zoom."""
+    """Measure the size and speed of a page of two files with 400 larvae of 3,000 frames."""
     rng = np.random.default_rng(1)
     names = np.array(["run", "cast", "stop", "back", "hunch", "roll"])
     files = {"truth.label": Labels(), "predicted.label": Labels()}

@@ -1,4 +1,4 @@
-"""Ethograms as pictures."""
+"""Tests of ethograms as pictures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def labels() -> Labels:
 
 
 def share(picture: Any, color: str) -> float:
-    """Return the share of a picture's pixels that have a colour."""
+    """Return the share of a picture's pixels with a colour."""
     wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     return float((np.round(picture[:, :, :3] * 255) == wanted).all(axis=2).mean())
 
@@ -52,21 +52,21 @@ def test_formats(name: str, start: bytes, labels: Labels, tmp_path: Path) -> Non
     content = (tmp_path / name).read_bytes()
     assert content.startswith(start)
     plot_ethogram(labels, tmp_path / name)
-    assert (tmp_path / name).read_bytes() == content  # nothing of the time when it was drawn
+    assert (tmp_path / name).read_bytes() == content  # no timestamps
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_pixels(labels: Labels, tmp_path: Path) -> None:
     plot_ethogram(labels, tmp_path / "e.png")
     picture = image.imread(tmp_path / "e.png")
-    # 5 s, and 3 s + 4 s, of 20 s in two rows; a little more in the legend
+    # 5 s, and 3 s + 4 s, of 20 s in two rows, plus the legend
     green, red = share(picture, GREEN), share(picture, RED)
     assert 0.05 < green < 0.25
     assert pytest.approx(red / green, rel=0.1) == 7 / 5
     assert share(picture, "#e6e6e6") > 0.01  # undefined
 
 
-def test_what_is_written(labels: Labels, tmp_path: Path) -> None:
+def test_texts_in_the_picture(labels: Labels, tmp_path: Path) -> None:
     found = texts(svg(labels, tmp_path / "e.svg"))
     for text in (RUN, "time (s)", "larva", "7", "12", "run", "cast", "undefined"):
         assert text in found
@@ -79,12 +79,12 @@ def test_stimulus(labels: Labels, tmp_path: Path) -> None:
     drawn = svg(labels, tmp_path / "e.svg")
     assert "stimulus" in texts(drawn)
     dashed = [len(re.findall("stroke-dasharray: ", text)) for text in (without, drawn)]
-    assert dashed == [0, 4]  # two windows' edges
+    assert dashed == [0, 4]  # edges of two windows
     labels[RUN].metadata["protocol"] = "p_8_300s2x1s2s#n#n#n"  # after the last frame
     assert svg(labels, tmp_path / "e.svg") == without
 
 
-def test_a_palette_where_there_are_no_colours(labels: Labels, tmp_path: Path) -> None:
+def test_labels_without_colours_use_the_palette(labels: Labels, tmp_path: Path) -> None:
     plain = Labels()
     plain.set(RUN, 1, [0, 1], ["run", "cast"])
     text = svg(plain, tmp_path / "e.svg").lower()
@@ -108,7 +108,7 @@ def test_several_labels_share_a_row(tmp_path: Path) -> None:
     assert heights[2] < heights[0] / 1.5
 
 
-def test_names_are_no_markup(tmp_path: Path) -> None:
+def test_names_are_not_markup(tmp_path: Path) -> None:
     labels = Labels()
     names = ["_hidden", "$\\alpha$", "$", "<b>&", "%"]
     labels.set("$x$", 1, range(5), names)
@@ -131,7 +131,7 @@ def test_a_gap_is_blank_and_the_axis_begins_at_0(tmp_path: Path) -> None:
     labels[RUN].declare(["run"], [GREEN])
 
     def widths(**options: float) -> list[int]:
-        """Return the pixels of green along the row and the legend, and those between them."""
+        """Return the widths, in pixels, of green parts and of gaps between, in row and legend."""
         plot_ethogram(labels, tmp_path / "e.png", **options)
         picture = np.round(image.imread(tmp_path / "e.png")[:, :, :3] * 255)
         green = (picture == [44, 160, 44]).all(axis=2).any(axis=0)
@@ -147,7 +147,7 @@ def test_a_gap_is_blank_and_the_axis_begins_at_0(tmp_path: Path) -> None:
     assert {"0", "2"} <= set(texts(svg(labels, tmp_path / "e.svg")))
 
 
-def test_little(tmp_path: Path) -> None:
+def test_runs_with_few_or_no_frames(tmp_path: Path) -> None:
     plot_ethogram(Labels(), tmp_path / "none.png")
     labels = Labels()
     labels.add_run(RUN)
@@ -159,7 +159,7 @@ def test_little(tmp_path: Path) -> None:
 
 
 def test_many_larvae(tmp_path: Path) -> None:
-    """400 larvae, 3,000 frames, another label in each: an image within the drawing."""
+    """400 larvae with random labels in 3,000 frames become an image in the drawing."""
     rng = np.random.default_rng(1)
     labels = Labels()
     for larva in range(400):
@@ -172,7 +172,7 @@ def test_many_larvae(tmp_path: Path) -> None:
     assert "391" not in texts(text)
 
 
-def test_nothing_is_left_of_a_failure(labels: Labels, tmp_path: Path) -> None:
+def test_a_failure_leaves_no_file(labels: Labels, tmp_path: Path) -> None:
     with pytest.raises(TaggingBackendsError, match=r"ends in \.png, \.svg, \.pdf"):
         plot_ethogram(labels, tmp_path / "e.jpg")
     with pytest.raises(FileNotFoundError):
@@ -180,7 +180,7 @@ def test_nothing_is_left_of_a_failure(labels: Labels, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_users_settings_are_left_alone(labels: Labels, tmp_path: Path) -> None:
+def test_the_users_settings_are_unchanged(labels: Labels, tmp_path: Path) -> None:
     import matplotlib as mpl
 
     with mpl.rc_context({"font.size": 3, "savefig.facecolor": "pink"}):

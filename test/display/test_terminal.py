@@ -1,4 +1,4 @@
-"""Labels as text."""
+"""Tests of labels as text."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_ethogram_has_the_runs_colours(labels: Labels) -> None:
     assert "\x1b[97;48;2;44;160;44mr\x1b[0m run" in text or "\x1b[30;48;2;44;160;44mr" in text
     assert "\x1b[30;48;2;255;255;255mc\x1b[0m cast" in text
     assert "\x1b[97;48;2;0;0;255mR\x1b[0m roll" in text
-    assert "a\x1b[0m small" in text  # "tan(5)" is no colour: one of the palette
+    assert "a\x1b[0m small" in text  # "tan(5)" is not a colour: the palette is used
 
 
-def test_ethogram_of_little() -> None:
+def test_ethogram_of_few_or_no_frames() -> None:
     labels = Labels()
     labels.set(RUN, 1, [5.0], ["run"])
     labels.set(RUN, 2, [], [])
@@ -53,7 +53,7 @@ def test_ethogram_of_little() -> None:
     assert ethogram(empty.add_run(RUN)) == "no frames"
 
 
-def test_states_that_nothing_has_any_longer() -> None:
+def test_states_that_are_no_longer_used() -> None:
     labels = Labels()
     labels.set(RUN, 1, [1, 2], ["a", "e"])
     labels.set(RUN, 1, [1, 2], ["e", "e"])
@@ -81,16 +81,16 @@ def test_the_axis_begins_at_0() -> None:
     row, axis = plain(ethogram(labels[RUN], 22))[1:]
     assert row == "1 " + 12 * " " + 8 * "r"
     assert axis == "  0.0 s         10.0 s"
-    # clocks that are not the recording's
+    # times that do not count from the start of the recording
     for start in (-6, 1.7e9):
         other = Labels()
         other.set(RUN, 1, start + np.arange(40) / 10, ["run"] * 40)
         assert plain(ethogram(other[RUN], 32))[1] == "1 " + 30 * "r"
 
 
-def test_a_cell_shows_what_lasts_longest_in_it() -> None:
+def test_a_cell_shows_the_state_that_lasts_longest() -> None:
     labels = Labels()
-    # of each second: three frames of cast in 0.3 s, and one of run that lasts for 0.7 s
+    # in each second, three frames of cast last for 0.3 s and one frame of run for 0.7 s
     times = np.add.outer(np.arange(10), [0, 0.1, 0.2, 0.3]).ravel()
     labels.set(RUN, 1, times, ["cast", "cast", "cast", "run"] * 10)
     assert plain(ethogram(labels[RUN], 12))[1] == "1 rrrrrrrrrr"
@@ -113,4 +113,4 @@ def test_usual_names_have_the_same_letters_in_all_files() -> None:
         **{"run": "r", "cast": "c", "stop": "s", "roll": "R", "back": "b", "hunch": "h"}
     }
     assert letters["small_motion"] == "m"
-    assert letters["sun"] == "u"  # s is taken by stop, in this file and in others
+    assert letters["sun"] == "u"  # s is reserved for stop in all files
