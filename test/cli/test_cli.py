@@ -62,7 +62,7 @@ def test_unknown_options_reach_the_scripts(
         (["train", "x", "--project", "y"], "put --project before train"),
         (["predict", "--model-instance=m", "-o", "x"], "options begin with two dashes"),
         (["predict", "--model-instance=m", "--output=x"], "--output and --force need FILES"),
-        (["train", "x", "--sandbox=s"], "--sandbox is reserved, not an option for the scripts"),
+        (["train", "x", "--sandbox=s"], "--sandbox is not an option for the scripts"),
         (
             ["reset", "--model-instance=m", "--sandbox=s", "--model"],
             "cannot be used with --sandbox",

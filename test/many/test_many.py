@@ -182,7 +182,7 @@ def test_roots_that_are_refused(root: str, message: str, project: Path, tmp_path
         (["--sandbox=x"], "--recursive needs folders, and cannot be used with"),
         (["--executor=dask"], "--executor dask needs --scheduler ADDRESS"),
         (["--scheduler=x"], "--executor dask needs --scheduler ADDRESS"),
-        (["--executor=dask", "--scheduler=x", "--jobs=2"], "without --jobs"),
+        (["--executor=dask", "--scheduler=x", "--jobs=2"], "cannot be used with --jobs"),
         (["--jobs=0"], "0 is not in the range"),
     ],
 )

@@ -84,7 +84,7 @@ class ScriptCommand(click.Command):
             elif name in spelled:
                 problem = f"no such option --{name}; did you mean {spelled[name]}?"
             elif name in _RESERVED:
-                problem = f"--{name.replace('_', '-')} is reserved, not an option for the scripts"
+                problem = f"--{name.replace('_', '-')} is not an option for the scripts"
             else:
                 continue
             raise click.UsageError(problem, ctx)

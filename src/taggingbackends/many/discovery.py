@@ -65,7 +65,7 @@ def discover(
         real = top.resolve()
         for above in (real, *real.parents):
             if above == own_data or _is_backends_data(above):
-                problem = f"{root}: expected a folder outside {above}, a backend's data folder"
+                problem = f"{root}: expected a folder outside {above}, the data folder of a backend"
                 raise BackendError("no-input", problem)
         for file in walk(top, is_input) if is_input(top) else ():
             folders.setdefault(os.path.realpath(file.parent), {}).setdefault(file.name, file)
