@@ -87,7 +87,7 @@ end
         before = tree(raw_data_dir(backend))
         write(spine, replace(read(spine, String), "1.1" => "1.2"))
         touch_files(lab, "new.txt")
-        @test kind_of(() -> push(backend, lab), "is there; remove it") == "existing-file"
+        @test kind_of(() -> push(backend, lab), "exists already, and differs from") == "existing-file"
         @test tree(raw_data_dir(backend)) == before
     end
 end
