@@ -123,9 +123,8 @@ def test_the_page_is_self_contained_and_escaped(labels: Labels) -> None:
 
 def test_extremes() -> None:
     labels = Labels()
-    labels.set(
-        "long", 1, [-1e9, 1e9], ["run", "cast"]
-    )  # 63 years do not fit into 32 bits of milliseconds
+    # 63 years do not fit into 32 bits of milliseconds
+    labels.set("long", 1, [-1e9, 1e9], ["run", "cast"])
     labels.set("zero", 65535, [5.0], [()])
     labels.add_run("empty")
     views = data_of(report({"": labels}))["views"]

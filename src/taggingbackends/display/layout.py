@@ -34,8 +34,8 @@ def row_layout(run: RunLabels) -> list[tuple[list[int], list[int]]]:
 def time_range(spans: Spans) -> tuple[float, float]:
     """Return the first and the last time of a time axis in s; both are 0 without spans.
 
-    The axis begins at 0, the start of the recording. It begins at the first frame if that is
-    before 0 or after 49 days, because times then do not count from the start of the recording.
+    The axis begins at 0, the start of the recording. If the first frame is before 0 or after 49
+    days, times have another origin, and the axis begins at the first frame.
     """
     if not len(spans):
         return 0.0, 0.0

@@ -1,7 +1,7 @@
 """Features of windows of spines: how a larva moves and bends around a frame.
 
-Features do not depend on position, heading, camera, body size or the number of spine points.
-Lengths are in body lengths of the recording (bl), times in seconds, angles in radians.
+Features do not depend on position, heading, camera and body size, and hardly on the number of spine
+points. Lengths are in body lengths of the recording (bl), times in seconds, angles in radians.
 """
 
 from __future__ import annotations

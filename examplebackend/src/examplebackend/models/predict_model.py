@@ -26,9 +26,7 @@ def tag(recording: Recording, forest: RandomForestClassifier, colors: Colors) ->
     run = labels.add_run(recording.run)
     known = [color for color in colors.values() if color is not None]
     run.declare(colors, known if len(known) == len(colors) else None)
-    run.metadata = (
-        recording.metadata
-    )  # includes the camera, which FIMTrack tables need to be loaded
+    run.metadata = recording.metadata  # with the camera: FIMTrack's tables need it to be loaded
     length = body_length(recording) if recording else nan
     shape = WINDOW.for_tracks(recording.values())
     for larva, track in recording.items():
