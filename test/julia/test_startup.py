@@ -1,6 +1,6 @@
 """How Julia is started in Python, in processes of their own, as far as no PythonCall is needed.
 
-test/julia/bridge/test_bridge.py tells what is seen with PythonCall only.
+test/julia/bridge/test_bridge.py lists what only PythonCall shows.
 """
 
 from __future__ import annotations
@@ -389,8 +389,8 @@ def test_status_of_a_project_of_ones_own(
         assert "Missing" not in result.stdout
     else:
         assert result.returncode == 1
-        mend = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
-        expected = f"- PythonCall {needed}, as juliacall, in {project}: {mend}"
+        fix = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
+        expected = f"- PythonCall {needed}, as juliacall, in {project}: {fix}"
         assert result.stdout.splitlines()[-1] == expected
 
 

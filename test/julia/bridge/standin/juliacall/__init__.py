@@ -31,17 +31,17 @@ mutable struct PythonObject  # any object that Julia has no type for
     PythonObject(id) = finalizer(object -> push!(DROPPED, object.id), new(id))
 end
 
-told(x) = "v$(hold(x))"
-told(x::String) = "s" * bytes2hex(codeunits(x))
-told(x::Bool) = "b$(Int(x))"
-told(x::Integer) = "i$x"
-told(x::Float64) = "f" * repr(reinterpret(UInt64, x))
-told(::Nothing) = "n"
-told(x::Tuple) = "t" * join(map(hold, x), ',')
+encoded(x) = "v$(hold(x))"
+encoded(x::String) = "s" * bytes2hex(codeunits(x))
+encoded(x::Bool) = "b$(Int(x))"
+encoded(x::Integer) = "i$x"
+encoded(x::Float64) = "f" * repr(reinterpret(UInt64, x))
+encoded(::Nothing) = "n"
+encoded(x::Tuple) = "t" * join(map(hold, x), ',')
 
 function answer(code, callback)
     text = try
-        told(Core.eval(Main, Meta.parse(code)))  # interpreted: a closure would be compiled
+        encoded(Core.eval(Main, Meta.parse(code)))  # interpreted: a closure would be compiled
     catch error
         "e$(hold(error))"
     end
@@ -106,8 +106,8 @@ _receive = _RECEIVE(lambda text, dropped: _answers.append((text, dropped)))
 def _load() -> Any:
     command = [os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "-e"]
     command.append(Path(__file__).with_name("places.jl").read_text())
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    path, *places = told.split("\0")
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    path, *places = printed.split("\0")
     library = ctypes.PyDLL(os.path.realpath(path), mode=ctypes.RTLD_GLOBAL)
     words = (ctypes.c_char_p * 3)(b"julia", b"-O0", None)  # most of the time would go to compiling
     library.jl_parse_opts(
