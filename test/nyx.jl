@@ -227,13 +227,14 @@ else
             slow = replace(PREDICT_PY, "if die:" => "import time; time.sleep(3)\n    if die:")
             project = make_backend(joinpath(folder, "b"), "predict_model.py" => slow)
             spine = write_recording(joinpath(folder, "lab"))
+            before = stdout
             reader, writer = redirect_stdout()
             heard = @async (readline(reader), time())
             ended = try
                 predict(project, "m", spine; command=COMMAND)
                 time()
             finally
-                redirect_stdout(stderr)
+                redirect_stdout(before)
             end
             line, at = fetch(heard)
             @test line == "predicting"
