@@ -51,6 +51,7 @@ function run_group(options, files)
         found = match(COUNTS, line)
         found === nothing ? println(line) : (counts = parse.(Int, found.captures))
     end
+    wait(process)  # so that its CPU time counts
     return counts === nothing ? [0, 1, 0] : counts  # one failure: the process ended early
 end
 

@@ -199,7 +199,7 @@ def test_two_label_files_do_not_go_to_one_place(backend: BackendExplorer, lab: P
     backend.push(spine)
     label = predicted(backend, spine)
     shutil.copy(label, label.with_name(f"{STEM}.predicted.label"))
-    with backend_error("existing-file", "two label files would go there"):
+    with backend_error("existing-file", "two label files would be copied there"):
         backend.pull()
     assert list(lab.glob("*.label")) == []
 
@@ -210,7 +210,7 @@ def test_files_alike_in_size_and_time_differ(backend: BackendExplorer, lab: Path
     spine.write_text(spine.read_text().replace("1.000", "2.000", 1))
     for path in (spine, pushed):
         os.utime(path, (0, 0))
-    with backend_error("existing-file", "another file than"):
+    with backend_error("existing-file", "exists already, and differs from"):
         backend.push(spine)
 
 
