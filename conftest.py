@@ -1,4 +1,4 @@
-"""What the examples in docstrings need: a folder to work in, with a backend in it."""
+"""Run the examples in docstrings in a temporary folder that has a backend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from taggingbackends.backend.scaffold import init
 
-# Neither is a module of ours: what a new backend is made of, and what stands in for juliacall.
+# Neither belongs to the package: the template of a new backend, and a replacement of juliacall.
 collect_ignore = ["src/taggingbackends/backend/template", "test/julia/bridge/standin"]
 
 
