@@ -1,5 +1,15 @@
 """Plug automatic taggers of larva behaviour into the Nyx tagger.
 
+The public modules are:
+
+- `taggingbackends.labels`: labels of larvae, bouts, and label files;
+- `taggingbackends.data`: tracker files, training sets and windows;
+- `taggingbackends.analysis`: comparisons of labels, shares over time, transitions;
+- `taggingbackends.display`: ethograms and reports;
+- `taggingbackends.main`: the main function of a backend's scripts;
+- `taggingbackends.explorer`: the folders of a backend;
+- `taggingbackends.julia`: Julia in the same process.
+
 Importing this package is fast: names are loaded when they are first used.
 """
 

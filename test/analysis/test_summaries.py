@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from support import RUN
 from taggingbackends import Labels
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
-from taggingbackends.labels.bouts import find_bouts
+from taggingbackends.labels import find_bouts, find_spans
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, labels_of
-from taggingbackends.labels.stretches import find_spans
 
 STATES = ["run", "cast", ("run", "cast"), ("cast", "edited"), (), "edited", "stop"]
 

@@ -293,7 +293,7 @@ def test_a_label_file_with_invalid_metadata(table: Path, metadata: Any, key: str
 
 
 def test_bad_options(table: Path) -> None:
-    with pytest.raises(TrackFileError, match=r"give it in µm: load_tracks\(path, pixelsize=73\)"):
+    with pytest.raises(TrackFileError, match="give it in µm with the option pixelsize, or as"):
         load_tracks(table)
     for options in ({"pixelsize": math.nan}, {"pixelsize": 73, "framerate": math.inf}):
         with pytest.raises(TrackFileError, match="above 0, found"):

@@ -366,8 +366,8 @@ def test_status_tells_what_is_missing_and_changes_nothing(
     assert lines["PythonCall"] == "none"
     assert lines["needed"].startswith("1.10.3")  # and what juliacall's OpenSSL allows
     assert result.stdout.splitlines()[-1] == (
-        f"- Julia {lines['needed']}, for use from Python: run `tagging-backend julia setup` where "
-        "the network can be reached"
+        f"- Julia {lines['needed']}, for use from Python: run `tagging-backend julia setup` on a "
+        "machine with a network"
     )
     assert not any(tmp_path.iterdir())
 

@@ -144,6 +144,15 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     max_gap : float, optional
         Longest step between successive frames of a difference, s, as in `find_bouts`. Steps are
         between the frames of both labellings together.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        `max_gap` is not above 0.
     """
     classes = _classes(one, other)
     codes_one, codes_other = (_codes(run, classes) for run in (one, other))
@@ -181,6 +190,16 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
 
 def compare_files(one: Path, other: Path) -> list[Comparison]:
     """Compare the runs of two label files.
+
+    Parameters
+    ----------
+    one, other : Path
+        Label files of the same runs.
+
+    Returns
+    -------
+    list of Comparison
+        One per run, in the order of `one`.
 
     Raises
     ------

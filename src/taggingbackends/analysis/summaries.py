@@ -81,6 +81,16 @@ def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
         The labels.
     max_gap : float, optional
         Seconds, as in `find_spans`. Larvae are not tracked in gaps.
+
+    Returns
+    -------
+    Shares
+        Columns `names`, `edges` (s), `shares` and `larvae`.
+
+    Raises
+    ------
+    ValueError
+        `max_gap` is not above 0.
     """
     names, spans = run.names, find_spans(run, max_gap)
     if not len(spans):
@@ -101,6 +111,16 @@ def bout_lengths(bouts: Bouts) -> Lengths:
     """Return the distribution of bout durations for each of `bouts.names`.
 
     The bins span the shortest to the longest bout, with four bins per octave, but at most 24.
+
+    Parameters
+    ----------
+    bouts : Bouts
+        The bouts, as returned by `find_bouts`.
+
+    Returns
+    -------
+    Lengths
+        Columns `edges` (s), `counts` and `medians` (s).
     """
     length = bouts.durations
     labels = len(bouts.names)
@@ -124,7 +144,7 @@ def transitions(run: RunLabels, spans: Spans) -> tuple[list[str], NDArray[np.int
     run : RunLabels
         The labels.
     spans : Spans
-        Its spans, as returned by `find_spans`.
+        Its spans, as returned by `taggingbackends.labels.find_spans`.
 
     Returns
     -------

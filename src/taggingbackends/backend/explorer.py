@@ -56,7 +56,30 @@ class BackendExplorer(BackendFolder):
     def push(
         self, *paths: str | PathLike[str], link: bool = False, alone: bool = False
     ) -> list[Path]:
-        """Copy or link input into data/raw: see `taggingbackends.backend.staging.push`."""
+        """Copy or link files and folders into data/raw, with the files that belong to them.
+
+        Parameters
+        ----------
+        *paths : path
+            Files and folders.
+        link : bool
+            Create symbolic links instead of copies.
+        alone : bool
+            Raise an error if the data folder has other input.
+
+        Returns
+        -------
+        list of Path
+            The input files, in data/raw.
+
+        Raises
+        ------
+        BackendError
+            ``no-input``, ``existing-file``, ``outside-link`` or ``not-a-sandbox``. data/raw is
+            unchanged then.
+        LabelFileError
+            A label file or one of its dependencies is invalid. data/raw is unchanged then.
+        """
         return staging.push(self, paths, link=link, alone=alone)
 
     def pull(
@@ -64,7 +87,24 @@ class BackendExplorer(BackendFolder):
     ) -> list[Path]:
         """Copy predicted labels out of data/processed.
 
-        See `taggingbackends.backend.staging.pull`.
+        Parameters
+        ----------
+        destination : path, optional
+            The folder for the label files. The default is beside the original input.
+        force : bool
+            Replace existing files.
+
+        Returns
+        -------
+        list of Path
+            The label files, at their destination.
+
+        Raises
+        ------
+        BackendError
+            ``no-output``, ``existing-file`` or ``unknown-origin``. Nothing is copied then.
+        LabelFileError
+            A label file is invalid, or it depends on files that are not in data/raw.
         """
         return staging.pull(self, destination, force=force)
 

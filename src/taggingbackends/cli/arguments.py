@@ -167,9 +167,10 @@ def instance_option(
 
 FILES = click.argument("files", nargs=-1, type=click.Path(readable=False, path_type=Path))
 SANDBOX = click.option(
-    "--sandbox", metavar="TOKEN", help="Keep the data separate from those of parallel runs."
+    "--sandbox", metavar="TOKEN", help="Keep the data in a subfolder TOKEN of each data folder."
 )
-FORCE = click.option("--force", is_flag=True, help="Replace what exists already.")
+FORCE = click.option("--force", is_flag=True, help="Replace existing files.")
+FORCE_MODEL = click.option("--force", is_flag=True, help="Replace an existing model.")
 
 
 def skips(command: F) -> F:

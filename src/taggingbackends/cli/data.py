@@ -17,10 +17,13 @@ def data() -> None:
 @data.command("info")
 @click.argument("files", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
 @click.option(
-    "--pixelsize", type=float, metavar="UM", help="Set the pixel width of FIMTrack tables."
+    "--pixelsize", type=float, metavar="UM", help="Set the pixel size of FIMTrack tables, in µm."
 )
 @click.option(
-    "--framerate", type=float, metavar="HZ", help="Set the frame rate of FIMTrack tables."
+    "--framerate",
+    type=float,
+    metavar="HZ",
+    help="Set the frame rate of FIMTrack tables, in frames/s; by default 30.",
 )
 @click.pass_context
 def data_info(

@@ -36,9 +36,10 @@ def julia_status(ctx: click.Context) -> None:
 @julia.command("setup")
 @click.pass_context
 def julia_setup(ctx: click.Context) -> None:
-    """Install and precompile the Julia packages now.
+    """Install and precompile what Python needs to call Julia.
 
-    This takes some minutes. Otherwise it happens when Python first uses Julia.
+    This includes Julia itself if no suitable one is found. It takes some minutes. Otherwise it
+    happens when Python first uses Julia.
     """
     from taggingbackends.julia.status import set_up
 

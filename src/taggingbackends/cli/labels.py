@@ -52,7 +52,9 @@ def _output(command: F) -> F:
     """Add the options ``--output``, ``--in-place`` and ``--force``."""
     for option in (
         FORCE,
-        click.option("--in-place", is_flag=True, help="Overwrite the (first) input file."),
+        click.option(
+            "--in-place", is_flag=True, help="Overwrite the input file; of several, the first."
+        ),
         click.option(
             "--output",
             "-o",
@@ -308,10 +310,16 @@ def crop(
     help="Add and label the frames that only this recording or label file has.",
 )
 @click.option(
-    "--pixelsize", type=float, metavar="UM", help="Set the pixel width of a FIMTrack table --like."
+    "--pixelsize",
+    type=float,
+    metavar="UM",
+    help="Set the pixel size of a FIMTrack table --like, in µm.",
 )
 @click.option(
-    "--framerate", type=float, metavar="HZ", help="Set the frame rate of a FIMTrack table --like."
+    "--framerate",
+    type=float,
+    metavar="HZ",
+    help="Set the frame rate of a FIMTrack table --like, in frames/s; by default 30.",
 )
 @_output
 def fill(

@@ -10,6 +10,7 @@ import click
 from taggingbackends.cli.arguments import (
     FILES,
     FORCE,
+    FORCE_MODEL,
     SANDBOX,
     ScriptCommand,
     complete_instance,
@@ -129,7 +130,7 @@ def predict(
     help="Start from this pretrained model.",
     shell_complete=complete_pretrained,
 )
-@FORCE
+@FORCE_MODEL
 @skips
 @click.pass_context
 def train(
@@ -143,9 +144,10 @@ def train(
 ) -> None:
     """Train a new model and print its identifier.
 
-    FILES are label files beside the tracker files that they depend on, or folders of these.
-    Without FILES, the input is in data/raw, where `push` put it for this identifier. The model
-    appears only if training succeeds. Until then, an existing model is unchanged.
+    FILES are label files beside the tracker files that they depend on, tracker files that contain
+    labels (trx.mat), or folders of these. Without FILES, the input is in data/raw, where `push`
+    put it for this identifier. The model appears only if training succeeds. Until then, an
+    existing model is unchanged.
 
     Other options are passed to the backend's scripts, e.g. --epochs 20. Put FILES before such
     options, or after --.
@@ -176,7 +178,7 @@ def train(
 @instance_option(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
 )
-@FORCE
+@FORCE_MODEL
 @skips
 @click.pass_context
 def finetune(
@@ -188,9 +190,9 @@ def finetune(
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
-    """Train a model further, store it as a new model and print its identifier.
+    """Train a model further and print the new model's identifier.
 
-    FILES and the other options are as for `train`.
+    The result is stored as a new model. FILES and the other options are as for `train`.
 
     \b
     Example: tagging-backend finetune more/*.label --original-model-instance 20240611

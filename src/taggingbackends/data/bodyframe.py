@@ -57,7 +57,8 @@ def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.
     Parameters
     ----------
     spine : (n, points, 2) or (..., n, points, 2) array_like
-        A window of n frames, or any number of such; mm; at least one frame and two points.
+        One window of n frames, or an array of windows, in mm. A window has at least one frame
+        and two points.
     length : float or (...) array_like, optional
         The body length that becomes 1, mm: ``body_length(recording)``, or one for each window if
         they come from several recordings. Default: ``body_length(spine)`` of all windows together.

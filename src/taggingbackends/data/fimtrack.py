@@ -91,8 +91,8 @@ def load(
     if pixelsize is None:
         problem = (
             "expected the size of a pixel, which is not in the table, found none; give it in "
-            "µm: load_tracks(path, pixelsize=73), or as metadata.camera.pixelsize of a label file "
-            "that depends on this table"
+            "µm with the option pixelsize, or as metadata.camera.pixelsize of a label file that "
+            "depends on this table"
         )
         raise TrackFileError(problem, file=path, key="pixelsize")
     pixelsize = _positive(path, pixelsize, "pixelsize", "µm")

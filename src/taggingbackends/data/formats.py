@@ -255,7 +255,13 @@ def companions(path: str | PathLike[str]) -> list[Path]:
 
 
 def is_label_file(path: str | PathLike[str]) -> bool:
-    """Return whether a file is a label file, by its suffix and, for ``.json``, its first bytes."""
+    """Return whether a file is a label file, by its suffix and, for ``.json``, its first bytes.
+
+    Raises
+    ------
+    OSError
+        A ``.json`` file cannot be read.
+    """
     path = Path(path)
     if path.suffix != ".json":
         return path.suffix in LABEL_SUFFIXES

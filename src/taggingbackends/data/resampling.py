@@ -60,8 +60,9 @@ def resample(track: Track, interval: float, anchor: float | None = None) -> Trac
     """Return a track at evenly spaced times, see `even_times`.
 
     Spines are interpolated linearly between the frames before and after, also across gaps
-    (``numpy.diff(track.times)`` shows gaps). Outlines, whose points do not correspond, and
-    indicators are those of the nearest frame, the earlier of two. Nothing is extrapolated.
+    (``numpy.diff(track.times)`` shows gaps). Outlines and indicators are those of the nearest
+    frame, or of the earlier one if two are equally near. Outlines are not interpolated because the
+    points of two outlines do not correspond. Nothing is extrapolated.
 
     Parameters
     ----------

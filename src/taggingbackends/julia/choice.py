@@ -89,7 +89,7 @@ class Choice:
             problem = (
                 "PYTHON_JULIAPKG_OFFLINE: expected a Julia project that juliapkg has prepared, "
                 f"found none in {self.project}: run `tagging-backend julia setup` without this "
-                "setting, where the network can be reached, or name an existing Julia and project "
+                "setting on a machine with a network, or name an existing Julia and project "
                 "(PYTHON_JULIACALL_EXE, PYTHON_JULIACALL_PROJECT)"
             )
             raise JuliaSetupError("not-prepared", problem)

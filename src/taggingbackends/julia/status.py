@@ -20,7 +20,7 @@ from taggingbackends.julia.startup import settings, start
 __all__ = ["Status", "set_up", "status"]
 
 _OLDEST_FOR_SCRIPTS = (1, 5)
-_SET_UP = "run `tagging-backend julia setup` where the network can be reached"
+_SET_UP = "run `tagging-backend julia setup` on a machine with a network"
 
 
 @dataclass

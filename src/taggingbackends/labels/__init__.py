@@ -12,18 +12,20 @@ if TYPE_CHECKING:
     from taggingbackends.labels.labels import Labels
     from taggingbackends.labels.runlabels import RunLabels
     from taggingbackends.labels.states import State
-    from taggingbackends.labels.stretches import default_max_gap
+    from taggingbackends.labels.stretches import Spans, default_max_gap, find_spans
     from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = [
     "Bouts",
     "Labels",
     "RunLabels",
+    "Spans",
     "State",
     "TrackLabels",
     "default_max_gap",
     "dependency",
     "find_bouts",
+    "find_spans",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -34,7 +36,7 @@ __getattr__, __dir__ = lazy_names(
         "taggingbackends.labels.labels": ("Labels",),
         "taggingbackends.labels.runlabels": ("RunLabels",),
         "taggingbackends.labels.states": ("State",),
-        "taggingbackends.labels.stretches": ("default_max_gap",),
+        "taggingbackends.labels.stretches": ("Spans", "default_max_gap", "find_spans"),
         "taggingbackends.labels.tracklabels": ("TrackLabels",),
     },
 )

@@ -76,6 +76,10 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
         Longest step between successive frames of a bout, s. By default the longer of 1 s and
         5 median frame intervals of the run's tracks.
 
+    Returns
+    -------
+    Bouts
+
     Raises
     ------
     ValueError

@@ -17,7 +17,23 @@ __all__ = ["check_dependencies", "dependency", "validate_dependencies"]
 
 
 def dependency(path: str | PathLike[str]) -> dict[str, str]:
-    """Return the entry of a file in ``labels[run].dependencies``: its name and its SHA-1."""
+    """Return the entry of a file in ``labels[run].dependencies``.
+
+    Parameters
+    ----------
+    path : path
+        A tracker file.
+
+    Returns
+    -------
+    dict
+        ``filename``, without a folder, and ``sha1``, in hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
     return {"filename": Path(path).name, "sha1": sha1(Path(path))}
 
 

@@ -200,6 +200,10 @@ def find_spans(run: RunLabels, max_gap: float | None = None) -> Spans:
         Longest step between successive frames of a stretch, s. By default the longer of 1 s and
         5 median frame intervals.
 
+    Returns
+    -------
+    Spans
+
     Raises
     ------
     ValueError
