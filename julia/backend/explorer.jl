@@ -33,7 +33,7 @@ Remove this instance's model and the leftovers of a killed training; return the 
 """
 function reset_model(backend::BackendExplorer)
     instance = the_instance(backend, "reset_model")
-    model = joinpath(backend.project_dir, "models", instance)
+    model = trained_model_dir(backend, instance)
     # an old model that was left would become the model again
     return filter(remove_folder, [model, unfinished_model_dir(backend, instance),
                                   replaced_model_dir(backend, instance)])

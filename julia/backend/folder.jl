@@ -185,8 +185,29 @@ function model_dir(backend::BackendExplorer, instance)
     if get(ENV, TRAINING, nothing) == instance
         return mkpath(unfinished_model_dir(backend, instance))
     end
-    return joinpath(backend.project_dir, "models", instance)
+    return trained_model_dir(backend, instance)
 end
+
+"""
+    models_folder(backend)
+
+Return the folder of all models, trained or not.
+"""
+models_folder(backend::BackendExplorer) = joinpath(backend.project_dir, "models")
+
+"""
+    trained_model_dir(backend, instance)
+
+Return the folder of a model whose training has succeeded.
+"""
+trained_model_dir(backend::BackendExplorer, instance) = joinpath(models_folder(backend), instance)
+
+"""
+    training_lock(backend, instance)
+
+Return the lock file of an instance's training.
+"""
+training_lock(backend::BackendExplorer, instance) = joinpath(models_folder(backend), ".$instance.lock")
 
 """
     unfinished_model_dir(backend, instance)
@@ -194,7 +215,7 @@ end
 Return the hidden folder of an unfinished model: one whose training has not succeeded.
 """
 unfinished_model_dir(backend::BackendExplorer, instance) =
-    joinpath(backend.project_dir, "models", ".$instance.partial")
+    joinpath(models_folder(backend), ".$instance.partial")
 
 """
     replaced_model_dir(backend, instance)
@@ -202,7 +223,7 @@ unfinished_model_dir(backend::BackendExplorer, instance) =
 Return the hidden folder of an old model, while a new one takes its place.
 """
 replaced_model_dir(backend::BackendExplorer, instance) =
-    joinpath(backend.project_dir, "models", ".$instance.replaced")
+    joinpath(models_folder(backend), ".$instance.replaced")
 
 """
     list_models(backend)
@@ -215,7 +236,7 @@ backend's folder.
 list_models("My-Tagger")  # ["20240611_101500"]
 ```
 """
-list_models(backend::BackendExplorer) = list_folders(joinpath(backend.project_dir, "models"))
+list_models(backend::BackendExplorer) = list_folders(models_folder(backend))
 
 """
     list_pretrained_models(backend)
@@ -246,7 +267,7 @@ end
 Throw `BackendError` `unknown-model` unless the instance is a trained model.
 """
 check_model(backend::BackendExplorer, instance=the_instance(backend, "the model")) =
-    check_among("model", instance, list_models(backend), joinpath(backend.project_dir, "models"))
+    check_among("model", instance, list_models(backend), models_folder(backend))
 
 # -- scripts (pipeline.jl runs them)
 

@@ -31,7 +31,7 @@ end
 """
 function unfinished_model(work, backend::BackendExplorer; force::Bool=false)
     instance = the_instance(backend, "training")
-    mkpath(joinpath(backend.project_dir, "models"))
+    mkpath(models_folder(backend))
     try
         return locked(() -> make_model(work, backend, instance, force), training_lock(backend, instance))
     catch error
@@ -41,10 +41,8 @@ function unfinished_model(work, backend::BackendExplorer; force::Bool=false)
     end
 end
 
-training_lock(backend, instance) = joinpath(backend.project_dir, "models", ".$instance.lock")
-
 function make_model(work, backend, instance, force)
-    model = joinpath(backend.project_dir, "models", instance)
+    model = trained_model_dir(backend, instance)
     unfinished = unfinished_model_dir(backend, instance)
     replaced = replaced_model_dir(backend, instance)
     ispath(replaced) && !ispath(model) && rename_path(replaced, model)  # killed between two renames
@@ -96,7 +94,7 @@ end
 function end_training(backend, code)
     instance = the_instance(backend, "training")
     unfinished = unfinished_model_dir(backend, instance)
-    model, replaced = joinpath(dirname(unfinished), instance), replaced_model_dir(backend, instance)
+    model, replaced = trained_model_dir(backend, instance), replaced_model_dir(backend, instance)
     try
         code == 0 && put_model(unfinished, model, replaced, false)
     finally

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from taggingbackends.backend.project import (
+    FOLDERS,
     SCRIPTS,
     ambiguous_scripts,
     assigned_version,
@@ -171,11 +172,7 @@ def _check_package(project_dir: Path, package: str, version: str | None) -> Iter
 
 
 def _check_folders(project_dir: Path) -> Iterator[Problem]:
-    for top in (
-        project_dir / "models",
-        project_dir / "pretrained_models",
-        *(project_dir / "data" / stage for stage in ("raw", "interim", "processed")),
-    ):
+    for top in (project_dir / name for name in FOLDERS):
         for path in sorted(top.iterdir()) if top.is_dir() else ():
             if path.name.startswith("."):
                 if path.name.endswith(".partial") and top.name == "models":

@@ -128,7 +128,7 @@ class BackendExplorer(BackendFolder):
         """
         instance = self.required_instance("reset_model")
         folders = (
-            self.project_dir / "models" / instance,
+            self.trained_model_dir(instance),
             self.unfinished_model_dir(instance),
             self.replaced_model_dir(instance),  # otherwise the next training would restore it
         )

@@ -52,6 +52,11 @@ class BackendFolder:
 
     # -- data
 
+    @property
+    def data_folder(self) -> Path:
+        """The folder of all data, of any instance."""
+        return self.project_dir / "data"
+
     def raw_data_dir(self) -> Path:
         """Return the folder of input files. Create it if needed."""
         return self._made(self._data_dir("raw"))
@@ -166,6 +171,11 @@ class BackendFolder:
 
     # -- models
 
+    @property
+    def models_folder(self) -> Path:
+        """The folder of all models, trained or not."""
+        return self.project_dir / "models"
+
     def model_dir(self, instance: str | None = None) -> Path:
         """Return the folder of a model's weights and hyperparameters.
 
@@ -185,19 +195,27 @@ class BackendFolder:
         check_identifier("model instance", instance)
         if os.environ.get(TRAINING) == instance:
             return self._made(self.unfinished_model_dir(instance))
-        return self.project_dir / "models" / instance
+        return self.trained_model_dir(instance)
+
+    def trained_model_dir(self, instance: str) -> Path:
+        """Return the folder of a model whose training has succeeded."""
+        return self.models_folder / instance
 
     def unfinished_model_dir(self, instance: str) -> Path:
         """Return the hidden folder of a model whose training has not succeeded yet."""
-        return self.project_dir / "models" / f".{instance}.partial"
+        return self.models_folder / f".{instance}.partial"
 
     def replaced_model_dir(self, instance: str) -> Path:
         """Return the hidden folder of an old model while a new one replaces it."""
-        return self.project_dir / "models" / f".{instance}.replaced"
+        return self.models_folder / f".{instance}.replaced"
+
+    def training_lock(self, instance: str) -> Path:
+        """Return the lock file of an instance's training."""
+        return self.models_folder / f".{instance}.lock"
 
     def list_models(self) -> list[str]:
         """Return the identifiers of the trained models, sorted."""
-        return _list_folders(self.project_dir / "models")
+        return _list_folders(self.models_folder)
 
     def list_pretrained_models(self) -> list[str]:
         """Return the names of the partially trained models, sorted."""
@@ -252,7 +270,7 @@ class BackendFolder:
     # -- private
 
     def _data_dir(self, stage: str) -> Path:
-        folder = self.project_dir / "data" / stage / self.required_instance(f"data/{stage}")
+        folder = self.data_folder / stage / self.required_instance(f"data/{stage}")
         return folder if self.sandbox is None else folder / self.sandbox
 
     def _made(self, folder: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from taggingbackends.errors import BackendError, shown
 
 __all__ = [
+    "FOLDERS",
     "SCRIPTS",
     "ambiguous_scripts",
     "assigned_version",
@@ -22,6 +23,9 @@ __all__ = [
     "project_metadata",
     "project_tables",
 ]
+
+FOLDERS = ("data/raw", "data/interim", "data/processed", "models", "pretrained_models")
+"""The folders of a backend that hold a folder per model instance."""
 
 SCRIPTS = {
     "make_dataset": "data",

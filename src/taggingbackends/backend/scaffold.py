@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from taggingbackends.backend.project import package_of
+from taggingbackends.backend.project import FOLDERS, package_of
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import write_file
 
@@ -21,7 +21,6 @@ __all__ = ["init", "requirement"]
 
 _NAME = "My-Tagger"
 _NAMES = re.compile(r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
-_FOLDERS = ("data/raw", "data/interim", "data/processed", "models", "pretrained_models")
 
 
 def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
@@ -59,7 +58,7 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
         folder / _renamed(path, package): _filled(path, text, name, package)
         for path, text in _texts(template, "")
     }
-    for made in () if minimal else _FOLDERS:
+    for made in () if minimal else FOLDERS:
         (folder / made).mkdir(parents=True, exist_ok=True)
     for path, text in contents.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -57,11 +57,10 @@ def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[di
         ``existing-model``: the model exists, or another process is training it.
     """
     instance = backend.required_instance("training")
-    models = backend.project_dir / "models"
-    models.mkdir(exist_ok=True)
+    backend.models_folder.mkdir(exist_ok=True)
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(models / f".{instance}.lock"))
+            stack.enter_context(locked(backend.training_lock(instance)))
         except BlockingIOError:
             problem = f"another training of {instance} is under way"
             fix = "name another with model_instance=..."
@@ -70,7 +69,7 @@ def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[di
 
 
 def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:
-    model = backend.project_dir / "models" / instance
+    model = backend.trained_model_dir(instance)
     unfinished = backend.unfinished_model_dir(instance)
     replaced = backend.replaced_model_dir(instance)
     if replaced.exists() and not model.exists():
@@ -118,4 +117,4 @@ def _remove(folder: Path) -> None:
 
 
 def _raw(backend: BackendFolder) -> Path:
-    return backend.project_dir / "data" / "raw"
+    return backend.data_folder / "raw"

@@ -45,7 +45,7 @@ def discover(
         ``no-input``: a root is not a folder, or it is in a backend's data folder.
     """
     unreadable: dict[Path, OSError] = {}
-    own_data = (backend.project_dir / "data").resolve()
+    own_data = backend.data_folder.resolve()
 
     def is_input(folder: Path) -> bool:
         if folder.resolve() == own_data or _is_backends_data(folder):
