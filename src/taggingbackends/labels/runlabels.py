@@ -191,6 +191,9 @@ class RunLabels(MutableMapping[int, TrackLabels]):
             list(self._tracks.items()) == list(other._tracks.items())
         )
 
+    def __copy__(self) -> RunLabels:
+        return deepcopy(self)  # a change of a copy never changes the original
+
     def __repr__(self) -> str:
         larvae = counted(len(self), "larva", "larvae")
         frames = counted(sum(map(len, self.values())), "frame")
