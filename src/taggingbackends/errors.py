@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -208,16 +208,27 @@ class MissingKeyError(KeyError):
     ----------
     key : object
         The key.
-    problem : str
-        What is wrong with it, and which keys are like it.
+    problem : callable or str
+        Returns what is wrong with it, and which keys are like it. It is called only if the message
+        is needed: looking for like keys takes long, and most of these errors are caught.
     """
 
-    def __init__(self, key: Any, problem: str) -> None:
-        self.problem = problem
-        super().__init__(key, problem)
+    def __init__(self, key: Any, problem: Callable[[], str] | str) -> None:
+        self._problem = problem
+        super().__init__(key)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the key, and which keys are like it."""
+        if not isinstance(self._problem, str):
+            self._problem = self._problem()
+        return self._problem
 
     def __str__(self) -> str:
         return self.problem  # KeyError shows its repr
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (*self.args, self.problem)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from support import RUN
 from taggingbackends import Labels
+from taggingbackends.analysis.comparison import compare
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.labels import find_bouts, find_spans
 from taggingbackends.labels.runlabels import RunLabels
@@ -221,6 +222,18 @@ def test_transitions(run: RunLabels) -> None:
     assert names == run.names
     found = {(names[i], names[j]): counts[i, j] for i, j in np.argwhere(counts)}
     assert found == dict(expected)
+
+
+def test_the_labels_of_one_run_are_expected(run: RunLabels) -> None:
+    labels: Any = Labels()
+    for call in (
+        lambda: shares_over_time(labels),
+        lambda: find_bouts(labels),
+        lambda: compare(run, labels),
+        lambda: compare(labels, run),
+    ):
+        with pytest.raises(TypeError, match=r"expected RunLabels, such as labels\[run\], found"):
+            call()
 
 
 def test_short_and_empty_runs() -> None:

@@ -175,6 +175,7 @@ def test_recordings_are_found_in_folders(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_recordings([tmp_path / "a", other]) == found | {other: [other]}
     assert find_recordings(one) == find_recordings(str(one)) == {one: [one]}
     assert find_recordings(found) == {one: [one], two: [two]}
+    assert find_recordings([tmp_path / "a", *found[one]]) == found
     monkeypatch.chdir(tmp_path / "c")
     assert list(find_recordings(".")) == [Path(other.name)]
 
@@ -183,6 +184,8 @@ def test_missing_files(tmp_path: Path) -> None:
     for name in ("none", "none.spine", "*.spine"):
         with pytest.raises(FileNotFoundError, match=r"none|\*"):
             find_recordings(tmp_path / name)
+        with pytest.raises(FileNotFoundError, match=r"none|\*"):
+            load_tracks(tmp_path / name)
     assert find_recordings([tmp_path / "none"]) == {}
 
 

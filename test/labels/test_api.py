@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -86,6 +88,14 @@ def test_setting_a_track_copies_it(labels: Labels) -> None:
         other["b"][65536] = labels[RUN][7]
 
 
+def test_a_removed_track_is_set_again_with_its_names(labels: Labels) -> None:
+    track = labels[RUN].pop(7)
+    labels[RUN].declare(["stop", "run"])
+    labels[RUN][7] = track
+    assert labels[RUN].names == ["stop", "run", "cast", "small"]
+    assert parse(text(labels)).to_dict() == labels.to_dict()
+
+
 def test_a_slice_of_seconds_is_part_of_a_track(labels: Labels) -> None:
     track = labels[RUN][7]
     track.records["speed"] = np.arange(4.0)
@@ -159,6 +169,25 @@ def test_a_missing_key_lists_the_nearest_keys(
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+def test_the_message_of_a_missing_key_is_made_only_if_needed(
+    labels: Labels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("taggingbackends.labels.lookup.shown", fail)
+    assert labels.get("x") is labels[RUN].get(8) is labels[RUN][7].get(9) is None
+    with pytest.raises(KeyError) as caught:
+        labels[RUN][8]
+    assert caught.value.args == (8,)
+
+
+@pytest.mark.parametrize("time", [Decimal("0.2"), Fraction(1, 5), np.float32(0.2), np.array(0.2)])
+def test_a_time_is_a_number_of_any_type(labels: Labels, time: Any) -> None:
+    assert labels[RUN][7][time] == ("cast", "small")
+    assert time in labels[RUN][7]
+
+
 def test_in_and_get_raise_no_error(labels: Labels) -> None:
     assert "x" not in labels
     assert "20" not in labels[RUN]
@@ -185,6 +214,7 @@ def test_in_and_get_raise_no_error(labels: Labels) -> None:
         (lambda labels: labels.fill("run", like=5), "found an int; taggingbackends.data.load_"),
         (lambda labels: Labels.read({}), "a dict; Labels.from_dict takes dictionaries"),  # type: ignore[arg-type]
         (lambda labels: Labels.read(labels), "found a Labels"),
+        (lambda labels: Labels.read(recording()), r"a Recording; recording.labels\(\) gives"),
         (lambda labels: Labels.read(["x"]), "found a list; read files one by one"),  # type: ignore[arg-type]
         (lambda labels: Labels.from_dict([]), "expected a dictionary by run, in run -> larva"),  # type: ignore[arg-type]
         (
@@ -225,6 +255,26 @@ def test_integers_too_large_for_a_double_are_refused(labels: Labels, huge: int) 
         labels.set(RUN, huge, [0.1], ["run"])
 
 
+@pytest.mark.parametrize(
+    "times",
+    [["0.1"], np.array([1], "timedelta64[s]"), np.array(["2024"], "datetime64[D]"), [1j]],
+)
+def test_times_that_are_no_numbers_are_refused(labels: Labels, times: Any) -> None:
+    with label_error("bad-time"):
+        labels.set(RUN, 7, times, ["run"])
+
+
+def test_nan_is_no_limit_in_time(labels: Labels) -> None:
+    for cut in (
+        lambda: labels.crop(np.nan, 1),
+        lambda: labels[RUN][7][: np.nan],
+        lambda: recording().crop(0, np.nan),
+        lambda: recording()[7][np.nan :],
+    ):
+        with pytest.raises(ValueError, match="expected a time in seconds, found nan"):
+            cut()
+
+
 @pytest.mark.parametrize("time", ["1" + 400 * "0", "1e400"])
 @pytest.mark.parametrize("place", ["t", "labels", "speed"])
 def test_numbers_too_large_for_a_double_in_a_file_are_refused(time: str, place: str) -> None:
@@ -260,6 +310,16 @@ def test_columns_of_a_copy_cannot_be_written(labels: Labels, copied: Callable[[A
             column[0] = 1
     assert copied(labels) == labels
     assert not copied(labels)[RUN][7].times.flags.writeable
+
+
+def test_a_change_of_a_copy_does_not_change_the_original(labels: Labels) -> None:
+    before = text(labels)
+    for run in (copy.copy(labels)[RUN], copy.copy(labels[RUN])):
+        run.metadata["tracker"] = "t5"
+        run.declare(["stop", "small", "cast", "run", "back"])
+        del run[7]
+    copy.copy(labels).clear()
+    assert text(labels) == before
 
 
 def test_short_reprs(labels: Labels) -> None:

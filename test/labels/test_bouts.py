@@ -68,6 +68,14 @@ def test_a_frame_does_not_last_beyond_the_next_one() -> None:
     assert found.stop.tolist() == [1, 2, 2.5, 3.5]
 
 
+@pytest.mark.parametrize("start", [0, 1e7, 1e9])  # a time of day, or since 1970
+def test_a_step_of_max_gap_is_no_gap(start: float) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, [round(start + frame * 0.05, 3) for frame in range(100)], ["run"] * 100)
+    assert find_bouts(labels[RUN], 0.05).frames.tolist() == [100]
+    assert find_bouts(labels[RUN], 0.049).frames.tolist() == [1] * 100
+
+
 def test_spans_are_split_at_the_limits_of_bins() -> None:
     labels = Labels()
     labels.set(RUN, 1, [0, 0.1, 0.2, 9.0], ["run", "run", "run", "cast"])

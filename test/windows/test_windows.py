@@ -256,6 +256,17 @@ def test_incomplete_frames_are_not_predicted() -> None:
     np.testing.assert_allclose(predicted, found.clip(0.2, 0.8))
 
 
+@pytest.mark.parametrize("rows", [0, 1, 2, 8])
+def test_one_row_per_window_is_expected(rows: int) -> None:
+    track, shape = straight(np.arange(9) / 10), WindowShape(0.3, 10)
+    with pytest.raises(ValueError, match=r"expected 7 rows from predict, one per window, found"):
+        predict_frames(track, shape, lambda windows: np.ones((rows, 2)))
+    with pytest.raises(ValueError, match=r"shape \(\)"):
+        predict_frames(track, shape, lambda windows: np.float64(1))
+    with pytest.raises(ValueError, match="expected a batch of 1 window or more, found 0"):
+        predict_frames(track, shape, middle_times(shape), batch=0)
+
+
 def test_nothing_is_predicted_if_no_window_fits() -> None:
     shape = WindowShape(1, 10)
     for track in (straight([]), straight(np.arange(9) / 10)):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError
 from taggingbackends.labels import Labels
-from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.runlabels import RunLabels, check_run_labels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.stretches import find_stretches
 from taggingbackends.labels.tracklabels import TrackLabels
@@ -154,6 +154,8 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     ValueError
         `max_gap` is not above 0.
     """
+    for run in (one, other):
+        check_run_labels(run)
     classes = _classes(one, other)
     codes_one, codes_other = (_codes(run, classes) for run in (one, other))
     tracks = [

@@ -92,7 +92,7 @@ def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
     ValueError
         `max_gap` is not above 0.
     """
-    names, spans = run.names, find_spans(run, max_gap)
+    spans, names = find_spans(run, max_gap), run.names
     if not len(spans):
         empty = np.zeros((0, len(names) + 1))
         return Shares(names, np.zeros(1), empty, np.zeros(0, dtype=np.int64))

@@ -176,7 +176,7 @@ def find_recordings(
     TypeError
         `files` is not a path or an iterable of paths.
     """
-    found: dict[tuple[Path, str], list[tuple[tuple[int, int], Path]]] = {}
+    found: dict[tuple[Path, str], dict[Path, tuple[int, int]]] = {}
     for file in _expanded(files):
         try:
             format = tracker_format(file)
@@ -187,8 +187,8 @@ def find_recordings(
             continue
         if format is not None:
             rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
-            found.setdefault((file.parent, file.stem), []).append((rank, file))
-    return {min(ranked)[1]: [file for _, file in ranked] for ranked in found.values()}
+            found.setdefault((file.parent, file.stem), {})[file] = rank
+    return {min(ranks, key=ranks.__getitem__): list(ranks) for ranks in found.values()}
 
 
 def as_paths(files: Paths) -> list[Path]:

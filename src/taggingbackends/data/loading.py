@@ -78,6 +78,7 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         problem = f"expected {expected}, found {shown(found)}"
         problem = problem if found else "expected tracks, found an empty file"
         raise TrackFileError(problem, file=path)
+    path.stat()  # a missing file is an error whatever its suffix
     known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)

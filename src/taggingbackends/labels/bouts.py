@@ -85,8 +85,8 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
     ValueError
         `max_gap` is not above 0.
     """
-    names = run.names + run.secondary_names
     tracks, times, codes = columns_of(run)
+    names = run.names + run.secondary_names
     stretches = find_stretches(tracks, times, max_gap)
     # edge[i]: frames i - 1 and i are in different stretches
     edge = np.ones(len(codes) + 1, dtype=bool)

@@ -91,8 +91,8 @@ class Labels(MutableMapping[str, RunLabels]):
             `path` is not a path.
         """
         if not isinstance(path, (str, PathLike)):
-            fix = "Labels.from_dict takes dictionaries" if isinstance(path, Mapping) else ""
-            fix = "read files one by one" if isinstance(path, (list, tuple)) else fix
+            one_by_one = isinstance(path, (list, tuple))
+            fix = "read files one by one" if one_by_one else _ways_to_labels(path)
             raise wrong_type("the path of a label file", path, fix)
         return cls._of(reading.read(path))
 
@@ -327,6 +327,9 @@ class Labels(MutableMapping[str, RunLabels]):
             list(self._runs.items()) == list(other._runs.items())
         )
 
+    def __copy__(self) -> Labels:
+        return deepcopy(self)  # a change of a copy never changes the original
+
     def __repr__(self) -> str:
         runs = counted(len(self), "run")
         larvae = counted(sum(map(len, self.values())), "larva", "larvae")
@@ -348,7 +351,10 @@ class Labels(MutableMapping[str, RunLabels]):
 
 def _as_floats(times: ArrayLike) -> NDArray[np.float64]:
     try:
-        return np.array(times, dtype=np.float64)
+        column = np.array(times)
+        if column.dtype.kind not in "biufO":  # e.g. texts, or dates, whose unit is not seconds
+            raise TypeError
+        return column.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError):
         raise LabelFileError("bad-time", f"expected numbers, found {shown(times)}") from None
 

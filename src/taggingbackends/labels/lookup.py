@@ -42,22 +42,32 @@ def times_of(key: slice) -> tuple[float, float]:
 
 
 def check_seconds(time: Any) -> float:
-    """Return a time as a float; raise TypeError unless it is a number."""
+    """Return a time as a float; raise TypeError unless it is a number, ValueError if it is NaN."""
     number = None if isinstance(time, (str, bytes)) else _number(time)
     if number is None:
         raise wrong_type("a time in seconds", time)
+    if number != number:
+        raise ValueError(f"expected a time in seconds, found {shown(time)}")
     return number
 
 
 def missing_run(run: Any, runs: Collection[str]) -> MissingKeyError:
     """Return the error for a missing run."""
+    return MissingKeyError(run, lambda: _about_run(run, runs))
+
+
+def _about_run(run: Any, runs: Collection[str]) -> str:
     problem = "not found" if isinstance(run, str) else "identifiers are strings"
     near = did_you_mean(run if isinstance(run, str) else "", runs)
-    return MissingKeyError(run, f"run {shown(run)}: {problem}; {near}")
+    return f"run {shown(run)}: {problem}; {near}"
 
 
 def missing_larva(larva: Any, larvae: Collection[int]) -> MissingKeyError:
     """Return the error for a missing larva."""
+    return MissingKeyError(larva, lambda: _about_larva(larva, larvae))
+
+
+def _about_larva(larva: Any, larvae: Collection[int]) -> str:
     problem = "not found" if isinstance(larva, (int, np.integer)) else "identifiers are integers"
     number = _number(larva)
     if not larvae:
@@ -68,11 +78,15 @@ def missing_larva(larva: Any, larvae: Collection[int]) -> MissingKeyError:
         near = nsmallest(3, larvae, key=lambda known: abs(known - number))
         near = near[:1] if near[0] == number else sorted(near)
         others = f"nearest: {', '.join(map(str, near))}"
-    return MissingKeyError(larva, f"larva {shown(larva)}: {problem}; {others}")
+    return f"larva {shown(larva)}: {problem}; {others}"
 
 
 def missing_time(time: Any, times: NDArray[np.float64]) -> MissingKeyError:
     """Return the error for a time without a frame."""
+    return MissingKeyError(time, lambda: _about_time(time, times))
+
+
+def _about_time(time: Any, times: NDArray[np.float64]) -> str:
     number = None if isinstance(time, (str, bytes)) else _number(time)
     if number is None:
         problem = "times are numbers, in seconds"
@@ -81,7 +95,7 @@ def missing_time(time: Any, times: NDArray[np.float64]) -> MissingKeyError:
     else:
         nearest = times[np.abs(times - number).argmin()]
         problem = f"no frame within 1 ms; nearest: {nearest}"
-    return MissingKeyError(time, f"time {shown(time)}: {problem}")
+    return f"time {shown(time)}: {problem}"
 
 
 def _number(value: Any) -> float | None:

@@ -17,7 +17,7 @@ from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_larva, check_names
 from taggingbackends.system.words import counted
 
-__all__ = ["RunLabels"]
+__all__ = ["RunLabels", "check_run_labels"]
 
 _CARRIED = (
     "id",
@@ -191,6 +191,9 @@ class RunLabels(MutableMapping[int, TrackLabels]):
             list(self._tracks.items()) == list(other._tracks.items())
         )
 
+    def __copy__(self) -> RunLabels:
+        return deepcopy(self)  # a change of a copy never changes the original
+
     def __repr__(self) -> str:
         larvae = counted(len(self), "larva", "larvae")
         frames = counted(sum(map(len, self.values())), "frame")
@@ -205,3 +208,9 @@ class RunLabels(MutableMapping[int, TrackLabels]):
             rows.append([larva, len(track), *times, *(counts.get(name, 0) for name in names)])
         header = ["larva", "frames", "from (s)", "to (s)", *(n or "(undefined)" for n in names)]
         return html_table(repr(self)[1:-1], header, rows)
+
+
+def check_run_labels(run: Any) -> None:
+    """Raise TypeError unless these are the labels of a run."""
+    if not isinstance(run, RunLabels):
+        raise wrong_type("RunLabels, such as labels[run]", run)

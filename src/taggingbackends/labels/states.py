@@ -137,9 +137,10 @@ class StateTable:
         return np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
 
     def adopt(self, table: StateTable, codes: Codes) -> Codes:
-        """Translate a column of another table into numbers of this one; declare new names."""
-        if table is self:
-            return codes
+        """Translate a column of a table into numbers of this one; declare new names.
+
+        The table may be this one: names of a track that was removed may no longer be declared.
+        """
         numbers = np.zeros(len(table.states), dtype=np.int32)
         for code in np.unique(codes).tolist():
             state = table.states[code]

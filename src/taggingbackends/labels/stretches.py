@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.runlabels import RunLabels, check_run_labels
 
 __all__ = [
     "Spans",
@@ -27,7 +27,7 @@ __all__ = [
 
 _LEAST = 1.0  # s
 _INTERVALS = 5  # median frame intervals
-_SAME = 1e-9  # s; times closer than this are equal
+_SAME = 1e-6  # s; below the milliseconds of label files, above the rounding errors of times
 
 
 class _Timed(Protocol):
@@ -242,6 +242,7 @@ def columns_of(
     codes : (n,) int32 array
         Index into the run's `states`.
     """
+    check_run_labels(run)
     sizes = [len(track) for track in run.values()]
     tracks = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
     times = np.concatenate([np.empty(0), *(track.times for track in run.values())])

@@ -113,10 +113,13 @@ class TrackLabels(Mapping[float, State]):
     def _frame(self, time: Any) -> int:
         """Return the result of `find` for one time of any type."""
         index, nearest = -1, TIME_TOLERANCE
+        if isinstance(time, (str, bytes)):
+            return -1  # float() would parse it
         try:
-            after = bisect_left(self.times, float(time))
+            seconds = float(time)
+            after = bisect_left(self.times, seconds)
             for frame in range(max(after - 1, 0), min(after + 1, len(self.times))):
-                distance = abs(float(self.times[frame]) - time)
+                distance = abs(float(self.times[frame]) - seconds)
                 if distance < nearest or (distance == nearest and index < 0):
                     index, nearest = frame, distance
         except (TypeError, ValueError, OverflowError):

@@ -216,19 +216,24 @@ def predict_frames(
     Raises
     ------
     ValueError
-        The track has no spine.
+        The track has no spine, `batch` is less than 1, or `predict` does not return one row per
+        window.
     """
+    if batch < 1:
+        raise ValueError(f"expected a batch of 1 window or more, found {batch!r}")
     times, spine = complete_frames(track)
     shape = shape.for_tracks([track])
     anchors = times[shape.fits(times, times)]
     if len(anchors) == 0:
         return np.empty(0), np.empty(0)
-    predicted = np.concatenate(
-        [
-            predict(shape.cut(times, spine, anchors[start : start + batch]))
-            for start in range(0, len(anchors), batch)
-        ]
-    )
+    parts = []
+    for start in range(0, len(anchors), batch):
+        part = anchors[start : start + batch]
+        parts.append(np.asarray(predict(shape.cut(times, spine, part))))
+        if parts[-1].shape[:1] != part.shape:
+            problem = f"expected {len(part)} rows from predict, one per window"
+            raise ValueError(f"{problem}, found an array of shape {parts[-1].shape}")
+    predicted = np.concatenate(parts)
     return times, predicted[nearest(anchors, times.clip(anchors[0], anchors[-1]))]
 
 
