@@ -91,9 +91,9 @@ function read_table(file)
     end
     check_end(content, starts[end], fault, length(starts))
     for row in eachindex(larvae)
-        (isinteger(larvae[row]) && 0 <= larvae[row] <= 65535) && continue
+        (isinteger(larvae[row]) && 0 <= larvae[row] <= MAX_LARVA_ID) && continue
         found = field_at(content, field_after(content, starts[row]))
-        fault(row, "expected a larva identifier from 0 to 65535, found $found")
+        fault(row, "expected a larva identifier from 0 to $MAX_LARVA_ID, found $found")
     end
     rows, row_of = rows_by_larva(larvae)
     table = Table(file, run, rows, row_of, times, lines, coordinates, offsets)

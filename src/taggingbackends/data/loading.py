@@ -40,9 +40,9 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         Options of the format. Options that only other formats take are ignored.
 
         - ``spine=False`` or ``outline=False`` skips that part.
-        - ``pixelsize`` (µm, required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
+        - ``pixelsize`` (µm; required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
           of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The metadata of a label
-          file can give them, too. None means the value of the metadata.
+          file can give them instead. None means the value of the metadata.
         - ``labels`` is an option of trx.mat, see `taggingbackends.data.trxmat.load`.
 
     Raises
