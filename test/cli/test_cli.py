@@ -188,6 +188,19 @@ def test_version_and_help(tmp_path: Path) -> None:
         assert "\n  Example: tagging-backend" in result.stdout or not arguments
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["data", "info", __file__]])
+def test_full_standard_output_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "taggingbackends", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (result.returncode, result.stderr) == (1, "Error: [Errno 28] No space left on device\n")
+
+
 def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
     installed = Path(sys.executable).with_name("tagging-backend")
     result = subprocess.run([installed, "--version"], capture_output=True, text=True)
