@@ -32,12 +32,26 @@ end
 function unfinished_model(work, backend::BackendExplorer; force::Bool=false)
     instance = the_instance(backend, "training")
     mkpath(models_folder(backend))
+    return not_in_training(backend, "name another with model_instance=...") do
+        make_model(work, backend, instance, force)
+    end
+end
+
+"""
+    not_in_training(work, backend, fix)
+
+Call `work()` and return its result; meanwhile no other process trains the instance.
+
+# Errors
+`BackendError` `existing-model`: another process is training the instance.
+"""
+function not_in_training(work, backend::BackendExplorer, fix)
+    instance = the_instance(backend, "training")
     try
-        return locked(() -> make_model(work, backend, instance, force), training_lock(backend, instance))
+        return locked(work, training_lock(backend, instance))
     catch error
         error isa LockedError && error.path == training_lock(backend, instance) || rethrow()
-        throw(BackendError("existing-model", "another training of $instance is under way";
-                           fix="name another with model_instance=..."))
+        throw(BackendError("existing-model", "another training of $instance is under way"; fix=fix))
     end
 end
 

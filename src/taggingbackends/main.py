@@ -19,7 +19,15 @@ from taggingbackends.backend.staging import origin
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.backend.wording import in_command_words
 from taggingbackends.errors import BackendError, LabelFileError, TrackFileError
-from taggingbackends.system.messages import configure, describe, fail, is_user_error, log, logger
+from taggingbackends.system.messages import (
+    configure,
+    describe,
+    fail,
+    is_user_error,
+    log,
+    logger,
+    report,
+)
 
 __all__ = ["OptionError", "main"]
 
@@ -76,13 +84,14 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         else:
             function(backend, **keywords)
     except OptionError as error:
-        logger.error(f"{script.name}: {error}")
+        report(f"{script.name}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would change the exit code
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         if not is_user_error(error):
+            configure()  # the script may have configured logging itself
             log(f"{type(error).__name__}: {describe(error)}", logging.ERROR, error)
             raise
         if backend is not None and isinstance(error, (LabelFileError, TrackFileError)):

@@ -407,6 +407,11 @@ end
             @test TB.unfinished_model(meanwhile, BackendExplorer(project; model_instance="y")) ==
                   "existing-model"
             rm(joinpath(models, "y"); recursive=true)
+            reset(_) = kind_of(() -> reset_model(BackendExplorer(project; model_instance="y")),
+                               "another training of y is under way; wait")
+            @test TB.unfinished_model(reset, BackendExplorer(project; model_instance="y")) ==
+                  "existing-model"
+            rm(joinpath(models, "y"); recursive=true)
         end
         backend = BackendExplorer(project; model_instance="y")
         itself(_) = mkpath(joinpath(models, "y"))

@@ -10,6 +10,7 @@ import pytest
 from support import STEM, backend_error, posix, write_labels, write_recording
 from taggingbackends import BackendExplorer
 from taggingbackends.backend.folder import TRAINING
+from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data import formats
 
 Maker = Callable[..., Path]
@@ -268,6 +269,19 @@ def test_reset_removes_only_the_data_of_the_instance(make_backend: Maker) -> Non
     assert (project / "models" / "m").is_dir()
     BackendExplorer(project, "m").reset_model()
     assert not (project / "models" / "m").exists()
+
+
+def test_reset_leaves_a_running_training_alone(make_backend: Maker) -> None:
+    pytest.importorskip("fcntl", reason="flock is on POSIX systems only")
+    backend = BackendExplorer(make_backend(), "m")
+    with unfinished_model(backend, force=True):
+        half = backend.unfinished_model_dir("m")
+        with backend_error("existing-model", "another training of m is under way"):
+            backend.reset_model()
+        assert half.is_dir() and backend.model_dir().is_dir()
+    assert [path.name for path in backend.model_dir().parent.iterdir()] == ["m"]
+    assert backend.reset_model() == [backend.model_dir()]
+    assert list(backend.model_dir().parent.iterdir()) == []
 
 
 def test_reset_of_a_sandbox(make_backend: Maker) -> None:

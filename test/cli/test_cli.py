@@ -188,6 +188,33 @@ def test_version_and_help(tmp_path: Path) -> None:
         assert "\n  Example: tagging-backend" in result.stdout or not arguments
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["--help"], 1),
+        (["--version"], 1),
+        (["data", "info", "x.label"], 1),
+        (["labels", "diff", "x.label", "x.label"], 2),  # 1 would mean that a frame differs
+        (["labels", "diff", "x.label", "x.label", "--json"], 2),
+    ],
+)
+def test_full_standard_output_is_one_line(
+    arguments: list[str], exit_code: int, tmp_path: Path
+) -> None:
+    write_labels(write_recording(tmp_path), "x.label")
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "taggingbackends", *arguments],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    message = "Error: [Errno 28] No space left on device\n"
+    assert (result.returncode, result.stderr) == (exit_code, message)
+
+
 def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
     installed = Path(sys.executable).with_name("tagging-backend")
     result = subprocess.run([installed, "--version"], capture_output=True, text=True)

@@ -370,13 +370,15 @@ def test_a_killed_script_and_a_bad_output_are_failures(make_backend: Maker, lab:
     for name, body, why in (
         ("killed", "import os; os.kill(os.getpid(), 9)", "signal 9"),
         ("named", "backend.output_path(__file__)", "outside"),
-        ("other", "o = backend.processed_data_dir(); (o / 'x.label').write_text(TEXT)", "found x"),
+        ("other", "(o / 'x.label').write_text(TEXT)", "found x.label"),
+        ("below", "(o / 's').mkdir(); (o / 's' / 'x.label').write_text(TEXT)", "found s/x.label"),
         ("bad", "(backend.processed_data_dir() / 'predicted.label').touch()", "invalid-json"),
     ):
         text = f"""
 from taggingbackends.main import main
 TEXT = '{{"metadata":{{"id":"20240610_120000"}},"data":[]}}'
 def predict_model(backend):
+    o = backend.processed_data_dir()
     {body}
 if __name__ == "__main__":
     main(predict_model)

@@ -241,6 +241,27 @@ def test_commands_work_without_locks(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", REFUSALS)
+def test_training_sets_are_written_and_read_without_locks(
+    number: int, no_flock: dict[str, str], tmp_path: Path
+) -> None:
+    write_labels(write_recording(tmp_path))
+    program = (
+        "from taggingbackends.data import Dataset, plan_dataset\n"
+        "plan_dataset('truth.label', 0.2, 10).write('t.h5')\n"
+        "print(len(Dataset('t.h5')))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | no_flock | {"FLOCK_ERRNO": str(number)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 0
+
+
 def warned(folder: Path, number: int) -> str:
     return (
         f"Warning: {folder}: this file system does not support locks ({os.strerror(number)}); "

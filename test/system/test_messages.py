@@ -227,6 +227,37 @@ def test_handlers_of_a_script_are_kept_except_on_standard_streams(
     assert (own.read_text() if own.exists() else "") == kept
 
 
+@pytest.mark.parametrize(
+    "setup",
+    [
+        "logging.config.dictConfig({'version': 1, 'root': {'handlers': []}})",
+        "logging.basicConfig(filename='own', force=True)",
+        "logging.disable()",
+    ],
+)
+@pytest.mark.parametrize(
+    "error", ["BackendError('no-input', 'too dark')", "OptionError('too dark')"]
+)
+def test_errors_are_shown_whatever_a_script_does_to_logging(
+    setup: str, error: str, make_backend: Maker
+) -> None:
+    imports = "import logging.config\nfrom taggingbackends.main import OptionError\n"
+    project = make_backend(
+        build_features=imports + SCRIPT.format("backend", f"{setup}; raise {error}")
+    )
+    result = command("--log", "a.log", "predict", "--model-instance=m", cwd=project)
+    shown, _ = result.stderr.splitlines()
+    assert shown.startswith("Error: ") and shown.endswith("too dark")
+    assert "too dark\n" in (project / "a.log").read_text()
+
+
+def test_warnings_are_shown_after_a_script_has_disabled_loggers(make_backend: Maker) -> None:
+    setup = "logging.config.dictConfig({'version': 1}); warnings.warn('few frames')"
+    script = "import logging.config, warnings\n" + SCRIPT.format("backend", setup)
+    result = command("predict", "--model-instance=m", cwd=make_backend(build_features=script))
+    assert "few frames" in result.stderr
+
+
 def test_importing_configures_nothing() -> None:
     program = (
         "import logging, warnings\n"

@@ -9,6 +9,7 @@ from typing import Any
 from taggingbackends.backend import pipeline, staging
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.unfinished import not_in_training
 from taggingbackends.system.files import remove_folder
 
 __all__ = ["BackendExplorer"]
@@ -125,6 +126,11 @@ class BackendExplorer(BackendFolder):
         -------
         list of Path
             The folders that were removed.
+
+        Raises
+        ------
+        BackendError
+            ``existing-model``: another process is training the instance.
         """
         instance = self.required_instance("reset_model")
         folders = (
@@ -132,7 +138,10 @@ class BackendExplorer(BackendFolder):
             self.unfinished_model_dir(instance),
             self.replaced_model_dir(instance),  # otherwise the next training would restore it
         )
-        return [folder for folder in folders if remove_folder(folder)]
+        if not folders[0].parent.is_dir():
+            return []
+        with not_in_training(self, "wait for it, or end it"):
+            return [folder for folder in folders if remove_folder(folder)]
 
     # -- scripts
 

@@ -12,7 +12,7 @@ from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.errors import BackendError
 from taggingbackends.system.locks import locked
 
-__all__ = ["claim_instance", "unfinished_model"]
+__all__ = ["claim_instance", "not_in_training", "unfinished_model"]
 
 
 def claim_instance(backend: BackendFolder) -> BackendFolder:
@@ -58,14 +58,27 @@ def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[di
     """
     instance = backend.required_instance("training")
     backend.models_folder.mkdir(exist_ok=True)
+    with not_in_training(backend, "name another with model_instance=..."):
+        yield from _make(backend, instance, force)
+
+
+@contextmanager
+def not_in_training(backend: BackendFolder, fix: str) -> Iterator[None]:
+    """Hold the lock of a training, so that no other process trains the instance in the block.
+
+    Raises
+    ------
+    BackendError
+        ``existing-model``: another process is training the instance.
+    """
+    instance = backend.required_instance("training")
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(backend.training_lock(instance)))
         except BlockingIOError:
             problem = f"another training of {instance} is under way"
-            fix = "name another with model_instance=..."
             raise BackendError("existing-model", problem, fix) from None
-        yield from _make(backend, instance, force)
+        yield
 
 
 def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:

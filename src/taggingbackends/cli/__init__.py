@@ -123,7 +123,9 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
         if ctx is not None:
             hint = f"Try '{ctx.command_path} --help' for help."
             click.echo(f"{ctx.get_usage()}\n{hint}\n", err=True)
-        _report(error.format_message())
+        from taggingbackends.system.messages import report
+
+        report(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would change the exit code
@@ -136,13 +138,6 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
         if isinstance(error, BackendError):
             error.fix = in_command_words(error.fix)
         fail(error)
-
-
-def _report(problem: str) -> None:
-    from taggingbackends.system.messages import configure, logger
-
-    configure()
-    logger.error(problem)
 
 
 def _log_exit(error: BaseException) -> None:

@@ -132,9 +132,8 @@ def reset(ctx: click.Context, model_instance: str, sandbox: str | None, model: b
     if model and sandbox is not None:
         raise click.UsageError("--model cannot be used with --sandbox", ctx)
     backend = explorer(ctx, model_instance, sandbox)
-    removed = backend.reset_data()
-    if model:
-        removed += backend.reset_model()
+    removed = backend.reset_model() if model else []  # first, since it may be refused
+    removed += backend.reset_data()
     for folder in removed:
         click.echo(f"removed {folder}")
     if not removed:

@@ -23,7 +23,7 @@ __all__ = ["labels"]
 F = TypeVar("F", bound=Callable[..., object])
 
 _STDOUT = Path("-")
-_TROUBLE = 2  # exit code of diff if the files cannot be compared
+_TROUBLE = 2  # exit code of diff if the files cannot be compared, or the result not printed
 
 _PATH = click.Path(readable=False, path_type=Path)
 _FILE = click.argument("file", type=_PATH)
@@ -208,16 +208,14 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
 
     try:
         found = compare_files(one, other)
+        if as_json:
+            _print_json([comparison.to_dict() for comparison in found])
+        for position, comparison in enumerate(() if as_json else found):
+            most = None if show_all else 20
+            click.echo("\n" * bool(position) + _comparison_text(comparison, most))
     except (TaggingBackendsError, OSError) as error:
         error.exit_code = _TROUBLE  # type: ignore[union-attr] # as diff(1): 1 means "differs"
         raise
-    if as_json:
-        _print_json([comparison.to_dict() for comparison in found])
-    else:
-        for position, comparison in enumerate(found):
-            click.echo(
-                "\n" * bool(position) + _comparison_text(comparison, None if show_all else 20)
-            )
     ctx.exit(int(not all(comparison.is_same for comparison in found)))
 
 

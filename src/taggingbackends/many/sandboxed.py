@@ -132,9 +132,10 @@ def _check_output(backend: BackendFolder) -> None:
     for recording in find_recordings(backend.list_input_files()):
         place = backend.output_path(recording)
         if not place.exists():
-            names = ", ".join(path.name for path in backend.list_processed_files())
+            top = backend.processed_data_dir()
+            written = (path.relative_to(top).as_posix() for path in backend.list_processed_files())
             problem = f"expected predict_model to write {place.name}, backend.output_path(file)"
-            raise BackendError("no-output", f"{problem}; found {names}")
+            raise BackendError("no-output", f"{problem}; found {', '.join(written)}")
 
 
 def _remove_sandbox(backend: BackendFolder) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "log",
     "logger",
     "open_log",
+    "report",
 ]
 
 DEBUG = "TAGGINGBACKENDS_DEBUG"
@@ -58,7 +59,7 @@ def configure() -> None:
     kept = [handler for handler in root.handlers if not _is_replaced(handler)]
     root.handlers = [*kept, _Handler(logging.INFO)]
     root.setLevel(min(root.level, logging.INFO))
-    warnings.showwarning = lambda message, *_, **__: logger.warning(str(message))
+    warnings.showwarning = _show_warning
 
 
 def is_quiet() -> bool:
@@ -98,11 +99,24 @@ def describe(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def report(text: str, error: BaseException | None = None) -> None:
+    """Show and log an error, even if the program has configured `logging` in its own way."""
+    configure()
+    logger.disabled = False
+    logging.disable(logging.NOTSET)
+    logger.error(text, exc_info=error)
+
+
 def fail(error: Exception) -> NoReturn:
     """Report an error and exit with its exit code."""
     # the script has already reported the traceback of its error
-    logger.error(describe(error), exc_info=None if isinstance(error, ScriptError) else error)
+    report(describe(error), None if isinstance(error, ScriptError) else error)
     sys.exit(getattr(error, "exit_code", 1))
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    logger.disabled = False  # logging.config disables the loggers that exist
+    logger.warning(str(message))
 
 
 class _Handler(logging.Handler):

@@ -187,7 +187,8 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
     with path.open("rb"):
         pass  # raises OSError if the file cannot be read
     try:
-        with h5py.File(path, "r") as file:
+        # no process ever changes the file, so HDF5 need not lock it (some file systems cannot)
+        with h5py.File(path, "r", locking=False) as file:
             found = file.attrs.get("format")
             if found != FORMAT.encode():
                 raise _not_a_dataset(path, f"format {shown(found)}")
@@ -251,7 +252,8 @@ def write_windows(
     n = about["frames"] + sum(about["margin_frames"])
     types = {"spines": f"<f{np.dtype(about['dtype']).itemsize}", "times": "<f8"}
     # a fixed version and no times, to give the same bytes for the same content
-    with _replaced(path) as partial, h5py.File(partial, "w", libver=("v108", "v108")) as file:
+    options: dict[str, Any] = {"libver": ("v108", "v108"), "locking": False}
+    with _replaced(path) as partial, h5py.File(partial, "w", **options) as file:
         attributes = {name: json.dumps(value) for name, value in about.items()}
         for name, text in ({"format": FORMAT} | attributes).items():
             kind = h5py.string_dtype("utf-8", len(text.encode()))
