@@ -20,6 +20,8 @@ def main() -> None:
     began = time.monotonic()
     # a background job of a shell ignores Ctrl-C, and so would the processes that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # or each process that a test starts would compile the package again
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["TAGGINGBACKENDS_PYTHON"] = sys.executable  # for scripts that the Julia tests run
     prepared = ROOT / ".tools" / "julia" / "juliapkg"
     if (prepared / "pyjuliapkg" / "meta.json").is_file():  # prepared by get_julia.py

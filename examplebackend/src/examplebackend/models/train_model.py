@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from examplebackend.features.spine import WINDOW, spine_features
-from examplebackend.models.forest import train, write_model
 from examplebackend.options import numbers
 from taggingbackends import BackendExplorer
 from taggingbackends.data import find_recordings, is_label_file, plan_dataset
@@ -57,6 +56,9 @@ def train_model(
         max_gap=WINDOW.max_gap,
         options=options,
     )
+    # imported after the checks above, since scikit-learn takes two seconds to import
+    from examplebackend.models.forest import train, write_model
+
     windows = plan.write(backend.interim_data_dir() / "windows.h5")
     lengths = windows.body_lengths
     batches = (slice(i, i + _BATCH) for i in range(0, len(windows), _BATCH))
