@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
@@ -126,6 +124,10 @@ def _check_scripts(project_dir: Path, package: str) -> Iterator[Problem]:
 
 
 def _check_script(script: Path) -> Iterator[Problem]:
+    # imported here: every command loads this module, and only `check` calls this function
+    import ast
+    import tokenize
+
     try:
         with tokenize.open(script) as file:
             tree = ast.parse(file.read())
@@ -137,13 +139,10 @@ def _check_script(script: Path) -> Iterator[Problem]:
     except (ValueError, MemoryError, RecursionError) as error:
         yield Problem(script, f"expected Python, found {error or 'too much code'}", "fix it")
         return
-    if not any(isinstance(node, ast.If) and _is_main(node.test) for node in tree.body):
+    tests = [ast.dump(node.test) for node in tree.body if isinstance(node, ast.If)]
+    if not any("__main__" in test and "__name__" in test for test in tests):
         fix = f'end it with `if __name__ == "__main__": main({script.stem})`'
         yield Problem(script, "expected a main program, found none", fix)
-
-
-def _is_main(test: ast.expr) -> bool:
-    return "__main__" in ast.dump(test) and "__name__" in ast.dump(test)
 
 
 def _check_package(project_dir: Path, package: str, version: str | None) -> Iterator[Problem]:

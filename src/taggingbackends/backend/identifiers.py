@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection
-from datetime import datetime
 
 __all__ = ["new_instance", "new_sandbox"]
 
@@ -14,7 +14,7 @@ def new_instance(taken: Collection[str] = ()) -> str:
 
     If that is taken, a number is appended.
     """
-    now = datetime.now().strftime("%Y%m%d_%H%M%S")
+    now = time.strftime("%Y%m%d_%H%M%S")
     instance, n = now, 1
     while instance in taken:
         n += 1

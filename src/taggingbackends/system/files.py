@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -113,6 +112,8 @@ def link_file(source: Path, path: Path) -> None:
 
 def sha1(path: Path) -> str:
     """Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits."""
+    import hashlib  # OpenSSL takes long to load
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
