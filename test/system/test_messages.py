@@ -104,7 +104,7 @@ def test_the_log_has_messages_of_all_levels(make_backend: Maker, spine: Path) ->
 
 
 def test_the_log_has_the_traceback_of_an_internal_error(project: Path) -> None:
-    fault = "import taggingbackends.explorer as e; e.BackendExplorer.list_models = None; "
+    fault = "from taggingbackends.backend import folder; folder.BackendFolder.list_models = None; "
     program = f"{fault}from taggingbackends.cli import main; main()"
     arguments = [sys.executable, "-c", program, "--log", "a.log", "models"]
     result = subprocess.run(arguments, cwd=project, capture_output=True, text=True)

@@ -153,8 +153,8 @@ def _log_exit(error: BaseException) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    from taggingbackends.system.messages import logger
+    from taggingbackends.system.messages import show_warning
 
     if isinstance(message, KeptDataWarning):
         message.fix = in_command_words(message.fix)
-    logger.warning(str(message))
+    show_warning(message)

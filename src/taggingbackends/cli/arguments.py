@@ -13,6 +13,7 @@ from taggingbackends.errors import TaggingBackendsError
 
 if TYPE_CHECKING:
     from taggingbackends.backend.explorer import BackendExplorer
+    from taggingbackends.backend.folder import BackendFolder
 
 __all__ = [
     "FILES",
@@ -141,12 +142,12 @@ def complete_pretrained(ctx: click.Context, _: click.Parameter, incomplete: str)
 
 
 def _completions(
-    ctx: click.Context, incomplete: str, names: Callable[[BackendExplorer], list[str]]
+    ctx: click.Context, incomplete: str, names: Callable[[BackendFolder], list[str]]
 ) -> list[str]:
-    from taggingbackends.backend.explorer import BackendExplorer
+    from taggingbackends.backend.folder import BackendFolder
 
     try:
-        backend = BackendExplorer(ctx.find_root().params.get("project"))
+        backend = BackendFolder(ctx.find_root().params.get("project"))
         return [name for name in names(backend) if name.startswith(incomplete)]
     except TaggingBackendsError:  # no backend here
         return []

@@ -44,7 +44,9 @@ def init(name: str, minimal: bool) -> None:
 @click.pass_context
 def models(ctx: click.Context) -> None:
     """List the trained models, one per line."""
-    for instance in explorer(ctx).list_models():
+    from taggingbackends.backend.folder import BackendFolder
+
+    for instance in BackendFolder(ctx.obj["project"]).list_models():
         click.echo(instance)
 
 

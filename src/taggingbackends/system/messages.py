@@ -31,6 +31,7 @@ __all__ = [
     "logger",
     "open_log",
     "report",
+    "show_warning",
 ]
 
 DEBUG = "TAGGINGBACKENDS_DEBUG"
@@ -59,7 +60,7 @@ def configure() -> None:
     kept = [handler for handler in root.handlers if not _is_replaced(handler)]
     root.handlers = [*kept, _Handler(logging.INFO)]
     root.setLevel(min(root.level, logging.INFO))
-    warnings.showwarning = _show_warning
+    warnings.showwarning = show_warning
 
 
 def is_quiet() -> bool:
@@ -114,7 +115,8 @@ def fail(error: Exception) -> NoReturn:
     sys.exit(getattr(error, "exit_code", 1))
 
 
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Log a warning; a replacement for `warnings.showwarning`."""
     logger.disabled = False  # logging.config disables the loggers that exist
     logger.warning(str(message))
 

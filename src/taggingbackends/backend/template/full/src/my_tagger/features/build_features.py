@@ -26,7 +26,9 @@ def build_features(backend: BackendExplorer) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         run, larvae = np.array(recording.run), np.array(list(recording))
         path = folder / f"{file.stem}.npz"
-        np.savez(path, allow_pickle=False, run=run, larvae=larvae, **arrays)
+        partial = path.with_name(f".{path.name}")  # renamed at the end: no partial file is read
+        np.savez(partial, allow_pickle=False, run=run, larvae=larvae, **arrays)
+        partial.replace(path)
 
 
 if __name__ == "__main__":
