@@ -21,6 +21,7 @@ from taggingbackends.data import decimals
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError
 from taggingbackends.labels.validation import MAX_LARVA_ID
+from taggingbackends.system.files import open_file
 from taggingbackends.system.memory import keep_freed_memory
 
 __all__ = ["load"]
@@ -140,7 +141,7 @@ def _blocks(file: Path) -> Iterator[_Block]:
     """Yield the blocks of a file, each of whole lines."""
     keep_freed_memory()
     above = 0  # lines before the block
-    with file.open("rb") as stream:
+    with open_file(file) as stream:
         while text := stream.read(_BLOCK) + stream.readline(_LONGEST):
             if not text.endswith(b"\n") and stream.read(1):
                 problem = f"expected lines of {_LONGEST} bytes at most, found a longer one"
@@ -200,7 +201,7 @@ def _numbers(
 
 
 def _fault(file: Path, line: int, field: int, expected: str) -> TrackFileError:
-    with file.open("rb") as stream:
+    with open_file(file) as stream:
         found = next(islice(stream, int(line) - 1, None)).split()[field - 1]
     return TrackFileError(f"expected {expected}, found {_str(found)}", file=file, line=int(line))
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from taggingbackends.data import decimals
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
+from taggingbackends.system.files import open_file
 from taggingbackends.system.memory import keep_freed_memory
 
 __all__ = ["Feature", "common_cells", "read_features"]
@@ -84,7 +85,7 @@ def read_features(
         The table breaks the format. The error names file and line.
     """
     keep_freed_memory()
-    with file.open("rb") as stream:
+    with open_file(file) as stream:
         larvae = _larvae(file, stream.readline(_HEADER + 2))
         longest = _CELL * (len(larvae) + 4)
         frames = _rows_of_first_feature(stream, longest)

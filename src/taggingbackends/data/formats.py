@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from taggingbackends.errors import wrong_type
-from taggingbackends.system.files import walk
+from taggingbackends.system.files import open_file, walk
 from taggingbackends.system.lazy import lazy_function
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def tracker_format(path: Path) -> Format | None:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         try:
             return file.read(_HEAD)
         except OSError as error:  # the error of a failed read lacks the file's name

@@ -18,6 +18,7 @@ from taggingbackends.data.formats import (
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
+from taggingbackends.system.files import open_file
 
 __all__ = ["load_tracks"]
 
@@ -70,7 +71,7 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         return format.load(path, **{k: v for k, v in options.items() if k in format.options})
     near = suffix_formats(path)
     if near:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             found = file.read(40).decode(errors="replace")
         expected = " or ".join(
             f"a {one.name} file, which begins with {one.beginning}" for one in near

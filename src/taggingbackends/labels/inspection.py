@@ -16,6 +16,7 @@ from taggingbackends.errors import LabelFileError
 from taggingbackends.labels.dependencies import check_dependencies
 from taggingbackends.labels.reading import load_document, parse, parse_document
 from taggingbackends.labels.validation import TRACK_KEYS
+from taggingbackends.system.files import open_file
 
 __all__ = ["find_errors"]
 
@@ -37,7 +38,8 @@ def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
         The file cannot be read.
     """
     path = Path(path)
-    content = path.read_bytes()
+    with open_file(path) as file:
+        content = file.read()
     found: list[LabelFileError] = []
     try:
         parse(content, file=path)

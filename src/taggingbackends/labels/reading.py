@@ -29,6 +29,7 @@ from taggingbackends.labels.validation import (
     check_times,
     check_units,
 )
+from taggingbackends.system.files import open_file
 from taggingbackends.system.memory import keep_freed_memory
 
 __all__ = ["Content", "load_document", "parse", "parse_document", "read"]
@@ -44,7 +45,9 @@ class Content(NamedTuple):
 def read(path: str | PathLike[str]) -> Content:
     """Read a label file; see `Labels.read`."""
     keep_freed_memory()
-    return parse(Path(path).read_bytes(), file=path)
+    with open_file(Path(path)) as file:
+        content = file.read()
+    return parse(content, file=path)
 
 
 def parse(content: bytes, file: str | PathLike[str] | None = None) -> Content:

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
-__all__ = ["copy_file", "copy_files", "link_file", "remove_folder", "sha1", "walk", "write_file"]
+__all__ = [
+    "copy_file",
+    "copy_files",
+    "link_file",
+    "open_file",
+    "remove_folder",
+    "sha1",
+    "walk",
+    "write_file",
+]
 
 _FICLONE = 0x40049409  # linux/fs.h: share blocks with another file (btrfs, XFS, bcachefs)
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a regular file, or a link to one, for reading.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened, or it is a pipe, a socket or a device. Opening such a file
+        could block, and reading it could have no end.
+    """
+    # without O_NONBLOCK, opening a pipe waits for a writer
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "expected a file, found a pipe or a device", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def write_file(path: Path, chunks: Iterable[bytes]) -> None:
@@ -97,7 +133,7 @@ def _set_aside(path: Path) -> Path | None:
 
 
 def _copy(source: Path, path: Path) -> None:
-    with source.open("rb") as src, path.open("xb") as dst:
+    with open_file(source) as src, path.open("xb") as dst:
         if not _reflink(src.fileno(), dst.fileno()):
             shutil.copyfileobj(src, dst, 1 << 20)
         dst.flush()
@@ -114,7 +150,7 @@ def sha1(path: Path) -> str:
     """Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits."""
     import hashlib  # OpenSSL takes long to load
 
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
 

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError, shown
+from taggingbackends.system.files import open_file
 from taggingbackends.system.locks import locked
 from taggingbackends.system.words import counted
 from taggingbackends.windows.selection import shuffled
@@ -184,7 +185,7 @@ _Places = dict[str, tuple[np.dtype[Any], int, tuple[int, ...]]]
 def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
     import h5py
 
-    with path.open("rb"):
+    with open_file(path):
         pass  # raises OSError if the file cannot be read
     try:
         # no process ever changes the file, so HDF5 need not lock it (some file systems cannot)
