@@ -9,8 +9,7 @@ from typing import Any
 from taggingbackends.backend import pipeline, staging
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.unfinished import not_in_training
-from taggingbackends.system.files import remove_folder
+from taggingbackends.backend.unfinished import remove_model
 
 __all__ = ["BackendExplorer"]
 
@@ -132,16 +131,7 @@ class BackendExplorer(BackendFolder):
         BackendError
             ``existing-model``: another process is training the instance.
         """
-        instance = self.required_instance("reset_model")
-        folders = (
-            self.trained_model_dir(instance),
-            self.unfinished_model_dir(instance),
-            self.replaced_model_dir(instance),  # otherwise the next training would restore it
-        )
-        if not folders[0].parent.is_dir():
-            return []
-        with not_in_training(self, "wait for it, or end it"):
-            return [folder for folder in folders if remove_folder(folder)]
+        return remove_model(self)
 
     # -- scripts
 

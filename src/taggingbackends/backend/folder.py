@@ -25,6 +25,7 @@ TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable for training scripts: the instance that is being trained."""
 
 _SANDBOX_MARK = ".sandbox"
+_REPLACED = ".replaced"
 PREDICTED = "predicted.label"
 
 
@@ -188,14 +189,16 @@ class BackendFolder:
         -------
         Path
             ``models/<instance>``, which need not exist. While the instance is being trained, the
-            existing hidden folder that the training script writes into.
+            existing hidden folder that the training script writes into. If a training was killed
+            between its two renames, the hidden folder of the old model.
         """
         if instance is None:
             instance = self.required_instance("model_dir")
         check_identifier("model instance", instance)
         if os.environ.get(TRAINING) == instance:
             return self._made(self.unfinished_model_dir(instance))
-        return self.trained_model_dir(instance)
+        model, replaced = self.trained_model_dir(instance), self.replaced_model_dir(instance)
+        return replaced if replaced.exists() and not model.exists() else model
 
     def trained_model_dir(self, instance: str) -> Path:
         """Return the folder of a model whose training has succeeded."""
@@ -206,8 +209,15 @@ class BackendFolder:
         return self.models_folder / f".{instance}.partial"
 
     def replaced_model_dir(self, instance: str) -> Path:
-        """Return the hidden folder of an old model while a new one replaces it."""
-        return self.models_folder / f".{instance}.replaced"
+        """Return the hidden folder of a whole old model while a new one replaces it.
+
+        It is the model of the instance as long as ``models/<instance>`` does not exist.
+        """
+        return self.models_folder / f".{instance}{_REPLACED}"
+
+    def removed_model_dir(self, instance: str) -> Path:
+        """Return the hidden folder of a model that is being removed. It is never used again."""
+        return self.models_folder / f".{instance}.removed"
 
     def training_lock(self, instance: str) -> Path:
         """Return the lock file of an instance's training."""
@@ -215,7 +225,9 @@ class BackendFolder:
 
     def list_models(self) -> list[str]:
         """Return the identifiers of the trained models, sorted."""
-        return _list_folders(self.models_folder)
+        found = self.models_folder.glob(f".?*{_REPLACED}")
+        replaced = (path.name.removeprefix(".").removesuffix(_REPLACED) for path in found)
+        return sorted({*_list_folders(self.models_folder), *replaced})
 
     def list_pretrained_models(self) -> list[str]:
         """Return the names of the partially trained models, sorted."""

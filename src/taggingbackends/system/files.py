@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -18,6 +19,8 @@ __all__ = [
     "open_file",
     "remove_folder",
     "sha1",
+    "sync_folder",
+    "sync_tree",
     "walk",
     "write_file",
 ]
@@ -117,7 +120,7 @@ def copy_files(pairs: Iterable[tuple[Path, Path]]) -> None:
         if aside is not None:
             aside.unlink()
     for folder in {path.parent for _, path in copies}:
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 def _set_aside(path: Path) -> Path | None:
@@ -163,7 +166,7 @@ def _put(path: Path, fill: Callable[[Path], None]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _hidden_beside(path: Path) -> Path:
@@ -183,7 +186,7 @@ def _named(path: Path, temporary: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename survive a power failure, on systems where folders can be opened."""
     if os.name != "posix":
         return
@@ -194,6 +197,34 @@ def _sync_folder(folder: Path) -> None:
         pass  # not supported by some network file systems
     finally:
         os.close(descriptor)
+
+
+def sync_tree(top: Path) -> None:
+    """Make the files and folders in a folder survive a power failure. Links are not followed.
+
+    Raises
+    ------
+    OSError
+        A file cannot be written to the disk.
+    """
+    # fsync needs a file that is open for writing on Windows, and only there
+    flags = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY
+    for folder, _, names in os.walk(top, topdown=False, onerror=_raise):
+        for path in (Path(folder, name) for name in names):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                continue
+            descriptor = os.open(path, flags)
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                raise type(error)(error.errno, error.strerror, str(path)) from None
+            finally:
+                os.close(descriptor)
+        sync_folder(Path(folder))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _reflink(source: int, destination: int) -> bool:

@@ -17,13 +17,16 @@ _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """Errors on file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p."""
 
 _held: set[int] = set()  # file descriptors of the locks that this process holds
+_warned: set[Path] = set()  # folders without locks
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[None]:
+def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """Hold a lock within the block, then remove the lock file.
 
-    The lock ends with the process at the latest. Child processes do not hold it.
+    The lock ends with the process at the latest. A child process does not hold it, unless it
+    inherits the yielded file descriptor (``pass_fds`` of `subprocess.Popen`). Then the lock of a
+    killed process ends with this child. After the block, the child holds nothing.
 
     Parameters
     ----------
@@ -31,6 +34,11 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
         The lock file. Its folder must exist.
     wait : bool
         Wait until no other process holds the lock.
+
+    Yields
+    ------
+    int or None
+        File descriptor of the lock file, None where locks are not supported.
 
     Raises
     ------
@@ -42,11 +50,12 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
     Warns
     -----
     UserWarning
-        The file system does not support locks. The block runs without a lock.
+        The file system does not support locks. The block runs without a lock. Each process
+        warns once about a folder.
     """
     descriptor = _acquire(path, wait)
     try:
-        yield
+        yield descriptor
     finally:
         if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
@@ -69,11 +78,13 @@ def _acquire(path: Path, wait: bool) -> int | None:
                 raise type(error)(error.errno, error.strerror, str(path)) from None
             if not there:
                 path.unlink(missing_ok=True)
-            warnings.warn(
-                f"{path.parent}: this file system does not support locks ({error.strerror}); "
-                "do not let two commands write here at the same time",
-                stacklevel=4,
-            )
+            if path.parent not in _warned:
+                _warned.add(path.parent)
+                warnings.warn(
+                    f"{path.parent}: this file system does not support locks ({error.strerror}); "
+                    "do not let two commands write here at the same time",
+                    stacklevel=4,
+                )
             return None
         except BaseException:
             os.close(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["run"]
 
@@ -16,14 +16,19 @@ def run(
     arguments: Sequence[str],
     environment: Mapping[str, str],
     cwd: str | os.PathLike[str] | None = None,
+    keep: Iterable[int | None] = (),
 ) -> int:
     """Run a process with this one's input and output; return its exit code.
+
+    The process inherits the file descriptors in `keep`, which `locked` yields. So a lock ends
+    when both have ended. Windows cannot do this.
 
     The exit code is 128 + n if signal n ended it. An exception here, for example from a signal,
     ends the process.
     """
     sys.stdout.flush()
-    exit_code = _wait(subprocess.Popen(arguments, cwd=cwd, env=environment))
+    kept = () if sys.platform == "win32" else tuple(number for number in keep if number is not None)
+    exit_code = _wait(subprocess.Popen(arguments, cwd=cwd, env=environment, pass_fds=kept))
     return exit_code if exit_code >= 0 else 128 - exit_code
 
 
