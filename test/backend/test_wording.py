@@ -122,7 +122,7 @@ def test_fixes_of_check(make_backend: Maker) -> None:
     (problem,) = check(project)
     assert "BackendExplorer(model_instance='n').reset_model()" in problem.fix
     printed = command("check", cwd=project).stdout
-    assert "remove them with `tagging-backend reset --model-instance n --model`\n" in printed
+    assert "remove it with `tagging-backend reset --model-instance n --model`\n" in printed
 
 
 def test_label_files_in_other_forms(tmp_path: Path) -> None:

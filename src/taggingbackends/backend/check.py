@@ -75,6 +75,7 @@ def check(project_dir: Path) -> list[Problem]:
         *_check_scripts(project_dir, package),
         *_check_package(project_dir, package, metadata.get("version")),
         *_check_folders(project_dir),
+        *_check_leftovers(project_dir / "models"),
     ]
 
 
@@ -173,16 +174,35 @@ def _check_package(project_dir: Path, package: str, version: str | None) -> Iter
 def _check_folders(project_dir: Path) -> Iterator[Problem]:
     for top in (project_dir / name for name in FOLDERS):
         for path in sorted(top.iterdir()) if top.is_dir() else ():
-            if path.name.startswith("."):
-                if path.name.endswith(".partial") and top.name == "models":
-                    what = "found the files of a running or killed training"
-                    instance = path.name.removeprefix(".").removesuffix(".partial")
-                    call = f"BackendExplorer(model_instance={instance!r}).reset_model()"
-                    yield Problem(path, what, f"wait, or remove them with {call}")
-                continue
-            if not path.is_dir():
+            if path.name.startswith(".") or not path.is_dir():
                 continue
             try:
                 check_identifier("instance", path.name)
             except BackendError as error:
                 yield Problem(path, str(error), "rename it")
+
+
+_LEFTOVERS = {
+    ".lock": "the lock of a running or killed training",
+    ".partial": "the files of a running or killed training",
+    ".removed": "the rest of a removed model",
+    ".replaced": "the old model of a killed training",
+}
+
+
+def _check_leftovers(models: Path) -> Iterator[Problem]:
+    """Report what trainings leave if they are killed. No fix removes a finished model."""
+    for path in sorted(models.glob(".?*")):
+        found = _LEFTOVERS.get(path.suffix)
+        if found is None:
+            continue
+        instance = path.name.removeprefix(".").removesuffix(path.suffix)
+        replaced = models / f".{instance}.replaced"
+        if path == replaced and not (models / instance).exists():
+            fix = f"rename it to {instance}"
+        elif replaced.exists() or (models / instance).exists():
+            fix = f"remove this {'folder' if path.is_dir() else 'file'}"
+        else:
+            fix = f"remove it with BackendExplorer(model_instance={instance!r}).reset_model()"
+        wait = "wait, or " if "running" in found else ""
+        yield Problem(path, f"found {found}", wait + fix)
