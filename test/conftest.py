@@ -104,3 +104,26 @@ def loaded_modules() -> Callable[[str], set[str]]:
         return set(result.stdout.split())
 
     return loaded
+
+
+FLOCK = """
+#include <errno.h>
+#include <stdlib.h>
+int flock(int file, int operation) {
+    errno = atoi(getenv("FLOCK_ERRNO"));
+    return -1;
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def no_flock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return environment variables that make flock fail."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler, and Linux")
+    folder = tmp_path_factory.mktemp("flock")
+    (folder / "flock.c").write_text(FLOCK)
+    library = folder / "flock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, folder / "flock.c"], check=True)
+    return {"LD_PRELOAD": str(library), "PYTHONWARNINGS": "default"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support import RUN, posix
+from support import RUN, command, posix
 from taggingbackends import TrackFileError, dependency
 from taggingbackends.data import find_recordings, load_tracks, plan_dataset, structarray, trxmat
 
@@ -635,6 +636,34 @@ def test_damaged_chunks(path: Path) -> None:
     with pytest.raises(TrackFileError, match="expected HDF5 that can be read") as caught:
         load_tracks(path)
     assert caught.value.key == "trx(2).x_spine"
+
+
+@posix
+def test_a_file_that_a_writer_has_locked(path: Path) -> None:
+    import fcntl
+
+    write_trxmat(path, larva())
+    with path.open("rb+") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        with pytest.raises(TrackFileError, match="close it in other programs") as caught:
+            load_tracks(path)
+    assert caught.value.file == path
+    load_tracks(path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_is_read_where_locks_are_not_supported(
+    number: int, no_flock: dict[str, str], path: Path
+) -> None:
+    write_trxmat(path, larva())
+    result = command("data", "info", path, FLOCK_ERRNO=str(number), cwd=path.parent, **no_flock)
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+    assert f"format      {path.name}" in result.stdout
+
+
+def test_errors_of_the_system_name_the_file(path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"trx\.mat"), structarray.opened(path):
+        pass
 
 
 FUZZ = """

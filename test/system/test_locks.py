@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -139,6 +138,30 @@ def test_the_lock_ends_with_the_process_while_children_live(start: str, tmp_path
             os.killpg(holder.pid, signal.SIGKILL)
 
 
+def test_a_child_that_inherits_the_lock_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    program = HOLD.replace("]))", "])) as lock").format(
+        "child = subprocess.Popen(['cat'], stdout=sys.stderr, pass_fds=[lock])"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        holder.kill()
+        holder.wait()
+        assert held(path)
+        holder.stdin.close()  # the child ends
+        with locked(path, wait=True):
+            pass
+    assert not path.exists()
+
+
 def test_a_forked_child_does_not_hold_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     end = "if os.fork() == 0: raise SystemExit\n    assert os.wait()[1] == 0"
@@ -185,29 +208,6 @@ def test_other_errors_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(OSError, match=r"broken.*x\.lock"), locked(tmp_path / "x.lock"):
         pass
-
-
-FLOCK = """
-#include <errno.h>
-#include <stdlib.h>
-int flock(int file, int operation) {
-    errno = atoi(getenv("FLOCK_ERRNO"));
-    return -1;
-}
-"""
-
-
-@pytest.fixture(scope="module")
-def no_flock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return environment variables that make flock fail."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("needs a C compiler, and Linux")
-    folder = tmp_path_factory.mktemp("flock")
-    (folder / "flock.c").write_text(FLOCK)
-    library = folder / "flock.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, folder / "flock.c"], check=True)
-    return {"LD_PRELOAD": str(library), "PYTHONWARNINGS": "default"}
 
 
 TRAIN = """

@@ -7,6 +7,8 @@ datasets, the fields of a single struct are the datasets themselves.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,8 @@ _MOST_LINKS = 16  # soft links in a row, the limit of HDF5 itself
 
 _H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError)  # from a damaged file
 
+_UNLOCKED = "unable to lock file"  # message of HDF5
+
 _NUMBERS = ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 _TEXT = ("text",)
 
@@ -37,22 +41,39 @@ _Sizes: TypeAlias = tuple[int | None, int | None]  # rows and columns in MATLAB;
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file; raise TrackFileError if it is not a MATLAB 7.3 file or is damaged."""
+    """Open a file; raise TrackFileError if it is not a MATLAB 7.3 file, is damaged or locked."""
     try:
-        access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-        access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
-        access.set_sieve_buf_size(_SIEVE)
-        file = h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
+        try:
+            file = _open(path)
+        except OSError as error:
+            if error.errno in (None, errno.EAGAIN) or _UNLOCKED not in str(error):
+                raise
+            file = _open(path, locking=False)  # this file system does not support locks
     except OSError as error:
-        if error.errno is not None:
-            raise  # an error of the system: no such file, no permission
-        problem = (
-            "expected HDF5 after a header of 512 bytes, as MATLAB saves with -v7.3, "
-            f"found none or a damaged one ({_said(error)}); is the file cut?"
-        )
-        raise TrackFileError(problem, file=path) from None
+        if error.errno is None:
+            problem = (
+                "expected HDF5 after a header of 512 bytes, as MATLAB saves with -v7.3, "
+                f"found none or a damaged one ({_said(error)}); is the file cut?"
+            )
+            raise TrackFileError(problem, file=path) from None
+        if _UNLOCKED in str(error):
+            problem = (
+                f"cannot lock this file ({os.strerror(error.errno)}); close it in other programs, "
+                "or set the environment variable HDF5_USE_FILE_LOCKING=FALSE to read it unlocked"
+            )
+            raise TrackFileError(problem, file=path) from None
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
     with file:
         yield file
+
+
+def _open(path: Path, locking: bool = True) -> h5py.File:
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_sieve_buf_size(_SIEVE)
+    if not locking:
+        access.set_file_locking(False, True)
+    return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
 
 
 class StructArray:
