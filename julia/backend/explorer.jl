@@ -31,16 +31,7 @@ Remove this instance's model and the leftovers of a killed training; return the 
 # Errors
 `BackendError` `no-model-instance`; `existing-model`: another process is training the instance.
 """
-function reset_model(backend::BackendExplorer)
-    instance = the_instance(backend, "reset_model")
-    model = trained_model_dir(backend, instance)
-    isdir(models_folder(backend)) || return String[]
-    return not_in_training(backend, "wait for it, or end it") do
-        # an old model that was left would become the model again
-        filter(remove_folder, [model, unfinished_model_dir(backend, instance),
-                               replaced_model_dir(backend, instance)])
-    end
-end
+reset_model(backend::BackendExplorer) = remove_model(backend)
 
 """
     make_dataset(backend; options...)

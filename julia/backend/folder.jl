@@ -5,6 +5,7 @@ const TRAINING = "TAGGINGBACKENDS_TRAINING"
 
 const SANDBOX_MARK = ".sandbox"
 const PREDICTED = "predicted.label"
+const REPLACED = ".replaced"
 
 """
     BackendExplorer(project_dir=nothing; model_instance=nothing, sandbox=nothing)
@@ -168,7 +169,8 @@ end
     model_dir(backend, instance=backend.model_instance)
 
 Return the folder of a model's weights and hyperparameters: `models/<instance>`. For the instance that is
-being trained it is the folder to write into, which exists.
+being trained it is the folder to write into, which exists. If a training was killed between its two renames,
+it is the hidden folder of the old model.
 
 # Errors
 `BackendError` `no-model-instance` or `bad-identifier`.
@@ -185,7 +187,8 @@ function model_dir(backend::BackendExplorer, instance)
     if get(ENV, TRAINING, nothing) == instance
         return mkpath(unfinished_model_dir(backend, instance))
     end
-    return trained_model_dir(backend, instance)
+    model, replaced = trained_model_dir(backend, instance), replaced_model_dir(backend, instance)
+    return ispath(replaced) && !ispath(model) ? replaced : model
 end
 
 """
@@ -220,10 +223,19 @@ unfinished_model_dir(backend::BackendExplorer, instance) =
 """
     replaced_model_dir(backend, instance)
 
-Return the hidden folder of an old model, while a new one takes its place.
+Return the hidden folder of a whole old model, while a new one takes its place. It is the model of the
+instance as long as `models/<instance>` does not exist.
 """
 replaced_model_dir(backend::BackendExplorer, instance) =
-    joinpath(models_folder(backend), ".$instance.replaced")
+    joinpath(models_folder(backend), ".$instance$REPLACED")
+
+"""
+    removed_model_dir(backend, instance)
+
+Return the hidden folder of a model that is being removed. It is never used again.
+"""
+removed_model_dir(backend::BackendExplorer, instance) =
+    joinpath(models_folder(backend), ".$instance.removed")
 
 """
     list_models(backend)
@@ -236,7 +248,12 @@ backend's folder.
 list_models("My-Tagger")  # ["20240611_101500"]
 ```
 """
-list_models(backend::BackendExplorer) = list_folders(models_folder(backend))
+function list_models(backend::BackendExplorer)
+    top = models_folder(backend)
+    hidden = isdir(top) ? filter(name -> startswith(name, '.') && endswith(name, REPLACED), readdir(top)) : []
+    replaced = [name[2:end - length(REPLACED)] for name in hidden]
+    return sort!(union(list_folders(top), filter(!isempty, replaced)))
+end
 
 """
     list_pretrained_models(backend)

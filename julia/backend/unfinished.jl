@@ -6,7 +6,8 @@
 Put the explorer's model instance in place after `work` has succeeded, and only then.
 
 During `work(environment)`, the folder models/.<instance>.partial exists, empty at first. Afterwards it is
-renamed to models/<instance>, or removed after an exception. Leftovers of a killed training are removed.
+written to the disk and renamed to models/<instance>, or removed after an exception. Leftovers of a killed
+training are removed first. At any moment, the model is complete or not there.
 `environment` holds the environment variables for the training process, which make [`model_dir`](@ref) the
 folder to write into.
 
@@ -18,7 +19,8 @@ folder to write into.
 What `work` returns.
 
 # Errors
-`BackendError` `existing-model`: the instance exists already, or is being trained.
+`BackendError` `existing-model`: the instance exists already, or is being trained. `SystemError` or
+`Base.IOError`: the model cannot be written to the disk, or a leftover cannot be removed.
 
 # Example
 ```julia
@@ -48,51 +50,94 @@ Call `work()` and return its result; meanwhile no other process trains the insta
 function not_in_training(work, backend::BackendExplorer, fix)
     instance = the_instance(backend, "training")
     try
-        return locked(work, training_lock(backend, instance))
+        return locked(work, training_lock(backend, instance); inherited=true)
     catch error
         error isa LockedError && error.path == training_lock(backend, instance) || rethrow()
         throw(BackendError("existing-model", "another training of $instance is under way"; fix=fix))
     end
 end
 
+"""Remove a model and any leftovers of a killed training; see [`reset_model`](@ref)."""
+function remove_model(backend::BackendExplorer)
+    instance = the_instance(backend, "reset_model")
+    isdir(models_folder(backend)) || return String[]
+    model, removed = trained_model_dir(backend, instance), removed_model_dir(backend, instance)
+    unfinished, replaced = unfinished_model_dir(backend, instance), replaced_model_dir(backend, instance)
+    return not_in_training(backend, "wait for it, or end it") do
+        found = filter(is_there, [model, unfinished, replaced, removed])
+        # without the new model, the replaced one would be used
+        foreach(folder -> discard(folder, removed), reverse(found))
+        return found
+    end
+end
+
 function make_model(work, backend, instance, force)
-    model = trained_model_dir(backend, instance)
-    unfinished = unfinished_model_dir(backend, instance)
-    replaced = replaced_model_dir(backend, instance)
-    ispath(replaced) && !ispath(model) && rename_path(replaced, model)  # killed between two renames
-    replace = ispath(model)
+    model, removed = trained_model_dir(backend, instance), removed_model_dir(backend, instance)
+    unfinished, replaced = unfinished_model_dir(backend, instance), replaced_model_dir(backend, instance)
+    # a training was killed between its two renames
+    ispath(replaced) && !is_there(model) && rename_path(replaced, model)
+    replace = is_there(model)
     if replace && !force
         throw(BackendError("existing-model", "model $instance exists already in $(dirname(model))";
                            fix="name another with model_instance=..., or replace it with force=true"))
     end
-    remove_folder(unfinished)
+    foreach(folder -> discard(folder, removed), (removed, unfinished, replaced))
     mkdir(unfinished)
     try
         result = work(Dict(TRAINING => instance))
         put_model(unfinished, model, replaced, replace)
         return result
-    catch
-        rm(unfinished; recursive=true, force=true)
-        rethrow()
+    finally
+        discard_rest(unfinished, model, replaced, removed)
     end
 end
 
+"""Put a model in its place. The old one is left in a hidden folder."""
 function put_model(unfinished, model, replaced, replace)
-    if ispath(model) && !replace
+    there = is_there(model)
+    if there && !replace
         throw(BackendError("existing-model", "$model: expected no such folder yet";
                            fix="the script should write into model_dir(backend)"))
     end
-    remove_folder(replaced)
-    try
-        ispath(model) && rename_path(model, replaced)
+    sync_tree(unfinished)
+    if !there
         rename_path(unfinished, model)
-    catch
-        ispath(replaced) && !ispath(model) && rename_path(replaced, model)
-        rethrow()
+    elseif !exchange(unfinished, model)
+        try
+            rename_path(model, replaced)
+            rename_path(unfinished, model)
+        catch
+            is_there(model) || rename_path(replaced, model)
+            rethrow()
+        end
     end
-    remove_folder(replaced)
+    return sync_rename(dirname(model))
+end
+
+"""Remove what is left after a training, as far as possible; `check` lists the rest."""
+function discard_rest(unfinished, model, replaced, removed)
+    try
+        discard(unfinished, removed)
+        is_there(model) && discard(replaced, removed)
+    catch error
+        error isa Union{SystemError,Base.IOError} || rethrow()
+    end
     return nothing
 end
+
+"""Remove a folder, under a name by which a part of it is never taken for a model."""
+function discard(folder, removed)
+    is_there(folder) || return nothing
+    if folder != removed
+        remove_folder(removed)
+        rename_path(folder, removed)
+        sync_rename(dirname(removed))
+    end
+    remove_folder(removed)
+    return nothing
+end
+
+is_there(path) = islink(path) || ispath(path)
 
 """
 Clean up a training when a signal, or `exit` in a script, skips `finally`. `under_way[]` is false after the
@@ -107,12 +152,12 @@ end
 """Put the trained model in place if the script has succeeded, as the command does; otherwise remove it."""
 function end_training(backend, code)
     instance = the_instance(backend, "training")
-    unfinished = unfinished_model_dir(backend, instance)
+    unfinished, removed = unfinished_model_dir(backend, instance), removed_model_dir(backend, instance)
     model, replaced = trained_model_dir(backend, instance), replaced_model_dir(backend, instance)
     try
         code == 0 && put_model(unfinished, model, replaced, false)
     finally
-        rm(unfinished; recursive=true, force=true)
+        discard_rest(unfinished, model, replaced, removed)
         rm(training_lock(backend, instance); force=true)
     end
     return nothing

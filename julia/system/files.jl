@@ -190,6 +190,17 @@ function sync(path)
     return nothing
 end
 
+"""Flush the files and folders in a folder to the disk. Links are not followed."""
+function sync_tree(top)
+    for (folder, _, names) in walkdir(top; topdown=false, onerror=throw)
+        for path in joinpath.(folder, names)
+            isfile(path) && !islink(path) && named_by_user(() -> sync(path), path)
+        end
+        sync_rename(folder)
+    end
+    return nothing
+end
+
 function sync_descriptor(descriptor::RawFD)
     Sys.isunix() || return nothing
     systemerror("fsync", ccall(:fsync, Cint, (RawFD,), descriptor) != 0)

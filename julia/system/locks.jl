@@ -12,22 +12,27 @@ end
 Base.showerror(io::IO, error::LockedError) = print(io, error.path, ": another process holds this lock")
 
 const LOCK_EX, LOCK_NB = Cint(2), Cint(4)  # sys/file.h, on Linux, macOS and the BSDs
+const F_SETFD, FD_CLOEXEC = Cint(2), Cint(1)  # fcntl.h, on the same
 
 # errors of file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p
 const LOCK_REFUSALS = [getfield(Libc, name) for name in (:ENOLCK, :ENOSYS, :ENOTSUP, :EOPNOTSUPP)
                        if isdefined(Libc, name)]
 
+const UNLOCKED_FOLDERS = Set{String}()  # folders without locks, about which there was a warning
+
 """
-    locked(f, path)
+    locked(f, path; inherited=false)
 
 Call `f()` while holding a lock; return what `f` returns.
 
 Afterwards the lock is released and the lock file is removed. The lock also ends if the process ends. On
 Windows `f` is called without a lock. On file systems that do not support locks, `f` is called without a
-lock after a warning.
+lock after a warning, one for each folder.
 
 # Arguments
 - `path`: the lock file; its folder must exist.
+- `inherited`: processes that are started meanwhile hold the lock, too, if this one is killed. After `f` they
+  hold nothing.
 
 # Errors
 - `LockedError`: the lock is held, by another process or by this one. `f` is not called then.
@@ -38,11 +43,13 @@ lock after a warning.
 locked(() -> train(), "models/.default.lock")
 ```
 """
-function locked(f, path)
+function locked(f, path; inherited::Bool=false)
     Sys.iswindows() && return f()
     file = lock_file(path)
     file === nothing && return f()
     try
+        # not all versions of libuv close the file in child processes
+        ccall(:fcntl, Cint, (RawFD, Cint, Cint...), file.handle, F_SETFD, inherited ? 0 : FD_CLOEXEC)
         return f()
     finally
         try
@@ -69,8 +76,10 @@ function lock_file(path, flock=flock)
         code == Libc.EAGAIN && throw(LockedError(path))
         code in LOCK_REFUSALS || throw(SystemError("cannot lock $path", code))
         there || rm(path; force=true)
-        @warn "$(dirname(path)): this file system does not support locks ($(Libc.strerror(code))); do not let " *
-              "two commands write here at the same time"
+        folder = dirname(path)
+        folder in UNLOCKED_FOLDERS || @warn "$folder: this file system does not support locks " *
+            "($(Libc.strerror(code))); do not let two commands write here at the same time"
+        push!(UNLOCKED_FOLDERS, folder)
         return nothing
     end
 end

@@ -398,8 +398,14 @@ end
         touch_files(models, ".old.replaced/weights")  # killed after the last rename
         @test weights("old", true) == "done"
         @test !ispath(joinpath(models, ".old.replaced"))
-        touch_files(models, ".old.replaced/weights")
-        reset_model(BackendExplorer(project; model_instance="old"))
+        mv(joinpath(models, "old"), joinpath(models, ".old.replaced"))  # killed between two renames
+        killed = BackendExplorer(project; model_instance="old")
+        @test "old" in list_models(killed)
+        @test TB.check_model(killed) === nothing
+        @test model_dir(killed) == joinpath(models, ".old.replaced")
+        touch_files(models, ".old.removed/half", ".old.partial/half")
+        @test basename.(reset_model(killed)) == [".old.partial", ".old.replaced", ".old.removed"]
+        @test !("old" in list_models(killed))
         @test weights("old") == "done"  # the removed model does not come back
         rm(joinpath(models, "old"); recursive=true)
         meanwhile(_) = kind_of(() -> weights("y"), "another training of y is under way")

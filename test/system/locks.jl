@@ -50,6 +50,25 @@ if Sys.isunix()
         end
     end
 
+    @testset "a process that inherits a lock keeps it: $inherited" for inherited in (false, true)
+        in_folder() do folder
+            path, kept = joinpath(folder, "x.lock"), joinpath(folder, "kept")
+            child = locked(path; inherited=inherited) do
+                process = open(`cat`, "w", devnull)
+                mv(path, kept)  # as if this process were killed: the file stays
+                return process
+            end
+            if inherited
+                @test_throws LockedError locked(() -> 1, kept)
+            else
+                @test locked(() -> 1, kept) == 1
+            end
+            close(child.in)
+            wait(child)
+            @test locked(() -> 1, kept) == 1
+        end
+    end
+
     @testset "the file of another holder is not removed" begin
         in_folder() do folder
             path = joinpath(folder, "x.lock")
@@ -70,7 +89,7 @@ if Sys.isunix()
             @test (@test_logs (:warn, warning) TB.lock_file(path, file -> number)) === nothing
             @test !ispath(path)
             touch(path)  # possibly of another machine, on which locks work
-            @test (@test_logs (:warn, warning) TB.lock_file(path, file -> number)) === nothing
+            @test (@test_logs TB.lock_file(path, file -> number)) === nothing  # no second warning
             @test isfile(path)
             @test_throws SystemError TB.lock_file(path, file -> Libc.EIO)
         end
