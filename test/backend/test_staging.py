@@ -292,9 +292,10 @@ def test_labels_are_pulled_into_a_folder(backend: BackendExplorer, lab: Path) ->
     predicted(backend, spine)
     out = lab.parent / "out"
     assert backend.pull(out) == [out / "a" / "b" / "predicted.label"]
+    (pulled,) = backend.pull(out)  # the same content
+    Labels().write(pulled)
     with backend_error("existing-file", "exists already; replace with force=True"):
         backend.pull(out)
-    Labels().write(out / "a" / "b" / "predicted.label")
     backend.pull(out, force=True)
     assert RUN in Labels.read(out / "a" / "b" / "predicted.label")
 

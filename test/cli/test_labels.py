@@ -329,6 +329,10 @@ def test_split_into_runs_and_back(several_runs: Path) -> None:
     run("convert", *printed, "-o", "again.label", cwd=folder)
     assert (folder / "again.label").read_bytes() == several_runs.read_bytes()
     before = tree(folder)
+    run("convert", several_runs, "--split", "-o", "runs", cwd=folder)  # nothing to write
+    assert tree(folder) == before
+    (folder / "runs" / f"{OTHER}.label").write_text("mine")
+    before = tree(folder)
     again = command("labels", "convert", several_runs, "--split", "-o", "runs", cwd=folder)
     refused(again, "exists already; replace with --force")
     assert tree(folder) == before

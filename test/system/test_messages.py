@@ -51,6 +51,7 @@ def test_quiet_shows_only_errors_and_results(project: Path, spine: Path) -> None
     assert result.stderr == "Warning: no script took the option --other\n"
     quiet = command("--quiet", *predict, cwd=project)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, result.stdout, "")
+    spine.with_name("predicted.label").write_text("mine")
     refused(command("--quiet", *predict[:-1], cwd=project), "exists already")
 
 
