@@ -1,4 +1,4 @@
-"""Writing and copying files: all or none, over nothing that has changed, and with its attributes."""
+"""Writing and copying files: all or none, and over nothing that has changed."""
 
 from __future__ import annotations
 
