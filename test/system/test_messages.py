@@ -259,6 +259,18 @@ def test_warnings_are_shown_after_a_script_has_disabled_loggers(make_backend: Ma
     assert "few frames" in result.stderr
 
 
+@posix
+def test_only_a_file_is_a_log(tmp_path: Path) -> None:
+    pipe, null = tmp_path / "pipe", tmp_path / "null"
+    os.mkfifo(pipe)
+    null.symlink_to(os.devnull)
+    for path in (pipe, null):
+        result = command("--log", path, "julia", "status", cwd=tmp_path)
+        refused(result, f"{path}: expected a file for the log, found a pipe or a device")
+    result = command("--version", cwd=tmp_path, TAGGINGBACKENDS_LOG=str(pipe))
+    assert result.returncode == 0
+
+
 def test_importing_configures_nothing() -> None:
     program = (
         "import logging, warnings\n"
