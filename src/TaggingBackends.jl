@@ -31,8 +31,9 @@ include("../julia/errors.jl")
 
 # system: files, names, TOML; nothing about larvae
 include("../julia/system/messages.jl")
-include("../julia/system/files.jl")
+include("../julia/system/temporaries.jl")
 include("../julia/system/renames.jl")
+include("../julia/system/files.jl")
 include("../julia/system/locks.jl")
 include("../julia/system/names.jl")
 include("../julia/system/ordered.jl")

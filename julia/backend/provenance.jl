@@ -33,6 +33,14 @@ Add missing software and dependencies to a predicted label file. `file` is below
 `LabelFileError`: it is not a valid label file.
 """
 function complete(backend::BackendExplorer, file)
+    while !complete_once(backend, file)
+    end
+    return nothing
+end
+
+"""Return false if another program has changed the file meanwhile; it is not changed then."""
+function complete_once(backend, file)
+    before = stamp(file)
     predicted = readlabels(file)
     relative = relpath(file, processed_data_dir(backend))
     recordings = recordings_in(joinpath(raw_data_dir(backend), dirname(relative)))
@@ -46,9 +54,16 @@ function complete(backend::BackendExplorer, file)
         isempty(sources) && @warn "$relative: the input of run $(run.id) is unknown; set its dependencies " *
                                   "in predict_model"
     end
-    changed && writelabels(file, predicted)
+    if changed
+        try
+            put_labels(file, predicted, before)
+        catch error
+            error isa BackendError || rethrow()
+            return false
+        end
+    end
     all(isempty, keys(countlabels(predicted))) && @warn "$relative: no frame has a label"
-    return nothing
+    return true
 end
 
 """Add missing entries to a run's software; return whether there were any."""

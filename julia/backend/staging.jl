@@ -86,8 +86,9 @@ The paths of the label files at their destination.
 
 # Errors
 - `LabelFileError`: a label file is invalid, or depends on files that are not in data/raw.
-- `BackendError` `no-output`: there are no labels; `existing-file`: a file exists already; `unknown-origin`:
-  the input came from several folders or from an unknown one.
+- `BackendError` `no-output`: there are no labels; `existing-file`: a file exists already, with other content;
+  `changed-file`: another program changes a file at the same time; `unknown-origin`: the input came from several
+  folders or from an unknown one.
 
 Nothing is copied then.
 
@@ -101,13 +102,13 @@ function pull(backend::BackendExplorer, destination=nothing; force::Bool=false)
     files = filter(islabelfile, list_processed_files(backend))
     isempty(files) &&
         throw(BackendError("no-output", "no label files in $processed: nothing to pull"))
-    targets = check_destinations(backend, files, destination; force=force)
+    targets, expected = check_destinations(backend, files, destination; force=force)
     for file in files
         checkdependencies(readlabels(file), joinpath(raw, relpath(dirname(file), processed)))
     end
     made = make_folders(targets)
     try
-        copy_files(zip(files, targets))
+        copy_files(zip(files, targets, expected))
     catch
         foreach(remove_if_empty, reverse(made))
         rethrow()
@@ -133,8 +134,10 @@ end
 """
     check_destinations(backend, files, destination=nothing; force=false)
 
-Check that [`pull`](@ref) may copy label files from data/processed, and return their destinations. The label
-files need not exist yet.
+Check that [`pull`](@ref) may copy label files from data/processed. The label files need not exist yet.
+
+# Returns
+The destinations, and the stamps of the files that may be replaced there (`nothing` if none may).
 """
 function check_destinations(backend::BackendExplorer, files, destination=nothing; force::Bool=false)
     origins = read_origins(backend)
@@ -147,13 +150,14 @@ function check_destinations(backend::BackendExplorer, files, destination=nothing
     allunique(targets) || throw(BackendError("existing-file",
         "$(first_repeated(targets)): two label files would be copied there; name a folder to pull into"))
     foreach(check_writable, targets)
-    existing = filter(ispath, targets)
-    if !isempty(existing) && !force
+    force && return targets, map(stamp, targets)
+    existing = [target for (file, target) in zip(files, targets) if ispath(target) && !same_content(file, target)]
+    if !isempty(existing)
         more = length(existing) > 1 ? " (and $(length(existing) - 1) more)" : ""
         throw(BackendError("existing-file", "$(existing[1]): exists already$more";
                            fix="replace with force=true, or name another folder"))
     end
-    return targets
+    return targets, fill(nothing, length(targets))
 end
 
 first_repeated(items) = first(item for (i, item) in enumerate(items) if item in items[1:i - 1])
@@ -164,6 +168,7 @@ const ACCESS_WRITE_AND_SEARCH = 3  # unistd.h: W_OK | X_OK
 function check_writable(target)
     isdir(target) &&
         throw(BackendError("existing-file", "$target: expected a file, found a folder"))
+    check_replaceable(target)
     folder = first(filter(ispath, upwards(dirname(target))))
     isdir(folder) ||
         throw(BackendError("existing-file", "$folder: expected a folder, found a file"))
@@ -293,15 +298,3 @@ function read_origins(backend)
 end
 
 unslashed(path) = dirname(joinpath(path, ""))
-
-function same_content(one, other)
-    isfile(other) && filesize(one) == filesize(other) || return false
-    return open(one) do a
-        open(other) do b
-            while !eof(a)
-                read(a, 1 << 20) == read(b, 1 << 20) || return false
-            end
-            return true
-        end
-    end
-end

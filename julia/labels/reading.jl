@@ -8,19 +8,20 @@ Read a label file strictly; return [`Labels`](@ref).
 # Errors
 - [`LabelFileError`](@ref): the first violation in the order of the file, with `kind`, `file`, `run`,
   `track` and `index`.
-- `SystemError`: the file cannot be read.
+- `SystemError` or `Base.IOError`: the file cannot be read, or it is a pipe or a device.
 
 # Example
 ```julia
 labels = readlabels("predicted.label")
 ```
 """
-readlabels(path) = parselabels(read(path, String); file=path)
+readlabels(path) = parselabels(read(check_regular(path), String); file=path)
 
 """
     writelabels(path, labels)
 
-Write a label file atomically, as canonical text. Times are rounded to whole milliseconds.
+Write a label file atomically, as canonical text. Times are rounded to whole milliseconds. An existing file
+is replaced, even if it has changed since it was read.
 
 # Errors
 - [`LabelFileError`](@ref): `bad-time` for times that become equal in milliseconds; any kind for invalid
@@ -32,7 +33,10 @@ Write a label file atomically, as canonical text. Times are rounded to whole mil
 writelabels("predicted.label", labels)
 ```
 """
-writelabels(path, labels::Labels) = write_file(path, located(() -> text(labels); file=path))
+writelabels(path, labels::Labels) = put_labels(path, labels, :anything)
+
+put_labels(path, labels, expected) =
+    write_file(path, located(() -> text(labels); file=path); expected=expected)
 
 """
     parselabels(content; file=nothing)

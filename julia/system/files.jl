@@ -2,27 +2,47 @@
 
 import SHA
 
+"""What a file was at some moment. A change of its content changes the stamp."""
+struct Stamp
+    device::UInt
+    inode::UInt
+    size::Int
+    modified::Float64  # s
+end
+
+"""Return the stamp of a file, or `nothing` if it does not exist. Links are followed."""
+function stamp(path)
+    ispath(path) || return nothing
+    status = stat(path)
+    return Stamp(status.device, status.inode, status.size, status.mtime)
+end
+
 """
-    write_file(path, content)
+    write_file(path, content; expected=:anything)
 
 Write a file atomically: readers see either the complete new file or the old one.
 
 # Arguments
-- `path`: the file; its folder must exist. A link is followed. An existing file keeps its mode.
+- `path`: the file; its folder must exist. A link is followed. An existing file keeps its mode and its owner,
+  as far as the system allows it.
 - `content`: a string or a vector of bytes.
+- `expected`: the [`Stamp`](@ref) of the file when it was read, or `nothing` if it must not exist. By default,
+  any file is replaced.
 
 # Errors
-`SystemError` or `Base.IOError`: the file cannot be written. An existing file is not changed, and no other
-file is left behind.
+- `BackendError`: `existing-file`, the file exists, but `nothing` is expected; `changed-file`, its stamp is not
+  the expected one. A file with the same content causes no error.
+- `SystemError` or `Base.IOError`: the file cannot be written, is read-only, or is a folder, a pipe or a device.
+
+In each case an existing file is not changed, and no other file is left behind.
 
 # Example
 ```julia
 write_file(joinpath(folder, "note.txt"), "complete or unchanged\\n")
 ```
 """
-function write_file(path, content::Union{AbstractString,AbstractVector{UInt8}})
-    target = followed(path)
-    return put_file(target) do temporary
+function write_file(path, content::Union{AbstractString,AbstractVector{UInt8}}; expected=:anything)
+    return put_file(path, expected) do temporary
         open(temporary, "w") do io
             # on a full disk, any of write, flush and fsync may fail
             written = write(io, content)
@@ -30,8 +50,114 @@ function write_file(path, content::Union{AbstractString,AbstractVector{UInt8}})
             flush(io)
             sync_descriptor(RawFD(fd(io)))
         end
-        ispath(target) && chmod(temporary, filemode(target) & 0o7777)
     end
+end
+
+"""Throw if there is something at a path that must not be replaced: a folder, a pipe, a read-only file."""
+function check_replaceable(path)
+    ispath(path) || return nothing
+    isdir(path) && throw(SystemError("cannot write $path", Libc.EISDIR))
+    isfile(path) || throw(Base.IOError("$path: expected a file, found a pipe or a device", Base.UV_EINVAL))
+    # root may write to any file: the mode decides
+    writable = filemode(path) & 0o222 != 0 &&
+               (!Sys.isunix() || ccall(:access, Cint, (Cstring, Cint), path, ACCESS_WRITE) == 0)
+    writable || throw(Base.IOError(
+        "$path: this file is read-only; make it writable first, or write to another file", Base.UV_EACCES))
+    return nothing
+end
+
+const ACCESS_WRITE = 2  # unistd.h: W_OK
+
+"""A new version of a file: under a temporary name, then under the name of the file."""
+mutable struct Version
+    asked::String  # the name for errors
+    path::String  # without links
+    temporary::String
+    expected::Union{Stamp,Symbol,Nothing}
+    new::Union{Stamp,Nothing}  # known when publishing begins
+end
+
+function Version(path, expected)
+    check_replaceable(path)
+    target = followed(path)
+    return Version(path, target, temporary_beside(target), expected, nothing)
+end
+
+"""
+Rename a new version, unless something else than expected is there. After a replacement, the temporary name
+has the old version.
+"""
+function publish(version::Version)
+    path, temporary, expected = version.path, version.temporary, version.expected
+    keep_metadata(path, temporary)
+    version.new = stamp(temporary)
+    if expected === :anything
+        rename_path(temporary, path)
+    elseif expected === nothing
+        rename_new(temporary, path) || accept_same_content(version, "existing-file")
+    elseif stamp(path) != expected
+        accept_same_content(version, "changed-file")
+    else
+        swap(temporary, path)
+        stamp(temporary) == expected || throw(refused(version, "changed-file"))  # saved at the last moment
+    end
+    return nothing
+end
+
+function accept_same_content(version, kind)
+    same_content(version.temporary, version.path) || throw(refused(version, kind))
+    return nothing
+end
+
+function refused(version, kind)
+    if kind == "existing-file"
+        return BackendError(kind, "$(version.asked): exists already";
+                            fix="replace with force=true, or name another file")
+    end
+    return BackendError(kind, "$(version.asked): another program has changed this file meanwhile; not replaced";
+                        fix="look at it, then try again")
+end
+
+"""Restore the old version, unless another program has changed the new one."""
+function withdraw(version::Version)
+    if version.new !== nothing && version.expected === nothing
+        stamp(version.path) == version.new && remove_file(version.path, version.new)
+    elseif version.new !== nothing && version.expected isa Stamp && stamp(version.temporary) != version.new
+        if ispath(version.path)
+            swap(version.temporary, version.path)
+            # saved by another program meanwhile: the newest file stays
+            stamp(version.temporary) == version.new || swap(version.temporary, version.path)
+        else
+            rename_new(version.temporary, version.path)
+        end
+    end
+    return rm(version.temporary; force=true)
+end
+
+"""Remove a file unless it has changed; return whether it was removed."""
+function remove_file(path, expected::Stamp)
+    aside = temporary_beside(path)
+    rename_path(path, aside)
+    if stamp(aside) == expected
+        rm(aside)
+        return true
+    end
+    rename_new(aside, path)
+    rm(aside; force=true)
+    return false
+end
+
+"""Give a new file the mode and the owner of an old one."""
+function keep_metadata(old, new)
+    ispath(old) || return nothing
+    there = stat(old)
+    if Sys.isunix() && (there.uid, there.gid) != (stat(new).uid, stat(new).gid)
+        # only the administrator may give files away; the group may still be possible
+        ccall(:chown, Cint, (Cstring, Cuint, Cuint), new, there.uid, there.gid) == 0 ||
+            ccall(:chown, Cint, (Cstring, Cuint, Cuint), new, typemax(Cuint), there.gid)
+    end
+    chmod(new, filemode(old) & 0o7777)
+    return nothing
 end
 
 const MAX_LINKS = 40  # the limit of Linux
@@ -49,59 +175,49 @@ end
 """
     copy_file(source, path)
 
-Copy a file atomically. The copy shares the file's blocks if the file system supports it (reflink).
+Copy a file to a new path atomically. The copy shares the file's blocks if the file system supports it
+(reflink). A broken link at the path is replaced.
+
+# Errors
+`BackendError` `existing-file`: another file exists.
 """
 function copy_file(source, path)
-    return put_file(temporary -> copy_into(source, temporary), path)
+    remove_broken_link(path)
+    return put_file(temporary -> copy_into(source, temporary), path, nothing)
 end
 
 """
-    copy_files(pairs)
+    copy_files(copies)
 
-Copy files, each `source => path`, all or none. Existing files are replaced.
+Copy files, each `(source, path, expected)`, all or none. `expected` is as for [`write_file`](@ref), but not
+`:anything`.
 
 Each copy is first made in the folder of its path, then renamed. After an error or an interrupt, all paths are
-as before.
+as before, except those that another program has changed. Links are followed. A replaced file keeps its mode
+and its owner.
 """
-function copy_files(pairs)
-    copies = Tuple{String,String}[]  # hidden copy, destination
-    old = Tuple{String,Union{String,Nothing}}[]  # destination, old file
+function copy_files(copies)
+    versions = Version[]
     try
-        for (source, path) in pairs
-            hidden = hidden_beside(path)
-            push!(copies, (hidden, path))
-            named_by_user(() -> copy_into(source, hidden), path)
+        for (source, path, expected) in copies
+            version = Version(path, expected)
+            push!(versions, version)
+            named_by_user(() -> copy_into(source, version.temporary), path)
         end
-        for (hidden, path) in copies
-            push!(old, (path, set_aside(path)))
-            named_by_user(() -> rename_path(hidden, path), path)
+        for version in versions
+            named_by_user(() -> publish(version), version.asked)
         end
     catch
-        for (path, aside) in reverse(old)
-            if aside !== nothing
-                rename_path(aside, path)
-            elseif !isdir(path)
-                rm(path; force=true)
-            end
-        end
-        foreach(((hidden, _),) -> rm(hidden; force=true), copies)
+        foreach(withdraw, reverse(versions))
         rethrow()
     end
-    foreach(((_, aside),) -> aside === nothing || rm(aside), old)
-    foreach(sync_rename, unique(dirname(hidden) for (hidden, _) in copies))
+    foreach(version -> rm(version.temporary; force=true), versions)
+    foreach(sync_rename, unique(dirname(version.temporary) for version in versions))
     return nothing
 end
 
-"""Keep a file under a hidden name too; return that name, or `nothing` if there is no file."""
-function set_aside(path)
-    islink(path) || (ispath(path) && !isdir(path)) || return nothing
-    aside = hidden_beside(path)
-    linked = Sys.isunix() && ccall(:link, Cint, (Cstring, Cstring), path, aside) == 0
-    linked || rename_path(path, aside)  # without hard links, the file is missing for a moment
-    return aside
-end
-
 function copy_into(source, path)
+    check_regular(source)
     # libuv clones the file if possible, and otherwise copies it
     libuv_copy(source, path)
     sync(path)
@@ -111,16 +227,43 @@ end
 """
     link_file(source, path)
 
-Make a symbolic link to a file, atomically.
+Make a symbolic link to a file. A broken link at the path is replaced.
 """
-link_file(source, path) = put_file(temporary -> symlink(source, temporary), path)
+function link_file(source, path)
+    remove_broken_link(path)
+    symlink(source, path)
+    return sync_rename(dirname(path))
+end
+
+remove_broken_link(path) = islink(path) && !ispath(path) && rm(path)
 
 """
     sha1_of(path)
 
 Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits.
 """
-sha1_of(path) = bytes2hex(open(SHA.sha1, path))
+sha1_of(path) = bytes2hex(open(SHA.sha1, check_regular(path)))
+
+"""
+Return a path; throw if it is a pipe or a device. Opening it could block, and reading it could have no end.
+"""
+function check_regular(path)
+    ispath(path) && !isfile(path) && !isdir(path) &&
+        throw(Base.IOError("$path: expected a file, found a pipe or a device", Base.UV_EINVAL))
+    return path
+end
+
+function same_content(one, other)
+    isfile(one) && isfile(other) && filesize(one) == filesize(other) || return false
+    return open(one) do a
+        open(other) do b
+            while !eof(a)
+                read(a, 1 << 20) == read(b, 1 << 20) || return false
+            end
+            return true
+        end
+    end
+end
 
 """Remove a folder, or a link to one; return whether it existed."""
 function remove_folder(folder)
@@ -129,27 +272,20 @@ function remove_folder(folder)
     return there
 end
 
-"""Call `fill` to make a hidden file in the folder of `path`, then rename it to `path`."""
-function put_file(fill, path)
-    temporary = hidden_beside(path)
+"""Call `fill` to make a temporary file in the folder of `path`, then rename it to `path`."""
+function put_file(fill, path, expected)
+    version = Version(path, expected)
     try
         named_by_user(path) do
-            fill(temporary)
-            rename_path(temporary, path)
+            fill(version.temporary)
+            publish(version)
         end
     catch
-        rm(temporary; force=true)
+        withdraw(version)
         rethrow()
     end
-    return sync_rename(dirname(temporary))
-end
-
-function hidden_beside(path)
-    folder = dirname(joinpath(pwd(), path))  # not abspath, which turns a/link/.. into a
-    # A rename is only atomic within one file system, hence in the same folder. Hidden files are never input
-    # or output, even those that a killed process has left.
-    token = string(hash((gethostname(), getpid(), time_ns(), path)); base=16, pad=2 * sizeof(UInt))
-    return joinpath(folder, ".$token.tmp")
+    rm(version.temporary; force=true)
+    return sync_rename(dirname(version.temporary))
 end
 
 """Call `f`; errors about a temporary file name the file at `path` instead."""
@@ -162,10 +298,6 @@ function named_by_user(f, path)
         rethrow()
     end
 end
-
-# Base's rename and mv would fall back to copying.
-rename_path(from, to) =
-    Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), from, to))
 
 """Flush a folder to the disk, so that a rename in it survives a power cut."""
 function sync_rename(folder)

@@ -73,6 +73,7 @@ function append_to_log(text)
     isempty(path) && return nothing
     line = string(Libc.strftime("%Y-%m-%d %H:%M:%S", time()), " ", getpid(), " ", rstrip(text), "\n")
     flags = Base.Filesystem.JL_O_WRONLY | Base.Filesystem.JL_O_CREAT | Base.Filesystem.JL_O_APPEND
+    ispath(path) && !isfile(path) && return nothing  # a pipe, which could block
     try
         file = Base.Filesystem.open(path, flags, 0o666)
         try

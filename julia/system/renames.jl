@@ -1,45 +1,71 @@
-# Renames that leave no moment without a file.
+# Renames that lose no file.
 
-const RENAME_EXCHANGE = Cuint(2)  # linux/fs.h; RENAME_SWAP in sys/stdio.h of macOS is 2 as well
-const AT_FDCWD = Cint(-100)
-const RTLD_DEFAULT = Ptr{Cvoid}(Sys.isapple() ? typemax(UInt) - 1 : UInt(0))  # dlfcn.h
-
-# errors of systems and file systems that cannot exchange
-const EXCHANGE_REFUSALS = [getfield(Libc, name) for name in (:EINVAL, :ENOSYS, :ENOTSUP, :EOPNOTSUPP, :EPERM)
-                           if isdefined(Libc, name)]
+const RENAME_EXCHANGE = Cuint(2)  # linux/fs.h; macOS: RENAME_SWAP, in sys/stdio.h
+const AT_FDCWD = Cint(-100)  # fcntl.h, on Linux: names are relative to the current folder
 
 """
-    exchange(one, other)
-
-Exchange two files or folders in one step. Return whether the system and the file system can do this; if not,
-nothing is changed.
-
-# Errors
-`SystemError`: one of them does not exist or cannot be renamed.
-
-# Example
-```julia
-exchange("new", "old") || println("this needs two renames")
-```
+Exchange two files in one step. Return false if the system or the file system cannot do this; nothing is
+changed then.
 """
 function exchange(one, other)
-    call = exchange_call()
-    call == C_NULL && return false
-    failed = if Sys.isapple()
-        ccall(call, Cint, (Cstring, Cstring, Cuint), one, other, RENAME_EXCHANGE)
-    else
-        ccall(call, Cint, (Cint, Cstring, Cint, Cstring, Cuint), AT_FDCWD, one, AT_FDCWD, other,
-              RENAME_EXCHANGE)
-    end
-    failed == 0 && return true
-    number = Libc.errno()
-    number in EXCHANGE_REFUSALS && return false
-    throw(SystemError("cannot exchange $one and $other", number))
+    code = exchange_code(one, other)
+    code == 0 && return true
+    code in (Libc.EINVAL, Libc.ENOSYS, Libc.ENOTSUP, Libc.EPERM) && return false
+    throw(SystemError("cannot exchange $one and $other", code))
 end
 
-"""Return a pointer to the system's function, or null if it has none: older C libraries, other systems."""
-function exchange_call()
-    Sys.islinux() || Sys.isapple() || return C_NULL
-    return ccall(:dlsym, Ptr{Cvoid}, (Ptr{Cvoid}, Cstring), RTLD_DEFAULT,
-                 Sys.isapple() ? "renamex_np" : "renameat2")
+function exchange_code(one, other)
+    try
+        failed = if Sys.islinux()
+            ccall(:renameat2, Cint, (Cint, Cstring, Cint, Cstring, Cuint), AT_FDCWD, one, AT_FDCWD, other,
+                  RENAME_EXCHANGE)
+        elseif Sys.isapple()
+            ccall(:renamex_np, Cint, (Cstring, Cstring, Cuint), one, other, RENAME_EXCHANGE)
+        else
+            return Libc.ENOSYS
+        end
+        return failed == 0 ? Cint(0) : Libc.errno()
+    catch error
+        error isa ErrorException || rethrow()
+        return Libc.ENOSYS  # the C library does not have the function
+    end
+end
+
+"""
+Rename a file unless the new name exists; return whether it was renamed.
+
+A hard link is made first, since `link` never replaces a file. File systems without hard links are checked
+just before the rename.
+"""
+function rename_new(from, to)
+    if hard_link(from, to)
+        rm(from)
+        return true
+    end
+    (islink(to) || ispath(to)) && return false
+    rename_path(from, to)
+    return true
+end
+
+"""Give a file a second name; return false if the name exists or there are no hard links."""
+hard_link(path, name) = Sys.isunix() && ccall(:link, Cint, (Cstring, Cstring), path, name) == 0
+
+# Base's rename and mv would fall back to copying.
+rename_path(from, to) =
+    Base.uv_error("rename", ccall(:jl_fs_rename, Int32, (Cstring, Cstring), from, to))
+
+"""Exchange two files. If the system cannot, and without hard links, `other` is missing for a moment."""
+function swap(one, other)
+    exchange(one, other) && return nothing
+    aside = temporary_beside(other)
+    hard_link(other, aside) || rename_path(other, aside)
+    try
+        rename_path(one, other)
+    catch
+        rename_path(aside, other)
+        rm(aside; force=true)  # a rename to a hard link of the same file does nothing
+        rethrow()
+    end
+    rename_path(aside, one)
+    return nothing
 end

@@ -198,15 +198,16 @@ end
         places = [joinpath(folder, "to", name) for name in ("a", "b", "c")]
         write(places[2], "old")
         chmod(places[2], 0o640)
-        pairs = zip([joinpath(folder, name) for name in ("a", "b", "c")], places)
+        copies = collect(zip([joinpath(folder, name) for name in ("a", "b", "c")], places, map(TB.stamp, places)))
         before = tree(joinpath(folder, "to"))
-        @test_throws Union{SystemError,Base.IOError} TB.copy_files(pairs)
+        @test_throws Union{SystemError,Base.IOError} TB.copy_files(copies)
         @test tree(joinpath(folder, "to")) == before
         @test Sys.iswindows() || filemode(places[2]) & 0o777 == 0o640
         rm(places[3]; recursive=true)
-        @test_throws Union{SystemError,Base.IOError} TB.copy_files([pairs...; ("none" => places[3])])
+        @test_throws Union{SystemError,Base.IOError} TB.copy_files([copies; ("none", places[3], nothing)])
         @test readdir(joinpath(folder, "to")) == ["b"]
-        TB.copy_files(pairs)
+        copies[3] = (copies[3][1], places[3], nothing)
+        TB.copy_files(copies)
         @test tree(joinpath(folder, "to")) == Dict("a" => b"new", "b" => b"", "c" => b"")
     end
 end
@@ -261,8 +262,9 @@ end
         predicted(backend, spine)
         out = joinpath(dirname(lab), "out")
         @test pull(backend, out) == [joinpath(out, "a", "b", "predicted.label")]
-        @test kind_of(() -> pull(backend, out), "exists already; replace with force=true") == "existing-file"
+        @test pull(backend, out) == [joinpath(out, "a", "b", "predicted.label")]  # the same content
         writelabels(joinpath(out, "a", "b", "predicted.label"), Labels())
+        @test kind_of(() -> pull(backend, out), "exists already; replace with force=true") == "existing-file"
         pull(backend, out; force=true)
         @test haskey(readlabels(joinpath(out, "a", "b", "predicted.label")), RUN)
     end

@@ -14,6 +14,8 @@ import pytest
 
 from support import RUN, STEM, command, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, ScriptError, __version__
+from taggingbackends.backend import provenance
+from taggingbackends.system.files import stamp
 
 Maker = Callable[..., Path]
 
@@ -117,6 +119,76 @@ def test_labels_that_exist_are_not_replaced_without_force(make_backend: Maker, l
     result = command("predict", spine, "--model-instance=m", "--force", cwd=make_backend("b2"))
     assert result.returncode == 0, result.stderr
     assert RUN in Labels.read(lab / "predicted.label")
+
+
+EDIT = """
+def edit(backend):
+    from pathlib import Path
+    Path(os.environ["EDITED"]).write_text("mine")
+    (backend.output_path(backend.list_input_files()[0])).write_text(
+        '{"metadata":{"id":"x"},"data":[{"id":"1","t":[1],"labels":["run"]}]}')
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_labels_edited_during_a_prediction_stay(
+    there: bool, make_backend: Maker, lab: Path
+) -> None:
+    project = make_backend(predict_model=script("predict_model", "edit(backend)") + "")
+    path = project / "scripts" / "predict_model.py"
+    path.write_text(EDIT.replace("def edit", "import os\ndef edit", 1) + path.read_text())
+    spine = write_recording(lab)
+    place = lab / "predicted.label"
+    if there:
+        place.write_text("old")
+    arguments = ("predict", spine, "--model-instance=m", "--force")
+    result = command(*arguments, cwd=project, EDITED=str(place))
+    kind = "another program has changed this file meanwhile" if there else "exists already"
+    refused(result, f"{place}: {kind}", lines=2)
+    assert "input and results are kept in" in result.stderr
+    assert place.read_text() == "mine"
+
+
+def test_a_prediction_is_repeated_without_force(make_backend: Maker, lab: Path) -> None:
+    """As after a kill between publishing the labels and removing the sandbox."""
+    project = make_backend()
+    spine = write_recording(lab)
+    arguments = ("predict", spine, "--model-instance=m")
+    assert command(*arguments, cwd=project).returncode == 0
+    before = tree(lab), stamp(lab / "predicted.label")
+    result = command(*arguments, cwd=project)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tree(lab), stamp(lab / "predicted.label")) == before
+    result = command(*arguments, "--label=cast", cwd=project)
+    refused(result, "predicted.label: exists already; replace with --force", lines=2)
+    labels = Labels.read(lab / "predicted.label")
+    labels.tag("edited")
+    labels.write(lab / "predicted.label")
+    refused(command(*arguments, cwd=project), "predicted.label: exists already")
+
+
+def test_labels_changed_while_they_are_completed_are_completed_again(
+    make_backend: Maker, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = BackendExplorer(make_backend(), "m")
+    backend.push(write_recording(lab))
+    place = backend.output_path(backend.list_input_files()[0])
+    labels = Labels()
+    labels.set(RUN, 1, [1.0], ["run"])
+    labels.write(place)
+    real = provenance.dependency
+
+    def dependency(path: Path) -> dict[str, str]:  # while a large file is hashed
+        if labels[RUN][1].states == ["run"]:
+            labels.set(RUN, 1, [1.0], ["cast"])
+            labels.write(place)
+        return real(path)
+
+    monkeypatch.setattr(provenance, "dependency", dependency)
+    provenance.complete(backend, [place])
+    completed = Labels.read(place)
+    assert completed[RUN][1].states == ["cast"]
+    assert len(completed[RUN].dependencies) == 2
 
 
 def test_software_and_dependencies_of_the_script_are_kept(make_backend: Maker, lab: Path) -> None:

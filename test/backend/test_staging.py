@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -292,9 +293,10 @@ def test_labels_are_pulled_into_a_folder(backend: BackendExplorer, lab: Path) ->
     predicted(backend, spine)
     out = lab.parent / "out"
     assert backend.pull(out) == [out / "a" / "b" / "predicted.label"]
+    (pulled,) = backend.pull(out)  # the same content
+    Labels().write(pulled)
     with backend_error("existing-file", "exists already; replace with force=True"):
         backend.pull(out)
-    Labels().write(out / "a" / "b" / "predicted.label")
     backend.pull(out, force=True)
     assert RUN in Labels.read(out / "a" / "b" / "predicted.label")
 
@@ -346,6 +348,57 @@ def test_a_failed_pull_leaves_everything_as_it_was(
     assert not (lab / "out").exists()
     assert len(backend.pull(force=force)) == 2
     assert RUN in Labels.read(lab / "a" / "predicted.label")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_file_that_changes_during_a_pull_stays(
+    there: bool, backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spines = [write_recording(lab / "a"), write_recording(lab / "b")]
+    backend.push(*spines)
+    for folder in ("a", "b"):
+        target = backend.processed_data_dir() / folder / "predicted.label"
+        target.parent.mkdir(parents=True)
+        label = write_labels(lab / folder / spines[0].name)
+        target.write_bytes(label.read_bytes())
+        label.unlink()
+    place = lab / "b" / "predicted.label"
+    if there:
+        place.write_text("old")
+    before = tree(lab)
+    real = staging.copy_files
+
+    def copy_files(copies: Any) -> None:  # after everything has been checked
+        place.write_text("mine")
+        real(copies)
+
+    monkeypatch.setattr(staging, "copy_files", copy_files)
+    with backend_error("changed-file" if there else "existing-file", f"{place}: "):
+        backend.pull(force=True)
+    assert tree(lab) == before | {"b/predicted.label": b"mine"}
+
+
+@posix
+def test_destinations_that_must_not_be_replaced(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    backend.push(spine)
+    label = predicted(backend, spine)
+    place = lab / "predicted.label"
+    os.mkfifo(place)
+    with pytest.raises(OSError, match="expected a file, found a pipe or a device"):
+        backend.pull(force=True)
+    place.unlink()
+    place.write_text("old")
+    place.chmod(0o444)
+    with pytest.raises(PermissionError, match="read-only"):
+        backend.pull(force=True)
+    assert place.read_text() == "old"
+    place.rename(lab / "kept").chmod(0o664)
+    place.symlink_to("kept")
+    backend.pull(force=True)
+    assert place.is_symlink()
+    assert (lab / "kept").read_bytes() == label.read_bytes()
+    assert (lab / "kept").stat().st_mode & 0o777 == 0o664
 
 
 def test_dependencies_are_checked_when_pulling(backend: BackendExplorer, lab: Path) -> None:

@@ -132,6 +132,8 @@ def test_label_files_in_other_forms(tmp_path: Path) -> None:
     result = command("labels", "convert", one, one, "-o", "x.label", cwd=tmp_path)
     refused(result, "; merge the files with `tagging-backend labels merge`\n")
     split(united([one]), tmp_path / "runs")
+    (file,) = split(united([one]), tmp_path / "runs")
+    file.write_text("mine")
     with backend_error("existing-file", "; replace with force=True, or name another folder$"):
         split(united([one]), tmp_path / "runs")
 

@@ -135,6 +135,9 @@ def test_push_pull_and_reset(make_backend: Maker, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out"
     assert command("pull", out, *sandbox, cwd=project).stdout == f"{out / 'predicted.label'}\n"
+    again = command("pull", out, *sandbox, cwd=project)
+    assert (again.returncode, again.stderr) == (0, "")
+    (out / "predicted.label").write_text("mine")
     refused(command("pull", out, *sandbox, cwd=project), "exists already; replace with --force")
     assert command("pull", *sandbox, cwd=project).stdout == f"{spine.parent / 'predicted.label'}\n"
     assert f"removed {raw}\n" in command("reset", *sandbox, cwd=project).stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from support import (
     backend_error,
     command,
     parse,
+    posix,
     refused,
     text,
     tree,
@@ -28,7 +30,9 @@ from support import (
 from taggingbackends import LabelFileError, Labels, dependency
 from taggingbackends.analysis.comparison import compare_files
 from taggingbackends.analysis.overview import overview
+from taggingbackends.cli import cli
 from taggingbackends.display.tables import aligned, confusion_table, label_table, run_table
+from taggingbackends.labels import writing
 from taggingbackends.labels.conversion import split, united
 from taggingbackends.labels.inspection import find_errors
 
@@ -329,6 +333,10 @@ def test_split_into_runs_and_back(several_runs: Path) -> None:
     run("convert", *printed, "-o", "again.label", cwd=folder)
     assert (folder / "again.label").read_bytes() == several_runs.read_bytes()
     before = tree(folder)
+    run("convert", several_runs, "--split", "-o", "runs", cwd=folder)  # nothing to write
+    assert tree(folder) == before
+    (folder / "runs" / f"{OTHER}.label").write_text("mine")
+    before = tree(folder)
     again = command("labels", "convert", several_runs, "--split", "-o", "runs", cwd=folder)
     refused(again, "exists already; replace with --force")
     assert tree(folder) == before
@@ -544,6 +552,61 @@ def test_standard_output(file: Path) -> None:
     printed = run("convert", file, "--bouts", "-o", "-", cwd=folder)
     assert printed.splitlines() == (folder / "z.csv").read_text().splitlines()
     assert not (folder / "-").exists()
+
+
+@pytest.mark.parametrize("output", [("--in-place",), ("-o", "y.label", "--force")])
+def test_a_file_that_was_edited_meanwhile_is_not_replaced(
+    output: tuple[str, ...], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    shutil.copy(file, "y.label")
+    written = Path(output[1] if output[0] == "-o" else "x.label")
+    real = writing.text
+
+    def edit(*arguments: Any) -> bytes:
+        written.write_text("mine")
+        return real(*arguments)
+
+    monkeypatch.setattr(writing, "text", edit)
+    with backend_error("changed-file", f"{written}: another program has changed this file"):
+        cli.main(["labels", "tag", "x.label", "new", *output], standalone_mode=False)
+    assert written.read_text() == "mine"
+
+
+def test_the_same_content_needs_no_force(file: Path) -> None:
+    for _ in range(2):
+        run("convert", file, "--names", "-o", "y.label", cwd=file.parent)
+
+
+def test_a_read_only_file_is_not_replaced(file: Path) -> None:
+    before = tree(file.parent)
+    file.chmod(0o444)
+    result = command("labels", "tag", file, "new", "--in-place", cwd=file.parent)
+    refused(result, f"{file}: this file is read-only; make it writable first")
+    assert tree(file.parent) == before
+
+
+@posix
+def test_output_into_pipes_and_devices(file: Path) -> None:
+    text = file.read_text()
+    assert run("convert", file, "-o", "/dev/stdout", cwd=file.parent) == text
+    null = file.with_name("null.label")
+    null.symlink_to(os.devnull)
+    pipe = file.with_name("pipe.label")
+    os.mkfifo(pipe)
+    assert run("convert", file, "-o", null, cwd=file.parent) == ""
+    for force in ((), ("--force",)):
+        result = command("labels", "convert", file, "-o", pipe, *force, cwd=file.parent)
+        refused(result, f"{pipe}: expected a pipe that a program reads, found no reader")
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert run("convert", file, "-o", pipe, cwd=file.parent) == ""
+    assert os.read(reading, 1 << 16).decode() == text
+    os.close(reading)
+    for path in (pipe, null):
+        result = command("labels", "tag", path, "new", "--in-place", cwd=file.parent)
+        refused(result, f"{path}: expected a file, found a pipe or a device")
+    assert pipe.is_fifo()
+    assert null.is_symlink()
 
 
 def test_nothing_is_written_after_an_error(file: Path) -> None:

@@ -337,8 +337,8 @@ end
         mktempdir() do folder
             path = joinpath(folder, "x.label")
             write(path, "old")
-            source = joinpath(ROOT, "julia", "system", "files.jl")
-            script = "include($(repr(source))); write_file($(repr(path)), \"x\"^1_000_000)"
+            sources = [joinpath(ROOT, "julia", "system", "$name.jl") for name in ("temporaries", "renames", "files")]
+            script = "foreach(include, $(repr(sources))); write_file($(repr(path)), \"x\"^1_000_000)"
             command = `$(Base.julia_cmd()) --startup-file=no -e $script`
             shell = "trap '' XFSZ; ulimit -f 100; exec \"\$@\""
             errors = IOBuffer()
@@ -383,9 +383,11 @@ end
         TaggingBackends.copy_file(source, path)
         @test read(path, String) == "content"
         write(source, "more content")
-        TaggingBackends.copy_file(source, path)
-        @test read(path, String) == "more content"
+        @test_throws BackendError TaggingBackends.copy_file(source, path)
+        @test read(path, String) == "content"
+        rm(path)
         @test_throws Base.IOError TaggingBackends.copy_file(joinpath(folder, "none"), path)
+        Sys.iswindows() || symlink("nowhere", path)
         Sys.iswindows() || TaggingBackends.link_file(source, path)
         Sys.iswindows() || @test readlink(path) == source
         @test readdir(folder) == ["a", "b"]

@@ -18,9 +18,12 @@ import pytest
 
 from support import backend_error, command, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, dependency
+from taggingbackends.backend import staging
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.many.discovery import discover
+from taggingbackends.many.labelling import Result, Task
 from taggingbackends.many.labelstatus import Status, label_status
+from taggingbackends.many.sandboxed import _label
 
 Maker = Callable[..., Path]
 
@@ -572,6 +575,78 @@ def test_labels_that_are_edited_meanwhile_stay(project: Path, lab: Path) -> None
     assert process.returncode == 0
     assert "left alone 1" in stderr
     assert (folder / "predicted.label").read_text() == "mine"
+
+
+def outdated_task(project: Path, spine: Path, force: bool = False) -> Task:
+    """Return a task for a recording with outdated labels."""
+    assert command(*arguments(spine.parent), cwd=project).returncode == 0
+    spine.write_text(spine.read_text() + "\n")
+    files = (spine, spine.with_suffix(".outline"))
+    return Task(project, "m", files, spine.with_name("predicted.label"), {}, force=force)
+
+
+@pytest.mark.filterwarnings("ignore:input and results are kept")  # and then removed
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("missing", [False, True])
+def test_labels_that_are_edited_while_they_are_completed_stay(
+    force: bool, missing: bool, project: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = outdated_task(project, write_recording(lab, "20240610_120000"), force)
+    if missing:
+        task.place.unlink()
+    real = staging.copy_files
+
+    def copy_files(copies: Any) -> None:  # the last step, after hashing
+        task.place.write_text("mine")
+        real(copies)
+
+    monkeypatch.setattr(staging, "copy_files", copy_files)
+    outcome = _label(task)
+    if force:
+        assert outcome.result is Result.FAILED
+        kind = "exists already" if missing else "another program has changed this file meanwhile"
+        assert kind in outcome.why
+    else:
+        assert (outcome.result, outcome.why) == (Result.LEFT, "not a label file")
+    assert tree(lab).pop("predicted.label") == b"mine"
+    assert sandboxes(project) == []
+
+
+def test_labels_under_the_other_name_stay_if_they_are_edited_meanwhile(
+    project: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = outdated_task(project, write_recording(lab, "20240610_120000"))
+    write_recording(lab, "20240611_120000")
+    place = task.place.with_name("20240610_120000.predicted.label")
+    real = staging.copy_files
+
+    def copy_files(copies: Any) -> None:
+        real(copies)
+        task.place.write_text("mine")
+
+    monkeypatch.setattr(staging, "copy_files", copy_files)
+    with pytest.warns(UserWarning, match="predicted.label: changed meanwhile, so it is not"):
+        assert _label(task._replace(place=place)).labels == (place,)
+    assert task.place.read_text() == "mine"
+    assert place.exists()
+
+
+@posix
+def test_outdated_labels_keep_their_link_and_their_mode(project: Path, lab: Path) -> None:
+    task = outdated_task(project, write_recording(lab, "20240610_120000"))
+    target = task.place.rename(lab / "kept")
+    target.chmod(0o664)
+    task.place.symlink_to("kept")
+    before = target.read_bytes()
+    assert _label(task).result is Result.LABELLED
+    assert task.place.is_symlink()
+    assert target.read_bytes() != before
+    assert target.stat().st_mode & 0o777 == 0o664
+    target.chmod(0o444)
+    outcome = _label(task._replace(force=True))
+    assert outcome.result is Result.FAILED
+    assert "this file is read-only" in outcome.why
+    assert target.stat().st_mode & 0o777 == 0o444
 
 
 # -- Dask

@@ -1,18 +1,34 @@
-"""Copying several files, all or none."""
+"""Writing and copying files: all or none, and over nothing that has changed."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support import posix, tree
-from taggingbackends.system.files import copy_files
+from support import backend_error, posix, tree
+from taggingbackends.errors import BackendError
+from taggingbackends.system import files, temporaries
+from taggingbackends.system.files import (
+    copy_file,
+    copy_files,
+    link_file,
+    new_version,
+    remove_file,
+    stamp,
+    write_file,
+)
+
+Copies = list[tuple[Path, Path, files.Stamp | None]]
 
 
 @pytest.fixture
-def pairs(tmp_path: Path) -> list[tuple[Path, Path]]:
+def copies(tmp_path: Path) -> Copies:
     """Return sources and destinations; the second destination exists already."""
     (tmp_path / "to").mkdir()
     sources = [tmp_path / name for name in "abc"]
@@ -20,42 +36,334 @@ def pairs(tmp_path: Path) -> list[tuple[Path, Path]]:
         source.write_text(source.name)
     (tmp_path / "to" / "b").write_text("old")
     (tmp_path / "to" / "b").chmod(0o640)
-    return [(source, tmp_path / "to" / source.name) for source in sources]
+    places = [tmp_path / "to" / source.name for source in sources]
+    return [(source, place, stamp(place)) for source, place in zip(sources, places, strict=True)]
 
 
-def test_all_are_copied(pairs: list[tuple[Path, Path]]) -> None:
-    copy_files(pairs)
-    assert tree(pairs[0][1].parent) == {"a": b"a", "b": b"b", "c": b"c"}
+@pytest.fixture(params=["exchange", "no exchange", "no hard links"])
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test with what file systems can do."""
+
+    def refuse(*names: object, **options: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if request.param != "exchange":
+        monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    if request.param == "no hard links":
+        monkeypatch.setattr(os, "link", refuse)
 
 
-def test_a_copy_that_fails_changes_nothing(pairs: list[tuple[Path, Path]]) -> None:
-    folder = pairs[0][1].parent
-    pairs[2][0].unlink()
-    with pytest.raises(FileNotFoundError, match=str(pairs[2][0])):
-        copy_files(pairs)
+@pytest.fixture
+def last_moment(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Return a function that sets what another program does just before the exchange."""
+    real = files._swap
+
+    def set_up(action: Callable[[], object]) -> None:
+        done: list[object] = []
+
+        def swap(one: Path, other: Path) -> None:
+            if not done:
+                done.append(action())
+            real(one, other)
+
+        monkeypatch.setattr(files, "_swap", swap)
+
+    return set_up
+
+
+@pytest.mark.usefixtures("file_system")
+def test_all_are_copied(copies: Copies) -> None:
+    copy_files(copies)
+    assert tree(copies[0][1].parent) == {"a": b"a", "b": b"b", "c": b"c"}
+    assert (copies[1][1].stat().st_mode & 0o777 == 0o640) or os.name != "posix"
+
+
+def test_a_copy_that_fails_changes_nothing(copies: Copies) -> None:
+    folder = copies[0][1].parent
+    copies[2][0].unlink()
+    with pytest.raises(FileNotFoundError, match=str(copies[2][0])):
+        copy_files(copies)
     assert tree(folder) == {"b": b"old"}
 
 
-def test_a_rename_that_fails_changes_nothing(pairs: list[tuple[Path, Path]]) -> None:
-    folder = pairs[0][1].parent
-    (folder / "c").mkdir()
-    (folder / "c" / "mine").write_text("mine")
-    with pytest.raises(OSError, match="directory") as failure:
-        copy_files(pairs)
-    assert failure.value.filename == str(folder / "c")
-    assert tree(folder) == {"b": b"old", "c/mine": b"mine"}
-    assert (folder / "b").stat().st_mode & 0o777 == 0o640 or os.name != "posix"
+@pytest.mark.usefixtures("file_system")
+def test_a_destination_that_appears_is_kept_and_the_others_are_restored(copies: Copies) -> None:
+    folder = copies[0][1].parent
+    (folder / "c").write_text("mine")
+    before = stamp(folder / "b")
+    with backend_error("existing-file", "c: exists already"):
+        copy_files(copies)
+    assert tree(folder) == {"b": b"old", "c": b"mine"}
+    assert stamp(folder / "b") == before
+
+
+@pytest.mark.usefixtures("file_system")
+def test_restoring_keeps_what_was_edited_meanwhile(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copies[0][1].parent
+    (folder / "c").write_text("mine")
+    real = files._Version._accept_same_content
+
+    def edit(version: files._Version, kind: str) -> None:
+        for name in "ab":  # these are published already
+            (folder / name).write_text(f"edited {name}")
+        real(version, kind)
+
+    monkeypatch.setattr(files._Version, "_accept_same_content", edit)
+    with backend_error("existing-file"):
+        copy_files(copies)
+    assert tree(folder) == {"a": b"edited a", "b": b"edited b", "c": b"mine"}
 
 
 @posix
-def test_a_replaced_link_is_restored(pairs: list[tuple[Path, Path]]) -> None:
-    folder = pairs[0][1].parent
-    (folder / "a").symlink_to("nowhere")
-    (folder / "c").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        copy_files(pairs)
-    assert (folder / "a").readlink() == Path("nowhere")
-    (folder / "c").rmdir()
-    copy_files(pairs)
-    assert tree(folder) == {"a": b"a", "b": b"b", "c": b"c"}
-    assert not (folder / "a").is_symlink()
+def test_links_are_followed(copies: Copies) -> None:
+    folder = copies[0][1].parent
+    (folder / "a").symlink_to("target")
+    copy_files(copies)
+    assert (folder / "a").readlink() == Path("target")
+    assert tree(folder) == {name: name[0].encode() for name in "abc"} | {"target": b"a"}
+    write_file(folder / "a", [b"new"])
+    assert (folder / "target").read_bytes() == b"new"
+    assert (folder / "a").is_symlink()
+
+
+# -- a file that has changed
+
+
+def write_new(path: Path, before: files.Expected) -> None:
+    write_file(path, [b"new"], before)
+
+
+def copy_new(path: Path, before: files.Expected) -> None:
+    assert before != "anything"
+    source = path.with_name("source")
+    source.write_text("new")
+    try:
+        copy_files([(source, path, before)])
+    finally:
+        source.unlink()
+
+
+@pytest.mark.parametrize("write", [write_new, copy_new])
+@pytest.mark.usefixtures("file_system")
+def test_only_the_expected_file_is_replaced(
+    write: Callable[[Path, files.Expected], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "x"
+    write(path, None)
+    before = stamp(path)
+    write(path, before)
+    assert tree(tmp_path) == {"x": b"new"}
+    path.write_text("edited")
+    for expected, kind in ((before, "changed-file"), (None, "existing-file")):
+        with backend_error(kind, f"{path}: "):
+            write(path, expected)
+        assert tree(tmp_path) == {"x": b"edited"}
+    path.unlink()
+    with backend_error("changed-file", "another program has changed this file meanwhile"):
+        write(path, before)
+    assert tree(tmp_path) == {}
+
+
+def test_a_file_with_the_same_content_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("new")
+    before = stamp(path)
+    write_file(path, [b"new"], None)
+    assert stamp(path) == before
+    path.write_text("new")
+    write_file(path, [b"new"], before)
+    assert tree(tmp_path) == {"x": b"new"}
+
+
+@pytest.mark.parametrize("by", ["writing into it", "renaming another file to it"])
+def test_an_edit_at_the_last_moment_is_kept(
+    by: str, tmp_path: Path, last_moment: Callable[[Callable[[], object]], None]
+) -> None:
+    path, other = tmp_path / "x", tmp_path / "other"
+    path.write_text("old")
+    other.write_text("edited")
+    before = stamp(path)
+    last_moment(lambda: path.write_text("edited") if by.startswith("w") else other.replace(path))
+    with backend_error("changed-file"):
+        write_file(path, [b"new"], before)
+    other.unlink(missing_ok=True)
+    assert tree(tmp_path) == {"x": b"edited"}
+
+
+def test_an_interrupt_after_the_exchange_restores_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    real = files._swap
+
+    def swap(one: Path, other: Path) -> None:
+        real(one, other)
+        monkeypatch.setattr(files, "_swap", real)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "_swap", swap)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(path, [b"new"], stamp(path))
+    assert tree(tmp_path) == {"x": b"old"}
+
+
+def test_removing_only_what_has_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    before = stamp(path)
+    assert before is not None
+    path.write_text("edited")
+    assert not remove_file(path, before)
+    assert tree(tmp_path) == {"x": b"edited"}
+    before = stamp(path)
+    assert before is not None
+    assert remove_file(path, before)
+    assert tree(tmp_path) == {}
+
+
+def test_a_copy_or_a_link_replaces_nothing_but_a_broken_link(tmp_path: Path) -> None:
+    source, path = tmp_path / "source", tmp_path / "x"
+    source.write_text("new")
+    path.write_text("mine")
+    with backend_error("existing-file"):
+        copy_file(source, path)
+    with pytest.raises(FileExistsError):
+        link_file(source, path)
+    assert path.read_text() == "mine"
+    path.unlink()
+    for make in (copy_file, link_file):
+        path.unlink(missing_ok=True)
+        if os.name == "posix":
+            path.symlink_to("nowhere")
+        make(source, path)
+        assert path.read_text() == "new"
+
+
+# -- attributes, and what is not replaced
+
+
+@posix
+def test_the_mode_and_the_attributes_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    path.chmod(0o664)
+    names = []
+    if sys.platform == "linux":
+        try:
+            os.setxattr(path, "user.note", b"mine")
+            names = ["user.note"]
+        except OSError:
+            pass  # this file system has none
+    owner = (1234, 1234) if os.geteuid() == 0 else (os.getuid(), os.getgid())
+    os.chown(path, *owner)
+    for expected in ("anything", stamp(path)):
+        write_file(path, [b"new"], expected)
+        status = path.stat()
+        assert status.st_mode & 0o7777 == 0o664
+        assert (status.st_uid, status.st_gid) == owner
+        if names:
+            assert os.getxattr(path, "user.note") == b"mine"
+
+
+def test_a_read_only_file_is_not_replaced(tmp_path: Path) -> None:
+    path, source = tmp_path / "x", tmp_path / "source"
+    path.write_text("old")
+    source.write_text("new")
+    path.chmod(0o444)
+    for write in (
+        lambda: write_file(path, [b"new"]),
+        lambda: write_file(path, [b"new"], stamp(path)),
+        lambda: copy_files([(source, path, stamp(path))]),
+    ):
+        with pytest.raises(PermissionError, match="read-only; make it writable") as error:
+            write()
+        assert error.value.filename == str(path)
+    assert tree(tmp_path) == {"x": b"old", "source": b"new"}
+
+
+@posix
+def test_pipes_and_devices_are_written_into(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to(os.devnull)
+    write_file(tmp_path / "null", [b"x"])
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="expected a pipe that a program reads") as error:
+        write_file(pipe, [b"x"])
+    assert error.value.filename == str(pipe)
+    content = os.urandom(1 << 17)  # more than a pipe holds
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reading, True)
+    with subprocess.Popen(["cat"], stdin=reading, stdout=subprocess.PIPE) as reader:
+        os.close(reading)
+        write_file(pipe, [content])
+        assert reader.stdout is not None
+        assert reader.stdout.read() == content
+    for path in (tmp_path / "null", pipe):
+        with pytest.raises(OSError, match="found a pipe or a device"), new_version(path):
+            pass
+    assert pipe.is_fifo()
+    assert (tmp_path / "null").is_symlink()
+
+
+# -- temporary files
+
+
+def leave(folder: Path) -> Path:
+    """Leave a temporary file as a killed process does, and return it."""
+    code = (
+        "import os, sys; from pathlib import Path; "
+        "from taggingbackends.system.files import new_version\n"
+        f"with new_version(Path({str(folder / 'x')!r})) as path:\n"
+        "    path.touch(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (left,) = (path for path in folder.iterdir() if path.suffix == ".tmp")
+    return left
+
+
+@posix
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    left = leave(tmp_path)
+    others = [
+        left.with_name(left.name.replace(temporaries._machine(), "elsewhere.1")),
+        left.with_name(left.name.replace(left.name.split("-")[-2], str(os.getppid()))),
+        left.with_name(".taggingbackends-notes.tmp"),
+        left.with_name(".mine.tmp"),
+    ]
+    for other in others:
+        other.touch()
+    with pytest.warns(UserWarning, match=f"{tmp_path}: removed 1 temporary file of processes"):
+        write_file(tmp_path / "new", [b"x"])
+    assert {*tmp_path.iterdir()} == {tmp_path / "new", *others}
+
+
+def test_a_folder_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+    real = os.scandir
+
+    def scandir(folder: Path) -> object:
+        listed.append(str(folder))
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for n in range(3):
+        write_file(tmp_path / str(n), [b"x"])
+    assert listed == [str(tmp_path)]
+
+
+def test_temporary_files_of_living_processes_are_kept(tmp_path: Path) -> None:
+    with new_version(tmp_path / "x") as temporary:
+        temporary.touch()
+        code = (
+            "from pathlib import Path; from taggingbackends.system.files import write_file; "
+            f"write_file(Path({str(tmp_path / 'y')!r}), [])"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"x", "y"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(BackendError), new_version(tmp_path / "x", None) as temporary:
+            temporary.write_text("z")

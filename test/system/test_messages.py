@@ -51,6 +51,7 @@ def test_quiet_shows_only_errors_and_results(project: Path, spine: Path) -> None
     assert result.stderr == "Warning: no script took the option --other\n"
     quiet = command("--quiet", *predict, cwd=project)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, result.stdout, "")
+    spine.with_name("predicted.label").write_text("mine")
     refused(command("--quiet", *predict[:-1], cwd=project), "exists already")
 
 
@@ -256,6 +257,18 @@ def test_warnings_are_shown_after_a_script_has_disabled_loggers(make_backend: Ma
     script = "import logging.config, warnings\n" + SCRIPT.format("backend", setup)
     result = command("predict", "--model-instance=m", cwd=make_backend(build_features=script))
     assert "few frames" in result.stderr
+
+
+@posix
+def test_only_a_file_is_a_log(tmp_path: Path) -> None:
+    pipe, null = tmp_path / "pipe", tmp_path / "null"
+    os.mkfifo(pipe)
+    null.symlink_to(os.devnull)
+    for path in (pipe, null):
+        result = command("--log", path, "julia", "status", cwd=tmp_path)
+        refused(result, f"{path}: expected a file for the log, found a pipe or a device")
+    result = command("--version", cwd=tmp_path, TAGGINGBACKENDS_LOG=str(pipe))
+    assert result.returncode == 0
 
 
 def test_importing_configures_nothing() -> None:

@@ -18,13 +18,20 @@ from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
-from taggingbackends.backend.provenance import complete
-from taggingbackends.backend.staging import check_destinations, pull, push, remove_data
+from taggingbackends.backend.provenance import complete, is_current
+from taggingbackends.backend.staging import (
+    Destination,
+    check_destinations,
+    pull,
+    push,
+    remove_data,
+)
 from taggingbackends.backend.unfinished import claim_instance, unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.system import processes
+from taggingbackends.system.files import Stamp
 from taggingbackends.system.messages import VERBOSITY, logger
 from taggingbackends.system.progress import progress
 
@@ -129,6 +136,7 @@ def predict_files(
     force: bool = False,
     skip: Iterable[str] = (),
     before_pull: Callable[[], object] = lambda: None,
+    expected: Mapping[Path, Stamp | None] | None = None,
 ) -> list[Path]:
     """Push files into a new sandbox, predict, pull the labels and remove the sandbox.
 
@@ -147,6 +155,10 @@ def predict_files(
         Replace existing files.
     before_pull : callable
         Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
+    expected : mapping, optional
+        With `force`: what the caller has found at some destinations; see `files.stamp`. Files
+        that have changed since then are not replaced. By default, this is looked up before
+        predicting.
 
     Returns
     -------
@@ -156,8 +168,10 @@ def predict_files(
     Raises
     ------
     BackendError
-        ``existing-file``: a label file exists; raised before a script runs. ``no-output``:
-        nothing was predicted. Errors of `predict`, `staging.push` and `staging.pull`.
+        ``existing-file``: a label file exists with other content. This is raised before a script
+        runs, unless the labels can be the result of the same prediction. ``changed-file``: a
+        label file has changed since then. ``no-output``: nothing was predicted. Errors of
+        `predict`, `staging.push` and `staging.pull`.
 
     Warns
     -----
@@ -176,7 +190,15 @@ def predict_files(
     try:
         push(backend, files)
         recordings = find_recordings(backend.list_input_files())
-        check_destinations(backend, map(backend.output_path, recordings), output, force)
+        inputs = {backend.output_path(file): files for file, files in recordings.items()}
+
+        def accept(file: Path, target: Path) -> bool:
+            return is_current(backend, target, inputs[file])
+
+        decided = check_destinations(backend, inputs, output, force, accept)
+        if expected is not None:
+            for file, (path, before) in decided.items():
+                decided[file] = Destination(path, expected.get(path, before))
     except BaseException:
         remove_data(backend)
         raise
@@ -191,7 +213,7 @@ def predict_files(
             if backend.output_path(recording) not in predicted:
                 warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=2)
         before_pull()
-        pulled = pull(backend, output, force=force)
+        pulled = pull(backend, output, force, decided)
     except BaseException:
         _warn_kept(f"input and results are kept in {backend.project_dir / 'data'}", backend)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,19 @@ from taggingbackends import labels as label_files
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.data.formats import recording_stem, recordings_in
-from taggingbackends.labels.dependencies import dependency
+from taggingbackends.errors import BackendError, LabelFileError
+from taggingbackends.labels.dependencies import check_dependencies, dependency
+from taggingbackends.labels.origin import is_edited
+from taggingbackends.system.files import stamp
+from taggingbackends.system.lazy import lazy_function
 from taggingbackends.system.version import own_version
 
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["complete", "software"]
+__all__ = ["complete", "is_current", "is_made_by", "is_made_from", "software"]
+
+_write = lazy_function("taggingbackends.labels.writing", "write")  # needs numpy
 
 
 def software(backend: BackendFolder) -> dict[str, str]:
@@ -56,12 +62,61 @@ def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
     recordings = cache(recordings_in)  # read each folder once, not once per label file
     for file in files:
         relative = file.relative_to(backend.processed_data_dir())
-        _complete(backend, file, relative, recordings(backend.raw_data_dir() / relative.parent))
+        known = recordings(backend.raw_data_dir() / relative.parent)
+        while not _complete(backend, file, relative, known):
+            pass
+
+
+def is_current(backend: BackendFolder, path: Path, recording: Iterable[Path]) -> bool:
+    """Return whether a file has unedited predictions of a recording by this backend and model.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+        With the model instance.
+    path : Path
+        The file.
+    recording : iterable of Path
+        The tracker files.
+    """
+    files = list(recording)
+    try:
+        runs = list(label_files.Labels.read(path).values())
+    except (LabelFileError, OSError):
+        return False
+    now = software(backend)
+    return bool(runs) and all(
+        not is_edited(run) and is_made_by(run, now) and is_made_from(run, files) for run in runs
+    )
+
+
+def is_made_by(
+    run: RunLabels,
+    now: Mapping[str, str],
+    keys: Iterable[str] = ("name", "version", "model_instance"),
+) -> bool:
+    """Return whether a run was predicted by what `software` returns now, as far as `keys` say."""
+    made_by = run.metadata.get("software")
+    return isinstance(made_by, dict) and all(made_by.get(key) == now.get(key) for key in keys)
+
+
+def is_made_from(run: RunLabels, recording: Sequence[Path]) -> bool:
+    """Return whether a run depends on files of a recording, and these have not changed."""
+    depends = {entry["filename"] for entry in run.dependencies}
+    if not depends or not depends <= {path.name for path in recording}:
+        return False
+    try:
+        check_dependencies(run.dependencies, recording[0].parent)
+    except LabelFileError:
+        return False
+    return True
 
 
 def _complete(
     backend: BackendFolder, file: Path, relative: Path, recordings: dict[Path, list[Path]]
-) -> None:
+) -> bool:
+    """Return False if the file was changed meanwhile; it is unchanged then."""
+    before = stamp(file)
     labels = label_files.Labels.read(file)
     changed = False
     for run in labels.values():
@@ -82,9 +137,13 @@ def _complete(
                     stacklevel=3,
                 )
     if changed:
-        labels.write(file)
+        try:
+            _write(file, labels.attributes, labels, expected=before)
+        except BackendError:
+            return False
     if not any(labels.count().keys() - {""}):
         warnings.warn(f"{relative}: no frame has a label", stacklevel=3)
+    return True
 
 
 def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:

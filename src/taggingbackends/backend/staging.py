@@ -6,11 +6,12 @@ import errno
 import filecmp
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 from taggingbackends import labels
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
@@ -22,18 +23,40 @@ from taggingbackends.data.formats import (
 )
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import (
+    Stamp,
+    check_replaceable,
     copy_file,
     copy_files,
     link_file,
     remove_folder,
+    stamp,
     walk,
     write_file,
 )
 from taggingbackends.system.progress import progress
 
-__all__ = ["check_destinations", "label_name", "origin", "pull", "push", "remove_data"]
+__all__ = [
+    "Destination",
+    "check_destinations",
+    "label_name",
+    "origin",
+    "pull",
+    "push",
+    "remove_data",
+]
 
 _ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
+
+
+class Destination(NamedTuple):
+    """The path for a label file, and the stamp of the file to replace there; None if none."""
+
+    path: Path
+    expected: Stamp | None
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    return filecmp.cmp(one, other, shallow=False)
 
 
 def push(
@@ -116,6 +139,7 @@ def pull(
     backend: BackendFolder,
     destination: str | PathLike[str] | None = None,
     force: bool = False,
+    decided: Mapping[Path, Destination] | None = None,
 ) -> list[Path]:
     """Copy the predicted labels out of data/processed.
 
@@ -128,6 +152,9 @@ def pull(
         original input, which `push` recorded.
     force : bool
         Replace existing files.
+    decided : mapping, optional
+        An earlier result of `check_destinations`. Files that have changed since then are not
+        replaced.
 
     Returns
     -------
@@ -139,7 +166,8 @@ def pull(
     LabelFileError
         A label file is invalid, or it depends on files that are not in data/raw.
     BackendError
-        ``no-output``: there are no label files. ``existing-file``: a destination exists.
+        ``no-output``: there are no label files. ``existing-file``: a destination exists with
+        other content. ``changed-file``: another program changes it at the same time.
         ``unknown-origin``: the input comes from several folders or from an unknown folder. In
         each case nothing is copied.
     """
@@ -148,11 +176,13 @@ def pull(
     if not files:
         raise BackendError("no-output", f"no label files in {processed}: nothing to pull")
     targets = check_destinations(backend, files, destination, force)
+    targets |= {file: place for file, place in (decided or {}).items() if file in targets}
     for file in progress(files, "checking"):
         labels.Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
-    with _folders_of(targets.values()):
-        copy_files(progress(list(targets.items()), "pulling"))
-    return list(targets.values())
+    paths = [place.path for place in targets.values()]
+    with _folders_of(paths):
+        copy_files(progress([(file, *place) for file, place in targets.items()], "pulling"))
+    return paths
 
 
 def check_destinations(
@@ -160,7 +190,8 @@ def check_destinations(
     files: Iterable[Path],
     destination: str | PathLike[str] | None = None,
     force: bool = False,
-) -> dict[Path, Path]:
+    accept: Callable[[Path, Path], bool] = _same_content,
+) -> dict[Path, Destination]:
     """Return the destinations of label files, after checking that `pull` can write them.
 
     Parameters
@@ -169,18 +200,23 @@ def check_destinations(
         Files below data/processed. They need not exist yet.
     backend, destination, force
         As for `pull`.
+    accept : callable
+        Called with a file and its existing destination, without `force`. It returns whether the
+        destination has, or may get, the same content.
 
     Returns
     -------
     dict
-        File -> destination.
+        File -> destination, and what may be replaced there.
 
     Raises
     ------
     BackendError
         ``existing-file`` or ``unknown-origin``, as for `pull`.
     PermissionError
-        The folder of a destination is not writable.
+        The folder of a destination is not writable, or the destination is read-only.
+    OSError
+        A destination is a pipe or a device.
     """
     origins = _read_origins(backend)
     recordings = cache(recordings_in)  # read each folder once, not once per label file
@@ -200,15 +236,20 @@ def check_destinations(
         seen.add(target)
     for folder in dict.fromkeys(target.parent for target in targets.values()):
         _check_writable(folder)
-    existing = [target for target in targets.values() if target.exists()]
-    for target in existing:
+    for target in targets.values():
         if target.is_dir():
             raise BackendError("existing-file", f"{target}: expected a file, found a folder")
-    if existing and not force:
+        check_replaceable(target)
+    if force:
+        return {file: Destination(target, stamp(target)) for file, target in targets.items()}
+    existing = [
+        target for file, target in targets.items() if target.exists() and not accept(file, target)
+    ]
+    if existing:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         fix = "replace with force=True, or name another folder"
         raise BackendError("existing-file", f"{existing[0]}: exists already{more}", fix)
-    return targets
+    return {file: Destination(target, None) for file, target in targets.items()}
 
 
 def _check_writable(folder: Path) -> None:
@@ -336,10 +377,6 @@ def _check_place(backend: BackendFolder, target: Path, top: Path) -> None:
     if backend.sandbox is None and len(relative.parts) > 1 and is_sandbox(top / relative.parts[0]):
         problem = f"{top / relative.parts[0]}: a sandbox of this name exists already"
         raise BackendError("existing-file", problem)
-
-
-def _same_content(one: Path, other: Path) -> bool:
-    return filecmp.cmp(one, other, shallow=False)
 
 
 def _read_origins(backend: BackendFolder) -> dict[str, str]:

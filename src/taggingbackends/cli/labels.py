@@ -5,24 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
 from taggingbackends.cli.arguments import FORCE, print_paths
-from taggingbackends.errors import BackendError, TaggingBackendsError, located
+from taggingbackends.errors import TaggingBackendsError, located
 from taggingbackends.system.words import counted
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison
     from taggingbackends.data.tracks import Recording
     from taggingbackends.labels import Labels
+    from taggingbackends.system.files import Stamp
 
 __all__ = ["labels"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_STDOUT = Path("-")
+
+class _Target(NamedTuple):
+    """Where to write, and the stamp of the file to replace there; None if none."""
+
+    path: Path
+    expected: Stamp | None = None
+
+
+_STDOUT = (Path("-"), Path("/dev/stdout"))
 _TROUBLE = 2  # exit code of diff if the files cannot be compared, or the result not printed
 
 _PATH = click.Path(readable=False, path_type=Path)
@@ -169,7 +178,7 @@ def convert(
     if (bouts or split) and in_place:
         raise click.UsageError("--bouts and --split need --output")
     if split:
-        if output is None or output == _STDOUT:
+        if output is None or output in _STDOUT:
             raise click.UsageError("--split needs --output FOLDER")
         print_paths(conversion.split(conversion.united(files), output, names, force))
         return
@@ -384,13 +393,12 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     \b
     Example: tagging-backend labels plot recordings/truth.label -o ethogram.png
     """
-    from taggingbackends.display.picture import SUFFIXES, plot_ethogram
+    from taggingbackends.display.picture import SUFFIXES, draw_ethogram
     from taggingbackends.labels import Labels
 
     _check_suffix(output, SUFFIXES)  # refuses standard output, whose format would be unknown
     target = _target(file, output, False, force, SUFFIXES)
-    plot_ethogram(Labels.read(file), target, max_gap)
-    click.echo(target)
+    _put(target, draw_ethogram(Labels.read(file), output.suffix.lower(), max_gap))
 
 
 @labels.command()
@@ -439,43 +447,45 @@ def _target(
     force: bool,
     suffixes: tuple[str, ...] | None = None,
     fix: str = "",
-) -> Path:
+) -> _Target:
     """Return the file to write. Check it before anything is read.
 
     The default suffixes are those of label files.
     """
     from taggingbackends.data.formats import LABEL_SUFFIXES
+    from taggingbackends.system.files import check_replaceable, is_stream, stamp
 
     if (output is None) != in_place:
         raise click.UsageError("name where to write: either --output FILE or --in-place")
-    if output is None:
-        return first
-    if output == _STDOUT:
-        return output
-    _check_suffix(output, LABEL_SUFFIXES if suffixes is None else suffixes, fix)
-    if output.exists() and not force:
-        problem = f"{output}: exists already; replace with --force, or name another file"
-        raise BackendError("existing-file", problem)
-    return output
+    if output in _STDOUT:
+        return _Target(output)
+    if output is not None and is_stream(output):
+        return _Target(output)
+    target = first if output is None else output
+    if output is not None:
+        _check_suffix(output, LABEL_SUFFIXES if suffixes is None else suffixes, fix)
+    check_replaceable(target)
+    return _Target(target, stamp(target) if in_place or force else None)
 
 
-def _write(target: Path, labels: Labels) -> None:
+def _write(target: _Target, labels: Labels) -> None:
     from taggingbackends.labels import writing
 
-    with located(file=target):
+    with located(file=target.path):
         content = writing.text(labels.attributes, labels)
     _put(target, content)
 
 
-def _put(target: Path, content: bytes) -> None:
-    """Write to a file and print its name, or write to standard output."""
-    from taggingbackends.system.files import write_file
+def _put(target: _Target, content: bytes) -> None:
+    """Write to a file and print its name, or write to standard output, a pipe or a device."""
+    from taggingbackends.system.files import is_stream, write_file
 
-    if target == _STDOUT:
+    if target.path in _STDOUT:
         click.echo(content, nl=False)
         return
-    write_file(target, [content])
-    click.echo(target)
+    write_file(target.path, [content], target.expected)
+    if not is_stream(target.path):
+        click.echo(target.path)
 
 
 def _print_json(value: object) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SUFFIXES", "plot_ethogram"]
+__all__ = ["SUFFIXES", "draw_ethogram", "plot_ethogram"]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -70,6 +70,19 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
     if suffix not in SUFFIXES:
         problem = f"{path}: expected a name that ends in {', '.join(SUFFIXES)}"
         raise TaggingBackendsError(problem)
+    write_file(path, [draw_ethogram(labels, suffix, max_gap)])
+
+
+def draw_ethogram(labels: Labels, suffix: str, max_gap: float | None = None) -> bytes:
+    """Return the content of the file that `plot_ethogram` writes.
+
+    Parameters
+    ----------
+    suffix : str
+        One of `SUFFIXES`.
+    labels, max_gap
+        As for `plot_ethogram`.
+    """
     try:
         import matplotlib as mpl
     except ImportError:
@@ -84,7 +97,7 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
         content = io.BytesIO()
         about = {} if suffix == ".png" else {"Date" if suffix == ".svg" else "CreationDate": None}
         figure.savefig(content, format=suffix[1:], dpi=_DPI, metadata=about)
-    write_file(path, [content.getvalue()])
+    return content.getvalue()
 
 
 def _figure(labels: Labels, max_gap: float | None) -> Figure:

@@ -8,7 +8,7 @@ from pathlib import Path
 from taggingbackends.errors import BackendError, located
 from taggingbackends.labels import writing
 from taggingbackends.labels.labels import Labels
-from taggingbackends.system.files import write_file
+from taggingbackends.system.files import check_replaceable, write_file
 from taggingbackends.system.names import check_identifier
 
 __all__ = ["split", "united"]
@@ -45,7 +45,8 @@ def united(files: Iterable[Path]) -> Labels:
 def split(labels: Labels, folder: Path, named: bool = False, force: bool = False) -> list[Path]:
     """Write each run to its own file, ``<run>.label``, and return the files.
 
-    All checks precede the first write: if an error is raised by them, nothing is written.
+    All checks precede the first write: if an error is raised by them, nothing is written. A file
+    that has the same content already is left as it is.
 
     Parameters
     ----------
@@ -61,8 +62,8 @@ def split(labels: Labels, folder: Path, named: bool = False, force: bool = False
     Raises
     ------
     BackendError
-        ``bad-identifier``: a run identifier cannot be a file name; ``existing-file``: a file
-        exists already, and `force` is False.
+        ``bad-identifier``: a run identifier cannot be a file name; ``existing-file``: another
+        file exists already, and `force` is False.
     LabelFileError
         The labels cannot be written.
     """
@@ -70,14 +71,15 @@ def split(labels: Labels, folder: Path, named: bool = False, force: bool = False
     for run in labels:
         check_identifier("run", run)
         files[run] = folder / f"{run}.label"
-        if files[run].exists() and not force:
-            fix = "replace with force=True, or name another folder"
-            raise BackendError("existing-file", f"{files[run]}: exists already", fix)
+        check_replaceable(files[run])
     texts: dict[Path, bytes] = {}
     for run, file in files.items():
         with located(file=file):
             texts[file] = writing.text(labels.attributes, {run: labels[run]}, named)
+        if not force and file.exists() and file.read_bytes() != texts[file]:
+            fix = "replace with force=True, or name another folder"
+            raise BackendError("existing-file", f"{file}: exists already", fix)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
-        write_file(file, [text])
+        write_file(file, [text], "anything" if force else None)
     return list(texts)

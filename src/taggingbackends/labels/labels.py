@@ -125,7 +125,8 @@ class Labels(MutableMapping[str, RunLabels]):
     def write(self, path: str | PathLike[str]) -> None:
         """Write a label file in its canonical form, atomically.
 
-        Times are rounded to whole milliseconds.
+        Times are rounded to whole milliseconds. An existing file is replaced, even if it has
+        changed since it was read, unless it is read-only.
 
         Raises
         ------

@@ -20,7 +20,7 @@ from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import RUN_KEYS, TRACK_KEYS, check_units
-from taggingbackends.system.files import write_file
+from taggingbackends.system.files import Expected, write_file
 
 __all__ = ["json_text", "text", "write"]
 
@@ -32,11 +32,12 @@ def write(
     attributes: Mapping[str, Any],
     runs: Mapping[str, RunLabels],
     named: bool = False,
+    expected: Expected = "anything",
 ) -> None:
-    """Write a label file atomically; for the parameters see `text`."""
+    """Write a label file atomically; for the parameters see `text` and `write_file`."""
     with located(file=path):
         content = text(attributes, runs, named)
-    write_file(Path(path), [content])
+    write_file(Path(path), [content], expected)
 
 
 def text(

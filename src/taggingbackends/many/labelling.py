@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.many.labelstatus import Status, label_file, label_status
+from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
 
 __all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
@@ -125,7 +126,7 @@ def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
     return outcome
 
 
-def settled(task: Task) -> tuple[Outcome | None, Path | None]:
+def settled(task: Task) -> tuple[Outcome | None, Path | None, Stamp | None]:
     """Check whether a recording needs labelling.
 
     Returns
@@ -134,16 +135,19 @@ def settled(task: Task) -> tuple[Outcome | None, Path | None]:
         The outcome if the existing labels stay; None if the recording needs labelling.
     Path or None
         The existing label file to replace, if any.
+    Stamp or None
+        What this file was just before it was read.
     """
     if task.force:
-        return None, label_file(task.files, task.place)
-    status, file, why = label_status(task.backend(), task.files, task.place)
+        file = label_file(task.files, task.place)
+        return None, file, None if file is None else stamp(file)
+    status, file, why, before = label_status(task.backend(), task.files, task.place)
     there = () if file is None else (file,)
     if status is Status.CURRENT:
-        return Outcome(task.files[0], Result.CURRENT, there), None
+        return Outcome(task.files[0], Result.CURRENT, there), None, None
     if status is Status.FOREIGN:
-        return Outcome(task.files[0], Result.LEFT, there, why), None
-    return None, file
+        return Outcome(task.files[0], Result.LEFT, there, why), None, None
+    return None, file, before
 
 
 def _looked_at(task: Task) -> Outcome | None:

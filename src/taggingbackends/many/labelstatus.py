@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from taggingbackends.backend.folder import PREDICTED, BackendFolder
-from taggingbackends.backend.provenance import software
+from taggingbackends.backend.provenance import is_made_by, is_made_from, software
 from taggingbackends.backend.staging import label_name
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels import Labels
-from taggingbackends.labels.dependencies import check_dependencies
 from taggingbackends.labels.origin import is_edited
+from taggingbackends.system.files import Stamp, stamp
 
 __all__ = ["LabelStatus", "Status", "label_file", "label_status"]
 
@@ -31,11 +31,23 @@ class Status(Enum):
 
 
 class LabelStatus(NamedTuple):
-    """A status, the label file (None if missing), and the reason if outdated or foreign."""
+    """A status, and what it is about.
+
+    Attributes
+    ----------
+    status : Status
+    file : Path or None
+        The label file.
+    why : str
+        The reason if outdated or foreign.
+    before : Stamp or None
+        What the label file was just before it was read.
+    """
 
     status: Status
     file: Path | None = None
     why: str = ""
+    before: Stamp | None = None
 
 
 def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path) -> LabelStatus:
@@ -65,34 +77,30 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
     file = label_file(recording, place)
     if file is None:
         return LabelStatus(Status.MISSING)
+    before = stamp(file)  # before reading, so that later changes are noticed
+    status, why = _judged(backend, recording, file)
+    return LabelStatus(status, file, why, before)
+
+
+def _judged(backend: BackendFolder, recording: Sequence[Path], file: Path) -> tuple[Status, str]:
     try:
         labels = Labels.read(file)
     except (LabelFileError, IsADirectoryError):
-        return LabelStatus(Status.FOREIGN, file, "not a label file")
+        return Status.FOREIGN, "not a label file"
     runs = list(labels.values())
     if not runs:  # the origin is unknown
-        return LabelStatus(Status.FOREIGN, file, "no runs")
+        return Status.FOREIGN, "no runs"
     if any(map(is_edited, runs)):
-        return LabelStatus(Status.FOREIGN, file, "edited")
+        return Status.FOREIGN, "edited"
     now = software(backend)
     for run in runs:
-        made_by = run.metadata.get("software")
-        if not isinstance(made_by, dict) or any(
-            made_by.get(key) != now.get(key) for key in ("name", "model_instance")
-        ):
-            return LabelStatus(Status.FOREIGN, file, "not made by this backend and model")
-        if made_by.get("version") != now.get("version"):
-            return LabelStatus(Status.OUTDATED, file, "another version of the backend")
-    names = {path.name for path in recording}
-    for run in runs:
-        depends = {entry["filename"] for entry in run.dependencies}
-        try:
-            check_dependencies(run.dependencies, place.parent)
-        except LabelFileError:
-            depends = set()
-        if not depends or not depends <= names:
-            return LabelStatus(Status.OUTDATED, file, "made from other files")
-    return LabelStatus(Status.CURRENT, file)
+        if not is_made_by(run, now, ("name", "model_instance")):
+            return Status.FOREIGN, "not made by this backend and model"
+        if not is_made_by(run, now):
+            return Status.OUTDATED, "another version of the backend"
+    if not all(is_made_from(run, recording) for run in runs):
+        return Status.OUTDATED, "made from other files"
+    return Status.CURRENT, ""
 
 
 def label_file(recording: Sequence[Path], place: Path) -> Path | None:

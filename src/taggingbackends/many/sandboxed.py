@@ -22,17 +22,11 @@ from taggingbackends.backend.pipeline import predict_files
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
+from taggingbackends.system.files import remove_file
 from taggingbackends.system.locks import locked
 from taggingbackends.system.messages import configure, describe, is_user_error
 
 __all__ = ["main"]
-
-
-class _Settled(Exception):  # noqa: N818 - not an error
-    """The recording has been labelled by another process or person in the meantime."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
 
 
 def main() -> None:
@@ -95,8 +89,6 @@ def _label(task: Task) -> Outcome:
                 return _label_alone(task, backend)
             finally:
                 _remove_sandbox(backend)
-    except _Settled as settlement:
-        return settlement.outcome
     except ScriptError as error:
         code = error.exit_code
         ended = f"signal {code - 128}" if code > 128 else f"exit code {code}"
@@ -108,22 +100,34 @@ def _label(task: Task) -> Outcome:
 
 
 def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
-    outcome, outdated = settled(task)
+    outcome, outdated, before = settled(task)
     if outcome is not None:
         return outcome
-
-    def check() -> None:
-        _check_output(backend)
-        now, _ = settled(task)
-        if now is not None:  # labelled or edited by others in the meantime
-            raise _Settled(now)
-
-    replace = task.force or outdated is not None
-    labels = predict_files(
-        backend, task.files, task.options, force=replace, skip=task.skip, before_pull=check
-    )
-    if outdated is not None and outdated not in labels:
-        outdated.unlink()  # the new labels have another name
+    try:
+        labels = predict_files(
+            backend,
+            task.files,
+            task.options,
+            force=task.force or outdated is not None,
+            skip=task.skip,
+            before_pull=lambda: _check_output(backend),
+            expected={} if outdated is None else {outdated: before},
+        )
+    except BackendError as error:
+        if error.kind not in ("existing-file", "changed-file"):
+            raise
+        now, *_ = settled(task)  # labelled or edited by others in the meantime
+        if now is None:
+            raise
+        return now
+    # the new labels may have another name
+    if (
+        outdated is not None
+        and before is not None
+        and outdated not in labels
+        and not remove_file(outdated, before)
+    ):
+        warnings.warn(f"{outdated}: changed meanwhile, so it is not removed", stacklevel=2)
     return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 

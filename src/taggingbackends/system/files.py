@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import errno
+import filecmp
 import os
 import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from io import BufferedReader
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
+from typing import Literal, NamedTuple
+
+from taggingbackends.errors import BackendError
+from taggingbackends.system.renames import exchange, rename_new
+from taggingbackends.system.temporaries import temporary_beside
 
 __all__ = [
+    "Expected",
+    "Stamp",
+    "check_replaceable",
     "copy_file",
     "copy_files",
+    "is_stream",
     "link_file",
+    "new_version",
     "open_file",
+    "remove_file",
     "remove_folder",
     "sha1",
+    "stamp",
     "sync_folder",
     "sync_tree",
     "walk",
@@ -52,87 +65,304 @@ def open_file(path: Path) -> BufferedReader:
         raise
 
 
-def write_file(path: Path, chunks: Iterable[bytes]) -> None:
+class Stamp(NamedTuple):
+    """What a file was at some moment. A change of its content changes the stamp."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+Expected = Stamp | Literal["anything"] | None
+"""What a writer may replace: a file with this stamp, any file, or nothing."""
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Return the stamp of a file, or None if it does not exist. Links are followed."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise an error if there is something that must not be replaced by a new file.
+
+    Raises
+    ------
+    IsADirectoryError
+        There is a folder.
+    PermissionError
+        There is a read-only file. For the administrator, too, its mode decides.
+    OSError
+        There is a pipe, a socket or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "expected a file, found a pipe or a device", str(path))
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        problem = "this file is read-only; make it writable first, or write to another file"
+        raise PermissionError(errno.EACCES, problem, str(path))
+
+
+def write_file(path: Path, chunks: Iterable[bytes], expected: Expected = "anything") -> None:
     """Write a file atomically.
+
+    Links are followed. The new file has the mode, the owner and the extended attributes of the
+    old one, as far as the system allows it. A pipe or a character device is written into.
 
     Parameters
     ----------
     path : Path
-        The file. Its folder must exist. Links are followed. An existing file keeps its mode.
+        The file. Its folder must exist.
     chunks : iterable of bytes
         The content.
+    expected : Stamp, None or "anything"
+        What the file was when it was read; None if it must not exist. By default, any file is
+        replaced.
 
     Raises
     ------
+    BackendError
+        ``existing-file``: the file exists, but None is expected. ``changed-file``: its stamp is
+        not the expected one. A file with the same content causes no error.
     OSError
-        Writing failed. An existing file is unchanged, and no temporary file remains.
+        Writing failed, or there is something that `check_replaceable` refuses.
+
+    In each case, an existing file is unchanged, and no temporary file remains.
     """
+    if is_stream(path):
+        with _named(path), _open_stream(path) as stream:
+            stream.writelines(chunks)
+        return
 
-    def fill(temporary: Path) -> None:
-        with temporary.open("xb") as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
+    with new_version(path, expected) as temporary, temporary.open("xb") as file:
+        file.writelines(chunks)
+        file.flush()
+        os.fsync(file.fileno())
 
-    path = Path(os.path.realpath(path))
-    _put(path, fill)
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path is a pipe or a character device, such as /dev/null."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _open_stream(path: Path) -> BufferedWriter:
+    # without O_NONBLOCK, opening a pipe waits for a reader
+    try:
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            problem = "expected a pipe that a program reads, found no reader"
+            raise OSError(errno.ENXIO, problem, str(path)) from None
+        raise
+    if os.name == "posix":
+        os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "wb")
+
+
+@contextmanager
+def new_version(path: Path, expected: Expected = "anything") -> Iterator[Path]:
+    """Yield the name of a temporary file to create. It then becomes the file.
+
+    The parameters and the errors are those of `write_file`, but pipes and devices are refused.
+    """
+    version = _Version(path, expected)
+    try:
+        with version.named():
+            yield version.temporary
+            version.publish()
+    except BaseException:
+        version.withdraw()
+        raise
+    version.finish()
+    sync_folder(version.path.parent)
 
 
 def copy_file(source: Path, path: Path) -> None:
-    """Copy a file atomically. Share its blocks if the file system supports it (reflink)."""
-    _put(path, lambda temporary: _copy(source, temporary))
+    """Copy a file to a new path atomically. Share its blocks if possible (reflink).
+
+    A broken link at the path is replaced.
+
+    Raises
+    ------
+    BackendError
+        ``existing-file``: another file exists.
+    """
+    _remove_broken_link(path)
+    with new_version(path, None) as temporary:
+        _copy(source, temporary)
 
 
-def copy_files(pairs: Iterable[tuple[Path, Path]]) -> None:
-    """Copy all of the files or none. Existing files are replaced.
+def copy_files(copies: Iterable[tuple[Path, Path, Stamp | None]]) -> None:
+    """Copy all of the files or none.
 
     Copies are written under temporary names beside their destinations and then renamed. If an
-    error or an interrupt occurs, the destinations are restored.
+    error or an interrupt occurs, the destinations are restored, except those that another program
+    has changed since then. Links are followed. A replaced file keeps its mode, owner and extended
+    attributes.
 
     Parameters
     ----------
-    pairs : iterable of (Path, Path)
-        Source and destination of each file.
+    copies : iterable of (Path, Path, Stamp or None)
+        Source and destination of each file, and what is expected at the destination; see
+        `write_file`.
+
+    Raises
+    ------
+    BackendError, OSError
+        As for `write_file`.
     """
-    copies: list[tuple[Path, Path]] = []  # temporary name, destination
-    old: list[tuple[Path, Path | None]] = []  # destination, temporary name of the old file
-    try:
-        for source, path in pairs:
-            copies.append((_hidden_beside(path), path))
-            with _named(path, copies[-1][0]):
-                _copy(source, copies[-1][0])
-        for copy, path in copies:
-            old.append((path, _set_aside(path)))
-            with _named(path, copy):
-                copy.replace(path)
-    except BaseException:
-        for path, aside in reversed(old):
-            if aside is not None:
-                aside.replace(path)
-            elif not path.is_dir():
-                path.unlink(missing_ok=True)
-        for copy, _ in copies:
-            copy.unlink(missing_ok=True)
-        raise
-    for _, aside in old:
-        if aside is not None:
-            aside.unlink()
-    for folder in {path.parent for _, path in copies}:
+    versions: list[_Version] = []
+    with ExitStack() as failed:
+        for source, path, expected in copies:
+            version = _Version(path, expected)
+            versions.append(version)
+            failed.callback(version.withdraw)
+            with version.named():
+                _copy(source, version.temporary)
+        for version in versions:
+            with version.named():
+                version.publish()
+        failed.pop_all()
+    for version in versions:
+        version.finish()
+    for folder in {version.path.parent for version in versions}:
         sync_folder(folder)
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Give a file a second, hidden name. Return it, or None if there is no file."""
-    if not (path.is_symlink() or path.is_file()):
-        return None
-    aside = _hidden_beside(path)
+def remove_file(path: Path, expected: Stamp) -> bool:
+    """Remove a file unless it has changed. Return whether it was removed."""
+    aside = temporary_beside(path)
     try:
-        os.link(path, aside, follow_symlinks=False)
-    except (OSError, NotImplementedError):  # no hard links: the file is briefly missing
         path.rename(aside)
-    return aside
+        if stamp(aside) == expected:
+            aside.unlink()
+            return True
+    finally:
+        if os.path.lexists(aside):
+            with suppress(FileExistsError):  # saved again in between: this is the newer file
+                rename_new(aside, path)
+            aside.unlink(missing_ok=True)
+    return False
+
+
+class _Version:
+    """A new version of a file: under a temporary name, then under the name of the file."""
+
+    def __init__(self, path: Path, expected: Expected) -> None:
+        check_replaceable(path)
+        self._asked, self._expected = path, expected
+        self.path = Path(os.path.realpath(path))
+        self.temporary = temporary_beside(self.path)
+        self._new: Stamp | None = None  # known when publishing begins
+
+    def named(self) -> AbstractContextManager[None]:
+        """Name the file instead of the temporary one in errors."""
+        return _named(self._asked, self.temporary)
+
+    def publish(self) -> None:
+        """Rename the new version, unless something else than expected is there.
+
+        After a replacement, the temporary name has the old version.
+        """
+        _keep_metadata(self.path, self.temporary)
+        self._new = stamp(self.temporary)
+        if self._expected == "anything":
+            self.temporary.replace(self.path)
+        elif self._expected is None:
+            try:
+                rename_new(self.temporary, self.path)
+            except FileExistsError:
+                self._accept_same_content("existing-file")
+        elif stamp(self.path) != self._expected:
+            self._accept_same_content("changed-file")
+        else:
+            _swap(self.temporary, self.path)
+            if stamp(self.temporary) != self._expected:  # saved at the last moment
+                raise self._error("changed-file")
+
+    def _accept_same_content(self, kind: str) -> None:
+        if not (self.path.is_file() and filecmp.cmp(self.temporary, self.path, shallow=False)):
+            raise self._error(kind)
+
+    def _error(self, kind: str) -> BackendError:
+        if kind == "existing-file":
+            fix = "replace with force=True, or name another file"
+            return BackendError(kind, f"{self._asked}: exists already", fix)
+        problem = f"{self._asked}: another program has changed this file meanwhile; not replaced"
+        return BackendError(kind, problem, "look at it, then try again")
+
+    def withdraw(self) -> None:
+        """Restore the old version, unless another program has changed the new one."""
+        if self._new is not None and self._expected != "anything":
+            if self._expected is None:
+                if stamp(self.path) == self._new:
+                    remove_file(self.path, self._new)
+            elif stamp(self.temporary) != self._new:
+                self._swap_back()
+        self.finish()
+
+    def _swap_back(self) -> None:
+        try:
+            _swap(self.temporary, self.path)
+            if stamp(self.temporary) != self._new:
+                _swap(self.temporary, self.path)  # saved by another program: the newest file stays
+        except FileNotFoundError:  # removed by another program
+            rename_new(self.temporary, self.path)
+
+    def finish(self) -> None:
+        """Remove what has the temporary name."""
+        self.temporary.unlink(missing_ok=True)
+
+
+def _swap(one: Path, other: Path) -> None:
+    """Exchange two files. Without hard links and exchanges, the other is briefly missing."""
+    if exchange(one, other):
+        return
+    aside = temporary_beside(other)
+    try:
+        os.link(other, aside, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        other.rename(aside)
+    try:
+        one.replace(other)
+    except BaseException:
+        aside.replace(other)
+        aside.unlink(missing_ok=True)  # a rename onto a hard link does nothing
+        raise
+    aside.replace(one)
+
+
+def _keep_metadata(old: Path, new: Path) -> None:
+    """Give a new file the owner, the mode and the extended attributes of an old one."""
+    try:
+        status = old.stat()
+    except FileNotFoundError:
+        return
+    created = new.stat()
+    if os.name == "posix" and (status.st_uid, status.st_gid) != (created.st_uid, created.st_gid):
+        for owner in (status.st_uid, -1):
+            with suppress(OSError):  # only the administrator may give files away
+                os.chown(new, owner, status.st_gid)
+                break
+    new.chmod(stat.S_IMODE(status.st_mode))
+    if sys.platform == "linux":
+        with suppress(OSError):  # not supported by the file system
+            for name in os.listxattr(old):
+                with suppress(OSError):  # some need rights
+                    os.setxattr(new, name, os.getxattr(old, name))
 
 
 def _copy(source: Path, path: Path) -> None:
@@ -144,9 +374,16 @@ def _copy(source: Path, path: Path) -> None:
     shutil.copystat(source, path)
 
 
+def _remove_broken_link(path: Path) -> None:
+    if path.is_symlink() and not path.exists():
+        path.unlink()
+
+
 def link_file(source: Path, path: Path) -> None:
-    """Create a symbolic link to a file atomically."""
-    _put(path, lambda temporary: temporary.symlink_to(source))
+    """Create a symbolic link to a file. A broken link at the path is replaced."""
+    _remove_broken_link(path)
+    path.symlink_to(source)
+    sync_folder(path.parent)
 
 
 def sha1(path: Path) -> str:
@@ -157,31 +394,13 @@ def sha1(path: Path) -> str:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
 
-def _put(path: Path, fill: Callable[[Path], None]) -> None:
-    temporary = _hidden_beside(path)
-    try:
-        with _named(path, temporary):
-            fill(temporary)
-            temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def _hidden_beside(path: Path) -> Path:
-    # In the same folder, since a rename is atomic only within a file system. Hidden, so leftovers
-    # of a killed process are not mistaken for input or output.
-    return path.with_name(f".{os.urandom(8).hex()}.tmp")
-
-
 @contextmanager
-def _named(path: Path, temporary: Path) -> Iterator[None]:
-    """Replace the name of a temporary file in errors by the name of the final file."""
+def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Name a file in errors that name its temporary file, or none."""
     try:
         yield
     except OSError as error:
-        if error.filename not in (None, str(temporary)):
+        if error.errno is None or error.filename not in (None, str(temporary)):
             raise  # about another file
         raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import stat
 import sys
 import time
 import warnings
@@ -74,11 +75,11 @@ def open_log(path: Path) -> None:
     Raises
     ------
     OSError
-        The file cannot be written.
+        The file cannot be written, or it is a pipe or a device. Writing to a pipe could block.
     """
     path = path.absolute()
-    with path.open("a"):
-        os.environ[LOG] = str(path)
+    os.close(_opened_log(path))
+    os.environ[LOG] = str(path)
 
 
 def log(text: str, level: int = logging.INFO, error: BaseException | None = None) -> None:
@@ -143,9 +144,30 @@ def _append(path: Path, record: logging.LogRecord, text: str) -> None:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
     line = f"{when} {record.process} {record.levelname.lower()}: {text}\n"
     # if the log can no longer be written, go on without it
-    with suppress(OSError), path.open("ab", buffering=0) as file:
+    with suppress(OSError), os.fdopen(_opened_log(path), "ab", buffering=0) as file:
         # one write per record, since several processes write to the log
         file.write(line.encode("utf-8", "backslashreplace"))
+
+
+def _opened_log(path: Path) -> int:
+    """Open a log file for appending and return its descriptor."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    # without O_NONBLOCK, opening a pipe waits for a reader
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a pipe without a reader
+            raise
+        raise _no_log(path) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_log(path)
+    return descriptor
+
+
+def _no_log(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "expected a file for the log, found a pipe or a device", str(path))
 
 
 def _show(record: logging.LogRecord, text: str, trace: str) -> None:

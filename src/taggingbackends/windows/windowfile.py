@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError, shown
-from taggingbackends.system.files import open_file, sync_folder
+from taggingbackends.system.files import new_version, open_file
 from taggingbackends.system.locks import locked
 from taggingbackends.system.words import counted
 from taggingbackends.windows.selection import shuffled
@@ -282,18 +282,11 @@ def write_windows(
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
     """Yield a hidden file to write to, which finally replaces a file."""
-    # always the same name, to overwrite the file of a killed process
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with locked(path.with_name(f".{path.name}.lock")):
-            try:
-                yield partial
-                with partial.open("rb+") as stream:
-                    os.fsync(stream.fileno())
-                partial.replace(path)
-                sync_folder(path.parent)
-            finally:
-                partial.unlink(missing_ok=True)
+        with locked(path.with_name(f".{path.name}.lock")), new_version(path) as temporary:
+            yield temporary
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
     except BlockingIOError:
         problem = f"{path}: another process is writing this file; wait, or choose another file"
         raise BackendError("existing-file", problem) from None

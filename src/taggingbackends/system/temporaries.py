@@ -1,0 +1,82 @@
+"""Names of temporary files, and the removal of those that killed processes left."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from taggingbackends.system.words import counted
+
+__all__ = ["temporary_beside"]
+
+_NAME = re.compile(r"\.taggingbackends-(.+)-(\d+)-[0-9a-f]{16}\.tmp")
+
+_cleaned: set[Path] = set()  # folders in which this process has looked for leftovers
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return the name of a new temporary file in the folder of a file.
+
+    The first call for a folder removes the temporary files that killed processes left there.
+
+    Notes
+    -----
+    The file is in the same folder, since a rename is atomic only within a file system. It is
+    hidden, so it is never mistaken for input or output. Its name has the machine and the process.
+    Files of other machines are never removed, because their processes are out of sight. On
+    Windows, no file is removed.
+    """
+    if path.parent not in _cleaned:
+        _cleaned.add(path.parent)
+        _remove_leftovers(path.parent)
+    name = f".taggingbackends-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
+    return path.with_name(name)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if _is_leftover(entry.name)]
+    except OSError:  # writing the file will raise the error
+        return
+    removed = 0
+    for entry in found:
+        with suppress(OSError):  # of another user, or removed by another process
+            os.unlink(entry)  # noqa: PTH108 - a DirEntry
+            removed += 1
+    if removed:
+        files = counted(removed, "temporary file")
+        warnings.warn(f"{folder}: removed {files} of processes that were killed", stacklevel=4)
+
+
+def _is_leftover(name: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and match[1] == _machine() and not _is_alive(int(match[2]))
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # os.kill would end the process
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # a process of another user
+        pass
+    return True
+
+
+@cache
+def _machine() -> str:
+    """Return the host's name and the PID namespace, which containers have of their own."""
+    host = "" if sys.platform == "win32" else os.uname().nodename
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116
+    except OSError:
+        namespace = 0
+    return f"{re.sub('[^A-Za-z0-9]', '_', host)[:64]}.{namespace}"
