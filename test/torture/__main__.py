@@ -20,7 +20,9 @@ MODULES = (kills, edits, races, oddfiles, diskfaults, trackfiles, labelfiles, la
 def main() -> None:
     """Run trials of all drills in turn until the time is over, and print a table of counts."""
     parser = argparse.ArgumentParser(prog="python -m torture", description=main.__doc__)
-    parser.add_argument("--seconds", type=float, default=1800, help="time budget; default %(default)s")
+    parser.add_argument(
+        "--seconds", type=float, default=1800, help="time budget; default %(default)s"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices; default 0")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trials at a time")
     parser.add_argument("--only", default="", metavar="NAME", help="run the drills of this name")

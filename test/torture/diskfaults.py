@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -63,7 +63,9 @@ def full(random: Random, folder: Path) -> str:
             except OSError:
                 return "too small for a backend"
             before = support.tree(backend.folder)
-            words = command("--project", backend.folder, "push", folder / "in", "--model-instance", "m")
+            words = command(
+                "--project", backend.folder, "push", folder / "in", "--model-instance", "m"
+            )
         else:
             backend = Backend(folder)
             succeed("push", folder / "in", "--model-instance", "m", cwd=backend.folder)
@@ -73,10 +75,8 @@ def full(random: Random, folder: Path) -> str:
         with filler.open("wb") as stream:
             room = random.randrange(0, 16) * 1024
             free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-            try:
+            with suppress(OSError):
                 stream.write(bytes(max(0, free - room)))
-            except OSError:
-                pass
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
         text = done.stdout + done.stderr
         if done.returncode == 0:
@@ -111,10 +111,8 @@ def power_cut(random: Random, folder: Path) -> str:
         (spine,) = recordings(disk / "lab", 1)
         os.sync()
         training = start("train", "--model-instance", "m", "--force", cwd=backend.folder)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             training.wait(random.uniform(0.3, 2.5))
-        except subprocess.TimeoutExpired:
-            pass
         if training.poll() == 0:
             reported = True
             labelled = start("predict", spine, "--model-instance", "m", cwd=backend.folder)

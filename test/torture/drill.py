@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -22,7 +23,7 @@ __all__ = ["DRILLS", "Defect", "Drill", "Trial", "Unavailable", "drill"]
 Outcome: TypeAlias = str | Counter[str]
 
 
-class Defect(AssertionError):
+class Defect(AssertionError):  # noqa: N818 - the word of the table
     """Something that must not happen."""
 
 
@@ -115,10 +116,8 @@ class Trial:
     def _kill_all(self) -> None:
         for process in processes_in(self._folder):
             os.kill(process, signal.SIGKILL)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def _child(drill: Drill, random: Random, folder: Path, answer: int) -> None:
@@ -147,7 +146,7 @@ def processes_in(folder: Path) -> list[int]:
         pid = int(entry.name)
         try:
             words = (entry / "cmdline").read_bytes()
-            here = os.readlink(entry / "cwd")
+            here = str((entry / "cwd").readlink())
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue

@@ -22,12 +22,14 @@ def _save(file: Path, random: Random) -> None:
     labels.set(support.RUN, 1, [1.0], ["edited by hand"])
     if random.random() < 0.5 or not file.exists():
         labels.write(file.with_name("person.label"))
-        os.replace(file.with_name("person.label"), file)
+        file.with_name("person.label").replace(file)
     else:
         file.write_bytes(support.text(labels))
 
 
-def _while_running(random: Random, file: Path, longest: float, *arguments: str | Path, cwd: Path) -> int:
+def _while_running(
+    random: Random, file: Path, longest: float, *arguments: str | Path, cwd: Path
+) -> int:
     """Run a command, save the file at a random time, and return the exit code."""
     process = start(*arguments, cwd=cwd)
     reader = threading.Thread(target=process.communicate)

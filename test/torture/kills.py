@@ -206,7 +206,12 @@ def training_set(random: Random, folder: Path) -> str:
     output.parent.mkdir()
     words = [command()[0], str(script), str(truth), str(output)]
     process = subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+        words,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
     )
     code, _ = after(process, random.uniform(0, 1), signal.SIGKILL, False)
     if output.exists():

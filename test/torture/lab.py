@@ -173,5 +173,7 @@ def check_no_processes(folder: Path) -> None:
 
 def signal_and_time(random: Random, longest: float = 1.5) -> tuple[signal.Signals, float, bool]:
     """Return a signal, when to send it (s), and whether a whole group of processes gets it."""
-    number = random.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    number = random.choice(
+        [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+    )
     return number, random.uniform(0, longest), random.random() < 0.5

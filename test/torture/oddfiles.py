@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
 import support
 from torture.drill import Defect, drill
-from torture.lab import Backend, expect, recordings, start, succeed
+from torture.lab import Backend, expect, recordings, start
 
 __all__: list[str] = []
 
@@ -76,15 +77,17 @@ def at_the_destination(random: Random, folder: Path) -> str:
     (spine,) = recordings(folder / "in", 1)
     odd = spine.with_name("predicted.label")
     kind = _make_odd(odd, random)
-    before = os.lstat(odd).st_ino
+    before = odd.lstat().st_ino
     arguments = ["predict", spine, "--model-instance", "m"]
     if random.random() < 0.5:
         arguments = ["predict", "--recursive", folder / "in", "--model-instance", "m"]
     if random.random() < 0.3:
         arguments.append("--force")
     code, text = _ends(*arguments, cwd=backend.folder)
-    expect(os.path.lexists(odd) and os.lstat(odd).st_ino == before, f"{kind} was replaced: {text}")
-    expect(code != 0 or kind == "dangling link" or "left alone" in text, f"no error for {kind}: {text}")
+    expect(os.path.lexists(odd) and odd.lstat().st_ino == before, f"{kind} was replaced: {text}")
+    expect(
+        code != 0 or kind == "dangling link" or "left alone" in text, f"no error for {kind}: {text}"
+    )
     return f"{kind}: exit code {code}"
 
 
@@ -96,13 +99,13 @@ def output(random: Random, folder: Path) -> str:
         os.mkfifo(where)
     else:
         where.symlink_to("/dev/null")
-    before = os.stat(where).st_mode
+    before = where.stat().st_mode
     if random.random() < 0.5:
         code, _ = _ends("labels", "convert", file, "-o", where, "--force", cwd=folder)
     else:
         code, _ = _ends("--log", where, "labels", "check", file, cwd=folder)
-    expect(os.stat(where).st_mode == before, f"{where.name} was replaced")
-    expect(os.stat("/dev/null").st_rdev, "/dev/null was replaced")
+    expect(where.stat().st_mode == before, f"{where.name} was replaced")
+    expect(Path("/dev/null").is_char_device(), "/dev/null was replaced")
     return f"{where.name}: exit code {code}"
 
 
@@ -117,10 +120,10 @@ def odd_folder(random: Random, folder: Path) -> str:
         (odd / "pyproject.toml").write_text("a = " + "[" * 100_000)
         support.write_recording(odd / "data")
     elif kind == "nested":
-        here = os.getcwd()
+        here = Path.cwd()
         os.chdir(odd)
         for _ in range(1100):
-            os.mkdir("d")
+            Path("d").mkdir()
             os.chdir("d")
         os.chdir(here)
     elif kind == "long":
@@ -129,7 +132,7 @@ def odd_folder(random: Random, folder: Path) -> str:
         (odd / "again").symlink_to(folder / "in")
     elif kind == "bytes":
         spine = support.write_recording(odd)
-        os.rename(spine, os.path.join(os.fsencode(odd), b"20240611_101500@\xff.spine"))
+        spine.rename(odd / os.fsdecode(b"20240611_101500@\xff.spine"))
     else:
         (odd / "20240611_101500@g.spine").write_bytes(random.randbytes(500))
         (odd / "20240611_101500@g.outline").write_bytes(random.randbytes(500))
@@ -144,9 +147,11 @@ def odd_folder(random: Random, folder: Path) -> str:
 def foreign_code(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     (spine,) = recordings(folder / "in", 1)
-    name = random.choice(["numpy", "h5py", "orjson", "pickle", "shutil", "click", "logging", "tqdm"])
+    name = random.choice(
+        ["numpy", "h5py", "orjson", "pickle", "shutil", "click", "logging", "tqdm"]
+    )
     (folder / "in" / f"{name}.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\n")
-    console = Path(os.sys.executable).with_name("tagging-backend")
+    console = Path(sys.executable).with_name("tagging-backend")
     arguments = ["--project", str(backend.folder), "predict", "--model-instance", "m"]
     recursive = random.random() < 0.5
     arguments += ["--recursive", "."] if recursive else [str(spine)]

@@ -61,7 +61,9 @@ def push(random: Random, folder: Path) -> str:
                 path = spine.with_suffix(suffix)
                 path.rename(path.with_name(f"{path.stem}{i}{suffix}"))
     pushes = [
-        start("push", *(folder / "in" / str(i)).iterdir(), "--model-instance", "m", cwd=backend.folder)
+        start(
+            "push", *(folder / "in" / str(i)).iterdir(), "--model-instance", "m", cwd=backend.folder
+        )
         for i in range(_AT_ONCE)
     ]
     for code, errors in _all(pushes):
@@ -71,8 +73,10 @@ def push(random: Random, folder: Path) -> str:
     expect(len(files) == _AT_ONCE * 10, f"{len(files)} of {_AT_ONCE * 10} files are there")
     succeed("predict", "--model-instance", "m", cwd=backend.folder)
     done = support.command("pull", "--model-instance", "m", cwd=backend.folder)
-    expect(done.returncode == 0 or "comes from" not in done.stderr or "folders" in done.stderr,
-           f"origins are lost: {done.stderr}")
+    expect(
+        done.returncode == 0 or "comes from" not in done.stderr or "folders" in done.stderr,
+        f"origins are lost: {done.stderr}",
+    )
     check_no_leftovers(raw)
     return "complete"
 
