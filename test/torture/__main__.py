@@ -9,12 +9,22 @@ import time
 from collections import Counter
 from itertools import count
 
-from torture import diskfaults, edits, kills, labelfiles, languages, oddfiles, races, trackfiles
+from torture import (
+    clusters,
+    diskfaults,
+    edits,
+    kills,
+    labelfiles,
+    languages,
+    oddfiles,
+    races,
+    trackfiles,
+)
 from torture.drill import DRILLS, Drill, Trial
 
 __all__ = ["main"]
 
-MODULES = (kills, edits, races, oddfiles, diskfaults, trackfiles, labelfiles, languages)
+MODULES = (kills, edits, races, oddfiles, diskfaults, trackfiles, labelfiles, languages, clusters)
 
 
 def main() -> None:
