@@ -1,5 +1,6 @@
 # make demo   train a backend on simulated larvae, label a recording and print its ethogram
 # make test   run all checks of continuous integration; several may run at once
+# make torture  end commands at random moments, fill disks, fuzz files ...; SECONDS=1800 SEED=0
 # make bench  compare the speed with that of simple code; takes some minutes
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
 # to a package index.
@@ -7,9 +8,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo
+SECONDS ?= 1800
+SEED ?= 0
 BACKEND := $(BIN)/tagging-backend --project examplebackend
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint torture bench clean
 
 demo: .venv/.demo
 	rm -rf $(DEMO)
@@ -29,6 +32,10 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src examplebackend/src benchmarks
+
+torture: .venv/.dev .tools/julia/path
+	cd test && TAGGINGBACKENDS_JULIA=$$(cat ../.tools/julia/path) ../$(BIN)/python -m torture \
+	--seconds $(SECONDS) --seed $(SEED)
 
 bench: .venv/.dev .tools/julia/path
 	TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) $(BIN)/python -m benchmarks

@@ -1,4 +1,7 @@
-"""Run the tests of both languages in parallel. The last lines show how many ran."""
+"""Run the tests of both languages and a short campaign (torture) in parallel.
+
+The last lines show how many ran.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Run the Julia and Python tests at the same time. Fail if either fails."""
+    """Run the Julia tests, the Python tests and the campaign at the same time."""
     began = time.monotonic()
     # a background job of a shell ignores Ctrl-C, and so would the processes that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,8 +30,16 @@ def main() -> None:
     if (prepared / "pyjuliapkg" / "meta.json").is_file():  # prepared by get_julia.py
         os.environ.setdefault("PYTHON_JULIAPKG_PROJECT", str(prepared))
     julia = os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=."
-    with TemporaryFile("w+", encoding="utf-8") as output:  # shown after the output of Python
+    with (  # shown after the output of Python
+        TemporaryFile("w+", encoding="utf-8") as output,
+        TemporaryFile("w+", encoding="utf-8") as campaign_output,
+    ):
         julia_process = start(*julia, "test/runtests.jl", stdout=output)
+        campaign = start(
+            *(sys.executable, "-m", "torture", "--seconds=60", "--jobs=1"),
+            stdout=campaign_output,
+            cwd=ROOT / "test",
+        )
         python_process = start(
             *(sys.executable, "-m", "pytest", "-o", "console_output_style=classic"),
             stdout=subprocess.PIPE,
@@ -36,8 +47,11 @@ def main() -> None:
         python_output = "".join(shown(python_process))
         python_code, python_cpu = ended(python_process)
         julia_code, julia_cpu = ended(julia_process)
+        campaign_code, campaign_cpu = ended(campaign)
         output.seek(0)
         julia_output = output.read()
+        campaign_output.seek(0)
+        sys.stdout.write(campaign_output.read())
     sys.stdout.write(julia_output)
     closing = re.findall(r"^=+ (.*) in [\d.]+s.* =+$", python_output, re.MULTILINE)
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
@@ -45,15 +59,18 @@ def main() -> None:
         counts["failed" if word.startswith("error") else word] = int(number)
     counted = re.findall(r"^Julia: .*$", julia_output, re.MULTILINE)
     passed = time.monotonic() - began
-    print(f"CPU: {julia_cpu:.0f} s for Julia, {python_cpu:.0f} s for Python; {passed:.0f} s passed")
+    print(
+        f"CPU: {julia_cpu:.0f} s for Julia, {python_cpu:.0f} s for Python, "
+        f"{campaign_cpu:.0f} s for the campaign; {passed:.0f} s passed"
+    )
     print(counted[-1] if counted else "Julia: 0 passed, 1 failed")
     print("Python: {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
-    sys.exit(julia_code or python_code)
+    sys.exit(julia_code or python_code or campaign_code)
 
 
-def start(*command: str, stdout: int | IO[str]) -> subprocess.Popen[str]:
+def start(*command: str, stdout: int | IO[str], cwd: Path = ROOT) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=stdout, stderr=subprocess.STDOUT, encoding="utf-8"
+        command, cwd=cwd, stdout=stdout, stderr=subprocess.STDOUT, encoding="utf-8"
     )
 
 

@@ -1,0 +1,52 @@
+"""Dask workers that are killed while they label recordings."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from random import Random
+
+from torture.drill import Unavailable, drill
+from torture.lab import Backend, check_label_file, check_no_leftovers, expect, recordings, start
+
+__all__: list[str] = []
+
+
+@drill("Dask workers that are killed: all recordings are labelled, each once, nothing is left")
+def workers_killed(random: Random, folder: Path) -> str:
+    try:
+        from distributed import LocalCluster
+    except ImportError:
+        raise Unavailable("distributed is not installed") from None
+    backend = Backend(folder)
+    inputs = recordings(folder / "in", 4)
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        process = start(
+            *("predict", "--recursive", folder / "in", "--model-instance", "m"),
+            *("--executor", "dask", "--scheduler", cluster.scheduler_address),
+            cwd=backend.folder,
+        )
+        killed = 0
+        for _ in range(2):
+            time.sleep(random.uniform(0, 2))
+            worker = random.choice(list(cluster.workers.values()))
+            if worker.pid and process.poll() is None:
+                os.kill(worker.pid, signal.SIGKILL)
+                killed += 1
+        try:
+            output, errors = process.communicate(timeout=90)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            expect(False, "the run hangs")
+    expect(process.returncode == 0, f"exit code {process.returncode}: {errors}")
+    for spine in inputs:
+        check_label_file(spine.with_name("predicted.label")).check_dependencies(spine.parent)
+    lines = output.split()
+    expect(len(lines) == len(set(lines)), f"a label file is printed twice: {lines}")
+    check_no_leftovers(folder / "in", backend.folder / "data")
+    return f"{killed} killed"
