@@ -34,8 +34,10 @@ def _killed(random: Random, folder: Path, *arguments: str | Path, longest: float
     code, errors = after(start(*arguments, cwd=folder), seconds, number, group)
     if code == 0:
         return "finished first"
-    polite = number in (signal.SIGINT, signal.SIGTERM)
-    if polite:
+    if code == -number and not errors:  # killed, or Python itself had not started yet
+        check_no_processes(folder)
+        return number.name
+    if number in (signal.SIGINT, signal.SIGTERM):
         expect(code == 128 + number, f"{number.name} gave exit code {code}: {errors}")
     if number != signal.SIGKILL:
         expect("Traceback" not in errors, f"{number.name} gave a traceback: {errors}")
