@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError, shown
-from taggingbackends.system.files import open_file, sync_folder
+from taggingbackends.system.files import open_file
 from taggingbackends.system.locks import locked
 from taggingbackends.system.words import counted
 from taggingbackends.windows.selection import shuffled
@@ -291,7 +291,6 @@ def _replaced(path: Path) -> Iterator[Path]:
                 with partial.open("rb+") as stream:
                     os.fsync(stream.fileno())
                 partial.replace(path)
-                sync_folder(path.parent)
             finally:
                 partial.unlink(missing_ok=True)
     except BlockingIOError:
