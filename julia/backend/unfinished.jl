@@ -93,7 +93,7 @@ function make_model(work, backend, instance, force)
 end
 
 """Put a model in its place. The old one is left in a hidden folder."""
-function put_model(unfinished, model, replaced, replace)
+function put_model(unfinished, model, replaced, replace, exchange=exchange)
     there = is_there(model)
     if there && !replace
         throw(BackendError("existing-model", "$model: expected no such folder yet";

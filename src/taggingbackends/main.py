@@ -78,8 +78,8 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
             instance = new_instance()
         backend = BackendExplorer(_project_of(script), instance, sandbox)
         if by_hand:
-            with unfinished_model(backend) as training:
-                os.environ.update(training.environment)
+            with unfinished_model(backend) as environment:
+                os.environ.update(environment)
                 function(backend, **keywords)
         else:
             function(backend, **keywords)

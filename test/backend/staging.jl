@@ -426,6 +426,17 @@ end
         @test kind_of(() -> TB.unfinished_model(itself, backend), "model_dir(backend)") == "existing-model"
         @test filter(!startswith("."), readdir(models)) == ["m", "new", "x", "y"]
         @test !any(endswith(".partial"), readdir(models))
+        # file systems that cannot exchange folders
+        unfinished, model, replaced, removed = joinpath.(models, (".x.partial", "x", ".x.replaced", ".x.removed"))
+        touch_files(unfinished, "new")
+        TB.put_model(unfinished, model, replaced, true, (one, other) -> false)
+        @test readdir(model) == ["new"] && readdir(replaced) == ["weights"]
+        TB.discard_rest(unfinished, model, replaced, removed)
+        @test !any(startswith(".x"), readdir(models))
+        touch_files(unfinished, "newer")
+        vanish(one, other) = (rm(one; recursive=true); false)
+        @test_throws Base.IOError TB.put_model(unfinished, model, replaced, true, vanish)
+        @test readdir(model) == ["new"]  # restored, since there is no new model
         # a script that exits: 0 is success
         touch_files(models, ".y.lock", ".z.lock")
         rm(joinpath(models, "y"); recursive=true)

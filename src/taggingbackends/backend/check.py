@@ -75,7 +75,7 @@ def check(project_dir: Path) -> list[Problem]:
         *_check_scripts(project_dir, package),
         *_check_package(project_dir, package, metadata.get("version")),
         *_check_folders(project_dir),
-        *_check_leftovers(project_dir / "models"),
+        *_check_models(project_dir / "models"),
     ]
 
 
@@ -190,7 +190,7 @@ _LEFTOVERS = {
 }
 
 
-def _check_leftovers(models: Path) -> Iterator[Problem]:
+def _check_models(models: Path) -> Iterator[Problem]:
     """Report what trainings leave if they are killed. No fix removes a finished model."""
     for path in sorted(models.glob(".?*")):
         found = _LEFTOVERS.get(path.suffix)

@@ -59,13 +59,11 @@ def check_prediction(backend: BackendFolder) -> None:
     _required_script(backend, "predict_model")
 
 
-def run_optional(
-    backend: BackendFolder, step: str, options: Mapping[str, Any], lock: int | None = None
-) -> None:
-    """Run the script of a step if the backend has one. It inherits a lock, see `locked`."""
+def run_optional(backend: BackendFolder, step: str, options: Mapping[str, Any]) -> None:
+    """Run the script of a step if the backend has one."""
     script = backend.find_script(step)
     if script is not None:
-        _run(backend, script, options, lock=lock)
+        _run(backend, script, options)
 
 
 def run_training(
@@ -73,8 +71,8 @@ def run_training(
 ) -> None:
     """Run train_model or finetune_model. The model appears only if the script succeeds."""
     script = _required_script(backend, step)
-    with unfinished_model(backend, force) as training:
-        _run(backend, script, options, training.environment, training.lock)
+    with unfinished_model(backend, force) as environment:
+        _run(backend, script, options, environment)
 
 
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
@@ -271,7 +269,7 @@ def train(
             raise BackendError("no-input", f"{step} needs input", fix)
         backend = claim_instance(backend)
     instance = backend.required_instance(step)
-    with unfinished_model(backend, force) as training:
+    with unfinished_model(backend, force) as environment:
         try:
             if files:
                 push(backend, files, alone=True)
@@ -284,8 +282,8 @@ def train(
         _warn_predictions(backend)
         try:
             with _options_taken(options):
-                _prepare(backend, options, skip, training.lock)
-                _run(backend, script, options, training.environment, training.lock)
+                _prepare(backend, options, skip)
+                _run(backend, script, options, environment)
         except BaseException:
             if files:
                 _warn_kept(f"input is kept in {backend.raw_data_dir()}", backend)
@@ -341,15 +339,10 @@ def _warn_predictions(backend: BackendFolder) -> None:
             )
 
 
-def _prepare(
-    backend: BackendFolder,
-    options: Mapping[str, Any],
-    skip: Iterable[str],
-    lock: int | None = None,
-) -> None:
+def _prepare(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[str]) -> None:
     for step in _PREPARING:
         if step not in skip:
-            run_optional(backend, step, options, lock)
+            run_optional(backend, step, options)
 
 
 def _required_script(backend: BackendFolder, step: str) -> Path:
@@ -368,7 +361,6 @@ def _run(
     script: Path,
     options: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
-    lock: int | None = None,
 ) -> None:
     arguments = [str(script)]
     if backend.model_instance is not None:
@@ -391,7 +383,7 @@ def _run(
     if sys.stderr.isatty() and not os.environ.get(VERBOSITY):
         sys.stderr.write(f"{script.stem}\n")
     start = time.monotonic()
-    exit_code = processes.run(arguments, variables, backend.project_dir, keep=(lock,))
+    exit_code = processes.run(arguments, variables, cwd=backend.project_dir)
     logger.info(f"{script.stem}: exit code {exit_code} after {time.monotonic() - start:.1f} s")
     if exit_code:
         script = script.relative_to(backend.project_dir)

@@ -9,31 +9,16 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from taggingbackends.backend.folder import TRAINING, BackendFolder
 from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import remove_folder, sync_folder, sync_tree
 from taggingbackends.system.locks import locked
+from taggingbackends.system.processes import keeping
 from taggingbackends.system.renames import exchange
 
-__all__ = ["Training", "claim_instance", "remove_model", "unfinished_model"]
-
-
-class Training(NamedTuple):
-    """What the processes of a training get.
-
-    Attributes
-    ----------
-    environment : dict
-        Environment variables. They make ``model_dir()`` return the hidden folder.
-    lock : int or None
-        File descriptor of the lock, for processes to inherit. None without locks.
-    """
-
-    environment: dict[str, str]
-    lock: int | None
+__all__ = ["claim_instance", "remove_model", "unfinished_model"]
 
 
 def claim_instance(backend: BackendFolder) -> BackendFolder:
@@ -52,7 +37,7 @@ def claim_instance(backend: BackendFolder) -> BackendFolder:
 
 
 @contextmanager
-def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[Training]:
+def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[dict[str, str]]:
     """Create a model that appears only if the block succeeds.
 
     Within the block, models/.<instance>.partial exists; it is empty at first. Afterwards it is
@@ -68,8 +53,9 @@ def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[Tr
 
     Yields
     ------
-    Training
-        For the processes of the training.
+    dict
+        Environment variables for the training process. They make ``model_dir()`` return the
+        hidden folder.
 
     Raises
     ------
@@ -80,8 +66,8 @@ def unfinished_model(backend: BackendFolder, force: bool = False) -> Iterator[Tr
     """
     instance = backend.required_instance("training")
     backend.models_folder.mkdir(exist_ok=True)
-    with _not_in_training(backend, "name another with model_instance=...") as lock:
-        yield from _make(backend, instance, force, lock)
+    with _not_in_training(backend, "name another with model_instance=..."):
+        yield from _make(backend, instance, force)
 
 
 def remove_model(backend: BackendFolder) -> list[Path]:
@@ -100,21 +86,20 @@ def remove_model(backend: BackendFolder) -> list[Path]:
 
 
 @contextmanager
-def _not_in_training(backend: BackendFolder, fix: str) -> Iterator[int | None]:
+def _not_in_training(backend: BackendFolder, fix: str) -> Iterator[None]:
     """Hold the lock of a training, so that no other process trains the instance in the block."""
     instance = backend.required_instance("training")
     with ExitStack() as stack:
         try:
-            lock = stack.enter_context(locked(backend.training_lock(instance)))
+            descriptor = stack.enter_context(locked(backend.training_lock(instance)))
         except BlockingIOError:
             problem = f"another training of {instance} is under way"
             raise BackendError("existing-model", problem, fix) from None
-        yield lock
+        with keeping(descriptor):  # a script may outlive this process
+            yield
 
 
-def _make(
-    backend: BackendFolder, instance: str, force: bool, lock: int | None
-) -> Iterator[Training]:
+def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:
     model, removed = backend.trained_model_dir(instance), backend.removed_model_dir(instance)
     unfinished = backend.unfinished_model_dir(instance)
     replaced = backend.replaced_model_dir(instance)
@@ -131,7 +116,7 @@ def _make(
     unfinished.mkdir()
     succeeded = False
     try:
-        yield Training({TRAINING: instance}, lock)
+        yield {TRAINING: instance}
         succeeded = True
     except SystemExit as error:
         succeeded = error.code in (None, 0)

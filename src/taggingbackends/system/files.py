@@ -430,7 +430,8 @@ def sync_tree(top: Path) -> None:
     flags = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY
     for folder, _, names in os.walk(top, topdown=False, onerror=_raise):
         for path in (Path(folder, name) for name in names):
-            if not stat.S_ISREG(path.lstat().st_mode):
+            mode = path.lstat().st_mode
+            if not stat.S_ISREG(mode) or (flags == os.O_RDWR and not mode & stat.S_IWUSR):
                 continue
             descriptor = os.open(path, flags)
             try:

@@ -24,9 +24,8 @@ _warned: set[Path] = set()  # folders without locks
 def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """Hold a lock within the block, then remove the lock file.
 
-    The lock ends with the process at the latest. A child process does not hold it, unless it
-    inherits the yielded file descriptor (``pass_fds`` of `subprocess.Popen`). Then the lock of a
-    killed process ends with this child. After the block, the child holds nothing.
+    The lock ends with the process at the latest. Child processes do not hold it, except those
+    that get its descriptor (`processes.keeping`).
 
     Parameters
     ----------
@@ -38,7 +37,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     Yields
     ------
     int or None
-        File descriptor of the lock file, None where locks are not supported.
+        The descriptor of the lock file; None if the file system does not support locks.
 
     Raises
     ------
