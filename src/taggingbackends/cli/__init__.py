@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,6 +16,8 @@ from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
 from taggingbackends.errors import BackendError, KeptDataWarning
+from taggingbackends.system.signals import ignore_signals
+from taggingbackends.system.streams import READER_GONE, flush_output, open_closed_streams
 
 __all__ = ["cli", "main"]
 
@@ -98,7 +99,7 @@ for _command in (
 
 def main() -> NoReturn:
     """Run the command and exit with its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # names may have any character
@@ -114,7 +115,10 @@ def main() -> NoReturn:
 def _run(context: dict[str, Path | None]) -> NoReturn:
     """Run the command. Fill the context object unless the usage is wrong."""
     try:
-        sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context))
+        try:
+            sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context))
+        finally:
+            flush_output()
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
         if ctx is not None and error.message == ctx.get_help():  # no arguments were passed
@@ -128,8 +132,13 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
         report(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would change the exit code
-        sys.exit(128 + signal.SIGINT)
+        ignore_signals()  # another one would change the exit code
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(READER_GONE)
+    except SystemExit as error:
+        # click has turned the error into exit code 1
+        sys.exit(READER_GONE if isinstance(error.__context__, BrokenPipeError) else error.code)
     except Exception as error:
         from taggingbackends.system.messages import fail, is_user_error
 

@@ -20,10 +20,11 @@ _held: set[int] = set()  # file descriptors of the locks that this process holds
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[None]:
+def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """Hold a lock within the block, then remove the lock file.
 
-    The lock ends with the process at the latest. Child processes do not hold it.
+    The lock ends with the process at the latest. Child processes do not hold it, except those
+    that get its descriptor (`processes.keeping`).
 
     Parameters
     ----------
@@ -31,6 +32,11 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
         The lock file. Its folder must exist.
     wait : bool
         Wait until no other process holds the lock.
+
+    Yields
+    ------
+    int or None
+        The descriptor of the lock file; None if the file system does not support locks.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
     """
     descriptor = _acquire(path, wait)
     try:
-        yield
+        yield descriptor
     finally:
         if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
