@@ -64,7 +64,6 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     >>> if __name__ == "__main__":
     ...     main(predict_model)
     """
-    end_by_signals()
     open_closed_streams()
     configure()
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or function.__name__)
@@ -77,6 +76,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         sys.exit(0)
     backend = None
     try:
+        end_by_signals()
         options = parse_options(arguments)
         instance, sandbox = (_taken_out(options, name) for name in ("model_instance", "sandbox"))
         keywords = _keywords(function, options)

@@ -17,7 +17,12 @@ from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
 from taggingbackends.errors import BackendError, KeptDataWarning
 from taggingbackends.system.signals import ignore_signals
-from taggingbackends.system.streams import READER_GONE, flush_output, open_closed_streams
+from taggingbackends.system.streams import (
+    READER_GONE,
+    flush_output,
+    name_output,
+    open_closed_streams,
+)
 
 __all__ = ["cli", "main"]
 
@@ -103,6 +108,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # names may have any character
+    name_output()
     context: dict[str, Path | None] = {}
     try:
         _run(context)
@@ -114,6 +120,7 @@ def main() -> NoReturn:
 
 def _run(context: dict[str, Path | None]) -> NoReturn:
     """Run the command. Fill the context object unless the usage is wrong."""
+    stdout = sys.stdout
     try:
         try:
             sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context))
@@ -136,9 +143,10 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(READER_GONE)
-    except SystemExit as error:
-        # click has turned the error into exit code 1
-        sys.exit(READER_GONE if isinstance(error.__context__, BrokenPipeError) else error.code)
+    except SystemExit:
+        if sys.stdout is not stdout:  # after a BrokenPipeError, click replaces it and exits
+            sys.exit(READER_GONE)
+        raise
     except Exception as error:
         from taggingbackends.system.messages import fail, is_user_error
 

@@ -11,6 +11,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 import threading
 import warnings
 from contextlib import ExitStack
@@ -134,4 +135,7 @@ def _remove_sandbox(backend: BackendFolder) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

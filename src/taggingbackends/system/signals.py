@@ -5,33 +5,31 @@ This module is imported first, so it imports little.
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
-import time
+import sys
 
 TYPE_CHECKING = False  # importing typing would take longer than all else here
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import NoReturn
 
 __all__ = ["end_by_signals", "ignore_signals"]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 _SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-_PATIENCE = 3.0  # seconds that imports may delay the end; less than a parent process waits
-_INTERVAL = 0.01  # seconds
 _IMPORTING = "<frozen importlib._bootstrap>"
 
-_deadline: float | None = None
+_is_waiting = False  # a signal for the end of an import
 
 
 def end_by_signals() -> None:
     """Let signals end this process by an exception.
 
     Ctrl-C (SIGINT) raises KeyboardInterrupt. SIGTERM and SIGHUP raise SystemExit with 128 + n.
-    A signal that arrives during an import takes effect when the import is done, since extension
-    modules may crash otherwise. After the first signal, only further Ctrl-C count. Signals that
-    the process ignores stay ignored.
+    If the first signal arrives during an import, it takes effect when the import is done, since
+    extension modules may crash otherwise. A second one does not wait. Once the process is ending,
+    only Ctrl-C still counts. Signals that the process ignores stay ignored.
 
     Only main programs call this function.
     """
@@ -49,12 +47,22 @@ def ignore_signals() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    global _deadline
-    if _deadline is None:
-        _deadline = time.monotonic() + _PATIENCE
-    if _is_importing(frame) and time.monotonic() < _deadline:
-        _thread.start_new_thread(_send_again, (number, _thread.get_ident()))
-        return
+    global _is_waiting
+    outermost = None if _is_waiting else _outermost_import(frame)
+    if outermost is None:
+        _raise(number)
+    _is_waiting = True
+
+    def wait(frame: FrameType, event: str, argument: object) -> None:
+        if frame is outermost and event == "return":
+            _raise(number)
+
+    sys.setprofile(wait)
+
+
+def _raise(number: int) -> NoReturn:
+    if _is_waiting:
+        sys.setprofile(None)
     # Ctrl-C on a terminal can make a parent process send another signal.
     for other in _SIGNALS:
         if other != signal.SIGINT:
@@ -64,17 +72,10 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _is_importing(frame: FrameType | None) -> bool:
+def _outermost_import(frame: FrameType | None) -> FrameType | None:
+    found = None
     while frame is not None:
         if frame.f_code.co_filename == _IMPORTING:
-            return True
+            found = frame
         frame = frame.f_back
-    return False
-
-
-def _send_again(number: int, main_thread: int) -> None:
-    time.sleep(_INTERVAL)
-    if os.name == "posix":  # unlike interrupt_main, this ends a waiting system call
-        signal.pthread_kill(main_thread, number)
-    else:
-        _thread.interrupt_main(signal.Signals(number))
+    return found

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
+from typing import TYPE_CHECKING
 
-__all__ = ["READER_GONE", "flush_output", "open_closed_streams", "reader_is_gone"]
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+__all__ = ["READER_GONE", "flush_output", "name_output", "open_closed_streams", "reader_is_gone"]
 
 READER_GONE = 141
 """Exit code if the reader of standard output is gone: that of programs which SIGPIPE ends."""
@@ -24,22 +29,42 @@ def open_closed_streams() -> None:
             setattr(sys, name, stream)
 
 
+def name_output() -> None:
+    """Let the errors of standard output name it, as those of files do."""
+    output = sys.stdout
+    if not isinstance(output, io.TextIOWrapper):
+        return
+    if type(getattr(output.buffer, "raw", output.buffer)) is io.FileIO:
+        output.flush()
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Output(output.fileno(), "w", closefd=False)),
+            encoding=output.encoding,
+            errors=output.errors,
+            line_buffering=output.line_buffering,
+            write_through=output.write_through,
+        )
+
+
+class _Output(io.FileIO):
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = "standard output"
+            raise
+
+
 def flush_output() -> None:
     """Write what is left in the buffer of standard output.
 
-    Raises
-    ------
-    OSError
-        The output cannot be written, for example because a disk is full. It is discarded, so that
-        the end of the process reports no second error.
+    If this fails, it is discarded: otherwise the end of the process would report a second error.
     """
     try:
         sys.stdout.flush()
-    except OSError as error:
+    except OSError:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
-        error.filename = "standard output"
         raise
 
 
