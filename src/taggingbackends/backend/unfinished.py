@@ -11,6 +11,7 @@ from taggingbackends.backend.folder import TRAINING, BackendFolder
 from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.errors import BackendError
 from taggingbackends.system.locks import locked
+from taggingbackends.system.processes import keeping
 
 __all__ = ["claim_instance", "not_in_training", "unfinished_model"]
 
@@ -74,11 +75,12 @@ def not_in_training(backend: BackendFolder, fix: str) -> Iterator[None]:
     instance = backend.required_instance("training")
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(backend.training_lock(instance)))
+            descriptor = stack.enter_context(locked(backend.training_lock(instance)))
         except BlockingIOError:
             problem = f"another training of {instance} is under way"
             raise BackendError("existing-model", problem, fix) from None
-        yield
+        with keeping(descriptor):  # a script may outlive this process
+            yield
 
 
 def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:
