@@ -28,11 +28,16 @@ class Hook:
 sys.meta_path.insert(0, hook := Hook())
 """
 
-ENDINGS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
-
-@pytest.mark.parametrize("module", ["click", "orjson", "numpy.linalg"])
-@pytest.mark.parametrize(("number", "exit_code"), ENDINGS)
+@pytest.mark.parametrize(
+    ("number", "exit_code", "module"),
+    [
+        (signal.SIGINT, 130, "click"),
+        (signal.SIGHUP, 129, "click"),
+        (signal.SIGINT, 130, "orjson"),
+        (signal.SIGTERM, 143, "numpy.linalg"),
+    ],
+)
 def test_a_signal_during_an_import(
     number: signal.Signals, exit_code: int, module: str, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -116,16 +117,18 @@ def main() -> NoReturn:
         if context:
             _log_exit(error)
         raise
+    finally:
+        with suppress(OSError):  # reported already
+            flush_output()
 
 
 def _run(context: dict[str, Path | None]) -> NoReturn:
     """Run the command. Fill the context object unless the usage is wrong."""
     stdout = sys.stdout
     try:
-        try:
-            sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context))
-        finally:
-            flush_output()
+        exit_code = cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context)
+        flush_output()
+        sys.exit(exit_code)
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
         if ctx is not None and error.message == ctx.get_help():  # no arguments were passed

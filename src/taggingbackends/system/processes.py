@@ -62,7 +62,9 @@ def keeping(descriptor: int | None) -> Iterator[None]:
     descriptor : int or None
         What `locks.locked` yields.
     """
-    if descriptor is None or os.name != "posix":  # on Windows, children are killed with this one
+    if (
+        descriptor is None or sys.platform == "win32"
+    ):  # on Windows, children are killed with this one
         yield
         return
     token = _kept.set((*_kept.get(), descriptor))
@@ -84,7 +86,7 @@ def interrupts_blocked() -> Iterator[Callable[[], object]]:
     callable
         Ends the blocking in this process before the block ends.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
         yield lambda: None
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -179,7 +181,7 @@ if sys.platform == "win32":
         )
 
         def join(process: subprocess.Popen[bytes]) -> None:
-            kernel.AssignProcessToJobObject(job, wintypes.HANDLE(int(process._handle)))
+            kernel.AssignProcessToJobObject(job, wintypes.HANDLE(int(process._handle)))  # type: ignore[attr-defined]
 
         try:
             yield join

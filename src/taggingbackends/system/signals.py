@@ -5,7 +5,6 @@ This module is imported first, so it imports little.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
@@ -36,7 +35,7 @@ def end_by_signals() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
-    if os.name == "posix":  # `processes` starts scripts with SIGINT blocked
+    if sys.platform != "win32":  # `processes` starts scripts with SIGINT blocked
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 

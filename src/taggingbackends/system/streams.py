@@ -70,7 +70,7 @@ def flush_output() -> None:
 
 def reader_is_gone() -> bool:
     """Return whether standard output is a pipe that nobody reads."""
-    if not hasattr(select, "poll"):  # on Windows
+    if sys.platform == "win32":
         return False
     poll = select.poll()
     poll.register(1, 0)  # errors are always reported
