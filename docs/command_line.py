@@ -44,7 +44,8 @@ END = """## Exit codes
 | 0 | success |
 | 1 | an error, described in one line; or problems found by a command that checks files |
 | 2 | wrong usage; for `labels diff`, also files that cannot be compared |
-| 130, 143 | ended by Ctrl-C (130) or SIGTERM (143); running scripts have ended, too |
+| 129, 130, 143 | ended by SIGHUP, Ctrl-C (130) or SIGTERM (143); running scripts have ended, too |
+| 141 | the reader of standard output is gone, as after `\\| head` |
 | others | the exit code of a script that failed |
 
 ## Environment variables

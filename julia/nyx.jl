@@ -166,7 +166,7 @@ with `hidden` are not passed on.
 """
 function run_command(backend, command, hidden=nothing)
     folder = backend isa BackendExplorer ? backend.project_dir : find_backend(backend)
-    variables = Dict(ENV)
+    variables = child_environment()
     julia = joinpath(Sys.BINDIR, Base.julia_exename())
     isfile(julia) && get!(variables, "TAGGINGBACKENDS_JULIA", julia)  # for scripts in Julia
     variables["PYTHONIOENCODING"] = "utf-8"

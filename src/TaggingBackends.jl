@@ -37,6 +37,7 @@ include("../julia/system/files.jl")
 include("../julia/system/locks.jl")
 include("../julia/system/names.jl")
 include("../julia/system/ordered.jl")
+include("../julia/system/processes.jl")
 include("../julia/system/toml.jl")
 
 # labels: labels in memory and label files

@@ -111,6 +111,18 @@ end
     end
 end
 
+if Sys.isunix()
+    @testset "the command runs in the backend's environment, not in the caller's" begin
+        in_folder() do folder
+            said() = first(overheard(() -> TB.run_command(make_backend(folder), `env`)))
+            given = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "JULIA_PROJECT")
+            withenv((name => "/elsewhere" for name in given)...) do
+                @test !occursin("/elsewhere", said())
+            end
+        end
+    end
+end
+
 @testset "a missing command" begin
     in_folder() do folder
         project = make_backend(folder)

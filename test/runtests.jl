@@ -13,7 +13,8 @@ const GROUPS = (
     # Tests that compute much.
     `-O1` => ["labels/json.jl", "labels/labelfiles.jl", "data/tracks.jl", "julia/border.jl"],
     # Tests that are interpreted, because compiling them takes much longer than running them.
-    `--compile=min` => ["package.jl", "system/files.jl", "system/locks.jl", "labels/labels.jl", "backend/explorer.jl",
+    `--compile=min` => ["package.jl", "system/files.jl", "system/locks.jl", "system/processes.jl",
+                        "system/renames.jl", "labels/labels.jl", "backend/explorer.jl",
                         "backend/staging.jl", "main.jl", "nyx.jl"],
 )
 

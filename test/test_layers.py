@@ -97,7 +97,7 @@ def faults(source: Path) -> list[str]:
             if upwards or (aside and layer(at.module) > 0):
                 found.append(f"{where} of a higher layer, or beside its own")
             graph[at.module].add(at.imported)
-        if at.in_function and not at.module.startswith(f"{PACKAGE}.cli"):
+        if at.in_function and not at.module.startswith((f"{PACKAGE}.cli", f"{PACKAGE}.__main__")):
             found.append(f"{where} inside a function")
     try:
         TopologicalSorter(graph).prepare()

@@ -113,9 +113,9 @@ foreach(println, check(BackendExplorer("My-Tagger")))
 ```
 """
 function check(backend::BackendExplorer)
-    command = `$(python_command()) -m taggingbackends --project $(backend.project_dir) check`
+    command = `$(python_command()) -P -m taggingbackends --project $(backend.project_dir) check`
     out, err = IOBuffer(), IOBuffer()
-    process = run(pipeline(Cmd(ignorestatus(command); dir=backend.project_dir);
+    process = run(pipeline(Cmd(command; dir=backend.project_dir, env=child_environment(), ignorestatus=true);
                            stdin=devnull, stdout=out, stderr=err))
     process.exitcode == 0 && return String[]
     problems = split(String(take!(out)), '\n'; keepempty=false)

@@ -3,9 +3,6 @@
 """Environment variable: the Python that has taggingbackends."""
 const PYTHON = "TAGGINGBACKENDS_PYTHON"
 
-const GRACE = 5.0  # seconds; the time for an interrupted process to end by itself
-const SIGNAL_TERMINATE, SIGNAL_KILL = 15, 9
-
 function run_optional(backend, step, options)
     script = find_script(backend, step)
     script === nothing || run_script(backend, script, options)
@@ -45,7 +42,7 @@ function run_script(backend, script, options, environment=Dict{String,String}())
     backend.model_instance === nothing || push!(arguments, "--model-instance=$(backend.model_instance)")
     backend.sandbox === nothing || push!(arguments, "--sandbox=$(backend.sandbox)")
     append!(arguments, format_options(options))
-    variables = merge(Dict(ENV), environment)
+    variables = merge(child_environment(), environment)
     interpreter = suffix_of(script) == ".jl" ? julia_command!(variables, backend) :
                   python_command!(variables, backend)
     command = Cmd(`$interpreter $script $arguments`; dir=backend.project_dir, env=variables,
@@ -61,8 +58,7 @@ end
 function julia_command!(variables, backend)
     separator = Sys.iswindows() ? ';' : ':'
     # an empty entry stands for Julia's defaults
-    variables["JULIA_LOAD_PATH"] = PACKAGE * separator *
-                                   get(variables, "JULIA_LOAD_PATH", "")
+    variables["JULIA_LOAD_PATH"] = PACKAGE * separator
     has_project = isfile(joinpath(backend.project_dir, "Project.toml"))
     project = has_project ? ["--project=$(backend.project_dir)"] : String[]
     return `$(Base.julia_cmd()) --startup-file=no $project`
@@ -72,9 +68,7 @@ end
 function python_command!(variables, backend)
     source = joinpath(backend.project_dir, "src")
     if isdir(source)
-        known = get(variables, "PYTHONPATH", "")
-        separator = Sys.iswindows() ? ';' : ':'
-        variables["PYTHONPATH"] = isempty(known) ? source : source * separator * known
+        variables["PYTHONPATH"] = source
     end
     variables["PYTHONUNBUFFERED"] = "1"
     return python_command()
@@ -89,26 +83,6 @@ function python_command()
             "name the Python that has taggingbackends in the environment variable $PYTHON"))
     end
     return `poetry run python`
-end
-
-"""Wait for a process; return its exit code, 128 + n after signal n. An exception ends the process."""
-function wait_for(process)
-    try
-        wait(process)
-    catch error
-        # Ctrl-C has interrupted the process too: let it end by itself first.
-        error isa InterruptException && ends_in_time(process) || end_process(process)
-        rethrow()
-    end
-    return process.termsignal > 0 ? 128 + process.termsignal : Int(process.exitcode)
-end
-
-ends_in_time(process) = timedwait(() -> process_exited(process), GRACE; pollint=0.05) === :ok
-
-function end_process(process)
-    kill(process, SIGNAL_TERMINATE)
-    ends_in_time(process) || kill(process, SIGNAL_KILL)
-    return nothing
 end
 
 """Return label files below data/processed => modification time, size and inode."""

@@ -15,12 +15,13 @@ Importing this package is fast: names are loaded when they are first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from taggingbackends.system.lazy import lazy_names
 from taggingbackends.system.version import own_version
 
+TYPE_CHECKING = False  # importing typing would take most of the time
 if TYPE_CHECKING:
+    from typing import Any
+
     from taggingbackends.backend.explorer import BackendExplorer
     from taggingbackends.errors import (
         BackendError,

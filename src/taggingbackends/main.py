@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +26,13 @@ from taggingbackends.system.messages import (
     log,
     logger,
     report,
+)
+from taggingbackends.system.signals import end_by_signals, ignore_signals
+from taggingbackends.system.streams import (
+    READER_GONE,
+    flush_output,
+    open_closed_streams,
+    reader_is_gone,
 )
 
 __all__ = ["OptionError", "main"]
@@ -58,8 +64,8 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     >>> if __name__ == "__main__":
     ...     main(predict_model)
     """
+    open_closed_streams()
     configure()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or function.__name__)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments in (["-h"], ["--help"]):
@@ -70,6 +76,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         sys.exit(0)
     backend = None
     try:
+        end_by_signals()
         options = parse_options(arguments)
         instance, sandbox = (_taken_out(options, name) for name in ("model_instance", "sandbox"))
         keywords = _keywords(function, options)
@@ -83,13 +90,16 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
                 function(backend, **keywords)
         else:
             function(backend, **keywords)
+        flush_output()
     except OptionError as error:
         report(f"{script.name}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would change the exit code
-        sys.exit(128 + signal.SIGINT)
+        ignore_signals()  # another one would change the exit code
+        sys.exit(130)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and reader_is_gone():
+            sys.exit(READER_GONE)
         if not is_user_error(error):
             configure()  # the script may have configured logging itself
             log(f"{type(error).__name__}: {describe(error)}", logging.ERROR, error)

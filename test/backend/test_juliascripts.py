@@ -126,7 +126,7 @@ def test_the_package_is_on_the_load_path() -> None:
     assert julia_package() == ROOT
     assert julia_environment({})["JULIA_LOAD_PATH"] == f"{ROOT}{os.pathsep}"
     given = {"JULIA_LOAD_PATH": "@:@stdlib"}
-    assert julia_environment(given)["JULIA_LOAD_PATH"] == f"{ROOT}{os.pathsep}@:@stdlib"
+    assert julia_environment(given)["JULIA_LOAD_PATH"] == f"{ROOT}{os.pathsep}"
 
 
 def test_a_missing_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_full_standard_output_is_one_line(
             stderr=subprocess.PIPE,
             text=True,
         )
-    message = "Error: [Errno 28] No space left on device\n"
+    message = "Error: standard output: No space left on device\n"
     assert (result.returncode, result.stderr) == (exit_code, message)
 
 

@@ -39,7 +39,7 @@ def run_script(script: Path, arguments: Sequence[str], project_dir: Path | None)
     """
     # Julia takes the first "--" for its own, so the script's would be lost
     command = [*julia_command(project_dir), "--", str(script), *arguments]
-    return processes.run(command, julia_environment(os.environ))
+    return processes.run(command, julia_environment(processes.environment()))
 
 
 def julia_command(project_dir: Path | None) -> list[str]:
@@ -66,9 +66,8 @@ def julia_environment(variables: Mapping[str, str]) -> dict[str, str]:
     variables : mapping
         The environment to start from.
     """
-    # An empty entry stands for the default entries.
-    load_path = f"{julia_package()}{os.pathsep}{variables.get('JULIA_LOAD_PATH', '')}"
-    environment = {**variables, "JULIA_LOAD_PATH": load_path}
+    # an empty entry stands for the default entries
+    environment = {**variables, "JULIA_LOAD_PATH": f"{julia_package()}{os.pathsep}"}
     for name in _LIBRARY_PATHS:
         kept = [
             folder
@@ -124,5 +123,6 @@ def _juliapkgs_julia() -> str | None:
 
 def _is_pythons(folder: Path) -> bool:
     """Return whether a folder of libraries belongs to this Python's environment."""
-    prefixes = {sys.prefix, os.environ.get("CONDA_PREFIX") or sys.prefix} - {"/usr", "/usr/local"}
+    prefixes = {sys.prefix, sys.base_prefix, os.environ.get("CONDA_PREFIX") or sys.prefix}
+    prefixes -= {"/usr", "/usr/local"}
     return any(folder.resolve().is_relative_to(Path(prefix).resolve()) for prefix in prefixes)

@@ -368,7 +368,7 @@ def _run(
     if backend.sandbox is not None:
         arguments.append(f"--sandbox={backend.sandbox}")
     arguments += format_options(options)
-    variables = {**os.environ, PYTHON: sys.executable, **(environment or {})}
+    variables = processes.environment({PYTHON: sys.executable, **(environment or {})})
     if script.suffix == ".jl":
         arguments = [*julia_command(backend.project_dir), *arguments]
         variables = julia_environment(variables)
@@ -377,8 +377,7 @@ def _run(
         variables["PYTHONUNBUFFERED"] = "1"
         source = backend.project_dir / "src"
         if source.is_dir():  # the backend's package need not be installed
-            paths = (str(source), os.environ.get("PYTHONPATH"))
-            variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+            variables["PYTHONPATH"] = str(source)
     logger.info(f"{script.stem}: {shlex.join(arguments)}")
     if sys.stderr.isatty() and not os.environ.get(VERBOSITY):
         sys.stderr.write(f"{script.stem}\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +17,13 @@ from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
 from taggingbackends.errors import BackendError, KeptDataWarning
+from taggingbackends.system.signals import ignore_signals
+from taggingbackends.system.streams import (
+    READER_GONE,
+    flush_output,
+    name_output,
+    open_closed_streams,
+)
 
 __all__ = ["cli", "main"]
 
@@ -98,10 +105,11 @@ for _command in (
 
 def main() -> NoReturn:
     """Run the command and exit with its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # names may have any character
+    name_output()
     context: dict[str, Path | None] = {}
     try:
         _run(context)
@@ -109,12 +117,18 @@ def main() -> NoReturn:
         if context:
             _log_exit(error)
         raise
+    finally:
+        with suppress(OSError):  # reported already
+            flush_output()
 
 
 def _run(context: dict[str, Path | None]) -> NoReturn:
     """Run the command. Fill the context object unless the usage is wrong."""
+    stdout = sys.stdout
     try:
-        sys.exit(cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context))
+        exit_code = cli.main(prog_name="tagging-backend", standalone_mode=False, obj=context)
+        flush_output()
+        sys.exit(exit_code)
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
         if ctx is not None and error.message == ctx.get_help():  # no arguments were passed
@@ -128,8 +142,14 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
         report(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would change the exit code
-        sys.exit(128 + signal.SIGINT)
+        ignore_signals()  # another one would change the exit code
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(READER_GONE)
+    except SystemExit:
+        if sys.stdout is not stdout:  # after a BrokenPipeError, click replaces it and exits
+            sys.exit(READER_GONE)
+        raise
     except Exception as error:
         from taggingbackends.system.messages import fail, is_user_error
 

@@ -16,6 +16,7 @@ from taggingbackends.backend.juliascripts import JULIA, find_julia, julia_comman
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import Choice, choose, dotted, julia_version
 from taggingbackends.julia.startup import settings, start
+from taggingbackends.system.processes import environment
 
 __all__ = ["Status", "set_up", "status"]
 
@@ -80,7 +81,7 @@ def set_up() -> None:
 
 def _set_up_scripts() -> None:
     command = [*julia_command(None), "-e", "using TaggingBackends"]
-    result = subprocess.run(command, env=julia_environment(os.environ), stdout=sys.stderr)
+    result = subprocess.run(command, env=julia_environment(environment()), stdout=sys.stderr)
     if result.returncode != 0:
         problem = f"TaggingBackends cannot be loaded by {command[0]}: see its output above"
         raise JuliaSetupError("cannot-start", problem)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,6 +18,7 @@ from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.many.labelstatus import Status, label_file, label_status
 from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
+from taggingbackends.system.processes import environment, interrupts_blocked, own_module
 
 __all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
 
@@ -190,14 +190,16 @@ class Processes:
         with self._lock:
             if self._ending:
                 raise InterruptedError("interrupted")
-            process = subprocess.Popen(
-                [sys.executable, "-m", "taggingbackends.many.sandboxed"],
-                # without --verbose, the last line of the output is the error
-                env={k: value for k, value in os.environ.items() if k != VERBOSITY},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-            )
+            variables = environment()
+            variables.pop(VERBOSITY, None)  # with --verbose, the last line would be no error
+            with interrupts_blocked():
+                process = subprocess.Popen(
+                    own_module("taggingbackends.many.sandboxed"),
+                    env=variables,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=output,
+                )
             self._running.add(process)
         with process:
             try:

@@ -25,17 +25,17 @@ from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.system.files import remove_file
 from taggingbackends.system.locks import locked
 from taggingbackends.system.messages import configure, describe, is_user_error
+from taggingbackends.system.processes import keeping
+from taggingbackends.system.signals import end_by_signals
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Read a task, perform it and write the outcome."""
+    end_by_signals()
     configure()
     requests, answers = _take_streams()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
     task: Task = pickle.load(requests)
     threading.Thread(target=_end_with_input, args=(requests,), daemon=True).start()
     with warnings.catch_warnings(record=True) as warned:
@@ -57,15 +57,6 @@ def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
     return requests, answers
 
 
-def _end(number: int, frame: object) -> None:
-    # Ignore later signals: Ctrl-C in a terminal sends one and also closes the input.
-    for other in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(other, signal.SIG_IGN)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    sys.exit(128 + number)
-
-
 def _end_with_input(requests: IO[bytes]) -> None:
     while os.read(requests.fileno(), 1):
         pass
@@ -81,7 +72,7 @@ def _label(task: Task) -> Outcome:
         with ExitStack() as stack:
             lock = folder.with_name(f".{folder.name}.lock")
             try:
-                stack.enter_context(locked(lock, task.wait))
+                stack.enter_context(keeping(stack.enter_context(locked(lock, task.wait))))
             except BlockingIOError:
                 return Outcome(recording, Result.BUSY)
             _remove_sandbox(backend)  # left by a killed process, since this one holds the lock
@@ -148,4 +139,7 @@ def _remove_sandbox(backend: BackendFolder) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

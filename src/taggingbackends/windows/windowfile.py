@@ -30,11 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError, shown
-<<<<<<< HEAD
 from taggingbackends.system.files import new_version, open_file
-=======
-from taggingbackends.system.files import open_file
->>>>>>> r13-models
 from taggingbackends.system.locks import locked
 from taggingbackends.system.words import counted
 from taggingbackends.windows.selection import shuffled
@@ -287,21 +283,10 @@ def write_windows(
 def _replaced(path: Path) -> Iterator[Path]:
     """Yield a hidden file to write to, which finally replaces a file."""
     try:
-<<<<<<< HEAD
         with locked(path.with_name(f".{path.name}.lock")), new_version(path) as temporary:
             yield temporary
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
-=======
-        with locked(path.with_name(f".{path.name}.lock")):
-            try:
-                yield partial
-                with partial.open("rb+") as stream:
-                    os.fsync(stream.fileno())
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
->>>>>>> r13-models
     except BlockingIOError:
         problem = f"{path}: another process is writing this file; wait, or choose another file"
         raise BackendError("existing-file", problem) from None

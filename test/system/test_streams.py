@@ -1,0 +1,72 @@
+"""Standard streams that are closed, full, or have lost their reader."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import posix, write_labels, write_recording
+
+Maker = Callable[..., Path]
+
+pytestmark = posix
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    return write_labels(write_recording(tmp_path))
+
+
+def redirected(redirection: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a shell, with a redirection."""
+    shell = ["sh", "-c", f'exec "$@" {redirection}', "sh"]
+    words = [*shell, sys.executable, "-m", "taggingbackends", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["labels", "show"]])
+def test_nobody_reads_the_output(arguments: list[str], labels: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    if "labels" in arguments:
+        arguments = [*arguments, str(labels)]
+    result = subprocess.run(
+        [sys.executable, "-m", "taggingbackends", *arguments],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_like_dev_null(closed: str, make_backend: Maker, labels: Path) -> None:
+    project = str(make_backend())
+    spine = next(labels.parent.glob("*.spine"))
+    arguments = ["--project", project, "predict", "--model-instance=m", str(spine)]
+    result = redirected(closed, *arguments)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert labels.with_name("predicted.label").is_file()
+
+
+def test_nobody_reads_the_output_of_a_script(make_backend: Maker) -> None:
+    text = """from taggingbackends.main import main
+def predict_model(backend):
+    for _ in range(100):
+        print("a line")
+main(predict_model)
+"""
+    script = make_backend(predict_model=text) / "scripts" / "predict_model.py"
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, script], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (141, "")
