@@ -19,10 +19,15 @@ _WORDS = (
         r"BackendExplorer\(model_instance='(\S+?)'\)\.reset_model\(\)",
         r"`tagging-backend reset --model-instance \1 --model`",
     ),
+    (
+        r"BackendExplorer\(model_instance='(\S+?)'\)\.reset_sandboxes\(\)",
+        r"`tagging-backend reset --model-instance \1 --sandboxes`",
+    ),
     (r"reset_data\(\)", "`tagging-backend reset`"),
     (r"push\(\.\.\.\)", "`tagging-backend push`"),
     (r"Labels\.merge", "`tagging-backend labels merge`"),
     (r"project_dir=\.\.\.", "--project DIR, or make one with `tagging-backend init`"),
+    (r"data_folder=\.\.\.", "--data DIR"),
     (r"model_instance=\.\.\.", "--model-instance NAME"),
     (r"force=True", "--force"),
 )

@@ -8,10 +8,10 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["locked"]
+__all__ = ["locked", "locked_if_free"]
 
 _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """Errors on file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p."""
@@ -20,7 +20,7 @@ _held: set[int] = set()  # file descriptors of the locks that this process holds
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[None]:
+def locked(path: Path, wait: bool = False) -> Iterator[bool]:
     """Hold a lock within the block, then remove the lock file.
 
     The lock ends with the process at the latest. Child processes do not hold it.
@@ -31,6 +31,11 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
         The lock file. Its folder must exist.
     wait : bool
         Wait until no other process holds the lock.
+
+    Yields
+    ------
+    bool
+        False if the file system does not support locks, so that nothing is locked.
 
     Raises
     ------
@@ -46,10 +51,33 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
     """
     descriptor = _acquire(path, wait)
     try:
-        yield
+        yield descriptor is not None
     finally:
         if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool | None]:
+    """Hold a lock within the block if no other process holds it.
+
+    Yields
+    ------
+    bool or None
+        Whether this process holds the lock. None if nothing shows whether another process holds
+        it: the file system does not support locks, or the lock belongs to another user.
+    """
+    with ExitStack() as stack:
+        held: bool | None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                held = stack.enter_context(locked(path)) or None
+        except BlockingIOError:
+            held = False
+        except OSError:
+            held = None
+        yield held
 
 
 def _acquire(path: Path, wait: bool) -> int | None:
@@ -118,7 +146,8 @@ else:
     def _release(path: Path, descriptor: int) -> None:
         try:
             if _is_at(path, descriptor):
-                path.unlink(missing_ok=True)
+                with suppress(PermissionError):  # in a folder of another user
+                    path.unlink(missing_ok=True)
         finally:
             _held.remove(descriptor)
             os.close(descriptor)
