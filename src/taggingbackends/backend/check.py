@@ -206,7 +206,7 @@ def _check_leftovers(project_dir: Path, data_folder: Path | None) -> Iterator[Pr
     if not is_backend(project_dir):
         return
     backend = BackendFolder(project_dir, data_folder=data_folder)
-    why = {State.KILLED: "left by a killed command", State.KEPT: "kept after a failure"}
+    why = {State.LEFT: "left by a killed command", State.KEPT: "kept after a failure"}
     for found in list_sandboxes(backend):
         if found.state in why:
             raw = backend.with_instance(found.model_instance, found.sandbox).data_dirs()[0]

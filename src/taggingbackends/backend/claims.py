@@ -42,11 +42,11 @@ def _dead(backend: BackendFolder) -> Iterator[bool]:
 
 
 def dead_claims(backend: BackendFolder) -> list[Path]:
-    """Return the folders in data/raw with the input of killed trainings."""
+    """Return the folders in data/raw with the input of killed trainings, which have no model."""
     found = []
     for claim in _claims(backend):
         with _dead(claim) as dead:
-            if dead:
+            if dead and not claim.trained_model_dir(claim.data_dirs()[0].name).exists():
                 found.append(claim.data_dirs()[0])
     return found
 

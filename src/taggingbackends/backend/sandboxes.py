@@ -48,7 +48,7 @@ class State(Enum):
     """Whether a sandbox is in use."""
 
     IN_USE = "in use"
-    KILLED = "killed"
+    LEFT = "left"
     KEPT = "kept"
     NAMED = "named"
     UNKNOWN = "unknown"
@@ -62,10 +62,10 @@ class Sandbox(NamedTuple):
     model_instance, sandbox : str
         Its identifiers.
     state : State
-        IN_USE: a command made it and is running. KILLED: that command was killed. KEPT: it was
-        kept after a failure. NAMED: the user made it; whether it is in use is not known. UNKNOWN:
-        a command made it, and nothing shows whether that is running. The file system has no
-        locks, or the sandbox belongs to another user.
+        IN_USE: a command made it and is running. LEFT: that command was killed, or could not
+        remove it. KEPT: it was kept after a failure. NAMED: the user made it; whether it is in
+        use is not known. UNKNOWN: a command made it, and nothing shows whether that is running,
+        since the file system has no locks or the sandbox belongs to another user.
     time : float
         When it was made or kept, s since 1970.
     size : int
@@ -243,7 +243,7 @@ def remove_dead(backend: BackendFolder) -> list[Path]:
             if unused and _mark_of(candidate) == _TEMPORARY:
                 folders = remove_or_warn(candidate)
                 if folders:
-                    warnings.warn(f"{folders[0]}: removed; a command was killed", stacklevel=2)
+                    warnings.warn(f"{folders[0]}: removed; its command has ended", stacklevel=2)
                 removed += folders
             elif unused:
                 _remove_if_empty(candidate.data_dirs()[0])
@@ -289,7 +289,7 @@ def check_unused(backend: BackendFolder) -> None:
 
 
 def reset_sandboxes(backend: BackendFolder) -> list[Path]:
-    """Remove the sandboxes that commands made and that none uses: killed and kept ones.
+    """Remove the sandboxes that commands made and that none uses: left and kept ones.
 
     Parameters
     ----------
@@ -359,7 +359,7 @@ def _state(backend: BackendFolder) -> State:
     with locked_if_free(_lock(backend)) as unused:
         if unused is None:
             return State.UNKNOWN
-        return State.KILLED if unused else State.IN_USE
+        return State.LEFT if unused else State.IN_USE
 
 
 def _instances(backend: BackendFolder) -> list[str]:

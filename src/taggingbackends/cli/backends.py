@@ -127,7 +127,7 @@ def pull(
 @click.option(
     "--sandboxes",
     is_flag=True,
-    help="Remove only sandboxes that were killed or kept, of any model.",
+    help="Remove only the sandboxes that were left or kept.",
 )
 @click.option("--model", is_flag=True, help="Remove the model, too.")
 @click.pass_context
@@ -171,7 +171,7 @@ def sandboxes(ctx: click.Context, model_instance: str | None) -> None:
 
     \b
     in use   a command is running in it
-    killed   its command was killed; the next `predict FILES` with the model removes it
+    left     its command was killed; the next `predict FILES` with the model removes it
     kept     it was kept after a failure; `reset --sandboxes` removes it
     named    you or Nyx named it with --sandbox; `reset --sandbox TOKEN` removes it
     unknown  nothing shows whether a command uses it: the file system has no locks, or another

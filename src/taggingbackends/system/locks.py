@@ -20,7 +20,7 @@ _held: set[int] = set()  # file descriptors of the locks that this process holds
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[bool]:
+def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """Hold a lock within the block, then remove the lock file.
 
     The lock ends with the process at the latest. Child processes do not hold it.
@@ -34,8 +34,8 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
 
     Yields
     ------
-    bool
-        False if the file system does not support locks, so that nothing is locked.
+    int or None
+        The descriptor of the lock file; None if the file system does not support locks.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
     """
     descriptor = _acquire(path, wait)
     try:
-        yield descriptor is not None
+        yield descriptor
     finally:
         if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
@@ -72,7 +72,7 @@ def locked_if_free(path: Path) -> Iterator[bool | None]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                held = stack.enter_context(locked(path)) or None
+                held = True if stack.enter_context(locked(path)) is not None else None
         except BlockingIOError:
             held = False
         except OSError:
