@@ -176,6 +176,9 @@ def sandboxes(ctx: click.Context, model_instance: str | None) -> None:
     named    you or Nyx named it with --sandbox; `reset --sandbox TOKEN` removes it
     unknown  nothing shows whether a command uses it: the file system has no locks, or another
              user made it; `reset --sandbox TOKEN` removes it
+
+    \b
+    Example: tagging-backend sandboxes --model-instance 20240611
     """
     import time
 
