@@ -277,6 +277,7 @@ def test_a_killed_training(make_backend: Maker, tmp_path: Path) -> None:
     result = command("train", label, cwd=project)
     assert result.returncode == 0, result.stderr
     assert result.stderr == f"Warning: {raw}: removed; its training was killed\n"
+    assert [path.name[0] for path in (project / "models").iterdir()] == ["2"]  # none is hidden
     (new,) = project.glob("data/raw/*")
     assert new.name == result.stdout.strip()
     assert sorted(tree(new))[0] == ".origins.json"  # and no mark

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.sandboxes import remove_marked
+from taggingbackends.system.files import remove_folder
 from taggingbackends.system.locks import locked_if_free
 from taggingbackends.system.names import is_identifier
 
@@ -52,7 +53,7 @@ def dead_claims(backend: BackendFolder) -> list[Path]:
 
 
 def remove_dead_claims(backend: BackendFolder) -> None:
-    """Remove the input of killed trainings.
+    """Remove the input of killed trainings, and the files of their models.
 
     Warns
     -----
@@ -68,6 +69,7 @@ def remove_dead_claims(backend: BackendFolder) -> None:
                 (raw / _MARK).unlink(missing_ok=True)
                 continue
             try:
+                remove_folder(claim.unfinished_model_dir(raw.name))
                 for folder in (*others, raw):
                     if folder.exists():
                         remove_marked(folder, _MARK)
