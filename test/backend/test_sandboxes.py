@@ -70,10 +70,9 @@ def states(project: Path) -> dict[str, State]:
     return {found.sandbox: found.state for found in BackendExplorer(project).list_sandboxes()}
 
 
-def leftovers(project: Path) -> list[str]:
-    """Return what is below the instances in data/, and lock files."""
-    found = [path for path in project.glob("data/*/*/*") if path.is_dir() or path.name[0] == "."]
-    return [path.relative_to(project).as_posix() for path in sorted(found)]
+def leftovers(project: Path) -> list[Path]:
+    """Return what is below the instances in data/, also lock files."""
+    return list(project.glob("data/*/*/*"))
 
 
 def problems(project: Path) -> list[str]:
@@ -184,6 +183,36 @@ def test_without_locks_nothing_is_removed(
         assert backend.reset_sandboxes() == []
     assert states(project) == {"s": State.UNKNOWN}
     assert backend.reset_data() == [backend.data_dirs()[0]]  # the user decides
+
+
+@posix
+def test_a_look_for_left_sandboxes_does_not_stop_a_new_one(
+    make_backend: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    flock = fcntl.flock
+
+    def busy(descriptor: int, operation: int) -> None:
+        if operation & fcntl.LOCK_NB:  # another command holds the lock for a moment
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", busy)
+    spine = write_recording(tmp_path / "lab")
+    assert pipeline.predict_files(BackendExplorer(make_backend(), "m"), [spine], {})
+
+
+def test_the_advice_names_the_data_folder(make_backend: Maker, tmp_path: Path) -> None:
+    project = make_backend(predict_model=script(FAILING))
+    spine = write_recording(tmp_path / "lab")
+    mine = tmp_path / "mine"
+    result = command("--data", mine, "predict", spine, "--model-instance=m", cwd=project)
+    (name,) = (path.name for path in (mine / "raw" / "m").iterdir())
+    advice = f"tagging-backend --data {mine} reset --model-instance m --sandbox {name}"
+    assert f"remove with `{advice}`" in result.stderr
+    assert command(*advice.split()[1:], cwd=project).returncode == 0
+    assert list(mine.glob("*/m/*")) == []
 
 
 # -- what cannot be removed

@@ -209,10 +209,10 @@ def _check_leftovers(project_dir: Path, data_folder: Path | None) -> Iterator[Pr
     why = {State.LEFT: "left by a killed command", State.KEPT: "kept after a failure"}
     for found in list_sandboxes(backend):
         if found.state in why:
-            raw = backend.with_instance(found.model_instance, found.sandbox).data_dirs()[0]
-            call = f"BackendExplorer(model_instance={found.model_instance!r}).reset_sandboxes()"
+            instance = backend.with_instance(found.model_instance)
             what = f"found a sandbox that no command uses, {why[found.state]}"
-            yield Problem(raw, what, f"remove it with {call}")
+            fix = f"remove it with {instance.call('reset_sandboxes')}"
+            yield Problem(instance.data_dirs()[0] / found.sandbox, what, fix)
     for raw in dead_claims(backend):
-        call = f"BackendExplorer(model_instance={raw.name!r}).reset_data()"
-        yield Problem(raw, "found the input of a killed training", f"remove it with {call}")
+        fix = f"remove it with {backend.with_instance(raw.name).call('reset_data')}"
+        yield Problem(raw, "found the input of a killed training", fix)

@@ -66,6 +66,14 @@ class BackendFolder:
         """Return the same backend with another model instance (and sandbox)."""
         return BackendFolder(self.project_dir, model_instance, sandbox, self.data_folder)
 
+    def call(self, method: str) -> str:
+        """Return the call of a method that takes no arguments, for the fix of an error."""
+        arguments = {"model_instance": self.model_instance, "sandbox": self.sandbox}
+        if self.data_folder != self.project_dir / "data":
+            arguments = {"data_folder": str(self.data_folder), **arguments}
+        given = (f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+        return f"BackendExplorer({', '.join(given)}).{method}()"
+
     def __repr__(self) -> str:
         which = ", ".join(filter(None, (self.model_instance, self.sandbox)))
         return f"<{type(self).__name__} {self.project_dir}{': ' if which else ''}{which}>"

@@ -174,11 +174,13 @@ def predict_files(
     check_prediction(backend)
     instance = backend.required_instance("predict")
     sandboxes.remove_dead(backend)
+    new = backend.sandbox is None
     backend = backend.with_instance(instance, backend.sandbox or new_sandbox())
     backend.check_data_dirs()
     with ExitStack() as stack:
         try:
-            stack.enter_context(sandboxes.hold(backend))
+            # the lock of a new sandbox is held only by commands that look for left ones
+            stack.enter_context(sandboxes.hold(backend, wait=new))
         except BlockingIOError:
             problem = f"{backend.data_dirs()[0]}: another command uses this sandbox"
             raise BackendError("in-use", problem, "use another or none") from None
@@ -337,10 +339,7 @@ def train(
 
 
 def _warn_kept(problem: str, backend: BackendFolder) -> None:
-    which = f"model_instance={backend.model_instance!r}"
-    if backend.sandbox is not None:
-        which += f", sandbox={backend.sandbox!r}"
-    fix = f"remove with BackendExplorer({which}).reset_data()"
+    fix = f"remove with {backend.call('reset_data')}"
     warnings.warn(KeptDataWarning(problem, fix), stacklevel=3)
 
 
