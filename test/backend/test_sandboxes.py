@@ -182,6 +182,9 @@ def test_without_locks_nothing_is_removed(
     with pytest.warns(UserWarning, match="not removed, since nothing shows whether"):
         assert backend.reset_sandboxes() == []
     assert states(project) == {"s": State.UNKNOWN}
+    sandboxes.keep(BackendExplorer(project, "m", "k"))
+    with pytest.warns(UserWarning, match="not removed"):
+        assert [path.name for path in backend.reset_sandboxes()] == ["k"]
     assert backend.reset_data() == [backend.data_dirs()[0]]  # the user decides
 
 
@@ -318,9 +321,13 @@ def test_a_training_that_is_running_or_done_keeps_its_input(make_backend: Maker)
     project = make_backend()
     for name in ("m", "running"):
         write_recording(project / "data" / "raw" / name)
-        (project / "data" / "raw" / name / ".training").touch()
-    backend = BackendExplorer(project)
+        (project / "data" / "raw" / name / ".training").write_text(str(project))
+    sharing = BackendExplorer(make_backend("other", model=None), data_folder=project / "data")
     before = tree(project / "data")
+    assert dead_claims(sharing) == []
+    remove_dead_claims(sharing)
+    assert tree(project / "data") == before
+    backend = BackendExplorer(project)
     with locked(backend.training_lock("running")):
         assert dead_claims(backend) == []
         remove_dead_claims(backend)

@@ -1,15 +1,17 @@
 """The input of a training whose command chose the name of the instance.
 
-While the command runs, the instance's folder in data/raw has a mark. If the mark is there and the
-instance is not in training, the command was killed. Nobody else knew the name, and the input is a
+While the command runs, the instance's folder in data/raw has a mark. It names the backend, since
+several may share the data. If the mark is there and the instance is not in training, the command
+was killed. Nobody else knew the name, and the input is a
 copy, so the next such command removes it.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taggingbackends.backend.folder import BackendFolder
@@ -27,7 +29,7 @@ _MARK = ".training"
 def claimed(backend: BackendFolder) -> Iterator[None]:
     """Mark the input as that of a running training. The caller holds the lock of the training."""
     mark = backend.raw_data_dir() / _MARK
-    mark.touch()
+    mark.write_bytes(os.fsencode(backend.project_dir))
     try:
         yield
     finally:
@@ -84,5 +86,7 @@ def remove_dead_claims(backend: BackendFolder) -> None:
 
 def _claims(backend: BackendFolder) -> Iterator[BackendFolder]:
     for mark in sorted((backend.data_folder / "raw").glob(f"*/{_MARK}")):
-        if is_identifier(mark.parent.name):
-            yield backend.with_instance(mark.parent.name)
+        with suppress(OSError):  # of another user, or ended in the meantime
+            own = mark.read_bytes() == os.fsencode(backend.project_dir)
+            if own and is_identifier(mark.parent.name):
+                yield backend.with_instance(mark.parent.name)

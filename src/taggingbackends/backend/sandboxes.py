@@ -312,7 +312,8 @@ def reset_sandboxes(backend: BackendFolder) -> list[Path]:
             if not _made_by_command(candidate):
                 continue
             with locked_if_free(_lock(candidate)) as unused:
-                if unused:
+                kept = _mark_of(candidate) == _KEPT  # no command uses it, whatever the lock says
+                if unused or (unused is None and kept):
                     removed += remove_or_warn(candidate)
                 elif unused is None:
                     warnings.warn(
