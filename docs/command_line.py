@@ -56,6 +56,7 @@ END = """## Exit codes
 | `TAGGINGBACKENDS_DEBUG` | same as `--debug` |
 | `TAGGINGBACKENDS_VERBOSITY` | `quiet` or `verbose`, same as these options |
 | `TAGGINGBACKENDS_LOG` | a file, same as `--log` |
+| `TAGGINGBACKENDS_DATA` | a folder, same as `--data` |
 | `TAGGINGBACKENDS_JULIA` | the Julia to use instead of `julia` on `PATH` |
 
 The options `--debug`, `--quiet`, `--verbose` and `--log` set these variables for the backend's

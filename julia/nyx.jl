@@ -170,6 +170,7 @@ function run_command(backend, command, hidden=nothing)
     julia = joinpath(Sys.BINDIR, Base.julia_exename())
     isfile(julia) && get!(variables, "TAGGINGBACKENDS_JULIA", julia)  # for scripts in Julia
     variables["PYTHONIOENCODING"] = "utf-8"
+    backend isa BackendExplorer && merge!(variables, data_environment(backend))
     out, err = Pipe(), Pipe()
     process = try
         run(pipeline(Cmd(command; dir=folder, env=variables, ignorestatus=true);

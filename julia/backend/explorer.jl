@@ -6,7 +6,8 @@
 Remove this instance's data, or only the sandbox's if there is one; return the removed folders.
 
 # Errors
-`BackendError` `no-model-instance`; `not-a-sandbox`: the folder is one of input, not a sandbox.
+`BackendError` `no-model-instance`; `not-a-sandbox`: the folder is one of input, not a sandbox; `in-use`: a
+command is running in a sandbox.
 
 # Example
 ```julia
@@ -20,7 +21,42 @@ function reset_data(backend::BackendExplorer)
         throw(BackendError("not-a-sandbox",
             "$folder: expected a sandbox, found a folder of input; not removed"))
     end
+    backend.sandbox === nothing || return remove_sandbox(folders)
+    for name in visible_folders(folders[1])
+        folder = joinpath(folders[1], name)
+        is_sandbox(folder) && unless_in_use(() -> nothing, folder)
+    end
     return filter(remove_folder, folders)
+end
+
+visible_folders(top) = isdir(top) ? list_folders(top) : String[]
+
+"""Remove a sandbox. Its folder in data/raw is the last, and its mark there, so that a rest is still a sandbox."""
+function remove_sandbox(folders)
+    return unless_in_use(folders[1]) do
+        there = filter(ispath, folders)
+        for folder in reverse(there)
+            if !islink(folder)
+                rest = filter(!=(SANDBOX_MARK), readdir(folder))
+                foreach(name -> rm(joinpath(folder, name); recursive=true), rest)
+            end
+            remove_folder(folder)
+        end
+        there
+    end
+end
+
+"""Call `work()` while holding a sandbox's lock, which the command that made the sandbox holds while it runs."""
+function unless_in_use(work, raw)
+    lock = joinpath(dirname(raw), ".$(basename(raw)).lock")
+    isfile(lock) || return work()
+    try
+        return locked(work, lock)
+    catch error
+        error isa LockedError && error.path == lock || rethrow()
+        throw(BackendError("in-use", "$raw: a command is running in this sandbox";
+                           fix="wait for it, or end it"))
+    end
 end
 
 """
@@ -113,7 +149,8 @@ foreach(println, check(BackendExplorer("My-Tagger")))
 ```
 """
 function check(backend::BackendExplorer)
-    command = `$(python_command()) -P -m taggingbackends --project $(backend.project_dir) check`
+    folders = `--project $(backend.project_dir) --data $(backend.data_folder)`
+    command = `$(python_command()) -P -m taggingbackends $folders check`
     out, err = IOBuffer(), IOBuffer()
     process = run(pipeline(Cmd(command; dir=backend.project_dir, env=child_environment(), ignorestatus=true);
                            stdin=devnull, stdout=out, stderr=err))

@@ -3,12 +3,15 @@
 """Environment variable of training scripts: the model instance that is being trained."""
 const TRAINING = "TAGGINGBACKENDS_TRAINING"
 
+"""Environment variable: the folder to use instead of the backend's folder data."""
+const DATA = "TAGGINGBACKENDS_DATA"
+
 const SANDBOX_MARK = ".sandbox"
 const PREDICTED = "predicted.label"
 const REPLACED = ".replaced"
 
 """
-    BackendExplorer(project_dir=nothing; model_instance=nothing, sandbox=nothing)
+    BackendExplorer(project_dir=nothing; model_instance=nothing, sandbox=nothing, data_folder=nothing)
 
 The folders and files of a backend.
 
@@ -16,11 +19,14 @@ The folders and files of a backend.
 - `project_dir`: the backend's folder; by default the nearest backend at or above the current folder.
 - `model_instance`: identifier of the model instance whose data and model are used.
 - `sandbox`: token of a sandbox, a folder below the instance's in the data folders.
+- `data_folder`: the folder of all data; by default the one in the environment variable
+  `TAGGINGBACKENDS_DATA`, else the folder data in the backend's folder.
 
 # Fields
 - `project_dir::String`: absolute.
 - `package_name::String`: the project's name in lower case, with underscores for hyphens.
 - `model_instance`, `sandbox`: a string, or `nothing`.
+- `data_folder::String`: absolute; it has the subfolders raw, interim and processed.
 
 # Errors
 `BackendError` `not-a-backend`: the folder is not a backend; `bad-identifier`: an invalid instance or
@@ -39,13 +45,14 @@ struct BackendExplorer
     package_name::String
     model_instance::Union{String,Nothing}
     sandbox::Union{String,Nothing}
+    data_folder::String
 
-    function BackendExplorer(project_dir=nothing; model_instance=nothing, sandbox=nothing)
+    function BackendExplorer(project_dir=nothing; model_instance=nothing, sandbox=nothing, data_folder=nothing)
         instance, token = map((model_instance, sandbox), ("model instance", "sandbox")) do name, what
             return name === nothing ? nothing : check_identifier(what, name)
         end
         folder = find_backend(project_dir)
-        return new(folder, package_name(folder), instance, token)
+        return new(folder, package_name(folder), instance, token, find_data(folder, data_folder))
     end
 end
 
@@ -62,7 +69,8 @@ end
 Return the input folder of this instance (and sandbox); make it if it does not exist.
 
 # Errors
-`BackendError` `no-model-instance`.
+`BackendError` `no-model-instance`; `unusable-data`: the folder cannot be made, for example because of a
+link to a missing folder.
 
 # Example
 ```julia
@@ -315,7 +323,7 @@ function the_instance(backend, member)
 end
 
 function data_dir(backend, stage)
-    folder = joinpath(backend.project_dir, "data", stage, the_instance(backend, "data/$stage"))
+    folder = joinpath(backend.data_folder, stage, the_instance(backend, "data/$stage"))
     return backend.sandbox === nothing ? folder : joinpath(folder, backend.sandbox)
 end
 
@@ -323,11 +331,51 @@ end
 data_dirs(backend) = [data_dir(backend, stage) for stage in ("raw", "interim", "processed")]
 
 function made_data_dir(backend, stage)
-    folder = mkpath(data_dir(backend, stage))
-    mark = joinpath(folder, SANDBOX_MARK)
-    backend.sandbox === nothing || ispath(mark) || touch(mark)
+    folder = data_dir(backend, stage)
+    try
+        mkpath(folder)
+        backend.sandbox === nothing || is_sandbox(folder) || touch(joinpath(folder, SANDBOX_MARK))
+    catch error
+        error isa Union{SystemError,Base.IOError} && check_data_dir(folder)
+        rethrow()
+    end
     return folder
 end
+
+"""Return the absolute path of the folder of all data of a backend."""
+function find_data(project_dir, data_folder=nothing)
+    data_folder === nothing || return unslashed(abspath(data_folder))
+    by_environment = get(ENV, DATA, "")
+    return isempty(by_environment) ? joinpath(project_dir, "data") : unslashed(abspath(by_environment))
+end
+
+"""
+Throw `BackendError` `unusable-data` unless files can be written into a data folder, or the folder be made.
+"""
+function check_data_dir(folder)
+    for path in upwards(folder)
+        if isdir(path)
+            is_writable(path) && return nothing
+            what = "expected a folder that you can write to, found one that you cannot"
+            fix = "keep the data in another folder with data_folder=..."
+        elseif islink(path)
+            which = ispath(path) ? "is a file" : "does not exist"
+            what = "expected a folder, found a link to $(readlink(path)), which $which"
+            fix = "create that folder, or remove the link"
+        elseif ispath(path)
+            what, fix = "expected a folder, found a file", "move or remove it"
+        else
+            continue
+        end
+        throw(BackendError("unusable-data", "$path: $what"; fix=fix))
+    end
+    return nothing
+end
+
+const WRITE_AND_SEARCH = Cint(2 | 1)  # W_OK | X_OK, unistd.h
+
+is_writable(folder) =
+    Sys.iswindows() || ccall(:access, Cint, (Cstring, Cint), folder, WRITE_AND_SEARCH) == 0
 
 function listed(backend, stage, grouped)
     top = data_dir(backend, stage)

@@ -42,7 +42,7 @@ function run_script(backend, script, options, environment=Dict{String,String}())
     backend.model_instance === nothing || push!(arguments, "--model-instance=$(backend.model_instance)")
     backend.sandbox === nothing || push!(arguments, "--sandbox=$(backend.sandbox)")
     append!(arguments, format_options(options))
-    variables = merge(child_environment(), environment)
+    variables = merge(child_environment(), environment, data_environment(backend))
     interpreter = suffix_of(script) == ".jl" ? julia_command!(variables, backend) :
                   python_command!(variables, backend)
     command = Cmd(`$interpreter $script $arguments`; dir=backend.project_dir, env=variables,
@@ -52,6 +52,12 @@ function run_script(backend, script, options, environment=Dict{String,String}())
     code = wait_for(process)
     code == 0 || throw(ScriptError(stem_of(script), relpath(script, backend.project_dir), code))
     return nothing
+end
+
+"""Return the environment variable that names the data folder, if that is not the backend's own."""
+function data_environment(backend)
+    own = backend.data_folder == joinpath(backend.project_dir, "data") && !haskey(ENV, DATA)
+    return own ? Dict{String,String}() : Dict(DATA => backend.data_folder)
 end
 
 """Return the command for scripts in Julia; add this package to their load path."""

@@ -23,7 +23,7 @@ The paths of the input files in data/raw.
 # Errors
 - `BackendError` `no-input`: a path does not exist, or there are no files; `existing-file`: another file
   exists already; `outside-link`: a link leads out of a pushed folder; `not-a-sandbox`: the sandbox is a
-  folder of input.
+  folder of input; `unusable-data`: no files can be written there.
 - `LabelFileError`: a label file or its dependencies are invalid.
 
 Nothing is copied then.
@@ -36,6 +36,7 @@ push(backend, "recordings/20240611_101500@g@e@t5@p.spine")
 function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=false)
     sources = collect_input([unslashed(abspath(path)) for path in paths])
     top = data_dir(backend, "raw")
+    check_data_dir(top)
     if backend.sandbox !== nothing && !is_sandbox(top) && !isempty(walk_files(top))
         throw(BackendError("not-a-sandbox",
             "$top: expected a sandbox, found a folder of input; name another sandbox"))

@@ -280,6 +280,60 @@ end
     end
 end
 
+@testset "a sandbox in use is not removed" begin
+    in_folder() do folder
+        project = make_backend(folder)
+        touch_files(project, ("data/$stage/m/s/$name" for stage in ("raw", "processed") for name in (".sandbox", "x"))...)
+        sandbox = BackendExplorer(project; model_instance="m", sandbox="s")
+        before = tree(joinpath(project, "data"))
+        if !Sys.iswindows()
+            TB.locked(joinpath(project, "data", "raw", "m", ".s.lock")) do
+                for backend in (sandbox, BackendExplorer(project; model_instance="m"))
+                    @test kind_of(() -> reset_data(backend), "a command is running in this sandbox") == "in-use"
+                end
+            end
+            @test tree(joinpath(project, "data")) == before
+        end
+        @test length(reset_data(sandbox)) == 2
+        @test isempty(tree(joinpath(project, "data")))
+    end
+end
+
+@testset "data in another folder" begin
+    in_folder() do folder
+        project = make_backend(joinpath(folder, "b"))
+        other = joinpath(folder, "other")
+        @test BackendExplorer(project).data_folder == joinpath(project, "data")
+        withenv("TAGGINGBACKENDS_DATA" => other) do
+            @test BackendExplorer(project).data_folder == other
+        end
+        backend = BackendExplorer(project; model_instance="m", data_folder="$other/")
+        @test raw_data_dir(backend) == joinpath(other, "raw", "m")
+        @test TB.data_environment(backend) == Dict("TAGGINGBACKENDS_DATA" => other)
+        @test isempty(TB.data_environment(BackendExplorer(project)))
+        @test !ispath(joinpath(project, "data"))
+    end
+end
+
+@testset "a data folder that cannot be used" begin
+    in_folder() do folder
+        project = make_backend(joinpath(folder, "b"))
+        data = joinpath(project, "data")
+        spine = write_recording(joinpath(folder, "lab"))
+        backend = BackendExplorer(project; model_instance="m")
+        write(data, "")
+        for call in (() -> raw_data_dir(backend), () -> push(backend, spine))
+            @test kind_of(call, "$data: expected a folder, found a file; move or remove it") == "unusable-data"
+        end
+        rm(data)
+        symlink("/scratch/cleaned/away", data)
+        text = "$data: expected a folder, found a link to /scratch/cleaned/away, which does not exist; create"
+        for call in (() -> processed_data_dir(backend), () -> push(backend, spine))
+            @test kind_of(call, text) == "unusable-data"
+        end
+    end
+end
+
 @testset "a linked model is unlinked, not emptied" begin
     in_folder() do folder
         project = make_backend(joinpath(folder, "b"))

@@ -68,6 +68,15 @@ def test_an_error_shows_problem_and_fix() -> None:
             "remove with BackendExplorer(model_instance='a.b', sandbox='s').reset_data()",
             "remove with `tagging-backend reset --model-instance a.b --sandbox s`",
         ),
+        (
+            "BackendExplorer(data_folder='/my data', model_instance='m').reset_sandboxes()",
+            "`tagging-backend --data '/my data' reset --model-instance m --sandboxes`",
+        ),
+        (
+            "BackendExplorer(model_instance='m').reset_model()",
+            "`tagging-backend reset --model-instance m --model`",
+        ),
+        ("keep it with data_folder=...", "keep it with --data DIR"),
         ("change folder", "change folder"),
     ],
 )

@@ -9,16 +9,20 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+from taggingbackends.backend.claims import dead_claims
+from taggingbackends.backend.folder import BackendFolder, data_problem, find_data
 from taggingbackends.backend.project import (
     FOLDERS,
     SCRIPTS,
     ambiguous_scripts,
     assigned_version,
     candidates,
+    is_backend,
     package_of,
     project_metadata,
     project_tables,
 )
+from taggingbackends.backend.sandboxes import State, list_sandboxes
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.names import check_identifier
 
@@ -47,13 +51,15 @@ class Problem:
         return f"{self.where}: {self.what}; {self.fix}"
 
 
-def check(project_dir: Path) -> list[Problem]:
+def check(project_dir: Path, data_folder: Path | None = None) -> list[Problem]:
     """Return every violation of docs/contract.md, sections 1 and 2, in a folder.
 
     Parameters
     ----------
     project_dir : Path
         The folder to check. It need not be a backend.
+    data_folder : Path, optional
+        As for `BackendExplorer`.
 
     Returns
     -------
@@ -74,8 +80,9 @@ def check(project_dir: Path) -> list[Problem]:
         *_check_project(path, project, poetry),
         *_check_scripts(project_dir, package),
         *_check_package(project_dir, package, metadata.get("version")),
-        *_check_folders(project_dir),
+        *_check_folders(project_dir, find_data(project_dir, data_folder)),
         *_check_models(project_dir / "models"),
+        *_check_sandboxes(project_dir, data_folder),
     ]
 
 
@@ -171,8 +178,15 @@ def _check_package(project_dir: Path, package: str, version: str | None) -> Iter
             yield Problem(where, "expected this file, found none", "make it, empty")
 
 
-def _check_folders(project_dir: Path) -> Iterator[Problem]:
-    for top in (project_dir / name for name in FOLDERS):
+def _check_folders(project_dir: Path, data_folder: Path) -> Iterator[Problem]:
+    reported = set()
+    for name in FOLDERS:
+        stage = name.removeprefix("data/")
+        top = project_dir / name if stage == name else data_folder / stage
+        problem = data_problem(top) if stage != name else None
+        if problem is not None and problem not in reported:
+            reported.add(problem)
+            yield Problem(*problem)
         for path in sorted(top.iterdir()) if top.is_dir() else ():
             if path.name.startswith(".") or not path.is_dir():
                 continue
@@ -206,3 +220,19 @@ def _check_models(models: Path) -> Iterator[Problem]:
             fix = f"remove it with BackendExplorer(model_instance={instance!r}).reset_model()"
         wait = "wait, or " if "running" in found else ""
         yield Problem(path, f"found {found}", wait + fix)
+
+
+def _check_sandboxes(project_dir: Path, data_folder: Path | None) -> Iterator[Problem]:
+    if not is_backend(project_dir):
+        return
+    backend = BackendFolder(project_dir, data_folder=data_folder)
+    why = {State.LEFT: "left by a killed command", State.KEPT: "kept after a failure"}
+    for found in list_sandboxes(backend):
+        if found.state in why:
+            instance = backend.with_instance(found.model_instance)
+            what = f"found a sandbox that no command uses, {why[found.state]}"
+            fix = f"remove it with {instance.call('reset_sandboxes')}"
+            yield Problem(instance.data_dirs()[0] / found.sandbox, what, fix)
+    for raw in dead_claims(backend):
+        fix = f"remove it with {backend.with_instance(raw.name).call('reset_data')}"
+        yield Problem(raw, "found the input of a killed training", fix)

@@ -6,9 +6,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from taggingbackends.backend import pipeline, staging
+from taggingbackends.backend import pipeline, sandboxes, staging
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.sandboxes import Sandbox
 from taggingbackends.backend.unfinished import remove_model
 
 __all__ = ["BackendExplorer"]
@@ -25,6 +26,9 @@ class BackendExplorer(BackendFolder):
         Identifier of the model instance to work with.
     sandbox : str, optional
         Token of a sandbox: a folder one level below the instance in each data folder.
+    data_folder : path, optional
+        The folder of all data. The default is the one in the environment variable
+        TAGGINGBACKENDS_DATA, or else the folder data in the backend's folder.
 
     Attributes
     ----------
@@ -34,6 +38,8 @@ class BackendExplorer(BackendFolder):
         The project's name in lower case, with underscores for hyphens.
     model_instance, sandbox : str or None
         As passed.
+    data_folder : Path
+        Absolute path of the folder of all data, with the subfolders raw, interim and processed.
 
     Raises
     ------
@@ -115,8 +121,42 @@ class BackendExplorer(BackendFolder):
         -------
         list of Path
             The folders that were removed.
+
+        Raises
+        ------
+        BackendError
+            ``in-use``: a command is running in a sandbox. ``not-a-sandbox``: a folder of input
+            has the sandbox's name. Nothing is removed then.
         """
         return staging.remove_data(self)
+
+    def list_sandboxes(self) -> list[Sandbox]:
+        """Return the sandboxes of this instance, or of all instances if none is set.
+
+        Returns
+        -------
+        list of Sandbox
+            Sorted by instance and name. ``state`` says whether a command uses the sandbox.
+        """
+        return sandboxes.list_sandboxes(self)
+
+    def reset_sandboxes(self) -> list[Path]:
+        """Remove sandboxes that commands made for themselves and that none uses.
+
+        These were left by a killed command, or kept after a failure. Sandboxes that you named
+        are left alone. Without an instance, this applies to all instances.
+
+        Returns
+        -------
+        list of Path
+            The folders that were removed.
+
+        Warns
+        -----
+        UserWarning
+            A sandbox cannot be removed, or nothing shows whether it is in use.
+        """
+        return sandboxes.reset_sandboxes(self)
 
     def reset_model(self) -> list[Path]:
         """Remove the model of this instance and any leftovers of a killed training.
@@ -160,4 +200,4 @@ class BackendExplorer(BackendFolder):
 
     def check(self) -> list[Problem]:
         """Return every violation of the contract and how to fix it."""
-        return check(self.project_dir)
+        return check(self.project_dir, self.data_folder)

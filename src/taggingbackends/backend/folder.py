@@ -19,12 +19,26 @@ from taggingbackends.errors import BackendError
 from taggingbackends.system.files import walk
 from taggingbackends.system.names import check_identifier, did_you_mean
 
-__all__ = ["PREDICTED", "TRAINING", "BackendFolder", "is_sandbox"]
+__all__ = [
+    "DATA",
+    "PREDICTED",
+    "SANDBOX_MARK",
+    "TRAINING",
+    "BackendFolder",
+    "data_problem",
+    "find_data",
+    "is_sandbox",
+]
+
+DATA = "TAGGINGBACKENDS_DATA"
+"""Environment variable: the folder to use instead of the backend's folder data."""
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable for training scripts: the instance that is being trained."""
 
-_SANDBOX_MARK = ".sandbox"
+SANDBOX_MARK = ".sandbox"
+"""Name of the hidden file that distinguishes a sandbox from a folder of input."""
+
 _REPLACED = ".replaced"
 PREDICTED = "predicted.label"
 
@@ -37,6 +51,7 @@ class BackendFolder:
         project_dir: str | PathLike[str] | None = None,
         model_instance: str | None = None,
         sandbox: str | None = None,
+        data_folder: str | PathLike[str] | None = None,
     ) -> None:
         if model_instance is not None:
             check_identifier("model instance", model_instance)
@@ -46,17 +61,25 @@ class BackendFolder:
         self.sandbox = sandbox
         self.project_dir = find_backend(project_dir)
         self.package_name = package_name(self.project_dir)
+        self.data_folder = find_data(self.project_dir, data_folder)
+
+    def with_instance(self, model_instance: str, sandbox: str | None = None) -> BackendFolder:
+        """Return the same backend with another model instance (and sandbox)."""
+        return BackendFolder(self.project_dir, model_instance, sandbox, self.data_folder)
+
+    def call(self, method: str) -> str:
+        """Return the call of a method that takes no arguments, for the fix of an error."""
+        arguments = {"model_instance": self.model_instance, "sandbox": self.sandbox}
+        if self.data_folder != self.project_dir / "data":
+            arguments = {"data_folder": str(self.data_folder), **arguments}
+        given = (f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+        return f"BackendExplorer({', '.join(given)}).{method}()"
 
     def __repr__(self) -> str:
         which = ", ".join(filter(None, (self.model_instance, self.sandbox)))
         return f"<{type(self).__name__} {self.project_dir}{': ' if which else ''}{which}>"
 
     # -- data
-
-    @property
-    def data_folder(self) -> Path:
-        """The folder of all data, of any instance."""
-        return self.project_dir / "data"
 
     def raw_data_dir(self) -> Path:
         """Return the folder of input files. Create it if needed."""
@@ -91,6 +114,26 @@ class BackendFolder:
     def data_dirs(self) -> list[Path]:
         """Return the folders of raw, interim and processed data. They need not exist."""
         return [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
+
+    def check_data_dirs(self, *folders: Path) -> None:
+        """Raise an error unless files can be written into data folders, or the folders be created.
+
+        Parameters
+        ----------
+        *folders : Path
+            The default is all of `data_dirs`.
+
+        Raises
+        ------
+        BackendError
+            ``unusable-data``: there is no folder and none can be created, for example because of
+            a link to a missing folder; or files cannot be written.
+        """
+        for folder in folders or self.data_dirs():
+            problem = data_problem(folder)
+            if problem is not None:
+                where, what, fix = problem
+                raise BackendError("unusable-data", f"{where}: {what}", fix)
 
     @overload
     def list_input_files(self, group_by_directories: Literal[False] = False) -> list[Path]: ...
@@ -196,7 +239,9 @@ class BackendFolder:
             instance = self.required_instance("model_dir")
         check_identifier("model instance", instance)
         if os.environ.get(TRAINING) == instance:
-            return self._made(self.unfinished_model_dir(instance))
+            unfinished = self.unfinished_model_dir(instance)
+            unfinished.mkdir(parents=True, exist_ok=True)
+            return unfinished
         model, replaced = self.trained_model_dir(instance), self.replaced_model_dir(instance)
         return replaced if replaced.exists() and not model.exists() else model
 
@@ -286,9 +331,13 @@ class BackendFolder:
         return folder if self.sandbox is None else folder / self.sandbox
 
     def _made(self, folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.sandbox is not None and folder.name == self.sandbox:
-            (folder / _SANDBOX_MARK).touch()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if self.sandbox is not None and not is_sandbox(folder):
+                (folder / SANDBOX_MARK).touch()
+        except OSError:
+            self.check_data_dirs(folder)
+            raise
         return folder
 
     def _listed(self, stage: str, grouped: bool) -> list[Path] | dict[str, list[Path]]:
@@ -303,9 +352,48 @@ class BackendFolder:
         return {folder.as_posix(): groups[folder] for folder in sorted(groups, key=_parts)}
 
 
+def find_data(project_dir: Path, data_folder: str | PathLike[str] | None = None) -> Path:
+    """Return the absolute path of the folder of all data of a backend. It need not exist.
+
+    Parameters
+    ----------
+    project_dir : Path
+        The backend's folder.
+    data_folder : path, optional
+        The folder. The default is the one in the environment variable `DATA`, or else
+        ``project_dir / "data"``.
+    """
+    folder = data_folder or os.environ.get(DATA) or project_dir / "data"
+    return Path(os.path.abspath(folder))  # noqa: PTH100 - links named by the user stay links
+
+
+def data_problem(folder: Path) -> tuple[Path, str, str] | None:
+    """Return why files cannot be written into a data folder, which need not exist.
+
+    Returns
+    -------
+    tuple or None
+        The path to look at, what was expected and found, and how to fix it.
+    """
+    for path in (folder, *folder.parents):
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir may raise an error
+            if os.access(path, os.W_OK | os.X_OK):
+                return None
+            what = "expected a folder that you can write to, found one that you cannot"
+            return path, what, "keep the data in another folder with data_folder=..."
+        if path.is_symlink():
+            target = os.readlink(path)  # noqa: PTH115 - as it was written
+            which = "is a file" if path.exists() else "does not exist"
+            what = f"expected a folder, found a link to {target}, which {which}"
+            return path, what, "create that folder, or remove the link"
+        if path.exists():
+            return path, "expected a folder, found a file", "move or remove it"
+    return None
+
+
 def is_sandbox(folder: Path) -> bool:
     """Return whether a folder is a sandbox rather than a folder of input."""
-    return (folder / _SANDBOX_MARK).exists()
+    return (folder / SANDBOX_MARK).exists()
 
 
 def _is_tracker_file(path: Path) -> bool:

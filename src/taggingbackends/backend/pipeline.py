@@ -8,24 +8,20 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from taggingbackends import labels
-from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend import sandboxes
+from taggingbackends.backend.claims import claimed, remove_dead_claims
+from taggingbackends.backend.folder import DATA, BackendFolder
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
 from taggingbackends.backend.provenance import complete, is_current
-from taggingbackends.backend.staging import (
-    Destination,
-    check_destinations,
-    pull,
-    push,
-    remove_data,
-)
+from taggingbackends.backend.staging import Destination, check_destinations, pull, push
 from taggingbackends.backend.unfinished import claim_instance, unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
@@ -41,6 +37,7 @@ __all__ = [
     "finetune",
     "predict",
     "predict_files",
+    "predict_in_sandbox",
     "run_optional",
     "run_prediction",
     "run_training",
@@ -108,7 +105,8 @@ def predict(
     Raises
     ------
     BackendError
-        ``unknown-model``, ``missing-script``, ``ambiguous-script``. Raised before a script runs.
+        ``unknown-model``, ``missing-script``, ``ambiguous-script``, ``unusable-data``. Raised
+        before a script runs.
     ScriptError
         A script failed.
 
@@ -118,6 +116,7 @@ def predict(
         No script took one of the options.
     """
     check_prediction(backend)
+    backend.check_data_dirs(backend.data_dirs()[-1])
     if backend.sandbox is not None:  # mark the folders first, so that reset works after a failure
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
@@ -133,10 +132,10 @@ def predict_files(
     output: str | PathLike[str] | None = None,
     force: bool = False,
     skip: Iterable[str] = (),
-    before_pull: Callable[[], object] = lambda: None,
-    expected: Mapping[Path, Stamp | None] | None = None,
 ) -> list[Path]:
     """Push files into a new sandbox, predict, pull the labels and remove the sandbox.
+
+    The sandboxes of killed commands are removed first.
 
     Parameters
     ----------
@@ -151,12 +150,6 @@ def predict_files(
         The folder for the labels. The default is beside each input file.
     force : bool
         Replace existing files.
-    before_pull : callable
-        Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
-    expected : mapping, optional
-        With `force`: what the caller has found at some destinations; see `files.stamp`. Files
-        that have changed since then are not replaced. By default, this is looked up before
-        predicting.
 
     Returns
     -------
@@ -166,57 +159,118 @@ def predict_files(
     Raises
     ------
     BackendError
-        ``existing-file``: a label file exists with other content. This is raised before a script
-        runs, unless the labels can be the result of the same prediction. ``changed-file``: a
-        label file has changed since then. ``no-output``: nothing was predicted. Errors of
-        `predict`, `staging.push` and `staging.pull`.
+        ``existing-file``: a label file exists with other content, or the sandbox exists. For
+        labels, this is raised before a script runs, unless they can be the result of the same
+        prediction. ``in-use``: another command uses the sandbox. ``unusable-data``: no sandbox can
+        be created. ``changed-file``: a label file has changed since then. ``no-output``: nothing
+        was predicted. Errors of `predict`, `staging.push` and `staging.pull`.
 
     Warns
     -----
     KeptDataWarning
         An error occurred after the input was pushed; the sandbox is kept.
     UserWarning
-        No labels were predicted for one of the recordings.
+        No labels were predicted for one of the recordings. Leftovers were removed, or cannot be
+        removed.
     """
     check_prediction(backend)
-    sandbox = backend.sandbox or new_sandbox()
-    backend = BackendFolder(backend.project_dir, backend.model_instance, sandbox)
-    for folder in backend.data_dirs():
-        if folder.exists():
-            problem = f"{folder}: expected a fresh sandbox, found this folder; use another or none"
-            raise BackendError("existing-file", problem)
-    try:
-        push(backend, files)
-        recordings = find_recordings(backend.list_input_files())
-        inputs = {backend.output_path(file): files for file, files in recordings.items()}
+    instance = backend.required_instance("predict")
+    sandboxes.remove_dead(backend)
+    new = backend.sandbox is None
+    backend = backend.with_instance(instance, backend.sandbox or new_sandbox())
+    backend.check_data_dirs()
+    with ExitStack() as stack:
+        try:
+            # the lock of a new sandbox is held only by commands that look for left ones
+            stack.enter_context(sandboxes.hold(backend, wait=new))
+        except BlockingIOError:
+            problem = f"{backend.data_dirs()[0]}: another command uses this sandbox"
+            raise BackendError("in-use", problem, "use another or none") from None
+        for folder in backend.data_dirs():
+            if folder.exists():
+                problem = f"{folder}: expected a fresh sandbox, found this folder"
+                raise BackendError("existing-file", problem, "use another or none")
+        sandboxes.mark_temporary(backend)
+        kept = False
+        try:
+            decided = _push_input(backend, files, output, force)
+            try:
+                return _predict_pushed(backend, decided, options, output, force, skip)
+            except BaseException:
+                kept = True
+                sandboxes.keep(backend)
+                _warn_kept(f"input and results are kept in {backend.data_folder}", backend)
+                raise
+        finally:
+            if not kept:
+                sandboxes.remove_or_warn(backend)
 
-        def accept(file: Path, target: Path) -> bool:
-            return is_current(backend, target, inputs[file])
 
-        decided = check_destinations(backend, inputs, output, force, accept)
-        if expected is not None:
-            for file, (path, before) in decided.items():
-                decided[file] = Destination(path, expected.get(path, before))
-    except BaseException:
-        remove_data(backend)
-        raise
-    try:
-        predicted = predict(backend, options, skip)
-        if not predicted:
-            problem = f"predict_model wrote no label file in {backend.processed_data_dir()}"
-            if not recordings:
-                problem += "; the input has no tracker file of a known format"
-            raise BackendError("no-output", problem)
-        for recording in recordings:
-            if backend.output_path(recording) not in predicted:
-                warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=2)
-        before_pull()
-        pulled = pull(backend, output, force, decided)
-    except BaseException:
-        _warn_kept(f"input and results are kept in {backend.project_dir / 'data'}", backend)
-        raise
-    remove_data(backend)
-    return pulled
+def predict_in_sandbox(
+    backend: BackendFolder,
+    files: Sequence[str | PathLike[str]],
+    options: Mapping[str, Any],
+    force: bool = False,
+    skip: Iterable[str] = (),
+    before_pull: Callable[[], object] = lambda: None,
+    expected: Mapping[Path, Stamp | None] | None = None,
+) -> list[Path]:
+    """Do what `predict_files` does, in a sandbox that the caller holds and removes.
+
+    Parameters
+    ----------
+    backend, files, options, force, skip
+        As for `predict_files`.
+    before_pull : callable
+        Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
+    expected : mapping, optional
+        With `force`: what the caller has found at some destinations; see `files.stamp`. Files
+        that have changed since then are not replaced. By default, this is looked up before
+        predicting.
+    """
+    decided = _push_input(backend, files, None, force)
+    for file, (path, before) in decided.items():
+        decided[file] = Destination(path, (expected or {}).get(path, before))
+    return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
+
+
+def _push_input(
+    backend: BackendFolder,
+    files: Sequence[str | PathLike[str]],
+    output: str | PathLike[str] | None,
+    force: bool,
+) -> dict[Path, Destination]:
+    """Push files, and return the expected label files with the places to pull them to."""
+    push(backend, files)
+    recordings = find_recordings(backend.list_input_files())
+    inputs = {backend.output_path(file): parts for file, parts in recordings.items()}
+
+    def accept(file: Path, target: Path) -> bool:
+        return is_current(backend, target, inputs[file])
+
+    return check_destinations(backend, inputs, output, force, accept)
+
+
+def _predict_pushed(
+    backend: BackendFolder,
+    decided: Mapping[Path, Destination],
+    options: Mapping[str, Any],
+    output: str | PathLike[str] | None,
+    force: bool,
+    skip: Iterable[str],
+    before_pull: Callable[[], object] = lambda: None,
+) -> list[Path]:
+    predicted = predict(backend, options, skip)
+    if not predicted:
+        problem = f"predict_model wrote no label file in {backend.processed_data_dir()}"
+        if not decided:
+            problem += "; the input has no tracker file of a known format"
+        raise BackendError("no-output", problem)
+    for recording in find_recordings(backend.list_input_files()):
+        if backend.output_path(recording) not in predicted:
+            warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=3)
+    before_pull()
+    return pull(backend, output, force, decided)
 
 
 def train(
@@ -261,24 +315,29 @@ def train(
         A script failed; the pushed input is kept.
     UserWarning
         Unedited predictions are among the training labels, or no script took one of the options.
+        The input of a killed training was removed.
     """
     script = _required_script(backend, step)
-    if backend.model_instance is None:
+    chosen = backend.model_instance is None
+    if chosen:
         if not files:
             fix = "name files, or the instance that has the input with model_instance=..."
             raise BackendError("no-input", f"{step} needs input", fix)
+        backend.check_data_dirs(backend.data_folder / "raw")
+        remove_dead_claims(backend)
         backend = claim_instance(backend)
     instance = backend.required_instance(step)
-    with unfinished_model(backend, force) as environment:
-        try:
-            if files:
-                push(backend, files, alone=True)
-        except BaseException:
-            _remove_empty(backend.data_dirs()[0])
-            raise
+    raw = backend.data_dirs()[0]
+    with ExitStack() as stack:
+        stack.callback(_remove_empty, raw)
+        environment = stack.enter_context(unfinished_model(backend, force))
+        if chosen:
+            stack.enter_context(claimed(backend))
+        if files:
+            push(backend, files, alone=True)
         if not backend.list_input_files():
-            problem = f"no input in {backend.data_dirs()[0]}"
-            raise BackendError("no-input", problem, "name files, or add them with push(...)")
+            fix = "name files, or add them with push(...)"
+            raise BackendError("no-input", f"no input in {raw}", fix)
         _warn_predictions(backend)
         try:
             with _options_taken(options):
@@ -286,16 +345,13 @@ def train(
                 _run(backend, script, options, environment)
         except BaseException:
             if files:
-                _warn_kept(f"input is kept in {backend.raw_data_dir()}", backend)
+                _warn_kept(f"input is kept in {raw}", backend)
             raise
     return instance
 
 
 def _warn_kept(problem: str, backend: BackendFolder) -> None:
-    which = f"model_instance={backend.model_instance!r}"
-    if backend.sandbox is not None:
-        which += f", sandbox={backend.sandbox!r}"
-    fix = f"remove with BackendExplorer({which}).reset_data()"
+    fix = f"remove with {backend.call('reset_data')}"
     warnings.warn(KeptDataWarning(problem, fix), stacklevel=3)
 
 
@@ -369,6 +425,8 @@ def _run(
         arguments.append(f"--sandbox={backend.sandbox}")
     arguments += format_options(options)
     variables = processes.environment({PYTHON: sys.executable, **(environment or {})})
+    if DATA in variables or backend.data_folder != backend.project_dir / "data":
+        variables[DATA] = str(backend.data_folder)
     if script.suffix == ".jl":
         arguments = [*julia_command(backend.project_dir), *arguments]
         variables = julia_environment(variables)

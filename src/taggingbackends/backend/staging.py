@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from taggingbackends import labels
+from taggingbackends.backend import sandboxes
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
 from taggingbackends.data.formats import (
     companions,
@@ -94,12 +95,14 @@ def push(
         ``no-input``: a path does not exist, a path is hidden, or there are no files.
         ``existing-file``: a different file exists, or, with `alone`, other input.
         ``outside-link``: a link points outside a pushed folder. ``not-a-sandbox``: the sandbox
-        has the name of a folder of input. In each case data/raw is unchanged.
+        has the name of a folder of input. ``unusable-data``: no files can be written there. In
+        each case data/raw is unchanged.
     LabelFileError
         A label file or one of its dependencies is invalid. data/raw is unchanged.
     """
     sources = _collect([_absolute(path) for path in paths])
     top = backend.data_dirs()[0]
+    backend.check_data_dirs(top)
     if backend.sandbox is not None and not is_sandbox(top) and any(walk(top)):
         problem = f"{top}: expected a sandbox, found a folder of input; name another sandbox"
         raise BackendError("not-a-sandbox", problem)
@@ -289,13 +292,17 @@ def remove_data(backend: BackendFolder) -> list[Path]:
     Raises
     ------
     BackendError
-        ``not-a-sandbox``: a folder of input has the sandbox's name. Nothing is removed.
+        ``not-a-sandbox``: a folder of input has the sandbox's name. ``in-use``: a command is
+        running in the sandbox, or in one of the instance's. Nothing is removed.
     """
     folders = backend.data_dirs()
     for folder in folders:
         if backend.sandbox is not None and folder.exists() and not is_sandbox(folder):
             problem = f"{folder}: expected a sandbox, found a folder of input; not removed"
             raise BackendError("not-a-sandbox", problem)
+    if backend.sandbox is not None:
+        return sandboxes.remove_unused(backend)
+    sandboxes.check_unused(backend)
     return [folder for folder in folders if remove_folder(folder)]
 
 

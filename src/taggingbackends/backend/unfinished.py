@@ -33,7 +33,7 @@ def claim_instance(backend: BackendFolder) -> BackendFolder:
             (_raw(backend) / instance).mkdir(parents=True)
         except FileExistsError:
             continue
-        return BackendFolder(backend.project_dir, instance)
+        return backend.with_instance(instance)
 
 
 @contextmanager

@@ -6,23 +6,16 @@ import re
 
 __all__ = ["in_command_words"]
 
+_RESET = re.compile(
+    r"BackendExplorer\((?:data_folder='(.+?)', )?model_instance='(\S+?)'(?:, sandbox='(\S+?)')?\)"
+    r"\.reset_(data|model|sandboxes)\(\)"
+)
 _WORDS = (
-    (
-        r"BackendExplorer\(model_instance='(\S+?)', sandbox='(\S+?)'\)\.reset_data\(\)",
-        r"`tagging-backend reset --model-instance \1 --sandbox \2`",
-    ),
-    (
-        r"BackendExplorer\(model_instance='(\S+?)'\)\.reset_data\(\)",
-        r"`tagging-backend reset --model-instance \1`",
-    ),
-    (
-        r"BackendExplorer\(model_instance='(\S+?)'\)\.reset_model\(\)",
-        r"`tagging-backend reset --model-instance \1 --model`",
-    ),
     (r"reset_data\(\)", "`tagging-backend reset`"),
     (r"push\(\.\.\.\)", "`tagging-backend push`"),
     (r"Labels\.merge", "`tagging-backend labels merge`"),
     (r"project_dir=\.\.\.", "--project DIR, or make one with `tagging-backend init`"),
+    (r"data_folder=\.\.\.", "--data DIR"),
     (r"model_instance=\.\.\.", "--model-instance NAME"),
     (r"force=True", "--force"),
 )
@@ -36,6 +29,20 @@ def in_command_words(fix: str) -> str:
     fix : str
         The fix in terms of the Python API, e.g. ``BackendError.fix``.
     """
+    fix = _RESET.sub(_reset, fix)
     for api, command in _WORDS:
         fix = re.sub(api, command, fix)
     return fix
+
+
+def _reset(call: re.Match[str]) -> str:
+    data, instance, sandbox, what = call.groups()
+    words = "tagging-backend"
+    if data:
+        import shlex
+
+        words += f" --data {shlex.quote(data)}"
+    words += f" reset --model-instance {instance}"
+    if sandbox:
+        words += f" --sandbox {sandbox}"
+    return f"`{words}`" if what == "data" else f"`{words} --{what}`"

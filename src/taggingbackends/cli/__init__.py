@@ -35,6 +35,12 @@ __all__ = ["cli", "main"]
     metavar="DIR",
     help="Use the backend in DIR; by default the nearest one at or above the current folder.",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the data in DIR instead of the backend's folder data; models stay in the backend.",
+)
 @click.option("--quiet", is_flag=True, help="Show only errors, also from the backend's scripts.")
 @click.option("--verbose", is_flag=True, help="Show every step, and the INFO messages of scripts.")
 @click.option(
@@ -50,6 +56,7 @@ __all__ = ["cli", "main"]
 def cli(
     ctx: click.Context,
     project: Path | None,
+    data: Path | None,
     quiet: bool,
     verbose: bool,
     log_file: Path | None,
@@ -83,6 +90,10 @@ def cli(
     if debug:
         os.environ[DEBUG] = "1"
     log(f"started: {shlex.join(['tagging-backend', *sys.argv[1:]])}")
+    if data is not None:
+        from taggingbackends.backend.folder import DATA
+
+        os.environ[DATA] = str(data.absolute())
     ctx.ensure_object(dict)["project"] = project
 
 
@@ -96,6 +107,7 @@ for _command in (
     backends.push,
     backends.pull,
     backends.reset,
+    backends.sandboxes,
     labels,
     data,
     julia,

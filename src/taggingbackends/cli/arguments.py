@@ -32,7 +32,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_GLOBAL = ("project", "debug", "version")  # the scripts may have a --verbose of their own
+_GLOBAL = ("project", "data", "debug", "version")  # the scripts may have a --verbose of their own
 _FLAGS = ("--quiet", "--verbose")  # never take the next argument as a value
 _RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never passed to scripts
 

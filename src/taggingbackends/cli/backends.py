@@ -14,7 +14,7 @@ from taggingbackends.cli.arguments import (
     print_paths,
 )
 
-__all__ = ["check", "init", "models", "pull", "push", "reset"]
+__all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
 
 
 @click.command()
@@ -122,21 +122,90 @@ def pull(
 
 
 @click.command()
-@instance_option(help="Remove the data of this model instance.")
+@instance_option(False, help="Remove the data of this model instance.")
 @click.option("--sandbox", metavar="TOKEN", help="Remove only the data of this sandbox.")
+@click.option(
+    "--sandboxes",
+    is_flag=True,
+    help="Remove only the sandboxes that were left or kept.",
+)
 @click.option("--model", is_flag=True, help="Remove the model, too.")
 @click.pass_context
-def reset(ctx: click.Context, model_instance: str, sandbox: str | None, model: bool) -> None:
+def reset(
+    ctx: click.Context,
+    model_instance: str | None,
+    sandbox: str | None,
+    sandboxes: bool,
+    model: bool,
+) -> None:
     """Remove the data of a model instance.
 
-    The model itself is removed only with --model.
+    The model itself is removed only with --model. With --sandboxes, --model-instance may be left
+    out. `sandboxes` lists what there is.
     """
-    if model and sandbox is not None:
-        raise click.UsageError("--model cannot be used with --sandbox", ctx)
+    if model and (sandbox is not None or sandboxes):
+        raise click.UsageError("--model cannot be used with --sandbox or --sandboxes", ctx)
+    if sandbox is not None and sandboxes:
+        raise click.UsageError("--sandbox cannot be used with --sandboxes", ctx)
+    if model_instance is None and not sandboxes:
+        raise click.UsageError("reset needs --model-instance NAME or --sandboxes", ctx)
     backend = explorer(ctx, model_instance, sandbox)
-    removed = backend.reset_model() if model else []  # first, since it may be refused
-    removed += backend.reset_data()
+    if sandboxes:
+        removed = backend.reset_sandboxes()
+    else:
+        removed = backend.reset_model() if model else []  # first, since it may be refused
+        removed += backend.reset_data()
     for folder in removed:
         click.echo(f"removed {folder}")
     if not removed:
         click.echo("nothing to remove")
+
+
+@click.command()
+@instance_option(False, help="List only the sandboxes of this model instance.")
+@click.pass_context
+def sandboxes(ctx: click.Context, model_instance: str | None) -> None:
+    """List the sandboxes in the data folder.
+
+    A line has the model instance, the sandbox, its age, its size and its state:
+
+    \b
+    in use   a command is running in it
+    left     its command was killed; the next `predict FILES` with the model removes it
+    kept     it was kept after a failure; `reset --sandboxes` removes it
+    named    you or Nyx named it with --sandbox; `reset --sandbox TOKEN` removes it
+    unknown  nothing shows whether a command uses it: the file system has no locks, or another
+             user made it; `reset --sandbox TOKEN` removes it
+
+    \b
+    Example: tagging-backend sandboxes --model-instance 20240611
+    """
+    import time
+
+    from taggingbackends.display.tables import aligned
+
+    now = time.time()
+    rows = [
+        (one.model_instance, one.sandbox, _age(now - one.time), _size(one.size), one.state.value)
+        for one in explorer(ctx, model_instance).list_sandboxes()
+    ]
+    if rows:
+        heads = ("instance", "sandbox", "age", "size", "state")
+        click.echo(aligned([heads, *rows], left=(0, 1, 4)))
+    else:
+        click.echo("no sandboxes")
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

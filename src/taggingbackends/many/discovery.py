@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.folder import BackendFolder, is_sandbox
 from taggingbackends.backend.project import is_backend
 from taggingbackends.backend.staging import label_name
 from taggingbackends.data.formats import find_recordings
@@ -29,8 +29,8 @@ def discover(
 ) -> tuple[list[FoundRecording], dict[Path, OSError]]:
     """Find the recordings of known formats below folders.
 
-    Hidden files and folders and the data folders of backends are skipped. A folder that can be
-    reached by several paths is searched once.
+    Hidden files and folders, the data folders of backends and sandboxes are skipped. A folder
+    that can be reached by several paths is searched once.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def discover(
     own_data = backend.data_folder.resolve()
 
     def is_input(folder: Path) -> bool:
-        if folder.resolve() == own_data or _is_backends_data(folder):
+        if folder.resolve() == own_data or _is_backends_data(folder) or is_sandbox(folder):
             return False
         try:
             os.scandir(folder).close()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.pipeline import check_prediction
+from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.errors import BackendError
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.executors import Executor
@@ -49,16 +50,26 @@ def plan(
     ------
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``. ``no-input``: there are no
-        recordings, or a root is not a folder.
+        recordings, or a root is not a folder. ``unusable-data``: no sandbox can be created.
+
+    Warns
+    -----
+    UserWarning
+        Sandboxes of killed commands were removed, or cannot be removed.
     """
     check_prediction(backend)
+    backend.check_data_dirs()
     instance = backend.required_instance("predict")
     found, unreadable = discover(backend, roots)
     if not found and not unreadable:
         places = ", ".join(map(str, roots))
         raise BackendError("no-input", f"no recording of a known format below {places}")
+    remove_dead(backend)
     tasks = [
-        Task(backend.project_dir, instance, files, place, options, tuple(skip), force)
+        Task(
+            *(backend.project_dir, instance, files, place, options, tuple(skip), force),
+            data_folder=backend.data_folder,
+        )
         for files, place in found
     ]
     failed = [

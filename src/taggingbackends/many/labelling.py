@@ -42,6 +42,8 @@ class Task(NamedTuple):
         Replace existing labels, whoever made them.
     wait : bool
         Wait for another process that is labelling this recording.
+    data_folder : Path, optional
+        As for `BackendExplorer`.
     """
 
     project_dir: Path
@@ -52,6 +54,7 @@ class Task(NamedTuple):
     skip: tuple[str, ...] = ()
     force: bool = False
     wait: bool = False
+    data_folder: Path | None = None
 
     def backend(self) -> BackendFolder:
         """Return the backend with the sandbox of this recording."""
@@ -61,7 +64,8 @@ class Task(NamedTuple):
         # finds the leftovers of a killed one.
         where = os.path.join(os.path.realpath(self.place.parent), self.files[0].stem)  # noqa: PTH118
         digest = hashlib.sha1(os.fsencode(where)).hexdigest()[:16]
-        return BackendFolder(self.project_dir, self.model_instance, f"recording-{digest}")
+        sandbox = f"recording-{digest}"
+        return BackendFolder(self.project_dir, self.model_instance, sandbox, self.data_folder)
 
 
 class Result(Enum):

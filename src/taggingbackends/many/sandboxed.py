@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import signal
 import sys
 import threading
@@ -18,14 +17,13 @@ from contextlib import ExitStack
 from typing import IO
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.pipeline import predict_files
+from taggingbackends.backend.pipeline import predict_in_sandbox
+from taggingbackends.backend.sandboxes import free_sandbox
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.system.files import remove_file
-from taggingbackends.system.locks import locked
 from taggingbackends.system.messages import configure, describe, is_user_error
-from taggingbackends.system.processes import keeping
 from taggingbackends.system.signals import end_by_signals
 
 __all__ = ["main"]
@@ -66,20 +64,12 @@ def _end_with_input(requests: IO[bytes]) -> None:
 def _label(task: Task) -> Outcome:
     recording = task.files[0]
     try:
-        backend = task.backend()
-        folder = backend.data_dirs()[0]
-        folder.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            lock = folder.with_name(f".{folder.name}.lock")
             try:
-                stack.enter_context(keeping(stack.enter_context(locked(lock, task.wait))))
+                backend = stack.enter_context(free_sandbox(task.backend(), task.wait))
             except BlockingIOError:
                 return Outcome(recording, Result.BUSY)
-            _remove_sandbox(backend)  # left by a killed process, since this one holds the lock
-            try:
-                return _label_alone(task, backend)
-            finally:
-                _remove_sandbox(backend)
+            return _label_alone(task, backend)
     except ScriptError as error:
         code = error.exit_code
         ended = f"signal {code - 128}" if code > 128 else f"exit code {code}"
@@ -95,7 +85,7 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
     if outcome is not None:
         return outcome
     try:
-        labels = predict_files(
+        labels = predict_in_sandbox(
             backend,
             task.files,
             task.options,
@@ -131,11 +121,6 @@ def _check_output(backend: BackendFolder) -> None:
             written = (path.relative_to(top).as_posix() for path in backend.list_processed_files())
             problem = f"expected predict_model to write {place.name}, backend.output_path(file)"
             raise BackendError("no-output", f"{problem}; found {', '.join(written)}")
-
-
-def _remove_sandbox(backend: BackendFolder) -> None:
-    for folder in backend.data_dirs():
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["locked"]
+__all__ = ["locked", "locked_if_free"]
 
 _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """Errors on file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p."""
@@ -58,6 +58,29 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     finally:
         if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool | None]:
+    """Hold a lock within the block if no other process holds it.
+
+    Yields
+    ------
+    bool or None
+        Whether this process holds the lock. None if nothing shows whether another process holds
+        it: the file system does not support locks, or the lock belongs to another user.
+    """
+    with ExitStack() as stack:
+        held: bool | None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                held = True if stack.enter_context(locked(path)) is not None else None
+        except BlockingIOError:
+            held = False
+        except OSError:
+            held = None
+        yield held
 
 
 def _acquire(path: Path, wait: bool) -> int | None:
@@ -128,7 +151,8 @@ else:
     def _release(path: Path, descriptor: int) -> None:
         try:
             if _is_at(path, descriptor):
-                path.unlink(missing_ok=True)
+                with suppress(PermissionError):  # in a folder of another user
+                    path.unlink(missing_ok=True)
         finally:
             _held.remove(descriptor)
             os.close(descriptor)

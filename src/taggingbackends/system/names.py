@@ -8,9 +8,14 @@ from difflib import get_close_matches
 
 from taggingbackends.errors import BackendError, shown
 
-__all__ = ["check_identifier", "did_you_mean"]
+__all__ = ["check_identifier", "did_you_mean", "is_identifier"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{0,127}")
+
+
+def is_identifier(name: str) -> bool:
+    """Return whether a name is safe as the name of a folder."""
+    return isinstance(name, str) and bool(_IDENTIFIER.fullmatch(name))
 
 
 def check_identifier(what: str, identifier: str) -> str:
@@ -28,7 +33,7 @@ def check_identifier(what: str, identifier: str) -> str:
     BackendError
         ``bad-identifier``: the identifier is not valid.
     """
-    if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)):
+    if not is_identifier(identifier):
         raise BackendError(
             "bad-identifier",
             f"{what} {shown(identifier)}: expected at most 128 characters, a letter or a digit "

@@ -1,0 +1,92 @@
+"""The input of a training whose command chose the name of the instance.
+
+While the command runs, the instance's folder in data/raw has a mark. It names the backend, since
+several may share the data. If the mark is there and the instance is not in training, the command
+was killed. Nobody else knew the name, and the input is a
+copy, so the next such command removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.sandboxes import remove_marked
+from taggingbackends.system.files import remove_folder
+from taggingbackends.system.locks import locked_if_free
+from taggingbackends.system.names import is_identifier
+
+__all__ = ["claimed", "dead_claims", "remove_dead_claims"]
+
+_MARK = ".training"
+
+
+@contextmanager
+def claimed(backend: BackendFolder) -> Iterator[None]:
+    """Mark the input as that of a running training. The caller holds the lock of the training."""
+    mark = backend.raw_data_dir() / _MARK
+    mark.write_bytes(os.fsencode(backend.project_dir))
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+@contextmanager
+def _dead(backend: BackendFolder) -> Iterator[bool]:
+    """Hold the lock of a training; yield whether it was killed and has left its input."""
+    mark = backend.data_dirs()[0] / _MARK
+    with locked_if_free(backend.training_lock(backend.required_instance("training"))) as held:
+        yield bool(held) and mark.exists()
+
+
+def dead_claims(backend: BackendFolder) -> list[Path]:
+    """Return the folders in data/raw with the input of killed trainings, which have no model."""
+    found = []
+    for claim in _claims(backend):
+        with _dead(claim) as dead:
+            if dead and not claim.trained_model_dir(claim.data_dirs()[0].name).exists():
+                found.append(claim.data_dirs()[0])
+    return found
+
+
+def remove_dead_claims(backend: BackendFolder) -> None:
+    """Remove the input of killed trainings, and the files of their models.
+
+    Warns
+    -----
+    UserWarning
+        What was removed, and what cannot be removed.
+    """
+    for claim in _claims(backend):
+        with _dead(claim) as dead:
+            if not dead:
+                continue
+            raw, *others = claim.data_dirs()
+            if claim.trained_model_dir(raw.name).exists():  # killed after it had succeeded
+                (raw / _MARK).unlink(missing_ok=True)
+                continue
+            try:
+                remove_folder(claim.unfinished_model_dir(raw.name))
+                for folder in (*others, raw):
+                    if folder.exists():
+                        remove_marked(folder, _MARK)
+            except OSError as error:
+                where = error.filename or raw
+                warnings.warn(
+                    f"{where}: cannot be removed ({error.strerror or error})", stacklevel=2
+                )
+            else:
+                warnings.warn(f"{raw}: removed; its training was killed", stacklevel=2)
+
+
+def _claims(backend: BackendFolder) -> Iterator[BackendFolder]:
+    for mark in sorted((backend.data_folder / "raw").glob(f"*/{_MARK}")):
+        with suppress(OSError):  # of another user, or ended in the meantime
+            own = mark.read_bytes() == os.fsencode(backend.project_dir)
+            if own and is_identifier(mark.parent.name):
+                yield backend.with_instance(mark.parent.name)
