@@ -1,6 +1,9 @@
 # Renames that lose no file.
 
 const RENAME_EXCHANGE = Cuint(2)  # linux/fs.h; macOS: RENAME_SWAP, in sys/stdio.h
+# errors of systems and file systems that cannot exchange; Julia does not define all of them
+const EXCHANGE_REFUSALS = [getfield(Libc, name) for name in (:EINVAL, :ENOSYS, :ENOTSUP, :EOPNOTSUPP, :EPERM)
+                           if isdefined(Libc, name)]
 const AT_FDCWD = Cint(-100)  # fcntl.h, on Linux: names are relative to the current folder
 
 """
@@ -10,7 +13,7 @@ changed then.
 function exchange(one, other)
     code = exchange_code(one, other)
     code == 0 && return true
-    code in (Libc.EINVAL, Libc.ENOSYS, Libc.ENOTSUP, Libc.EPERM) && return false
+    code in EXCHANGE_REFUSALS && return false
     throw(SystemError("cannot exchange $one and $other", code))
 end
 
