@@ -210,6 +210,24 @@ def test_an_interrupt_after_the_exchange_restores_the_file(
     assert tree(tmp_path) == {"x": b"old"}
 
 
+def test_a_file_that_changes_while_it_is_removed_is_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    before = stamp(path)
+    assert before is not None
+    real = files.temporary_beside
+
+    def edit(path: Path) -> Path:
+        path.write_text("edited")
+        return real(path)
+
+    monkeypatch.setattr(files, "temporary_beside", edit)
+    assert not remove_file(path, before)
+    assert tree(tmp_path) == {"x": b"edited"}
+
+
 def test_removing_only_what_has_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("old")
