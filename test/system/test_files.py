@@ -313,10 +313,12 @@ def test_pipes_and_devices_are_written_into(tmp_path: Path) -> None:
     assert error.value.filename == str(pipe)
     content = os.urandom(1 << 17)  # more than a pipe holds
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(pipe, os.O_WRONLY)  # otherwise the reader may see the end at once
     os.set_blocking(reading, True)
     with subprocess.Popen(["cat"], stdin=reading, stdout=subprocess.PIPE) as reader:
         os.close(reading)
         write_file(pipe, [content])
+        os.close(writing)
         assert reader.stdout is not None
         assert reader.stdout.read() == content
     for path in (tmp_path / "null", pipe):
