@@ -136,6 +136,7 @@ end
 
 """Remove a file unless it has changed; return whether it was removed."""
 function remove_file(path, expected::Stamp)
+    stamp(path) == expected || return false
     aside = temporary_beside(path)
     rename_path(path, aside)
     if stamp(aside) == expected

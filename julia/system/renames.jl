@@ -61,7 +61,10 @@ rename_path(from, to) =
 function swap(one, other)
     exchange(one, other) && return nothing
     aside = temporary_beside(other)
-    hard_link(other, aside) || rename_path(other, aside)
+    if !hard_link(other, aside)
+        aside = replace(aside, r"tmp$" => "old")  # no leftover: for a moment, it is the only copy
+        rename_path(other, aside)
+    end
     try
         rename_path(one, other)
     catch

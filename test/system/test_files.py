@@ -210,6 +210,24 @@ def test_an_interrupt_after_the_exchange_restores_the_file(
     assert tree(tmp_path) == {"x": b"old"}
 
 
+def test_a_file_that_changes_while_it_is_removed_is_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    before = stamp(path)
+    assert before is not None
+    real = files.temporary_beside
+
+    def edit(path: Path) -> Path:
+        path.write_text("edited")
+        return real(path)
+
+    monkeypatch.setattr(files, "temporary_beside", edit)
+    assert not remove_file(path, before)
+    assert tree(tmp_path) == {"x": b"edited"}
+
+
 def test_removing_only_what_has_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("old")
@@ -295,10 +313,12 @@ def test_pipes_and_devices_are_written_into(tmp_path: Path) -> None:
     assert error.value.filename == str(pipe)
     content = os.urandom(1 << 17)  # more than a pipe holds
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(pipe, os.O_WRONLY)  # otherwise the reader may see the end at once
     os.set_blocking(reading, True)
     with subprocess.Popen(["cat"], stdin=reading, stdout=subprocess.PIPE) as reader:
         os.close(reading)
         write_file(pipe, [content])
+        os.close(writing)
         assert reader.stdout is not None
         assert reader.stdout.read() == content
     for path in (tmp_path / "null", pipe):

@@ -108,7 +108,8 @@ class BackendExplorer(BackendFolder):
         Raises
         ------
         BackendError
-            ``no-output``, ``existing-file`` or ``unknown-origin``. Nothing is copied then.
+            ``no-output``, ``existing-file``, ``changed-file`` or ``unknown-origin``. Nothing is
+            copied then.
         LabelFileError
             A label file is invalid, or it depends on files that are not in data/raw.
         """

@@ -244,6 +244,8 @@ def copy_files(copies: Iterable[tuple[Path, Path, Stamp | None]]) -> None:
 
 def remove_file(path: Path, expected: Stamp) -> bool:
     """Remove a file unless it has changed. Return whether it was removed."""
+    if stamp(path) != expected:
+        return False
     aside = temporary_beside(path)
     try:
         path.rename(aside)
@@ -335,6 +337,7 @@ def _swap(one: Path, other: Path) -> None:
     try:
         os.link(other, aside, follow_symlinks=False)
     except (OSError, NotImplementedError):
+        aside = aside.with_suffix(".old")  # no leftover: for a moment, it is the only copy
         other.rename(aside)
     try:
         one.replace(other)
