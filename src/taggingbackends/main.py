@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -99,6 +100,8 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         sys.exit(130)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and reader_is_gone():
+            with suppress(OSError):
+                flush_output()
             sys.exit(READER_GONE)
         if not is_user_error(error):
             configure()  # the script may have configured logging itself

@@ -58,7 +58,7 @@ def test_closed_streams_are_like_dev_null(closed: str, make_backend: Maker, labe
 def test_nobody_reads_the_output_of_a_script(make_backend: Maker) -> None:
     text = """from taggingbackends.main import main
 def predict_model(backend):
-    for _ in range(100):
+    for _ in range(10_000):  # more than the buffer holds
         print("a line")
 main(predict_model)
 """

@@ -62,9 +62,7 @@ def keeping(descriptor: int | None) -> Iterator[None]:
     descriptor : int or None
         What `locks.locked` yields.
     """
-    if (
-        descriptor is None or sys.platform == "win32"
-    ):  # on Windows, children are killed with this one
+    if descriptor is None or sys.platform == "win32":  # Windows kills them with this process
         yield
         return
     token = _kept.set((*_kept.get(), descriptor))
