@@ -7,6 +7,7 @@ datasets, the fields of a single struct are the datasets themselves.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,15 +20,23 @@ from h5py.h5g import GroupID
 from numpy.typing import NDArray
 
 from taggingbackends.errors import TrackFileError, shown
+from taggingbackends.labels.validation import MAX_LARVA_ID
 
 __all__ = ["StructArray", "opened"]
 
 _BLOCK = 1 << 19  # bytes of coordinates read at once
 _SIEVE = 1 << 12  # least bytes per read of HDF5; of its default, 64 kB, often 12 bytes are used
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
+_MOST_OF_FILE = 64  # bytes in memory per byte of the file; real tracks are deflated to a third
+_MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
+_CHUNK = 1 << 10  # bytes in memory that HDF5 needs for a chunk however small
+_INPUT = 1 << 14  # bytes inflated at once in a check
 _MOST_LINKS = 16  # soft links in a row, the limit of HDF5 itself
 
-_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError)  # from a damaged file
+_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What h5py raises for a damaged file."""
+
+_FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
 
 _NUMBERS = ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 _TEXT = ("text",)
@@ -58,9 +67,12 @@ def opened(path: Path) -> Iterator[h5py.File]:
 class StructArray:
     """Struct array `trx`, read element by element, also from an untrusted file.
 
-    Links to other files are never followed. A dataset is read only if the file can contain it. All
-    datasets together must not occupy more bytes than the file has. Each must not expand to more
-    bytes than deflate can produce from its stored bytes.
+    Links to other files are never followed. A dataset is read only if the file can contain it:
+
+    - all datasets together occupy at most as many bytes as the file has;
+    - each is deflated once at most, to no less than a 1032th, the limit of deflate;
+    - all together occupy at most 64 times the file's size and 256 MiB in memory, as float64;
+    - no chunk is inflated to more than that, whatever size the file declares for it.
 
     The low-level interface of h5py is used because there are many small datasets: the high-level
     interface takes longer to open one than to read it.
@@ -77,8 +89,11 @@ class StructArray:
         self.path = path
         self._file = file.id
         self._left = path.stat().st_size  # bytes of the file not yet accounted for by datasets
+        self._room = _MOST_OF_FILE * self._left + _MOST_OF_ANY_FILE  # the same of the memory
         self._fields: dict[str, list[Any]] = {}
-        self._group = self._followed(h5py.h5g.open(self._file, b"/"), "trx", "trx")
+        with self._errors_at("trx"):
+            root = h5py.h5g.open(self._file, b"/")
+        self._group = self._followed(root, "trx", "trx")
         if not isinstance(self._group, GroupID):
             problem = "expected a struct array, found an array; store the tracks as a struct array"
             raise TrackFileError(problem, file=path, key="trx")
@@ -148,7 +163,8 @@ class StructArray:
             datasets.append(dataset)
             sizes = (frames, points)
         step = max(1, _BLOCK // (16 * points))
-        chunks = _chunks(datasets[0])
+        with self._errors_at(_key(fields[0], index)):
+            chunks = _chunks(datasets[0])
         if chunks is not None:
             step = -(-step // chunks[1]) * chunks[1]  # whole chunks: none is read twice
         for first in range(0, frames, step):
@@ -193,6 +209,9 @@ class StructArray:
         elements: list[Any] = [found]
         if self._refers(found, key):
             shape, dtype = self._stored(found, key, "references")
+            if shape[0] * shape[1] > MAX_LARVA_ID + 1:
+                problem = f"expected {MAX_LARVA_ID + 1} larvae at most, found {_times(shape[::-1])}"
+                raise TrackFileError(problem, file=self.path, key=key)
             references = np.empty(shape, dtype)
             self._read(found, references, key)
             elements = references.ravel().tolist()
@@ -245,11 +264,12 @@ class StructArray:
                 properties = found.get_create_plist()
                 layout = properties.get_layout()
                 elsewhere = layout == h5py.h5d.VIRTUAL or properties.get_external_count()
+                filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
                 stored = found.get_storage_size()
-                cells = shape
+                chunk, chunks = shape, 1
                 if layout == h5py.h5d.CHUNKED:  # HDF5 reads whole chunks
-                    chunks = properties.get_chunk()
-                    cells = [-(-n // chunk) * chunk for n, chunk in zip(shape, chunks, strict=True)]
+                    chunk = properties.get_chunk()
+                    chunks = -(-shape[0] // chunk[0]) * -(-shape[1] // chunk[1])
         if not is_array:
             other = (
                 "a struct"
@@ -257,17 +277,41 @@ class StructArray:
                 else "data without rows and columns, e.g. an empty array"
             )
             problem = f"expected {expected}, with rows and columns, found {other}"
-        elif elsewhere:
+            raise TrackFileError(problem, file=self.path, key=key)
+        cells = chunk[0] * chunk[1]
+        memory = chunks * max(8 * cells, _CHUNK)
+        size = f"expected {expected}, found {_array(shape, dtype)}, stored in {stored} bytes"
+        if elsewhere:
             problem = "expected data in this file, found a link to others; copy them here"
-        elif stored > self._left or cells[0] * cells[1] * dtype.itemsize > _MOST_DEFLATED * stored:
-            problem = (
-                f"expected {expected}, found {_array(shape, dtype)}, stored in {stored} bytes; "
-                "is the file damaged?"
-            )
+        elif filters != [filter for filter in _FILTERS if filter in filters]:
+            problem = "expected data that are deflated once, found other filters; save with -v7.3"
+        elif stored > self._left or chunks * cells * dtype.itemsize > _MOST_DEFLATED * stored:
+            problem = f"{size}; is the file damaged?"
+        elif memory > self._room:
+            problem = f"{size}, too much for this file; if it is whole, save with -nocompression"
+        elif self._grows(found, cells * dtype.itemsize, key):
+            problem = f"{size}, and longer than that when inflated; is the file damaged?"
         else:
             self._left -= stored
+            self._room -= memory
             return shape, dtype
         raise TrackFileError(problem, file=self.path, key=key)
+
+    def _grows(self, dataset: DatasetID, size: int, key: str) -> bool:
+        """Return whether a chunk exceeds its size when it is inflated, which HDF5 does first.
+
+        Only chunks are inflated here that might occupy too much memory.
+        """
+        large: list[tuple[int, ...]] = []
+
+        def visit(chunk: Any) -> None:
+            if _MOST_DEFLATED * chunk.size > self._room:
+                large.append(chunk.chunk_offset)
+
+        with self._errors_at(key):
+            if _MOST_DEFLATED * dataset.get_storage_size() > self._room and _chunks(dataset):
+                dataset.chunk_iter(visit)
+            return any(_inflates_beyond(dataset.read_direct_chunk(at)[1], size) for at in large)
 
     def _read(
         self, dataset: DatasetID, values: NDArray[Any], key: str, first: int | None = None
@@ -293,6 +337,20 @@ class StructArray:
 def _chunks(dataset: DatasetID) -> tuple[int, int] | None:
     properties = dataset.get_create_plist()
     return properties.get_chunk() if properties.get_layout() == h5py.h5d.CHUNKED else None
+
+
+def _inflates_beyond(data: bytes, size: int) -> bool:
+    """Return whether deflated data are longer than `size`; damaged data are left to HDF5."""
+    stream = zlib.decompressobj()
+    inflated = 0
+    try:
+        for start in range(0, len(data), _INPUT):
+            inflated += len(stream.decompress(data[start : start + _INPUT]))
+            if inflated > size or stream.eof:
+                break
+    except zlib.error:
+        pass
+    return inflated > size
 
 
 def _key(field: str, index: int) -> str:
