@@ -18,12 +18,16 @@ The attributes describe how the set was made. All are JSON except ``format``.
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +42,9 @@ from taggingbackends.windows.selection import shuffled
 __all__ = ["Block", "Dataset", "Windows", "write_windows"]
 
 FORMAT = "taggingbackends windows 2"
+
+_HEADER = 1 << 16  # bytes that suffice for what HDF5 adds to the content
+_ATTRIBUTE = 1 << 9  # the same for an attribute
 
 
 class Block(NamedTuple):
@@ -154,7 +161,8 @@ class Dataset(Windows):
     Raises
     ------
     BackendError
-        ``not-a-dataset``: the file is not a training set, or is truncated.
+        ``not-a-dataset``: the file is not a training set, or is damaged. Classes and recordings
+        are checked when they are first used.
     OSError
         The file cannot be read.
     """
@@ -168,7 +176,12 @@ class Dataset(Windows):
         if name not in Block._fields:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         dtype, offset, shape = self._places[name]
+        if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
+            raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
         column = np.memmap(self.path, dtype, "r", offset, shape)
+        most = {"labels": len(self.names), "recordings": len(self.sources)}.get(name)
+        if most is not None and not 0 <= column.min() <= column.max() < most:
+            raise _not_a_dataset(self.path, f"{name} that are not from 0 to {most - 1}")
         setattr(self, name, column)
         return column
 
@@ -179,6 +192,7 @@ class Dataset(Windows):
         return type(self), (self.path,)
 
 
+_Columns = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]  # type and shape by name
 _Places = dict[str, tuple[np.dtype[Any], int, tuple[int, ...]]]
 
 
@@ -198,27 +212,50 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
             about = {
                 name: json.loads(text) for name, text in file.attrs.items() if name != "format"
             }
-            # refuse links, which may lead out of the file
+            # links may lead out of the file
             columns = {name: file.get(name, getlink=True) for name in (*Block._fields, "sources")}
             for name, link in columns.items():
                 if not isinstance(link, h5py.HardLink):
                     raise _not_a_dataset(path, f"no {name} in the file itself")
-            sources = [json.loads(text) for text in file["sources"].asstr()[()]]
-            places = {name: _place(path, file[name]) for name in Block._fields}
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            _place(path, file["sources"], "S")
+            sources = [json.loads(text) for text in file["sources"][()]]
+            places = {name: _place(path, file[name], "if") for name in Block._fields}
+    except BackendError:
+        raise
+    except Exception as error:  # h5py raises many kinds for a damaged file
         raise _not_a_dataset(path, f"{str(error) or error!r}; is the file truncated?") from error
-    if len({shape[0] for _, _, shape in places.values()}) != 1 or len(places["spines"][2]) != 4:
-        raise _not_a_dataset(path, "columns of different lengths")
+    names = about["names"]
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        raise _not_a_dataset(path, f"names {shown(names)}")
+    if not all(map(_is_source, sources)):
+        raise _not_a_dataset(path, "sources without run, files or body_length")
+    count = places["labels"][2][0]
+    for name, (dtype, _, shape) in places.items():
+        kinds, rank = {"spines": ("f4 f8", 4), "times": ("f8", 1)}.get(name, ("i4", 1))
+        if f"{dtype.kind}{dtype.itemsize}" not in kinds.split() or len(shape) != rank:
+            raise _not_a_dataset(path, f"{name} of type {dtype} and shape {shape}")
+        if shape[0] != count or 0 in shape:
+            raise _not_a_dataset(path, f"{shape[0]} {name} of {count} windows")
     return about, sources, places
 
 
-def _place(path: Path, column: Any) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
-    offset = column.id.get_offset()
-    if offset is None or column.dtype.kind not in "if":
+def _place(path: Path, column: Any, kinds: str) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
+    """Return where an array is in the file, after checks that it is there as a whole."""
+    offset, dtype = column.id.get_offset(), column.dtype
+    if offset is None or dtype.kind not in kinds:
         raise _not_a_dataset(path, f"{column.name} compressed or of another type")
-    if offset + column.nbytes > path.stat().st_size:
+    if not column.shape or offset + math.prod(column.shape) * dtype.itemsize > path.stat().st_size:
         raise _not_a_dataset(path, f"an incomplete {column.name}; is the file truncated?")
-    return column.dtype, offset, column.shape
+    return dtype, offset, column.shape
+
+
+def _is_source(source: Any) -> bool:
+    return (
+        isinstance(source, dict)
+        and isinstance(source.get("run"), str)
+        and isinstance(source.get("files"), list)
+        and isinstance(source.get("body_length", ""), (float, int, NoneType))
+    )
 
 
 def _not_a_dataset(path: Path, found: str) -> BackendError:
@@ -247,50 +284,110 @@ def write_windows(
     blocks : iterable of Block
         All windows, in order.
     """
-    import h5py
-
     path = Path(os.path.realpath(path))
     n = about["frames"] + sum(about["margin_frames"])
-    types = {"spines": f"<f{np.dtype(about['dtype']).itemsize}", "times": "<f8"}
-    # a fixed version and no times, to give the same bytes for the same content
-    options: dict[str, Any] = {"libver": ("v108", "v108"), "locking": False}
-    with _replaced(path) as partial, h5py.File(partial, "w", **options) as file:
-        attributes = {name: json.dumps(value) for name, value in about.items()}
-        for name, text in ({"format": FORMAT} | attributes).items():
-            kind = h5py.string_dtype("utf-8", len(text.encode()))
-            file.attrs.create(name, text.encode(), dtype=kind)
-        texts = [json.dumps(source).encode() for source in sources]
-        kind = h5py.string_dtype("utf-8", max(map(len, texts)))
-        file.create_dataset("sources", data=np.array(texts, dtype=kind), track_times=False)
-        columns = []
-        for name in Block._fields:
-            shape = (size, n, points, 2) if name == "spines" else (size,)
-            kind = types.get(name, "<i4")
-            columns.append(file.create_dataset(name, shape, kind, track_times=False))
+    columns: _Columns = dict.fromkeys(Block._fields, (np.dtype("<i4"), (size,)))
+    columns["spines"] = (np.dtype(about["dtype"]).newbyteorder("<"), (size, n, points, 2))
+    columns["times"] = (np.dtype("<f8"), (size,))
+    with _replaced(path) as stream:
+        end, offsets = _write_header(stream, columns, sources, about)
         row = 0
         for block in blocks:
-            stop = row + len(block.labels)
-            for column, values in zip(columns, block, strict=True):
-                column[row:stop] = values
-            row = stop
+            for (dtype, shape), offset, values in zip(
+                columns.values(), offsets, block, strict=True
+            ):
+                stream.seek(offset + row * math.prod(shape[1:]) * dtype.itemsize)
+                stream.write(np.ascontiguousarray(values, dtype).data)
+            row += len(block.labels)
         if row != size:
             problem = f"{path}: expected {size} windows, found {row}; plan it again"
             raise BackendError("changed-input", problem)
+        stream.truncate(end)
+        os.fsync(stream.fileno())
     return Dataset(path)
 
 
+def _write_header(
+    stream: BufferedRandom,
+    columns: _Columns,
+    sources: list[dict[str, Any]],
+    about: dict[str, Any],
+) -> tuple[int, list[int]]:
+    """Write all but the columns' content; return the file's size and each column's offset."""
+    import h5py
+
+    attributes = {"format": FORMAT} | {name: json.dumps(value) for name, value in about.items()}
+    texts = [json.dumps(source).encode() for source in sources]
+    width = max(map(len, texts))
+    sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in columns.values()]
+    sizes += [len(texts) * width, *(_ATTRIBUTE + len(text) for text in attributes.values())]
+    _reserve(stream.fileno(), sum(sizes) + _HEADER)
+    new = _New(stream)
+    offsets = []
+    # a fixed version and no times, to give the same bytes for the same content
+    with h5py.File(new, "w", libver=("v108", "v108")) as file:
+        for name, text in attributes.items():
+            kind = h5py.string_dtype("utf-8", len(text.encode()))
+            file.attrs.create(name, text.encode(), dtype=kind)
+        data = np.array(texts, dtype=h5py.string_dtype("utf-8", width))
+        file.create_dataset("sources", data=data, track_times=False)
+        for name, (dtype, shape) in columns.items():
+            options = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            options.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            options.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            column = file.create_dataset(name, shape, dtype, dcpl=options, track_times=False)
+            offsets.append(column.id.get_offset())
+    return new.size, offsets
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Reserve space, since HDF5 may crash when a disk is full."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # not on this file system
+                raise
+
+
+class _New:
+    """A file with reserved space that HDF5 takes for an empty one."""
+
+    def __init__(self, stream: BufferedRandom) -> None:
+        self._stream = stream
+        self.size = 0
+        self.tell, self.readinto, self.flush = stream.tell, stream.readinto, stream.flush
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(offset if whence == os.SEEK_SET else self.size)
+
+    def read(self, size: int) -> bytes:
+        return self._stream.read(size)
+
+    def write(self, data: Any) -> int:
+        count = self._stream.write(data)
+        self.size = max(self.size, self._stream.tell())
+        return count
+
+    def truncate(self, size: int) -> None:
+        self.size = size
+
+
 @contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
+def _replaced(path: Path) -> Iterator[BufferedRandom]:
     """Yield a hidden file to write to, which finally replaces a file."""
     # always the same name, to overwrite the file of a killed process
     partial = path.with_name(f".{path.name}.partial")
     try:
         with locked(path.with_name(f".{path.name}.lock")):
             try:
-                yield partial
-                with partial.open("rb+") as stream:
-                    os.fsync(stream.fileno())
+                with partial.open("w+b") as stream:
+                    yield stream
                 partial.replace(path)
+            except OSError as error:
+                if error.errno is None or error.filename not in (None, str(partial)):
+                    raise  # about another file
+                raise OSError(error.errno, error.strerror, str(path)) from error
             finally:
                 partial.unlink(missing_ok=True)
     except BlockingIOError:
