@@ -196,6 +196,7 @@ def edited(path: Path, line: int, pattern: str, by: str) -> None:
         pytest.param(".spine", 4, r" 3\.", " 1_3.", "expected a number in field", id="underscore"),
         pytest.param(".spine", 4, r" \S+$", " nan", "number in field 25, found nan", id="nan"),
         pytest.param(".spine", 4, r" \S+$", " inf", "number in field 25", id="infinite"),
+        pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 inf", "field 2, found inf", id="no larva"),
         pytest.param(".spine", 4, "^2024", "2025", "expected run 20240611", id="another run"),
         pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 70000", "larva identifier", id="larva"),
         pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 1.5", "larva identifier", id="half a larva"),

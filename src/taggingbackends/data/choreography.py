@@ -120,7 +120,7 @@ def _read(file: Path) -> _Table:
         same = _fields_equal(block, block.first, run)
         _note(faults, "run", file, block, block.first[~same], f"run {_str(run)} in all lines")
         _note(faults, "number", file, block, wrong, "a number")
-        bad = (larvae % 1 != 0) | (larvae < 0) | (larvae > MAX_LARVA_ID)
+        bad = (np.floor(larvae) != larvae) | (larvae < 0) | (larvae > MAX_LARVA_ID)
         expected = f"a larva identifier from 0 to {MAX_LARVA_ID}"
         _note(faults, "larva", file, block, block.first[bad] + 1, expected)
     if not parts:
