@@ -264,12 +264,13 @@ class StructArray:
                 properties = found.get_create_plist()
                 layout = properties.get_layout()
                 elsewhere = layout == h5py.h5d.VIRTUAL or properties.get_external_count()
-                filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
                 stored = found.get_storage_size()
-                chunk, chunks = shape, 1
+                chunk, chunks, filters = shape, 1, []
                 if layout == h5py.h5d.CHUNKED:  # HDF5 reads whole chunks
                     chunk = properties.get_chunk()
                     chunks = -(-shape[0] // chunk[0]) * -(-shape[1] // chunk[1])
+                    count = properties.get_nfilters()
+                    filters = [properties.get_filter(i)[0] for i in range(count)]
         if not is_array:
             other = (
                 "a struct"
@@ -278,24 +279,31 @@ class StructArray:
             )
             problem = f"expected {expected}, with rows and columns, found {other}"
             raise TrackFileError(problem, file=self.path, key=key)
-        cells = chunk[0] * chunk[1]
-        memory = chunks * max(8 * cells, _CHUNK)
-        size = f"expected {expected}, found {_array(shape, dtype)}, stored in {stored} bytes"
         if elsewhere:
             problem = "expected data in this file, found a link to others; copy them here"
         elif filters != [filter for filter in _FILTERS if filter in filters]:
             problem = "expected data that are deflated once, found other filters; save with -v7.3"
-        elif stored > self._left or chunks * cells * dtype.itemsize > _MOST_DEFLATED * stored:
-            problem = f"{size}; is the file damaged?"
-        elif memory > self._room:
-            problem = f"{size}, too much for this file; if it is whole, save with -nocompression"
-        elif self._grows(found, cells * dtype.itemsize, key):
-            problem = f"{size}, and longer than that when inflated; is the file damaged?"
         else:
-            self._left -= stored
-            self._room -= memory
-            return shape, dtype
+            excess = self._excess(found, key, stored, chunk[0] * chunk[1], chunks)
+            if not excess:
+                return shape, dtype
+            size = f"{_array(shape, dtype)}, stored in {stored} bytes"
+            problem = f"expected {expected}, found {size}{excess}"
         raise TrackFileError(problem, file=self.path, key=key)
+
+    def _excess(self, found: DatasetID, key: str, stored: int, cells: int, chunks: int) -> str:
+        """Return in what a dataset is too large; "" if it is not, and then count it."""
+        chunk = cells * found.dtype.itemsize
+        memory = chunks * max(8 * cells, _CHUNK)
+        if stored > self._left or chunks * chunk > _MOST_DEFLATED * stored:
+            return "; is the file damaged?"
+        if memory > self._room:
+            return ", too much for this file; if it is whole, save with -nocompression"
+        if _MOST_DEFLATED * stored > self._room and self._grows(found, chunk, key):
+            return ", and longer than that when inflated; is the file damaged?"
+        self._left -= stored
+        self._room -= memory
+        return ""
 
     def _grows(self, dataset: DatasetID, size: int, key: str) -> bool:
         """Return whether a chunk exceeds its size when it is inflated, which HDF5 does first.
@@ -309,7 +317,7 @@ class StructArray:
                 large.append(chunk.chunk_offset)
 
         with self._errors_at(key):
-            if _MOST_DEFLATED * dataset.get_storage_size() > self._room and _chunks(dataset):
+            if _chunks(dataset):
                 dataset.chunk_iter(visit)
             return any(_inflates_beyond(dataset.read_direct_chunk(at)[1], size) for at in large)
 
