@@ -378,8 +378,11 @@ def deflated(
         space = h5py.h5s.create_simple(shape)
         at = name.encode()
         dataset = h5py.h5d.create(group.id, at, h5py.h5t.NATIVE_DOUBLE, space, options)
-        for i in range(chunks):
-            dataset.write_direct_chunk((0, i * width), data)
+        try:
+            for i in range(chunks):
+                dataset.write_direct_chunk((0, i * width), data)
+        except OSError as error:
+            pytest.skip(f"this version of HDF5 does not write such chunks: {error}")
 
     return make
 

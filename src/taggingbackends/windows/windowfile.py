@@ -43,9 +43,6 @@ __all__ = ["Block", "Dataset", "Windows", "write_windows"]
 
 FORMAT = "taggingbackends windows 2"
 
-_HEADER = 1 << 16  # bytes that suffice for what HDF5 adds to the content
-_ATTRIBUTE = 1 << 9  # the same for an attribute
-
 
 class Block(NamedTuple):
     """Columns of some windows, as in the file."""
@@ -289,8 +286,12 @@ def write_windows(
     columns: _Columns = dict.fromkeys(Block._fields, (np.dtype("<i4"), (size,)))
     columns["spines"] = (np.dtype(about["dtype"]).newbyteorder("<"), (size, n, points, 2))
     columns["times"] = (np.dtype("<f8"), (size,))
+    header, offsets = _header_of(columns, sources, about)
     with _replaced(path) as stream:
-        end, offsets = _write_header(stream, columns, sources, about)
+        _reserve(stream.fileno(), header.size)
+        for offset, data in header.writes:
+            stream.seek(offset)
+            stream.write(data)
         row = 0
         for block in blocks:
             for (dtype, shape), offset, values in zip(
@@ -302,75 +303,89 @@ def write_windows(
         if row != size:
             problem = f"{path}: expected {size} windows, found {row}; plan it again"
             raise BackendError("changed-input", problem)
-        stream.truncate(end)
+        stream.truncate(header.size)
         os.fsync(stream.fileno())
     return Dataset(path)
 
 
-def _write_header(
-    stream: BufferedRandom,
-    columns: _Columns,
-    sources: list[dict[str, Any]],
-    about: dict[str, Any],
-) -> tuple[int, list[int]]:
-    """Write all but the columns' content; return the file's size and each column's offset."""
+def _header_of(
+    columns: _Columns, sources: list[dict[str, Any]], about: dict[str, Any]
+) -> tuple[_Memory, list[int]]:
+    """Return a file with all but the columns' content, and each column's offset."""
     import h5py
 
-    attributes = {"format": FORMAT} | {name: json.dumps(value) for name, value in about.items()}
-    texts = [json.dumps(source).encode() for source in sources]
-    width = max(map(len, texts))
-    sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in columns.values()]
-    sizes += [len(texts) * width, *(_ATTRIBUTE + len(text) for text in attributes.values())]
-    _reserve(stream.fileno(), sum(sizes) + _HEADER)
-    new = _New(stream)
+    header = _Memory()
     offsets = []
     # a fixed version and no times, to give the same bytes for the same content
-    with h5py.File(new, "w", libver=("v108", "v108")) as file:
-        for name, text in attributes.items():
+    with h5py.File(header, "w", libver=("v108", "v108")) as file:
+        attributes = {name: json.dumps(value) for name, value in about.items()}
+        for name, text in ({"format": FORMAT} | attributes).items():
             kind = h5py.string_dtype("utf-8", len(text.encode()))
             file.attrs.create(name, text.encode(), dtype=kind)
-        data = np.array(texts, dtype=h5py.string_dtype("utf-8", width))
-        file.create_dataset("sources", data=data, track_times=False)
+        texts = [json.dumps(source).encode() for source in sources]
+        kind = h5py.string_dtype("utf-8", max(map(len, texts)))
+        file.create_dataset("sources", data=np.array(texts, dtype=kind), track_times=False)
         for name, (dtype, shape) in columns.items():
             options = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             options.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
             options.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
             column = file.create_dataset(name, shape, dtype, dcpl=options, track_times=False)
             offsets.append(column.id.get_offset())
-    return new.size, offsets
+    return header, offsets
+
+
+class _Memory:
+    """A file in memory for HDF5, which may crash on a full disk.
+
+    Only what is written takes memory.
+    """
+
+    def __init__(self) -> None:
+        self.writes: list[tuple[int, bytes]] = []  # offset and data, in order
+        self.size = 0
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + (self.size if whence == os.SEEK_END else 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, data: Any) -> int:
+        self.writes.append((self._at, bytes(data)))
+        self._at += len(data)
+        self.size = max(self.size, self._at)
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        found = bytearray(size)
+        for offset, data in self.writes:
+            start, stop = max(offset, self._at), min(offset + len(data), self._at + size)
+            if start < stop:
+                found[start - self._at : stop - self._at] = data[start - offset : stop - offset]
+        self._at += size
+        return bytes(found)
+
+    def readinto(self, buffer: Any) -> int:
+        buffer[:] = self.read(len(buffer))
+        return len(buffer)
+
+    def truncate(self, size: int) -> None:
+        self.size = size
+
+    def flush(self) -> None:
+        """Do nothing, as there is no buffer."""
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Reserve space, since HDF5 may crash when a disk is full."""
+    """Reserve space where this is possible, to fail before the work begins."""
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(descriptor, 0, size)
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # not on this file system
                 raise
-
-
-class _New:
-    """A file with reserved space that HDF5 takes for an empty one."""
-
-    def __init__(self, stream: BufferedRandom) -> None:
-        self._stream = stream
-        self.size = 0
-        self.tell, self.readinto, self.flush = stream.tell, stream.readinto, stream.flush
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._stream.seek(offset if whence == os.SEEK_SET else self.size)
-
-    def read(self, size: int) -> bytes:
-        return self._stream.read(size)
-
-    def write(self, data: Any) -> int:
-        count = self._stream.write(data)
-        self.size = max(self.size, self._stream.tell())
-        return count
-
-    def truncate(self, size: int) -> None:
-        self.size = size
 
 
 @contextmanager
