@@ -289,6 +289,7 @@ def write_windows(
     header, offsets = _header_of(columns, sources, about)
     with _replaced(path) as stream:
         _reserve(stream.fileno(), header.size)
+        stream.truncate(header.size)
         for offset, data in header.writes:
             stream.seek(offset)
             stream.write(data)
@@ -303,7 +304,7 @@ def write_windows(
         if row != size:
             problem = f"{path}: expected {size} windows, found {row}; plan it again"
             raise BackendError("changed-input", problem)
-        stream.truncate(header.size)
+        stream.flush()
         os.fsync(stream.fileno())
     return Dataset(path)
 
