@@ -72,7 +72,7 @@ class StructArray:
     - all datasets together occupy at most as many bytes as the file has;
     - each is deflated once at most, to no less than a 1032th, the limit of deflate;
     - all together occupy at most 64 times the file's size and 256 MiB in memory, as float64;
-    - no chunk is inflated to more than that, whatever size the file declares for it.
+    - a chunk that could be inflated beyond this has its declared size.
 
     The low-level interface of h5py is used because there are many small datasets: the high-level
     interface takes longer to open one than to read it.
@@ -89,7 +89,7 @@ class StructArray:
         self.path = path
         self._file = file.id
         self._left = path.stat().st_size  # bytes of the file not yet accounted for by datasets
-        self._room = _MOST_OF_FILE * self._left + _MOST_OF_ANY_FILE  # the same of the memory
+        self._room = _MOST_OF_FILE * self._left + _MOST_OF_ANY_FILE  # bytes of memory still to be used
         self._fields: dict[str, list[Any]] = {}
         with self._errors_at("trx"):
             root = h5py.h5g.open(self._file, b"/")
