@@ -89,7 +89,7 @@ class StructArray:
         self.path = path
         self._file = file.id
         self._left = path.stat().st_size  # bytes of the file not yet accounted for by datasets
-        self._room = _MOST_OF_FILE * self._left + _MOST_OF_ANY_FILE  # bytes of memory still to be used
+        self._room = _MOST_OF_FILE * self._left + _MOST_OF_ANY_FILE  # bytes of memory left
         self._fields: dict[str, list[Any]] = {}
         with self._errors_at("trx"):
             root = h5py.h5g.open(self._file, b"/")
