@@ -68,20 +68,21 @@ struct Table
     lines::Vector{Int}  # the 1-based line number of each row
     coordinates::Vector{Float64}  # x1 y1 x2 y2 ... of all rows
     offsets::Vector{Int}  # the number of points before each row
+    is_ended::Bool  # whether the last line ends with a line break
 end
 
 rows_of(table, larva) = last(table.rows[table.row_of[larva]])
 
 function read_table(file)
-    content = read(file)
+    content = read_unchanged(file)
     starts, counts, lines = table_layout(content)
     fault(row, problem) = throw(TrackFileError(problem; file=file, line=lines[row]))
     isempty(starts) && throw(TrackFileError("expected tracks, found an empty file"; file=file))
     check_counts(file, counts, fault)
-    run = field_at(content, starts[1])
     for row in 2:length(starts)
-        same_field(content, starts[1], starts[row]) ||
-            fault(row, "expected run $run in all lines, found $(field_at(content, starts[row]))")
+        same_field(content, starts[1], starts[row]) && continue
+        run, other = field_at(content, starts[1]), field_at(content, starts[row])
+        fault(row, "expected run $run in all lines, found $other")
     end
     offsets = offsets_of(counts, n -> (n - FIELDS_BEFORE) ÷ 2)
     larvae, times, coordinates, bad = table_numbers(content, starts, counts, 2 * offsets[end])
@@ -89,16 +90,28 @@ function read_table(file)
         row, number, start = bad
         fault(row, "expected a number in field $number, found $(field_at(content, start))")
     end
-    check_end(content, starts[end], fault, length(starts))
+    is_ended = check_end(content, starts[end], fault, length(starts))
     for row in eachindex(larvae)
         (isinteger(larvae[row]) && 0 <= larvae[row] <= MAX_LARVA_ID) && continue
         found = field_at(content, field_after(content, starts[row]))
         fault(row, "expected a larva identifier from 0 to $MAX_LARVA_ID, found $found")
     end
+    run = String(content[starts[1]:field_end(content, starts[1]) - 1])
+    isvalid(run) || fault(1, "expected a run in UTF-8, found $(field_at(content, starts[1]))")
     rows, row_of = rows_by_larva(larvae)
-    table = Table(file, run, rows, row_of, times, lines, coordinates, offsets)
+    table = Table(file, run, rows, row_of, times, lines, coordinates, offsets, is_ended)
     check_increasing(table, fault)
     return table
+end
+
+"""Return the content of a file; throw if the file changes while it is read."""
+function read_unchanged(file)
+    state() = (status = stat(file); (status.device, status.inode, status.size, status.mtime))
+    before = state()
+    content = read(file)
+    state() == before && length(content) == before[3] && return content
+    throw(TrackFileError("expected a complete file, found that it changed while it was read; load it when no " *
+                         "program writes to it"; file=file))
 end
 
 """Return the first byte, the number of fields and the line number of each line that is not blank."""
@@ -266,13 +279,16 @@ function number_at(content::Vector{UInt8}, start)
     return value, at
 end
 
-"""Throw if a file is truncated within its last number, which may still be a valid number."""
+"""
+Return whether the last line ends with a line break. Throw if the file is truncated within its last number,
+which may still be a valid number.
+"""
 function check_end(content, start, fault, row)
-    (content[end] == UInt8('\r') || findnext(==(UInt8('\n')), content, start) !== nothing) && return nothing
+    (content[end] == UInt8('\r') || findnext(==(UInt8('\n')), content, start) !== nothing) && return true
     numbers = split(String(content[start:end]))[FIELDS_BEFORE:end]
     decimals = [length(number) - something(findfirst('.', number), length(number)) for number in numbers]
     usual = decimals[1]
-    all(==(usual), decimals[1:end - 1]) && decimals[end] < usual || return nothing
+    all(==(usual), decimals[1:end - 1]) && decimals[end] < usual || return false
     return fault(row, "expected a last number with $usual decimals and the line's end, found " *
                       "$(numbers[end]); is the file cut?")
 end
@@ -325,7 +341,11 @@ function check_same_frames(one, other)
         fault("expected $expected as frame $at of larva $larva, as in $name, found $found", other.file,
               other.lines[other_rows[min(at, end)]])
     end
-    return nothing
+    # an outline may have any number of points, so a cut between two points is not noticed
+    one.is_ended == other.is_ended && return nothing
+    cut, whole = one.is_ended ? (other, one) : (one, other)
+    return fault("expected a line break at the end, as $(basename(whole.file)) has, found none; is the file cut?",
+                 cut.file, cut.lines[end])
 end
 
 """Return the number of points before each item, and in total."""

@@ -19,7 +19,12 @@ suffix_of(path) = last(splitext(path))
 stem_of(path) = first(splitext(basename(path)))
 with_suffix(path, suffix) = first(splitext(path)) * suffix
 
-read_head(path, n=HEAD) = open(io -> read(io, n), path)
+function read_head(path, n=HEAD)
+    # opening a pipe waits for a writer
+    ispath(path) && !isfile(path) && !isdir(path) &&
+        throw(Base.IOError("$path: expected a file, found a pipe or a device", Base.UV_EINVAL))
+    return open(io -> read(io, n), path)
+end
 
 """
     islabelfile(path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,6 +196,7 @@ def edited(path: Path, line: int, pattern: str, by: str) -> None:
         pytest.param(".spine", 4, r" 3\.", " 1_3.", "expected a number in field", id="underscore"),
         pytest.param(".spine", 4, r" \S+$", " nan", "number in field 25, found nan", id="nan"),
         pytest.param(".spine", 4, r" \S+$", " inf", "number in field 25", id="infinite"),
+        pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 inf", "field 2, found inf", id="no larva"),
         pytest.param(".spine", 4, "^2024", "2025", "expected run 20240611", id="another run"),
         pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 70000", "larva identifier", id="larva"),
         pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 1.5", "larva identifier", id="half a larva"),
@@ -411,3 +414,49 @@ def test_the_first_error_does_not_depend_on_blocks(
             load_tracks(spine)
         assert caught.value.line == first
         assert "is the file cut" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["cut", "grown", "replaced"])
+def test_a_file_that_changes_while_it_is_read(
+    spine: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = choreography.decimals.parse
+
+    def parsing(*arguments: Any, **options: Any) -> Any:
+        if change == "cut":
+            os.truncate(spine, 10)
+        elif change == "grown":
+            with spine.open("a") as file:
+                file.write("20240611_101500 0000")
+        else:
+            other = spine.with_name("other")
+            other.write_text("other")
+            other.replace(spine)
+        return parse(*arguments, **options)
+
+    monkeypatch.setattr(choreography.decimals, "parse", parsing)
+    with pytest.raises(TrackFileError, match="found that it changed while it was read") as caught:
+        load_tracks(spine)
+    assert caught.value.file == spine
+
+
+def test_an_outline_that_was_cut_between_two_points(spine: Path) -> None:
+    """The remaining line is valid; only its missing end tells."""
+    outline = spine.with_suffix(".outline")
+    outline.write_text(outline.read_text().rstrip().rsplit(" ", 2)[0])
+    with pytest.raises(TrackFileError, match=r"a line break at the end, as .*spine has") as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (outline, 10)
+    assert len(load_tracks(outline, spine=False)) == 2
+
+
+def test_a_run_that_is_not_text(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    outline.write_bytes(outline.read_bytes().replace(RUN.encode(), b"2024\xff{x}"))
+    with pytest.raises(TrackFileError, match=r"a run in UTF-8, found 2024\\xff\{x\}") as caught:
+        load_tracks(spine)
+    assert (caught.value.file, caught.value.line) == (outline, 1)
+    content = outline.read_bytes()
+    outline.write_bytes(content.replace(b"{x}", b"{y}").replace(b"{y}", b"{x}", 1))
+    with pytest.raises(TrackFileError, match=r"run 2024\\xff\{x\} in all lines, found .*\{y\}"):
+        load_tracks(spine)

@@ -295,8 +295,14 @@ def test_a_label_file_with_invalid_metadata(table: Path, metadata: Any, key: str
 def test_bad_options(table: Path) -> None:
     with pytest.raises(TrackFileError, match="give it in µm with the option pixelsize, or as"):
         load_tracks(table)
-    for options in ({"pixelsize": math.nan}, {"pixelsize": 73, "framerate": math.inf}):
-        with pytest.raises(TrackFileError, match="above 0, found"):
+    for options in (
+        {"pixelsize": math.nan},
+        {"pixelsize": 1e300},
+        {"pixelsize": 73, "framerate": math.inf},
+        {"pixelsize": 73, "framerate": 1e-300},
+        {"pixelsize": 73, "radii": [1e10]},
+    ):
+        with pytest.raises(TrackFileError, match=r"1e-09 to 1e\+09, found"):
             load_tracks(table, **options)
     with pytest.raises(TrackFileError, match="spine points 1 to 3, found one of 4"):
         load_tracks(table, pixelsize=73, radii=(1, 1, 1, 1))
@@ -387,6 +393,22 @@ def test_an_invalid_table_is_reported(
     assert (caught.value.file, caught.value.line) == (table, line)
 
 
+def test_coordinates_whose_product_with_the_pixel_size_is_not_finite(table: Path) -> None:
+    text = table.read_text()
+    for name, cell in (("tail_x", "1e307"), ("radius_2", "1e10")):
+        row = next(row for row in text.splitlines() if row.startswith(f"{name}(2)"))
+        table.write_text(text.replace(row, f"{name}(2),1,{cell}"))
+        with pytest.raises(TrackFileError, match="for larva 1") as caught:
+            load_tracks(table, pixelsize=73)
+        assert caught.value.key == name
+
+
+def test_a_table_without_a_complete_frame_is_refused(table: Path) -> None:
+    write(table, straight() | {"head_y": [["", ""]] * 4}, [3, 1])
+    with pytest.raises(TrackFileError, match="with all coordinates and radii, found none"):
+        load_tracks(table, pixelsize=73)
+
+
 def test_a_row_that_is_too_long(table: Path) -> None:
     with table.open("a") as file:
         file.write("x" * 10**6)
@@ -434,7 +456,11 @@ def test_tracks_are_those_of_a_loop_over_cells(data: st.DataObject, block: int) 
         patch.setattr(featuretable, "_BLOCK", block)
         patch.setattr(fimtrack, "_FRAMES", 3)
         path = write(Path(folder, "t.csv"), cells, larvae)
-        recording = load_tracks(path, framerate=7, pixelsize=10)
+        try:
+            recording = load_tracks(path, framerate=7, pixelsize=10)
+        except TrackFileError as error:
+            assert "expected a frame of a larva" in error.problem
+            recording = {}
     expected = {}
     for column, larva in enumerate(larvae):
         kept = [

@@ -6,6 +6,7 @@ import errno
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -355,6 +356,43 @@ def huge(**options: Any) -> Callable[[h5py.Group, str], Any]:
     return lambda group, name: group.create_dataset(name, (1, 10**9), "f8", **options)
 
 
+def zeros(megabytes: int) -> bytes:
+    """Return deflated zeros, without an end."""
+    stream = zlib.compressobj(9)
+    first, later = (
+        stream.compress(bytes(1 << 20)) + stream.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
+    )
+    return first + later * (megabytes - 1)
+
+
+def deflated(
+    data: bytes, times: int = 1, shape: tuple[int, int] = (1, 4), chunks: int = 1
+) -> Callable[[h5py.Group, str], Any]:
+    """Store bytes as each chunk of a dataset."""
+
+    def make(group: h5py.Group, name: str) -> None:
+        width = shape[1] // chunks
+        options = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        options.set_chunk((1, width))
+        for _ in range(times):
+            options.set_deflate(9)
+        space = h5py.h5s.create_simple(shape)
+        at = name.encode()
+        dataset = h5py.h5d.create(group.id, at, h5py.h5t.NATIVE_DOUBLE, space, options)
+        try:
+            for i in range(chunks):
+                dataset.write_direct_chunk((0, i * width), data)
+        except OSError as error:
+            pytest.skip(f"this version of HDF5 does not write such chunks: {error}")
+
+    return make
+
+
+def filtered(**options: Any) -> Callable[[h5py.Group, str], Any]:
+    data = np.arange(4.0)[None]
+    return lambda group, name: group.create_dataset(name, data=data, **options)
+
+
 def circle(group: h5py.Group, name: str) -> None:
     group[name] = h5py.SoftLink(f"/trx/{name}")
 
@@ -363,6 +401,16 @@ def gap(value: float) -> np.ndarray[Any, Any]:
     contour = larva()["x_contour"].copy()
     contour[2, 1] = value
     return contour
+
+
+def huge_bytes(group: h5py.Group, name: str) -> None:
+    data = np.zeros((1, 40 << 20), "u1")
+    group.create_dataset(name, data=data, chunks=(1, 10 << 20), compression=9)
+
+
+def tiny_chunks(group: h5py.Group, name: str) -> None:
+    dataset = group.create_dataset(name, (1, 500_000), "f8", chunks=(1, 1))
+    dataset[:, :1000] = 1.0
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
@@ -530,6 +578,40 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         "trx(1).t",
         "stored in 0 bytes",
     ),
+    "deflated three times": (
+        single(
+            replaced(
+                "trx/t", deflated(zlib.compress(zlib.compress(zlib.compress(bytes(32)))), times=3)
+            )
+        ),
+        "trx(1).t",
+        "expected data that are deflated once, found other filters",
+    ),
+    "another filter": (
+        single(replaced("trx/t", filtered(compression="lzf"))),
+        "trx(1).t",
+        "expected data that are deflated once, found other filters",
+    ),
+    "inflated to more than declared": (
+        single(replaced("trx/t", deflated(zeros(300)))),
+        "trx(1).t",
+        " bytes, and longer than that when inflated",
+    ),
+    "inflated to 800 MB": (
+        single(replaced("trx/t", deflated(zeros(20), shape=(1, 100 << 20), chunks=40))),
+        "trx(1).t",
+        " bytes, too much for this file",
+    ),
+    "1-byte numbers inflated to 320 MB, 8 bytes each": (
+        single(replaced("trx/t", huge_bytes)),
+        "trx(1).t",
+        " bytes, too much for this file",
+    ),
+    "chunks of a number": (
+        single(replaced("trx/t", tiny_chunks)),
+        "trx(1).t",
+        "found 500000 x 1 float64, stored in 8000 bytes, too much for this file",
+    ),
     "10^9 elements": (
         edited(
             replaced(
@@ -623,6 +705,71 @@ def test_damaged_files(path: Path, damage: Callable[[bytes], bytes], message: st
     with pytest.raises(TrackFileError, match=message) as caught:
         load_tracks(path)
     assert caught.value.file == path
+
+
+@pytest.mark.parametrize("options", [{"shuffle": True}, {"fletcher32": True}, {"scaleoffset": 0}])
+def test_filters(path: Path, options: dict[str, Any]) -> None:
+    if "scaleoffset" in options:  # has no limit of compression
+        with pytest.raises(TrackFileError, match="found other filters"):
+            load_tracks(write_trxmat(path, larva(), **options))
+    else:
+        write_trxmat(path, larva(), compression="gzip", **options)
+        assert len(load_tracks(path)[1]) == 4
+
+
+def test_a_chunk_that_is_most_of_a_file_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is inflated twice, the first time only to see how long it becomes."""
+    spine = np.random.default_rng(0).normal(size=(20000, 11))
+    write_trxmat(path, larva(1, 20000, x_spine=spine, y_spine=spine), compression="gzip")
+    monkeypatch.setattr(structarray, "_MOST_OF_ANY_FILE", 0)
+    seen = []
+    inflates = structarray._inflates_beyond
+    monkeypatch.setattr(
+        structarray,
+        "_inflates_beyond",
+        lambda data, size: seen.append(size) or inflates(data, size),  # type: ignore[func-returns-value]
+    )
+    found = load_tracks(path, outline=False)[1].spine
+    assert found is not None
+    assert np.array_equal(found[:, :, 0], spine)
+    assert seen == []  # many small chunks
+    options = {"compression": "gzip", "chunks": (11, 20000)}
+    with h5py.File(path, "r+") as file:
+        for name in ("x_spine", "y_spine"):
+            del file["trx"][name]
+            store(file["trx"], name, spine, **options)
+    assert np.array_equal(load_tracks(path, outline=False)[1].spine[:, :, 0], spine)  # type: ignore[index]
+    assert seen == [11 * 20000 * 8] * 2
+
+
+@pytest.mark.parametrize("change", ["cut", "grown"])
+def test_a_file_that_changes_while_it_is_read(
+    path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_trxmat(path, larva(1, 400), larva(2, 400), compression="gzip")
+    read = structarray.StructArray._read
+
+    def reading(trx: Any, dataset: Any, values: Any, key: str, *rest: Any) -> None:
+        if key == "trx(1).x_spine":
+            with path.open("r+b") as file:
+                file.truncate(1000) if change == "cut" else file.seek(0, 2) and file.write(b"x")
+        read(trx, dataset, values, key, *rest)
+
+    monkeypatch.setattr(structarray.StructArray, "_read", reading)
+    with pytest.raises(TrackFileError, match="found that it changed while it was read"):
+        load_tracks(path)
+
+
+def test_a_damaged_root_group(path: Path) -> None:
+    with h5py.File(write_trxmat(path, larva(1), larva(2))) as file:
+        place = h5py.h5o.get_info(file.id).addr
+    with path.open("r+b") as raw:
+        raw.seek(512 + place + 16)  # the type of its first message
+        raw.write(b"\xee")
+    with pytest.raises(TrackFileError, match="found damage"):
+        load_tracks(path)
 
 
 def test_damaged_chunks(path: Path) -> None:

@@ -1,5 +1,6 @@
 @isdefined(Backends) || include(joinpath(dirname(@__DIR__), "backends.jl"))
 using .Backends, TaggingBackends, Test
+using Random: MersenneTwister
 
 """Return the TrackFileError of loading a recording, or another result."""
 function refusal(path; options...)
@@ -242,6 +243,92 @@ end
         write(outline, join(lines))
         write(spine, join(readlines(spine; keep=true)[1:9]))
         @test occursin("expected no more as frame 5 of larva 20", refusal(spine).problem)
+    end
+end
+
+@testset "an outline that was cut between two points" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        outline = other_file(spine)
+        write(outline, replace(read(outline, String), r" \S+ \S+\n$" => ""))
+        error = refusal(spine)
+        @test occursin(r"a line break at the end, as .*\.spine has", error.problem)
+        @test (error.file, error.line) == (outline, 10)
+        @test length(loadtracks(outline; spine=false)) == 2
+    end
+end
+
+@testset "a run that is not text" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        outline = other_file(spine)
+        write(outline, replace(read(outline, String), RUN => "2024\xff"))
+        @test occursin("a run in UTF-8, found 2024\\xff", refusal(spine).problem)
+        long = "20240611_101500" * "x"^100
+        write(outline, replace(read(outline, String), "2024\xff" => long))
+        @test occursin("expected run $RUN, as in", refusal(spine).problem)
+        @test occursin("found $long", refusal(spine).problem)
+    end
+end
+
+if Sys.isunix()
+    @testset "pipes are not read" begin
+        in_folder() do folder
+            spine = write_recording(folder)
+            pipe = joinpath(folder, "x.spine")
+            run(`mkfifo $pipe`)
+            table = joinpath(folder, "x.csv")
+            run(`mkfifo $table`)
+            @test refusal(pipe) isa Base.IOError
+            unreadable = Dict{String,Exception}()
+            @test collect(keys(findrecordings([table, spine]; unreadable=unreadable))) == [spine]
+            @test collect(keys(unreadable)) == [table]
+        end
+    end
+
+    @testset "a file that changes while it is read" begin
+        in_folder() do folder
+            path = joinpath(folder, "x")
+            write(path, "x")
+            @test TB.read_unchanged(path) == codeunits("x")
+            # stat gives 0 as its size, and reading more
+            isfile("/proc/self/status") || return
+            @test_throws TrackFileError TB.read_unchanged("/proc/self/status")
+        end
+    end
+end
+
+const BYTES = [b"nan", b"1e999", b"-", b"\xff", b"\0", b"\n", b"\r", b" ", b"\xe9", b"9999999999999999999999",
+               b"1e-400", b".", b"+", b"@", b"\xc2\xa0", b"1e400", b"70000"]
+
+"""Change, insert or remove some bytes, or cut the text."""
+function damaged(text, seed)
+    random = MersenneTwister(seed)
+    content = Vector{UInt8}(text)
+    at, kind = rand(random, 1:length(content)), rand(random, 1:4)
+    kind == 1 && (content[at] = rand(random, UInt8))
+    kind == 2 && splice!(content, at:at - 1, rand(random, BYTES))
+    kind == 3 && deleteat!(content, at:min(at + rand(random, 0:99), length(content)))
+    kind == 4 && resize!(content, at - 1)
+    return content
+end
+
+@testset "any bytes give the package's errors" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        files = [spine, other_file(spine)]
+        texts = [read(file, String) for file in files]
+        outcomes = Dict{Any,Int}()
+        for seed in 1:parse(Int, get(ENV, "MUTATIONS", "400"))
+            i = seed % 2 + 1
+            write(files[i], damaged(texts[i], seed))
+            outcome = typeof(refusal(spine))
+            outcomes[outcome] = get(outcomes, outcome, 0) + 1
+            write(files[i], texts[i])
+        end
+        haskey(ENV, "MUTATIONS") && println(outcomes)
+        @test issubset(keys(outcomes), [Recording, TrackFileError])
+        @test length(outcomes) == 2
     end
 end
 

@@ -638,6 +638,22 @@ while True:
 """
 
 
+FULL = """
+import os, resource, sys
+from taggingbackends.data import plan_dataset
+plan = plan_dataset(sys.argv[1], 1, 10, balance=2, seed=3)
+for limit in sys.argv[3:]:
+    if limit == "unreserved":
+        del os.posix_fallocate
+        continue
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+    try:
+        plan.write(sys.argv[2])
+    except OSError as error:
+        print(error)
+"""
+
+
 @posix
 def test_a_killed_process_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     whole = sha1(two(tmp_path).write(tmp_path / "whole.h5").path)
@@ -680,6 +696,22 @@ def test_a_failed_write_leaves_the_old_file(
     monkeypatch.setattr(DatasetPlan, "_blocks", failing)
     with pytest.raises(KeyboardInterrupt):
         two(tmp_path).write(path)
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob(".set*"))
+
+
+@posix
+def test_a_full_disk(tmp_path: Path) -> None:
+    """The limit of a file's size stands for the end of the disk; HDF5 may crash there."""
+    path = two(tmp_path).write(tmp_path / "set.h5").path
+    before = path.read_bytes()
+    limits = [1, 5_000, 60_000, len(before) - 1]
+    if sys.platform == "linux":
+        limits += ["unreserved", *limits]
+    command = [sys.executable, "-c", FULL, tmp_path, path, *map(str, limits)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    expected = [f"[Errno 27] File too large: '{path}'"] * (len(limits) - limits.count("unreserved"))
+    assert (result.stdout.splitlines(), result.returncode) == (expected, 0)
     assert path.read_bytes() == before
     assert not list(tmp_path.glob(".set*"))
 
@@ -735,6 +767,37 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     refused("compressed", edit(compress))
     refused("no spines in the file itself", edit(link))
     refused("no times", edit(lambda file: file.pop("times")))
+    refused("names 3", edit(lambda file: file.attrs.__setitem__("names", b"3")))
+    refused("names \\[\\]", edit(lambda file: file.attrs.__setitem__("names", b"[]")))
+    refused("Expecting value", edit(lambda file: file.attrs.__setitem__("names", b"x")))
+
+    path.write_bytes(content)
+    m = len(Dataset(path))
+
+    def replaced(name: str, data: Any) -> Any:
+        def change(file: Any) -> None:
+            del file[name]
+            file.create_dataset(name, data=data)
+
+        return edit(change)
+
+    refused("sources without run", replaced("sources", np.array([b"{}"])))
+    refused("sources compressed or of another type", replaced("sources", ["{}"]))
+    refused("labels of type float64", replaced("labels", np.zeros(m)))
+    refused("spines of type float64 and shape", replaced("spines", np.zeros((m, 2, 11))))
+    refused("3 times of ", replaced("times", np.zeros(3)))
+    path.write_bytes(content)
+    dataset = Dataset(path)
+    with h5py.File(path, "r+") as file:
+        file["labels"][2] = 7
+        file["recordings"][0] = -1
+    with backend_error("not-a-dataset", "labels that are not from 0 to 2"):
+        dataset[0]
+    with backend_error("not-a-dataset", "recordings that are not from 0 to 1"):
+        dataset.run(0)
+    path.write_bytes(content[: len(content) // 2])
+    with backend_error("not-a-dataset", "an incomplete times"):
+        _ = dataset.times
     with pytest.raises(FileNotFoundError):
         Dataset(tmp_path / "none.h5")
 

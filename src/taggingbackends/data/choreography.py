@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.data import decimals
+from taggingbackends.data.changes import unchanged
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError
 from taggingbackends.labels.validation import MAX_LARVA_ID
@@ -49,7 +49,8 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     Raises
     ------
     TrackFileError
-        A file is missing, a line is invalid, or the two files differ in larvae or times.
+        A file is missing or changes while it is read, a line is invalid, or the two files differ
+        in larvae or times, or only one of them ends with a line break.
     """
     wanted = [suffix for suffix, on in ((".spine", spine), (".outline", outline)) if on]
     if not wanted:
@@ -60,7 +61,8 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
             rest = f"load {path.name} alone with {file.suffix[1:]}=False"
             problem = f"expected this file beside {path.name}, found none; add it, or {rest}"
             raise TrackFileError(problem, file=file)
-    tables = {file.suffix: _read(file) for file in files}
+    with unchanged(*files):
+        tables = {file.suffix: _read(file) for file in files}
     first, *others = tables.values()
     for other in others:
         _check_same_frames(first, other)
@@ -85,6 +87,9 @@ class _Block:
     counts: NDArray[np.intp]  # number of fields of each line
     lines: NDArray[np.intp]  # 1-based line numbers
 
+    def field(self, i: int) -> bytes:
+        return self.text[self.stops[i] - self.lengths[i] : self.stops[i]]
+
 
 @dataclass(frozen=True)
 class _Table:
@@ -97,44 +102,73 @@ class _Table:
     lines: NDArray[np.intp]  # 1-based line number of each row
     points: NDArray[np.float64]  # (total points, 2)
     offsets: NDArray[np.int64]  # (rows + 1,), where the points of each row begin
+    is_ended: bool  # whether the last line ends with a line break
 
 
 def _read(file: Path) -> _Table:
     run = b""
     parts = []
     coordinates = bytearray()  # grows in place; concatenating arrays would double the memory
+    faults: dict[str, TrackFileError] = {}  # the first of each kind
     blocks = _blocks(file)
     for block in blocks:
         _check_counts(file, block, blocks)
-        run = run or block.text[block.stops[0] - block.lengths[0] : block.stops[0]]
+        run = run or block.field(block.first[0])
         larvae, times, xy, wrong = _numbers(block)
         coordinates.extend(xy.data)
-        others = block.lines[~_fields_equal(block, block.first, run)][:1]
-        parts.append((block.counts, block.lines, larvae, times, others, wrong))
+        parts.append((block.counts, block.lines, larvae, times))
+        same = _fields_equal(block, block.first, run)
+        _note(faults, "run", file, block, block.first[~same], f"run {_str(run)} in all lines")
+        _note(faults, "number", file, block, wrong, "a number")
+        bad = (np.floor(larvae) != larvae) | (larvae < 0) | (larvae > MAX_LARVA_ID)
+        expected = f"a larva identifier from 0 to {MAX_LARVA_ID}"
+        _note(faults, "larva", file, block, block.first[bad] + 1, expected)
     if not parts:
         raise TrackFileError("expected tracks, found an empty file", file=file)
-    counts, lines, larvae, times, others, wrong = map(np.concatenate, zip(*parts, strict=True))
-    if len(others):
-        raise _fault(file, others[0], 1, f"run {_str(run)} in all lines")
-    if len(wrong):
-        line, field = wrong[0]
-        raise _fault(file, line, field, f"a number in field {field}")
-    _check_end(file, block.text, int(lines[-1]))
-    bad = (larvae % 1 != 0) | (larvae < 0) | (larvae > MAX_LARVA_ID)
-    if bad.any():
-        line = lines[bad.argmax()]
-        raise _fault(file, line, 2, f"a larva identifier from 0 to {MAX_LARVA_ID}")
+    counts, lines, larvae, times = map(np.concatenate, zip(*parts, strict=True))
+    for kind in ("run", "number"):
+        if kind in faults:
+            raise faults[kind]
+    is_ended = _check_end(file, block.text, int(lines[-1]))
+    if "larva" in faults:
+        raise faults["larva"]
     table = _Table(
         file=file,
-        run=run.decode(),
+        run=_run(file, run, int(lines[0])),
         rows=_rows(larvae.astype(np.int64)),
         times=times,
         lines=lines,
         points=np.frombuffer(coordinates).reshape(-1, 2),
         offsets=np.concatenate([[0], np.cumsum((counts - _HEADER) // 2)]),
+        is_ended=is_ended,
     )
     _check_times(table)
     return table
+
+
+def _note(
+    faults: dict[str, TrackFileError],
+    kind: str,
+    file: Path,
+    block: _Block,
+    fields: NDArray[np.intp],
+    expected: str,
+) -> None:
+    """Add the error about the first of some fields, unless there is one of this kind."""
+    if len(fields) and kind not in faults:
+        row = int(np.searchsorted(block.first, fields[0], "right")) - 1
+        if kind == "number":
+            expected += f" in field {fields[0] - block.first[row] + 1}"
+        problem = f"expected {expected}, found {_str(block.field(fields[0]))}"
+        faults[kind] = TrackFileError(problem, file=file, line=int(block.lines[row]))
+
+
+def _run(file: Path, run: bytes, line: int) -> str:
+    try:
+        return run.decode()
+    except UnicodeDecodeError:
+        problem = f"expected a run in UTF-8, found {_str(run)}"
+        raise TrackFileError(problem, file=file, line=line) from None
 
 
 def _blocks(file: Path) -> Iterator[_Block]:
@@ -185,32 +219,24 @@ def _fields_equal(block: _Block, fields: NDArray[np.intp], text: bytes) -> NDArr
 def _numbers(
     block: _Block,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-    """Return larvae, times, coordinates, and the first invalid number as (n, 2) line and field.
-
-    n is 0 or 1.
-    """
+    """Return larvae, times, coordinates, and the fields that are no finite numbers."""
     first = block.first  # the run, which is not a number
     values = decimals.parse(block.text, block.stops, block.lengths, skip=first)
-    wrong = np.flatnonzero(~np.isfinite(values))[:1]
-    rows = np.searchsorted(first, wrong, "right") - 1
-    wrong_fields = np.stack([block.lines[rows], wrong - first[rows] + 1], axis=1)
     is_coordinate = np.ones(len(values), dtype=bool)
     for column in range(_HEADER):
         is_coordinate[first + column] = False
-    return values[first + 1], values[first + 2], values[is_coordinate], wrong_fields
+    wrong = np.flatnonzero(~np.isfinite(values))
+    return values[first + 1], values[first + 2], values[is_coordinate], wrong
 
 
-def _fault(file: Path, line: int, field: int, expected: str) -> TrackFileError:
-    with open_file(file) as stream:
-        found = next(islice(stream, int(line) - 1, None)).split()[field - 1]
-    return TrackFileError(f"expected {expected}, found {_str(found)}", file=file, line=int(line))
+def _check_end(file: Path, content: bytes, line: int) -> bool:
+    """Return whether the last line ends with a line break.
 
-
-def _check_end(file: Path, content: bytes, line: int) -> None:
-    """Raise an error if the file was cut within its last number, which may still be valid."""
+    Raise an error if the file was cut within its last number, which may still be valid.
+    """
     text = content.rstrip()
     if b"\n" in content[len(text) :] or b"\r" in content[len(text) :]:
-        return
+        return True
     last = text.rsplit(b"\n", 1)[-1].split()[_HEADER - 1 :]
     *others, found = (len(field.partition(b".")[2]) for field in last)
     if len(set(others)) == 1 and found < others[0]:
@@ -219,6 +245,7 @@ def _check_end(file: Path, content: bytes, line: int) -> None:
             f"found {_str(last[-1])}; is the file cut?"
         )
         raise TrackFileError(problem, file=file, line=line)
+    return False
 
 
 def _rows(larvae: NDArray[np.int64]) -> dict[int, NDArray[np.intp]]:
@@ -265,6 +292,12 @@ def _check_same_frames(one: _Table, other: _Table) -> None:
             f"found {found}"
         )
         raise TrackFileError(problem, file=other.file, line=int(other.lines[row]))
+    if one.is_ended != other.is_ended:
+        # an outline may have any number of points, so a cut between two points is not noticed
+        cut, whole = (other, one) if one.is_ended else (one, other)
+        problem = f"expected a line break at the end, as {whole.file.name} has, found none"
+        problem += "; is the file cut?"
+        raise TrackFileError(problem, file=cut.file, line=int(cut.lines[-1]))
 
 
 def _track(larva: int, tables: dict[str, _Table]) -> Track:

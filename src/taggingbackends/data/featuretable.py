@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.data import decimals
+from taggingbackends.data.changes import unchanged
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.files import open_file
@@ -82,10 +83,10 @@ def read_features(
     Raises
     ------
     TrackFileError
-        The table breaks the format. The error names file and line.
+        The table breaks the format, or changes while it is read.
     """
     keep_freed_memory()
-    with open_file(file) as stream:
+    with unchanged(file), open_file(file) as stream:
         larvae = _larvae(file, stream.readline(_HEADER + 2))
         longest = _CELL * (len(larvae) + 4)
         frames = _rows_of_first_feature(stream, longest)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ _RADIUS = re.compile(r"radius_([1-9]\d{0,2})")
 _DATE_TIME = re.compile(r"\d{8}_\d{6}")
 
 _FRAMES = 1 << 10  # outlines computed at once; arrays of more would not fit into the cache
+_LARGEST = 1e9  # of coordinates in pixels, and of options; far from an overflow of products
 _NO_LENGTH = 1e-12  # vectors up to this length (mm, or sums of unit vectors) are rounding errors
 
 
@@ -81,8 +81,8 @@ def load(
     Raises
     ------
     TrackFileError
-        The table breaks the format, a feature is missing, an option is invalid, or no pixel size
-        is given.
+        The table breaks the format or changes while it is read, a feature is missing, no larva
+        has a complete frame, an option is invalid, or no pixel size is given.
     """
     if not (spine or outline):
         raise ValueError("expected spine or outline to be loaded, found both turned off")
@@ -104,20 +104,32 @@ def load(
 
     needed = [*names, *(f"radius_{k}" for k in range(1, count + 1) if f"radius_{k}" in features)]
     cells = common_cells(features[name].cells for name in needed)
+    if not len(cells):
+        problem = "expected a frame of a larva with all coordinates and radii, found none"
+        raise TrackFileError(problem, file=path, key=needed[0])
     columns = (cells % len(larvae)).astype(np.uint16)
     order = np.argsort(columns, kind="stable")
 
     def taken(name: str) -> NDArray[Any]:
         return features.pop(name).at(cells)[order]
 
+    def pixels(name: str) -> NDArray[np.float64]:
+        values = taken(name)
+        bad = np.flatnonzero(np.abs(values) > _LARGEST)
+        if len(bad):
+            found = f"{values[bad[0]]:g} for larva {larvae[columns[order[bad[0]]]]}"
+            problem = f"expected pixels from {-_LARGEST:g} to {_LARGEST:g}, found {found}"
+            raise TrackFileError(problem, file=path, key=name)
+        return values
+
     booleans = {name: taken(name) > 0 for name in _BOOLEANS if name in features}
     points = np.empty((len(cells), count + 2, 2))
     for i, name in enumerate(names):
-        points[:, i // 2, i % 2] = taken(name) * pixelsize / 1000
+        points[:, i // 2, i % 2] = pixels(name) * pixelsize / 1000
     contours = None
     if outline:
         widths = [
-            np.asarray(given[k]) if k in given else taken(f"radius_{k}")
+            np.asarray(given[k]) if k in given else pixels(f"radius_{k}")
             for k in range(1, count + 1)
         ]
         contours = _outlines(points, [width * pixelsize / 1000 for width in widths])
@@ -166,11 +178,13 @@ def options_from(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _positive(path: Path, value: Any, key: str, unit: str, zero: bool = False) -> float:
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if is_number and (0 < value < inf or (zero and value == 0)):
+    if is_number and (1 / _LARGEST <= value <= _LARGEST or (zero and value == 0)):
         return float(value)
-    least = "of 0 or more" if zero else "above 0"
-    problem = f"expected a number of {unit} {least}, found {shown(value)}; fix the option or the "
-    raise TrackFileError(f"{problem}label file's metadata", file=path, key=key)
+    least = "0 or" if zero else "from"
+    expected = f"a number of {unit}, {least} {1 / _LARGEST:g} to {_LARGEST:g}"
+    fix = "fix the option or the label file's metadata"
+    problem = f"expected {expected}, found {shown(value)}; {fix}"
+    raise TrackFileError(problem, file=path, key=key)
 
 
 def _given_radii(

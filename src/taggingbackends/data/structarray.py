@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +22,23 @@ from h5py.h5g import GroupID
 from numpy.typing import NDArray
 
 from taggingbackends.errors import TrackFileError, shown
+from taggingbackends.labels.validation import MAX_LARVA_ID
 
 __all__ = ["StructArray", "opened"]
 
 _BLOCK = 1 << 19  # bytes of coordinates read at once
 _SIEVE = 1 << 12  # least bytes per read of HDF5; of its default, 64 kB, often 12 bytes are used
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
+_MOST_OF_FILE = 64  # bytes in memory per byte of the file; real tracks are deflated to a third
+_MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
+_CHUNK = 1 << 10  # bytes in memory that HDF5 needs for a chunk however small
+_INPUT = 1 << 14  # bytes inflated at once in a check
 _MOST_LINKS = 16  # soft links in a row, the limit of HDF5 itself
 
-_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError)  # from a damaged file
+_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What h5py raises for a damaged file."""
+
+_FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
 
 _UNLOCKED = "unable to lock file"  # message of HDF5
 
@@ -79,9 +88,12 @@ def _open(path: Path, locking: bool = True) -> h5py.File:
 class StructArray:
     """Struct array `trx`, read element by element, also from an untrusted file.
 
-    Links to other files are never followed. A dataset is read only if the file can contain it. All
-    datasets together must not occupy more bytes than the file has. Each must not expand to more
-    bytes than deflate can produce from its stored bytes.
+    Links to other files are never followed. A dataset is read only if the file can contain it:
+
+    - all datasets together occupy at most as many bytes as the file has;
+    - each is deflated once at most, to no less than a 1032th, the limit of deflate;
+    - all together occupy at most 64 times the file's size and 256 MiB in memory, as float64;
+    - a chunk that could be inflated beyond this has its declared size.
 
     The low-level interface of h5py is used because there are many small datasets: the high-level
     interface takes longer to open one than to read it.
@@ -98,8 +110,11 @@ class StructArray:
         self.path = path
         self._file = file.id
         self._left = path.stat().st_size  # bytes of the file not yet accounted for by datasets
+        self._room = _MOST_OF_FILE * self._left + _MOST_OF_ANY_FILE  # bytes of memory left
         self._fields: dict[str, list[Any]] = {}
-        self._group = self._followed(h5py.h5g.open(self._file, b"/"), "trx", "trx")
+        with self._errors_at("trx"):
+            root = h5py.h5g.open(self._file, b"/")
+        self._group = self._followed(root, "trx", "trx")
         if not isinstance(self._group, GroupID):
             problem = "expected a struct array, found an array; store the tracks as a struct array"
             raise TrackFileError(problem, file=path, key="trx")
@@ -169,7 +184,8 @@ class StructArray:
             datasets.append(dataset)
             sizes = (frames, points)
         step = max(1, _BLOCK // (16 * points))
-        chunks = _chunks(datasets[0])
+        with self._errors_at(_key(fields[0], index)):
+            chunks = _chunks(datasets[0])
         if chunks is not None:
             step = -(-step // chunks[1]) * chunks[1]  # whole chunks: none is read twice
         for first in range(0, frames, step):
@@ -214,6 +230,9 @@ class StructArray:
         elements: list[Any] = [found]
         if self._refers(found, key):
             shape, dtype = self._stored(found, key, "references")
+            if shape[0] * shape[1] > MAX_LARVA_ID + 1:
+                problem = f"expected {MAX_LARVA_ID + 1} larvae at most, found {_times(shape[::-1])}"
+                raise TrackFileError(problem, file=self.path, key=key)
             references = np.empty(shape, dtype)
             self._read(found, references, key)
             elements = references.ravel().tolist()
@@ -267,10 +286,12 @@ class StructArray:
                 layout = properties.get_layout()
                 elsewhere = layout == h5py.h5d.VIRTUAL or properties.get_external_count()
                 stored = found.get_storage_size()
-                cells = shape
+                chunk, chunks, filters = shape, 1, []
                 if layout == h5py.h5d.CHUNKED:  # HDF5 reads whole chunks
-                    chunks = properties.get_chunk()
-                    cells = [-(-n // chunk) * chunk for n, chunk in zip(shape, chunks, strict=True)]
+                    chunk = properties.get_chunk()
+                    chunks = -(-shape[0] // chunk[0]) * -(-shape[1] // chunk[1])
+                    count = properties.get_nfilters()
+                    filters = [properties.get_filter(i)[0] for i in range(count)]
         if not is_array:
             other = (
                 "a struct"
@@ -278,17 +299,48 @@ class StructArray:
                 else "data without rows and columns, e.g. an empty array"
             )
             problem = f"expected {expected}, with rows and columns, found {other}"
-        elif elsewhere:
+            raise TrackFileError(problem, file=self.path, key=key)
+        if elsewhere:
             problem = "expected data in this file, found a link to others; copy them here"
-        elif stored > self._left or cells[0] * cells[1] * dtype.itemsize > _MOST_DEFLATED * stored:
-            problem = (
-                f"expected {expected}, found {_array(shape, dtype)}, stored in {stored} bytes; "
-                "is the file damaged?"
-            )
+        elif filters != [filter for filter in _FILTERS if filter in filters]:
+            problem = "expected data that are deflated once, found other filters; save with -v7.3"
         else:
-            self._left -= stored
-            return shape, dtype
+            excess = self._excess(found, key, stored, chunk[0] * chunk[1], chunks)
+            if not excess:
+                return shape, dtype
+            size = f"{_array(shape, dtype)}, stored in {stored} bytes"
+            problem = f"expected {expected}, found {size}{excess}"
         raise TrackFileError(problem, file=self.path, key=key)
+
+    def _excess(self, found: DatasetID, key: str, stored: int, cells: int, chunks: int) -> str:
+        """Return in what a dataset is too large; "" if it is not, and then count it."""
+        chunk = cells * found.dtype.itemsize
+        memory = chunks * max(8 * cells, _CHUNK)
+        if stored > self._left or chunks * chunk > _MOST_DEFLATED * stored:
+            return "; is the file damaged?"
+        if memory > self._room:
+            return ", too much for this file; if it is whole, save with -nocompression"
+        if _MOST_DEFLATED * stored > self._room and self._grows(found, chunk, key):
+            return ", and longer than that when inflated; is the file damaged?"
+        self._left -= stored
+        self._room -= memory
+        return ""
+
+    def _grows(self, dataset: DatasetID, size: int, key: str) -> bool:
+        """Return whether a chunk exceeds its size when it is inflated, which HDF5 does first.
+
+        Only chunks are inflated here that might occupy too much memory.
+        """
+        large: list[tuple[int, ...]] = []
+
+        def visit(chunk: Any) -> None:
+            if _MOST_DEFLATED * chunk.size > self._room:
+                large.append(chunk.chunk_offset)
+
+        with self._errors_at(key):
+            if _chunks(dataset):
+                dataset.chunk_iter(visit)
+            return any(_inflates_beyond(dataset.read_direct_chunk(at)[1], size) for at in large)
 
     def _read(
         self, dataset: DatasetID, values: NDArray[Any], key: str, first: int | None = None
@@ -314,6 +366,20 @@ class StructArray:
 def _chunks(dataset: DatasetID) -> tuple[int, int] | None:
     properties = dataset.get_create_plist()
     return properties.get_chunk() if properties.get_layout() == h5py.h5d.CHUNKED else None
+
+
+def _inflates_beyond(data: bytes, size: int) -> bool:
+    """Return whether deflated data are longer than `size`; damaged data are left to HDF5."""
+    stream = zlib.decompressobj()
+    inflated = 0
+    try:
+        for start in range(0, len(data), _INPUT):
+            inflated += len(stream.decompress(data[start : start + _INPUT]))
+            if inflated > size or stream.eof:
+                break
+    except zlib.error:
+        pass
+    return inflated > size
 
 
 def _key(field: str, index: int) -> str:

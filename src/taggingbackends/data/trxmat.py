@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.data.changes import unchanged
 from taggingbackends.data.structarray import StructArray, opened
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
@@ -60,9 +61,9 @@ def load(
     Raises
     ------
     TrackFileError
-        The file is not a trx.mat or is damaged, a field is missing or invalid, or `labels` is not
-        one of the kinds. The error names the field, e.g. ``trx(2).x_spine``, with elements counted
-        from 1 as in MATLAB.
+        The file is not a trx.mat, is damaged or changes while it is read, a field is missing or
+        invalid, or `labels` is not one of the kinds. The error names the field, e.g.
+        ``trx(2).x_spine``, with elements counted from 1 as in MATLAB.
     """
     kinds = (labels,) if isinstance(labels, str) else tuple(labels)
     for kind in kinds:
@@ -71,7 +72,7 @@ def load(
             problem = f"expected labels out of {expected}, found {shown(kind)}"
             raise TrackFileError(problem, file=path)
     keep_freed_memory()
-    with opened(path) as file:
+    with unchanged(path), opened(path) as file:
         trx = StructArray(path, file)
         indicators = [name for name in _names(*_KINDS) if name in trx]
         names = _chosen(trx, kinds, indicators)

@@ -18,12 +18,16 @@ The attributes describe how the set was made. All are JSON except ``format``.
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -154,7 +158,8 @@ class Dataset(Windows):
     Raises
     ------
     BackendError
-        ``not-a-dataset``: the file is not a training set, or is truncated.
+        ``not-a-dataset``: the file is not a training set, or is damaged. Classes and recordings
+        are checked when they are first used.
     OSError
         The file cannot be read.
     """
@@ -168,7 +173,12 @@ class Dataset(Windows):
         if name not in Block._fields:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         dtype, offset, shape = self._places[name]
+        if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
+            raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
         column = np.memmap(self.path, dtype, "r", offset, shape)
+        most = {"labels": len(self.names), "recordings": len(self.sources)}.get(name)
+        if most is not None and not 0 <= column.min() <= column.max() < most:
+            raise _not_a_dataset(self.path, f"{name} that are not from 0 to {most - 1}")
         setattr(self, name, column)
         return column
 
@@ -179,6 +189,7 @@ class Dataset(Windows):
         return type(self), (self.path,)
 
 
+_Columns = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]  # type and shape by name
 _Places = dict[str, tuple[np.dtype[Any], int, tuple[int, ...]]]
 
 
@@ -198,27 +209,50 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
             about = {
                 name: json.loads(text) for name, text in file.attrs.items() if name != "format"
             }
-            # refuse links, which may lead out of the file
+            # links may lead out of the file
             columns = {name: file.get(name, getlink=True) for name in (*Block._fields, "sources")}
             for name, link in columns.items():
                 if not isinstance(link, h5py.HardLink):
                     raise _not_a_dataset(path, f"no {name} in the file itself")
-            sources = [json.loads(text) for text in file["sources"].asstr()[()]]
-            places = {name: _place(path, file[name]) for name in Block._fields}
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            _place(path, file["sources"], "S")
+            sources = [json.loads(text) for text in file["sources"][()]]
+            places = {name: _place(path, file[name], "if") for name in Block._fields}
+    except BackendError:
+        raise
+    except Exception as error:  # h5py raises many kinds for a damaged file
         raise _not_a_dataset(path, f"{str(error) or error!r}; is the file truncated?") from error
-    if len({shape[0] for _, _, shape in places.values()}) != 1 or len(places["spines"][2]) != 4:
-        raise _not_a_dataset(path, "columns of different lengths")
+    names = about["names"]
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        raise _not_a_dataset(path, f"names {shown(names)}")
+    if not all(map(_is_source, sources)):
+        raise _not_a_dataset(path, "sources without run, files or body_length")
+    count = places["labels"][2][0]
+    for name, (dtype, _, shape) in places.items():
+        kinds, rank = {"spines": ("f4 f8", 4), "times": ("f8", 1)}.get(name, ("i4", 1))
+        if f"{dtype.kind}{dtype.itemsize}" not in kinds.split() or len(shape) != rank:
+            raise _not_a_dataset(path, f"{name} of type {dtype} and shape {shape}")
+        if shape[0] != count or 0 in shape:
+            raise _not_a_dataset(path, f"{shape[0]} {name} of {count} windows")
     return about, sources, places
 
 
-def _place(path: Path, column: Any) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
-    offset = column.id.get_offset()
-    if offset is None or column.dtype.kind not in "if":
+def _place(path: Path, column: Any, kinds: str) -> tuple[np.dtype[Any], int, tuple[int, ...]]:
+    """Return where an array is in the file, after checks that it is there as a whole."""
+    offset, dtype = column.id.get_offset(), column.dtype
+    if offset is None or dtype.kind not in kinds:
         raise _not_a_dataset(path, f"{column.name} compressed or of another type")
-    if offset + column.nbytes > path.stat().st_size:
+    if not column.shape or offset + math.prod(column.shape) * dtype.itemsize > path.stat().st_size:
         raise _not_a_dataset(path, f"an incomplete {column.name}; is the file truncated?")
-    return column.dtype, offset, column.shape
+    return dtype, offset, column.shape
+
+
+def _is_source(source: Any) -> bool:
+    return (
+        isinstance(source, dict)
+        and isinstance(source.get("run"), str)
+        and isinstance(source.get("files"), list)
+        and isinstance(source.get("body_length", ""), (float, int, NoneType))
+    )
 
 
 def _not_a_dataset(path: Path, found: str) -> BackendError:
@@ -247,14 +281,44 @@ def write_windows(
     blocks : iterable of Block
         All windows, in order.
     """
-    import h5py
-
     path = Path(os.path.realpath(path))
     n = about["frames"] + sum(about["margin_frames"])
-    types = {"spines": f"<f{np.dtype(about['dtype']).itemsize}", "times": "<f8"}
+    columns: _Columns = dict.fromkeys(Block._fields, (np.dtype("<i4"), (size,)))
+    columns["spines"] = (np.dtype(about["dtype"]).newbyteorder("<"), (size, n, points, 2))
+    columns["times"] = (np.dtype("<f8"), (size,))
+    header, offsets = _header_of(columns, sources, about)
+    with _replaced(path) as stream:
+        _reserve(stream.fileno(), header.size)
+        stream.truncate(header.size)
+        for offset, data in header.writes:
+            stream.seek(offset)
+            stream.write(data)
+        row = 0
+        for block in blocks:
+            for (dtype, shape), offset, values in zip(
+                columns.values(), offsets, block, strict=True
+            ):
+                stream.seek(offset + row * math.prod(shape[1:]) * dtype.itemsize)
+                stream.write(np.ascontiguousarray(values, dtype).data)
+            row += len(block.labels)
+        if row != size:
+            problem = f"{path}: expected {size} windows, found {row}; plan it again"
+            raise BackendError("changed-input", problem)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return Dataset(path)
+
+
+def _header_of(
+    columns: _Columns, sources: list[dict[str, Any]], about: dict[str, Any]
+) -> tuple[_Memory, list[int]]:
+    """Return a file with all but the columns' content, and each column's offset."""
+    import h5py
+
+    header = _Memory()
+    offsets = []
     # a fixed version and no times, to give the same bytes for the same content
-    options: dict[str, Any] = {"libver": ("v108", "v108"), "locking": False}
-    with _replaced(path) as partial, h5py.File(partial, "w", **options) as file:
+    with h5py.File(header, "w", libver=("v108", "v108")) as file:
         attributes = {name: json.dumps(value) for name, value in about.items()}
         for name, text in ({"format": FORMAT} | attributes).items():
             kind = h5py.string_dtype("utf-8", len(text.encode()))
@@ -262,31 +326,76 @@ def write_windows(
         texts = [json.dumps(source).encode() for source in sources]
         kind = h5py.string_dtype("utf-8", max(map(len, texts)))
         file.create_dataset("sources", data=np.array(texts, dtype=kind), track_times=False)
-        columns = []
-        for name in Block._fields:
-            shape = (size, n, points, 2) if name == "spines" else (size,)
-            kind = types.get(name, "<i4")
-            columns.append(file.create_dataset(name, shape, kind, track_times=False))
-        row = 0
-        for block in blocks:
-            stop = row + len(block.labels)
-            for column, values in zip(columns, block, strict=True):
-                column[row:stop] = values
-            row = stop
-        if row != size:
-            problem = f"{path}: expected {size} windows, found {row}; plan it again"
-            raise BackendError("changed-input", problem)
-    return Dataset(path)
+        for name, (dtype, shape) in columns.items():
+            options = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            options.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            options.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            column = file.create_dataset(name, shape, dtype, dcpl=options, track_times=False)
+            offsets.append(column.id.get_offset())
+    return header, offsets
+
+
+class _Memory:
+    """A file in memory for HDF5, which may crash on a full disk.
+
+    Only what is written takes memory.
+    """
+
+    def __init__(self) -> None:
+        self.writes: list[tuple[int, bytes]] = []  # offset and data, in order
+        self.size = 0
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + (self.size if whence == os.SEEK_END else 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, data: Any) -> int:
+        self.writes.append((self._at, bytes(data)))
+        self._at += len(data)
+        self.size = max(self.size, self._at)
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        found = bytearray(size)
+        for offset, data in self.writes:
+            start, stop = max(offset, self._at), min(offset + len(data), self._at + size)
+            if start < stop:
+                found[start - self._at : stop - self._at] = data[start - offset : stop - offset]
+        self._at += size
+        return bytes(found)
+
+    def readinto(self, buffer: Any) -> int:
+        buffer[:] = self.read(len(buffer))
+        return len(buffer)
+
+    def truncate(self, size: int) -> None:
+        self.size = size
+
+    def flush(self) -> None:
+        """Do nothing, as there is no buffer."""
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Reserve space where this is possible, to fail before the work begins."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # not on this file system
+                raise
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
+def _replaced(path: Path) -> Iterator[BufferedRandom]:
     """Yield a hidden file to write to, which finally replaces a file."""
     try:
-        with locked(path.with_name(f".{path.name}.lock")), new_version(path) as temporary:
-            yield temporary
-            with temporary.open("rb+") as stream:
-                os.fsync(stream.fileno())
+        lock = path.with_name(f".{path.name}.lock")
+        with locked(lock), new_version(path) as temporary, temporary.open("w+b") as stream:
+            yield stream
     except BlockingIOError:
         problem = f"{path}: another process is writing this file; wait, or choose another file"
         raise BackendError("existing-file", problem) from None
