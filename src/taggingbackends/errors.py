@@ -153,8 +153,9 @@ class BackendError(_KindedError):
         ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
         ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
         ``existing-file``, ``outside-link``, ``not-a-sandbox``, ``no-output``, ``unknown-origin``,
-        ``bad-name``, ``repeated-run``; of clusters ``missing-package``, ``no-scheduler``; of
-        training sets ``unknown-label``, ``no-window``, ``changed-input`` or ``not-a-dataset``.
+        ``bad-name``, ``repeated-run``; of clusters ``missing-package``, ``no-scheduler``,
+        ``unsuitable-worker``; of training sets ``unknown-label``, ``no-window``,
+        ``changed-input`` or ``not-a-dataset``.
     problem : str
         What is wrong, and where.
     fix : str

@@ -577,14 +577,6 @@ def test_labels_that_are_edited_meanwhile_stay(project: Path, lab: Path) -> None
 # -- Dask
 
 
-def test_no_scheduler(project: Path, lab: Path) -> None:
-    pytest.importorskip("distributed")
-    write_lab(lab, 1)
-    for address in ("nonsense://x", "x:y:z"):
-        result = command(*arguments(lab, "--executor=dask", "--scheduler", address), cwd=project)
-        refused(result, f"no Dask scheduler at {address}")
-
-
 def test_without_distributed(project: Path, lab: Path, tmp_path: Path) -> None:
     write_lab(lab, 1)
     (tmp_path / "hidden").mkdir()

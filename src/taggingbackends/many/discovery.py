@@ -92,11 +92,6 @@ def discover(
         for main, others in recordings.items():
             if main.stem in failed:
                 continue
-            if not _is_utf8(main.name):
-                unusable[main] = BackendError(
-                    "bad-name", "expected a file name in UTF-8; rename it"
-                )
-                continue
             place = main.with_name(label_name(main.stem, len(recordings) > 1))
             parts = (main, *(file for file in others if file != main))
             found.append(FoundRecording(parts, place))
@@ -105,11 +100,3 @@ def discover(
 
 def _is_backends_data(folder: Path) -> bool:
     return folder.name == "data" and is_backend(folder.parent)
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
+from taggingbackends.system.words import counted
+
 __all__ = [
     "copy_file",
     "copy_files",
@@ -235,7 +237,7 @@ def walk(
     Warns
     -----
     UserWarning
-        There were pipes, sockets or devices, or links to these. They are not yielded.
+        Pipes, sockets or devices, or links to these, are skipped.
 
     Notes
     -----
@@ -286,9 +288,9 @@ def walk(
             if not any(folder.is_relative_to(target) for folder in above):
                 open_folder(path, target)
     if special:
-        several = f" (and {len(special) - 1} more)" if len(special) > 1 else ""
-        what = "passed over, because it is a pipe, a socket or a device"
-        warnings.warn(f"{special[0]}{several}: {what}", stacklevel=2)
+        what = counted(len(special), "pipe, socket or device", "pipes, sockets or devices")
+        more = ", ..." if len(special) > 1 else ""
+        warnings.warn(f"skipped {what} in {top}: {special[0]}{more}", stacklevel=2)
 
 
 _OF_FILE_SYSTEMS = {"lost+found", "System Volume Information", "$RECYCLE.BIN"}  # ext4, NTFS
