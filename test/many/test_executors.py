@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from support import command, posix, refused, write_recording
+from support import backend_error, command, posix, write_recording
 from taggingbackends import __version__
+from taggingbackends.many.executors import DaskExecutor
 
 Maker = Callable[..., Path]
 
@@ -102,24 +104,7 @@ def test_workers_without_this_version(arguments: list[str], cluster: Any, tmp_pa
     assert "Traceback" not in stderr
 
 
-@posix
-def test_a_worker_that_joins_later(arguments: list[str], cluster: Any, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "taggingbackends", *arguments, cluster.scheduler_address],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "no Dask workers yet" in line:
-                break
-        cluster.scale(1)
-        stdout, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stdout) == (0, f"{tmp_path / 'lab' / 'predicted.label'}\n"), stderr
-
-
 @pytest.mark.parametrize("address", ["nonsense://x", "x:y:z", "inproc://1.2.3.4/5/6", "tls://x:1"])
-def test_no_scheduler(address: str, arguments: list[str], tmp_path: Path) -> None:
-    refused(command(*arguments, address, cwd=tmp_path), f"no Dask scheduler at {address}: ")
+def test_no_scheduler(address: str) -> None:
+    with backend_error("no-scheduler", re.escape(f"no Dask scheduler at {address}: ")):
+        DaskExecutor(address)
