@@ -365,7 +365,8 @@ Return the paths of the files below a folder, sorted by components. Hidden files
 - `top`: the folder; if it does not exist, the result is empty.
 - `enter`: called with the path of each folder below; returns whether to list its files.
 
-Links to folders are followed, except links to a folder that contains them.
+Links to folders are followed, except links to a folder that contains them. Pipes, sockets and devices are
+skipped, with a warning.
 
 # Errors
 `SystemError` or `Base.IOError`: a folder cannot be read.
@@ -376,31 +377,43 @@ walk_files("data/raw"; enter=folder -> !isfile(joinpath(folder, ".sandbox")))
 ```
 """
 function walk_files(top; enter=folder -> true)
-    files = String[]
-    is_folder(top) && walk_into!(files, top, enter, String[])
+    files, special = String[], String[]
+    is_folder(top) && walk_into!(files, special, top, enter, String[])
+    if !isempty(special)
+        what = length(special) == 1 ? "1 pipe, socket or device" : "$(length(special)) pipes, sockets or devices"
+        more = length(special) == 1 ? "" : ", ..."
+        @warn "skipped $what in $top: $(first(special))$more"
+    end
     return files
 end
 
-function walk_into!(files, folder, enter, above)
+function walk_into!(files, special, folder, enter, above)
     above = [above; realpath(folder)]
     for name in readdir(folder)  # sorted by bytes, which in UTF-8 is by code point
         startswith(name, '.') && continue
         path = joinpath(folder, name)
-        if !is_folder(path)
-            push!(files, path)
-        elseif enter(path) && !(islink(path) && realpath(path) in above)
-            walk_into!(files, path, enter, above)
+        found = kind(path)
+        if found !== :folder
+            push!(found === :file ? files : special, path)
+        elseif enter(path) && !(islink(path) && any(real -> is_within(real, realpath(path)), above))
+            walk_into!(files, special, path, enter, above)
         end
     end
     return files
 end
 
-"""Return whether a path is a folder or a link to one; false for a link to itself."""
-function is_folder(path)
-    try
-        return isdir(path)
+"""Return `:folder`, `:special` (a pipe, a socket or a device) or `:file`. Links are followed."""
+function kind(path)
+    status = try
+        stat(path)
     catch error
         error isa Base.IOError && error.code == Base.UV_ELOOP || rethrow()
-        return false
+        return :file  # opening a circular link raises the error, as for broken links
     end
+    isdir(status) && return :folder
+    return ispath(status) && !isfile(status) ? :special : :file
 end
+
+is_folder(path) = kind(path) === :folder
+
+is_within(path, folder) = path == folder || startswith(path, joinpath(folder, ""))

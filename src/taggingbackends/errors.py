@@ -152,10 +152,11 @@ class BackendError(_KindedError):
     kind : str
         ``not-a-backend``, ``bad-identifier``, ``no-model-instance``, ``unknown-model``,
         ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
-        ``existing-file``, ``changed-file``, ``outside-link``, ``not-a-sandbox``, ``in-use``,
-        ``unusable-data``, ``no-output``, ``unknown-origin``, ``bad-name``, ``repeated-run``; of
-        clusters ``missing-package``, ``no-scheduler``; of training sets ``unknown-label``,
-        ``no-window``, ``changed-input`` or ``not-a-dataset``.
+        ``existing-file``, ``changed-file``, ``changed-input``, ``outside-link``,
+        ``not-a-sandbox``, ``in-use``, ``unusable-data``, ``no-output``, ``unknown-origin``,
+        ``bad-name``, ``repeated-run``; of clusters ``missing-package``, ``no-scheduler``,
+        ``unsuitable-worker``; of training sets ``unknown-label``, ``no-window`` or
+        ``not-a-dataset``.
     problem : str
         What is wrong, and where.
     fix : str

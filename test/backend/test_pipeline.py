@@ -265,6 +265,22 @@ labels.write(backend.output_path("20240612_090000@x.spine"))"""
     ]
 
 
+@pytest.mark.parametrize("recursive", [False, True])
+def test_a_script_that_changes_its_input(recursive: bool, make_backend: Maker, lab: Path) -> None:
+    body = """for file in backend.list_input_files():
+    file.write_text(file.read_text() + "\\n")
+(backend.processed_data_dir() / "predicted.label").write_text(
+    '{"metadata":{"id":"%s"},"data":[]}' % file.stem.split("@")[0])"""
+    project = make_backend(predict_model=script("predict_model", body))
+    write_recording(lab)
+    options = ["--recursive"] if recursive else []
+    result = command("predict", lab, *options, "--model-instance", "m", cwd=project)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"{STEM}.outline: changed by a script, so the labels do not belong" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (lab / "predicted.label").exists()
+
+
 def test_steps_run_in_order_and_can_be_skipped(make_backend: Maker, lab: Path) -> None:
     steps = {
         step: script(step, f'print("{step}", flush=True)')

@@ -415,6 +415,12 @@ end
             symlink("z-loop", joinpath(folder, "z-loop"))
             @test found() == ["a/B/y", "a/x", "a/z/w", "a/é", "a-b", "linked/w", "no/x", "z-broken",
                               "z-loop", "\uffff", "\U10000"]
+            symlink(dirname(folder), joinpath(folder, "z-above"))
+            symlink("/dev/null", joinpath(folder, "null"))
+            run(`mkfifo $(joinpath(folder, "a", "pipe"))`)
+            skipped = "skipped 2 pipes, sockets or devices in $folder: $(joinpath(folder, "a", "pipe")), ..."
+            @test (@test_logs (:warn, skipped) length(found())) == 11
+            foreach(name -> rm(joinpath(folder, name)), ("z-above", "null", joinpath("a", "pipe")))
             chmod(joinpath(folder, "a"), 0o000)
             # root can read every file
             readable = success(pipeline(`ls $(joinpath(folder, "a"))`; stderr=devnull))

@@ -1,13 +1,15 @@
-"""Writing and copying files: all or none, and over nothing that has changed."""
+"""Writing, copying and listing files: all or none, and over nothing that has changed."""
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from taggingbackends.system.files import (
     new_version,
     remove_file,
     stamp,
+    walk,
     write_file,
 )
 
@@ -387,3 +390,46 @@ def test_temporary_files_of_living_processes_are_kept(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         with pytest.raises(BackendError), new_version(tmp_path / "x", None) as temporary:
             temporary.write_text("z")
+
+
+@posix
+def test_walk_follows_links_but_not_upwards(tmp_path: Path) -> None:
+    top = tmp_path / "a" / "top"
+    (top / "b").mkdir(parents=True)
+    (tmp_path / "a" / "beside").mkdir()
+    for name in ("top/b/x", "top/c", "beside/y"):
+        (tmp_path / "a" / name).touch()
+    (top / "b" / "up").symlink_to(tmp_path)
+    (top / "b" / "side").symlink_to(tmp_path / "a" / "beside")
+    (top / "broken").symlink_to("nowhere")
+    (top / "null").symlink_to("/dev/null")
+    with pytest.warns(UserWarning, match="skipped 1 pipe, socket or device in .*: .*/null$"):
+        files = list(walk(top))
+    assert [file.relative_to(top).as_posix() for file in files] == [
+        "b/side/y",
+        "b/x",
+        "broken",
+        "c",
+    ]
+
+
+def test_walk_passes_errors_on_unless_they_are_collected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad", "good", "lost+found"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").touch()
+    scandir = os.scandir
+
+    def refuse(folder: Path) -> Any:
+        if folder.name in ("bad", "lost+found"):
+            raise PermissionError(errno.EACCES, "Permission denied")  # without the name
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError) as failure:
+        list(walk(tmp_path))
+    assert failure.value.filename == str(tmp_path / "bad")
+    unreadable: dict[Path, OSError] = {}
+    assert list(walk(tmp_path, unreadable=unreadable)) == [tmp_path / "good" / "x"]
+    assert list(unreadable) == [tmp_path / "bad"]

@@ -106,7 +106,7 @@ def predict(
     ------
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``, ``unusable-data``. Raised
-        before a script runs.
+        before a script runs. ``changed-input``: a script changed a file in data/raw.
     ScriptError
         A script failed.
 
@@ -120,9 +120,15 @@ def predict(
     if backend.sandbox is not None:  # mark the folders first, so that reset works after a failure
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
+    before = _statuses(backend.list_input_files())
     with _options_taken(options):
         _prepare(backend, options, skip)
-        return run_prediction(backend, options)
+        predicted = run_prediction(backend, options)
+    for file, status in _statuses(backend.list_input_files()).items():
+        if before.get(file, status) != status:
+            problem = f"{file}: changed by a script, so the labels do not belong to the input"
+            raise BackendError("changed-input", f"{problem}; let it write to data/interim instead")
+    return predicted
 
 
 def predict_files(
@@ -448,8 +454,13 @@ def _run(
 
 
 def _label_files(backend: BackendFolder) -> dict[Path, tuple[int, int, int]]:
-    """Return the label files below data/processed -> modification time (ns), size and inode."""
-    statuses = {file: file.stat() for file in backend.list_processed_files() if is_label_file(file)}
+    """Return the label files below data/processed, each with its status."""
+    return _statuses(filter(is_label_file, backend.list_processed_files()))
+
+
+def _statuses(files: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
+    """Return the modification time (ns), size and inode of files that exist."""
+    statuses = {file: file.stat() for file in files if file.exists()}
     return {file: (s.st_mtime_ns, s.st_size, s.st_ino) for file, s in statuses.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -83,7 +84,7 @@ class _Tally:
         elif outcome.result is Result.LEFT:
             self._left[outcome.why] += 1
         elif outcome.result is Result.CURRENT:
-            self._older += outcome.labels[0].stat().st_mtime < self._model_time
+            self._older += _modified(outcome.labels[0]) < self._model_time
 
     def show(self) -> None:
         from taggingbackends.display.tables import aligned
@@ -118,12 +119,16 @@ def _why(outcome: Outcome) -> str:
 
 def _newest(folder: Path) -> float:
     """Return the modification time of the newest file of a model, s; 0 if it has no files."""
-    times = [
-        os.stat(os.path.join(top, file)).st_mtime  # noqa: PTH116, PTH118
-        for top, _, files in os.walk(folder)
-        for file in files
-    ]
-    return max(times, default=0.0)
+    times = (_modified(Path(top, file)) for top, _, files in os.walk(folder) for file in files)
+    return max((time for time in times if time < math.inf), default=0.0)
+
+
+def _modified(file: Path) -> float:
+    """Return the modification time of a file, s; infinity if it is unknown."""
+    try:
+        return file.stat().st_mtime
+    except OSError:  # a broken link, or a file that somebody has removed
+        return math.inf
 
 
 def _say(text: str) -> None:

@@ -5,6 +5,7 @@ A format is recognized by a file's suffix and first bytes. The parser is importe
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from os import PathLike
@@ -210,7 +211,7 @@ def _path(file: Any) -> Path:
 def _expanded(files: Paths) -> Iterator[Path]:
     """Yield the files, with folders replaced by the files in them."""
     for path in as_paths(files):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises an error in Python < 3.14
             yield from walk(path)
         else:
             yield path
@@ -225,7 +226,9 @@ def recordings_in(folder: Path) -> dict[Path, list[Path]]:
     """
     if not folder.is_dir():
         return {}
-    return find_recordings(sorted(file for file in folder.glob("[!.]*") if file.is_file()), {})
+    # not file.is_file(), which may raise an error in Python < 3.14
+    files = (file for file in folder.glob("[!.]*") if os.path.isfile(file))  # noqa: PTH113
+    return find_recordings(sorted(files), {})
 
 
 def recording_stem(label_file: str, stems: Collection[str]) -> str | None:

@@ -26,7 +26,7 @@ class FoundRecording(NamedTuple):
 
 def discover(
     backend: BackendFolder, roots: Sequence[str | os.PathLike[str]]
-) -> tuple[list[FoundRecording], dict[Path, OSError]]:
+) -> tuple[list[FoundRecording], dict[Path, Exception]]:
     """Find the recordings of known formats below folders.
 
     Hidden files and folders, the data folders of backends and sandboxes are skipped. A folder
@@ -37,50 +37,66 @@ def discover(
     list of FoundRecording
         The recordings, sorted for each root.
     dict
-        File or folder that cannot be read -> the error.
+        Recording or folder that cannot be used -> the error. A recording is represented by its
+        first file that cannot be read.
 
     Raises
     ------
     BackendError
         ``no-input``: a root is not a folder, or it is in a backend's data folder.
     """
+    unusable: dict[Path, Exception] = {}
     unreadable: dict[Path, OSError] = {}
-    own_data = backend.data_folder.resolve()
+    own_data = os.path.realpath(backend.data_folder)
+    real_paths: dict[Path, str] = {}
+    searched: set[str] = set()
 
     def is_input(folder: Path) -> bool:
-        if folder.resolve() == own_data or _is_backends_data(folder) or is_sandbox(folder):
+        if folder.parent in real_paths and not folder.is_symlink():
+            real = os.path.join(real_paths[folder.parent], folder.name)  # noqa: PTH118
+        else:
+            real = os.path.realpath(folder)
+        real_paths[folder] = real
+        if real in searched:
             return False
+        searched.add(real)
         try:
-            os.scandir(folder).close()
-        except OSError as error:
-            unreadable[folder] = error
+            return not (real == own_data or _is_backends_data(folder) or is_sandbox(folder))
+        except (BackendError, OSError) as error:  # it may be a backend's
+            unusable[folder] = error
             return False
-        return True
 
-    folders: dict[str, dict[str, Path]] = {}  # real folder -> file name -> path below the root
+    folders: dict[Path, list[Path]] = {}
     for root in roots:
         top = Path(os.path.abspath(root))  # noqa: PTH100 - links named by the user stay links
-        if not top.is_dir():
+        if not os.path.isdir(top):  # noqa: PTH112 - Path.is_dir raises an error in Python < 3.14
             raise BackendError("no-input", f"{root}: expected a folder of recordings")
-        real = top.resolve()
-        for above in (real, *real.parents):
-            if above == own_data or _is_backends_data(above):
-                problem = f"{root}: expected a folder outside {above}, the data folder of a backend"
-                raise BackendError("no-input", problem)
-        for file in walk(top, is_input) if is_input(top) else ():
-            folders.setdefault(os.path.realpath(file.parent), {}).setdefault(file.name, file)
+        real = Path(os.path.realpath(top))
+        above = (real, *real.parents)
+        try:
+            data = next((x for x in above if str(x) == own_data or _is_backends_data(x)), None)
+        except (BackendError, OSError) as error:
+            unusable[top] = error
+            continue
+        if data is not None:
+            problem = f"{root}: expected a folder outside {data}, the data folder of a backend"
+            raise BackendError("no-input", problem)
+        for file in walk(top, is_input, unreadable=unreadable) if is_input(top) else ():
+            folders.setdefault(file.parent, []).append(file)
     found = []
     for files in folders.values():
-        recordings = find_recordings(files.values(), unreadable)
+        refused: dict[Path, OSError] = {}
+        recordings = find_recordings(files, refused)
+        failed = {file.stem: file for file in reversed(refused)}  # each recording fails once
+        unusable |= {file: refused[file] for file in failed.values()}
         for main, others in recordings.items():
+            if main.stem in failed:
+                continue
             place = main.with_name(label_name(main.stem, len(recordings) > 1))
             parts = (main, *(file for file in others if file != main))
             found.append(FoundRecording(parts, place))
-    return found, unreadable
+    return found, unreadable | unusable
 
 
 def _is_backends_data(folder: Path) -> bool:
-    try:
-        return folder.name == "data" and is_backend(folder.parent)
-    except BackendError:  # an invalid pyproject.toml
-        return False
+    return folder.name == "data" and is_backend(folder.parent)

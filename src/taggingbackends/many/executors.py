@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import warnings
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from taggingbackends.errors import BackendError
 from taggingbackends.many.labelling import Outcome, Processes, Result, Task, label_recording
 from taggingbackends.system.messages import describe
+from taggingbackends.system.version import own_version
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -71,18 +74,28 @@ class DaskExecutor:
     """
 
     def __init__(self, scheduler: str) -> None:
+        import asyncio  # slow to import
+
         try:
-            from distributed import Client
-            from distributed.comm import resolve_address
+            from distributed import Client, Security
+            from distributed.comm import connect, resolve_address
         except ImportError:
             fix = "install it: pip install 'taggingbackends[dask]'"
             raise BackendError("missing-package", "a Dask cluster needs Dask", fix) from None
+
+        async def reach() -> None:
+            security = Security().get_connection_args("client")
+            comm = await connect(scheduler, timeout=_CONNECTING, **security)
+            await comm.close()
+
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # outcomes report errors
+        self._scheduler = scheduler
         try:
-            resolve_address(scheduler)  # with an invalid address, Client would retry
+            resolve_address(scheduler)  # with an invalid address, connect would retry
+            asyncio.run(reach())  # a Client that cannot connect leaves a thread with errors behind
             self._client: Client = Client(scheduler, timeout=_CONNECTING, set_as_default=False)
-        except (OSError, ValueError) as error:
-            problem = f"no Dask scheduler at {scheduler}: {error}"
+        except Exception as error:  # each protocol has its own errors, e.g. TypeError for tls://
+            problem = f"no Dask scheduler at {scheduler}: {describe(error) or type(error).__name__}"
             raise BackendError("no-scheduler", problem) from None
 
     def __enter__(self) -> Self:
@@ -97,27 +110,85 @@ class DaskExecutor:
         self._client.close()
 
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
-        """Yield each outcome once it is known. Closing the generator cancels waiting tasks."""
+        """Yield each outcome once it is known. Closing the generator cancels waiting tasks.
+
+        Raises
+        ------
+        BackendError
+            ``unsuitable-worker``: a worker lacks this package or has another version. It may
+            have joined while other workers label recordings.
+
+        Warns
+        -----
+        UserWarning
+            There are no workers yet. The tasks wait for them.
+        """
         from distributed import as_completed
 
+        self._check_workers()
         # not pure: the same task can have another outcome the next time
-        futures = self._client.map(label_recording, tasks, pure=False)
+        calls = [pickle.dumps(_Call(task)) for task in tasks]
+        futures = self._client.map(pickle.loads, calls, key=label_recording.__name__, pure=False)
         recordings = {
             future.key: task.files[0] for future, task in zip(futures, tasks, strict=True)
         }
         try:
             for future in as_completed(futures, loop=self._client.loop):
-                yield _outcome(future, recordings[future.key])
+                yield self._outcome(future, recordings[future.key])
         finally:
             self._client.cancel(futures)
 
+    def _check_workers(self) -> None:
+        from importlib.metadata import version
 
-def _outcome(future: Future, recording: Path) -> Outcome:
-    if future.status == "finished":
-        outcome: Outcome = future.result()
-        return outcome
-    if future.status == "error":  # e.g. KilledWorker, or a worker without this package
-        why = describe(future.exception())
-    else:
-        why = "the Dask scheduler has stopped or cancelled the task"
-    return Outcome(recording, Result.FAILED, why=why)
+        # a function of the standard library, which workers without this package can run, too
+        found = self._client.run(version, "taggingbackends", on_error="return")
+        if not found:
+            warnings.warn(f"no Dask workers yet at {self._scheduler}: waiting", stacklevel=3)
+        for worker, answer in found.items():
+            if isinstance(answer, ImportError):
+                raise _unsuitable(f"Dask worker {worker}", "none")
+            if isinstance(answer, str) and answer != own_version():
+                raise _unsuitable(f"Dask worker {worker}", answer)
+
+    def _outcome(self, future: Future, recording: Path) -> Outcome:
+        if future.status == "finished":
+            outcome: Outcome = future.result()
+            return outcome
+        if future.status == "error":  # e.g. KilledWorker
+            error = future.exception()
+            if isinstance(error, _NOT_CALLED):  # of a worker that has joined meanwhile
+                self._check_workers()
+                raise _unsuitable("a Dask worker", describe(error))
+            why = describe(error)
+        else:
+            why = "the Dask scheduler has stopped or cancelled the task"
+        return Outcome(recording, Result.FAILED, why=why)
+
+
+class _Call:
+    """A task that is performed by unpickling it.
+
+    So a scheduler or worker can receive it without this package, and report that it is missing.
+    With a function of this package, workers would die, and the tasks would wait for ever.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _label_on_worker, (own_version(), self._task)
+
+
+_NOT_CALLED = (ImportError, AttributeError, BackendError)  # errors of unpickling a `_Call`
+
+
+def _label_on_worker(version: str, task: Task) -> Outcome:
+    if version != own_version():
+        raise _unsuitable("a Dask worker", own_version(), version)
+    return label_recording(task)
+
+
+def _unsuitable(worker: str, found: str, expected: str | None = None) -> BackendError:
+    problem = f"{worker}: expected taggingbackends {expected or own_version()}, found {found}"
+    return BackendError("unsuitable-worker", problem, "install this version on all Dask workers")

@@ -15,12 +15,13 @@ from taggingbackends.errors import BackendError
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.executors import Executor
 from taggingbackends.many.labelling import Outcome, Result, Task
+from taggingbackends.system.messages import describe
 
 __all__ = ["Plan", "label_all", "plan"]
 
 
 class Plan(NamedTuple):
-    """The tasks, and the outcomes of files and folders that cannot be read."""
+    """The tasks, and the outcomes of recordings and folders that cannot be used."""
 
     tasks: list[Task]
     failed: list[Outcome]
@@ -60,8 +61,8 @@ def plan(
     check_prediction(backend)
     backend.check_data_dirs()
     instance = backend.required_instance("predict")
-    found, unreadable = discover(backend, roots)
-    if not found and not unreadable:
+    found, unusable = discover(backend, roots)
+    if not found and not unusable:
         places = ", ".join(map(str, roots))
         raise BackendError("no-input", f"no recording of a known format below {places}")
     remove_dead(backend)
@@ -73,10 +74,14 @@ def plan(
         for files, place in found
     ]
     failed = [
-        Outcome(path, Result.FAILED, why=error.strerror or str(error))
-        for path, error in unreadable.items()
+        Outcome(path, Result.FAILED, why=_why(path, error)) for path, error in unusable.items()
     ]
     return Plan(tasks, failed)
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Return the message of an error without the path that it is reported for."""
+    return describe(error).removeprefix(f"{path}: ")
 
 
 def label_all(tasks: Sequence[Task], executor: Executor) -> Generator[Outcome, None, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -104,15 +105,26 @@ def _judged(backend: BackendFolder, recording: Sequence[Path], file: Path) -> tu
 
 
 def label_file(recording: Sequence[Path], place: Path) -> Path | None:
-    """Return the predicted labels of a recording under either name, or None."""
-    return place if place.exists() else _elsewhere(recording, place)
+    """Return the predicted labels of a recording under either name, or None.
+
+    Raises
+    ------
+    OSError
+        No file can have the name `place`, or a file cannot be read.
+    """
+    try:
+        place.stat()
+    except FileNotFoundError:
+        return _elsewhere(recording, place)
+    return place
 
 
 def _elsewhere(recording: Sequence[Path], place: Path) -> Path | None:
     """Return the label file under the other name if it belongs to the recording."""
     other = place.with_name(label_name(recording[0].stem, several=place.name == PREDICTED))
     try:
-        labels = Labels.read(other) if other.is_file() else {}
+        # not other.is_file(): the name, which nobody needs, may be too long
+        labels = Labels.read(other) if os.path.isfile(other) else {}  # noqa: PTH113
     except LabelFileError:
         return None
     names = {path.name for path in recording}

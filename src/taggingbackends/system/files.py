@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from io import BufferedReader, BufferedWriter
@@ -17,6 +18,7 @@ from typing import Literal, NamedTuple
 from taggingbackends.errors import BackendError
 from taggingbackends.system.renames import exchange, rename_new
 from taggingbackends.system.temporaries import temporary_beside
+from taggingbackends.system.words import counted
 
 __all__ = [
     "Expected",
@@ -464,6 +466,7 @@ def walk(
     top: Path,
     enter: Callable[[Path], bool] = lambda folder: True,
     link: Callable[[Path], object] = lambda path: None,
+    unreadable: dict[Path, OSError] | None = None,
 ) -> Iterator[Path]:
     """Yield the files below a folder, sorted by path components. Hidden files are skipped.
 
@@ -475,39 +478,99 @@ def walk(
         Called with each subfolder. It returns whether to enter the folder.
     link : callable
         Called with each symbolic link before it is followed.
+    unreadable : dict, optional
+        Collects the folders that cannot be read, each with its error. By default, the error is
+        raised.
 
     Raises
     ------
     OSError
         A folder cannot be read.
 
+    Warns
+    -----
+    UserWarning
+        Pipes, sockets or devices, or links to these, are skipped.
+
     Notes
     -----
-    A link to a folder is followed unless it leads to a folder that contains the link.
+    A link to a folder is followed unless it leads to a folder that contains the link. A folder
+    that belongs to the file system, such as lost+found, is skipped if it may not be read.
     """
-    if top.is_dir():
-        yield from _walk(top, enter, link, [])
 
+    def open_folder(folder: Path, real: str) -> None:
+        try:
+            open_folders.append((_visible(folder), real))
+        except OSError as error:
+            if folder.name in _OF_FILE_SYSTEMS and isinstance(error, PermissionError):
+                return
+            if unreadable is None:
+                raise
+            unreadable[folder] = error
 
-def _walk(
-    folder: Path,
-    enter: Callable[[Path], bool],
-    link: Callable[[Path], object],
-    above: list[Path],
-) -> Iterator[Path]:
-    above = [*above, folder.resolve()]
-    with os.scandir(folder) as entries:  # most entries have a type without another system call
-        visible = [entry for entry in entries if not entry.name.startswith(".")]
-    for entry in sorted(visible, key=lambda entry: entry.name):
-        path = folder / entry.name
+    if not os.path.isdir(top):  # noqa: PTH112 - Path.is_dir raises an error in Python < 3.14
+        return
+    special: list[Path] = []
+    # a stack and no recursion, which Python limits: the entries and the real path of each folder
+    open_folders: list[tuple[Iterator[os.DirEntry[str]], str]] = []
+    open_folder(top, os.path.realpath(top))
+    while open_folders:
+        entries, real = open_folders[-1]
+        entry = next(entries, None)
+        if entry is None:
+            open_folders.pop()
+            continue
+        path = Path(entry.path)
         is_link = entry.is_symlink()
         if is_link:
             link(path)
-        # broken and circular links are yielded; opening them raises the error
-        if not (path.is_dir() if is_link else entry.is_dir()):
+        try:
+            mode = _mode(entry)
+        except OSError as error:
+            if unreadable is None:
+                raise
+            unreadable[path] = error
+            continue
+        if stat.S_ISREG(mode):
             yield path
-        elif enter(path) and not (is_link and path.resolve() in above):
-            yield from _walk(path, enter, link, above)
+        elif not stat.S_ISDIR(mode):
+            special.append(path)
+        elif enter(path):
+            target = os.path.realpath(path) if is_link else os.path.join(real, entry.name)  # noqa: PTH118
+            above = [Path(folder) for _, folder in open_folders] if is_link else []
+            if not any(folder.is_relative_to(target) for folder in above):
+                open_folder(path, target)
+    if special:
+        what = counted(len(special), "pipe, socket or device", "pipes, sockets or devices")
+        more = ", ..." if len(special) > 1 else ""
+        warnings.warn(f"skipped {what} in {top}: {special[0]}{more}", stacklevel=2)
+
+
+_OF_FILE_SYSTEMS = {"lost+found", "System Volume Information", "$RECYCLE.BIN"}  # ext4, NTFS
+
+_BROKEN = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
+
+def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Return the entries of a folder that are not hidden, sorted by name."""
+    try:
+        with os.scandir(folder) as entries:
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:  # the error of a failed read lacks the folder's name
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    return iter(sorted(visible, key=lambda entry: entry.name))
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    """Return the mode of an entry or of the file that it links to."""
+    if entry.is_file(follow_symlinks=False):  # mostly known without another system call
+        return stat.S_IFREG
+    try:
+        return entry.stat().st_mode
+    except OSError as error:
+        if error.errno in _BROKEN:
+            return stat.S_IFREG  # broken and circular links: opening them raises the error
+        raise
 
 
 def remove_folder(folder: Path) -> bool:

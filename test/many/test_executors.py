@@ -1,0 +1,110 @@
+"""Dask clusters that are missing, or whose workers cannot label recordings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import backend_error, command, posix, write_recording
+from taggingbackends import __version__
+from taggingbackends.many.executors import DaskExecutor
+
+Maker = Callable[..., Path]
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, make_backend: Maker) -> list[str]:
+    """Return the arguments of a command that labels one recording, except the scheduler."""
+    write_recording(tmp_path / "lab")
+    project = make_backend()
+    return [
+        *("--project", str(project), "predict", "--recursive", str(tmp_path / "lab")),
+        *("--model-instance=m", "--executor=dask", "--scheduler"),
+    ]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Return a cluster without workers."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # workers are ended by a signal
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, dashboard_address=":0"
+    ) as cluster:
+        yield cluster
+
+
+@contextmanager
+def worker(cluster: Any, folder: Path, version: str | None) -> Iterator[None]:
+    """Run a worker with another version of this package, or without it, until the block ends."""
+    site = folder / f"site-{version}"
+    site.mkdir()
+    for entry in Path(str(distribution("distributed").locate_file(""))).iterdir():
+        if "taggingbackends" not in entry.name:
+            (site / entry.name).symlink_to(entry)
+    if version is not None:
+        (site / "taggingbackends.py").touch()
+        metadata = site / f"taggingbackends-{version}.dist-info" / "METADATA"
+        metadata.parent.mkdir()
+        metadata.write_text(f"Metadata-Version: 2.1\nName: taggingbackends\nVersion: {version}\n")
+    with subprocess.Popen(
+        # -S: without the path of an editable installation
+        [
+            *(sys.executable, "-S", "-m", "distributed.cli.dask_worker"),
+            *(cluster.scheduler_address, "--nthreads=1", "--no-dashboard", "--no-nanny"),
+        ],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+@posix
+def test_workers_without_this_version(arguments: list[str], cluster: Any, tmp_path: Path) -> None:
+    address = cluster.scheduler_address
+    with worker(cluster, tmp_path, "0.0.1"):
+        with distributed.Client(address, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=30)
+        result = command(*arguments, address, cwd=tmp_path)
+    message = f": expected taggingbackends {__version__}, found 0.0.1; install this version on all"
+    assert result.returncode == 1
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    # no workers at first, then one without this package
+    with subprocess.Popen(
+        [sys.executable, "-m", "taggingbackends", *arguments, address],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if f"no Dask workers yet at {address}: waiting" in line:
+                break
+        with worker(cluster, tmp_path, None):
+            _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr.splitlines()[-1].endswith("found none; install this version on all Dask workers")
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("address", ["nonsense://x", "x:y:z", "inproc://1.2.3.4/5/6", "tls://x:1"])
+def test_no_scheduler(address: str) -> None:
+    with backend_error("no-scheduler", re.escape(f"no Dask scheduler at {address}: ")):
+        DaskExecutor(address)
