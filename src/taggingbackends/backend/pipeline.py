@@ -185,8 +185,9 @@ def predict_files(
             if not recordings:
                 problem += "; the input has no tracker file of a known format"
             raise BackendError("no-output", problem)
+        done = set(predicted)
         for recording in recordings:
-            if backend.output_path(recording) not in predicted:
+            if backend.output_path(recording) not in done:
                 warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=2)
         before_pull()
         pulled = pull(backend, output, force=force)

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from taggingbackends import labels as label_files
 from taggingbackends.backend.folder import BackendFolder
@@ -14,9 +13,6 @@ from taggingbackends.backend.project import project_metadata
 from taggingbackends.data.formats import recording_stem, recordings_in
 from taggingbackends.labels.dependencies import dependency
 from taggingbackends.system.version import own_version
-
-if TYPE_CHECKING:
-    from taggingbackends.labels.runlabels import RunLabels
 
 __all__ = ["complete", "software"]
 
@@ -53,26 +49,42 @@ def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
     UserWarning
         The input of a run is unknown, or no frame of a file has a label.
     """
-    recordings = cache(recordings_in)  # read each folder once, not once per label file
+    recordings = cache(_recordings)  # read each folder once, not once per label file
+    known = software(backend)
+    raw, _, processed = backend.data_dirs()
     for file in files:
-        relative = file.relative_to(backend.processed_data_dir())
-        _complete(backend, file, relative, recordings(backend.raw_data_dir() / relative.parent))
+        relative = file.relative_to(processed)
+        _complete(file, relative, known, *recordings(raw / relative.parent))
+
+
+def _recordings(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path] | None]]:
+    """Return the recordings in a folder by stem, and by run; None if several are of a run."""
+    recordings = recordings_in(folder)
+    runs: dict[str, list[Path] | None] = {}
+    for stem, files in recordings.items():
+        run = stem.split("@")[0]
+        runs[run] = None if run in runs else files
+    return recordings, runs
 
 
 def _complete(
-    backend: BackendFolder, file: Path, relative: Path, recordings: dict[Path, list[Path]]
+    file: Path,
+    relative: Path,
+    software: dict[str, str],
+    recordings: dict[str, list[Path]],
+    runs: dict[str, list[Path] | None],
 ) -> None:
     labels = label_files.Labels.read(file)
+    stem = recording_stem(file.name, recordings.keys())
     changed = False
     for run in labels.values():
         known = run.metadata.get("software", {})
-        if isinstance(known, dict):
-            run.metadata["software"] = known | {
-                key: value for key, value in software(backend).items() if key not in known
-            }
-            changed |= run.metadata["software"] != known
+        if isinstance(known, dict) and software.keys() - known:
+            missing = {key: value for key, value in software.items() if key not in known}
+            run.metadata["software"] = known | missing
+            changed = True
         if not run.dependencies:
-            sources = _sources(recordings, file, run)
+            sources = (runs.get(run.id) or []) if stem is None else recordings[stem]
             run.dependencies = [dependency(source) for source in sorted(sources)]
             changed |= bool(sources)
             if not sources:
@@ -85,12 +97,3 @@ def _complete(
         labels.write(file)
     if not any(labels.count().keys() - {""}):
         warnings.warn(f"{relative}: no frame has a label", stacklevel=3)
-
-
-def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:
-    """Return the files of the recording that a run belongs to; an empty list if ambiguous."""
-    stem = recording_stem(file.name, {main.stem for main in recordings})
-    fitting = [files for main, files in recordings.items() if main.stem == stem]
-    if not fitting:
-        fitting = [files for main, files in recordings.items() if main.stem.split("@")[0] == run.id]
-    return fitting[0] if len(fitting) == 1 else []

@@ -6,7 +6,9 @@ import errno
 import filecmp
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import stat
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from os import PathLike
@@ -20,20 +22,26 @@ from taggingbackends.data.formats import (
     recording_stem,
     recordings_in,
 )
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import (
     copy_file,
     copy_files,
     link_file,
+    open_file,
     remove_folder,
     walk,
     write_file,
 )
+from taggingbackends.system.locks import locked
+from taggingbackends.system.names import is_utf8, local_name, utf8_name
 from taggingbackends.system.progress import progress
 
 __all__ = ["check_destinations", "label_name", "origin", "pull", "push", "remove_data"]
 
 _ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
+_PUSHING = ".pushing.json"  # the same for the files that a push has not brought completely yet
+_LOCK = ".push.lock"
+_TEMPORARY = f".{'[0-9a-f]' * 16}.tmp"  # pattern of the names that `write_file` uses
 
 
 def push(
@@ -47,6 +55,10 @@ def push(
     The content of a single folder goes to the top of the data folder. Otherwise each path keeps
     its position relative to the deepest common folder. Related files are included: .outline with
     .spine, and the dependencies of a label file, which are checked. Hidden files are skipped.
+    Links to files are followed.
+
+    One push into a data folder runs at a time. The next one removes or completes what a killed
+    one has left.
 
     Parameters
     ----------
@@ -68,12 +80,20 @@ def push(
     Raises
     ------
     BackendError
-        ``no-input``: a path does not exist, a path is hidden, or there are no files.
-        ``existing-file``: a different file exists, or, with `alone`, other input.
-        ``outside-link``: a link points outside a pushed folder. ``not-a-sandbox``: the sandbox
-        has the name of a folder of input. In each case data/raw is unchanged.
+        ``no-input``: a path does not exist, is hidden, is a broken link, or is neither a file nor
+        a folder; or there are no files. ``existing-file``: a different file exists, or, with
+        `alone`, other input. ``outside-link``: a link to a folder leads out of a pushed folder.
+        ``not-a-sandbox``: the sandbox has the name of a folder of input. ``bad-name``: the name of
+        a file is not UTF-8. ``unknown-origin``: the record of earlier pushes is invalid. In each
+        case data/raw is unchanged.
     LabelFileError
         A label file or one of its dependencies is invalid. data/raw is unchanged.
+
+    Warns
+    -----
+    UserWarning
+        Pipes, devices and unreadable folders in a pushed folder are skipped, or an earlier push
+        did not finish.
     """
     sources = _collect([_absolute(path) for path in paths])
     top = backend.data_dirs()[0]
@@ -81,12 +101,24 @@ def push(
         problem = f"{top}: expected a sandbox, found a folder of input; name another sandbox"
         raise BackendError("not-a-sandbox", problem)
     targets = {top / relative: source for relative, source in sources.items()}
-    missing: list[Path] = []
-    for target, source in targets.items():
+    for target in targets:
         _check_place(backend, target, top)
-        if not target.exists():
-            missing.append(target)
-        elif not _same_content(source, target):
+    with locked(backend.raw_data_dir() / _LOCK, wait=True):
+        unfinished = _remove_unfinished(top, targets)
+        _check_existing(backend, targets, alone)
+        new = {x: y for x, y in targets.items() if x in unfinished or not x.exists()}
+        with _recorded(top, targets, new) as begun, _folders_of(new):
+            for target in progress(list(new), "pushing"):
+                begun.append(target)
+                if target not in unfinished:
+                    (link_file if link else copy_file)(targets[target], target)
+    return list(targets)
+
+
+def _check_existing(backend: BackendFolder, targets: dict[Path, Path], alone: bool) -> None:
+    """Raise an error if the input in place differs from the files to push."""
+    for target, source in targets.items():
+        if target.exists() and not _same_content(source, target):
             problem = f"{target}: exists already, and differs from {source}"
             raise BackendError(
                 "existing-file", problem, "remove it, or all input with reset_data()"
@@ -95,21 +127,79 @@ def push(
     if others:
         problem = f"{others[0]}: other input is in place already"
         raise BackendError("existing-file", problem, "remove it with reset_data()")
-    origins = _read_origins(backend)
-    backend.raw_data_dir()
-    made: list[Path] = []
-    with _folders_of(missing):
-        try:
-            for target in progress(missing, "pushing"):
-                (link_file if link else copy_file)(targets[target], target)
-                made.append(target)
-            origins |= {str(relative): str(source) for relative, source in sources.items()}
-            write_file(top / _ORIGINS, [json.dumps(origins).encode()])
-        except BaseException:
-            for target in made:
-                target.unlink(missing_ok=True)
-            raise
-    return list(targets)
+
+
+@contextmanager
+def _recorded(top: Path, targets: dict[Path, Path], new: Collection[Path]) -> Iterator[list[Path]]:
+    """Record the origins of `targets`, of which the block brings the `new` ones, all or none.
+
+    The block appends each of them to the yielded list before it begins to bring it. If the process
+    is killed within the block, `_remove_unfinished` finds the record of the new files.
+    """
+    record = top / _PUSHING
+    begun: list[Path] = []
+    old = _read_origins(top / _ORIGINS)
+    origins = {x.relative_to(top): source for x, source in targets.items()}
+    # entries of files that were removed by hand, which would count as brought
+    known = {path: source for path, source in old.items() if top / path not in new}
+    if known != old:
+        _write_origins(top / _ORIGINS, known)
+    if new:
+        _write_origins(record, {x.relative_to(top): targets[x] for x in new})
+    try:
+        yield begun
+        if known | origins != known:
+            _write_origins(top / _ORIGINS, known | origins)
+    except BaseException:
+        for target in begun:
+            target.unlink(missing_ok=True)
+        record.unlink(missing_ok=True)
+        raise
+    record.unlink(missing_ok=True)
+
+
+def _remove_unfinished(top: Path, targets: Collection[Path]) -> set[Path]:
+    """Remove what a killed push has brought. Return those of its files that are pushed again.
+
+    The lock must be held. Files that are no longer the same as their origins are kept.
+    """
+    origins = _read_origins(top / _ORIGINS)
+    unfinished = {x: y for x, y in _read_origins(top / _PUSHING).items() if x not in origins}
+    for folder in {top, *((top / path).parent for path in unfinished)}:
+        for temporary in folder.glob(_TEMPORARY):
+            temporary.unlink(missing_ok=True)
+    removed, kept, again = [], {}, set()
+    for path, source in unfinished.items():
+        target = top / path
+        if not target.exists():
+            continue
+        if target in targets:
+            again.add(target)
+        elif source.is_file() and _same_content(source, target):
+            target.unlink()
+            removed.append(target)
+        else:
+            kept[path] = source
+    if kept:
+        _write_origins(top / _ORIGINS, origins | kept)
+    for folder in sorted({(top / path).parent for path in unfinished}, reverse=True):
+        _remove_empty(folder, top)
+    counts = {"removed": removed, "kept because they have changed": kept, "pushed again": again}
+    outcome = ", ".join(f"{len(files)} {what}" for what, files in counts.items() if files)
+    if outcome:
+        warnings.warn(
+            f"{top}: an earlier push did not finish; of its files: {outcome}", stacklevel=4
+        )
+    return again
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    """Remove a folder and those above it, below `top`, that are empty."""
+    with suppress(OSError):
+        for empty in (folder, *folder.parents):
+            if empty == top:
+                break
+            empty.rmdir()
 
 
 def pull(
@@ -182,16 +272,9 @@ def check_destinations(
     PermissionError
         The folder of a destination is not writable.
     """
-    origins = _read_origins(backend)
-    recordings = cache(recordings_in)  # read each folder once, not once per label file
-    targets: dict[Path, Path] = {}
+    place = _beside_input(backend) if destination is None else _absolute(destination).joinpath
     *_, processed = backend.data_dirs()
-    for file in files:
-        relative = file.relative_to(processed)
-        if destination is None:
-            targets[file] = _beside_input(backend, origins, relative, recordings)
-        else:
-            targets[file] = _absolute(destination) / relative
+    targets = {file: place(file.relative_to(processed)) for file in files}
     seen: set[Path] = set()
     for target in targets.values():
         if target in seen:
@@ -267,9 +350,9 @@ def origin(backend: BackendFolder, file: Path) -> Path:
     raw = backend.data_dirs()[0] if backend.model_instance is not None else None
     if raw is None or not file.is_relative_to(raw):
         return file
-    origins = {raw / relative: Path(source) for relative, source in _read_origins(backend).items()}
-    for known, source in origins.items():
-        if known.parent == file.parent and known.stem == file.stem:
+    relative = file.relative_to(raw)
+    for known, source in _origins(backend).items():
+        if known.parent == relative.parent and known.stem == relative.stem:
             return source.with_name(file.name)
     return file
 
@@ -293,33 +376,72 @@ def _absolute(path: str | PathLike[str]) -> Path:
 
 def _collect(paths: list[Path]) -> dict[Path, Path]:
     """Return the files to push: relative path in data/raw -> source."""
-    for path in paths:
-        if not path.exists():
-            raise BackendError("no-input", f"{path}: no such file or folder")
-    if len(paths) == 1 and paths[0].is_dir():
+    kinds = {path: _kind(path) for path in paths}
+    for path, kind in kinds.items():
+        if kind not in ("file", "folder"):
+            raise BackendError("no-input", f"{path}: expected a file or a folder, found {kind}")
+    if len(paths) == 1 and kinds[paths[0]] == "folder":
         common = paths[0]
     else:
         common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+    skipped: dict[Path, str] = {}
     sources: dict[Path, None] = {}
     for path in progress(paths, "collecting"):
-        for file in _folder_files(path) if path.is_dir() else (path, *companions(path)):
+        is_folder = kinds[path] == "folder"
+        for file in _folder_files(path, skipped) if is_folder else (path, *companions(path)):
             sources[file] = None
             if is_label_file(file):
                 sources |= dict.fromkeys(_labelled_files(file))
+    for source in sources:
+        if not is_utf8(source):
+            problem = f"{str(source)!r}: expected a name in UTF-8; rename the file or folder"
+            raise BackendError("bad-name", problem)
+    if skipped:
+        some = ", ".join(f"{path} ({why})" for path, why in list(skipped.items())[:3])
+        more = f", and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+        warnings.warn(f"skipped {len(skipped)} in pushed folders: {some}{more}", stacklevel=4)
     if not sources:
         raise BackendError("no-input", f"{common}: expected visible files, found none")
     return {source.relative_to(common): source for source in sources}
 
 
-def _folder_files(folder: Path) -> Iterator[Path]:
+def _kind(path: Path) -> str:
+    """Return what is at a path: file, folder or something that cannot be pushed."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        if path.is_symlink():
+            fix = "fetch the file (git annex get) or remove the link"
+            problem = f"{path}: a broken link, to {path.readlink()}"
+            raise BackendError("no-input", problem, fix) from None
+        raise BackendError("no-input", f"{path}: no such file or folder") from None
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "a pipe, a socket or a device"
+
+
+def _folder_files(folder: Path, skipped: dict[Path, str]) -> Iterator[Path]:
     real = folder.resolve()
 
-    def check(link: Path) -> None:
-        if not link.resolve().is_relative_to(real):
-            problem = f"{link}: a link out of {folder}; push its target by its own path"
+    def enter(inner: Path) -> bool:
+        if inner.is_symlink() and not inner.resolve().is_relative_to(real):
+            problem = f"{inner}: a link to a folder outside {folder}; push it by its own path"
             raise BackendError("outside-link", problem)
+        try:
+            os.scandir(inner).close()
+        except OSError as error:  # such as lost+found
+            skipped[inner] = error.strerror or str(error)
+            return False
+        return True
 
-    return walk(folder, link=check)
+    for file in walk(folder, enter):
+        kind = _kind(file)
+        if kind == "file":
+            yield file
+        else:
+            skipped[file] = kind
 
 
 def _labelled_files(file: Path) -> list[Path]:
@@ -342,37 +464,62 @@ def _same_content(one: Path, other: Path) -> bool:
     return filecmp.cmp(one, other, shallow=False)
 
 
-def _read_origins(backend: BackendFolder) -> dict[str, str]:
-    path = backend.data_dirs()[0] / _ORIGINS
+def _origins(backend: BackendFolder) -> dict[Path, Path]:
+    """Return the origin of each input file: relative path in data/raw -> source."""
+    top = backend.data_dirs()[0]
+    pushing = _read_origins(top / _PUSHING)  # first, since it is removed after it was added
+    return pushing | _read_origins(top / _ORIGINS)
+
+
+def _read_origins(path: Path) -> dict[Path, Path]:
     try:
-        origins = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        problem = f"{path}: the origins of the input cannot be read ({error}); remove this file"
-        raise BackendError("unknown-origin", problem) from None
-    return origins if isinstance(origins, dict) else {}
+        with open_file(path) as file:
+            origins = json.load(file)
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, str(error)) from None
+    strings = isinstance(origins, dict) and all(isinstance(x, str) for x in origins.values())
+    if not strings:
+        raise _unreadable(path, f"expected an object of strings, found {shown(origins)}")
+    return {Path(local_name(key)): Path(local_name(value)) for key, value in origins.items()}
 
 
-def _beside_input(
-    backend: BackendFolder,
-    origins: dict[str, str],
-    relative: Path,
-    recordings: Callable[[Path], dict[Path, list[Path]]],
-) -> Path:
-    """Return the destination of a label file beside the input that it was predicted from.
+def _unreadable(path: Path, why: str) -> BackendError:
+    problem = f"{path}: the origins of the input cannot be read ({why}); remove this file"
+    return BackendError("unknown-origin", problem)
 
-    If that folder holds several recordings, the name includes the recording's stem, even if only
-    one of them was pushed. So the labels of different recordings have different names.
+
+def _write_origins(path: Path, origins: dict[Path, Path]) -> None:
+    text = {utf8_name(relative): utf8_name(source) for relative, source in origins.items()}
+    write_file(path, [json.dumps(text).encode()])
+
+
+def _beside_input(backend: BackendFolder) -> Callable[[Path], Path]:
+    """Return a function from a label file, relative to data/processed, to its destination.
+
+    The destination is beside the input that the labels were predicted from. If that folder holds
+    several recordings, the name includes the recording's stem, even if only one of them was
+    pushed. So the labels of different recordings have different names.
     """
-    pushed = recordings(backend.data_dirs()[0] / relative.parent)
-    inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
-    stem = recording_stem(relative.name, {main.stem for main in pushed})
-    own = [path for path in inputs if stem is not None and path.stem == stem]
-    folders = {Path(origins[str(path)]).parent for path in own or inputs}
-    if len(folders) != 1:
-        which = f"{len(folders)} folders" if folders else "no known folder"
-        problem = f"{relative}: its input comes from {which}; name a folder to pull into"
-        raise BackendError("unknown-origin", problem)
-    folder = folders.pop()
-    if relative.name == PREDICTED and stem:
-        return folder / label_name(stem, len(recordings(folder)) > 1)
-    return folder / relative.name
+    recordings = cache(recordings_in)  # read each folder once, not once per label file
+    raw = backend.data_dirs()[0]
+    known: dict[tuple[Path, str | None], set[Path]] = {}  # folder, stem (None: any) -> origins
+    for path, source in _origins(backend).items():
+        for stem in (path.stem, None):
+            known.setdefault((path.parent, stem), set()).add(source.parent)
+
+    def destination(relative: Path) -> Path:
+        above = relative.parent
+        stem = recording_stem(relative.name, recordings(raw / above).keys())
+        folders = known.get((above, stem)) or known.get((above, None), set())
+        if len(folders) != 1:
+            which = f"{len(folders)} folders" if folders else "no known folder"
+            problem = f"{relative}: its input comes from {which}; name a folder to pull into"
+            raise BackendError("unknown-origin", problem)
+        (folder,) = folders
+        if relative.name == PREDICTED and stem:
+            return folder / label_name(stem, len(recordings(folder)) > 1)
+        return folder / relative.name
+
+    return destination

@@ -14,6 +14,7 @@ from taggingbackends.errors import LabelFileError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.dependencies import check_dependencies
 from taggingbackends.labels.origin import is_edited
+from taggingbackends.system.names import local_name
 
 __all__ = ["LabelStatus", "Status", "label_file", "label_status"]
 
@@ -85,7 +86,7 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
             return LabelStatus(Status.OUTDATED, file, "another version of the backend")
     names = {path.name for path in recording}
     for run in runs:
-        depends = {entry["filename"] for entry in run.dependencies}
+        depends = {local_name(entry["filename"]) for entry in run.dependencies}
         try:
             check_dependencies(run.dependencies, place.parent)
         except LabelFileError:
@@ -109,6 +110,6 @@ def _elsewhere(recording: Sequence[Path], place: Path) -> Path | None:
         return None
     names = {path.name for path in recording}
     for run in labels.values():
-        if names.intersection(entry["filename"] for entry in run.dependencies):
+        if names.intersection(local_name(entry["filename"]) for entry in run.dependencies):
             return other
     return None
