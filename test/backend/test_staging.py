@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Thread
 
@@ -25,7 +26,7 @@ from support import (
     write_recording,
 )
 from taggingbackends import BackendExplorer, LabelFileError, Labels
-from taggingbackends.backend import staging
+from taggingbackends.backend import origins, staging
 from taggingbackends.system.files import copy_file
 
 OTHER = "20240612_090000@x"
@@ -132,7 +133,7 @@ def test_links_to_files_keep_their_names(backend: BackendExplorer, lab: Path) ->
     assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine"]
     pushed = backend.raw_data_dir() / f"{STEM}.spine"
     assert not pushed.is_symlink()
-    assert staging.origin(backend, pushed) == folder / pushed.name
+    assert origins.origin(backend, pushed) == folder / pushed.name
     label = write_labels(folder / f"{STEM}.spine")
     backend.push(label)
     predicted(backend, folder / f"{STEM}.spine")
@@ -224,7 +225,7 @@ def test_names_in_a_locale_without_utf8(backend: BackendExplorer, lab: Path) -> 
     ]
     command("--project", backend.project_dir, "push", lab, "--model-instance", "m", cwd=lab,
             **ascii_locale)  # fmt: skip
-    assert staging.origin(backend, backend.raw_data_dir() / "M\xfcller" / spine.name) == spine
+    assert origins.origin(backend, backend.raw_data_dir() / "M\xfcller" / spine.name) == spine
 
 
 @posix
@@ -296,8 +297,8 @@ def test_pushes_at_once_lose_no_origin(backend: BackendExplorer, lab: Path) -> N
         list(pool.map(backend.push, folders))
     files = backend.list_input_files()
     assert len(files) == 160
-    origins = {staging.origin(backend, file) for file in files}
-    assert origins == {file for folder in folders for file in folder.iterdir()}
+    sources = {origins.origin(backend, file) for file in files}
+    assert sources == {file for folder in folders for file in folder.iterdir()}
 
 
 def test_one_push_at_a_time(
@@ -349,7 +350,7 @@ def test_the_next_push_completes_a_killed_one(backend: BackendExplorer, lab: Pat
     write_recording(lab / "sub")
     killed_push(backend, lab)
     (brought,) = backend.list_input_files()
-    assert staging.origin(backend, brought) == lab / "sub" / brought.name
+    assert origins.origin(backend, brought) == lab / "sub" / brought.name
     with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 pushed again"):
         backend.push(lab)
     assert tree(backend.raw_data_dir()).keys() == {
@@ -372,6 +373,19 @@ def test_the_next_push_removes_a_killed_one(backend: BackendExplorer, lab: Path)
 
 
 @posix
+def test_an_unfinished_push_without_locks_may_be_running(
+    backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recording(lab / "sub")
+    killed_push(backend, lab)
+    monkeypatch.setattr(origins, "locked", lambda path, wait: nullcontext())
+    before = tree(backend.raw_data_dir())
+    with backend_error("existing-file", "another push is running, or was killed; wait, or"):
+        backend.push(lab)
+    assert tree(backend.raw_data_dir()) == before
+
+
+@posix
 def test_files_that_changed_after_a_killed_push_are_kept(
     backend: BackendExplorer, lab: Path
 ) -> None:
@@ -383,7 +397,7 @@ def test_files_that_changed_after_a_killed_push_are_kept(
     with pytest.warns(UserWarning, match="did not finish.*: 1 kept because they have changed"):
         backend.push(other)
     assert brought.read_text() == "changed"
-    assert staging.origin(backend, brought) == lab / "a" / "sub" / brought.name
+    assert origins.origin(backend, brought) == lab / "a" / "sub" / brought.name
 
 
 @posix
@@ -403,7 +417,7 @@ def test_a_missing_file_comes_from_beside_the_others(backend: BackendExplorer, l
         write_recording(lab / folder)
     backend.push(lab)
     missing = backend.raw_data_dir() / "b" / f"{STEM}.mat"
-    assert staging.origin(backend, missing) == lab / "b" / missing.name
+    assert origins.origin(backend, missing) == lab / "b" / missing.name
 
 
 def test_two_label_files_do_not_go_to_one_place(backend: BackendExplorer, lab: Path) -> None:
@@ -585,15 +599,15 @@ def test_the_recordings_of_a_folder_one_at_a_time(backend: BackendExplorer, lab:
 def test_origins(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab)
     pushed = backend.push(spine)
-    assert {staging.origin(backend, path) for path in pushed} == {
+    assert {origins.origin(backend, path) for path in pushed} == {
         spine,
         spine.with_suffix(".outline"),
     }
     missing = pushed[0].with_suffix(".other")
-    assert staging.origin(backend, missing) == spine.with_suffix(".other")
+    assert origins.origin(backend, missing) == spine.with_suffix(".other")
     unknown = backend.raw_data_dir() / "other"
-    assert staging.origin(backend, unknown) == unknown
-    assert staging.origin(backend, spine) == spine
+    assert origins.origin(backend, unknown) == unknown
+    assert origins.origin(backend, spine) == spine
 
 
 def test_stems_that_begin_alike(backend: BackendExplorer, lab: Path) -> None:

@@ -172,7 +172,7 @@ def predict_files(
             problem = f"{folder}: expected a fresh sandbox, found this folder; use another or none"
             raise BackendError("existing-file", problem)
     try:
-        push(backend, files)
+        push(backend, files, private=True)
         recordings = find_recordings(backend.list_input_files())
         check_destinations(backend, map(backend.output_path, recordings), output, force)
     except BaseException:

@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import errno
-import filecmp
-import json
 import os
 import stat
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache
 from os import PathLike
 from pathlib import Path
 
 from taggingbackends import labels
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
+from taggingbackends.backend.origins import (
+    bring,
+    folders_of,
+    pushing,
+    read_origins,
+    same_content,
+)
 from taggingbackends.data.formats import (
     companions,
     is_label_file,
     recording_stem,
     recordings_in,
 )
-from taggingbackends.errors import BackendError, shown
+from taggingbackends.errors import BackendError
 from taggingbackends.system.files import (
     copy_file,
     copy_files,
     link_file,
-    open_file,
     remove_folder,
     walk,
-    write_file,
 )
-from taggingbackends.system.locks import locked
-from taggingbackends.system.names import is_utf8, local_name, utf8_name
+from taggingbackends.system.names import is_utf8
 from taggingbackends.system.progress import progress
 
-__all__ = ["check_destinations", "label_name", "origin", "pull", "push", "remove_data"]
-
-_ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
-_PUSHING = ".pushing.json"  # the same for the files that a push has not brought completely yet
-_LOCK = ".push.lock"
-_TEMPORARY = f".{'[0-9a-f]' * 16}.tmp"  # pattern of the names that `write_file` uses
+__all__ = ["check_destinations", "label_name", "pull", "push", "remove_data"]
 
 
 def push(
@@ -49,6 +46,7 @@ def push(
     paths: Sequence[str | PathLike[str]],
     link: bool = False,
     alone: bool = False,
+    private: bool = False,
 ) -> list[Path]:
     """Copy or link files into data/raw, for a model instance (and sandbox).
 
@@ -71,6 +69,8 @@ def push(
         the file system supports it.
     alone : bool
         Raise an error if the data folder has other input.
+    private : bool
+        The data folder is new, and no other process knows it. So it need not be locked.
 
     Returns
     -------
@@ -103,22 +103,17 @@ def push(
     targets = {top / relative: source for relative, source in sources.items()}
     for target in targets:
         _check_place(backend, target, top)
-    with locked(backend.raw_data_dir() / _LOCK, wait=True):
-        unfinished = _remove_unfinished(top, targets)
+    backend.raw_data_dir()
+    with nullcontext(()) if private else pushing(top, targets) as unfinished:
         _check_existing(backend, targets, alone)
-        new = {x: y for x, y in targets.items() if x in unfinished or not x.exists()}
-        with _recorded(top, targets, new) as begun, _folders_of(new):
-            for target in progress(list(new), "pushing"):
-                begun.append(target)
-                if target not in unfinished:
-                    (link_file if link else copy_file)(targets[target], target)
+        bring(top, targets, unfinished, link_file if link else copy_file)
     return list(targets)
 
 
 def _check_existing(backend: BackendFolder, targets: dict[Path, Path], alone: bool) -> None:
     """Raise an error if the input in place differs from the files to push."""
     for target, source in targets.items():
-        if target.exists() and not _same_content(source, target):
+        if target.exists() and not same_content(source, target):
             problem = f"{target}: exists already, and differs from {source}"
             raise BackendError(
                 "existing-file", problem, "remove it, or all input with reset_data()"
@@ -127,79 +122,6 @@ def _check_existing(backend: BackendFolder, targets: dict[Path, Path], alone: bo
     if others:
         problem = f"{others[0]}: other input is in place already"
         raise BackendError("existing-file", problem, "remove it with reset_data()")
-
-
-@contextmanager
-def _recorded(top: Path, targets: dict[Path, Path], new: Collection[Path]) -> Iterator[list[Path]]:
-    """Record the origins of `targets`, of which the block brings the `new` ones, all or none.
-
-    The block appends each of them to the yielded list before it begins to bring it. If the process
-    is killed within the block, `_remove_unfinished` finds the record of the new files.
-    """
-    record = top / _PUSHING
-    begun: list[Path] = []
-    old = _read_origins(top / _ORIGINS)
-    origins = {x.relative_to(top): source for x, source in targets.items()}
-    # entries of files that were removed by hand, which would count as brought
-    known = {path: source for path, source in old.items() if top / path not in new}
-    if known != old:
-        _write_origins(top / _ORIGINS, known)
-    if new:
-        _write_origins(record, {x.relative_to(top): targets[x] for x in new})
-    try:
-        yield begun
-        if known | origins != known:
-            _write_origins(top / _ORIGINS, known | origins)
-    except BaseException:
-        for target in begun:
-            target.unlink(missing_ok=True)
-        record.unlink(missing_ok=True)
-        raise
-    record.unlink(missing_ok=True)
-
-
-def _remove_unfinished(top: Path, targets: Collection[Path]) -> set[Path]:
-    """Remove what a killed push has brought. Return those of its files that are pushed again.
-
-    The lock must be held. Files that are no longer the same as their origins are kept.
-    """
-    origins = _read_origins(top / _ORIGINS)
-    unfinished = {x: y for x, y in _read_origins(top / _PUSHING).items() if x not in origins}
-    for folder in {top, *((top / path).parent for path in unfinished)}:
-        for temporary in folder.glob(_TEMPORARY):
-            temporary.unlink(missing_ok=True)
-    removed, kept, again = [], {}, set()
-    for path, source in unfinished.items():
-        target = top / path
-        if not target.exists():
-            continue
-        if target in targets:
-            again.add(target)
-        elif source.is_file() and _same_content(source, target):
-            target.unlink()
-            removed.append(target)
-        else:
-            kept[path] = source
-    if kept:
-        _write_origins(top / _ORIGINS, origins | kept)
-    for folder in sorted({(top / path).parent for path in unfinished}, reverse=True):
-        _remove_empty(folder, top)
-    counts = {"removed": removed, "kept because they have changed": kept, "pushed again": again}
-    outcome = ", ".join(f"{len(files)} {what}" for what, files in counts.items() if files)
-    if outcome:
-        warnings.warn(
-            f"{top}: an earlier push did not finish; of its files: {outcome}", stacklevel=4
-        )
-    return again
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    """Remove a folder and those above it, below `top`, that are empty."""
-    with suppress(OSError):
-        for empty in (folder, *folder.parents):
-            if empty == top:
-                break
-            empty.rmdir()
 
 
 def pull(
@@ -240,7 +162,7 @@ def pull(
     targets = check_destinations(backend, files, destination, force)
     for file in progress(files, "checking"):
         labels.Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
-    with _folders_of(targets.values()):
+    with folders_of(targets.values()):
         copy_files(progress(list(targets.items()), "pulling"))
     return list(targets.values())
 
@@ -303,23 +225,6 @@ def _check_writable(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
-@contextmanager
-def _folders_of(files: Iterable[Path]) -> Iterator[None]:
-    """Create the folders of files; if the block fails, remove the created folders."""
-    made: list[Path] = []
-    try:
-        for folder in dict.fromkeys(file.parent for file in files):
-            missing = (path for path in (folder, *folder.parents) if not path.exists())
-            made += reversed(list(missing))
-            folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for folder in reversed(made):
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
 def remove_data(backend: BackendFolder) -> list[Path]:
     """Remove the data of a model instance, or only of its sandbox if one is set.
 
@@ -339,22 +244,6 @@ def remove_data(backend: BackendFolder) -> list[Path]:
             problem = f"{folder}: expected a sandbox, found a folder of input; not removed"
             raise BackendError("not-a-sandbox", problem)
     return [folder for folder in folders if remove_folder(folder)]
-
-
-def origin(backend: BackendFolder, file: Path) -> Path:
-    """Return the path from which a file in data/raw was pushed.
-
-    If the file was not pushed, return the file itself. For a missing file of a recording, the
-    folder is that of the recording's other files.
-    """
-    raw = backend.data_dirs()[0] if backend.model_instance is not None else None
-    if raw is None or not file.is_relative_to(raw):
-        return file
-    relative = file.relative_to(raw)
-    for known, source in _origins(backend).items():
-        if known.parent == relative.parent and known.stem == relative.stem:
-            return source.with_name(file.name)
-    return file
 
 
 def label_name(stem: str, several: bool) -> str:
@@ -460,41 +349,6 @@ def _check_place(backend: BackendFolder, target: Path, top: Path) -> None:
         raise BackendError("existing-file", problem)
 
 
-def _same_content(one: Path, other: Path) -> bool:
-    return filecmp.cmp(one, other, shallow=False)
-
-
-def _origins(backend: BackendFolder) -> dict[Path, Path]:
-    """Return the origin of each input file: relative path in data/raw -> source."""
-    top = backend.data_dirs()[0]
-    pushing = _read_origins(top / _PUSHING)  # first, since it is removed after it was added
-    return pushing | _read_origins(top / _ORIGINS)
-
-
-def _read_origins(path: Path) -> dict[Path, Path]:
-    try:
-        with open_file(path) as file:
-            origins = json.load(file)
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(path, str(error)) from None
-    strings = isinstance(origins, dict) and all(isinstance(x, str) for x in origins.values())
-    if not strings:
-        raise _unreadable(path, f"expected an object of strings, found {shown(origins)}")
-    return {Path(local_name(key)): Path(local_name(value)) for key, value in origins.items()}
-
-
-def _unreadable(path: Path, why: str) -> BackendError:
-    problem = f"{path}: the origins of the input cannot be read ({why}); remove this file"
-    return BackendError("unknown-origin", problem)
-
-
-def _write_origins(path: Path, origins: dict[Path, Path]) -> None:
-    text = {utf8_name(relative): utf8_name(source) for relative, source in origins.items()}
-    write_file(path, [json.dumps(text).encode()])
-
-
 def _beside_input(backend: BackendFolder) -> Callable[[Path], Path]:
     """Return a function from a label file, relative to data/processed, to its destination.
 
@@ -505,7 +359,7 @@ def _beside_input(backend: BackendFolder) -> Callable[[Path], Path]:
     recordings = cache(recordings_in)  # read each folder once, not once per label file
     raw = backend.data_dirs()[0]
     known: dict[tuple[Path, str | None], set[Path]] = {}  # folder, stem (None: any) -> origins
-    for path, source in _origins(backend).items():
+    for path, source in read_origins(raw).items():
         for stem in (path.stem, None):
             known.setdefault((path.parent, stem), set()).add(source.parent)
 

@@ -20,7 +20,7 @@ _held: set[int] = set()  # file descriptors of the locks that this process holds
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[None]:
+def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """Hold a lock within the block, then remove the lock file.
 
     The lock ends with the process at the latest. Child processes do not hold it.
@@ -46,7 +46,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
     """
     descriptor = _acquire(path, wait)
     try:
-        yield
+        yield descriptor
     finally:
         if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
