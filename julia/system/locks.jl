@@ -18,7 +18,7 @@ const LOCK_REFUSALS = [getfield(Libc, name) for name in (:ENOLCK, :ENOSYS, :ENOT
                        if isdefined(Libc, name)]
 
 """
-    locked(f, path)
+    locked(f, path; wait=false)
 
 Call `f()` while holding a lock; return what `f` returns.
 
@@ -28,6 +28,7 @@ lock after a warning.
 
 # Arguments
 - `path`: the lock file; its folder must exist.
+- `wait`: wait until the lock is free.
 
 # Errors
 - `LockedError`: the lock is held, by another process or by this one. `f` is not called then.
@@ -38,12 +39,14 @@ lock after a warning.
 locked(() -> train(), "models/.default.lock")
 ```
 """
-function locked(f, path)
-    Sys.iswindows() && return f()
-    file = lock_file(path)
-    file === nothing && return f()
+locked(f, path; wait::Bool=false) = locked_if_possible(_ -> f(), path; wait=wait)
+
+"""Do as [`locked`](@ref), but call `f(held)`; `held` is false where there are no locks."""
+function locked_if_possible(f, path; wait::Bool=false)
+    file = Sys.iswindows() ? nothing : lock_file(path; wait=wait)
+    file === nothing && return f(false)
     try
-        return f()
+        return f(true)
     finally
         try
             is_at(path, file) && rm(path; force=true)
@@ -56,7 +59,7 @@ end
 """
 Open and lock a lock file that stays at its path; closing it unlocks it. Return `nothing` if there are no locks.
 """
-function lock_file(path, flock=flock)
+function lock_file(path, flock=flock; wait::Bool=false)
     flags = Base.Filesystem.JL_O_RDWR | Base.Filesystem.JL_O_CREAT
     while true
         there = ispath(path)
@@ -66,7 +69,11 @@ function lock_file(path, flock=flock)
         code == 0 && is_at(path, file) && return file
         close(file)
         code == 0 && continue
-        code == Libc.EAGAIN && throw(LockedError(path))
+        if code == Libc.EAGAIN
+            wait || throw(LockedError(path))
+            sleep(0.05)  # flock itself would wait without reacting to Ctrl-C
+            continue
+        end
         code in LOCK_REFUSALS || throw(SystemError("cannot lock $path", code))
         there || rm(path; force=true)
         @warn "$(dirname(path)): this file system does not support locks ($(Libc.strerror(code))); do not let " *

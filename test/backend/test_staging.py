@@ -314,6 +314,7 @@ def test_one_push_at_a_time(
             second.start()
             second.join(0.3)
             assert second.is_alive()
+            assert (path.parent / ".push.lock").exists()  # which Julia uses, too
         copied.append(path)
         copy_file(source, path)
 
@@ -349,6 +350,7 @@ def killed_push(backend: BackendExplorer, folder: Path) -> None:
 def test_the_next_push_completes_a_killed_one(backend: BackendExplorer, lab: Path) -> None:
     write_recording(lab / "sub")
     killed_push(backend, lab)
+    assert (backend.raw_data_dir() / ".pushing.json").exists()
     (brought,) = backend.list_input_files()
     assert origins.origin(backend, brought) == lab / "sub" / brought.name
     with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 pushed again"):
