@@ -27,6 +27,7 @@ from support import (
 )
 from taggingbackends import BackendExplorer, LabelFileError, Labels
 from taggingbackends.backend import origins, staging
+from taggingbackends.backend.provenance import complete
 from taggingbackends.system.files import copy_file
 
 OTHER = "20240612_090000@x"
@@ -622,6 +623,41 @@ def test_stems_that_begin_alike(backend: BackendExplorer, lab: Path) -> None:
         f"{RUN}@0.5.predicted.label",
         f"{RUN}@0.predicted.label",
     ]
+
+
+def test_the_work_grows_with_the_number_of_files(
+    make_backend: Callable[..., Path], lab: Path
+) -> None:
+    """Not with its square."""
+    backend = BackendExplorer(make_backend(), "m")
+
+    def work(n: int) -> int:
+        """Push, predict and pull n recordings in one folder, and return the number of calls."""
+        calls = 0
+
+        def count(*event: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        spines = [write_recording(lab / str(n), f"20240611_{i:06d}@g", (1,)) for i in range(n)]
+        sys.setprofile(count)
+        try:
+            pushed = [path for path in backend.push(*spines) if path.suffix == ".spine"]
+            places = [backend.output_path(path) for path in pushed]
+            staging.check_destinations(backend, places)
+            for path, place in zip(pushed, places, strict=True):
+                labels = Labels()
+                labels.set(path.stem.split("@")[0], 1, [0.0], ["run"])
+                labels.write(place)
+            complete(backend, places)
+            assert len(backend.pull()) == n
+        finally:
+            sys.setprofile(None)
+        backend.reset_data()
+        return calls
+
+    work(1)
+    assert work(80) < 2.4 * work(40)
 
 
 def test_invalid_destinations_of_labels(backend: BackendExplorer, lab: Path) -> None:
