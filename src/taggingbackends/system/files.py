@@ -209,7 +209,6 @@ def _reflink(source: int, destination: int) -> bool:
 def walk(
     top: Path,
     enter: Callable[[Path], bool] = lambda folder: True,
-    link: Callable[[Path], object] = lambda path: None,
 ) -> Iterator[Path]:
     """Yield the files below a folder, sorted by path components. Hidden files are skipped.
 
@@ -219,8 +218,6 @@ def walk(
         The folder. If it does not exist, nothing is yielded.
     enter : callable
         Called with each subfolder. It returns whether to enter the folder.
-    link : callable
-        Called with each symbolic link before it is followed.
 
     Raises
     ------
@@ -232,13 +229,12 @@ def walk(
     A link to a folder is followed unless it leads to a folder that contains the link.
     """
     if top.is_dir():
-        yield from _walk(top, enter, link, [])
+        yield from _walk(top, enter, [])
 
 
 def _walk(
     folder: Path,
     enter: Callable[[Path], bool],
-    link: Callable[[Path], object],
     above: list[Path],
 ) -> Iterator[Path]:
     above = [*above, folder.resolve()]
@@ -247,13 +243,11 @@ def _walk(
     for entry in sorted(visible, key=lambda entry: entry.name):
         path = folder / entry.name
         is_link = entry.is_symlink()
-        if is_link:
-            link(path)
         # broken and circular links are yielded; opening them raises the error
         if not (path.is_dir() if is_link else entry.is_dir()):
             yield path
         elif enter(path) and not (is_link and path.resolve() in above):
-            yield from _walk(path, enter, link, above)
+            yield from _walk(path, enter, above)
 
 
 def remove_folder(folder: Path) -> bool:
