@@ -187,7 +187,7 @@ function collect_input(paths)
     if !isempty(skipped)
         some = join(("$path ($why)" for (path, why) in Iterators.take(skipped, 3)), ", ")
         more = length(skipped) > 3 ? ", and $(length(skipped) - 3) more" : ""
-        @warn "skipped $(length(skipped)) in pushed folders: $some$more"
+        @warn "skipped $(length(skipped)) that cannot be pushed: $some$more"
     end
     if isempty(sources)
         throw(BackendError("no-input", "$common: expected visible files, found none"))

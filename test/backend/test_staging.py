@@ -177,7 +177,7 @@ def test_pipes_and_devices(suffix: str, backend: BackendExplorer, lab: Path) -> 
     for path in (pipe, lab / "zero.csv"):
         with backend_error("no-input", "expected a file or a folder, found a pipe, a socket or"):
             backend.push(spine, path)
-    with pytest.warns(UserWarning, match=r"skipped 2 in pushed folders: .*/a\.\w+ \(a pipe"):
+    with pytest.warns(UserWarning, match=r"skipped 2 that cannot be pushed: .*/a\.\w+ \(a pipe"):
         backend.push(lab)
     assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine"]
 
@@ -195,7 +195,7 @@ def test_unreadable_folders_are_skipped(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.warns(UserWarning, match=r"skipped 1 .*lost\+found \(Permission denied\)"):
+    with pytest.warns(UserWarning, match=r"skipped 1 that .*lost\+found \(Permission denied\)"):
         backend.push(lab)
     assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine"]
 

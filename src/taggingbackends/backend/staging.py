@@ -288,7 +288,7 @@ def _collect(paths: list[Path]) -> dict[Path, Path]:
     if skipped:
         some = ", ".join(f"{path} ({why})" for path, why in list(skipped.items())[:3])
         more = f", and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-        warnings.warn(f"skipped {len(skipped)} in pushed folders: {some}{more}", stacklevel=4)
+        warnings.warn(f"skipped {len(skipped)} that cannot be pushed: {some}{more}", stacklevel=4)
     if not sources:
         raise BackendError("no-input", f"{common}: expected visible files, found none")
     return {source.relative_to(common): source for source in sources}
