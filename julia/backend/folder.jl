@@ -333,17 +333,25 @@ function is_tracker_file(path)
 end
 
 """
-Return whether a folder has several recordings. Files with the given suffix count as recordings, too. The search
-stops at the second one, since each recording of a folder is asked about.
+Return whether a folder has several recordings. Files with the given suffix count as recordings, too.
+
+Each recording of a folder asks this, and listing a folder takes time in proportion to its files. So the answer yes
+is kept for the task while the folder does not change.
 """
 function has_several(folder, suffix)
     isdir(folder) || return false
+    known = get!(Dict{Tuple{String,Any},Float64}, task_local_storage(), :folders_with_several_recordings)
+    time = mtime(folder)
+    get(known, (folder, suffix), nothing) === time && return true
     stem = nothing
     for name in visible(folder)
         stem_of(name) == stem && continue
         file = joinpath(folder, name)
         (suffix_of(name) == suffix && isfile(file)) || is_tracker_file(file) || continue
-        stem === nothing || return true
+        if stem !== nothing
+            known[(folder, suffix)] = time
+            return true
+        end
         stem = stem_of(name)
     end
     return false
