@@ -25,7 +25,7 @@ from support import (
     write_labels,
     write_recording,
 )
-from taggingbackends import BackendExplorer, LabelFileError, Labels
+from taggingbackends import BackendExplorer, LabelFileError, Labels, dependency
 from taggingbackends.backend import origins, staging
 from taggingbackends.backend.provenance import complete
 from taggingbackends.system.files import copy_file
@@ -209,6 +209,12 @@ def test_names_that_are_not_utf8_are_refused(backend: BackendExplorer, lab: Path
         with backend_error("bad-name", r"\\udcfc.*': expected a name in UTF-8; rename"):
             backend.push(folder)
     assert listed(backend) == []
+    file = lab / os.fsdecode(b"\xfc.csv")
+    file.touch()
+    with pytest.raises(
+        LabelFileError, match="bad-dependency: expected a file with a name in UTF-8"
+    ):
+        dependency(file)
 
 
 @posix
