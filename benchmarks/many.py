@@ -1,4 +1,4 @@
-"""Prediction of 200 small recordings, two at a time compared with one at a time."""
+"""Prediction of many small recordings: several at a time, and up to 1000 in one folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmarks.harness import row
 from benchmarks.inputs import recording
 
 RECORDINGS = 200
+IN_ONE_FOLDER = (250, 500, 1000)
 
 PREDICT = """
 from taggingbackends import Labels
@@ -48,24 +49,48 @@ def run(folder: Path) -> None:
     def labelled(jobs: int) -> float:
         for path in lab.glob("*/predicted.label"):
             path.unlink()
-        seconds = _predict(backend, lab, jobs)
+        seconds = _recursive(backend, lab, jobs)
         assert len(list(lab.glob("*/predicted.label"))) == RECORDINGS
         return seconds
 
     # one pair only: these commands run long enough to average out other load
     one, two = labelled(1), labelled(2)
-    again = _predict(backend, lab, 1)
+    again = _recursive(backend, lab, 1)
     row("", "of the baseline's time", "ours", "baseline")
     case = f"{RECORDINGS} recordings, --jobs 2 compared with --jobs 1"
     row(case, f"{two / one:.3f}", f"{two:.1f} s", f"{one:.1f} s")
     row("again, all up to date", f"{again / one:.3f}", f"{again:.1f} s", f"{one:.1f} s")
+    growth(backend, folder / "growth")
 
 
-def _predict(backend: Path, lab: Path, jobs: int) -> float:
-    arguments = ["predict", "--recursive", str(lab), "--model-instance=m", f"--jobs={jobs}"]
+def growth(backend: Path, folder: Path) -> None:
+    """Print the time of a prediction of n tiny recordings in one folder, for several n."""
+    tiny = folder / "tiny"
+    tiny.mkdir(parents=True)
+    recording(tiny, larvae=1, frames=10)
+    times = []
+    for n in IN_ONE_FOLDER:
+        lab = folder / str(n)
+        lab.mkdir(parents=True)
+        spines = []
+        for i in range(n):
+            for file in tiny.iterdir():
+                shutil.copy(file, lab / f"20240101_{i:06d}@x{file.suffix}")
+            spines.append(str(lab / f"20240101_{i:06d}@x.spine"))
+        times.append(_predict(backend, *spines))
+        assert len(list(lab.glob("*.predicted.label"))) == n
+        case = f"{n} recordings in one folder, compared with {IN_ONE_FOLDER[0]}"
+        row(case, f"{times[-1] / times[0]:.3f}", f"{times[-1]:.1f} s", f"{times[0]:.1f} s")
+
+
+def _recursive(backend: Path, lab: Path, jobs: int) -> float:
+    return _predict(backend, "--recursive", str(lab), f"--jobs={jobs}")
+
+
+def _predict(backend: Path, *arguments: str) -> float:
     start = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "taggingbackends", *arguments],
+        [sys.executable, "-m", "taggingbackends", "predict", *arguments, "--model-instance=m"],
         cwd=backend,
         capture_output=True,
         check=True,

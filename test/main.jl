@@ -355,20 +355,20 @@ end
         mine["r"].dependencies = [TB.OrderedDict{String,Any}("filename" => "x.spine", "sha1" => "ab")]
         path = joinpath(processed_data_dir(backend), "predicted.label")
         writelabels(path, mine)
-        TB.complete(backend, path)
+        TB.complete(backend, [path])
         run = readlabels(path)["r"]
         @test collect(run.metadata["software"]) ==
               ["name" => "mine", "commit" => "abc", "version" => "1.2", "model_instance" => "m",
                "taggingbackends" => TB.VERSION_HERE]
         @test only(run.dependencies)["sha1"] == "ab"
         before = stat(path).inode
-        TB.complete(backend, path)
+        TB.complete(backend, [path])
         @test stat(path).inode == before  # nothing to add: not written again
         # labels without a frame, of an unknown recording
         push(backend, write_recording(joinpath(folder, "lab"), OTHER))
         writelabels(path, setlabels!(Labels(), "r", 1, [0.5], [[]]))
         @test_logs((:warn, "predicted.label: the input of run r is unknown; set its " *
                            "dependencies in predict_model"),
-                   (:warn, "predicted.label: no frame has a label"), TB.complete(backend, path))
+                   (:warn, "predicted.label: no frame has a label"), TB.complete(backend, [path]))
     end
 end

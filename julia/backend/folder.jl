@@ -161,13 +161,9 @@ function output_path(backend::BackendExplorer, input_file)
     end
     folder = joinpath(processed_data_dir(backend), parts[1:end - 1]...)
     mkpath(folder)
-    beside = visible_files(dirname(path))
-    stems = Set{String}(stem_of(file) for file in keys(recordings_in(dirname(path))))
     labelled = isfile(path) && islabelfile(path)
-    if !(stem_of(path) in stems) && !labelled  # a format that only the backend knows
-        union!(stems, (stem_of(file) for file in beside if suffix_of(file) == suffix_of(path)))
-    end
-    length(stems) <= 1 && return joinpath(folder, PREDICTED)
+    known = labelled || any(suffix -> is_tracker_file(with_suffix(path, suffix)), TRACKER_SUFFIXES)
+    has_several(dirname(path), known ? nothing : suffix_of(path)) || return joinpath(folder, PREDICTED)
     return joinpath(folder, "$(labelled ? labelled_stem(path) : stem_of(path)).$PREDICTED")
 end
 
@@ -394,6 +390,37 @@ end
 
 """Return whether a folder belongs to a sandbox rather than to the input."""
 is_sandbox(folder) = ispath(joinpath(folder, SANDBOX_MARK))
+
+"""Return whether a path is a tracker file that can be read."""
+function is_tracker_file(path)
+    isfile(path) || return false
+    return !isempty(findrecordings([path]; unreadable=Dict{String,Exception}()))
+end
+
+"""
+Return whether a folder has several recordings. Files with the given suffix count as recordings, too.
+
+Each recording of a folder asks this, and listing a folder takes time in proportion to its files. So the answer yes
+is kept for the task while the folder does not change.
+"""
+function has_several(folder, suffix)
+    isdir(folder) || return false
+    known = get!(Dict{Tuple{String,Any},Float64}, task_local_storage(), :folders_with_several_recordings)
+    time = mtime(folder)
+    get(known, (folder, suffix), nothing) === time && return true
+    stem = nothing
+    for name in visible(folder)
+        stem_of(name) == stem && continue
+        file = joinpath(folder, name)
+        (suffix_of(name) == suffix && isfile(file)) || is_tracker_file(file) || continue
+        if stem !== nothing
+            known[(folder, suffix)] = time
+            return true
+        end
+        stem = stem_of(name)
+    end
+    return false
+end
 
 """Return the stem of the recording that a label file depends on."""
 function labelled_stem(path)

@@ -21,7 +21,7 @@ function run_prediction(backend, options)
     before = label_files(backend)
     run_script(backend, script, options)
     new = [file for (file, status) in label_files(backend) if get(before, file, nothing) != status]
-    foreach(file -> complete(backend, file), new)
+    complete(backend, new)
     return new
 end
 

@@ -24,31 +24,48 @@ function software(backend::BackendExplorer)
 end
 
 """
-    complete(backend, file)
+    complete(backend, files)
 
-Add missing software and dependencies to a predicted label file. `file` is below
-`processed_data_dir(backend)`; it is written only if something is added.
+Add missing software and dependencies to predicted label files. `files` are below
+`processed_data_dir(backend)`; a file is written only if something is added.
 
 # Errors
-`LabelFileError`: it is not a valid label file.
+`LabelFileError`: a file is not a valid label file.
 """
-function complete(backend::BackendExplorer, file)
-    while !complete_once(backend, file)
+function complete(backend::BackendExplorer, files)
+    recordings = remembered(recordings_by_run)  # read each folder once, not once per label file
+    known = software(backend)
+    raw, _, processed = data_dirs(backend)
+    for file in files
+        relative = relpath(file, processed)
+        by_stem, by_run = recordings(joinpath(raw, dirname(relative)))
+        while !complete_once(file, relative, known, by_stem, by_run)
+        end
     end
     return nothing
 end
 
+"""Return the recordings in a folder by stem, and by run; no files if several are of a run."""
+function recordings_by_run(folder)
+    recordings = recordings_in(folder)
+    runs = Dict{String,Vector{String}}()
+    for (stem, files) in recordings
+        run = first(split(stem, "@"))
+        runs[run] = haskey(runs, run) ? String[] : files
+    end
+    return recordings, runs
+end
+
 """Return false if another program has changed the file meanwhile; it is not changed then."""
-function complete_once(backend, file)
+function complete_once(file, relative, software, recordings, runs)
     before = stamp(file)
     predicted = readlabels(file)
-    relative = relpath(file, processed_data_dir(backend))
-    recordings = recordings_in(joinpath(raw_data_dir(backend), dirname(relative)))
+    stem = recording_stem(basename(file), keys(recordings))
     changed = false
     for run in values(predicted)
-        changed |= add_software!(run, software(backend))
+        changed |= add_software!(run, software)
         isempty(run.dependencies) || continue
-        sources = sort(recording_of(recordings, file, run.id))
+        sources = sort(stem === nothing ? get(runs, run.id, String[]) : recordings[stem])
         run.dependencies = map(dependency, sources)
         changed |= !isempty(sources)
         isempty(sources) && @warn "$relative: the input of run $(run.id) is unknown; set its dependencies " *
@@ -76,14 +93,4 @@ function add_software!(run, known)
     end
     run.metadata["software"] = completed
     return length(completed) > length(said)
-end
-
-"""Return the files of the recording that a run's labels are for; empty if it is unknown."""
-function recording_of(recordings, file, run)
-    stem = recording_stem(basename(file), Set(stem_of(main) for main in keys(recordings)))
-    fitting = [files for (main, files) in recordings if stem_of(main) == stem]
-    if isempty(fitting)
-        fitting = [files for (main, files) in recordings if first(split(stem_of(main), "@")) == run]
-    end
-    return length(fitting) == 1 ? fitting[1] : String[]
 end

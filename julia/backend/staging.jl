@@ -1,7 +1,5 @@
 # Copy input into a backend's folder (push) and predicted labels out of it (pull). Either copies all files or none.
 
-const ORIGINS = ".origins.json"  # relative path of an input file => the path it was pushed from
-
 """
     push(backend, paths...; link=false, alone=false)
 
@@ -9,7 +7,10 @@ Copy files into data/raw, for the explorer's instance (and sandbox).
 
 The content of a single folder is copied to the top. Otherwise the paths are kept, relative to the deepest
 common folder. Files that belong together are copied together: .spine with .outline, and a label file with
-the files that it depends on, which are checked. Hidden files are left out.
+the files that it depends on, which are checked. Hidden files are left out. Links to files are followed. Pipes,
+devices and unreadable folders in a pushed folder are skipped, with a warning.
+
+One push into a data folder runs at a time. The next one removes or completes what a killed one has left.
 
 # Arguments
 - `paths`: files and folders.
@@ -21,9 +22,11 @@ the files that it depends on, which are checked. Hidden files are left out.
 The paths of the input files in data/raw.
 
 # Errors
-- `BackendError` `no-input`: a path does not exist, or there are no files; `existing-file`: another file
-  exists already; `outside-link`: a link leads out of a pushed folder; `not-a-sandbox`: the sandbox is a
-  folder of input; `unusable-data`: no files can be written there.
+- `BackendError` `no-input`: a path does not exist, is a broken link, or is neither a file nor a folder; or
+  there are no files. `existing-file`: another file exists already. `outside-link`: a link to a folder leads
+  out of a pushed folder. `not-a-sandbox`: the sandbox is a folder of input. `unusable-data`: no files can be
+  written there. `bad-name`: the name of a file is not UTF-8. `unknown-origin`: the record of earlier pushes is
+  invalid.
 - `LabelFileError`: a label file or its dependencies are invalid.
 
 Nothing is copied then.
@@ -34,6 +37,7 @@ push(backend, "recordings/20240611_101500@g@e@t5@p.spine")
 ```
 """
 function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=false)
+    foreach(check_utf8, paths)
     sources = collect_input([unslashed(abspath(path)) for path in paths])
     top = data_dir(backend, "raw")
     check_data_dir(top)
@@ -41,9 +45,20 @@ function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=
         throw(BackendError("not-a-sandbox",
             "$top: expected a sandbox, found a folder of input; name another sandbox"))
     end
-    targets = [joinpath(top, relative) for (relative, _) in sources]
-    for (target, (relative, source)) in zip(targets, sources)
-        check_place(backend, relative, top)
+    foreach(((relative, _),) -> check_place(backend, relative, top), sources)
+    raw_data_dir(backend)
+    targets = Set(joinpath(top, relative) for (relative, _) in sources)
+    pushing(top, targets) do unfinished
+        check_existing(backend, sources, targets, alone)
+        return bring(link ? link_file : copy_file, top, sources, unfinished)
+    end
+    return [joinpath(top, relative) for (relative, _) in sources]
+end
+
+"""Throw if the input in place differs from the files to push."""
+function check_existing(backend, sources, targets, alone)
+    for (relative, source) in sources
+        target = joinpath(data_dir(backend, "raw"), relative)
         if ispath(target) && !same_content(source, target)
             throw(BackendError("existing-file", "$target: exists already, and differs from $source";
                                fix="remove it, or all input with reset_data(backend)"))
@@ -54,22 +69,7 @@ function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=
         throw(BackendError("existing-file", "$(others[1]): other input is in place already";
                            fix="remove it with reset_data(backend)"))
     end
-    origins = merge!(read_origins(backend), Dict(sources))
-    raw_data_dir(backend)
-    made = String[]
-    try
-        for (target, (_, source)) in zip(targets, sources)
-            ispath(target) && continue
-            mkpath(dirname(target))
-            link ? link_file(source, target) : copy_file(source, target)
-            push!(made, target)
-        end
-        write_file(joinpath(top, ORIGINS), sprint(write_json, origins, 0))
-    catch
-        foreach(target -> rm(target; force=true), made)
-        rethrow()
-    end
-    return targets
+    return nothing
 end
 
 """
@@ -141,13 +141,10 @@ Check that [`pull`](@ref) may copy label files from data/processed. The label fi
 The destinations, and the stamps of the files that may be replaced there (`nothing` if none may).
 """
 function check_destinations(backend::BackendExplorer, files, destination=nothing; force::Bool=false)
-    origins = read_origins(backend)
     processed = data_dir(backend, "processed")
-    targets = map(files) do file
-        relative = relpath(file, processed)
-        return destination === nothing ? beside_input(backend, origins, relative) :
-               joinpath(abspath(destination), relative)
-    end
+    place = destination === nothing ? beside_input(backend) :
+            relative -> joinpath(abspath(destination), relative)
+    targets = [place(relpath(file, processed)) for file in files]
     allunique(targets) || throw(BackendError("existing-file",
         "$(first_repeated(targets)): two label files would be copied there; name a folder to pull into"))
     foreach(check_writable, targets)
@@ -179,35 +176,25 @@ function check_writable(target)
     return nothing
 end
 
-"""
-    origin(backend, file)
-
-Return the path from which a file in data/raw was pushed; the file itself if it was not pushed. A missing
-file has the origin of the other files of its recording.
-"""
-function origin(backend::BackendExplorer, file)
-    backend.model_instance === nothing && return file
-    raw = data_dir(backend, "raw")
-    is_below(file, raw) || return file
-    for (relative, source) in read_origins(backend)
-        known = joinpath(raw, relative)
-        if dirname(known) == dirname(file) && stem_of(known) == stem_of(file)
-            return joinpath(dirname(source), basename(file))
-        end
-    end
-    return file
-end
-
 """Return relative path in data/raw => source, for all files to copy."""
 function collect_input(paths)
     for path in paths
-        ispath(path) || throw(BackendError("no-input", "$path: no such file or folder"))
+        found = what_is(path)
+        found in ("file", "folder") ||
+            throw(BackendError("no-input", "$path: expected a file or a folder, found $found"))
     end
     common = length(paths) == 1 && isdir(paths[1]) ? paths[1] : common_folder(dirname.(paths))
+    skipped = OrderedDict{String,String}()  # path => why
     sources = String[]
-    for path in paths, file in (isdir(path) ? folder_files(path) : [path; companions(path)])
+    for path in paths, file in (isdir(path) ? folder_files(path, skipped) : [path; companions(path)])
+        check_utf8(file)
         push!(sources, file)
         islabelfile(file) && append!(sources, labelled_files(file))
+    end
+    if !isempty(skipped)
+        some = join(("$path ($why)" for (path, why) in Iterators.take(skipped, 3)), ", ")
+        more = length(skipped) > 3 ? ", and $(length(skipped) - 3) more" : ""
+        @warn "skipped $(length(skipped)) that cannot be pushed: $some$more"
     end
     if isempty(sources)
         throw(BackendError("no-input", "$common: expected visible files, found none"))
@@ -227,17 +214,50 @@ function common_folder(folders)
     return joinpath(common...)
 end
 
-function folder_files(folder)
-    real = realpath(folder)
-    check(path) = is_below(resolved(path), real) || throw(BackendError("outside-link",
-        "$path: a link out of $folder; push its target by its own path"))
-    return filter(check, walk_files(folder; enter=check))
+function check_utf8(path)
+    isvalid(path) || throw(BackendError("bad-name",
+        "$(escape_string(path)): expected a name in UTF-8; rename the file or folder"))
+    return nothing
 end
 
-"""Return the target of a path through links; it need not exist."""
-function resolved(path)
-    ispath(path) && return realpath(path)
-    return normpath(followed(joinpath(realpath(dirname(path)), basename(path))))
+"""Return what is at a path: file, folder or something that cannot be pushed."""
+function what_is(path)
+    status = try
+        stat(path)
+    catch error
+        error isa Base.IOError && error.code == Base.UV_ELOOP || rethrow()
+        nothing
+    end
+    if status === nothing || !ispath(status)
+        islink(path) && throw(BackendError("no-input", "$path: a broken link, to $(readlink(path))";
+                                           fix="fetch the file (git annex get) or remove the link"))
+        throw(BackendError("no-input", "$path: no such file or folder"))
+    end
+    isdir(status) && return "folder"
+    return isfile(status) ? "file" : "a pipe, a socket or a device"
+end
+
+function folder_files(folder, skipped)
+    real = realpath(folder)
+    function enter(inner)
+        if islink(inner) && !is_below(realpath(inner), real)
+            throw(BackendError("outside-link",
+                "$inner: a link to a folder outside $folder; push it by its own path"))
+        end
+        try
+            readdir(inner)
+        catch error  # such as lost+found
+            error isa Union{SystemError,Base.IOError} || rethrow()
+            skipped[inner] = sprint(showerror, error)
+            return false
+        end
+        return true
+    end
+    return filter(walk_files(folder; enter=enter)) do file
+        found = what_is(file)
+        found == "file" || (skipped[file] = found)
+        return found == "file"
+    end
 end
 
 function is_below(path, folder)
@@ -265,37 +285,32 @@ function check_place(backend, relative, top)
 end
 
 """
-Return the path of a label file next to the input that it was predicted from.
+Return a function from a label file, relative to data/processed, to its path next to the input that it was
+predicted from.
 
 The name contains the recording's stem if that folder has several recordings, whether or not all were pushed,
 so that labels of different recordings have different names.
 """
-function beside_input(backend, origins, relative)
-    recordings = recordings_in(joinpath(data_dir(backend, "raw"), dirname(relative)))
-    stem = recording_stem(basename(relative), Set(stem_of(main) for main in keys(recordings)))
-    inputs = [path for path in keys(origins) if dirname(path) == dirname(relative)]
-    own = filter(path -> stem_of(path) == stem, inputs)
-    folders = unique(dirname(origins[path]) for path in (isempty(own) ? inputs : own))
-    if length(folders) != 1
-        which = isempty(folders) ? "no known folder" : "$(length(folders)) folders"
-        throw(BackendError("unknown-origin",
-            "$relative: its input comes from $which; name a folder to pull into"))
+function beside_input(backend)
+    raw = data_dir(backend, "raw")
+    recordings = remembered(recordings_in)  # read each folder once, not once per label file
+    known = Dict{Tuple{String,Union{String,Nothing}},Set{String}}()  # folder, stem (nothing: any) => origins
+    for (path, source) in read_origins(raw), stem in (stem_of(path), nothing)
+        push!(get!(() -> Set{String}(), known, (dirname(path), stem)), dirname(source))
     end
-    several = basename(relative) == PREDICTED && stem !== nothing && length(recordings_in(folders[1])) > 1
-    return joinpath(folders[1], several ? "$stem.$PREDICTED" : basename(relative))
-end
-
-function read_origins(backend)
-    path = joinpath(data_dir(backend, "raw"), ORIGINS)
-    isfile(path) || return OrderedDict{String,Any}()
-    origins = try
-        parse_json(read(path, String))
-    catch error
-        error isa JSONError || rethrow()
-        throw(BackendError("unknown-origin",
-            "$path: the origins of the input cannot be read ($(error.problem)); remove this file"))
+    return function (relative)
+        above = dirname(relative)
+        stem = recording_stem(basename(relative), keys(recordings(joinpath(raw, above))))
+        folders = get(known, (above, stem)) do
+            return get(known, (above, nothing), Set{String}())
+        end
+        if length(folders) != 1
+            which = isempty(folders) ? "no known folder" : "$(length(folders)) folders"
+            throw(BackendError("unknown-origin",
+                "$relative: its input comes from $which; name a folder to pull into"))
+        end
+        folder = only(folders)
+        several = basename(relative) == PREDICTED && stem !== nothing && length(recordings(folder)) > 1
+        return joinpath(folder, several ? "$stem.$PREDICTED" : basename(relative))
     end
-    return origins isa AbstractDict ? origins : OrderedDict{String,Any}()
 end
-
-unslashed(path) = dirname(joinpath(path, ""))

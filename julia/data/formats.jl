@@ -114,10 +114,13 @@ end
 """
     recordings_in(folder)
 
-Find the recordings directly in a folder, like [`findrecordings`](@ref). Files that cannot be read are left
-out. The result is empty if `folder` is not a folder.
+Find the recordings directly in a folder, like [`findrecordings`](@ref). Return stem => files of the recording.
+Files that cannot be read are left out. The result is empty if `folder` is not a folder.
 """
-recordings_in(folder) = findrecordings(visible_files(folder); unreadable=Dict{String,Exception}())
+function recordings_in(folder)
+    found = findrecordings(visible_files(folder); unreadable=Dict{String,Exception}())
+    return OrderedDict{String,Vector{String}}(stem_of(main) => files for (main, files) in found)
+end
 
 """List the visible files in a folder; empty if the folder does not exist."""
 function visible_files(folder)
@@ -135,6 +138,10 @@ Return the stem of the recording that a label file is for: the only one, or the 
 """
 function recording_stem(label_file, stems)
     length(stems) == 1 && return first(stems)
-    fitting = filter(stem -> startswith(label_file, "$stem."), collect(stems))
-    return isempty(fitting) ? nothing : fitting[argmax(length.(fitting))]
+    parts = split(label_file, '.')
+    for n in length(parts) - 1:-1:1  # the longest first
+        stem = join(parts[1:n], '.')
+        stem in stems && return stem
+    end
+    return nothing
 end

@@ -5,12 +5,19 @@
 
 Return the entry of a file for `labels[run].dependencies`: its name and SHA-1.
 
+# Errors
+[`LabelFileError`](@ref) `bad-dependency`: the name is not UTF-8. `SystemError`: the file cannot be read.
+
 # Example
 ```julia
 labels[run].dependencies = [dependency("20150701_105504@x@y@t15@z.spine")]
 ```
 """
-dependency(path) = OrderedDict{String,Any}("filename" => basename(path), "sha1" => sha1_of(path))
+function dependency(path)
+    isvalid(path) || throw(LabelFileError("bad-dependency",
+        "expected a file with a name in UTF-8, found $(escape_string(path)); rename it"))
+    return OrderedDict{String,Any}("filename" => basename(path), "sha1" => sha1_of(path))
+end
 
 """
 Return dependencies as a vector of entries. In a label file they may be one entry or a list.

@@ -254,6 +254,7 @@ function check_regular(path)
     return path
 end
 
+"""Return whether two paths are files with the same content."""
 function same_content(one, other)
     isfile(one) && isfile(other) && filesize(one) == filesize(other) || return false
     return open(one) do a
@@ -417,3 +418,6 @@ end
 is_folder(path) = kind(path) === :folder
 
 is_within(path, folder) = path == folder || startswith(path, joinpath(folder, ""))
+
+"""Return a path without a separator at its end."""
+unslashed(path) = dirname(joinpath(path, ""))

@@ -21,7 +21,7 @@ const LOCK_REFUSALS = [getfield(Libc, name) for name in (:ENOLCK, :ENOSYS, :ENOT
 const UNLOCKED_FOLDERS = Set{String}()  # folders without locks, about which there was a warning
 
 """
-    locked(f, path; inherited=false)
+    locked(f, path; wait=false, inherited=false)
 
 Call `f()` while holding a lock; return what `f` returns.
 
@@ -31,6 +31,7 @@ lock after a warning, one for each folder.
 
 # Arguments
 - `path`: the lock file; its folder must exist.
+- `wait`: wait until the lock is free.
 - `inherited`: processes that are started meanwhile hold the lock, too, if this one is killed. After `f` they
   hold nothing.
 
@@ -43,14 +44,16 @@ lock after a warning, one for each folder.
 locked(() -> train(), "models/.default.lock")
 ```
 """
-function locked(f, path; inherited::Bool=false)
-    Sys.iswindows() && return f()
-    file = lock_file(path)
-    file === nothing && return f()
+locked(f, path; options...) = locked_if_possible(_ -> f(), path; options...)
+
+"""Do as [`locked`](@ref), but call `f(held)`; `held` is false where there are no locks."""
+function locked_if_possible(f, path; wait::Bool=false, inherited::Bool=false)
+    file = Sys.iswindows() ? nothing : lock_file(path; wait=wait)
+    file === nothing && return f(false)
     try
         # not all versions of libuv close the file in child processes
         ccall(:fcntl, Cint, (RawFD, Cint, Cint...), file.handle, F_SETFD, inherited ? 0 : FD_CLOEXEC)
-        return f()
+        return f(true)
     finally
         try
             is_at(path, file) && rm(path; force=true)
@@ -63,7 +66,7 @@ end
 """
 Open and lock a lock file that stays at its path; closing it unlocks it. Return `nothing` if there are no locks.
 """
-function lock_file(path, flock=flock)
+function lock_file(path, flock=flock; wait::Bool=false)
     flags = Base.Filesystem.JL_O_RDWR | Base.Filesystem.JL_O_CREAT
     while true
         there = ispath(path)
@@ -73,7 +76,11 @@ function lock_file(path, flock=flock)
         code == 0 && is_at(path, file) && return file
         close(file)
         code == 0 && continue
-        code == Libc.EAGAIN && throw(LockedError(path))
+        if code == Libc.EAGAIN
+            wait || throw(LockedError(path))
+            sleep(0.05)  # flock itself would wait without reacting to Ctrl-C
+            continue
+        end
         code in LOCK_REFUSALS || throw(SystemError("cannot lock $path", code))
         there || rm(path; force=true)
         folder = dirname(path)

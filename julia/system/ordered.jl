@@ -135,3 +135,9 @@ function Base.empty!(dict::OrderedDict)
     dict.index = nothing
     return dict
 end
+
+"""Return a function that calls `f` only once for each argument."""
+function remembered(f)
+    results = Dict()
+    return x -> get!(() -> f(x), results, x)
+end

@@ -14,8 +14,8 @@ from taggingbackends.backend.explorer import BackendExplorer
 from taggingbackends.backend.folder import TRAINING
 from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.backend.options import TAKEN, OptionError, Options, parse_options
+from taggingbackends.backend.origins import origin
 from taggingbackends.backend.project import is_backend
-from taggingbackends.backend.staging import origin
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.backend.wording import in_command_words
 from taggingbackends.errors import BackendError, LabelFileError, TrackFileError

@@ -92,22 +92,70 @@ end
     end
 end
 
-@testset "links out of a folder are refused" begin
+@testset "links to files keep their names" begin
+    in_lab() do backend, lab
+        spine = write_recording(joinpath(lab, "annex"))
+        folder = mkpath(joinpath(lab, "folder"))
+        for suffix in (".spine", ".outline")  # as in a folder of git-annex or DataLad
+            stored = joinpath(dirname(spine), "SHA256E$suffix")
+            mv(TB.with_suffix(spine, suffix), stored)
+            symlink(joinpath("..", "annex", basename(stored)), joinpath(folder, "$STEM$suffix"))
+        end
+        symlink(dirname(spine), joinpath(folder, ".hidden"))
+        push(backend, folder)
+        @test listed(backend) == ["$STEM.outline", "$STEM.spine"]
+        pushed = joinpath(raw_data_dir(backend), "$STEM.spine")
+        @test !islink(pushed) && TB.origin(backend, pushed) == joinpath(folder, "$STEM.spine")
+    end
+end
+
+@testset "links that are refused" begin
     in_lab() do backend, lab
         spine = write_recording(joinpath(lab, "elsewhere"))
         folder = mkpath(joinpath(lab, "folder"))
         touch_files(folder, "real.txt")
-        symlink(joinpath(folder, "real.txt"), joinpath(folder, "inside.txt"))
-        push(backend, folder)
-        @test listed(backend) == ["inside.txt", "real.txt"]
-        symlink(dirname(spine), joinpath(folder, ".hidden"))
-        push(backend, folder)
-        for (target, name) in ((spine, "x.spine"), (dirname(spine), "sub"), ("../gone", "broken"))
-            symlink(target, joinpath(folder, name))
-            @test kind_of(() -> push(backend, folder), "a link out of") == "outside-link"
-            rm(joinpath(folder, name))
+        symlink(dirname(spine), joinpath(folder, "sub"))
+        @test kind_of(() -> push(backend, folder), "sub: a link to a folder outside $folder") == "outside-link"
+        rm(joinpath(folder, "sub"))
+        link = joinpath(folder, "x.spine")
+        for target in ("../gone", "x.spine", "real.txt/x"), path in (folder, link)
+            symlink(target, link)
+            @test kind_of(() -> push(backend, path), "x.spine: a broken link, to $target; fetch") == "no-input"
+            rm(link)
         end
-        @test listed(backend) == ["inside.txt", "real.txt"]
+        @test isempty(listed(backend))
+    end
+end
+
+if Sys.isunix()
+    @testset "pipes, devices and unreadable folders" begin
+        in_lab() do backend, lab
+            write_recording(lab)
+            pipe = joinpath(lab, "a.spine")
+            run(`mkfifo $pipe`)
+            symlink("/dev/zero", joinpath(lab, "zero.csv"))
+            for path in (pipe, joinpath(lab, "zero.csv"))
+                @test kind_of(() -> push(backend, path), "found a pipe, a socket or a device") == "no-input"
+            end
+            warning = "skipped 2 that cannot be pushed: $pipe (a pipe, a socket or a device), " *
+                      "$(joinpath(lab, "zero.csv")) (a pipe, a socket or a device)"
+            @test_logs (:warn, warning) push(backend, lab)
+            @test listed(backend) == ["$STEM.outline", "$STEM.spine"]
+        end
+    end
+end
+
+if Sys.islinux()
+    @testset "names that are not UTF-8" begin
+        in_lab() do backend, lab
+            file = joinpath(mkpath(lab), "\xfc.csv")
+            touch(file)
+            for path in (lab, file)
+                @test kind_of(() -> push(backend, path), "\\xfc.csv: expected a name in UTF-8") == "bad-name"
+            end
+            @test kind_of(() -> TB.dependency(file)) == "bad-dependency"
+            @test isempty(listed(backend))
+        end
     end
 end
 
@@ -188,6 +236,53 @@ end
         touch_files(raw_data_dir(backend), "z")
         @test_throws Union{SystemError,Base.IOError} push(backend, lab)
         @test collect(keys(tree(raw_data_dir(backend)))) == ["z"]
+    end
+end
+
+if !Sys.iswindows()
+    @testset "one push at a time" begin
+        in_lab() do backend, lab
+            write_recording(lab)
+            second = TB.locked(joinpath(raw_data_dir(backend), ".push.lock")) do  # as a push of Python does
+                task = @async push(backend, lab)
+                sleep(0.2)
+                @test !istaskdone(task) && isempty(listed(backend))
+                return task
+            end
+            wait(second)
+            @test listed(backend) == ["$STEM.outline", "$STEM.spine"]
+            @test sort(readdir(raw_data_dir(backend))) == [".origins.json", "$STEM.outline", "$STEM.spine"]
+        end
+    end
+
+    @testset "the next push completes or removes a killed one" begin
+        in_lab() do backend, lab
+            top = raw_data_dir(backend)
+            one = write_recording(joinpath(lab, "a", "sub"))
+            other = write_recording(joinpath(lab, "b"), OTHER)
+            record = TB.OrderedDict{String,Any}("sub/$STEM$suffix" => TB.with_suffix(one, suffix)
+                                             for suffix in (".outline", ".spine"))
+            brought = joinpath(top, "sub", "$STEM.outline")
+            function killed(content=read(TB.with_suffix(one, ".outline")))
+                touch_files(top, "sub/.half.tmp")
+                write(joinpath(top, ".pushing.json"), sprint(TB.write_json, record, 0))
+                return write(brought, content)
+            end
+            killed()
+            @test TB.origin(backend, brought) == TB.with_suffix(one, ".outline")
+            said = "$top: an earlier push did not finish; of its files: 1"
+            @test_logs (:warn, "$said pushed again") push(backend, joinpath(lab, "a"))
+            @test sort(readdir(joinpath(top, "sub"))) == ["$STEM.outline", "$STEM.spine"]
+            reset_data(backend)
+            killed()
+            @test_logs (:warn, "$said removed") push(backend, other; alone=true)
+            @test readdir(top) == [".origins.json", "$OTHER.outline", "$OTHER.spine"]
+            reset_data(backend)
+            killed("changed")
+            @test_logs (:warn, "$said kept because they have changed") push(backend, other)
+            @test read(brought, String) == "changed"
+            @test TB.origin(backend, brought) == TB.with_suffix(one, ".outline")
+        end
     end
 end
 
@@ -351,8 +446,12 @@ end
         spine = write_recording(lab)
         push(backend, spine)
         predicted(backend, spine)
-        write(joinpath(raw_data_dir(backend), ".origins.json"), "{")
-        @test kind_of(() -> pull(backend), "the origins of the input cannot be read") == "unknown-origin"
+        for text in ("{", "1", "{\"a\": 1}")
+            write(joinpath(raw_data_dir(backend), ".origins.json"), text)
+            for work in (() -> pull(backend), () -> push(backend, spine))
+                @test kind_of(work, "the origins of the input cannot be read") == "unknown-origin"
+            end
+        end
     end
 end
 

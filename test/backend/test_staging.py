@@ -5,15 +5,31 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
-from support import RUN, STEM, backend_error, posix, tree, write_labels, write_recording
-from taggingbackends import BackendExplorer, LabelFileError, Labels
-from taggingbackends.backend import staging
+from support import (
+    RUN,
+    STEM,
+    backend_error,
+    command,
+    posix,
+    tree,
+    write_labels,
+    write_recording,
+)
+from taggingbackends import BackendExplorer, LabelFileError, Labels, dependency
+from taggingbackends.backend import origins, staging
+from taggingbackends.backend.provenance import complete
+from taggingbackends.system.files import copy_file
 
 OTHER = "20240612_090000@x"
 
@@ -108,24 +124,116 @@ def test_pushing_an_existing_file_again(backend: BackendExplorer, lab: Path) -> 
 
 
 @posix
-def test_links_out_of_a_folder_are_refused(backend: BackendExplorer, lab: Path) -> None:
-    spine = write_recording(lab / "elsewhere")
+def test_links_to_files_keep_their_names(backend: BackendExplorer, lab: Path) -> None:
+    """As in a folder of git-annex or DataLad."""
+    folder, annex = lab / "folder", lab / "annex"
+    folder.mkdir(parents=True)
+    for n, file in enumerate([write_recording(annex), annex / f"{STEM}.outline"]):
+        stored = file.rename(annex / f"SHA256E-{n}{file.suffix}")
+        (folder / file.name).symlink_to(Path("..", "annex", stored.name))
+    backend.push(folder)
+    assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine"]
+    pushed = backend.raw_data_dir() / f"{STEM}.spine"
+    assert not pushed.is_symlink()
+    assert origins.origin(backend, pushed) == folder / pushed.name
+    label = write_labels(folder / f"{STEM}.spine")
+    backend.push(label)
+    predicted(backend, folder / f"{STEM}.spine")
+    assert backend.pull() == [folder / "predicted.label"]
+
+
+@posix
+def test_links_to_folders_outside_are_refused(backend: BackendExplorer, lab: Path) -> None:
+    write_recording(lab / "elsewhere")
     folder = lab / "folder"
     folder.mkdir()
     (folder / "real.txt").write_text("x")
-    (folder / "inside.txt").symlink_to(folder / "real.txt")
-    backend.push(folder)
-    assert listed(backend) == ["inside.txt", "real.txt"]
     (folder / ".hidden").symlink_to(lab / "elsewhere")
     backend.push(folder)
-    (folder / spine.name).symlink_to(spine)
-    with backend_error("outside-link", "a link out of"):
-        backend.push(folder)
-    (folder / spine.name).unlink()
     (folder / "sub").symlink_to(lab / "elsewhere")
-    with backend_error("outside-link"):
+    with backend_error("outside-link", "sub: a link to a folder outside .*folder; push it by its"):
         backend.push(folder)
-    assert listed(backend) == ["inside.txt", "real.txt"]
+    assert listed(backend) == ["real.txt"]
+
+
+@posix
+@pytest.mark.parametrize("target", ["link.spine", "../gone", "real.txt/x"])
+def test_broken_links_are_refused(target: str, backend: BackendExplorer, lab: Path) -> None:
+    lab.mkdir()
+    (lab / "real.txt").write_text("x")
+    (lab / "link.spine").symlink_to(target)
+    for path in (lab, lab / "link.spine"):
+        with backend_error("no-input", f"link.spine: a broken link, to {target}; fetch the file"):
+            backend.push(path)
+    assert listed(backend) == []
+
+
+@posix
+@pytest.mark.parametrize("suffix", ["spine", "csv", "label", "json"])
+def test_pipes_and_devices(suffix: str, backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab)
+    pipe = lab / f"a.{suffix}"
+    os.mkfifo(pipe)
+    (lab / "zero.csv").symlink_to("/dev/zero")
+    for path in (pipe, lab / "zero.csv"):
+        with backend_error("no-input", "expected a file or a folder, found a pipe, a socket or"):
+            backend.push(spine, path)
+    with pytest.warns(UserWarning, match="skipped 2 pipes, sockets or devices in"):
+        backend.push(lab)
+    assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine"]
+
+
+def test_unreadable_folders_are_skipped(
+    backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recording(lab)
+    (lab / "private").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:  # root may read everything
+        if Path(path).name == "private":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.warns(UserWarning, match="skipped 1 folder that cannot be read: .*private: Permission denied"):
+        backend.push(lab)
+    assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system of bytes")
+def test_names_that_are_not_utf8_are_refused(backend: BackendExplorer, lab: Path) -> None:
+    write_recording(lab)
+    for bad in (os.fsdecode(b"M\xfcller"), os.fsdecode(b"\xfc.csv")):
+        folder = lab.parent / bad
+        shutil.copytree(lab, folder)
+        with backend_error("bad-name", r"\\udcfc.*': expected a name in UTF-8; rename"):
+            backend.push(folder)
+    assert listed(backend) == []
+    file = lab / os.fsdecode(b"\xfc.csv")
+    file.touch()
+    with pytest.raises(
+        LabelFileError, match="bad-dependency: expected a file with a name in UTF-8"
+    ):
+        dependency(file)
+
+
+@posix
+def test_names_in_a_locale_without_utf8(backend: BackendExplorer, lab: Path) -> None:
+    spine = write_recording(lab / "M\xfcller", f"{RUN}@K\xfc@e@t5@p")
+    ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    arguments = ("--project", backend.project_dir, "predict", "--model-instance", "m")
+    for more in ((spine,), ("--recursive", lab)):  # the latter finds the labels up to date
+        result = command(*arguments, *more, cwd=lab, **ascii_locale)
+        assert result.returncode == 0, result.stderr
+    labels = Labels.read(spine.with_name("predicted.label"))
+    assert [x.name for x in labels.check_dependencies(spine.parent)] == [
+        f"{spine.stem}.outline",
+        spine.name,
+    ]
+    command("--project", backend.project_dir, "push", lab, "--model-instance", "m", cwd=lab,
+            **ascii_locale)  # fmt: skip
+    assert origins.origin(backend, backend.raw_data_dir() / "M\xfcller" / spine.name) == spine
 
 
 @posix
@@ -183,7 +291,135 @@ def test_a_failed_push_leaves_nothing(
     monkeypatch.setattr(staging, "copy_file", fail)
     with pytest.raises(OSError, match="No space left"):
         backend.push(spine, lab / "x")
-    assert list(backend.raw_data_dir().iterdir()) == []
+    assert tree(backend.raw_data_dir()) == {}
+
+
+def test_pushes_at_once_lose_no_origin(backend: BackendExplorer, lab: Path) -> None:
+    folders = []
+    for n in range(16):
+        folders.append(lab / str(n))
+        folders[-1].mkdir(parents=True)
+        for file in range(10):
+            (folders[-1] / f"{n}-{file}.txt").write_text(str(n))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(backend.push, folders))
+    files = backend.list_input_files()
+    assert len(files) == 160
+    sources = {origins.origin(backend, file) for file in files}
+    assert sources == {file for folder in folders for file in folder.iterdir()}
+
+
+def test_one_push_at_a_time(
+    backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second push of the same files neither brings nor, when it fails, removes them."""
+    write_recording(lab)
+    copied = []
+    second = Thread(target=backend.push, args=(lab,))
+
+    def copy(source: Path, path: Path) -> None:
+        if not copied:
+            second.start()
+            second.join(0.3)
+            assert second.is_alive()
+            assert (path.parent / ".push.lock").exists()  # which Julia uses, too
+        copied.append(path)
+        copy_file(source, path)
+
+    monkeypatch.setattr(staging, "copy_file", copy)
+    pushed = backend.push(lab)
+    second.join()
+    assert copied == pushed
+    assert all(path.exists() for path in pushed)
+    assert {path.name for path in backend.raw_data_dir().iterdir()} == {
+        ".origins.json",
+        *(path.name for path in pushed),
+    }
+
+
+def killed_push(backend: BackendExplorer, folder: Path) -> None:
+    """Push a folder in a process that is killed while it copies the second file."""
+
+    def copy(source: Path, path: Path) -> None:
+        if any(path.parent.iterdir()):
+            path.with_name(f".{'0' * 16}.tmp").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        copy_file(source, path)
+
+    pid = os.fork()
+    if pid == 0:
+        staging.copy_file = copy
+        backend.push(folder)
+        os._exit(1)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+
+@posix
+def test_the_next_push_completes_a_killed_one(backend: BackendExplorer, lab: Path) -> None:
+    write_recording(lab / "sub")
+    killed_push(backend, lab)
+    assert (backend.raw_data_dir() / ".pushing.json").exists()
+    (brought,) = backend.list_input_files()
+    assert origins.origin(backend, brought) == lab / "sub" / brought.name
+    with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 pushed again"):
+        backend.push(lab)
+    assert tree(backend.raw_data_dir()).keys() == {
+        ".origins.json",
+        f"sub/{STEM}.outline",
+        f"sub/{STEM}.spine",
+    }
+    backend.push(lab)  # without a warning
+
+
+@posix
+def test_the_next_push_removes_a_killed_one(backend: BackendExplorer, lab: Path) -> None:
+    write_recording(lab / "a" / "sub")
+    other = write_recording(lab / "b", OTHER)
+    killed_push(backend, lab / "a")
+    with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 removed"):
+        backend.push(other, alone=True)
+    assert listed(backend) == [f"{OTHER}.outline", f"{OTHER}.spine"]
+    assert not (backend.raw_data_dir() / "sub").exists()
+
+
+@posix
+def test_an_unfinished_push_without_locks_may_be_running(
+    backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recording(lab / "sub")
+    killed_push(backend, lab)
+    monkeypatch.setattr(origins, "locked", lambda path, wait: nullcontext())
+    before = tree(backend.raw_data_dir())
+    with backend_error("existing-file", "another push is running, or was killed; wait, or"):
+        backend.push(lab)
+    assert tree(backend.raw_data_dir()) == before
+
+
+@posix
+def test_files_that_changed_after_a_killed_push_are_kept(
+    backend: BackendExplorer, lab: Path
+) -> None:
+    write_recording(lab / "a" / "sub")
+    other = write_recording(lab / "b", OTHER)
+    killed_push(backend, lab / "a")
+    (brought,) = backend.list_input_files()
+    brought.write_text("changed")
+    with pytest.warns(UserWarning, match="did not finish.*: 1 kept because they have changed"):
+        backend.push(other)
+    assert brought.read_text() == "changed"
+    assert origins.origin(backend, brought) == lab / "a" / "sub" / brought.name
+
+
+@posix
+def test_a_killed_push_of_files_that_were_removed_by_hand(
+    backend: BackendExplorer, lab: Path
+) -> None:
+    write_recording(lab / "sub")
+    for path in backend.push(lab):
+        path.unlink()
+    killed_push(backend, lab)
+    with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 pushed again"):
+        backend.push(lab)
 
 
 def test_a_missing_file_comes_from_beside_the_others(backend: BackendExplorer, lab: Path) -> None:
@@ -191,7 +427,7 @@ def test_a_missing_file_comes_from_beside_the_others(backend: BackendExplorer, l
         write_recording(lab / folder)
     backend.push(lab)
     missing = backend.raw_data_dir() / "b" / f"{STEM}.mat"
-    assert staging.origin(backend, missing) == lab / "b" / missing.name
+    assert origins.origin(backend, missing) == lab / "b" / missing.name
 
 
 def test_two_label_files_do_not_go_to_one_place(backend: BackendExplorer, lab: Path) -> None:
@@ -425,15 +661,15 @@ def test_the_recordings_of_a_folder_one_at_a_time(backend: BackendExplorer, lab:
 def test_origins(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab)
     pushed = backend.push(spine)
-    assert {staging.origin(backend, path) for path in pushed} == {
+    assert {origins.origin(backend, path) for path in pushed} == {
         spine,
         spine.with_suffix(".outline"),
     }
     missing = pushed[0].with_suffix(".other")
-    assert staging.origin(backend, missing) == spine.with_suffix(".other")
+    assert origins.origin(backend, missing) == spine.with_suffix(".other")
     unknown = backend.raw_data_dir() / "other"
-    assert staging.origin(backend, unknown) == unknown
-    assert staging.origin(backend, spine) == spine
+    assert origins.origin(backend, unknown) == unknown
+    assert origins.origin(backend, spine) == spine
 
 
 def test_stems_that_begin_alike(backend: BackendExplorer, lab: Path) -> None:
@@ -448,6 +684,41 @@ def test_stems_that_begin_alike(backend: BackendExplorer, lab: Path) -> None:
     ]
 
 
+def test_the_work_grows_with_the_number_of_files(
+    make_backend: Callable[..., Path], lab: Path
+) -> None:
+    """Not with its square."""
+    backend = BackendExplorer(make_backend(), "m")
+
+    def work(n: int) -> int:
+        """Push, predict and pull n recordings in one folder, and return the number of calls."""
+        calls = 0
+
+        def count(*event: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        spines = [write_recording(lab / str(n), f"20240611_{i:06d}@g", (1,)) for i in range(n)]
+        sys.setprofile(count)
+        try:
+            pushed = [path for path in backend.push(*spines) if path.suffix == ".spine"]
+            places = [backend.output_path(path) for path in pushed]
+            staging.check_destinations(backend, places)
+            for path, place in zip(pushed, places, strict=True):
+                labels = Labels()
+                labels.set(path.stem.split("@")[0], 1, [0.0], ["run"])
+                labels.write(place)
+            complete(backend, places)
+            assert len(backend.pull()) == n
+        finally:
+            sys.setprofile(None)
+        backend.reset_data()
+        return calls
+
+    work(1)
+    assert work(80) < 2.4 * work(40)
+
+
 def test_invalid_destinations_of_labels(backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab / "a")
     backend.push(spine)
@@ -459,13 +730,15 @@ def test_invalid_destinations_of_labels(backend: BackendExplorer, lab: Path) -> 
         backend.pull(force=True)
 
 
-def test_broken_origins_are_reported(backend: BackendExplorer, lab: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "1", "[]", '{"a": 1}', "[" * 100_000, "\xff"])
+def test_broken_origins_are_reported(text: str, backend: BackendExplorer, lab: Path) -> None:
     spine = write_recording(lab)
     backend.push(spine)
     predicted(backend, spine)
-    (backend.raw_data_dir() / ".origins.json").write_text("{")
-    with backend_error("unknown-origin", "the origins of the input cannot be read"):
-        backend.pull()
+    (backend.raw_data_dir() / ".origins.json").write_text(text, "latin-1")
+    for work in (backend.pull, lambda: backend.push(spine)):
+        with backend_error("unknown-origin", "the origins of the input cannot be read"):
+            work()
 
 
 def test_pull_without_labels(backend: BackendExplorer, lab: Path) -> None:

@@ -228,14 +228,17 @@ def test_commands_work_without_locks(
     labels = write_labels(spines[0])
     trained = command("train", labels, "--model-instance=new", cwd=project, **variables)
     assert trained.returncode == 0, trained.stderr
-    assert trained.stderr.splitlines() == [warned(project / "models", number)]
+    raw = project / "data" / "raw"
+    assert trained.stderr.splitlines() == [
+        warned(folder, number) for folder in (project / "models", raw / "new")
+    ]
     assert sorted(path.name for path in (project / "models").iterdir()) == ["m", "new"]
     labels.unlink()
     below = ("predict", "--recursive", tmp_path / "lab", "--model-instance=m")
     result = command(*below, cwd=project, **variables)
     assert result.returncode == 0, result.stderr
     (line,) = (line for line in result.stderr.splitlines() if line.startswith("Warning"))
-    folder = project / "data" / "raw" / "m"
+    folder = raw / "m"
     assert "(and 1 more): " in line
     assert line.endswith(warned(folder, number).removeprefix("Warning: "))
     assert all((spine.parent / "predicted.label").exists() for spine in spines)

@@ -81,8 +81,8 @@ class BackendExplorer(BackendFolder):
         Raises
         ------
         BackendError
-            ``no-input``, ``existing-file``, ``outside-link`` or ``not-a-sandbox``. data/raw is
-            unchanged then.
+            ``no-input``, ``existing-file``, ``outside-link``, ``bad-name``, ``unknown-origin`` or
+            ``not-a-sandbox``. data/raw is unchanged then.
         LabelFileError
             A label file or one of its dependencies is invalid. data/raw is unchanged then.
         """

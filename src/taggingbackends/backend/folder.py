@@ -17,7 +17,7 @@ from taggingbackends.backend.project import (
 from taggingbackends.data.formats import FORMATS, is_label_file, tracker_format
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import walk
-from taggingbackends.system.names import check_identifier, did_you_mean
+from taggingbackends.system.names import check_identifier, did_you_mean, local_name
 
 __all__ = [
     "DATA",
@@ -435,7 +435,7 @@ def _labelled_stem(path: Path) -> str:
     """Return the stem of the recording that a label file depends on."""
     for run in labels.Labels.read(path).values():
         for entry in run.dependencies:
-            return Path(entry["filename"]).stem
+            return Path(local_name(entry["filename"])).stem
     return path.stem
 
 

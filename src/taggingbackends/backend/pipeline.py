@@ -247,7 +247,7 @@ def _push_input(
     force: bool,
 ) -> dict[Path, Destination]:
     """Push files, and return the expected label files with the places to pull them to."""
-    push(backend, files)
+    push(backend, files, private=True)
     recordings = find_recordings(backend.list_input_files())
     inputs = {backend.output_path(file): parts for file, parts in recordings.items()}
 
@@ -272,8 +272,9 @@ def _predict_pushed(
         if not decided:
             problem += "; the input has no tracker file of a known format"
         raise BackendError("no-output", problem)
+    done = set(predicted)
     for recording in find_recordings(backend.list_input_files()):
-        if backend.output_path(recording) not in predicted:
+        if backend.output_path(recording) not in done:
             warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=3)
     before_pull()
     return pull(backend, output, force, decided)

@@ -17,6 +17,7 @@ from taggingbackends.labels.dependencies import check_dependencies, dependency
 from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import stamp
 from taggingbackends.system.lazy import lazy_function
+from taggingbackends.system.names import local_name
 from taggingbackends.system.version import own_version
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
     UserWarning
         The input of a run is unknown, or no frame of a file has a label.
     """
-    recordings = cache(recordings_in)  # read each folder once, not once per label file
+    recordings = cache(_recordings)  # read each folder once, not once per label file
+    known = software(backend)
+    raw, _, processed = backend.data_dirs()
     for file in files:
-        relative = file.relative_to(backend.processed_data_dir())
-        known = recordings(backend.raw_data_dir() / relative.parent)
-        while not _complete(backend, file, relative, known):
+        relative = file.relative_to(processed)
+        while not _complete(file, relative, known, *recordings(raw / relative.parent)):
             pass
 
 
@@ -102,7 +104,7 @@ def is_made_by(
 
 def is_made_from(run: RunLabels, recording: Sequence[Path]) -> bool:
     """Return whether a run depends on files of a recording, and these have not changed."""
-    depends = {entry["filename"] for entry in run.dependencies}
+    depends = {local_name(entry["filename"]) for entry in run.dependencies}
     if not depends or not depends <= {path.name for path in recording}:
         return False
     try:
@@ -112,22 +114,36 @@ def is_made_from(run: RunLabels, recording: Sequence[Path]) -> bool:
     return True
 
 
+def _recordings(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path] | None]]:
+    """Return the recordings in a folder by stem, and by run; None if several are of a run."""
+    recordings = recordings_in(folder)
+    runs: dict[str, list[Path] | None] = {}
+    for stem, files in recordings.items():
+        run = stem.split("@")[0]
+        runs[run] = None if run in runs else files
+    return recordings, runs
+
+
 def _complete(
-    backend: BackendFolder, file: Path, relative: Path, recordings: dict[Path, list[Path]]
+    file: Path,
+    relative: Path,
+    software: dict[str, str],
+    recordings: dict[str, list[Path]],
+    runs: dict[str, list[Path] | None],
 ) -> bool:
     """Return False if the file was changed meanwhile; it is unchanged then."""
     before = stamp(file)
     labels = label_files.Labels.read(file)
+    stem = recording_stem(file.name, recordings.keys())
     changed = False
     for run in labels.values():
         known = run.metadata.get("software", {})
-        if isinstance(known, dict):
-            run.metadata["software"] = known | {
-                key: value for key, value in software(backend).items() if key not in known
-            }
-            changed |= run.metadata["software"] != known
+        if isinstance(known, dict) and software.keys() - known:
+            missing = {key: value for key, value in software.items() if key not in known}
+            run.metadata["software"] = known | missing
+            changed = True
         if not run.dependencies:
-            sources = _sources(recordings, file, run)
+            sources = (runs.get(run.id) or []) if stem is None else recordings[stem]
             run.dependencies = [dependency(source) for source in sorted(sources)]
             changed |= bool(sources)
             if not sources:
@@ -144,12 +160,3 @@ def _complete(
     if not any(labels.count().keys() - {""}):
         warnings.warn(f"{relative}: no frame has a label", stacklevel=3)
     return True
-
-
-def _sources(recordings: dict[Path, list[Path]], file: Path, run: RunLabels) -> list[Path]:
-    """Return the files of the recording that a run belongs to; an empty list if ambiguous."""
-    stem = recording_stem(file.name, {main.stem for main in recordings})
-    fitting = [files for main, files in recordings.items() if main.stem == stem]
-    if not fitting:
-        fitting = [files for main, files in recordings.items() if main.stem.split("@")[0] == run.id]
-    return fitting[0] if len(fitting) == 1 else []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import filecmp
-import json
 import os
+import stat
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -16,6 +16,12 @@ from typing import NamedTuple
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
+from taggingbackends.backend.origins import (
+    bring,
+    folders_of,
+    pushing,
+    read_origins,
+)
 from taggingbackends.data.formats import (
     companions,
     is_label_file,
@@ -30,23 +36,23 @@ from taggingbackends.system.files import (
     copy_files,
     link_file,
     remove_folder,
+    same_content,
     stamp,
     walk,
-    write_file,
 )
+from taggingbackends.system.messages import describe
+from taggingbackends.system.names import is_utf8
 from taggingbackends.system.progress import progress
+from taggingbackends.system.words import counted
 
 __all__ = [
     "Destination",
     "check_destinations",
     "label_name",
-    "origin",
     "pull",
     "push",
     "remove_data",
 ]
-
-_ORIGINS = ".origins.json"  # relative path of an input file -> where it was pushed from
 
 
 class Destination(NamedTuple):
@@ -56,21 +62,22 @@ class Destination(NamedTuple):
     expected: Stamp | None
 
 
-def _same_content(one: Path, other: Path) -> bool:
-    return filecmp.cmp(one, other, shallow=False)
-
-
 def push(
     backend: BackendFolder,
     paths: Sequence[str | PathLike[str]],
     link: bool = False,
     alone: bool = False,
+    private: bool = False,
 ) -> list[Path]:
     """Copy or link files into data/raw, for a model instance (and sandbox).
 
     The content of a single folder goes to the top of the data folder. Otherwise each path keeps
     its position relative to the deepest common folder. Related files are included: .outline with
     .spine, and the dependencies of a label file, which are checked. Hidden files are skipped.
+    Links to files are followed.
+
+    One push into a data folder runs at a time. The next one removes or completes what a killed
+    one has left.
 
     Parameters
     ----------
@@ -83,6 +90,8 @@ def push(
         the file system supports it.
     alone : bool
         Raise an error if the data folder has other input.
+    private : bool
+        The data folder is new, and no other process knows it. So it need not be locked.
 
     Returns
     -------
@@ -92,13 +101,21 @@ def push(
     Raises
     ------
     BackendError
-        ``no-input``: a path does not exist, a path is hidden, or there are no files.
-        ``existing-file``: a different file exists, or, with `alone`, other input.
-        ``outside-link``: a link points outside a pushed folder. ``not-a-sandbox``: the sandbox
-        has the name of a folder of input. ``unusable-data``: no files can be written there. In
-        each case data/raw is unchanged.
+        ``no-input``: a path does not exist, is hidden, is a broken link, or is neither a file nor
+        a folder; or there are no files. ``existing-file``: a different file exists, or, with
+        `alone`, other input. ``outside-link``: a link to a folder leads out of a pushed folder.
+        ``not-a-sandbox``: the sandbox has the name of a folder of input. ``unusable-data``: no
+        files can be written there. ``bad-name``: the name of a file is not UTF-8.
+        ``unknown-origin``: the record of earlier pushes is invalid. In each case data/raw is
+        unchanged.
     LabelFileError
         A label file or one of its dependencies is invalid. data/raw is unchanged.
+
+    Warns
+    -----
+    UserWarning
+        Pipes, devices and unreadable folders in a pushed folder are skipped, or an earlier push
+        did not finish.
     """
     sources = _collect([_absolute(path) for path in paths])
     top = backend.data_dirs()[0]
@@ -107,12 +124,19 @@ def push(
         problem = f"{top}: expected a sandbox, found a folder of input; name another sandbox"
         raise BackendError("not-a-sandbox", problem)
     targets = {top / relative: source for relative, source in sources.items()}
-    missing: list[Path] = []
-    for target, source in targets.items():
+    for target in targets:
         _check_place(backend, target, top)
-        if not target.exists():
-            missing.append(target)
-        elif not _same_content(source, target):
+    backend.raw_data_dir()
+    with nullcontext(()) if private else pushing(top, targets) as unfinished:
+        _check_existing(backend, targets, alone)
+        bring(top, targets, unfinished, link_file if link else copy_file)
+    return list(targets)
+
+
+def _check_existing(backend: BackendFolder, targets: dict[Path, Path], alone: bool) -> None:
+    """Raise an error if the input in place differs from the files to push."""
+    for target, source in targets.items():
+        if target.exists() and not same_content(source, target):
             problem = f"{target}: exists already, and differs from {source}"
             raise BackendError(
                 "existing-file", problem, "remove it, or all input with reset_data()"
@@ -121,21 +145,6 @@ def push(
     if others:
         problem = f"{others[0]}: other input is in place already"
         raise BackendError("existing-file", problem, "remove it with reset_data()")
-    origins = _read_origins(backend)
-    backend.raw_data_dir()
-    made: list[Path] = []
-    with _folders_of(missing):
-        try:
-            for target in progress(missing, "pushing"):
-                (link_file if link else copy_file)(targets[target], target)
-                made.append(target)
-            origins |= {str(relative): str(source) for relative, source in sources.items()}
-            write_file(top / _ORIGINS, [json.dumps(origins).encode()])
-        except BaseException:
-            for target in made:
-                target.unlink(missing_ok=True)
-            raise
-    return list(targets)
 
 
 def pull(
@@ -183,7 +192,7 @@ def pull(
     for file in progress(files, "checking"):
         labels.Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
     paths = [place.path for place in targets.values()]
-    with _folders_of(paths):
+    with folders_of(paths):
         copy_files(progress([(file, *place) for file, place in targets.items()], "pulling"))
     return paths
 
@@ -193,7 +202,7 @@ def check_destinations(
     files: Iterable[Path],
     destination: str | PathLike[str] | None = None,
     force: bool = False,
-    accept: Callable[[Path, Path], bool] = _same_content,
+    accept: Callable[[Path, Path], bool] = same_content,
 ) -> dict[Path, Destination]:
     """Return the destinations of label files, after checking that `pull` can write them.
 
@@ -221,16 +230,9 @@ def check_destinations(
     OSError
         A destination is a pipe or a device.
     """
-    origins = _read_origins(backend)
-    recordings = cache(recordings_in)  # read each folder once, not once per label file
-    targets: dict[Path, Path] = {}
+    place = _beside_input(backend) if destination is None else _absolute(destination).joinpath
     *_, processed = backend.data_dirs()
-    for file in files:
-        relative = file.relative_to(processed)
-        if destination is None:
-            targets[file] = _beside_input(backend, origins, relative, recordings)
-        else:
-            targets[file] = _absolute(destination) / relative
+    targets = {file: place(file.relative_to(processed)) for file in files}
     seen: set[Path] = set()
     for target in targets.values():
         if target in seen:
@@ -264,23 +266,6 @@ def _check_writable(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
-@contextmanager
-def _folders_of(files: Iterable[Path]) -> Iterator[None]:
-    """Create the folders of files; if the block fails, remove the created folders."""
-    made: list[Path] = []
-    try:
-        for folder in dict.fromkeys(file.parent for file in files):
-            missing = (path for path in (folder, *folder.parents) if not path.exists())
-            made += reversed(list(missing))
-            folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for folder in reversed(made):
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
 def remove_data(backend: BackendFolder) -> list[Path]:
     """Remove the data of a model instance, or only of its sandbox if one is set.
 
@@ -306,22 +291,6 @@ def remove_data(backend: BackendFolder) -> list[Path]:
     return [folder for folder in folders if remove_folder(folder)]
 
 
-def origin(backend: BackendFolder, file: Path) -> Path:
-    """Return the path from which a file in data/raw was pushed.
-
-    If the file was not pushed, return the file itself. For a missing file of a recording, the
-    folder is that of the recording's other files.
-    """
-    raw = backend.data_dirs()[0] if backend.model_instance is not None else None
-    if raw is None or not file.is_relative_to(raw):
-        return file
-    origins = {raw / relative: Path(source) for relative, source in _read_origins(backend).items()}
-    for known, source in origins.items():
-        if known.parent == file.parent and known.stem == file.stem:
-            return source.with_name(file.name)
-    return file
-
-
 def label_name(stem: str, several: bool) -> str:
     """Return the name of the file with the predicted labels of a recording.
 
@@ -341,33 +310,66 @@ def _absolute(path: str | PathLike[str]) -> Path:
 
 def _collect(paths: list[Path]) -> dict[Path, Path]:
     """Return the files to push: relative path in data/raw -> source."""
-    for path in paths:
-        if not path.exists():
-            raise BackendError("no-input", f"{path}: no such file or folder")
-    if len(paths) == 1 and paths[0].is_dir():
+    kinds = {path: _kind(path) for path in paths}
+    for path, kind in kinds.items():
+        if kind not in ("file", "folder"):
+            raise BackendError("no-input", f"{path}: expected a file or a folder, found {kind}")
+    if len(paths) == 1 and kinds[paths[0]] == "folder":
         common = paths[0]
     else:
         common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+    unreadable: dict[Path, OSError] = {}
     sources: dict[Path, None] = {}
     for path in progress(paths, "collecting"):
-        for file in _folder_files(path) if path.is_dir() else (path, *companions(path)):
+        is_folder = kinds[path] == "folder"
+        for file in _folder_files(path, unreadable) if is_folder else (path, *companions(path)):
             sources[file] = None
             if is_label_file(file):
                 sources |= dict.fromkeys(_labelled_files(file))
+    for source in sources:
+        if not is_utf8(source):
+            problem = f"{str(source)!r}: expected a name in UTF-8; rename the file or folder"
+            raise BackendError("bad-name", problem)
+    if unreadable:
+        some = ", ".join(map(describe, list(unreadable.values())[:3]))
+        more = ", ..." if len(unreadable) > 3 else ""
+        folders = counted(len(unreadable), "folder")
+        warnings.warn(f"skipped {folders} that cannot be read: {some}{more}", stacklevel=4)
     if not sources:
         raise BackendError("no-input", f"{common}: expected visible files, found none")
     return {source.relative_to(common): source for source in sources}
 
 
-def _folder_files(folder: Path) -> Iterator[Path]:
+def _kind(path: Path) -> str:
+    """Return what is at a path: file, folder or something that cannot be pushed."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        if path.is_symlink():
+            fix = "fetch the file (git annex get) or remove the link"
+            problem = f"{path}: a broken link, to {path.readlink()}"
+            raise BackendError("no-input", problem, fix) from None
+        raise BackendError("no-input", f"{path}: no such file or folder") from None
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "a pipe, a socket or a device"
+
+
+def _folder_files(folder: Path, unreadable: dict[Path, OSError]) -> Iterator[Path]:
     real = folder.resolve()
 
-    def check(link: Path) -> None:
-        if not link.resolve().is_relative_to(real):
-            problem = f"{link}: a link out of {folder}; push its target by its own path"
+    def enter(inner: Path) -> bool:
+        if inner.is_symlink() and not inner.resolve().is_relative_to(real):
+            problem = f"{inner}: a link to a folder outside {folder}; push it by its own path"
             raise BackendError("outside-link", problem)
+        return True
 
-    return walk(folder, link=check)
+    for file in walk(folder, enter, unreadable=unreadable):
+        if file.is_symlink():
+            _kind(file)  # an error if the link is broken
+        yield file
 
 
 def _labelled_files(file: Path) -> list[Path]:
@@ -386,37 +388,31 @@ def _check_place(backend: BackendFolder, target: Path, top: Path) -> None:
         raise BackendError("existing-file", problem)
 
 
-def _read_origins(backend: BackendFolder) -> dict[str, str]:
-    path = backend.data_dirs()[0] / _ORIGINS
-    try:
-        origins = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        problem = f"{path}: the origins of the input cannot be read ({error}); remove this file"
-        raise BackendError("unknown-origin", problem) from None
-    return origins if isinstance(origins, dict) else {}
+def _beside_input(backend: BackendFolder) -> Callable[[Path], Path]:
+    """Return a function from a label file, relative to data/processed, to its destination.
 
-
-def _beside_input(
-    backend: BackendFolder,
-    origins: dict[str, str],
-    relative: Path,
-    recordings: Callable[[Path], dict[Path, list[Path]]],
-) -> Path:
-    """Return the destination of a label file beside the input that it was predicted from.
-
-    If that folder holds several recordings, the name includes the recording's stem, even if only
-    one of them was pushed. So the labels of different recordings have different names.
+    The destination is beside the input that the labels were predicted from. If that folder holds
+    several recordings, the name includes the recording's stem, even if only one of them was
+    pushed. So the labels of different recordings have different names.
     """
-    pushed = recordings(backend.data_dirs()[0] / relative.parent)
-    inputs = [path for path in map(Path, origins) if path.parent == relative.parent]
-    stem = recording_stem(relative.name, {main.stem for main in pushed})
-    own = [path for path in inputs if stem is not None and path.stem == stem]
-    folders = {Path(origins[str(path)]).parent for path in own or inputs}
-    if len(folders) != 1:
-        which = f"{len(folders)} folders" if folders else "no known folder"
-        problem = f"{relative}: its input comes from {which}; name a folder to pull into"
-        raise BackendError("unknown-origin", problem)
-    folder = folders.pop()
-    if relative.name == PREDICTED and stem:
-        return folder / label_name(stem, len(recordings(folder)) > 1)
-    return folder / relative.name
+    recordings = cache(recordings_in)  # read each folder once, not once per label file
+    raw = backend.data_dirs()[0]
+    known: dict[tuple[Path, str | None], set[Path]] = {}  # folder, stem (None: any) -> origins
+    for path, source in read_origins(raw).items():
+        for stem in (path.stem, None):
+            known.setdefault((path.parent, stem), set()).add(source.parent)
+
+    def destination(relative: Path) -> Path:
+        above = relative.parent
+        stem = recording_stem(relative.name, recordings(raw / above).keys())
+        folders = known.get((above, stem)) or known.get((above, None), set())
+        if len(folders) != 1:
+            which = f"{len(folders)} folders" if folders else "no known folder"
+            problem = f"{relative}: its input comes from {which}; name a folder to pull into"
+            raise BackendError("unknown-origin", problem)
+        (folder,) = folders
+        if relative.name == PREDICTED and stem:
+            return folder / label_name(stem, len(recordings(folder)) > 1)
+        return folder / relative.name
+
+    return destination

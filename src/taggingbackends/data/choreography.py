@@ -23,6 +23,7 @@ from taggingbackends.errors import TrackFileError
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.files import open_file
 from taggingbackends.system.memory import keep_freed_memory
+from taggingbackends.system.names import utf8_name
 
 __all__ = ["load"]
 
@@ -68,7 +69,9 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
         _check_same_frames(first, other)
     larvae = list(first.rows)
     tracks = {larva: _track(larva, tables) for larva in larvae}
-    return Recording(first.run, tracks, _metadata(path.stem), "Choreography", tuple(files))
+    return Recording(
+        first.run, tracks, _metadata(utf8_name(path.stem)), "Choreography", tuple(files)
+    )
 
 
 def _metadata(stem: str) -> dict[str, str]:

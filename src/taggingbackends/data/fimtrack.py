@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from taggingbackends.data.featuretable import Feature, common_cells, read_features
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
+from taggingbackends.system.names import utf8_name
 
 __all__ = ["load", "options_from"]
 
@@ -149,7 +150,7 @@ def load(
                 {name: values[rows] for name, values in booleans.items()},
             )
     folder = path.absolute().parent.name
-    run = folder if _DATE_TIME.fullmatch(folder) else path.stem
+    run = folder if _DATE_TIME.fullmatch(folder) else utf8_name(path.stem)
     metadata = {"camera": {"framerate": framerate, "pixelsize": pixelsize}}
     return Recording(run, tracks, metadata, "FIMTrack", (path,))
 

@@ -219,16 +219,20 @@ def _expanded(files: Paths) -> Iterator[Path]:
         Path(files).stat()  # a missing single file is an error whatever its suffix
 
 
-def recordings_in(folder: Path) -> dict[Path, list[Path]]:
+def recordings_in(folder: Path) -> dict[str, list[Path]]:
     """Find the recordings in a folder, without subfolders, as `find_recordings` does.
 
-    Files that cannot be read are skipped. The result is empty if `folder` is not a folder.
+    Returns
+    -------
+    dict
+        Stem -> the files of the recording. Files that cannot be read are skipped. The result is
+        empty if `folder` is not a folder.
     """
     if not folder.is_dir():
         return {}
     # not file.is_file(), which may raise an error in Python < 3.14
     files = (file for file in folder.glob("[!.]*") if os.path.isfile(file))  # noqa: PTH113
-    return find_recordings(sorted(files), {})
+    return {main.stem: parts for main, parts in find_recordings(sorted(files), {}).items()}
 
 
 def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
@@ -239,13 +243,14 @@ def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
     label_file : str
         Name of the label file, e.g. ``<stem>.predicted.label``. With a single recording in the
         folder, any name belongs to it.
-    stems : collection of str
+    stems : set, or keys of a dict
         Stems of the recordings in the folder.
     """
     if len(stems) == 1:
         return next(iter(stems))
-    fitting = [stem for stem in stems if label_file.startswith(f"{stem}.")]
-    return max(fitting, key=len, default=None)
+    parts = label_file.split(".")
+    longest_first = (".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
+    return next((stem for stem in longest_first if stem in stems), None)
 
 
 def companions(path: str | PathLike[str]) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from taggingbackends.errors import LabelFileError, shown
 from taggingbackends.system.files import sha1
+from taggingbackends.system.names import is_utf8, local_name, utf8_name
 
 __all__ = ["check_dependencies", "dependency", "validate_dependencies"]
 
@@ -31,10 +32,16 @@ def dependency(path: str | PathLike[str]) -> dict[str, str]:
 
     Raises
     ------
+    LabelFileError
+        ``bad-dependency``: the name of the file is not UTF-8.
     OSError
         The file cannot be read.
     """
-    return {"filename": Path(path).name, "sha1": sha1(Path(path))}
+    path = Path(path)
+    if not is_utf8(path.name):
+        problem = f"expected a file with a name in UTF-8, found {shown(path.name)}; rename it"
+        raise LabelFileError("bad-dependency", problem)
+    return {"filename": utf8_name(path.name), "sha1": sha1(path)}
 
 
 def validate_dependencies(entries: Any) -> list[dict[str, Any]]:
@@ -68,7 +75,7 @@ def check_dependencies(
     """
     paths = []
     for index, entry in enumerate(validate_dependencies(list(entries))):
-        path = Path(folder) / entry["filename"]
+        path = Path(folder) / local_name(entry["filename"])
         if not _is_file(path):
             problem = "expected this file beside the labels, which depend on it; found none"
             raise LabelFileError("bad-dependency", problem, file=path, index=index)

@@ -15,6 +15,7 @@ from taggingbackends.errors import LabelFileError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import Stamp, stamp
+from taggingbackends.system.names import local_name
 
 __all__ = ["LabelStatus", "Status", "label_file", "label_status"]
 
@@ -129,6 +130,6 @@ def _elsewhere(recording: Sequence[Path], place: Path) -> Path | None:
         return None
     names = {path.name for path in recording}
     for run in labels.values():
-        if names.intersection(entry["filename"] for entry in run.dependencies):
+        if names.intersection(local_name(entry["filename"]) for entry in run.dependencies):
             return other
     return None

@@ -32,6 +32,7 @@ __all__ = [
     "open_file",
     "remove_file",
     "remove_folder",
+    "same_content",
     "sha1",
     "stamp",
     "sync_folder",
@@ -298,7 +299,7 @@ class _Version:
                 raise self._error("changed-file")
 
     def _accept_same_content(self, kind: str) -> None:
-        if not (self.path.is_file() and filecmp.cmp(self.temporary, self.path, shallow=False)):
+        if not (self.path.is_file() and same_content(self.temporary, self.path)):
             raise self._error(kind)
 
     def _error(self, kind: str) -> BackendError:
@@ -391,6 +392,14 @@ def link_file(source: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def same_content(one: Path, other: Path) -> bool:
+    """Return whether two paths are files with the same content."""
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except FileNotFoundError:
+        return False
+
+
 def sha1(path: Path) -> str:
     """Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits."""
     import hashlib  # OpenSSL takes long to load
@@ -465,7 +474,6 @@ def _reflink(source: int, destination: int) -> bool:
 def walk(
     top: Path,
     enter: Callable[[Path], bool] = lambda folder: True,
-    link: Callable[[Path], object] = lambda path: None,
     unreadable: dict[Path, OSError] | None = None,
 ) -> Iterator[Path]:
     """Yield the files below a folder, sorted by path components. Hidden files are skipped.
@@ -476,8 +484,6 @@ def walk(
         The folder. If it does not exist, nothing is yielded.
     enter : callable
         Called with each subfolder. It returns whether to enter the folder.
-    link : callable
-        Called with each symbolic link before it is followed.
     unreadable : dict, optional
         Collects the folders that cannot be read, each with its error. By default, the error is
         raised.
@@ -522,8 +528,6 @@ def walk(
             continue
         path = Path(entry.path)
         is_link = entry.is_symlink()
-        if is_link:
-            link(path)
         try:
             mode = _mode(entry)
         except OSError as error:

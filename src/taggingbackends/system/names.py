@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 from difflib import get_close_matches
+from pathlib import PurePath
 
 from taggingbackends.errors import BackendError, shown
 
-__all__ = ["check_identifier", "did_you_mean", "is_identifier"]
+__all__ = [
+    "check_identifier",
+    "did_you_mean",
+    "is_identifier",
+    "is_utf8",
+    "local_name",
+    "utf8_name",
+]
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{0,127}")
 
@@ -49,3 +58,29 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are {', '.join(sorted(names)[:10])}" if names else "there are none"
+
+
+def utf8_name(path: str | PurePath) -> str:
+    """Return a path as text that is the same in all locales, for use within files.
+
+    Python decodes names of files by the locale, whose encoding may not be UTF-8. Bytes that are
+    not UTF-8 become lone surrogates, which text files cannot hold; see `is_utf8`.
+    """
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
+def local_name(text: str) -> str:
+    """Return the path that `utf8_name` returned as `text`, in the encoding of the locale."""
+    try:
+        return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: no file has this name
+        return text
+
+
+def is_utf8(path: str | PurePath) -> bool:
+    """Return whether the name of a file is UTF-8, as names in label files must be."""
+    try:
+        utf8_name(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

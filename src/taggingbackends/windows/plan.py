@@ -26,10 +26,11 @@ from taggingbackends.data.formats import Paths, as_paths, find_recordings, is_la
 from taggingbackends.data.loading import load_tracks
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import BackendError, TrackFileError
+from taggingbackends.labels.dependencies import dependency
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.system.files import sha1, walk
+from taggingbackends.system.files import walk
 from taggingbackends.system.progress import progress
 from taggingbackends.system.version import own_version
 from taggingbackends.system.words import counted
@@ -434,7 +435,7 @@ def _survey(file: Path, shape: WindowShape, options: Mapping[str, Any]) -> _Surv
 
 
 def _source(recording: Recording) -> dict[str, Any]:
-    files = [{"filename": file.name, "sha1": sha1(file)} for file in recording.sources]
+    files = [dependency(file) for file in recording.sources]
     source: dict[str, Any] = {"run": recording.run, "files": files, "body_length": None}
     with suppress(ValueError):  # no spine is complete
         source["body_length"] = body_length(recording)
