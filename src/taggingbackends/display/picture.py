@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.display.colors import label_colors
 from taggingbackends.display.layout import row_layout, time_range
-from taggingbackends.display.tables import cut, printable
+from taggingbackends.display.tables import cut
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import Spans, find_spans
 from taggingbackends.system.files import write_file
+from taggingbackends.system.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

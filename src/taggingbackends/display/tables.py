@@ -7,6 +7,7 @@ from unicodedata import combining, east_asian_width
 
 from taggingbackends.analysis.comparison import NOT_THERE, Comparison
 from taggingbackends.analysis.overview import RunOverview
+from taggingbackends.system.words import printable
 
 __all__ = [
     "aligned",
@@ -15,7 +16,6 @@ __all__ = [
     "cut",
     "differences_table",
     "label_table",
-    "printable",
     "run_table",
 ]
 
@@ -69,13 +69,6 @@ def columns(text: str) -> int:
         return len(text)
     wide = sum(east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(map(bool, map(combining, text)))
-
-
-def printable(text: str) -> str:
-    """Return text with non-printable characters escaped, e.g. control sequences of terminals."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def run_table(runs: Sequence[RunOverview], width: int | None = None) -> str:

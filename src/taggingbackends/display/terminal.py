@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from taggingbackends.display.colors import label_colors
 from taggingbackends.display.layout import time_range
-from taggingbackends.display.tables import printable
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.stretches import find_spans
+from taggingbackends.system.words import printable
 
 __all__ = ["ethogram"]
 
