@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from taggingbackends.errors import ScriptError, TaggingBackendsError
+from taggingbackends.system.words import printable
 
 __all__ = [
     "DEBUG",
@@ -96,7 +97,7 @@ def is_user_error(error: BaseException) -> bool:
 def describe(error: BaseException) -> str:
     """Return the message of an error in one line."""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+        return f"{printable(str(error.filename))}: {error.strerror}"
     return " ".join(str(error).split())
 
 
@@ -141,14 +142,19 @@ class _Handler(logging.Handler):
 
 def _append(path: Path, record: logging.LogRecord, text: str) -> None:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-    line = f"{when} {record.process} {record.levelname.lower()}: {text}\n"
+    line = f"{when} {record.process} {record.levelname.lower()}: {_printable_lines(text)}\n"
     # if the log can no longer be written, go on without it
     with suppress(OSError), path.open("ab", buffering=0) as file:
         # one write per record, since several processes write to the log
         file.write(line.encode("utf-8", "backslashreplace"))
 
 
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _show(record: logging.LogRecord, text: str, trace: str) -> None:
+    text, trace = _printable_lines(text), _printable_lines(trace)
     on_terminal = sys.stderr.isatty()
     if record.levelno >= logging.WARNING:
         kind = "Error" if record.levelno >= logging.ERROR else "Warning"

@@ -55,7 +55,7 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
     drawn = dict.fromkeys(islice(runs, _RUNS))
     left_out = ""
     if len(runs) > _RUNS:
-        left_out = f"Only the first {_RUNS} of {len(runs)} runs are shown."
+        left_out = f'<p class="note">Only the first {_RUNS} of {len(runs)} runs are shown.</p>\n'
         warnings.warn(f"the report shows only the first {_RUNS} of {len(runs)} runs", stacklevel=2)
     folder = files(__name__)
     style = folder.joinpath("page.css").read_text("utf-8")
