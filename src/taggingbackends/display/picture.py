@@ -36,6 +36,7 @@ _WIDTH = 10.0  # inches
 _ROW, _TALLEST = 0.22, 14.0  # inches: height of one row, and largest height of a run
 _DPI = 150
 _VECTORS = 50_000  # more rectangles become an image: no viewer opens as many in an SVG or PDF
+_HATCHED = 1_000  # rectangles; each takes long to hatch, and more are too small to show it
 _UNDEFINED, _HATCH, _STIMULUS = "#e6e6e6", "#b5b5b5", "#444444"
 _LONGEST = 30  # characters of a name in the legend, which leaves room for the rows
 _LINE = 0.2  # height of the line of secondary labels, relative to a row
@@ -45,9 +46,9 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
     """Draw an ethogram: one row per larva, with time along the x axis, in the labels' colours.
 
     Several runs are drawn below each other. A row is blank where the larva is not tracked, and
-    hatched in grey where its state is undefined. Simultaneous primary labels share the height of
-    the row, in their order in the state. Secondary labels are a thin line at the bottom of the
-    row. A bar above the rows shows when the stimulus is on (see `stimulus_windows`).
+    hatched in grey where its state is undefined (only grey if there are many such spans).
+    Simultaneous primary labels share the height of the row, in their order in the state. Secondary
+    labels are a thin line at the bottom of the row. A bar above the rows shows when the stimulus is on (see `stimulus_windows`).
 
     Only the first 20 runs are drawn; a warning says so. Of more than 60 labels of a run, the most
     frequent ones are drawn; the last one stands for all others.
@@ -200,6 +201,8 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
         style = {"facecolor": _UNDEFINED, "edgecolor": _HATCH, "hatch": "////"}
         if label >= 0:
             style = {"facecolor": colors[label]}
+        elif sum(map(len, verts)) > _HATCHED:
+            style = {"facecolor": _UNDEFINED}
         # antialiasing would leave seams between neighbours
         drawn = PolyCollection(
             np.concatenate(verts),
