@@ -114,8 +114,9 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
         return lambda: work(copy.copy(labels))
 
     def set_tracks(labels: Labels) -> None:
+        new = labels.add_run("new")
         for larva, track in run.items():
-            labels["new"][larva] = track
+            new[larva] = track
 
     def compared() -> None:
         for comparison in compare_files(file, other):
@@ -128,7 +129,7 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
     yield "check", lambda: find_errors(file)
     yield "==", lambda: labels == same
     yield "copy", lambda: copy.copy(labels)
-    yield "set tracks", changed(lambda x: (x.add_run("new"), set_tracks(x)))
+    yield "set tracks", changed(set_tracks)
     yield "count", labels.count
     yield "repr", lambda: (labels._repr_html_(), run._repr_html_())
     yield "to_dict, from_dict", lambda: Labels.from_dict(labels.to_dict())

@@ -48,7 +48,8 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
     Several runs are drawn below each other. A row is blank where the larva is not tracked, and
     hatched in grey where its state is undefined (only grey if there are many such spans).
     Simultaneous primary labels share the height of the row, in their order in the state. Secondary
-    labels are a thin line at the bottom of the row. A bar above the rows shows when the stimulus is on (see `stimulus_windows`).
+    labels are a thin line at the bottom of the row. A bar above the rows shows when the stimulus is
+    on (see `stimulus_windows`).
 
     Only the first 20 runs are drawn; a warning says so. Of more than 60 labels of a run, the most
     frequent ones are drawn; the last one stands for all others.
