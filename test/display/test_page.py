@@ -147,7 +147,7 @@ def test_many_runs_and_labels_are_left_out() -> None:
     views = data_of(page)["views"]
     assert len(views) == 501  # one run is in both files
     assert len(views[0]["names"]) == 59
-    assert views[0]["names"][-1] == "(42 others)"
+    assert views[0]["names"][-1] == "(43 others)"
     assert views[0]["labels"][58]["frames"] == 84
     compared = views[-1]["comparison"]
     assert (len(compared["names"]), compared["names"][-1]) == (60, "(41 others)")
