@@ -6,10 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import command, julia, labels, many, operations, tracks
+from benchmarks import command, growth, julia, labels, many, operations, tracks
 
 BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
-              (labels, operations, julia, tracks, command, many)}  # fmt: skip
+              (labels, operations, growth, julia, tracks, command, many)}  # fmt: skip
 
 
 def main() -> None:

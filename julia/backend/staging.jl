@@ -184,17 +184,17 @@ function collect_input(paths)
             throw(BackendError("no-input", "$path: expected a file or a folder, found $found"))
     end
     common = length(paths) == 1 && isdir(paths[1]) ? paths[1] : common_folder(dirname.(paths))
-    skipped = OrderedDict{String,String}()  # path => why
+    unreadable = String[]  # errors of folders
     sources = String[]
-    for path in paths, file in (isdir(path) ? folder_files(path, skipped) : [path; companions(path)])
+    for path in paths, file in (isdir(path) ? folder_files(path, unreadable) : [path; companions(path)])
         check_utf8(file)
         push!(sources, file)
         islabelfile(file) && append!(sources, labelled_files(file))
     end
-    if !isempty(skipped)
-        some = join(("$path ($why)" for (path, why) in Iterators.take(skipped, 3)), ", ")
-        more = length(skipped) > 3 ? ", and $(length(skipped) - 3) more" : ""
-        @warn "skipped $(length(skipped)) that cannot be pushed: $some$more"
+    if !isempty(unreadable)
+        folders = length(unreadable) == 1 ? "1 folder" : "$(length(unreadable)) folders"
+        more = length(unreadable) > 3 ? ", ..." : ""
+        @warn "skipped $folders that cannot be read: $(join(Iterators.take(unreadable, 3), ", "))$more"
     end
     if isempty(sources)
         throw(BackendError("no-input", "$common: expected visible files, found none"))
@@ -237,7 +237,7 @@ function what_is(path)
     return isfile(status) ? "file" : "a pipe, a socket or a device"
 end
 
-function folder_files(folder, skipped)
+function folder_files(folder, unreadable)
     real = realpath(folder)
     function enter(inner)
         if islink(inner) && !is_below(realpath(inner), real)
@@ -248,16 +248,14 @@ function folder_files(folder, skipped)
             readdir(inner)
         catch error  # such as lost+found
             error isa Union{SystemError,Base.IOError} || rethrow()
-            skipped[inner] = sprint(showerror, error)
+            push!(unreadable, "$inner: $(sprint(showerror, error))")
             return false
         end
         return true
     end
-    return filter(walk_files(folder; enter=enter)) do file
-        found = what_is(file)
-        found == "file" || (skipped[file] = found)
-        return found == "file"
-    end
+    files = walk_files(folder; enter=enter)
+    foreach(what_is, filter(islink, files))  # an error if a link is broken
+    return files
 end
 
 function is_below(path, folder)

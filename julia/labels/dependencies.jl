@@ -47,21 +47,23 @@ checkdependencies(readlabels(path), dirname(path))
 ```
 """
 function checkdependencies(labels::Labels, folder)
+    known = Dict{String,String}()
     files = String[]
     for run in values(labels)
-        located(() -> append!(files, checkdependencies(run.dependencies, folder)); run=run.id)
+        located(() -> append!(files, checkdependencies(run.dependencies, folder, known)); run=run.id)
     end
     return unique(files)
 end
 
-function checkdependencies(entries::AbstractVector, folder)
+"""`known`: the SHA-1 of files that were read before, so that no file is read twice; it is completed."""
+function checkdependencies(entries::AbstractVector, folder, known=Dict{String,String}())
     return map(enumerate(validate_dependencies(entries))) do (i, entry)
         path = joinpath(folder, entry["filename"])
-        if !is_file(path)
+        if !haskey(known, path) && !is_file(path)
             problem = "expected this file beside the labels, which depend on it; found none"
             throw(LabelFileError("bad-dependency", problem; file=path, index=i))
         end
-        found = sha1_of(path)
+        found = get!(() -> sha1_of(path), known, path)
         if found != lowercase(entry["sha1"])
             problem = "expected sha1 $(entry["sha1"]), found $found: not the file that the " *
                       "labels were made for"

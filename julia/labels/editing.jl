@@ -66,18 +66,13 @@ function croplabels(labels::Labels, start::Real, stop::Real)
     cropped = Labels()
     cropped.attributes = deepcopy(labels.attributes)
     for run in values(labels)
-        copied = copy_run!(cropped, run)
+        copied = cropped.runs[run.id] = copied_without_tracks(run)
         for (larva, track) in run
-            first = searchsortedfirst(track.times, start - EDGE)
-            last = searchsortedlast(track.times, stop + EDGE)
-            if first > last
-                delete!(copied.tracks, larva)
-                continue
-            end
-            segment = first:last
+            segment = searchsortedfirst(track.times, start - EDGE):searchsortedlast(track.times, stop + EDGE)
+            isempty(segment) && continue
             records = OrderedDict{String,Any}()
-            for (key, value) in copied[larva].records
-                records[key] = is_record(value, length(track)) ? value[segment] : value
+            for (key, value) in track.records
+                records[key] = deepcopy(is_record(value, length(track)) ? value[segment] : value)
             end
             copied.tracks[larva] = TrackLabels(copied.table, track.times[segment],
                                                track.codes[segment], records)

@@ -275,8 +275,8 @@ end
     start = something(findprev(isequal(0x0a), bytes, min(at, length(bytes) + 1) - 1), 0) + 1
     stop = something(findnext(isequal(0x0a), bytes, min(at, length(bytes) + 1)), length(bytes) + 1) - 1
     line = count(isequal(0x0a), view(bytes, 1:(start - 1))) + 1
-    before = printable(p.text, start, at - 1)
-    after = printable(p.text, at, min(stop, at + 120))
+    before = visible(p.text, start, at - 1)
+    after = visible(p.text, at, min(stop, at + 120))
     found = isempty(after) ? (at > length(bytes) ? "the end of the text" : "the line's end") :
             startswith(p.text, '\ufeff') && at == 1 ? "a byte order mark" : repr(first(after))
     near = last(before, 40)
@@ -284,5 +284,5 @@ end
                            near * first(after, 30), textwidth(near) + 1))
 end
 
-printable(text, first, last) =
+visible(text, first, last) =
     map(c -> isvalid(c) && isprint(c) ? c : '\ufffd', bytes_of(text, first, max(last, first - 1)))

@@ -83,7 +83,7 @@ function Base.show(io::IO, ::MIME"text/plain", labels::Labels)
     show(io, labels)
     for (i, run) in enumerate(values(labels))
         i > SHOWN_RUNS && return print(io, "\n  ...")
-        print(io, "\n  ", run.id, ": ", contents(run))
+        print(io, "\n  ", printable(run.id), ": ", contents(run))
     end
     return nothing
 end

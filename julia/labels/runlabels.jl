@@ -58,7 +58,7 @@ function Base.setproperty!(run::RunLabels, name::Symbol, value)
     if name === :secondary_names
         # A name may be primary because a state had it before it was declared.
         names = located(() -> check_names(value); run=run.id)
-        kept = findall(!in(names), run.table.names)
+        kept = findall(!in(Set{String}(names)), run.table.names)
         colors = run.table.colors === nothing ? nothing : run.table.colors[kept]
         redeclare!(run, run.table.names[kept], names, colors)
         return value
@@ -138,12 +138,22 @@ Base.delete!(run::RunLabels, larva) = (delete!(run.tracks, larva); run)
 
 function Base.setindex!(run::RunLabels, track::TrackLabels, larva)
     id = check_larva(larva; run=run.id)
-    table, states = run.table, track.states
-    # declare new names, secondary ones as secondary
-    secondary = intersect(track.table.secondary_names, Iterators.flatten(map(labels_of, states)))
-    filter!(!in(table.declared), secondary)
-    redeclare!(table, table.names, [table.secondary_names; secondary], table.colors)
-    run.tracks[id] = TrackLabels(table, copy(track.times), encode!(table, states), deepcopy(track.records))
+    table = run.table
+    numbers = Dict{Int32,Int32}()  # of the states in use only: there may be many more
+    for code in sort!(unique(track.codes))
+        state = track.table.states[code + 1]
+        for name in labels_of(state)
+            # declare new names, secondary ones as secondary
+            if !(name in table.declared) && name in track.table.secondary
+                push!(table.declared, name)
+                push!(table.secondary, name)
+                push!(table.secondary_names, name)
+            end
+        end
+        numbers[code] = number!(table, state)
+    end
+    codes = Int32[numbers[code] for code in track.codes]
+    run.tracks[id] = TrackLabels(table, copy(track.times), codes, deepcopy(track.records))
     return run
 end
 
@@ -154,14 +164,14 @@ function Base.:(==)(one::RunLabels, other::RunLabels)
 end
 
 function Base.show(io::IO, run::RunLabels)
-    return print(io, "RunLabels ", run.id, ": ", counted(length(run), "larva", "larvae"))
+    return print(io, "RunLabels ", printable(run.id), ": ", counted(length(run), "larva", "larvae"))
 end
 
 function Base.show(io::IO, ::MIME"text/plain", run::RunLabels)
-    print(io, "RunLabels ", run.id, ": ", contents(run))
+    print(io, "RunLabels ", printable(run.id), ": ", contents(run))
     names, secondary = run.table.names, run.table.secondary_names
-    isempty(names) || print(io, "\n  names: ", join(names, ", "))
-    isempty(secondary) || print(io, "\n  secondary names: ", join(secondary, ", "))
+    isempty(names) || print(io, "\n  names: ", join(map(printable, names), ", "))
+    isempty(secondary) || print(io, "\n  secondary names: ", join(map(printable, secondary), ", "))
     return nothing
 end
 
@@ -175,27 +185,32 @@ function countlabels(run::RunLabels)
     for track in values(run), code in track.codes
         frames[code + 1] += 1
     end
+    of_name = Dict{String,Int}()
+    for (state, n) in zip(run.table.states, frames), name in (n == 0 ? String[] : labels_of(state))
+        of_name[name] = get(of_name, name, 0) + n
+    end
     counts = OrderedDict{String,Int}()
     for name in Iterators.flatten((run.table.names, run.table.secondary_names))
-        counts[name] = 0
+        haskey(of_name, name) && (counts[name] = of_name[name])
     end
-    for (state, n) in zip(run.table.states, frames), name in (n == 0 ? String[] : labels_of(state))
-        counts[name] += n
-    end
-    filter!(pair -> last(pair) > 0, counts)
     frames[1] == 0 || (counts[""] = frames[1])
     return counts
 end
 
 """Return a deep copy of a run's labels, under another identifier if one is given."""
 function copied(run::RunLabels, id=run.id)
-    copied = RunLabels(id, copy(run.table))
-    for name in (:metadata, :units, :attributes, :dependencies)
-        setproperty!(copied, name, deepcopy(getproperty(run, name)))
-    end
+    copied = copied_without_tracks(run, id)
     for (larva, track) in run
         copied.tracks[larva] = TrackLabels(copied.table, copy(track.times), copy(track.codes),
                                            deepcopy(track.records))
+    end
+    return copied
+end
+
+function copied_without_tracks(run::RunLabels, id=run.id)
+    copied = RunLabels(id, copy(run.table))
+    for name in (:metadata, :units, :attributes, :dependencies)
+        setproperty!(copied, name, deepcopy(getproperty(run, name)))
     end
     return copied
 end

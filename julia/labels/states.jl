@@ -37,6 +37,7 @@ mutable struct StateTable
     states::Vector{State}
     numbers::Dict{State,Int32}
     declared::Set{String}
+    secondary::Set{String}
 end
 
 function StateTable(names::Vector{String}=String[], secondary_names::Vector{String}=String[],
@@ -48,13 +49,14 @@ function StateTable(names::Vector{String}=String[], secondary_names::Vector{Stri
         numbers[states[i]] = i - 1
     end
     return StateTable(copy(names), copy(secondary_names), colors, states, numbers,
-                      Set{String}([names; secondary_names]))
+                      Set{String}([names; secondary_names]), Set{String}(secondary_names))
 end
 
 function Base.copy(table::StateTable)
     return StateTable(copy(table.names), copy(table.secondary_names),
                       table.colors === nothing ? nothing : copy(table.colors),
-                      copy(table.states), copy(table.numbers), copy(table.declared))
+                      copy(table.states), copy(table.numbers), copy(table.declared),
+                      copy(table.secondary))
 end
 
 """Add a primary name unless it is already declared as primary or secondary."""
@@ -77,6 +79,7 @@ function redeclare!(table::StateTable, names::Vector{String}, secondary_names::V
     table.colors = colors === nothing || isempty(colors) ? nothing : colors
     table.names, table.secondary_names = copy(names), copy(secondary_names)
     table.declared = Set{String}([names; secondary_names])
+    table.secondary = Set{String}(secondary_names)
     return table
 end
 
@@ -115,6 +118,3 @@ function encode!(table::StateTable, states::AbstractVector)
     numbers = Int32[number!(table, state) for state in distinct]
     return map!(code -> numbers[code], codes, codes)
 end
-
-"""Return `f(state)` for every state, indexed by number + 1."""
-translation(f, table::StateTable) = Int32[f(state) for state in table.states]

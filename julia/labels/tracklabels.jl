@@ -38,8 +38,9 @@ TrackLabels(table, times, codes) = TrackLabels(table, times, codes, OrderedDict{
 
 function Base.getproperty(track::TrackLabels, name::Symbol)
     name === :states || return getfield(track, name)
-    states = map(own, track.table.states)
-    return State[states[code + 1] for code in track.codes]
+    # copies of the states in use only: there may be many more
+    states = Dict{Int32,State}()
+    return State[get!(() -> own(track.table.states[code + 1]), states, code) for code in track.codes]
 end
 
 Base.propertynames(::TrackLabels, private::Bool=false) =
@@ -116,6 +117,6 @@ end
 
 """Compare the states of two tracks of equal length; their state numbers may differ."""
 function same_states(one::TrackLabels, other::TrackLabels)
-    numbers = translation(state -> get(other.table.numbers, state, Int32(-1)), one.table)
-    return all(codes -> numbers[codes[1] + 1] == codes[2], zip(one.codes, other.codes))
+    pairs = Set{Tuple{Int32,Int32}}(zip(one.codes, other.codes))
+    return all(pair -> one.table.states[pair[1] + 1] == other.table.states[pair[2] + 1], pairs)
 end

@@ -77,16 +77,17 @@ function check_names(names)
     if names isa AbstractString
         throw(LabelFileError("bad-label", "expected a list of names, found $(shown(names))"))
     end
-    checked = String[]
+    checked, seen = String[], Set{String}()
     for (i, name) in enumerate(names)
         if !(name isa AbstractString) || isempty(name)
             problem = "expected a name that is a string and not empty, found $(shown(name))"
             throw(LabelFileError("bad-label", problem; index=i))
-        elseif name in checked
+        elseif name in seen
             problem = "expected each name once, found $(shown(name)) again"
             throw(LabelFileError("bad-label", problem; index=i))
         end
         push!(checked, name)
+        push!(seen, name)
     end
     return checked
 end
@@ -110,8 +111,9 @@ end
 
 """Throw `overlapping-names` if a name is both primary and secondary."""
 function check_overlap(names, secondary_names)
+    primary = Set{String}(names)
     for name in secondary_names
-        if name in names
+        if name in primary
             problem = "expected a name to be primary or secondary, found $(shown(name)) as both"
             throw(LabelFileError("overlapping-names", problem))
         end

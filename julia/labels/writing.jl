@@ -95,9 +95,9 @@ end
 
 """Return the text of each state of a run: a code, or an array of codes."""
 function state_texts(run::RunLabels)
-    names = [run.names; run.secondary_names]
+    codes = Dict(name => code for (code, name) in enumerate([run.names; run.secondary_names]))
     # 0: a state that is no longer in use may have a name that is no longer declared
-    code(name) = string(something(findfirst(isequal(name), names), 0))
+    code(name) = string(get(codes, name, 0))
     texts = String[]
     for state in run.table.states
         push!(texts, state isa String ? code(state) : string("[", join(map(code, state), ","), "]"))
@@ -107,7 +107,11 @@ end
 
 """Put the text of a column at the start of `bytes`; return how many bytes it has."""
 function put_codes!(bytes::Vector{UInt8}, codes::Vector{Int32}, texts::Vector{String})
-    make_room!(bytes, length(codes), maximum(sizeof, texts))
+    room = 0
+    for code in codes
+        room += sizeof(texts[code + 1]) + 1
+    end
+    make_room!(bytes, room)
     n = 0
     for code in codes
         text = texts[code + 1]
@@ -122,7 +126,7 @@ end
 const LONGEST_FLOAT = 24  # -2.2250738585072014e-308
 
 function put_times!(bytes::Vector{UInt8}, times::Vector{Float64})
-    make_room!(bytes, length(times), LONGEST_FLOAT)
+    make_room!(bytes, length(times) * (LONGEST_FLOAT + 1))
     n = 0
     previous = -Inf
     for (i, time) in enumerate(times)
@@ -143,9 +147,9 @@ function put_times!(bytes::Vector{UInt8}, times::Vector{Float64})
     return bracket!(bytes, n)
 end
 
-function make_room!(bytes::Vector{UInt8}, n::Int, longest::Int)
-    room = n * (longest + 1) + 2
-    length(bytes) < room && resize!(bytes, room)
+"""Make room for n bytes and two brackets."""
+function make_room!(bytes::Vector{UInt8}, n::Int)
+    length(bytes) < n + 2 && resize!(bytes, n + 2)
     return bytes
 end
 

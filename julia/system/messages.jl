@@ -49,6 +49,7 @@ show_error(io::IO, error, trace...) = print(io, error)
 
 """Append a message to the log. Print it too if its level is shown, unless it is for the log only."""
 function write_message(level, text, trace=""; log_only=false)
+    text, trace = printable_lines(text), printable_lines(trace)
     name = level >= Logging.Error ? "Error" : level >= Logging.Warn ? "Warning" : "Info"
     append_to_log(string(lowercase(name), ": ", text, isempty(trace) ? "" : "\n", trace))
     verbosity = get(ENV, VERBOSITY, "")
@@ -62,6 +63,22 @@ function write_message(level, text, trace=""; log_only=false)
     end
     return nothing
 end
+
+"""Return text in one line that a terminal shows and does not act on, e.g. ESC as `\\e`."""
+function printable(text::AbstractString)
+    any(is_unprintable, text) || return text
+    return sprint() do io
+        for c in text
+            print(io, is_unprintable(c) ? escape_string(string(c)) : c)
+        end
+    end
+end
+
+# control characters, line separators, changes of the direction of text, and invalid bytes
+is_unprintable(c::Char) =
+    !isvalid(c) || iscntrl(c) || '\u2028' <= c <= '\u202e' || '\u2066' <= c <= '\u2069'
+
+printable_lines(text) = join(map(printable, split(text, '\n')), '\n')
 
 function colored(label)
     stderr isa Base.TTY && isempty(get(ENV, "NO_COLOR", "")) || return label

@@ -140,3 +140,22 @@ def test_real_labels(recordings: Path) -> None:
         kept = rng.random(len(track)) < 0.95
         other.set(run, larva, track.times[kept], states[kept].tolist())
     assert_as_scikit_learn(one, other)
+
+
+def test_the_matrix_of_the_most_frequent_classes() -> None:
+    one, other = Labels(), Labels()
+    one.set(RUN, 1, range(8), ["a", "b", "b", "b", "c", "d", "d", "d"])
+    other.set(RUN, 1, range(8), ["a", "b", "b", "d", "d", "d", "d", "c"])
+    found = compare(one[RUN], other[RUN])
+    names, matrix = found.condensed(3)
+    assert names == ["b", "d", "(2 others)"]
+    assert matrix.tolist() == [[2, 1, 0], [0, 2, 1], [0, 1, 1]]
+    assert found.condensed(4) == (found.names, found.matrix)
+    assert found.matrix is found.matrix
+    assert found.agreement == np.trace(found.matrix) / 8
+
+
+def test_classes_have_different_names() -> None:
+    labels = Labels()
+    labels.set(RUN, 1, range(3), ["a", ("a", "b"), "a++b"])
+    assert compare(labels[RUN], labels[RUN]).names == ["a", "a++b", "a+++b"]

@@ -196,7 +196,7 @@ def test_unreadable_folders_are_skipped(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.warns(UserWarning, match="skipped 1 folder that cannot be read: .*private: Permission denied"):
+    with pytest.warns(UserWarning, match="skipped 1 folder that cannot be read: .*private: Per"):
         backend.push(lab)
     assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine"]
 

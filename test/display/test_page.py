@@ -133,6 +133,27 @@ def test_extremes() -> None:
     assert data_of(report({}))["views"] == []
 
 
+def test_many_runs_and_labels_are_left_out() -> None:
+    one, other = Labels(), Labels()
+    for number in range(501):
+        one.set(f"r{number}", 1, [0.0], ["run"])
+    names = [f"n{number}" for number in range(100)]
+    one.set("r0", 1, np.arange(200) / 10, [*names, *names[::-1]])
+    other.set("r0", 1, np.arange(200) / 10, [*names, *["n1"] * 100])
+    with pytest.warns(UserWarning, match="only the first 500 of 501 runs"):
+        page = report({"one": one, "other": other})
+    assert "Only the first 500 of 501 runs are shown." in page
+    assert "<title>r0, r1, r2, ...</title>" in page
+    views = data_of(page)["views"]
+    assert len(views) == 501  # one run is in both files
+    assert len(views[0]["names"]) == 59
+    assert views[0]["names"][-1] == "(43 others)"
+    assert views[0]["labels"][58]["frames"] == 84
+    compared = views[-1]["comparison"]
+    assert (len(compared["names"]), compared["names"][-1]) == (60, "(41 others)")
+    assert np.sum(compared["counts"]) == 200
+
+
 # -- the command
 
 

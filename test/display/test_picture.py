@@ -215,3 +215,29 @@ def test_without_matplotlib(labels: Labels, tmp_path: Path) -> None:
     (tmp_path / "matplotlib.py").write_text("raise ImportError")
     result = command("labels", "plot", "my.label", "-o", "e.png", cwd=tmp_path)
     refused(result, "Error: pictures need matplotlib: pip install 'taggingbackends[plot]'")
+
+
+def test_many_runs_and_labels_are_left_out(labels: Labels, tmp_path: Path) -> None:
+    labels.set("b", 1, np.arange(100) / 10, [f"n{i // 2 if i < 20 else i}" for i in range(100)])
+    for number in range(19):
+        labels.add_run(str(number))
+    with pytest.warns(UserWarning, match=r"only the first 20 of 21 runs are drawn"):
+        plot_ethogram(labels, tmp_path / "x.svg")
+    text = (tmp_path / "x.svg").read_text("utf-8")
+    assert ">only the first 20 of 21 runs are drawn<" in text
+    assert ">n9<" in text
+    assert ">n20<" in text
+    assert ">n99<" not in text
+    assert ">(32 others)<" in text
+
+
+def test_many_undefined_spans_are_not_hatched(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, np.arange(4000) / 10, ["run", ()] * 2000)
+    assert "url(#h" in svg(labels.crop(0, 100), tmp_path / "x.svg")
+    assert svg(labels, tmp_path / "x.svg").count("url(#h") == 1  # in the legend
+
+
+def test_a_stimulus_of_many_pulses(labels: Labels, tmp_path: Path) -> None:
+    labels[RUN].metadata["protocol"] = "p_0s9999x0.0005s0.0005s"
+    plot_ethogram(labels, tmp_path / "x.png")

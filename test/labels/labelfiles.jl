@@ -4,7 +4,7 @@ module LabelFileTests
 
 using Test, TaggingBackends
 using TaggingBackends: OrderedDict, TrackFileError, labels_of, parse_json
-using TaggingBackends: parselabels, sha1_of, text, walk_files, write_file
+using TaggingBackends: parselabels, printable, sha1_of, text, walk_files, write_file
 
 const ROOT = dirname(dirname(@__DIR__))
 const CONTRACT = joinpath(ROOT, "test", "contract")
@@ -436,6 +436,30 @@ end
     @test text(labels) == read(path)
     @test labels[RUN].secondary_names == ["edited"]
     @test [] in labels[RUN][1].states
+end
+
+@testset "many names, runs and larvae take linear time" begin
+    names = ["name $i" for i in 1:70_000]
+    few = names[1:10_000]
+    labels = Labels()
+    setlabels!(labels, RUN, 1, 1:10_000, few)
+    for larva in 2:10_000
+        setlabels!(labels, RUN, larva, [0.0], ["run"])
+    end
+    run = addrun!(labels, "b")
+    # each takes many seconds if its time is quadratic
+    @test (@elapsed TaggingBackends.check_names(names)) < 3
+    @test (@elapsed parselabels(text(labels))) < 3
+    @test (@elapsed croplabels(labels, 5, 10)) < 3
+    @test (@elapsed foreach(pair -> run[first(pair)] = last(pair), labels[RUN])) < 3
+    @test (@elapsed labels[RUN] == run) < 3
+    @test (@elapsed setproperty!(labels[RUN], :secondary_names, few)) < 3
+    @test countlabels(labels["b"])["run"] == 9999
+end
+
+@testset "text for a terminal" begin
+    @test printable("a\e[31m\u9b\u202e\n\xff") == "a\\e[31m\\u9b\\u202e\\n\\xff"
+    @test printable("ä שלום 🐛") == "ä שלום 🐛"
 end
 
 end

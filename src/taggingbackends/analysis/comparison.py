@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,15 @@ from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError
 from taggingbackends.labels import Labels
-from taggingbackends.labels.runlabels import RunLabels, check_run_labels
+from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.labels.stretches import find_stretches
+from taggingbackends.labels.stretches import columns_of, find_stretches
 from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare", "compare_files"]
 
 UNDEFINED = "(undefined)"
+_CLASSES = 1000  # in a matrix of JSON
 NOT_THERE = -1  # class of a frame that is missing from one labelling
 
 
@@ -68,8 +72,8 @@ class Comparison:
     names : list of str
         The classes that occur. The class of a frame is its primary labels, several joined by "+",
         or `UNDEFINED`.
-    matrix : (k, k) int64 array
-        Confusion matrix: frames in both labellings, by class in one (row) and other (column).
+    pairs : (m, 3) int64 array
+        Class in one, class in other, and number of frames, for each pair of classes that occurs.
     differences : Differences
         Frames that differ.
     only_one, only_other : int
@@ -78,20 +82,32 @@ class Comparison:
 
     run: str
     names: list[str]
-    matrix: NDArray[np.int64]
+    pairs: NDArray[np.int64]
     differences: Differences
     only_one: int
     only_other: int
 
+    @cached_property
+    def matrix(self) -> NDArray[np.int64]:
+        """Confusion matrix: frames in both labellings, by class in one (row) and other (column).
+
+        A (k, k) int64 array for k classes.
+        """
+        matrix = np.zeros((len(self.names), len(self.names)), dtype=np.int64)
+        one, other, frames = self.pairs.T
+        matrix[one, other] = frames
+        return matrix
+
     @property
     def frames(self) -> int:
         """Number of frames in both labellings."""
-        return int(self.matrix.sum())
+        return int(self.pairs[:, 2].sum())
 
     @property
     def agreement(self) -> float:
         """Share of the frames in both that have the same class; NaN without frames."""
-        return float(np.trace(self.matrix)) / self.frames if self.frames else math.nan
+        one, other, frames = self.pairs.T
+        return float(frames[one == other].sum()) / self.frames if self.frames else math.nan
 
     @property
     def kappa(self) -> float:
@@ -102,18 +118,22 @@ class Comparison:
         1960, Educational and Psychological Measurement 20:37). NaN if there are no frames, or if
         all frames have the same class in both.
         """
-        n = self.frames
-        expected = float(self.matrix.sum(axis=0) @ self.matrix.sum(axis=1)) / n**2 if n else 1.0
+        n, k = self.frames, len(self.names)
+        of_one, of_other = (np.bincount(self.pairs[:, i], self.pairs[:, 2], k) for i in (0, 1))
+        expected = float(of_one @ of_other) / n**2 if n else 1.0
         return (self.agreement - expected) / (1 - expected) if expected < 1 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers; None stands for NaN and for a missing frame."""
+        """Return plain lists and numbers; None stands for NaN and for a missing frame.
+
+        With more than 1000 classes, None stands for the matrix, too.
+        """
         names = [*self.names, None]  # None at index NOT_THERE
         columns = {name: column.tolist() for name, column in vars(self.differences).items()}
         return {
             "run": self.run,
             "names": self.names,
-            "matrix": self.matrix.tolist(),
+            "matrix": self.matrix.tolist() if len(self.names) <= _CLASSES else None,
             "frames": self.frames,
             "only_one": self.only_one,
             "only_other": self.only_other,
@@ -124,6 +144,24 @@ class Comparison:
                 for *row, one, other in zip(*columns.values(), strict=True)
             ],
         }
+
+    def condensed(self, most: int) -> tuple[list[str], NDArray[np.int64]]:
+        """Return at most `most` names, and their confusion matrix.
+
+        If there are more, these are the classes with most frames in both labellings, and the last
+        one stands for all others.
+        """
+        if len(self.names) <= most:
+            return self.names, self.matrix
+        one, other, frames = self.pairs.T
+        counts = np.bincount(np.append(one, other), np.append(frames, frames), len(self.names))
+        kept = np.sort(np.argsort(-counts, kind="stable")[: most - 1])
+        place = np.full(len(self.names), most - 1)
+        place[kept] = np.arange(most - 1)
+        matrix = np.zeros((most, most), dtype=np.int64)
+        np.add.at(matrix, (place[one], place[other]), frames)
+        others = f"({len(self.names) - most + 1} others)"
+        return [*(self.names[n] for n in kept.tolist()), others], matrix
 
     @property
     def is_same(self) -> bool:
@@ -151,11 +189,13 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
 
     Raises
     ------
+    LabelFileError
+        ``bad-time``: see `taggingbackends.labels.find_spans`.
     ValueError
         `max_gap` is not above 0.
     """
     for run in (one, other):
-        check_run_labels(run)
+        columns_of(run)  # raises the errors about the labels
     classes = _classes(one, other)
     codes_one, codes_other = (_codes(run, classes) for run in (one, other))
     tracks = [
@@ -174,7 +214,7 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     second = np.where(second < 0, NOT_THERE, codes_other[second])
     both = (first >= 0) & (second >= 0)
     k = len(classes)
-    matrix = np.bincount(first[both] * k + second[both], minlength=k * k).reshape(k, k)
+    pairs, frames = np.unique(first[both] * k + second[both], return_counts=True)
     occurring = np.union1d(first, second)
     kept = occurring[occurring >= 0]
     place = np.full(k + 1, NOT_THERE)  # the last element is for NOT_THERE
@@ -183,7 +223,7 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     return Comparison(
         run=one.id,
         names=[names[code] for code in kept],
-        matrix=matrix[np.ix_(kept, kept)],
+        pairs=np.stack([place[pairs // k], place[pairs % k], frames], axis=1),
         differences=_differences(larvae, times, place[first], place[second], max_gap),
         only_one=int((second < 0).sum()),
         only_other=int((first < 0).sum()),
@@ -212,35 +252,39 @@ def compare_files(one: Path, other: Path) -> list[Comparison]:
     """
     first, second = Labels.read(one), Labels.read(other)
     if first.keys() != second.keys():
-        problem = f"{other}: expected the runs of {one}, {', '.join(first) or 'none'}"
-        raise BackendError("no-input", f"{problem}; found {', '.join(second) or 'none'}")
+        expected, found = (", ".join(islice(runs, 10)) or "none" for runs in (first, second))
+        problem = f"{other}: expected the runs of {one}, {expected}; found {found}"
+        raise BackendError("no-input", problem)
     return [compare(run, second[run.id]) for run in first.values()]
 
 
 def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:
     """Return class names by primary labels: first single labels, then several, undefined last."""
     names = dict.fromkeys(name for run in runs for name in run.names)
-    plus = "+"
-    while any(plus in name for name in names):
-        plus += "+"  # keeps class names unique
-    several: dict[frozenset[str], str] = {}
-    for run in runs:
-        for state in run.states:
-            labels = _primary(state, run)
-            if len(labels) > 1:
-                several[labels] = plus.join(name for name in names if name in labels)
+    place = {name: index for index, name in enumerate(names)}
+    # more plus signs than any name has in a row keep class names unique
+    found = (len(signs) for name in names for signs in re.findall(r"\++", name))
+    plus = "+" * (max(found, default=0) + 1)
+    several = {
+        labels: plus.join(sorted(labels, key=place.__getitem__))
+        for run in runs
+        for labels in _primary(run)
+        if len(labels) > 1
+    }
     single = {frozenset((name,)): name for name in names}
     return single | several | {frozenset(): UNDEFINED}
 
 
-def _primary(state: str | tuple[str, ...], run: RunLabels) -> frozenset[str]:
-    return frozenset(labels_of(state)) & frozenset(run.names)
+def _primary(run: RunLabels) -> list[frozenset[str]]:
+    """Return the primary labels of each state of a run."""
+    names = set(run.names)
+    return [frozenset(name for name in labels_of(state) if name in names) for state in run.states]
 
 
 def _codes(run: RunLabels, classes: dict[frozenset[str], str]) -> NDArray[np.int64]:
     """Return the class of each state of a run."""
     place = {labels: code for code, labels in enumerate(classes)}
-    return np.array([place[_primary(state, run)] for state in run.states], dtype=np.int64)
+    return np.array([place[labels] for labels in _primary(run)], dtype=np.int64)
 
 
 def _aligned(

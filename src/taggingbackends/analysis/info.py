@@ -104,6 +104,7 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
     return facts
 
 
+@np.errstate(over="ignore", invalid="ignore")  # times may be as large as doubles
 def _time_facts(runs: Iterable[Sequence[Track | TrackLabels]]) -> dict[str, str]:
     """Return the duration and the frame interval (mode in ms, spread, gaps)."""
     runs = [[track for track in run if len(track)] for run in runs]

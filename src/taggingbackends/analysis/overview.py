@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.stretches import columns_of
 
 __all__ = ["RunOverview", "overview"]
 
@@ -46,20 +47,26 @@ class RunOverview:
 
 
 def overview(labels: Labels) -> list[RunOverview]:
-    """Count larvae, frames and labels of each run."""
+    """Count larvae, frames and labels of each run.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds.
+    """
     return [_of_run(run) for run in labels.values()]
 
 
 def _of_run(run: RunLabels) -> RunOverview:
     counts = run.count()
     undefined = counts.pop("", 0)
-    tracked = [track.times for track in run.values() if len(track)]
+    _, times, _ = columns_of(run)
     return RunOverview(
         run=run.id,
         larvae=len(run),
-        frames=sum(map(len, tracked)),
-        start=min((float(times[0]) for times in tracked), default=None),
-        stop=max((float(times[-1]) for times in tracked), default=None),
+        frames=len(times),
+        start=float(times.min()) if len(times) else None,
+        stop=float(times.max()) if len(times) else None,
         labels=counts,
         undefined=undefined,
         secondary=[name for name in run.secondary_names if name in counts],

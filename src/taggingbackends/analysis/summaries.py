@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from taggingbackends.labels.bouts import Bouts
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.labels.stretches import Spans, find_spans
+from taggingbackends.labels.stretches import Spans, find_spans, label_pairs
 
 __all__ = [
     "Lengths",
@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _BINS = 200  # time bins, at most; a chart resolves about as many
+_SHORTEST = 1e-3  # s; label files hold milliseconds
 _LENGTHS = 24  # bins of bout durations, at most
 
 
@@ -89,6 +90,8 @@ def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
 
     Raises
     ------
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
     """
@@ -97,12 +100,19 @@ def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
         empty = np.zeros((0, len(names) + 1))
         return Shares(names, np.zeros(1), empty, np.zeros(0, dtype=np.int64))
     edges = _edges(float(spans.start.min()), float(spans.stop.max()), 2 * spans.interval)
-    bins, states = len(edges) - 1, len(run.states)
+    bins, columns = len(edges) - 1, len(names) + 1
     of_span, of_bin, seconds = spans.split(edges)
-    cells = of_bin * states + spans.states[of_span]
-    time = np.bincount(cells, seconds, minlength=bins * states).reshape(bins, states)
+    parts, labels = label_pairs(run, spans.states[of_span])
+    is_primary = labels < len(names)
+    parts, labels = parts[is_primary], labels[is_primary]
+    sizes = np.bincount(parts, minlength=len(of_span))
+    undefined = np.flatnonzero(sizes == 0)
+    cells = of_bin[parts] * columns + labels
+    cells = np.concatenate([cells, of_bin[undefined] * columns + len(names)])
+    seconds = np.concatenate([seconds[parts] / sizes[parts], seconds[undefined]])
+    time = np.bincount(cells, seconds, minlength=bins * columns).reshape(bins, columns)
     total = time.sum(axis=1, keepdims=True)
-    shares = time @ _weights(run, names) / np.where(total > 0, total, 1)
+    shares = time / np.where(total > 0, total, 1)
     pairs = np.unique(of_bin * len(run) + spans.tracks[of_span]) // len(run)
     return Shares(names, edges, shares, np.bincount(pairs, minlength=bins))
 
@@ -124,16 +134,19 @@ def bout_lengths(bouts: Bouts) -> Lengths:
     """
     length = bouts.durations
     labels = len(bouts.names)
-    low, high = np.log2([length.min(), length.max()]) if len(length) else (0.0, 0.0)
+    ends = np.clip([length.min(), length.max()], _SHORTEST, None) if len(length) else np.ones(2)
+    low, high = np.log2(ends)
     bins = max(min(int(np.ceil(4 * (high - low) - 1e-9)), _LENGTHS), 1)
     edges = 2 ** np.linspace(low, max(high, low + 0.25), bins + 1)
     # a length that equals a limit, up to rounding, is in the bin that begins there
     place = np.searchsorted(edges * (1 - 1e-9), length, "right") - 1
     cells = bouts.labels * bins + place.clip(0, bins - 1)
     counts = np.bincount(cells, minlength=labels * bins).reshape(labels, bins)
-    of_label = [length[bouts.labels == label] for label in range(labels)]
-    medians = np.array([np.median(found) if len(found) else np.nan for found in of_label])
-    return Lengths(edges, counts, medians)
+    n = counts.sum(axis=1)
+    begins = np.cumsum(n) - n
+    ordered = np.append(length[np.lexsort((length, bouts.labels))], np.nan)
+    middle = (ordered[begins + (n - 1).clip(min=0) // 2] + ordered[begins + n // 2]) / 2
+    return Lengths(edges, counts, np.where(n > 0, middle, np.nan))
 
 
 def transitions(run: RunLabels, spans: Spans) -> tuple[list[str], NDArray[np.int64]]:
@@ -168,18 +181,9 @@ def transitions(run: RunLabels, spans: Spans) -> tuple[list[str], NDArray[np.int
     return names, np.bincount(pairs, minlength=n * n).reshape(n, n)
 
 
-def _weights(run: RunLabels, names: list[str]) -> NDArray[np.float64]:
-    """Return the weight of each name, and of undefined, in each state."""
-    place = {name: index for index, name in enumerate(names)}
-    weights = np.zeros((len(run.states), len(names) + 1))
-    for row, state in zip(weights, run.states, strict=True):
-        places = [place[name] for name in labels_of(state) if name in place] or [len(names)]
-        row[places] = 1 / len(places)
-    return weights
-
-
 def _edges(start: float, stop: float, shortest: float) -> NDArray[np.float64]:
     """Return the limits of the shortest bins that are long enough and not too many."""
+    shortest = max(shortest, _SHORTEST)
     power = int(np.floor(np.log10(shortest)))
     for width in (step * 10.0**exponent for exponent in count(power) for step in (1, 2, 5)):
         lower, upper = np.floor(start / width + 1e-9), np.ceil(stop / width - 1e-9)

@@ -16,6 +16,7 @@ from taggingbackends.cli import backends, tagging
 from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
+from taggingbackends.cli.output import echo
 from taggingbackends.errors import BackendError, KeptDataWarning
 from taggingbackends.system.signals import ignore_signals
 from taggingbackends.system.streams import (
@@ -148,7 +149,7 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
             sys.exit(error.exit_code)
         if ctx is not None:
             hint = f"Try '{ctx.command_path} --help' for help."
-            click.echo(f"{ctx.get_usage()}\n{hint}\n", err=True)
+            echo(*ctx.get_usage().split("\n"), hint, "", err=True)
         from taggingbackends.system.messages import report
 
         report(error.format_message())

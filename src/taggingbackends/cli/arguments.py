@@ -24,7 +24,6 @@ __all__ = [
     "complete_pretrained",
     "explorer",
     "instance_option",
-    "print_paths",
     "script_options",
     "skipped",
     "skips",
@@ -201,9 +200,3 @@ def script_options(ctx: click.Context) -> Options:
     """Return the options that a `ScriptCommand` passes to the scripts."""
     options: Options = ctx.obj["options"]
     return options
-
-
-def print_paths(paths: list[Path]) -> None:
-    """Print one path per line."""
-    for path in paths:
-        click.echo(path)

@@ -11,8 +11,8 @@ from taggingbackends.cli.arguments import (
     SANDBOX,
     explorer,
     instance_option,
-    print_paths,
 )
+from taggingbackends.cli.output import echo, print_names
 
 __all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
 
@@ -31,9 +31,9 @@ def init(name: str, minimal: bool) -> None:
     """
     from taggingbackends.backend import scaffold
 
-    print_paths(scaffold.init(name, Path.cwd(), minimal))
+    print_names(scaffold.init(name, Path.cwd(), minimal))
     if "file:" in scaffold.requirement():
-        click.echo(
+        echo(
             f"Note: {name}/pyproject.toml requires {scaffold.requirement()}, which exists on this "
             "machine only; change it before you share the project.",
             err=True,
@@ -46,8 +46,7 @@ def models(ctx: click.Context) -> None:
     """List the trained models, one per line."""
     from taggingbackends.backend.folder import BackendFolder
 
-    for instance in BackendFolder(ctx.obj["project"]).list_models():
-        click.echo(instance)
+    print_names(BackendFolder(ctx.obj["project"]).list_models())
 
 
 @click.command()
@@ -67,10 +66,10 @@ def check(ctx: click.Context) -> None:
     folder = (ctx.obj["project"] or nearest_project()).resolve()
     problems = find_problems(folder)
     for problem in problems:
-        click.echo(replace(problem, fix=in_command_words(problem.fix)))
+        echo(replace(problem, fix=in_command_words(problem.fix)))
     if problems:
         ctx.exit(1)
-    click.echo(f"{folder}: nothing to fix")
+    echo(f"{folder}: nothing to fix")
 
 
 @click.command()
@@ -93,7 +92,7 @@ def push(
     \b
     Example: tagging-backend push recordings/ --model-instance 20240611
     """
-    print_paths(explorer(ctx, model_instance, sandbox).push(*paths, link=link))
+    print_names(explorer(ctx, model_instance, sandbox).push(*paths, link=link))
 
 
 @click.command()
@@ -118,7 +117,7 @@ def pull(
 
     The labels are copied to DIR, or else beside the original input.
     """
-    print_paths(explorer(ctx, model_instance, sandbox).pull(destination, force=force))
+    print_names(explorer(ctx, model_instance, sandbox).pull(destination, force=force))
 
 
 @click.command()
@@ -156,9 +155,9 @@ def reset(
         removed = backend.reset_model() if model else []  # first, since it may be refused
         removed += backend.reset_data()
     for folder in removed:
-        click.echo(f"removed {folder}")
+        echo(f"removed {folder}")
     if not removed:
-        click.echo("nothing to remove")
+        echo("nothing to remove")
 
 
 @click.command()
@@ -191,9 +190,9 @@ def sandboxes(ctx: click.Context, model_instance: str | None) -> None:
     ]
     if rows:
         heads = ("instance", "sandbox", "age", "size", "state")
-        click.echo(aligned([heads, *rows], left=(0, 1, 4)))
+        echo(aligned([heads, *rows], left=(0, 1, 4)))
     else:
-        click.echo("no sandboxes")
+        echo("no sandboxes")
 
 
 def _age(seconds: float) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from taggingbackends.cli.output import echo
+
 __all__ = ["data"]
 
 
@@ -42,9 +44,7 @@ def data_info(
     for position, file in enumerate(files):
         facts, problems = info(file, pixelsize=pixelsize, framerate=framerate)
         wrong |= bool(problems)
-        click.echo("\n" * bool(position) + str(file))
-        for name, fact in facts.items():
-            click.echo(f"  {name:<12}{fact}")
-        for problem in problems:
-            click.echo(f"  {'wrong':<12}{problem}")
+        echo(*[""] * bool(position), file)
+        facts_and_problems = [*facts.items(), *(("wrong", problem) for problem in problems)]
+        echo(*(f"  {name:<12}{text}" for name, text in facts_and_problems))
     ctx.exit(int(wrong))

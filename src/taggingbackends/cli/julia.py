@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from taggingbackends.cli.output import echo
+
 __all__ = ["julia"]
 
 
@@ -25,11 +27,9 @@ def julia_status(ctx: click.Context) -> None:
     from taggingbackends.julia.status import status
 
     found = status()
-    click.echo("\n".join(found.lines))
+    echo(*found.lines)
     if found.missing:
-        click.echo("\nMissing:")
-        for missing in found.missing:
-            click.echo(f"- {missing}")
+        echo("", "Missing:", *(f"- {missing}" for missing in found.missing))
         ctx.exit(1)
 
 

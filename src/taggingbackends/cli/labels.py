@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
-from taggingbackends.cli.arguments import FORCE, print_paths
+from taggingbackends.cli.arguments import FORCE
+from taggingbackends.cli.output import echo, print_json, print_names
 from taggingbackends.errors import TaggingBackendsError, located
 from taggingbackends.system.words import counted
 
@@ -104,17 +105,19 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
 
     if as_json:
         found = [(file, overview(Labels.read(file))) for file in files]
-        _print_json([{"file": str(file), "runs": list(map(asdict, runs))} for file, runs in found])
+        print_json([{"file": str(file), "runs": list(map(asdict, runs))} for file, runs in found])
         return
     color = False if os.environ.get("NO_COLOR") else None
     width = _width()
     for position, file in enumerate(files):
         labels = Labels.read(file)
         runs = overview(labels)
-        click.echo("\n" * bool(position) + str(file))
-        click.echo(f"\n{run_table(runs, width)}\n\n{label_table(runs, width)}")
+        echo(*[""] * bool(position), file, "", *run_table(runs, width).split("\n"))
+        echo("", *label_table(runs, width).split("\n"))
         for run in labels.values():
-            click.echo(f"\nrun {run.id}\n{ethogram(run, width, max_gap)}", color=color)
+            echo("", f"run {run.id}")
+            # its names are escaped already, its colours must not be
+            click.echo(ethogram(run, width, max_gap), color=color)
 
 
 @labels.command()
@@ -139,7 +142,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
         except OSError as error:
             errors = [f"{file}: cannot be read: {error.strerror}"]
         wrong |= bool(errors)
-        click.echo("\n".join(errors) or f"{file}: nothing to fix")
+        echo(*errors or [f"{file}: nothing to fix"])
     ctx.exit(int(wrong))
 
 
@@ -180,7 +183,7 @@ def convert(
     if split:
         if output is None or output in _STDOUT:
             raise click.UsageError("--split needs --output FOLDER")
-        print_paths(conversion.split(conversion.united(files), output, names, force))
+        print_names(conversion.split(conversion.united(files), output, names, force))
         return
     if bouts:
         fix = "without --bouts, a label file is written"
@@ -218,32 +221,33 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
     try:
         found = compare_files(one, other)
         if as_json:
-            _print_json([comparison.to_dict() for comparison in found])
+            print_json([comparison.to_dict() for comparison in found])
         for position, comparison in enumerate(() if as_json else found):
             most = None if show_all else 20
-            click.echo("\n" * bool(position) + _comparison_text(comparison, most))
+            echo(*[""] * bool(position), *_comparison_lines(comparison, most))
     except (TaggingBackendsError, OSError) as error:
         error.exit_code = _TROUBLE  # type: ignore[union-attr] # as diff(1): 1 means "differs"
         raise
     ctx.exit(int(not all(comparison.is_same for comparison in found)))
 
 
-def _comparison_text(found: Comparison, most: int | None) -> str:
+def _comparison_lines(found: Comparison, most: int | None) -> list[str]:
     from taggingbackends.display.tables import confusion_table, differences_table
 
-    parts = [
+    lines = [
         f"run {found.run}: {counted(found.frames, 'frame')} in both, "
         f"{found.only_one} only in ONE, "
         f"{found.only_other} only in OTHER",
         f"agreement {found.agreement:.4f}, Cohen's kappa {found.kappa:.4f}",
     ]
     if found.names:
-        parts.append(f"\n{confusion_table(found, _width())}")
+        lines += ["", *confusion_table(found, _width()).split("\n")]
     n = len(found.differences)
     if n:
         first = "" if most is None or n <= most else f", the first {most} (--all shows all)"
-        parts.append(f"\n{counted(n, 'difference')}{first}:\n{differences_table(found, most)}")
-    return "\n".join(parts)
+        lines += ["", f"{counted(n, 'difference')}{first}:"]
+        lines += differences_table(found, most).split("\n")
+    return lines
 
 
 @labels.command()
@@ -485,13 +489,7 @@ def _put(target: _Target, content: bytes) -> None:
         return
     write_file(target.path, [content], target.expected)
     if not is_stream(target.path):
-        click.echo(target.path)
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+        print_names([target.path])
 
 
 def _width() -> int:

@@ -11,10 +11,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from taggingbackends.backend.options import Options
 from taggingbackends.backend.wording import in_command_words
+from taggingbackends.cli.output import echo, print_names
 from taggingbackends.system.messages import is_quiet, log, logger
 from taggingbackends.system.progress import meter
 from taggingbackends.system.words import counted
@@ -54,8 +53,7 @@ def predict_below(
             bar.clear()
             logger.info(f"{outcome.recording}: {outcome.result.value}, {outcome.seconds:.1f} s")
             if outcome.result is Result.LABELLED:
-                for path in outcome.labels:
-                    click.echo(path)
+                print_names(outcome.labels)
             if outcome.result is Result.FAILED:
                 bar.set_postfix_str(f"{len(tally.failed)} failed", refresh=False)
             bar.update()
@@ -106,7 +104,7 @@ class _Tally:
             for path, step, why in rows:
                 log(f"{path}: {step}: {why}", logging.ERROR)
             table = aligned([("failed", "step", "why"), *rows], left=(0, 1, 2))
-            click.echo(f"\n{table}", err=True)
+            echo("", *table.split("\n"), err=True)
 
 
 def _why(outcome: Outcome) -> str:
@@ -134,4 +132,4 @@ def _modified(file: Path) -> float:
 def _say(text: str) -> None:
     log(text)
     if not is_quiet():
-        click.echo(text, err=True)
+        echo(text, err=True)

@@ -17,11 +17,11 @@ from taggingbackends.cli.arguments import (
     complete_pretrained,
     explorer,
     instance_option,
-    print_paths,
     script_options,
     skipped,
     skips,
 )
+from taggingbackends.cli.output import print_names
 
 __all__ = ["finetune", "predict", "train"]
 
@@ -116,7 +116,7 @@ def predict(
             warnings.warn(
                 f"predict_model wrote no label file in {backend.processed_data_dir()}", stacklevel=2
             )
-    print_paths(found)
+    print_names(found)
 
 
 @click.command(cls=ScriptCommand)
@@ -163,7 +163,7 @@ def train(
         backend.pretrained_model_dir(pretrained_model_instance)
         options = {"pretrained_model_instance": pretrained_model_instance, **options}
     skip = skipped(skip_make_dataset, skip_build_features)
-    click.echo(pipeline.train(backend, files, options, force, skip))
+    print_names([pipeline.train(backend, files, options, force, skip)])
 
 
 @click.command(cls=ScriptCommand)
@@ -204,4 +204,4 @@ def finetune(
     instance = pipeline.finetune(
         backend, original_model_instance, files, script_options(ctx), force, skip
     )
-    click.echo(instance)
+    print_names([instance])

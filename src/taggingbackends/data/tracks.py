@@ -15,7 +15,7 @@ from taggingbackends.errors import shown
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.lookup import check_seconds, frames_between, missing_larva, times_of
 from taggingbackends.labels.reprs import html_table, time_range
-from taggingbackends.system.words import counted
+from taggingbackends.system.words import counted, printable
 
 __all__ = ["Recording", "Track"]
 
@@ -142,7 +142,7 @@ class Recording(Mapping[int, Track]):
     def __repr__(self) -> str:
         larvae = counted(len(self), "larva", "larvae")
         frames = counted(sum(map(len, self.tracks.values())), "frame")
-        return f"<Recording {self.run} ({self.format}): {larvae}, {frames}>"
+        return f"<Recording {printable(self.run)} ({self.format}): {larvae}, {frames}>"
 
     def _repr_html_(self) -> str:
         rows = []
@@ -152,4 +152,4 @@ class Recording(Mapping[int, Track]):
             outline = "" if track.outline is None else "loaded"
             rows.append([larva, len(track), *times, spine, outline, ", ".join(track.indicators)])
         header = ["larva", "frames", "from (s)", "to (s)", "spine", "outline", "indicators"]
-        return html_table(repr(self)[1:-1], header, rows)
+        return html_table(repr(self)[1:-1], header, rows, len(self))

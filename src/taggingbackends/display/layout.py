@@ -2,13 +2,61 @@
 
 from __future__ import annotations
 
-from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import labels_of
-from taggingbackends.labels.stretches import Spans
+import numpy as np
 
-__all__ = ["row_layout", "time_range"]
+from taggingbackends.display.colors import label_colors
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import NEW_COLOR, StateTable, labels_of
+from taggingbackends.labels.stretches import Spans
+from taggingbackends.labels.tracklabels import TrackLabels
+
+__all__ = ["limited", "row_layout", "time_range"]
 
 _CLOCK = 0xFFFFFFFF / 1000  # s; the range of 32 bits of ms, 49 days
+
+
+_LABELS = 60  # more cannot be told apart, and a legend has no room for them
+
+
+def limited(run: RunLabels) -> RunLabels:
+    """Return a run with at most 60 labels, to be drawn.
+
+    If there are more, the less frequent ones are replaced by one label that says how many they are
+    (and one for secondary labels).
+    """
+    names = run.names + run.secondary_names
+    if len(names) <= _LABELS:
+        return run
+    counts = run.count()
+    kept = set(sorted(names, key=lambda name: -counts.get(name, 0))[: _LABELS - 2])
+    secondary = set(run.secondary_names)
+    others = [name for name in run.names if name not in kept]
+    secondary_others = secondary - kept
+    other = f"({len(others)} others)"
+    other_secondary = f"({len(secondary_others)} other secondary labels)"
+
+    def drawn(name: str) -> str:
+        return name if name in kept else other_secondary if name in secondary else other
+
+    colors = label_colors(run)
+    primary = [name for name in run.names if name in kept]
+    of_primary = [colors[name] for name in primary]
+    if others:
+        primary.append(other)
+        of_primary.append(NEW_COLOR)
+    kept_secondary = [name for name in run.secondary_names if name in kept]
+    if secondary_others:
+        kept_secondary.append(other_secondary)
+    table = StateTable(primary, kept_secondary, of_primary)
+    shown = RunLabels(run.id, table)
+    shown.metadata, shown.dependencies = run.metadata, run.dependencies
+    numbers = np.zeros(len(run.states), dtype=np.int32)
+    states = run.states
+    for code in run._used_codes():
+        numbers[code] = table.number(tuple(dict.fromkeys(map(drawn, labels_of(states[code])))))
+    for larva, track in run.items():
+        shown._tracks[larva] = TrackLabels(table, track.times, numbers[track.codes])
+    return shown
 
 
 def row_layout(run: RunLabels) -> list[tuple[list[int], list[int]]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +14,14 @@ from numpy.typing import NDArray
 
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.display.colors import label_colors
-from taggingbackends.display.layout import row_layout, time_range
-from taggingbackends.display.tables import cut, printable
+from taggingbackends.display.layout import limited, row_layout, time_range
+from taggingbackends.display.tables import cut
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import Spans, find_spans
 from taggingbackends.system.files import write_file
+from taggingbackends.system.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,10 +31,12 @@ __all__ = ["SUFFIXES", "draw_ethogram", "plot_ethogram"]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
+_RUNS = 20  # a larger picture could not be opened
 _WIDTH = 10.0  # inches
 _ROW, _TALLEST = 0.22, 14.0  # inches: height of one row, and largest height of a run
 _DPI = 150
 _VECTORS = 50_000  # more rectangles become an image: no viewer opens as many in an SVG or PDF
+_HATCHED = 1_000  # rectangles; each takes long to hatch, and more are too small to show it
 _UNDEFINED, _HATCH, _STIMULUS = "#e6e6e6", "#b5b5b5", "#444444"
 _LONGEST = 30  # characters of a name in the legend, which leaves room for the rows
 _LINE = 0.2  # height of the line of secondary labels, relative to a row
@@ -41,9 +46,13 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
     """Draw an ethogram: one row per larva, with time along the x axis, in the labels' colours.
 
     Several runs are drawn below each other. A row is blank where the larva is not tracked, and
-    hatched in grey where its state is undefined. Simultaneous primary labels share the height of
-    the row, in their order in the state. Secondary labels are a thin line at the bottom of the
-    row. A bar above the rows shows when the stimulus is on (see `stimulus_windows`).
+    hatched in grey where its state is undefined (only grey if there are many such spans).
+    Simultaneous primary labels share the height of the row, in their order in the state. Secondary
+    labels are a thin line at the bottom of the row. A bar above the rows shows when the stimulus is
+    on (see `stimulus_windows`).
+
+    Only the first 20 runs are drawn; a warning says so. Of more than 60 labels of a run, the most
+    frequent ones are drawn; the last one stands for all others.
 
     Parameters
     ----------
@@ -62,6 +71,8 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
         matplotlib is not installed, or the suffix is not one of these.
     OSError
         The file cannot be written. An existing file stays unchanged.
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
     """
@@ -90,6 +101,8 @@ def draw_ethogram(labels: Labels, suffix: str, max_gap: float | None = None) -> 
         raise TaggingBackendsError(problem) from None
     # independent of the user's settings; text stays text, and equal labels give equal bytes
     settings = {"svg.fonttype": "none", "svg.hashsalt": "labels", "pdf.fonttype": 42}
+    if len(labels) > _RUNS:
+        warnings.warn(_left_out(labels), stacklevel=3)
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(settings | {"font.size": 9, "hatch.linewidth": 0.5})
@@ -100,10 +113,14 @@ def draw_ethogram(labels: Labels, suffix: str, max_gap: float | None = None) -> 
     return content.getvalue()
 
 
+def _left_out(labels: Labels) -> str:
+    return f"only the first {_RUNS} of {len(labels)} runs are drawn"
+
+
 def _figure(labels: Labels, max_gap: float | None) -> Figure:
     from matplotlib.figure import Figure  # pyplot would open windows and keep global state
 
-    runs = list(labels.values())
+    runs = list(islice(labels.values(), _RUNS))
     heights = [min(max(_ROW * len(run), 0.5), _TALLEST) for run in runs] or [0.5]
     # one inch per run for title, stimulus and axis
     figure = Figure((_WIDTH, sum(heights) + len(heights)), layout="constrained")
@@ -112,7 +129,10 @@ def _figure(labels: Labels, max_gap: float | None) -> Figure:
         panels[0].set_axis_off()
         panels[0].text(0.5, 0.5, "no runs", ha="center")
     for run, panel in zip(runs, panels, strict=False):
+        run = limited(run)
         _draw(panel, run, find_spans(run, max_gap))
+    if len(labels) > _RUNS:
+        figure.supxlabel(_left_out(labels))
     return figure
 
 
@@ -195,6 +215,8 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
         style = {"facecolor": _UNDEFINED, "edgecolor": _HATCH, "hatch": "////"}
         if label >= 0:
             style = {"facecolor": colors[label]}
+        elif sum(map(len, verts)) > _HATCHED:
+            style = {"facecolor": _UNDEFINED}
         # antialiasing would leave seams between neighbours
         drawn = PolyCollection(
             np.concatenate(verts),
@@ -220,22 +242,31 @@ def _corners(
 
 def _stimulus(axes: Axes, run: RunLabels, start: float, stop: float) -> bool:
     """Draw the stimulus above the rows, with thin lines down; return whether there is any."""
+    from matplotlib.collections import LineCollection
     from matplotlib.transforms import ScaledTranslation
 
+    found = np.array(stimulus_windows(run)).reshape(-1, 2)
+    shown = found[(found[:, 0] < stop) & (found[:, 1] > start)].clip(start, stop)
+    if not len(shown):
+        return False
     points = axes.figure.dpi_scale_trans
-    above = axes.get_xaxis_transform() + ScaledTranslation(0, 5 / 72, points)
-    shown = [w for w in stimulus_windows(run) if w.start < stop and w.stop > start]
-    for window in shown:
-        ends = max(window.start, start), min(window.stop, stop)
-        axes.plot(
-            ends,
-            [1, 1],
-            color=_STIMULUS,
-            linewidth=5,
-            solid_capstyle="butt",
-            transform=above,
-            clip_on=False,
-        )
-        for edge in ends:
-            axes.axvline(edge, color=_STIMULUS, linewidth=0.7, linestyle=(0, (3, 3)), zorder=3)
-    return bool(shown)
+    across = axes.get_xaxis_transform()
+    bars = LineCollection(
+        [[(begin, 1), (end, 1)] for begin, end in shown.tolist()],
+        color=_STIMULUS,
+        linewidth=5,
+        capstyle="butt",
+        transform=across + ScaledTranslation(0, 5 / 72, points),
+        clip_on=False,
+    )
+    edges = LineCollection(
+        [[(edge, 0), (edge, 1)] for edge in shown.ravel().tolist()],
+        color=_STIMULUS,
+        linewidth=0.7,
+        linestyle=(0, (3, 3)),
+        transform=across,
+        zorder=3,
+    )
+    for drawn in (bars, edges):
+        axes.add_collection(drawn, autolim=False)
+    return True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 from taggingbackends.analysis.comparison import NOT_THERE, Comparison
 from taggingbackends.analysis.overview import RunOverview
+from taggingbackends.system.words import printable
 
 __all__ = [
     "aligned",
@@ -15,11 +16,11 @@ __all__ = [
     "cut",
     "differences_table",
     "label_table",
-    "printable",
     "run_table",
 ]
 
 _BETWEEN = "  "
+_NO_WIDTH = ("Cf", "Me", "Mn")  # joiners, and marks on the character before
 
 
 def aligned(
@@ -68,14 +69,7 @@ def columns(text: str) -> int:
     if text.isascii():
         return len(text)
     wide = sum(east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide - sum(map(bool, map(combining, text)))
-
-
-def printable(text: str) -> str:
-    """Return text with non-printable characters escaped, e.g. control sequences of terminals."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return len(text) + wide - sum(category(character) in _NO_WIDTH for character in text)
 
 
 def run_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
@@ -107,10 +101,11 @@ def label_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
 def confusion_table(found: Comparison, width: int) -> str:
     """Return a comparison's matrix: rows are classes of the one, columns of the other.
 
-    If the names of columns do not fit into the width, rows and columns are numbered.
+    If the names of columns do not fit into the width, rows and columns are numbered. Of more than
+    60 classes, the most frequent ones are shown; the last one stands for all others.
     """
-    names = found.names
-    rows = [[name, *map(str, row)] for name, row in zip(names, found.matrix.tolist(), strict=True)]
+    names, matrix = found.condensed(60)
+    rows = [[name, *map(str, row)] for name, row in zip(names, matrix.tolist(), strict=True)]
     text = aligned([["", *names], *rows])
     if max(map(columns, text.splitlines()), default=0) <= width:
         return text

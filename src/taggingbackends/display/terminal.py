@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.display.colors import label_colors
-from taggingbackends.display.layout import time_range
-from taggingbackends.display.tables import printable
+from taggingbackends.display.layout import limited, time_range
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.labels.stretches import find_spans
+from taggingbackends.labels.stretches import Spans, find_spans
+from taggingbackends.system.words import printable
 
 __all__ = ["ethogram"]
 
@@ -47,13 +47,18 @@ def ethogram(run: RunLabels, width: int = 80, max_gap: float | None = None) -> s
     -------
     str
         Text with ANSI colours, from the run or else from a palette. A cell shows the state that
-        lasts longest in it, by its first label. "." means undefined, blank means not tracked.
+        lasts longest in it, by its first label. "." means undefined, blank means not tracked. Of
+        more than 60 labels, only the most frequent ones are shown; the last one stands for all
+        others.
 
     Raises
     ------
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
     """
+    run = limited(run)
     spans = find_spans(run, max_gap)
     if not len(spans):
         return "no frames"
@@ -65,42 +70,41 @@ def ethogram(run: RunLabels, width: int = 80, max_gap: float | None = None) -> s
     margin = max(len(str(larva)) for larva in run) + 1
     columns = max(10, width - margin)
     start, stop = time_range(spans)
-    of_span, column, seconds = spans.split(np.linspace(start, stop, columns + 1))
-    states = spans.states[of_span]
-    ends = np.searchsorted(spans.tracks[of_span], np.arange(len(run)), "right").tolist()
-    lines = []
-    for larva, begin, end in zip(run, [0, *ends], ends, strict=False):
-        part = slice(begin, end)
-        line = _line(column[part], states[part], seconds[part], shown, columns)
-        lines.append(f"{larva:>{margin - 1}} {line}".rstrip())
+    states = _cells(spans, np.linspace(start, stop, columns + 1), len(run)).tolist()
+    shown.append(" ")  # at -1: not tracked
+    lines = [
+        f"{larva:>{margin - 1}} {''.join([shown[state] for state in row])}".rstrip()
+        for larva, row in zip(run, states, strict=True)
+    ]
     legend = "  ".join(f"{cell} {printable(name)}" for name, cell in cells.items())
     axis = f"{start:.1f} s".ljust(columns - len(f"{stop:.1f} s")) + f"{stop:.1f} s"
     return "\n".join([legend, *lines, " " * margin + axis])
 
 
-def _line(
-    column: NDArray[np.intp],
-    states: NDArray[np.int64],
-    seconds: NDArray[np.float64],
-    shown: list[str],
-    columns: int,
-) -> str:
-    """Return the line of a larva from columns, states and durations of its parts."""
-    size = columns * len(shown)
-    time = np.bincount(column * len(shown) + states, seconds, size).reshape(columns, len(shown))
-    line = [shown[state] for state in time.argmax(axis=1).tolist()]
-    tracked = (time.max(axis=1) > 0).tolist()
-    return "".join(cell if some else " " for cell, some in zip(line, tracked, strict=True))
+def _cells(spans: Spans, edges: NDArray[np.float64], rows: int) -> NDArray[np.int64]:
+    """Return the state that lasts longest in each row and column; -1 if there is none."""
+    columns = len(edges) - 1
+    of_span, column, seconds = spans.split(edges)
+    number = 1 + int(spans.states.max())
+    parts = (spans.tracks[of_span] * columns + column) * number + spans.states[of_span]
+    parts, inverse = np.unique(parts, return_inverse=True)
+    time = np.bincount(inverse, seconds, len(parts))
+    order = np.lexsort((-time, parts // number))  # by cell; the longest state of a cell first
+    cells, first = np.unique(parts[order] // number, return_index=True)
+    longest = np.full(rows * columns, -1)
+    longest[cells] = parts[order[first]] % number
+    return longest.reshape(rows, columns)
 
 
 def _symbols(names: list[str]) -> dict[str, str]:
     """Return a letter for each name: its usual one, or else an unused one, preferably from it."""
     symbols: dict[str, str] = {}
+    taken = set(_USUAL.values())
     spare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     for name in names:
-        taken = {*symbols.values(), *_USUAL.values()}
         letters = (letter for letter in name + name.upper() + spare if letter.isalnum())
         symbols[name] = _USUAL.get(name) or next((x for x in letters if x not in taken), "?")
+        taken.add(symbols[name])
     return symbols
 
 

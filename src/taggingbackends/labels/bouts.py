@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from io import StringIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import labels_of
-from taggingbackends.labels.stretches import columns_of, find_stretches
+from taggingbackends.labels.stretches import find_spans, label_pairs
+from taggingbackends.system.csvtext import text_cell
 
 __all__ = ["Bouts", "bouts_csv", "find_bouts"]
 
@@ -82,35 +80,35 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
 
     Raises
     ------
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
     """
-    tracks, times, codes = columns_of(run)
-    names = run.names + run.secondary_names
-    stretches = find_stretches(tracks, times, max_gap)
-    # edge[i]: frames i - 1 and i are in different stretches
-    edge = np.ones(len(codes) + 1, dtype=bool)
-    edge[1:-1] = stretches.numbers[1:] != stretches.numbers[:-1]
-    found = []
-    for label, name in enumerate(names):
-        has = np.array([name in labels_of(state) for state in run.states])[codes]
-        padded = np.concatenate([[False], has, [False]])
-        first = np.flatnonzero(padded[1:] & (edge | ~padded[:-1]))
-        last = np.flatnonzero(padded[:-1] & (edge | ~padded[1:])) - 1
-        found.append((np.full(len(first), label, dtype=np.int64), first, last))
-    columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else []
-    labels, first, last = columns or [np.empty(0, dtype=np.int64)] * 3
+    spans = find_spans(run, max_gap)
+    places, labels = label_pairs(run, spans.states)
+    order = np.argsort(labels, kind="stable")  # by label, then by span
+    places, labels = places[order], labels[order]
+    goes_on = (labels[1:] == labels[:-1]) & (places[1:] == places[:-1] + 1)
+    goes_on &= spans.stretches[places[1:]] == spans.stretches[places[:-1]]
+    edges = np.flatnonzero(np.concatenate([[True], ~goes_on, [True]])) if len(places) else [0]
+    first, last = places[edges[:-1]], places[np.array(edges[1:], dtype=np.intp) - 1]
+    labels = labels[edges[:-1]]
     order = np.lexsort((labels, first))
-    labels, first, last = labels[order], first[order], last[order]
+    first, last, labels = first[order], last[order], labels[order]
+    ends = np.cumsum(spans.frames)  # in the frames of all tracks
+    begins = ends - spans.frames
+    sizes = np.array([len(track) for track in run.values()], dtype=np.int64)
+    tracks = spans.tracks[first]
     return Bouts(
-        names=names,
-        larvae=np.array(list(run), dtype=np.int64)[tracks[first]],
+        names=run.names + run.secondary_names,
+        larvae=np.array(list(run), dtype=np.int64)[tracks],
         labels=labels,
-        first_frames=first - np.searchsorted(tracks, tracks[first]),
-        frames=last - first + 1,
-        start=times[first],
-        last=times[last],
-        stop=stretches.ends[last],
+        first_frames=begins[first] - (np.cumsum(sizes) - sizes)[tracks],
+        frames=ends[last] - begins[first],
+        start=spans.start[first],
+        last=spans.last[last],
+        stop=spans.stop[last],
     )
 
 
@@ -118,16 +116,18 @@ def bouts_csv(labels: Labels, max_gap: float | None = None) -> str:
     """Return the bouts of all runs as CSV.
 
     The columns are run, larva, label, start, stop, duration and frames. Times are in s, rounded to
-    ms. For `max_gap`, see `find_bouts`.
+    ms. For texts, see `text_cell`; for `max_gap`, see `find_bouts`.
     """
-    text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("run", "larva", "label", "start", "stop", "duration", "frames"))
+    lines = ["run,larva,label,start,stop,duration,frames"]
     for run in labels.values():
-        bouts = find_bouts(run, max_gap)
+        bouts, of_run = find_bouts(run, max_gap), text_cell(run.id)
+        cells = [text_cell(name) for name in bouts.names]
         start, stop = np.round(bouts.start, 3), np.round(bouts.stop, 3)
-        times = ([f"{x:.3f}" for x in column] for column in (start, stop, stop - start))
-        names = [bouts.names[label] for label in bouts.labels]
-        rows = zip(bouts.larvae, names, *times, bouts.frames, strict=True)
-        table.writerows((run.id, *row) for row in rows)
-    return text.getvalue()
+        columns = (bouts.larvae, bouts.labels, start, stop, stop - start, bouts.frames)
+        lines += [
+            f"{of_run},{larva},{cells[label]},{start:.3f},{stop:.3f},{duration:.3f},{frames}"
+            for larva, label, start, stop, duration, frames in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
+    return "\n".join([*lines, ""])

@@ -38,7 +38,8 @@ def united(files: Iterable[Path]) -> Labels:
                 raise BackendError("repeated-run", problem, "merge the files with Labels.merge")
             origin[run.id] = file
             together._runs[run.id] = run
-        together.attributes = labels.attributes | together.attributes
+        for key, value in labels.attributes.items():
+            together.attributes.setdefault(key, value)
     return together
 
 

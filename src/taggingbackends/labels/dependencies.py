@@ -63,9 +63,20 @@ def validate_dependencies(entries: Any) -> list[dict[str, Any]]:
 
 
 def check_dependencies(
-    entries: Iterable[Mapping[str, Any]], folder: str | PathLike[str]
+    entries: Iterable[Mapping[str, Any]],
+    folder: str | PathLike[str],
+    known: dict[Path, str] | None = None,
 ) -> list[Path]:
     """Check that dependencies are in a folder and unchanged, and return their paths.
+
+    Parameters
+    ----------
+    entries : iterable of mappings
+        ``filename`` and ``sha1`` of each file.
+    folder : path
+        The folder.
+    known : dict of Path to str, optional
+        SHA-1 of files that were read before, so that no file is read twice. It is completed.
 
     Raises
     ------
@@ -73,13 +84,15 @@ def check_dependencies(
         ``bad-dependency``: a file is missing or has another SHA-1. The error's ``file`` is that
         file.
     """
+    known = {} if known is None else known
     paths = []
     for index, entry in enumerate(validate_dependencies(list(entries))):
         path = Path(folder) / local_name(entry["filename"])
-        if not _is_file(path):
+        if path not in known and not _is_file(path):
             problem = "expected this file beside the labels, which depend on it; found none"
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
-        if (found := sha1(path)) != entry["sha1"].lower():
+        found = known[path] = known.get(path) or sha1(path)
+        if found != entry["sha1"].lower():
             problem = (
                 f"expected sha1 {entry['sha1']}, found {found}: "
                 "not the file that the labels were made for"

@@ -6,18 +6,18 @@ All checks precede the first change.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located
+from taggingbackends.labels.nested import copied
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels, is_record
 from taggingbackends.labels.validation import check_names, check_overlap
 
-__all__ = ["Frames", "copy_run", "crop", "fill", "merge", "tag"]
+__all__ = ["Frames", "crop", "fill", "merge", "tag"]
 
 Runs = dict[str, RunLabels]
 Frames = Mapping[str, Mapping[int, NDArray[np.float64]]]
@@ -44,7 +44,7 @@ def merge(
     for run in other.values():
         known = runs.get(run.id)
         if known is None:
-            runs[run.id] = copy_run(run, run.id)
+            runs[run.id] = run._copy(run.id)
         else:
             _merge_run(known, run, overwriting[run.id])
 
@@ -53,7 +53,7 @@ def crop(runs: Mapping[str, RunLabels], start: float, stop: float) -> Runs:
     """See `Labels.crop`."""
     cropped: Runs = {}
     for run in runs.values():
-        copy = cropped[run.id] = _copy_without_tracks(run, run.id)
+        copy = cropped[run.id] = run._copy(run.id, tracks=False)
         for larva, track in run.items():
             part = track[start:stop]
             if len(part):
@@ -114,22 +114,6 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
             _replace(run, larva, translation[track.codes])
 
 
-def copy_run(run: RunLabels, identifier: str) -> RunLabels:
-    """Return a copy of a run, under an identifier; the two share no mutable data."""
-    copy = _copy_without_tracks(run, identifier)
-    for larva, track in run.items():
-        records = deepcopy(track.records)
-        copy._tracks[larva] = TrackLabels(copy._table, track.times, track.codes, records)
-    return copy
-
-
-def _copy_without_tracks(run: RunLabels, identifier: str) -> RunLabels:
-    copy = RunLabels(identifier, run._table.copy())
-    for name in ("metadata", "units", "attributes", "dependencies"):
-        setattr(copy, name, deepcopy(getattr(run, name)))
-    return copy
-
-
 def _overwriting(run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> NDArray[np.bool_]:
     """Return whether each state of a run, by number, overwrites other states."""
     overwrites = np.zeros(len(run._table.states), dtype=bool)
@@ -142,7 +126,8 @@ def _merge_run(known: RunLabels, run: RunLabels, overwrites: NDArray[np.bool_]) 
     table = known._table
     if not table.names and run.colors is not None:
         table.redeclare(run.names, table.secondary_names, run.colors)
-    new = [name for name in run.secondary_names if name not in table.secondary_names]
+    known_names = set(table.secondary_names)
+    new = [name for name in run.secondary_names if name not in known_names]
     table.redeclare(table.names, [*table.secondary_names, *new], table.colors)
     for name in run.names:
         table.declare(name)
@@ -152,7 +137,7 @@ def _merge_run(known: RunLabels, run: RunLabels, overwrites: NDArray[np.bool_]) 
     for larva, track in run.items():
         codes = translation[track.codes]
         if larva not in known:
-            known._tracks[larva] = TrackLabels(table, track.times, codes, deepcopy(track.records))
+            known._tracks[larva] = TrackLabels(table, track.times, codes, copied(track.records))
             continue
         at = known[larva].match(track.times)
         chosen = overwrites[track.codes] & (at >= 0)

@@ -7,18 +7,31 @@ each column of a track. When it refuses an element of a list, it checks the list
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels.dependencies import check_dependencies
-from taggingbackends.labels.reading import load_document, parse, parse_document
-from taggingbackends.labels.validation import TRACK_KEYS
+from taggingbackends.labels.fast.elements import Decoder
+from taggingbackends.labels.reading import (
+    load_document,
+    parse,
+    parse_columns,
+    parse_declarations,
+    parse_document,
+    parse_larva,
+)
+from taggingbackends.labels.states import StateTable
+from taggingbackends.labels.validation import TRACK_KEYS, check_overlap
 from taggingbackends.system.files import open_file
 
 __all__ = ["find_errors"]
+
+_Check = Callable[[list[Any]], list[Path]]
 
 _MOST = 20  # errors reported for one list
 
@@ -47,7 +60,8 @@ def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
         found.append(first)
         if first.kind == "invalid-json":
             return found
-    found += _document_errors(load_document(content), path.parent)
+    check = partial(check_dependencies, folder=path.parent, known={})
+    found += _document_errors(load_document(content), check)
     distinct: dict[tuple[Any, ...], LabelFileError] = {}
     for error in found:
         error.file = error.file or path
@@ -55,7 +69,7 @@ def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
     return list(distinct.values())
 
 
-def _document_errors(document: Any, folder: Path) -> Iterator[LabelFileError]:
+def _document_errors(document: Any, check: _Check) -> Iterator[LabelFileError]:
     if not isinstance(document, dict):
         yield from _errors(document)
         return
@@ -65,11 +79,11 @@ def _document_errors(document: Any, folder: Path) -> Iterator[LabelFileError]:
     if "data" in document:
         if "runs" not in document:
             yield from _errors(_bare(document))
-        yield from _located(_identifier(document), _run_errors(document, folder))
+        yield from _located(_identifier(document), _run_errors(document, check))
     for key, run in runs.items() if isinstance(runs, dict) else ():
         yield from _located(key, _errors({"runs": {key: _bare(run)}}))
         if isinstance(run, dict):
-            yield from _located(_identifier(run) or key, _run_errors(run, folder))
+            yield from _located(_identifier(run) or key, _run_errors(run, check))
 
 
 def _bare(run: Any) -> Any:
@@ -85,7 +99,7 @@ def _identifier(run: dict[str, Any]) -> str | None:
     return identifier if isinstance(identifier, str) and identifier else None
 
 
-def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
+def _run_errors(run: dict[str, Any], check: _Check) -> Iterator[LabelFileError]:
     if "units" in run:
         yield from _errors(_run(units=run["units"]))
     declared: dict[str, Any] = {
@@ -95,7 +109,7 @@ def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
     dependencies = run.get("dependencies", [])
     dependencies = dependencies if isinstance(dependencies, list) else [dependencies]
     for index, entry in enumerate(dependencies):
-        for error in _raised(partial(_check_dependency, entry, folder)):
+        for error in _raised(partial(_check_dependency, entry, check)):
             error.index = index
             yield error
     tracks = run.get("data", [])
@@ -104,9 +118,11 @@ def _run_errors(run: dict[str, Any], folder: Path) -> Iterator[LabelFileError]:
         return
     bare = [_without_columns(track) for track in tracks]
     yield from _element_errors(bare, lambda tracks: _errors(_run(data=tracks)))
+    table, faults = parse_declarations(declared)
+    decoder = Decoder(table, declared=not faults)
     for position, track in enumerate(tracks):
         if isinstance(track, dict):
-            yield from _column_errors(track, position, declared)
+            yield from _column_errors(track, position, table, decoder)
 
 
 def _declaration_errors(declared: dict[str, Any]) -> Iterator[LabelFileError]:
@@ -122,8 +138,10 @@ def _declaration_errors(declared: dict[str, Any]) -> Iterator[LabelFileError]:
         good[key] = [name for place, name in enumerate(listed) if place not in bad]
         if isinstance(value, dict):
             yield from _color_errors(key, value, len(listed))
-    for name in good.get("secondarylabels", []):
-        yield from _errors(_run(labels=good.get("labels", []), secondarylabels=[name]))
+    primary = set(good.get("labels", []))
+    both = (name for name in good.get("secondarylabels", []) if name in primary)
+    for name in islice(both, _MOST):
+        yield from _raised(partial(check_overlap, [name], [name]))
 
 
 def _name_errors(key: str, names: list[Any]) -> list[LabelFileError]:
@@ -143,9 +161,9 @@ def _color_errors(key: str, value: dict[str, Any], size: int) -> Iterator[LabelF
         yield from errors(size, None)
 
 
-def _check_dependency(entry: Any, folder: Path) -> None:
+def _check_dependency(entry: Any, check: _Check) -> None:
     try:
-        check_dependencies([entry], folder)
+        check([entry])
     except OSError as error:
         problem = f"expected a file that can be read, found: {error.strerror}"
         raise LabelFileError("bad-dependency", problem, file=error.filename) from None
@@ -158,21 +176,20 @@ def _without_columns(track: Any) -> Any:
 
 
 def _column_errors(
-    track: dict[str, Any], position: int, declared: dict[str, Any]
+    track: dict[str, Any], position: int, table: StateTable, decoder: Decoder
 ) -> Iterator[LabelFileError]:
-    larva = track.get("id")
-    is_bad = bool(_errors(_run(data=[{"id": larva, "t": [], "labels": []}])))
-    if is_bad:
-        larva = 0  # its error is reported elsewhere
+    larva: int | None = None
+    with suppress(LabelFileError):  # the error is reported elsewhere
+        larva = parse_larva(track.get("id"), position)
     times, states = (track.get(key, []) for key in ("t", "labels"))
 
     def errors(times: Any, states: Any) -> list[LabelFileError]:
-        # the declarations last: their errors are reported elsewhere
-        data = [{"id": larva, "t": times, "labels": states}]
-        found = [error for error in _errors(_run(data=data, **declared)) if error.track is not None]
-        for error in found if is_bad else ():
-            error.track = None
-            error.problem += f" (in track {position} of data)"
+        columns = {"t": times, "labels": states}
+        found = _raised(partial(parse_columns, columns, table, decoder))
+        for error in found:
+            error.track = larva
+            if larva is None:
+                error.problem += f" (in track {position} of data)"
         return found
 
     if isinstance(times, list):

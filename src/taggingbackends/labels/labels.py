@@ -6,7 +6,7 @@ The times and states of a track are stored as columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from copy import deepcopy
+from copy import copy
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels import editing, reading, writing
 from taggingbackends.labels.dependencies import check_dependencies
 from taggingbackends.labels.lookup import check_seconds, missing_run
+from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import html_table
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, StateTable, listed
@@ -231,7 +232,7 @@ class Labels(MutableMapping[str, RunLabels]):
         dropped. Everything else in the runs is copied.
         """
         runs = editing.crop(self, check_seconds(start), check_seconds(stop))
-        return self._of(reading.Content(deepcopy(self.attributes), runs))
+        return self._of(reading.Content(copied(self.attributes), runs))
 
     def fill(self, default: str, like: Labels | TrackedRun | None = None) -> None:
         """Give undefined frames a label.
@@ -284,10 +285,10 @@ class Labels(MutableMapping[str, RunLabels]):
         LabelFileError
             ``bad-dependency``: a file is missing or has another SHA-1.
         """
-        files: dict[Path, None] = {}
+        files: dict[Path, str] = {}
         for run in self.values():
             with located(run=run.id):
-                files.update(dict.fromkeys(check_dependencies(run.dependencies, folder)))
+                check_dependencies(run.dependencies, folder, files)
         return list(files)
 
     def __getitem__(self, run: str) -> RunLabels:
@@ -300,7 +301,7 @@ class Labels(MutableMapping[str, RunLabels]):
         if not isinstance(labels, RunLabels):
             fix = "Labels.from_dict takes dictionaries" if isinstance(labels, Mapping) else ""
             raise wrong_type("RunLabels, such as labels[run]", labels, fix)
-        self._runs[run] = editing.copy_run(labels, check_run(run))
+        self._runs[run] = labels._copy(check_run(run))
 
     def __delitem__(self, run: str) -> None:
         self[run]  # raises the error for a missing key
@@ -324,12 +325,17 @@ class Labels(MutableMapping[str, RunLabels]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Labels):
             return NotImplemented
-        return self.attributes == other.attributes and (
+        return is_equal(self.attributes, other.attributes) and (
             list(self._runs.items()) == list(other._runs.items())
         )
 
     def __copy__(self) -> Labels:
-        return deepcopy(self)  # a change of a copy never changes the original
+        # a change of a copy never changes the original
+        runs = {run.id: run._copy(run.id) for run in self.values()}
+        return self._of(reading.Content(copied(self.attributes), runs))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Labels:
+        return copy(self)
 
     def __repr__(self) -> str:
         runs = counted(len(self), "run")
@@ -339,15 +345,17 @@ class Labels(MutableMapping[str, RunLabels]):
 
     def _repr_html_(self) -> str:
         names = list(self.count())
-        rows = []
-        for run in self.values():
-            counts = run.count()
-            times = [track.times[[0, -1]] for track in run.values() if len(track)]
-            duration = float(np.ptp(times)) if times else 0.0
-            frames = sum(map(len, run.values()))
-            rows.append([run.id, len(run), frames, duration, *(counts.get(n, 0) for n in names)])
         header = ["run", "larvae", "frames", "duration (s)", *(n or "(undefined)" for n in names)]
-        return html_table(repr(self)[1:-1], header, rows)
+        rows = (_row(run, names) for run in self.values())
+        return html_table(repr(self)[1:-1], header, rows, len(self))
+
+
+def _row(run: RunLabels, names: list[str]) -> list[object]:
+    counts = run.count()
+    times = [track.times[[0, -1]] for track in run.values() if len(track)]
+    duration = float(np.ptp(times)) if times else 0.0
+    frames = sum(map(len, run.values()))
+    return [run.id, len(run), frames, duration, *(counts.get(name, 0) for name in names)]
 
 
 def _as_floats(times: ArrayLike) -> NDArray[np.float64]:

@@ -32,7 +32,16 @@ from taggingbackends.labels.validation import (
 from taggingbackends.system.files import open_file
 from taggingbackends.system.memory import keep_freed_memory
 
-__all__ = ["Content", "load_document", "parse", "parse_document", "read"]
+__all__ = [
+    "Content",
+    "load_document",
+    "parse",
+    "parse_columns",
+    "parse_declarations",
+    "parse_document",
+    "parse_larva",
+    "read",
+]
 
 
 class Content(NamedTuple):
@@ -138,7 +147,7 @@ def _parse_run(document: dict[str, Any]) -> RunLabels:
 
 def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
     """Check and store a run's entries in their order, to report the first violation."""
-    table, faults = _parse_declarations(document)
+    table, faults = parse_declarations(document)
     run._table = table
     for key, value in document.items():
         if key in faults:
@@ -155,7 +164,7 @@ def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
             run.attributes[key] = value
 
 
-def _parse_declarations(
+def parse_declarations(
     document: dict[str, Any],
 ) -> tuple[StateTable, dict[str, LabelFileError]]:
     """Return the declared names, and the errors in the declarations, by key.
@@ -243,15 +252,16 @@ def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder)
     for key in TRACK_KEYS:
         if key not in document:
             raise _not_a_label_file(f'expected a track with "{key}", found none', position)
-    larva = _parse_larva(document["id"], position)
+    larva = parse_larva(document["id"], position)
     if larva in run:
         problem = "expected a larva once in a run, found it again"
         raise LabelFileError("duplicate-larva", problem, track=larva, index=position)
     with located(track=larva):
-        run._tracks[larva] = _parse_columns(document, run._table, decoder)
+        run._tracks[larva] = parse_columns(document, run._table, decoder)
 
 
-def _parse_larva(value: Any, position: int) -> int:
+def parse_larva(value: Any, position: int) -> int:
+    """Return the larva identifier of the track at a position in ``data``."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         digits = value.lstrip("0") or "0"
         value = int(digits) if len(digits) <= 5 else value
@@ -259,7 +269,8 @@ def _parse_larva(value: Any, position: int) -> int:
         return check_larva(value)
 
 
-def _parse_columns(document: dict[str, Any], table: StateTable, decoder: Decoder) -> TrackLabels:
+def parse_columns(document: dict[str, Any], table: StateTable, decoder: Decoder) -> TrackLabels:
+    """Return the times, states and records of a track."""
     columns: dict[str, NDArray[Any]] = {}
     for key, value in document.items():
         if key in ("t", "labels"):

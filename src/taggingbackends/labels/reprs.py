@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import islice
 
@@ -25,7 +25,9 @@ def time_range(times: NDArray[np.float64]) -> str:
     return f"{frames}, {first} to {last} s"
 
 
-def html_table(title: str, header: Sequence[str], rows: Collection[Iterable[object]]) -> str:
+def html_table(
+    title: str, header: Sequence[str], rows: Iterable[Iterable[object]], total: int
+) -> str:
     """Return the first 50 rows of a table as HTML.
 
     Parameters
@@ -34,12 +36,14 @@ def html_table(title: str, header: Sequence[str], rows: Collection[Iterable[obje
         Caption of the table.
     header : sequence of str
         Names of the columns.
-    rows : collection of iterables
+    rows : iterable of iterables
         Cells of each row. Floats are shown with 3 decimals.
+    total : int
+        Number of rows.
     """
     lines = [_row("th", header), *(_row("td", row) for row in islice(rows, _MOST))]
-    if len(rows) > _MOST:
-        lines.append(f'<tr><td colspan="{len(header)}">... {len(rows) - _MOST} more</td></tr>')
+    if total > _MOST:
+        lines.append(f'<tr><td colspan="{len(header)}">... {total - _MOST} more</td></tr>')
     caption = f"<caption>{escape(title)}</caption>"
     return "\n".join(["<table>", caption, *lines, "</table>"])
 

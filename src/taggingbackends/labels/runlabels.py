@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
-from copy import deepcopy
 from itertools import compress
 from typing import Any
 
 import numpy as np
 
-from taggingbackends.errors import LabelFileError, located, wrong_type
+from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels.lookup import missing_larva
+from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import html_table
 from taggingbackends.labels.states import NEW_COLOR, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_larva, check_names
-from taggingbackends.system.words import counted
+from taggingbackends.system.words import counted, printable
 
 __all__ = ["RunLabels", "check_run_labels"]
 
@@ -84,7 +84,8 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         # A name may be primary: states with it may have been set before it was declared secondary.
         with located(run=self.id):
             names = check_names(names)
-        kept = [name not in names for name in self.names]
+        secondary = set(names)
+        kept = [name not in secondary for name in self.names]
         primary = list(compress(self.names, kept))
         colors = None if self.colors is None else list(compress(self.colors, kept))
         self._redeclare(primary, names, colors)
@@ -123,9 +124,8 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         return self._count(self.values())
 
     def _count(self, tracks: Iterable[TrackLabels]) -> dict[str, int]:
-        frames = np.zeros(len(self._table.states), dtype=np.int64)
-        for track in tracks:
-            frames += np.bincount(track.codes, minlength=len(frames))
+        codes = np.concatenate([np.empty(0, np.int32), *(track.codes for track in tracks)])
+        frames = np.bincount(codes, minlength=len(self._table.states))
         counts = dict.fromkeys((*self._table.names, *self._table.secondary_names, ""), 0)
         for state, n in zip(self._table.states, frames.tolist(), strict=True):
             for name in (labels_of(state) or ("",)) if n else ():
@@ -138,7 +138,8 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         with located(run=self.id):
             missing = self._used_names().difference(names, secondary)
             if missing:
-                problem = f"expected all the names in use, found these missing: {sorted(missing)}"
+                missed = shown(sorted(missing))
+                problem = f"expected all the names in use, found these missing: {missed}"
                 raise LabelFileError("bad-label", problem)
             self._table.redeclare(names, secondary, colors)
 
@@ -163,7 +164,7 @@ class RunLabels(MutableMapping[int, TrackLabels]):
             raise wrong_type("TrackLabels, such as labels[run][larva]", track, fix)
         larva = check_larva(larva, self.id)
         codes = self._table.adopt(track._table, track.codes)
-        self._tracks[larva] = TrackLabels(self._table, track.times, codes, deepcopy(track.records))
+        self._tracks[larva] = TrackLabels(self._table, track.times, codes, copied(track.records))
 
     def __delitem__(self, larva: int) -> None:
         self[larva]  # raises the error for a missing key
@@ -187,27 +188,42 @@ class RunLabels(MutableMapping[int, TrackLabels]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunLabels):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _CARRIED) and (
+        return all(is_equal(getattr(self, name), getattr(other, name)) for name in _CARRIED) and (
             list(self._tracks.items()) == list(other._tracks.items())
         )
 
+    def _copy(self, identifier: str, tracks: bool = True) -> RunLabels:
+        """Return a copy under an identifier. The two share no mutable data."""
+        copy = RunLabels(identifier, self._table.copy())
+        for name in ("metadata", "units", "attributes", "dependencies"):
+            setattr(copy, name, copied(getattr(self, name)))
+        for larva, track in self._tracks.items() if tracks else ():
+            records = copied(track.records)
+            copy._tracks[larva] = TrackLabels(copy._table, track.times, track.codes, records)
+        return copy
+
     def __copy__(self) -> RunLabels:
-        return deepcopy(self)  # a change of a copy never changes the original
+        return self._copy(self.id)  # a change of a copy never changes the original
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RunLabels:
+        return self._copy(self.id)
 
     def __repr__(self) -> str:
         larvae = counted(len(self), "larva", "larvae")
         frames = counted(sum(map(len, self.values())), "frame")
-        return f"<RunLabels {self.id}: {larvae}, {frames}>"
+        return f"<RunLabels {printable(self.id)}: {larvae}, {frames}>"
 
     def _repr_html_(self) -> str:
         names = list(self.count())
-        rows = []
-        for larva, track in self.items():
-            counts = self._count([track])
-            times = track.times[[0, -1]].tolist() if len(track) else ["", ""]
-            rows.append([larva, len(track), *times, *(counts.get(name, 0) for name in names)])
         header = ["larva", "frames", "from (s)", "to (s)", *(n or "(undefined)" for n in names)]
-        return html_table(repr(self)[1:-1], header, rows)
+        rows = (self._row(larva, names) for larva in self)
+        return html_table(repr(self)[1:-1], header, rows, len(self))
+
+    def _row(self, larva: int, names: list[str]) -> list[object]:
+        track = self[larva]
+        counts = self._count([track])
+        times = track.times[[0, -1]].tolist() if len(track) else ["", ""]
+        return [larva, len(track), *times, *(counts.get(name, 0) for name in names)]
 
 
 def check_run_labels(run: Any) -> None:

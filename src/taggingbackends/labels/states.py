@@ -65,12 +65,12 @@ class StateTable:
         if states is not None:
             self.states = list(states)
         self._numbers = {state: number for number, state in enumerate(self.states)}
-        self._declared = {*self.names, *self.secondary_names}
+        self._secondary = _kinds(self.names, self.secondary_names)
 
     def declare(self, name: str) -> None:
         """Add a primary name unless it is already a primary or secondary name."""
-        if name not in self._declared:
-            self._declared.add(name)
+        if name not in self._secondary:
+            self._secondary[name] = False
             self.names.append(name)
             if self.colors is not None:
                 self.colors.append(NEW_COLOR)
@@ -90,7 +90,7 @@ class StateTable:
         check_overlap(names, secondary_names)
         self.colors = None if colors is None else check_colors(colors, len(names)) or None
         self.names, self.secondary_names = list(names), list(secondary_names)
-        self._declared = {*names, *secondary_names}
+        self._secondary = _kinds(names, secondary_names)
 
     def number(self, state: State) -> int:
         """Return the number of a valid state; declare its new names."""
@@ -141,15 +141,17 @@ class StateTable:
 
         The table may be this one: names of a track that was removed may no longer be declared.
         """
-        numbers = np.zeros(len(table.states), dtype=np.int32)
-        for code in np.unique(codes).tolist():
+        used = np.unique(codes)
+        numbers = np.empty(len(used), dtype=np.int32)
+        for place, code in enumerate(used.tolist()):
             state = table.states[code]
             for name in labels_of(state):
-                if name in table.secondary_names and name not in self._declared:
-                    self._declared.add(name)
+                if name not in self._secondary and table._secondary.get(name):
+                    self._secondary[name] = True
                     self.secondary_names.append(name)
-            numbers[code] = self.number(state)
-        return numbers[codes]
+            numbers[place] = self.number(state)
+        # not an array of all states, which would take long for each of many tracks
+        return numbers[np.searchsorted(used, codes)]
 
     def translation(self, translate: Callable[[State], int]) -> Codes:
         """Return an array with `translate(state)` for each state, by number."""
@@ -158,6 +160,11 @@ class StateTable:
     def copy(self) -> StateTable:
         """Return an independent table with the same names and numbers."""
         return StateTable(self.names, self.secondary_names, self.colors, self.states)
+
+
+def _kinds(names: Iterable[str], secondary_names: Iterable[str]) -> dict[str, bool]:
+    """Return whether each declared name is secondary."""
+    return dict.fromkeys(names, False) | dict.fromkeys(secondary_names, True)
 
 
 def _plain(state: State) -> State:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.errors import LabelFileError
 from taggingbackends.labels.runlabels import RunLabels, check_run_labels
+from taggingbackends.labels.states import labels_of
 
 __all__ = [
     "Spans",
@@ -23,10 +26,12 @@ __all__ = [
     "find_spans",
     "find_stretches",
     "is_gap",
+    "label_pairs",
 ]
 
 _LEAST = 1.0  # s
 _INTERVALS = 5  # median frame intervals
+_LARGEST = 2**53 / 1000  # s; doubles beyond do not hold milliseconds
 _SAME = 1e-6  # s; below the milliseconds of label files, above the rounding errors of times
 
 
@@ -206,6 +211,8 @@ def find_spans(run: RunLabels, max_gap: float | None = None) -> Spans:
 
     Raises
     ------
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
     """
@@ -241,13 +248,57 @@ def columns_of(
         Seconds.
     codes : (n,) int32 array
         Index into the run's `states`.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds. Such a time can be
+        read, but durations have no meaning.
     """
     check_run_labels(run)
     sizes = [len(track) for track in run.values()]
     tracks = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
     times = np.concatenate([np.empty(0), *(track.times for track in run.values())])
     codes = np.concatenate([np.empty(0, np.int32), *(track.codes for track in run.values())])
+    beyond = np.abs(times) > _LARGEST
+    if beyond.any():
+        at = int(beyond.argmax())
+        problem = f"expected a time within {_LARGEST:.3g} s of 0, found {times[at]}"
+        larva = list(run)[tracks[at]]
+        index = at - int(np.searchsorted(tracks, tracks[at]))
+        raise LabelFileError("bad-time", problem, run=run.id, track=larva, index=index)
     return tracks, times, codes
+
+
+def label_pairs(
+    run: RunLabels, states: NDArray[np.int64]
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return each pair of an element of `states` and one of its labels.
+
+    Parameters
+    ----------
+    run : RunLabels
+        The labels.
+    states : (n,) int64 array
+        Indices into the run's `states`.
+
+    Returns
+    -------
+    places : (m,) intp array
+        0-based index into `states`, in order.
+    labels : (m,) int64 array
+        0-based index into the names, then the secondary names.
+    """
+    place = {name: label for label, name in enumerate(run.names + run.secondary_names)}
+    # a state that is no longer used may have names that are no longer declared
+    labels = [[place.get(name, -1) for name in labels_of(state)] for state in run.states]
+    sizes = np.array([len(found) for found in labels], dtype=np.int64)
+    begins = np.cumsum(sizes) - sizes
+    flat = np.fromiter(chain.from_iterable(labels), np.int64, int(sizes.sum()))
+    counts = sizes[states]
+    places = np.repeat(np.arange(len(states)), counts)
+    within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return places, flat[begins[states][places] + within]
 
 
 def _median(steps: NDArray[np.float64]) -> float | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from copy import deepcopy
+from copy import copy
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.labels.lookup import frames_between, missing_time, times_of
+from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import time_range
 from taggingbackends.labels.states import Codes, State, StateTable
 
@@ -128,7 +129,7 @@ class TrackLabels(Mapping[float, State]):
 
     def _part(self, frames: slice) -> TrackLabels:
         records = {
-            key: deepcopy(value[frames] if is_record(value, len(self)) else value)
+            key: copied(value[frames] if is_record(value, len(self)) else value)
             for key, value in self.records.items()
         }
         times, codes = self.times[frames].copy(), self.codes[frames].copy()
@@ -155,8 +156,14 @@ class TrackLabels(Mapping[float, State]):
             np.array_equal(self.times, other.times)
             and _same_states(self, other)
             and list(self.records) == list(other.records)
-            and all(_same_values(self.records[key], other.records[key]) for key in self.records)
+            and is_equal(self.records, other.records)
         )
+
+    def __copy__(self) -> TrackLabels:
+        return TrackLabels(self._table.copy(), self.times, self.codes, copied(self.records))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TrackLabels:
+        return copy(self)
 
     def __repr__(self) -> str:
         return f"<TrackLabels: {time_range(self.times)}>"
@@ -190,12 +197,7 @@ class _Values(ValuesView[State]):
 
 def _same_states(one: TrackLabels, other: TrackLabels) -> bool:
     """Compare the states of two tracks of equal length, which may number states differently."""
-    numbers = {state: number for number, state in enumerate(other._table.states)}
-    translation = one._table.translation(lambda state: numbers.get(state, -1))
-    return bool(np.array_equal(translation[one.codes], other.codes))
-
-
-def _same_values(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return bool(np.array_equal(one, other))
-    return bool(one == other)
+    states, others = one._table.states, other._table.states
+    # each pair of numbers once: the tables may be larger than the track
+    pairs = np.unique(one.codes.astype(np.int64) << 32 | other.codes).tolist()
+    return all(states[pair >> 32] == others[pair & 0xFFFFFFFF] for pair in pairs)

@@ -108,9 +108,10 @@ def check_colors(colors: Iterable[Any], n: int) -> list[str]:
 
 def check_overlap(names: Iterable[str], secondary_names: Iterable[str]) -> None:
     """Raise ``overlapping-names`` if a name is both primary and secondary."""
-    both = [name for name in secondary_names if name in set(names)]
-    if both:
-        problem = f"expected a name to be primary or secondary, found {shown(both[0])} as both"
+    primary = set(names)
+    both = next((name for name in secondary_names if name in primary), None)
+    if both is not None:
+        problem = f"expected a name to be primary or secondary, found {shown(both)} as both"
         raise LabelFileError("overlapping-names", problem)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from taggingbackends.errors import ScriptError, TaggingBackendsError
+from taggingbackends.system.words import printable
 
 __all__ = [
     "DEBUG",
@@ -97,7 +98,7 @@ def is_user_error(error: BaseException) -> bool:
 def describe(error: BaseException) -> str:
     """Return the message of an error in one line."""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+        return f"{printable(str(error.filename))}: {error.strerror}"
     return " ".join(str(error).split())
 
 
@@ -142,7 +143,7 @@ class _Handler(logging.Handler):
 
 def _append(path: Path, record: logging.LogRecord, text: str) -> None:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-    line = f"{when} {record.process} {record.levelname.lower()}: {text}\n"
+    line = f"{when} {record.process} {record.levelname.lower()}: {_printable_lines(text)}\n"
     # if the log can no longer be written, go on without it
     with suppress(OSError), os.fdopen(_opened_log(path), "ab", buffering=0) as file:
         # one write per record, since several processes write to the log
@@ -170,7 +171,12 @@ def _no_log(path: Path) -> OSError:
     return OSError(errno.EINVAL, "expected a file for the log, found a pipe or a device", str(path))
 
 
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _show(record: logging.LogRecord, text: str, trace: str) -> None:
+    text, trace = _printable_lines(text), _printable_lines(trace)
     on_terminal = sys.stderr.isatty()
     if record.levelno >= logging.WARNING:
         kind = "Error" if record.levelno >= logging.ERROR else "Warning"

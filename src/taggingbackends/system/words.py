@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+import re
+
+__all__ = ["UNPRINTABLE", "counted", "printable"]
+
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal acts on: control characters, line separators, changes of the direction of text,
+and what it cannot show: lone surrogates."""
+
+
+def printable(text: str) -> str:
+    """Return text in one line that a terminal shows and does not act on, e.g. ESC as ``\\x1b``."""
+    return UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def counted(n: int, one: str, several: str | None = None) -> str:

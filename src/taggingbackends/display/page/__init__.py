@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+import warnings
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from taggingbackends.display.page.views import views
@@ -23,6 +25,9 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
     For each run, the page shows the ethogram, the frames and bouts of each label, their shares
     over time, the lengths of bouts, and the transitions. If several files contain the same run,
     each later file is compared with the first.
+
+    Only the first 500 runs are shown; the page and a warning say so. Of more than 60 labels of a
+    run, the most frequent ones are shown; the last one stands for all others.
 
     The page is self-contained. Its Content-Security-Policy blocks all requests.
 
@@ -41,15 +46,22 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
 
     Raises
     ------
+    LabelFileError
+        ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
     """
-    shown = views(labels, max_gap)
+    runs = dict.fromkeys(run for of_file in labels.values() for run in of_file)
+    drawn = dict.fromkeys(islice(runs, _RUNS))
+    left_out = ""
+    if len(runs) > _RUNS:
+        left_out = f'<p class="note">Only the first {_RUNS} of {len(runs)} runs are shown.</p>\n'
+        warnings.warn(f"the report shows only the first {_RUNS} of {len(runs)} runs", stacklevel=2)
     folder = files(__name__)
     style = folder.joinpath("page.css").read_text("utf-8")
     script = "".join(folder.joinpath("js", f"{name}.js").read_text("utf-8") for name in _SCRIPTS)
     script = f'"use strict";\n(() => {{\n{script}}})();\n'
-    title = ", ".join(dict.fromkeys(view["run"] for view in shown)) or "Labels"
+    title = ", ".join(islice(runs, _IN_TITLE)) + ", ..." * (len(runs) > _IN_TITLE) or "Labels"
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
         f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
@@ -60,7 +72,8 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
         "title": html.escape(title),
         "style": style,
         "script": script,
-        "data": _data({"version": own_version(), "views": shown}),
+        "left_out": left_out,
+        "data": _data({"version": own_version(), "views": views(labels, drawn, max_gap)}),
     }
     page, *rest = folder.joinpath("page.html").read_text("utf-8").split("{{")
     for piece in rest:  # in one pass: inserted text is not searched for slots
@@ -68,6 +81,9 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
         page += slots[name] + text
     return page
 
+
+_RUNS = 500  # a browser takes seconds to open a page with more
+_IN_TITLE = 3  # runs
 
 _SCRIPTS = (
     "elements",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,39 +14,45 @@ from taggingbackends.analysis.comparison import NOT_THERE, Comparison, compare
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.display.colors import PALETTE, label_colors
-from taggingbackends.display.layout import row_layout, time_range
+from taggingbackends.display.layout import limited, row_layout, time_range
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import Bouts, find_bouts
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import Spans, find_spans
+from taggingbackends.labels.writing import json_text
 
 __all__ = ["views"]
 
 JSON = dict[str, Any]
 
+_CLASSES = 60  # rows and columns of a confusion matrix
 
-def views(labels: Mapping[str, Labels], max_gap: float | None = None) -> list[JSON]:
-    """Return the data of the page, one view per run of each file.
+
+def views(
+    labels: Mapping[str, Labels], runs: Container[str], max_gap: float | None = None
+) -> list[JSON]:
+    """Return the data of the page: a view of each of these runs in each file.
 
     If several files contain the same run, ``comparison`` compares each later one with the first.
     """
     shown: list[JSON] = []
-    first: dict[str, tuple[int, RunLabels]] = {}
+    alike: dict[str, list[int]] = {}  # indices of the views of each run
     for file, of_file in labels.items():
         for run in of_file.values():
-            view = _view(file, run, max_gap)
-            if run.id in first:
-                index, reference = first[run.id]
-                found = compare(reference, run, max_gap)
+            if run.id not in runs:
+                continue
+            view = _view(file, limited(run), max_gap)
+            if run.id in alike:
+                index = alike[run.id][0]
+                found = compare(labels[shown[index]["file"]][run.id], run, max_gap)
                 view["comparison"] = _comparison(found, run, view) | {"reference": index}
-            else:
-                first[run.id] = (len(shown), run)
+            alike.setdefault(run.id, []).append(len(shown))
             shown.append(view)
-    for run_id in first:
-        alike = [view for view in shown if view["run"] == run_id]
+    for run_id, indices in alike.items():
+        of_run = [shown[index] for index in indices]
         # colours from a file take precedence over those of the palette
-        alike.sort(key=lambda view: labels[view["file"]][run_id].colors is None)
-        _share_colors(alike)
+        of_run.sort(key=lambda view: labels[view["file"]][run_id].colors is None)
+        _share_colors(of_run)
     return shown
 
 
@@ -57,13 +62,14 @@ def _share_colors(alike: list[JSON]) -> None:
     Different labels get different colours while the palette has unused ones.
     """
     chosen: dict[str, str] = {}
+    taken: set[str] = set()
     for view in alike:
-        taken = set(chosen.values())
         for name, color in zip(view["names"], view["colors"], strict=True):
             if name not in chosen:
                 unused = (other for other in (color, *PALETTE) if other not in taken)
                 chosen[name] = next(unused, color)
         view["colors"] = [chosen[name] for name in view["names"]]
+        taken.update(view["colors"])
 
 
 def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
@@ -104,7 +110,7 @@ def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
 
 def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
     """Return the data that compares the labels of a view's run with the reference's."""
-    different = found.differences
+    different, (names, counts) = found.differences, found.condensed(_CLASSES)
     # the rows of this view do not show frames that only one of the two has
     shown = (different.one != NOT_THERE) & (different.other != NOT_THERE)
     rows = {larva: row for row, larva in enumerate(run)}
@@ -112,8 +118,8 @@ def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
     rows_shown = np.array([rows[larva] for larva in different.larvae[shown].tolist()], np.int64)
     order = np.argsort(rows_shown, kind="stable")  # the run's larvae may be in any order
     return {
-        "names": found.names,
-        "counts": found.matrix.tolist(),
+        "names": names,
+        "counts": counts.tolist(),
         "agreement": _number(found.agreement),
         "kappa": _number(found.kappa),
         "only": [found.only_one, found.only_other],
@@ -146,11 +152,11 @@ def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
     return facts + ([("tracker files", ", ".join(files))] if files else [])
 
 
-def _text(value: Any) -> str:
-    """Return metadata as text: `name value, ...` for objects."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(item)}" for name, item in value.items())
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _text(value: Any, levels: int = 3) -> str:
+    """Return metadata as text: `name value, ...` for objects; JSON for deeper ones."""
+    if isinstance(value, dict) and levels:
+        return ", ".join(f"{name} {_text(item, levels - 1)}" for name, item in value.items())
+    return value if isinstance(value, str) else json_text(value).decode()
 
 
 def _table(run: RunLabels, spans: Spans, bouts: Bouts) -> list[JSON]:

@@ -48,9 +48,10 @@ function ticks(low, high, about) {
   const least = (high - low) / about;
   const power = 10 ** Math.floor(Math.log10(least));
   const step = [1, 2, 5, 10].map((n) => n * power).find((s) => s >= least * 0.999);
-  const found = [];
-  for (let n = Math.ceil(low / step - 1e-9); n * step <= high * (1 + 1e-12) + 1e-9; n++)
-    found.push(Number((n * step).toPrecision(12)));
+  const found = [], first = Math.ceil(low / step - 1e-9);
+  // the number of ticks is bounded because first + n may be too large to grow by 1
+  for (let n = 0; n <= 2 * about && (first + n) * step <= high * (1 + 1e-12) + 1e-9; n++)
+    found.push(Number(((first + n) * step).toPrecision(12)));
   return found;
 }
 

@@ -1,0 +1,27 @@
+"""Texts in CSV tables."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["plain_text", "text_cell"]
+
+# what spreadsheets take for a formula; more apostrophes keep `plain_text` the inverse
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+_QUOTED = re.compile(r'[,"\r\n]')
+
+
+def text_cell(text: str) -> str:
+    """Return the cell of a text, with quotes where needed.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front. Numbers are no
+    texts: write them as they are.
+    """
+    if _FORMULA.match(text):
+        text = f"'{text}"
+    return '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text
+
+
+def plain_text(cell: str) -> str:
+    """Return the text of a cell, after a CSV reader removed the quotes, without the apostrophe."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
