@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,14 @@ def blocks(page: str, language: str = "python") -> list[str]:
     """Return the code blocks of a page of the documentation."""
     text = (ROOT / page).read_text("utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, at most a minute."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from support import backend_error, command, posix, tree, write_labels, write_recording
+from support import (
+    backend_error,
+    command,
+    posix,
+    tree,
+    wait_until,
+    write_labels,
+    write_recording,
+)
 from taggingbackends import BackendExplorer
 from taggingbackends.backend import pipeline, sandboxes
 from taggingbackends.backend.claims import dead_claims, remove_dead_claims
@@ -64,6 +72,7 @@ def running(project: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[
             yield process
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+    wait_until(lambda: State.IN_USE not in states(project).values())  # its script has ended, too
 
 
 def states(project: Path) -> dict[str, State]:

@@ -66,6 +66,7 @@ def test_names_are_exact_in_a_pipe_and_in_a_log(file: Path) -> None:
     arguments = ("labels", "convert", file, "--bouts", "-o", output)
     result = command("--log", "log", *arguments, cwd=file.parent)
     assert result.stdout == f"{output}\n"
+    output.write_text("other")
     assert command("--log", "log", *arguments, cwd=file.parent).returncode == 1  # exists
     log = (file.parent / "log").read_text("utf-8")
     assert ESCAPED.removesuffix(r"\na") in log

@@ -166,6 +166,7 @@ def test_the_command(labels: Labels, predicted: Labels, tmp_path: Path) -> None:
     names = ("truth.label", "predicted.label")
     expected = report({name: Labels.read(tmp_path / name) for name in names})
     assert (tmp_path / "r.html").read_text("utf-8") == expected
+    (tmp_path / "r.html").write_text("mine")
     refused(command(*arguments, "r.html", cwd=tmp_path), "r.html: exists already")
     assert command(*arguments, "r.html", "--force", cwd=tmp_path).returncode == 0
     result = command(*arguments, "r.label", cwd=tmp_path)

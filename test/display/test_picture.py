@@ -198,6 +198,7 @@ def test_the_command(labels: Labels, tmp_path: Path) -> None:
     result = command(*arguments, "e.png", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "e.png\n", "")
     first = (tmp_path / "e.png").read_bytes()
+    (tmp_path / "e.png").write_text("mine")
     refused(command(*arguments, "e.png", cwd=tmp_path), "e.png: exists already")
     assert command(*arguments, "e.png", "--force", cwd=tmp_path).returncode == 0
     assert (tmp_path / "e.png").read_bytes() == first
@@ -212,8 +213,11 @@ def test_the_command(labels: Labels, tmp_path: Path) -> None:
 
 def test_without_matplotlib(labels: Labels, tmp_path: Path) -> None:
     labels.write(tmp_path / "my.label")
-    (tmp_path / "matplotlib.py").write_text("raise ImportError")
-    result = command("labels", "plot", "my.label", "-o", "e.png", cwd=tmp_path)
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "matplotlib.py").write_text("raise ImportError")
+    arguments = ("labels", "plot", "my.label", "-o", "e.png")
+    result = command(*arguments, cwd=tmp_path, PYTHONPATH=str(hidden))
     refused(result, "Error: pictures need matplotlib: pip install 'taggingbackends[plot]'")
 
 

@@ -16,7 +16,16 @@ from typing import Any
 
 import pytest
 
-from support import backend_error, command, posix, refused, tree, write_labels, write_recording
+from support import (
+    backend_error,
+    command,
+    posix,
+    refused,
+    tree,
+    wait_until,
+    write_labels,
+    write_recording,
+)
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.backend import staging
 from taggingbackends.labels.origin import predicting_instance
@@ -94,13 +103,6 @@ def running(project: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def runs(project: Path, what: str) -> Counter[str]:

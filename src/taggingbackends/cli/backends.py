@@ -190,7 +190,7 @@ def sandboxes(ctx: click.Context, model_instance: str | None) -> None:
     ]
     if rows:
         heads = ("instance", "sandbox", "age", "size", "state")
-        echo(aligned([heads, *rows], left=(0, 1, 4)))
+        echo(*aligned([heads, *rows], left=(0, 1, 4)).split("\n"))
     else:
         echo("no sandboxes")
 
