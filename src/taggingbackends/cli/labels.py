@@ -195,7 +195,7 @@ def convert(
     if bouts:
         _put(target, bouts_csv(labels, max_gap).encode())
     else:
-        with located(file=target):
+        with located(file=target.path):
             content = writing.text(labels.attributes, labels, names)
         _put(target, content)
 
