@@ -650,8 +650,10 @@ def test_nothing_is_written_after_an_error(file: Path) -> None:
 
 def test_times_that_become_equal_are_refused(tmp_path: Path) -> None:
     """Times are written in milliseconds; the error names the file to write."""
-    text = '{"metadata":{"id":"r"},"labels":["a"],"data":[{"id":"1","t":[1e-4,2e-4],"labels":[1,1]}]}'
+    text = (
+        '{"metadata":{"id":"r"},"labels":["a"],"data":[{"id":"1","t":[1e-4,2e-4],"labels":[1,1]}]}'
+    )
     (tmp_path / "x.label").write_text(text)
     result = command("labels", "convert", "x.label", "-o", "y.label", cwd=tmp_path)
-    refused(result, "y.label: run r, track 1, index 1: bad-time")
+    refused(result, "y.label: run r, larva 1, index 1: bad-time")
     assert not (tmp_path / "y.label").exists()

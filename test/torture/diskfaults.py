@@ -13,7 +13,7 @@ from random import Random
 
 import support
 from torture.drill import Unavailable, drill
-from torture.lab import Backend, check_label_file, command, expect, recordings, start, succeed
+from torture.lab import Backend, check_label_file, command, expect, pace, recordings, start, succeed
 
 __all__: list[str] = []
 
@@ -112,7 +112,7 @@ def power_cut(random: Random, folder: Path) -> str:
         os.sync()
         training = start("train", "--model-instance", "m", "--force", cwd=backend.folder)
         with suppress(subprocess.TimeoutExpired):
-            training.wait(random.uniform(0.3, 2.5))
+            training.wait(random.uniform(2, 20) * pace())
         if training.poll() == 0:
             reported = True
             labelled = start("predict", spine, "--model-instance", "m", cwd=backend.folder)

@@ -10,7 +10,7 @@ from random import Random
 import support
 from taggingbackends import Labels
 from torture.drill import drill
-from torture.lab import Backend, check_label_file, expect, recordings, start, succeed
+from torture.lab import Backend, check_label_file, expect, pace, recordings, start, succeed
 
 __all__: list[str] = []
 
@@ -30,10 +30,11 @@ def _while_running(
     random: Random, file: Path, longest: float, *arguments: str | Path, cwd: Path
 ) -> int:
     """Run a command, save the file at a random time, and return the exit code."""
+    wait = pace()
     process = start(*arguments, cwd=cwd)
     reader = threading.Thread(target=process.communicate)
     reader.start()
-    time.sleep(random.uniform(0, longest))
+    time.sleep(random.uniform(0, longest) * wait)
     running = process.poll() is None
     _save(file, random)
     reader.join()
@@ -49,7 +50,7 @@ def predict_files(random: Random, folder: Path) -> str:
     (spine,) = recordings(folder / "in", 1)
     file = spine.with_name("predicted.label")
     arguments = ("predict", spine, "--model-instance", "m")
-    code = _while_running(random, file, 1.5, *arguments, cwd=backend.folder)
+    code = _while_running(random, file, 8, *arguments, cwd=backend.folder)
     return "saved after the end" if code == -1 else f"exit code {code}"
 
 
@@ -63,7 +64,7 @@ def recursive(random: Random, folder: Path) -> str:
         succeed(*arguments, cwd=backend.folder)
         pyproject = backend.folder / "pyproject.toml"
         pyproject.write_text(pyproject.read_text().replace('"1"', '"2"'))
-    code = _while_running(random, file, 2, *arguments, cwd=backend.folder)
+    code = _while_running(random, file, 10, *arguments, cwd=backend.folder)
     expect(code in (-1, 0), f"exit code {code}")
     return "saved after the end" if code == -1 else "saved meanwhile"
 
@@ -72,7 +73,7 @@ def recursive(random: Random, folder: Path) -> str:
 def in_place(random: Random, folder: Path) -> str:
     file = support.write_labels(support.write_recording(folder))
     arguments = ("labels", "tag", file, "seen", "--in-place")
-    code = _while_running(random, file, 0.6, *arguments, cwd=folder)
+    code = _while_running(random, file, 4, *arguments, cwd=folder)
     return "saved after the end" if code == -1 else f"exit code {code}"
 
 
@@ -83,5 +84,5 @@ def pull(random: Random, folder: Path) -> str:
     succeed("push", spine, "--model-instance", "m", cwd=backend.folder)
     succeed("predict", "--model-instance", "m", cwd=backend.folder)
     file = spine.with_name("predicted.label")
-    code = _while_running(random, file, 0.6, "pull", "--model-instance", "m", cwd=backend.folder)
+    code = _while_running(random, file, 4, "pull", "--model-instance", "m", cwd=backend.folder)
     return "saved after the end" if code == -1 else f"exit code {code}"

@@ -19,6 +19,7 @@ from torture.lab import (
     check_no_processes,
     command,
     expect,
+    pace,
     recordings,
     signal_and_time,
     start,
@@ -28,7 +29,7 @@ from torture.lab import (
 __all__: list[str] = []
 
 
-def _killed(random: Random, folder: Path, *arguments: str | Path, longest: float = 1.5) -> str:
+def _killed(random: Random, folder: Path, *arguments: str | Path, longest: float = 4) -> str:
     """Run a command, end it by a signal, check how it ended, and return the outcome."""
     number, seconds, group = signal_and_time(random, longest)
     code, errors = after(start(*arguments, cwd=folder), seconds, number, group)
@@ -55,7 +56,7 @@ def convert(random: Random, folder: Path) -> str:
     (folder / "out").mkdir()
     output = folder / "out" / "copy.label"
     arguments = ("labels", "convert", source, "-o", output)
-    outcome = _killed(random, folder, *arguments, longest=0.8)
+    outcome = _killed(random, folder, *arguments)
     if output.exists():
         expect(check_label_file(output) == labels, "the output differs from the input")
     succeed(*arguments, cwd=folder)
@@ -68,7 +69,7 @@ def in_place(random: Random, folder: Path) -> str:
     spine = support.write_recording(folder)
     file = support.write_labels(spine)
     old = file.read_bytes()
-    outcome = _killed(random, folder, "labels", "tag", file, "edited", "--in-place", longest=0.8)
+    outcome = _killed(random, folder, "labels", "tag", file, "edited", "--in-place")
     labels = check_label_file(file)
     tagged = "edited" in labels[support.RUN].secondary_names
     expect(tagged or file.read_bytes() == old, "the file is neither the old nor the new one")
@@ -84,7 +85,7 @@ def push(random: Random, folder: Path) -> str:
     for spine in inputs:
         spine.write_bytes(spine.read_bytes() * 1)
     arguments = ("push", folder / "in", "--model-instance", "m")
-    outcome = _killed(random, backend.folder, *arguments, longest=0.8)
+    outcome = _killed(random, backend.folder, *arguments)
     succeed(*arguments, cwd=backend.folder)
     pushed = backend.folder / "data" / "raw" / "m"
     expect(support.tree(folder / "in").items() <= support.tree(pushed).items(), "files differ")
@@ -102,7 +103,7 @@ def pull(random: Random, folder: Path) -> str:
     succeed("push", folder / "in", "--model-instance", "m", cwd=backend.folder)
     succeed("predict", "--model-instance", "m", cwd=backend.folder)
     arguments = ("pull", "--model-instance", "m")
-    outcome = _killed(random, backend.folder, *arguments, longest=0.8)
+    outcome = _killed(random, backend.folder, *arguments)
     for spine in inputs:
         if spine.with_name("predicted.label").exists():
             check_label_file(spine.with_name("predicted.label"))
@@ -118,7 +119,7 @@ def predict_files(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     (spine,) = recordings(folder / "in", 1)
     arguments = ("predict", spine, "--model-instance", "m")
-    outcome = _killed(random, backend.folder, *arguments, longest=2)
+    outcome = _killed(random, backend.folder, *arguments, longest=10)
     labels = spine.with_name("predicted.label")
     if labels.exists():
         check_label_file(labels)
@@ -136,7 +137,7 @@ def recursive(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     inputs = recordings(folder / "in", 3)
     arguments = ("predict", "--recursive", folder / "in", "--model-instance", "m", "--jobs", "2")
-    outcome = _killed(random, backend.folder, *arguments, longest=4)
+    outcome = _killed(random, backend.folder, *arguments, longest=20)
     for spine in inputs:
         if spine.with_name("predicted.label").exists():
             check_label_file(spine.with_name("predicted.label"))
@@ -157,7 +158,7 @@ def train(random: Random, folder: Path) -> str:
     truth = support.write_labels(spine)
     succeed("push", truth, "--model-instance", "m", cwd=backend.folder)
     arguments = ("train", "--model-instance", "m", "--force")
-    outcome = _killed(random, backend.folder, *arguments, longest=2)
+    outcome = _killed(random, backend.folder, *arguments, longest=10)
     succeed("models", cwd=backend.folder)
     content = backend.model_content()
     if random.random() < 0.5:
@@ -178,9 +179,9 @@ def reset_model(random: Random, folder: Path) -> str:
     truth = support.write_labels(support.write_recording(folder / "in"))
     succeed("push", truth, "--model-instance", "m", cwd=backend.folder)
     arguments = ("train", "--model-instance", "m", "--force")
-    outcome = _killed(random, backend.folder, *arguments, longest=2)
+    outcome = _killed(random, backend.folder, *arguments, longest=10)
     reset = start("reset", "--model-instance", "m", "--model", cwd=backend.folder)
-    after(reset, random.uniform(0, 0.8), signal.SIGKILL, False)
+    after(reset, random.uniform(0, 4) * pace(), signal.SIGKILL, False)
     succeed("reset", "--model-instance", "m", "--model", cwd=backend.folder)
     expect(not backend.model.exists(), "reset --model left the model")
     check_no_leftovers(backend.folder / "models")
@@ -215,7 +216,7 @@ def training_set(random: Random, folder: Path) -> str:
         text=True,
         process_group=0,
     )
-    code, _ = after(process, random.uniform(0, 1), signal.SIGKILL, False)
+    code, _ = after(process, random.uniform(0, 8) * pace(), signal.SIGKILL, False)
     if output.exists():
         shutil.copy(output, folder / "kept.h5")
     done = subprocess.run(words, capture_output=True, text=True)

@@ -23,7 +23,9 @@ __all__ = [
     "check_no_processes",
     "command",
     "expect",
+    "pace",
     "recordings",
+    "signal_and_time",
     "start",
     "succeed",
 ]
@@ -171,9 +173,21 @@ def check_no_processes(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def signal_and_time(random: Random, longest: float = 1.5) -> tuple[signal.Signals, float, bool]:
-    """Return a signal, when to send it (s), and whether a whole group of processes gets it."""
-    number = random.choice(
-        [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
-    )
-    return number, random.uniform(0, longest), random.random() < 0.5
+def pace() -> float:
+    """Return the time (s) that the smallest command takes now, to scale waiting times."""
+    began = time.monotonic()
+    subprocess.run(command("--version"), capture_output=True, check=True)
+    return time.monotonic() - began
+
+
+def signal_and_time(random: Random, longest: float) -> tuple[signal.Signals, float, bool]:
+    """Return a signal, when to send it (s), and whether a whole group of processes gets it.
+
+    Parameters
+    ----------
+    longest : float
+        The longest time, as a multiple of `pace`.
+    """
+    kill = [signal.SIGKILL] * 3
+    number = random.choice([*kill, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    return number, random.uniform(0, longest) * pace(), random.random() < 0.5

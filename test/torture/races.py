@@ -14,6 +14,7 @@ from torture.lab import (
     check_label_file,
     check_no_leftovers,
     expect,
+    pace,
     recordings,
     start,
     succeed,
@@ -89,7 +90,7 @@ def push_ended(random: Random, folder: Path) -> str:
     first = start(*arguments, cwd=backend.folder)
     second = start(*arguments, cwd=backend.folder)
     try:
-        second.wait(random.uniform(0, 0.8))
+        second.wait(random.uniform(0, 4) * pace())
     except subprocess.TimeoutExpired:
         second.terminate()
     (code, errors), _ = _all([first, second])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from os import PathLike
 from pathlib import Path
 from typing import Literal, overload
@@ -376,17 +377,21 @@ def data_problem(folder: Path) -> tuple[Path, str, str] | None:
         The path to look at, what was expected and found, and how to fix it.
     """
     for path in (folder, *folder.parents):
-        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir may raise an error
+        try:
+            mode = path.stat().st_mode  # once, since another command may create the folder now
+        except OSError:
+            mode = 0
+        if stat.S_ISDIR(mode):
             if os.access(path, os.W_OK | os.X_OK):
                 return None
             what = "expected a folder that you can write to, found one that you cannot"
             return path, what, "keep the data in another folder with data_folder=..."
         if path.is_symlink():
             target = os.readlink(path)  # noqa: PTH115 - as it was written
-            which = "is a file" if path.exists() else "does not exist"
+            which = "is a file" if mode else "does not exist"
             what = f"expected a folder, found a link to {target}, which {which}"
             return path, what, "create that folder, or remove the link"
-        if path.exists():
+        if mode:
             return path, "expected a folder, found a file", "move or remove it"
     return None
 
