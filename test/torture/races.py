@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -22,26 +23,26 @@ from torture.lab import (
 
 __all__: list[str] = []
 
-_AT_ONCE = 6
+_AT_ONCE = (2, 6, 16)  # processes
 
 
 def _all(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str]]:
     """Wait for processes. Return the exit code and the output on standard error of each."""
     ended = []
     for process in processes:
-        _, errors = process.communicate(timeout=100)
+        _, errors = process.communicate(timeout=200)
         expect("Traceback" not in errors, f"a traceback: {errors}")
         ended.append((process.returncode, errors))
     return ended
 
 
-@drill("trainings of one instance: one wins, the others say so, and the model is whole")
+@drill("trainings of one instance: one wins, the others say so, and the model is whole", limit=300)
 def train(random: Random, folder: Path) -> Counter[str]:
     backend = Backend(folder)
     truth = support.write_labels(support.write_recording(folder / "in"))
     succeed("push", truth, "--model-instance", "m", cwd=backend.folder)
     arguments = ("train", "--model-instance", "m", "--force", "--content", "new")
-    ended = _all([start(*arguments, cwd=backend.folder) for _ in range(_AT_ONCE)])
+    ended = _all([start(*arguments, cwd=backend.folder) for _ in range(random.choice(_AT_ONCE))])
     won = sum(code == 0 for code, _ in ended)
     expect(won >= 1, f"no training succeeded: {ended}")
     for code, errors in ended:
@@ -52,10 +53,11 @@ def train(random: Random, folder: Path) -> Counter[str]:
     return Counter(trained=won, refused=len(ended) - won)
 
 
-@drill("pushes into one instance: no file and no origin is lost")
+@drill("pushes into one instance: no file and no origin is lost", limit=300)
 def push(random: Random, folder: Path) -> str:
     backend = Backend(folder)
-    inputs = [recordings(folder / "in" / str(i), 5) for i in range(_AT_ONCE)]
+    at_once = random.choice(_AT_ONCE)
+    inputs = [recordings(folder / "in" / str(i), 5) for i in range(at_once)]
     for i, spines in enumerate(inputs):  # different names for each push
         for spine in spines:
             for suffix in (".spine", ".outline"):
@@ -65,24 +67,20 @@ def push(random: Random, folder: Path) -> str:
         start(
             "push", *(folder / "in" / str(i)).iterdir(), "--model-instance", "m", cwd=backend.folder
         )
-        for i in range(_AT_ONCE)
+        for i in range(at_once)
     ]
     for code, errors in _all(pushes):
         expect(code == 0, f"exit code {code}: {errors}")
     raw = backend.folder / "data" / "raw" / "m"
     files = [path for path in raw.rglob("*") if path.is_file() and path.name[0] != "."]
-    expect(len(files) == _AT_ONCE * 10, f"{len(files)} of {_AT_ONCE * 10} files are there")
-    succeed("predict", "--model-instance", "m", cwd=backend.folder)
-    done = support.command("pull", "--model-instance", "m", cwd=backend.folder)
-    expect(
-        done.returncode == 0 or "comes from" not in done.stderr or "folders" in done.stderr,
-        f"origins are lost: {done.stderr}",
-    )
+    expect(len(files) == at_once * 10, f"{len(files)} of {at_once * 10} files are there")
+    origins = json.loads((raw / ".origins.json").read_text())
+    expect(len(origins) == at_once * 10, f"{len(origins)} of {at_once * 10} origins are known")
     check_no_leftovers(raw)
     return "complete"
 
 
-@drill("a push that is ended beside another one removes none of the other's files")
+@drill("a push that is ended beside another one removes none of the other's files", limit=300)
 def push_ended(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     recordings(folder / "in", 8)
@@ -100,12 +98,12 @@ def push_ended(random: Random, folder: Path) -> str:
     return "ended" if second.returncode else "finished first"
 
 
-@drill("predict FILES of one recording in several processes: whole labels, nothing left")
+@drill("predict FILES of one recording in several processes: whole labels, nothing left", limit=300)
 def predict_files(random: Random, folder: Path) -> Counter[str]:
     backend = Backend(folder)
     (spine,) = recordings(folder / "in", 1)
     arguments = ("predict", spine, "--model-instance", "m")
-    ended = _all([start(*arguments, cwd=backend.folder) for _ in range(_AT_ONCE)])
+    ended = _all([start(*arguments, cwd=backend.folder) for _ in range(random.choice(_AT_ONCE))])
     won = sum(code == 0 for code, _ in ended)
     expect(won >= 1, f"no prediction succeeded: {ended}")
     for code, errors in ended:
@@ -115,7 +113,7 @@ def predict_files(random: Random, folder: Path) -> Counter[str]:
     return Counter(labelled=won, refused=len(ended) - won)
 
 
-@drill("predict --recursive twice at once: each recording is labelled once")
+@drill("predict --recursive twice at once: each recording is labelled once", limit=300)
 def recursive(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     inputs = recordings(folder / "in", 4)
@@ -133,7 +131,7 @@ def recursive(random: Random, folder: Path) -> str:
     return "complete"
 
 
-@drill("trainings of different instances and predictions at once")
+@drill("trainings of different instances and predictions at once", limit=300)
 def mixed(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     truth = support.write_labels(support.write_recording(folder / "truth"))
