@@ -229,7 +229,7 @@ function what_is(path)
         nothing
     end
     if status === nothing || !ispath(status)
-        islink(path) && throw(BackendError("no-input", "$path: a broken link, to $(readlink(path))";
+        islink(path) && throw(BackendError("no-input", "$path: found a broken link to $(readlink(path))";
                                            fix="fetch the file (git annex get) or remove the link"))
         throw(BackendError("no-input", "$path: no such file or folder"))
     end
@@ -241,8 +241,8 @@ function folder_files(folder, unreadable)
     real = realpath(folder)
     function enter(inner)
         if islink(inner) && !is_below(realpath(inner), real)
-            throw(BackendError("outside-link",
-                "$inner: a link to a folder outside $folder; push it by its own path"))
+            throw(BackendError("outside-link", "$inner: found a link to a folder outside $folder";
+                               fix="remove it, and push that folder by its own path"))
         end
         try
             readdir(inner)

@@ -115,12 +115,12 @@ end
         folder = mkpath(joinpath(lab, "folder"))
         touch_files(folder, "real.txt")
         symlink(dirname(spine), joinpath(folder, "sub"))
-        @test kind_of(() -> push(backend, folder), "sub: a link to a folder outside $folder") == "outside-link"
+        @test kind_of(() -> push(backend, folder), "sub: found a link to a folder outside $folder") == "outside-link"
         rm(joinpath(folder, "sub"))
         link = joinpath(folder, "x.spine")
         for target in ("../gone", "x.spine", "real.txt/x"), path in (folder, link)
             symlink(target, link)
-            @test kind_of(() -> push(backend, path), "x.spine: a broken link, to $target; fetch") == "no-input"
+            @test kind_of(() -> push(backend, path), "x.spine: found a broken link to $target; fetch") == "no-input"
             rm(link)
         end
         @test isempty(listed(backend))

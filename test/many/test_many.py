@@ -358,8 +358,9 @@ def test_failures_are_reported_and_do_not_stop_the_others(project: Path, lab: Pa
     assert "labelled 3" in result.stderr
     header, *rows = [line.split(maxsplit=2) for line in result.stderr.splitlines()[-3:]]
     assert header == ["failed", "step", "why"]
+    fix = "fetch the file (git annex get) or remove the link"
     assert rows == [
-        [str(lab / "dangling.spine"), "-", "No such file or directory"],
+        [str(lab / "dangling.spine"), "-", f"found a broken link to {lab / 'nowhere'}; {fix}"],
         [str(broken), "predict_model", "no larva has a spine"],
     ]
     assert sandboxes(project) == []
