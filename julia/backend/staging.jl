@@ -47,7 +47,7 @@ function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=
     end
     foreach(((relative, _),) -> check_place(backend, relative, top), sources)
     raw_data_dir(backend)
-    targets = Set(joinpath(top, relative) for (relative, _) in sources)
+    targets = Dict(joinpath(top, relative) => source for (relative, source) in sources)
     pushing(top, targets) do unfinished
         check_existing(backend, sources, targets, alone)
         return bring(link ? link_file : copy_file, top, sources, unfinished)
@@ -64,7 +64,7 @@ function check_existing(backend, sources, targets, alone)
                                fix="remove it, or all input with reset_data(backend)"))
         end
     end
-    others = alone ? setdiff(list_input_files(backend), targets) : String[]
+    others = alone ? setdiff(list_input_files(backend), keys(targets)) : String[]
     if !isempty(others)
         throw(BackendError("existing-file", "$(others[1]): other input is in place already";
                            fix="remove it with reset_data(backend)"))

@@ -277,6 +277,12 @@ if !Sys.iswindows()
             @test_logs (:warn, "$said removed") push(backend, other; alone=true)
             @test readdir(top) == [".origins.json", "$OTHER.outline", "$OTHER.spine"]
             reset_data(backend)
+            killed()
+            two = write_recording(joinpath(lab, "c", "sub"))
+            write(TB.with_suffix(two, ".outline"), string(read(TB.with_suffix(two, ".outline"), String), "\n"))
+            @test_logs (:warn, "$said removed") push(backend, joinpath(lab, "c"))
+            @test TB.same_content(brought, TB.with_suffix(two, ".outline"))
+            reset_data(backend)
             killed("changed")
             @test_logs (:warn, "$said kept because they have changed") push(backend, other)
             @test read(brought, String) == "changed"

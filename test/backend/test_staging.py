@@ -387,6 +387,21 @@ def test_the_next_push_removes_a_killed_one(backend: BackendExplorer, lab: Path)
 
 
 @posix
+def test_a_killed_push_leaves_the_places_of_its_files_to_others(
+    backend: BackendExplorer, lab: Path
+) -> None:
+    for folder, text in (("a", "one"), ("b", "two")):
+        (lab / folder / "sub").mkdir(parents=True)
+        (lab / folder / "sub" / "1.csv").write_text(text)
+        (lab / folder / "sub" / "2.csv").write_text(text)
+    killed_push(backend, lab / "a")
+    with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 removed"):
+        backend.push(lab / "b")
+    assert {path.read_text() for path in backend.list_input_files()} == {"two"}
+    assert len(listed(backend)) == 2
+
+
+@posix
 def test_an_unfinished_push_without_locks_may_be_running(
     backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
