@@ -68,8 +68,8 @@ A command that is killed, or that a power failure ends, may leave files. They do
 
 | command | what it leaves | removed by |
 |---|---|---|
-| `predict` | a sandbox | the next `predict` with the model, or `reset --sandboxes` |
-| `train`, `finetune` | hidden files in models/ | the same command, or `reset --model` |
+| `predict` | a sandbox | the next `predict FILES` with the model, `reset --sandboxes` |
+| `train`, `finetune` | hidden files in models/ | the same command, `reset --model` |
 | `train FILES` without a name | its input | the next such command |
 | `push` | some of the files | the next push, which completes or removes them |
 | any | a file `.taggingbackends-*.tmp` | the next one that writes there |

@@ -478,7 +478,8 @@ def test_a_folder_that_cannot_be_written_is_refused(
     predicted(backend, spine)
     # root may write everywhere
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != lab)
-    with pytest.raises(PermissionError, match=re.escape(str(lab))):
+    said = f"expected a folder that you can write to; name another folder: {str(lab)!r}"
+    with pytest.raises(PermissionError, match=re.escape(said)):
         backend.pull()
     assert list(lab.glob("*.label")) == []
 

@@ -446,6 +446,25 @@ def test_a_root_that_cannot_be_read_does_not_stop_the_others(
     assert list(unreadable) == [bad]
 
 
+def test_a_folder_whose_files_are_secret_is_named(
+    project: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = write_lab(lab, 2)
+    exists = Path.exists
+
+    def refuse(path: Path, **options: Any) -> bool:  # root can read everything
+        if path.parent == bad:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return exists(path, **options)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    found, unusable = discover(BackendExplorer(project, "m"), [lab])
+    assert [recording.place.parent for recording in found] == [good]
+    error = unusable[bad]
+    assert isinstance(error, OSError)
+    assert error.filename == str(bad)
+
+
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose reading fails")
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(project: Path, lab: Path) -> None:
     good, beside = write_lab(lab, 2)

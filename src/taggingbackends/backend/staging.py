@@ -269,7 +269,8 @@ def _check_writable(folder: Path) -> None:
     if not there.is_dir():
         raise BackendError("existing-file", f"{there}: expected a folder, found a file")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+        problem = "expected a folder that you can write to; name another folder"
+        raise PermissionError(errno.EACCES, problem, str(there))
 
 
 def remove_data(backend: BackendFolder) -> list[Path]:
