@@ -59,8 +59,23 @@ END = """## Exit codes
 | `TAGGINGBACKENDS_DATA` | a folder, same as `--data` |
 | `TAGGINGBACKENDS_JULIA` | the Julia to use instead of `julia` on `PATH` |
 
-The options `--debug`, `--quiet`, `--verbose` and `--log` set these variables for the backend's
-scripts.
+The options `--data`, `--debug`, `--quiet`, `--verbose` and `--log` set these variables for the
+backend's scripts.
+
+## After a kill
+
+A command that is killed, or that a power failure ends, may leave files. They do no harm.
+
+| command | what it leaves | removed by |
+|---|---|---|
+| `predict` | a sandbox | the next `predict FILES` with the model, `reset --sandboxes` |
+| `train`, `finetune` | hidden files in models/ | the same command, `reset --model` |
+| `train FILES` without a name | its input | the next such command |
+| `push` | some of the files | the next push, which completes or removes them |
+| any | a file `.taggingbackends-*.tmp` | the next one that writes there |
+
+A warning says what was removed, except for hidden files in models/. `check` lists all of these
+except what a push has left and temporary files.
 
 ## Shell completion
 

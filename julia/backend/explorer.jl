@@ -31,7 +31,8 @@ end
 
 visible_folders(top) = isdir(top) ? list_folders(top) : String[]
 
-"""Remove a sandbox. Its folder in data/raw is the last, and its mark there, so that a rest is still a sandbox."""
+"""Remove a sandbox. Its folder in data/raw is the last, and its mark the last file, so that what
+remains is still a sandbox."""
 function remove_sandbox(folders)
     return unless_in_use(folders[1]) do
         there = filter(ispath, folders)

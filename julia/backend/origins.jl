@@ -44,13 +44,13 @@ end
 """
     pushing(f, top, targets)
 
-Wait until no other push is writing into a data folder, lock it, and call `f(unfinished)`. What a killed push
-has left is removed first, except files that are no longer the same as their origins.
+Wait until no other push is writing into a folder in data/raw, lock it, and call `f(unfinished)`. What a
+killed push has left is removed first, except files that are no longer the same as their origins.
 
 # Arguments
-- `top`: the data folder.
-- `targets`: the paths in `top` of the files to push. Those that a killed push has brought are not removed but
-  passed to `f`, as a set.
+- `top`: the folder of the instance or sandbox.
+- `targets`: path in `top` => source, of the files to push. Those that a killed push has brought from files
+  with the same content are not removed but passed to `f`, as a set.
 
 # Errors
 `BackendError` `existing-file`: there are no locks, and another push is running or was killed.
@@ -112,7 +112,7 @@ function remove_unfinished(top, targets)
     removed, kept, again = 0, OrderedDict{String,String}(), Set{String}()
     for (relative, source) in left
         target = joinpath(top, relative)
-        if target in targets && ispath(target)
+        if haskey(targets, target) && same_content(targets[target], target)
             push!(again, target)
         elseif same_content(source, target)
             rm(target)

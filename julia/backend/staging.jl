@@ -47,7 +47,7 @@ function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=
     end
     foreach(((relative, _),) -> check_place(backend, relative, top), sources)
     raw_data_dir(backend)
-    targets = Set(joinpath(top, relative) for (relative, _) in sources)
+    targets = Dict(joinpath(top, relative) => source for (relative, source) in sources)
     pushing(top, targets) do unfinished
         check_existing(backend, sources, targets, alone)
         return bring(link ? link_file : copy_file, top, sources, unfinished)
@@ -64,7 +64,7 @@ function check_existing(backend, sources, targets, alone)
                                fix="remove it, or all input with reset_data(backend)"))
         end
     end
-    others = alone ? setdiff(list_input_files(backend), targets) : String[]
+    others = alone ? setdiff(list_input_files(backend), keys(targets)) : String[]
     if !isempty(others)
         throw(BackendError("existing-file", "$(others[1]): other input is in place already";
                            fix="remove it with reset_data(backend)"))
@@ -229,7 +229,7 @@ function what_is(path)
         nothing
     end
     if status === nothing || !ispath(status)
-        islink(path) && throw(BackendError("no-input", "$path: a broken link, to $(readlink(path))";
+        islink(path) && throw(BackendError("no-input", "$path: found a broken link to $(readlink(path))";
                                            fix="fetch the file (git annex get) or remove the link"))
         throw(BackendError("no-input", "$path: no such file or folder"))
     end
@@ -241,8 +241,8 @@ function folder_files(folder, unreadable)
     real = realpath(folder)
     function enter(inner)
         if islink(inner) && !is_below(realpath(inner), real)
-            throw(BackendError("outside-link",
-                "$inner: a link to a folder outside $folder; push it by its own path"))
+            throw(BackendError("outside-link", "$inner: found a link to a folder outside $folder";
+                               fix="remove it, and push that folder by its own path"))
         end
         try
             readdir(inner)

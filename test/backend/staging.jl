@@ -115,12 +115,12 @@ end
         folder = mkpath(joinpath(lab, "folder"))
         touch_files(folder, "real.txt")
         symlink(dirname(spine), joinpath(folder, "sub"))
-        @test kind_of(() -> push(backend, folder), "sub: a link to a folder outside $folder") == "outside-link"
+        @test kind_of(() -> push(backend, folder), "sub: found a link to a folder outside $folder") == "outside-link"
         rm(joinpath(folder, "sub"))
         link = joinpath(folder, "x.spine")
         for target in ("../gone", "x.spine", "real.txt/x"), path in (folder, link)
             symlink(target, link)
-            @test kind_of(() -> push(backend, path), "x.spine: a broken link, to $target; fetch") == "no-input"
+            @test kind_of(() -> push(backend, path), "x.spine: found a broken link to $target; fetch") == "no-input"
             rm(link)
         end
         @test isempty(listed(backend))
@@ -276,6 +276,12 @@ if !Sys.iswindows()
             killed()
             @test_logs (:warn, "$said removed") push(backend, other; alone=true)
             @test readdir(top) == [".origins.json", "$OTHER.outline", "$OTHER.spine"]
+            reset_data(backend)
+            killed()
+            two = write_recording(joinpath(lab, "c", "sub"))
+            write(TB.with_suffix(two, ".outline"), string(read(TB.with_suffix(two, ".outline"), String), "\n"))
+            @test_logs (:warn, "$said removed") push(backend, joinpath(lab, "c"))
+            @test TB.same_content(brought, TB.with_suffix(two, ".outline"))
             reset_data(backend)
             killed("changed")
             @test_logs (:warn, "$said kept because they have changed") push(backend, other)

@@ -114,7 +114,7 @@ def test_a_killed_prediction(make_backend: Maker, tmp_path: Path) -> None:
     result = command("predict", spine, "--model-instance=m", cwd=project)
     assert result.returncode == 3
     raw = project / "data" / "raw" / "m" / name
-    assert f"Warning: {raw}: removed; its command has ended\n" in result.stderr
+    assert f"Warning: {raw}: removed this sandbox, which an earlier command left\n" in result.stderr
     assert name not in states(project)
     assert not raw.with_name(f".{name}.lock").exists()
 
@@ -267,7 +267,7 @@ def test_a_sandbox_that_cannot_be_removed_after_a_prediction(
         assert pipeline.predict_files(backend, [spine], {}) == [spine.with_name("predicted.label")]
     assert list(states(project).values()) == [State.LEFT]
     stuck.clear()
-    with pytest.warns(UserWarning, match="removed; its command has ended"):
+    with pytest.warns(UserWarning, match="removed this sandbox, which an earlier command left"):
         pipeline.predict_files(backend, [spine], {}, force=True)
     assert leftovers(project) == []
 
@@ -317,7 +317,7 @@ def test_a_killed_training(make_backend: Maker, tmp_path: Path) -> None:
     (project / "scripts" / "train_model.py").write_text(script(TRAIN, "train_model"))
     result = command("train", label, cwd=project)
     assert result.returncode == 0, result.stderr
-    assert result.stderr == f"Warning: {raw}: removed; its training was killed\n"
+    assert result.stderr == f"Warning: {raw}: removed the input of a killed training\n"
     assert [path.name[0] for path in (project / "models").iterdir()] == ["2"]  # none is hidden
     (new,) = project.glob("data/raw/*")
     assert new.name == result.stdout.strip()

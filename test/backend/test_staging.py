@@ -151,7 +151,9 @@ def test_links_to_folders_outside_are_refused(backend: BackendExplorer, lab: Pat
     (folder / ".hidden").symlink_to(lab / "elsewhere")
     backend.push(folder)
     (folder / "sub").symlink_to(lab / "elsewhere")
-    with backend_error("outside-link", "sub: a link to a folder outside .*folder; push it by its"):
+    with backend_error(
+        "outside-link", "sub: found a link to a folder outside .*folder; remove it, and"
+    ):
         backend.push(folder)
     assert listed(backend) == ["real.txt"]
 
@@ -163,7 +165,9 @@ def test_broken_links_are_refused(target: str, backend: BackendExplorer, lab: Pa
     (lab / "real.txt").write_text("x")
     (lab / "link.spine").symlink_to(target)
     for path in (lab, lab / "link.spine"):
-        with backend_error("no-input", f"link.spine: a broken link, to {target}; fetch the file"):
+        with backend_error(
+            "no-input", f"link.spine: found a broken link to {target}; fetch the file"
+        ):
             backend.push(path)
     assert listed(backend) == []
 
@@ -383,6 +387,21 @@ def test_the_next_push_removes_a_killed_one(backend: BackendExplorer, lab: Path)
 
 
 @posix
+def test_a_killed_push_leaves_the_places_of_its_files_to_others(
+    backend: BackendExplorer, lab: Path
+) -> None:
+    for folder, text in (("a", "one"), ("b", "two")):
+        (lab / folder / "sub").mkdir(parents=True)
+        (lab / folder / "sub" / "1.csv").write_text(text)
+        (lab / folder / "sub" / "2.csv").write_text(text)
+    killed_push(backend, lab / "a")
+    with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 removed"):
+        backend.push(lab / "b")
+    assert {path.read_text() for path in backend.list_input_files()} == {"two"}
+    assert len(listed(backend)) == 2
+
+
+@posix
 def test_an_unfinished_push_without_locks_may_be_running(
     backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,7 +478,8 @@ def test_a_folder_that_cannot_be_written_is_refused(
     predicted(backend, spine)
     # root may write everywhere
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != lab)
-    with pytest.raises(PermissionError, match=re.escape(str(lab))):
+    said = f"expected a folder that you can write to; name another folder: {str(lab)!r}"
+    with pytest.raises(PermissionError, match=re.escape(said)):
         backend.pull()
     assert list(lab.glob("*.label")) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,13 @@ def test_many_runs_and_labels_are_left_out(labels: Labels, tmp_path: Path) -> No
     assert ">n20<" in text
     assert ">n99<" not in text
     assert ">(32 others)<" in text
+
+
+def test_the_legend_is_not_cut_off(tmp_path: Path) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, np.arange(70) / 10, [f"n{i}" for i in range(70)])
+    with warnings.catch_warnings(action="error"):  # matplotlib warns if it does not fit
+        plot_ethogram(labels, tmp_path / "x.png")
 
 
 def test_many_undefined_spans_are_not_hatched(tmp_path: Path) -> None:

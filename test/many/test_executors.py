@@ -106,5 +106,6 @@ def test_workers_without_this_version(arguments: list[str], cluster: Any, tmp_pa
 
 @pytest.mark.parametrize("address", ["nonsense://x", "x:y:z", "inproc://1.2.3.4/5/6", "tls://x:1"])
 def test_no_scheduler(address: str) -> None:
-    with backend_error("no-scheduler", re.escape(f"no Dask scheduler at {address}: ")):
+    problem = re.escape(f"no Dask scheduler at {address}: ")
+    with backend_error("no-scheduler", f"{problem}.+; give the address that `dask scheduler` pri"):
         DaskExecutor(address)

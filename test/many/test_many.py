@@ -358,8 +358,9 @@ def test_failures_are_reported_and_do_not_stop_the_others(project: Path, lab: Pa
     assert "labelled 3" in result.stderr
     header, *rows = [line.split(maxsplit=2) for line in result.stderr.splitlines()[-3:]]
     assert header == ["failed", "step", "why"]
+    fix = "fetch the file (git annex get) or remove the link"
     assert rows == [
-        [str(lab / "dangling.spine"), "-", "No such file or directory"],
+        [str(lab / "dangling.spine"), "-", f"found a broken link to {lab / 'nowhere'}; {fix}"],
         [str(broken), "predict_model", "no larva has a spine"],
     ]
     assert sandboxes(project) == []
@@ -443,6 +444,25 @@ def test_a_root_that_cannot_be_read_does_not_stop_the_others(
     found, unreadable = discover(BackendExplorer(project, "m"), [bad, good])
     assert [recording.place.parent for recording in found] == [good]
     assert list(unreadable) == [bad]
+
+
+def test_a_folder_whose_files_are_secret_is_named(
+    project: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = write_lab(lab, 2)
+    exists = Path.exists
+
+    def refuse(path: Path, **options: Any) -> bool:  # root can read everything
+        if path.parent == bad:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return exists(path, **options)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    found, unusable = discover(BackendExplorer(project, "m"), [lab])
+    assert [recording.place.parent for recording in found] == [good]
+    error = unusable[bad]
+    assert isinstance(error, OSError)
+    assert error.filename == str(bad)
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose reading fails")

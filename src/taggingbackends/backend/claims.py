@@ -2,8 +2,7 @@
 
 While the command runs, the instance's folder in data/raw has a mark. It names the backend, since
 several may share the data. If the mark is there and the instance is not in training, the command
-was killed. Nobody else knew the name, and the input is a
-copy, so the next such command removes it.
+was killed. Nobody else knew the name, and the input is a copy, so the next such command removes it.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def remove_dead_claims(backend: BackendFolder) -> None:
                     f"{where}: cannot be removed ({error.strerror or error})", stacklevel=2
                 )
             else:
-                warnings.warn(f"{raw}: removed; its training was killed", stacklevel=2)
+                warnings.warn(f"{raw}: removed the input of a killed training", stacklevel=2)
 
 
 def _claims(backend: BackendFolder) -> Iterator[BackendFolder]:

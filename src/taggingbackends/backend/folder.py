@@ -398,7 +398,11 @@ def data_problem(folder: Path) -> tuple[Path, str, str] | None:
 
 def is_sandbox(folder: Path) -> bool:
     """Return whether a folder is a sandbox rather than a folder of input."""
-    return (folder / SANDBOX_MARK).exists()
+    try:
+        return (folder / SANDBOX_MARK).exists()
+    except OSError as error:  # before Python 3.14, if the folder cannot be read
+        error.filename = str(folder)
+        raise
 
 
 def _is_tracker_file(path: Path) -> bool:

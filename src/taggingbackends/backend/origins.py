@@ -28,7 +28,7 @@ _LOCK = ".push.lock"
 
 
 def read_origins(top: Path) -> dict[Path, Path]:
-    """Return the origins of the input files in a data folder: relative path -> source.
+    """Return the origins of the files of an instance or sandbox: relative path -> source.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def origin(backend: BackendFolder, file: Path) -> Path:
 
 @contextmanager
 def pushing(top: Path, targets: Mapping[Path, Path]) -> Iterator[Collection[Path]]:
-    """Wait until no other push is writing into a data folder, and lock it.
+    """Wait until no other push is writing into a folder in data/raw, and lock it.
 
     What a killed push has left is removed first, except files that are no longer the same as their
     origins.
@@ -65,14 +65,15 @@ def pushing(top: Path, targets: Mapping[Path, Path]) -> Iterator[Collection[Path
     Parameters
     ----------
     top : Path
-        The data folder.
+        The folder of the instance or sandbox.
     targets : mapping
         Path in `top` -> source, of the files to push.
 
     Yields
     ------
     set of Path
-        Those of the targets that a killed push has brought. They are not removed.
+        Those of the targets that a killed push has brought from files with the same content. They
+        are not removed.
 
     Raises
     ------
@@ -135,14 +136,14 @@ def bring(
     (top / _PUSHING).unlink(missing_ok=True)
 
 
-def _remove_unfinished(top: Path, targets: Collection[Path]) -> set[Path]:
+def _remove_unfinished(top: Path, targets: Mapping[Path, Path]) -> set[Path]:
     origins = _read(top / _ORIGINS)
     left = {path: source for path, source in _read(top / _PUSHING).items() if path not in origins}
     folders = {(top / path).parent for path in left}
     removed, kept, again = [], {}, set()
     for path, source in left.items():
         target = top / path
-        if target in targets and target.exists():
+        if target in targets and same_content(targets[target], target):
             again.add(target)
         elif same_content(source, target):
             target.unlink()

@@ -127,7 +127,9 @@ def predict(
     for file, status in _statuses(backend.list_input_files()).items():
         if before.get(file, status) != status:
             problem = f"{file}: changed by a script, so the labels do not belong to the input"
-            raise BackendError("changed-input", f"{problem}; let it write to data/interim instead")
+            raise BackendError(
+                "changed-input", f"{problem}; the script should write into data/interim"
+            )
     return predicted
 
 
@@ -191,11 +193,11 @@ def predict_files(
             stack.enter_context(sandboxes.hold(backend, wait=new))
         except BlockingIOError:
             problem = f"{backend.data_dirs()[0]}: another command uses this sandbox"
-            raise BackendError("in-use", problem, "use another or none") from None
+            raise BackendError("in-use", problem, "name another sandbox, or none") from None
         for folder in backend.data_dirs():
             if folder.exists():
                 problem = f"{folder}: expected a fresh sandbox, found this folder"
-                raise BackendError("existing-file", problem, "use another or none")
+                raise BackendError("existing-file", problem, "name another sandbox, or none")
         sandboxes.mark_temporary(backend)
         kept = False
         try:

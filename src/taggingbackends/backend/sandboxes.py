@@ -64,9 +64,9 @@ class Sandbox(NamedTuple):
         Its identifiers.
     state : State
         IN_USE: a command made it and is running. LEFT: that command was killed, or could not
-        remove it. KEPT: it was kept after a failure. NAMED: the user made it; whether it is in
-        use is not known. UNKNOWN: a command made it, and nothing shows whether that is running,
-        since the file system has no locks or the sandbox belongs to another user.
+        remove it. KEPT: it was kept after a failure or a signal. NAMED: the user made it; whether
+        it is in use is not known. UNKNOWN: a command made it, and nothing shows whether that is
+        running, since the file system has no locks or the sandbox belongs to another user.
     time : float
         When it was made or kept, s since 1970.
     size : int
@@ -245,7 +245,8 @@ def remove_dead(backend: BackendFolder) -> list[Path]:
             if unused and _mark_of(candidate) == _TEMPORARY:
                 folders = remove_or_warn(candidate)
                 if folders:
-                    warnings.warn(f"{folders[0]}: removed; its command has ended", stacklevel=2)
+                    problem = f"{folders[0]}: removed this sandbox, which an earlier command left"
+                    warnings.warn(problem, stacklevel=2)
                 removed += folders
             elif unused:
                 _remove_if_empty(candidate.data_dirs()[0])

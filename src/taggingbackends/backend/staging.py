@@ -46,13 +46,19 @@ from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted
 
 __all__ = [
+    "NOT_THERE",
     "Destination",
+    "broken_link",
     "check_destinations",
     "label_name",
     "pull",
     "push",
     "remove_data",
 ]
+
+
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Error numbers of a path that does not exist, or of a broken link."""
 
 
 class Destination(NamedTuple):
@@ -263,7 +269,8 @@ def _check_writable(folder: Path) -> None:
     if not there.is_dir():
         raise BackendError("existing-file", f"{there}: expected a folder, found a file")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+        problem = "expected a folder that you can write to; name another folder"
+        raise PermissionError(errno.EACCES, problem, str(there))
 
 
 def remove_data(backend: BackendFolder) -> list[Path]:
@@ -302,6 +309,12 @@ def label_name(stem: str, several: bool) -> str:
         Whether the recording's folder holds several recordings.
     """
     return f"{stem}.{PREDICTED}" if several else PREDICTED
+
+
+def broken_link(path: Path) -> BackendError:
+    """Return the error about a link that leads to nothing or to itself."""
+    problem = f"{path}: found a broken link to {path.readlink()}"
+    return BackendError("no-input", problem, "fetch the file (git annex get) or remove the link")
 
 
 def _absolute(path: str | PathLike[str]) -> Path:
@@ -345,12 +358,10 @@ def _kind(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        if error.errno not in NOT_THERE:
             raise
         if path.is_symlink():
-            fix = "fetch the file (git annex get) or remove the link"
-            problem = f"{path}: a broken link, to {path.readlink()}"
-            raise BackendError("no-input", problem, fix) from None
+            raise broken_link(path) from None
         raise BackendError("no-input", f"{path}: no such file or folder") from None
     if stat.S_ISDIR(mode):
         return "folder"
@@ -362,8 +373,9 @@ def _folder_files(folder: Path, unreadable: dict[Path, OSError]) -> Iterator[Pat
 
     def enter(inner: Path) -> bool:
         if inner.is_symlink() and not inner.resolve().is_relative_to(real):
-            problem = f"{inner}: a link to a folder outside {folder}; push it by its own path"
-            raise BackendError("outside-link", problem)
+            problem = f"{inner}: found a link to a folder outside {folder}"
+            fix = "remove it, and push that folder by its own path"
+            raise BackendError("outside-link", problem, fix)
         return True
 
     for file in walk(folder, enter, unreadable=unreadable):

@@ -120,8 +120,8 @@ def _left_out(labels: Labels) -> str:
 def _figure(labels: Labels, max_gap: float | None) -> Figure:
     from matplotlib.figure import Figure  # pyplot would open windows and keep global state
 
-    runs = list(islice(labels.values(), _RUNS))
-    heights = [min(max(_ROW * len(run), 0.5), _TALLEST) for run in runs] or [0.5]
+    runs = [limited(run) for run in islice(labels.values(), _RUNS)]
+    heights = [max(min(_ROW * len(run), _TALLEST), _legend_height(run)) for run in runs] or [0.5]
     # one inch per run for title, stimulus and axis
     figure = Figure((_WIDTH, sum(heights) + len(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -129,11 +129,15 @@ def _figure(labels: Labels, max_gap: float | None) -> Figure:
         panels[0].set_axis_off()
         panels[0].text(0.5, 0.5, "no runs", ha="center")
     for run, panel in zip(runs, panels, strict=False):
-        run = limited(run)
         _draw(panel, run, find_spans(run, max_gap))
     if len(labels) > _RUNS:
         figure.supxlabel(_left_out(labels))
     return figure
+
+
+def _legend_height(run: RunLabels) -> float:
+    """Return the height of rows, in inches, beside which the legend is not cut off."""
+    return max(0.2 * (len(run.count()) + 2) - 0.7, 0.5)
 
 
 def _draw(axes: Axes, run: RunLabels, spans: Spans) -> None:

@@ -96,7 +96,8 @@ class DaskExecutor:
             self._client: Client = Client(scheduler, timeout=_CONNECTING, set_as_default=False)
         except Exception as error:  # each protocol has its own errors, e.g. TypeError for tls://
             problem = f"no Dask scheduler at {scheduler}: {describe(error) or type(error).__name__}"
-            raise BackendError("no-scheduler", problem) from None
+            fix = "give the address that `dask scheduler` prints, e.g. tcp://10.0.0.1:8786"
+            raise BackendError("no-scheduler", problem, fix) from None
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.pipeline import check_prediction
 from taggingbackends.backend.sandboxes import remove_dead
+from taggingbackends.backend.staging import NOT_THERE, broken_link
 from taggingbackends.errors import BackendError
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.executors import Executor
@@ -81,6 +82,8 @@ def plan(
 
 def _why(path: Path, error: Exception) -> str:
     """Return the message of an error without the path that it is reported for."""
+    if isinstance(error, OSError) and error.errno in NOT_THERE and path.is_symlink():
+        error = broken_link(path)
     return describe(error).removeprefix(f"{path}: ")
 
 
