@@ -217,7 +217,9 @@ def remove_or_warn(backend: BackendFolder) -> list[Path]:
     except OSError as error:
         where = error.filename or backend.data_dirs()[0]
         problem = f"{where}: cannot be removed now ({error.strerror or error})"
-        warnings.warn(f"{problem}; the next prediction tries again", stacklevel=3)
+        if _mark_of(backend) == _TEMPORARY:
+            problem += "; the next prediction tries again"
+        warnings.warn(problem, stacklevel=3)
         return []
 
 
