@@ -109,6 +109,8 @@ end
 function remove_unfinished(top, targets)
     origins = read_record(joinpath(top, ORIGINS))
     left = without(read_record(joinpath(top, PUSHING)), keys(origins))
+    folders = union([top], (joinpath(top, dirname(relative)) for relative in keys(left)))
+    foreach(remove_leftovers, folders)
     removed, kept, again = 0, OrderedDict{String,String}(), Set{String}()
     for (relative, source) in left
         target = joinpath(top, relative)
@@ -122,11 +124,11 @@ function remove_unfinished(top, targets)
         end
     end
     isempty(kept) || write_record(joinpath(top, ORIGINS), merge!(origins, kept))
-    folders = unique(joinpath(top, dirname(relative)) for relative in keys(left))
-    foreach(remove_leftovers, folders)
-    for folder in sort(folders; rev=true), above in upwards(unslashed(folder))
-        above == top && break
-        isdir(above) && remove_if_empty(above)
+    for folder in sort(folders; rev=true)
+        for above in upwards(unslashed(folder))  # a loop of its own, which break leaves
+            above == top && break
+            isdir(above) && remove_if_empty(above)
+        end
     end
     counts = ("removed" => removed, "kept because they have changed" => length(kept),
               "pushed again" => length(again))

@@ -264,7 +264,8 @@ if !Sys.iswindows()
             brought = joinpath(top, "sub", "$STEM.outline")
             function killed(content=read(TB.with_suffix(one, ".outline")))
                 dead = 4194305  # larger than any process's
-                touch_files(top, "sub/.taggingbackends-$(TB.machine())-$dead-$("0"^16).tmp")
+                temporary = ".taggingbackends-$(TB.machine())-$dead-$("0"^16).tmp"
+                touch_files(top, temporary, joinpath("sub", temporary))
                 write(joinpath(top, ".pushing.json"), sprint(TB.write_json, record, 0))
                 return write(brought, content)
             end
@@ -275,6 +276,9 @@ if !Sys.iswindows()
             @test sort(readdir(joinpath(top, "sub"))) == ["$STEM.outline", "$STEM.spine"]
             reset_data(backend)
             killed()
+            record["other/$OTHER.spine"] = other
+            write(joinpath(top, ".pushing.json"), sprint(TB.write_json, record, 0))
+            mkpath(joinpath(top, "other"))
             @test_logs (:warn, "$said removed") push(backend, other; alone=true)
             @test readdir(top) == [".origins.json", "$OTHER.outline", "$OTHER.spine"]
             reset_data(backend)

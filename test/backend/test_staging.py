@@ -371,7 +371,8 @@ def killed_push(backend: BackendExplorer, folder: Path) -> None:
 
     def copy(source: Path, path: Path) -> None:
         if any(path.parent.iterdir()):
-            temporary_beside(path).write_text("half")
+            for beside in (path, path.parent):
+                temporary_beside(beside).write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
         copy_file(source, path)
 

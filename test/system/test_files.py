@@ -363,6 +363,19 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     assert {*tmp_path.iterdir()} == {tmp_path / "new", *others}
 
 
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def refuse(path: str | Path, *args: int, **keywords: int) -> int:
+        if path == tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **keywords)
+
+    monkeypatch.setattr(os, "open", refuse)
+    write_file(tmp_path / "x", [b"x"])
+    assert (tmp_path / "x").read_bytes() == b"x"
+
+
 def test_a_folder_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed: list[str] = []
     real = os.scandir

@@ -140,7 +140,9 @@ def bring(
 def _remove_unfinished(top: Path, targets: Collection[Path]) -> set[Path]:
     origins = _read(top / _ORIGINS)
     left = {path: source for path, source in _read(top / _PUSHING).items() if path not in origins}
-    folders = {(top / path).parent for path in left}
+    folders = {top, *((top / path).parent for path in left)}
+    for folder in folders:
+        remove_leftovers(folder)
     removed, kept, again = [], {}, set()
     for path, source in left.items():
         target = top / path
@@ -154,7 +156,6 @@ def _remove_unfinished(top: Path, targets: Collection[Path]) -> set[Path]:
     if kept:
         _write(top / _ORIGINS, origins | kept)
     for folder in sorted(folders, reverse=True):
-        remove_leftovers(folder)
         _remove_empty(folder, top)
     counts = {"removed": removed, "kept because they have changed": kept, "pushed again": again}
     outcome = ", ".join(f"{len(files)} {what}" for what, files in counts.items() if files)

@@ -423,7 +423,10 @@ def sync_folder(folder: Path) -> None:
     """Make a rename survive a power failure, on systems where folders can be opened."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # files can be written there, but not listed
+        return
     try:
         os.fsync(descriptor)
     except OSError:
