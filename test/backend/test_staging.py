@@ -422,7 +422,9 @@ def test_an_unfinished_push_without_locks_may_be_running(
     killed_push(backend, lab)
     monkeypatch.setattr(origins, "locked", lambda path, wait: nullcontext())
     before = tree(backend.raw_data_dir())
-    with backend_error("existing-file", "another push is running, or was killed; wait, or"):
+    with backend_error(
+        "existing-file", r"killed; wait, or remove all with .*'m'\)\.reset_data\(\)"
+    ):
         backend.push(lab)
     assert tree(backend.raw_data_dir()) == before
 

@@ -22,6 +22,7 @@ from taggingbackends.system.files import (
     link_file,
     new_version,
     remove_file,
+    remove_folder,
     stamp,
     walk,
     write_file,
@@ -374,6 +375,20 @@ def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "open", refuse)
     write_file(tmp_path / "x", [b"x"])
     assert (tmp_path / "x").read_bytes() == b"x"
+
+
+def test_a_folder_that_cannot_be_removed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, **keywords: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x").touch()
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError) as raised:
+        remove_folder(tmp_path / "folder")
+    assert raised.value.filename == str(tmp_path / "folder")
 
 
 def test_a_folder_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

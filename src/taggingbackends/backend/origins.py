@@ -58,18 +58,18 @@ def origin(backend: BackendFolder, file: Path) -> Path:
 
 
 @contextmanager
-def pushing(top: Path, targets: Mapping[Path, Path]) -> Iterator[Collection[Path]]:
-    """Wait until no other push is writing into a data folder, and lock it.
+def pushing(backend: BackendFolder, targets: Mapping[Path, Path]) -> Iterator[Collection[Path]]:
+    """Wait until no other push is writing into data/raw of a backend, and lock it.
 
     What a killed push has left is removed first, except files that are no longer the same as their
     origins.
 
     Parameters
     ----------
-    top : Path
-        The data folder.
+    backend : BackendFolder
+        With a model instance (and sandbox).
     targets : mapping
-        Path in `top` -> source, of the files to push.
+        Path in data/raw -> source, of the files to push.
 
     Yields
     ------
@@ -86,10 +86,12 @@ def pushing(top: Path, targets: Mapping[Path, Path]) -> Iterator[Collection[Path
     UserWarning
         A killed push has left files.
     """
+    top = backend.data_dirs()[0]
     with locked(top / _LOCK, wait=True) as lock:
         if lock is None and (top / _PUSHING).exists():
             problem = f"{top}: another push is running, or was killed"
-            raise BackendError("existing-file", problem, "wait, or remove all with reset_data()")
+            fix = f"wait, or remove all with {backend.call('reset_data')}"
+            raise BackendError("existing-file", problem, fix)
         yield _remove_unfinished(top, targets)
 
 
@@ -103,7 +105,9 @@ def bring(
 
     Parameters
     ----------
-    top, targets, unfinished
+    top : Path
+        The folder of the backend in data/raw.
+    targets, unfinished
         As for `pushing`, in which this function must be called.
     put : callable
         ``put(source, target)`` brings a file, at once.

@@ -585,7 +585,10 @@ def remove_folder(folder: Path) -> bool:
     if folder.is_symlink():
         folder.unlink()
     elif folder.exists():
-        shutil.rmtree(folder)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:  # which may name a file without its folder
+            raise OSError(error.errno, error.strerror, str(folder)) from None
     else:
         return False
     return True
