@@ -6,7 +6,7 @@
 
 const ORIGINS = ".origins.json"
 const PUSHING = ".pushing.json"
-const PUSH_LOCK = ".push.lock"
+const PUSH_LOCK = ".push-lock"  # that of a sandbox named push is .push.lock
 
 """
     read_origins(top)
@@ -109,6 +109,8 @@ end
 function remove_unfinished(top, targets)
     origins = read_record(joinpath(top, ORIGINS))
     left = without(read_record(joinpath(top, PUSHING)), keys(origins))
+    folders = union([top], (joinpath(top, dirname(relative)) for relative in keys(left)))
+    foreach(remove_leftovers, folders)
     removed, kept, again = 0, OrderedDict{String,String}(), Set{String}()
     for (relative, source) in left
         target = joinpath(top, relative)
@@ -122,13 +124,11 @@ function remove_unfinished(top, targets)
         end
     end
     isempty(kept) || write_record(joinpath(top, ORIGINS), merge!(origins, kept))
-    folders = unique(joinpath(top, dirname(relative)) for relative in keys(left))
-    for folder in filter(isdir, folders), name in readdir(folder)
-        startswith(name, ".") && endswith(name, ".tmp") && rm(joinpath(folder, name); force=true)
-    end
-    for folder in sort(folders; rev=true), above in upwards(unslashed(folder))
-        above == top && break
-        isdir(above) && remove_if_empty(above)
+    for folder in sort(folders; rev=true)
+        for above in upwards(unslashed(folder))  # a loop of its own, which break leaves
+            above == top && break
+            isdir(above) && remove_if_empty(above)
+        end
     end
     counts = ("removed" => removed, "kept because they have changed" => length(kept),
               "pushed again" => length(again))
@@ -161,4 +161,13 @@ end
 unreadable_record(path, why) = BackendError("unknown-origin",
     "$path: the origins of the input cannot be read ($why); remove this file")
 
-write_record(path, origins) = write_file(path, sprint(write_json, origins, 0))
+function write_record(path, origins)
+    temporary = temporary_beside(path)
+    try
+        write_file(temporary, sprint(write_json, origins, 0))
+        rename_path(temporary, path)  # in a shared folder also that of another user
+    finally
+        rm(temporary; force=true)
+    end
+    return nothing
+end

@@ -17,25 +17,25 @@ function temporary_beside(path)
     folder = dirname(joinpath(pwd(), path))  # not abspath, which turns a/link/.. into a
     if !(folder in CLEANED)
         push!(CLEANED, folder)
-        remove_leftovers(folder)
+        removed = remove_leftovers(folder)
+        if removed > 0
+            files = counted(removed, "temporary file")
+            @warn "$folder: removed $files of processes that were killed"
+        end
     end
     token = string(hash((getpid(), time_ns(), path)); base=16, pad=16)
     return joinpath(folder, ".taggingbackends-$(machine())-$(getpid())-$token.tmp")
 end
 
+"""Remove the temporary files that killed processes left in a folder; return their number."""
 function remove_leftovers(folder)
     names = try
         filter(is_leftover, readdir(folder))
     catch error
         error isa Union{SystemError,Base.IOError} || rethrow()
-        return nothing  # writing the file will fail in the same way
+        return 0  # writing a file will fail in the same way
     end
-    removed = count(name -> is_removed(joinpath(folder, name)), names)
-    if removed > 0
-        files = counted(removed, "temporary file")
-        @warn "$folder: removed $files of processes that were killed"
-    end
-    return nothing
+    return count(name -> is_removed(joinpath(folder, name)), names)
 end
 
 function is_leftover(name)

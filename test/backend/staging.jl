@@ -242,7 +242,7 @@ if !Sys.iswindows()
     @testset "one push at a time" begin
         in_lab() do backend, lab
             write_recording(lab)
-            second = TB.locked(joinpath(raw_data_dir(backend), ".push.lock")) do  # as a push of Python does
+            second = TB.locked(joinpath(raw_data_dir(backend), ".push-lock")) do  # as a push of Python does
                 task = @async push(backend, lab)
                 sleep(0.2)
                 @test !istaskdone(task) && isempty(listed(backend))
@@ -263,7 +263,9 @@ if !Sys.iswindows()
                                              for suffix in (".outline", ".spine"))
             brought = joinpath(top, "sub", "$STEM.outline")
             function killed(content=read(TB.with_suffix(one, ".outline")))
-                touch_files(top, "sub/.half.tmp")
+                dead = 4194305  # larger than any process's
+                temporary = ".taggingbackends-$(TB.machine())-$dead-$("0"^16).tmp"
+                touch_files(top, temporary, joinpath("sub", temporary))
                 write(joinpath(top, ".pushing.json"), sprint(TB.write_json, record, 0))
                 return write(brought, content)
             end
@@ -274,6 +276,9 @@ if !Sys.iswindows()
             @test sort(readdir(joinpath(top, "sub"))) == ["$STEM.outline", "$STEM.spine"]
             reset_data(backend)
             killed()
+            record["other/$OTHER.spine"] = other
+            write(joinpath(top, ".pushing.json"), sprint(TB.write_json, record, 0))
+            mkpath(joinpath(top, "other"))
             @test_logs (:warn, "$said removed") push(backend, other; alone=true)
             @test readdir(top) == [".origins.json", "$OTHER.outline", "$OTHER.spine"]
             reset_data(backend)

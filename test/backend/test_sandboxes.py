@@ -303,6 +303,27 @@ def test_leftovers_of_others_do_not_stop_a_round(
         assert sandboxes.remove_dead(BackendExplorer(project, "m")) == []
 
 
+def test_a_private_sandbox_of_another_user_stops_nobody(
+    make_backend: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_backend()
+    private = BackendExplorer(project, "m", "private")
+    sandboxes.mark_temporary(private)
+    mark, original = private.raw_data_dir() / ".sandbox", os.stat
+
+    def refuse(path: str | Path, *args: int, **keywords: int) -> os.stat_result:
+        if path in (mark, str(mark)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return original(path, *args, **keywords)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    backend = BackendExplorer(project, "m")
+    spine = write_recording(tmp_path / "lab")
+    assert pipeline.predict_files(backend, [spine], {}) == [spine.with_name("predicted.label")]
+    assert backend.list_sandboxes() == []
+    assert problems(project) == []
+
+
 # -- trainings whose instance has no name yet
 
 

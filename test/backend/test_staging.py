@@ -27,9 +27,10 @@ from support import (
     write_recording,
 )
 from taggingbackends import BackendExplorer, LabelFileError, Labels, dependency
-from taggingbackends.backend import origins, staging
+from taggingbackends.backend import origins, sandboxes, staging
 from taggingbackends.backend.provenance import complete
 from taggingbackends.system.files import copy_file
+from taggingbackends.system.temporaries import temporary_beside
 
 OTHER = "20240612_090000@x"
 
@@ -298,6 +299,34 @@ def test_a_failed_push_leaves_nothing(
     assert tree(backend.raw_data_dir()) == {}
 
 
+def test_a_push_that_fails_at_its_end_leaves_no_folders(
+    backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, origins: object) -> None:
+        if path.name == ".origins.json":
+            raise OSError(28, "No space left on device", str(path))
+
+    write_recording(lab / "a")
+    monkeypatch.setattr(origins, "_write", fail)
+    with pytest.raises(OSError, match="No space left"):
+        backend.push(lab)
+    assert list(backend.raw_data_dir().iterdir()) == []
+
+
+def test_the_record_of_another_user_is_replaced(backend: BackendExplorer, lab: Path) -> None:
+    backend.push(write_recording(lab / "a"))
+    (backend.raw_data_dir() / ".origins.json").chmod(0o444)  # as good as that of another user
+    other = write_recording(lab / "b", OTHER)
+    backend.push(other)
+    assert len(origins.read_origins(backend.raw_data_dir())) == 4
+
+
+def test_a_sandbox_named_push_does_not_stop_a_push(backend: BackendExplorer, lab: Path) -> None:
+    sandbox = BackendExplorer(backend.project_dir, backend.model_instance, "push")
+    with sandboxes.hold(sandbox):
+        backend.push(write_recording(lab))
+
+
 def test_pushes_at_once_lose_no_origin(backend: BackendExplorer, lab: Path) -> None:
     folders = []
     for n in range(16):
@@ -326,7 +355,7 @@ def test_one_push_at_a_time(
             second.start()
             second.join(0.3)
             assert second.is_alive()
-            assert (path.parent / ".push.lock").exists()  # which Julia uses, too
+            assert (path.parent / ".push-lock").exists()  # which Julia uses, too
         copied.append(path)
         copy_file(source, path)
 
@@ -346,7 +375,8 @@ def killed_push(backend: BackendExplorer, folder: Path) -> None:
 
     def copy(source: Path, path: Path) -> None:
         if any(path.parent.iterdir()):
-            path.with_name(f".{'0' * 16}.tmp").write_text("half")
+            for beside in (path, path.parent):
+                temporary_beside(beside).write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
         copy_file(source, path)
 
@@ -365,10 +395,12 @@ def test_the_next_push_completes_a_killed_one(backend: BackendExplorer, lab: Pat
     assert (backend.raw_data_dir() / ".pushing.json").exists()
     (brought,) = backend.list_input_files()
     assert origins.origin(backend, brought) == lab / "sub" / brought.name
+    brought.with_name(".mine.tmp").touch()
     with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 pushed again"):
         backend.push(lab)
     assert tree(backend.raw_data_dir()).keys() == {
         ".origins.json",
+        "sub/.mine.tmp",
         f"sub/{STEM}.outline",
         f"sub/{STEM}.spine",
     }
@@ -382,8 +414,8 @@ def test_the_next_push_removes_a_killed_one(backend: BackendExplorer, lab: Path)
     killed_push(backend, lab / "a")
     with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 removed"):
         backend.push(other, alone=True)
-    assert listed(backend) == [f"{OTHER}.outline", f"{OTHER}.spine"]
     assert not (backend.raw_data_dir() / "sub").exists()
+    assert listed(backend) == [f"{OTHER}.outline", f"{OTHER}.spine"]
 
 
 @posix
@@ -409,7 +441,9 @@ def test_an_unfinished_push_without_locks_may_be_running(
     killed_push(backend, lab)
     monkeypatch.setattr(origins, "locked", lambda path, wait: nullcontext())
     before = tree(backend.raw_data_dir())
-    with backend_error("existing-file", "another push is running, or was killed; wait, or"):
+    with backend_error(
+        "existing-file", r"killed; wait, or remove all with .*'m'\)\.reset_data\(\)"
+    ):
         backend.push(lab)
     assert tree(backend.raw_data_dir()) == before
 

@@ -22,6 +22,7 @@ from taggingbackends.system.files import (
     link_file,
     new_version,
     remove_file,
+    remove_folder,
     stamp,
     walk,
     write_file,
@@ -361,6 +362,33 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=f"{tmp_path}: removed 1 temporary file of processes"):
         write_file(tmp_path / "new", [b"x"])
     assert {*tmp_path.iterdir()} == {tmp_path / "new", *others}
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def refuse(path: str | Path, *args: int, **keywords: int) -> int:
+        if path == tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **keywords)
+
+    monkeypatch.setattr(os, "open", refuse)
+    write_file(tmp_path / "x", [b"x"])
+    assert (tmp_path / "x").read_bytes() == b"x"
+
+
+def test_a_folder_that_cannot_be_removed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, **keywords: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x").touch()
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError) as raised:
+        remove_folder(tmp_path / "folder")
+    assert raised.value.filename == str(tmp_path / "folder")
 
 
 def test_a_folder_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ latter is written before the files come and removed last. It shows what a killed
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,16 +16,17 @@ from pathlib import Path
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.errors import BackendError, shown
-from taggingbackends.system.files import open_file, same_content, write_file
+from taggingbackends.system.files import open_file, same_content
 from taggingbackends.system.locks import locked
 from taggingbackends.system.names import local_name, utf8_name
 from taggingbackends.system.progress import progress
+from taggingbackends.system.temporaries import remove_leftovers, temporary_beside
 
 __all__ = ["bring", "folders_of", "origin", "pushing", "read_origins"]
 
 _ORIGINS = ".origins.json"
 _PUSHING = ".pushing.json"
-_LOCK = ".push.lock"
+_LOCK = ".push-lock"  # that of a sandbox named push is .push.lock
 
 
 def read_origins(top: Path) -> dict[Path, Path]:
@@ -56,18 +58,18 @@ def origin(backend: BackendFolder, file: Path) -> Path:
 
 
 @contextmanager
-def pushing(top: Path, targets: Mapping[Path, Path]) -> Iterator[Collection[Path]]:
-    """Wait until no other push is writing into a folder in data/raw, and lock it.
+def pushing(backend: BackendFolder, targets: Mapping[Path, Path]) -> Iterator[Collection[Path]]:
+    """Wait until no other push is writing into data/raw of an instance or sandbox, and lock it.
 
     What a killed push has left is removed first, except files that are no longer the same as their
     origins.
 
     Parameters
     ----------
-    top : Path
-        The folder of the instance or sandbox.
+    backend : BackendFolder
+        With a model instance (and sandbox).
     targets : mapping
-        Path in `top` -> source, of the files to push.
+        Path in data/raw -> source, of the files to push.
 
     Yields
     ------
@@ -85,10 +87,12 @@ def pushing(top: Path, targets: Mapping[Path, Path]) -> Iterator[Collection[Path
     UserWarning
         A killed push has left files.
     """
+    top = backend.data_dirs()[0]
     with locked(top / _LOCK, wait=True) as lock:
         if lock is None and (top / _PUSHING).exists():
             problem = f"{top}: another push is running, or was killed"
-            raise BackendError("existing-file", problem, "wait, or remove all with reset_data()")
+            fix = f"wait, or remove all with {backend.call('reset_data')}"
+            raise BackendError("existing-file", problem, fix)
         yield _remove_unfinished(top, targets)
 
 
@@ -102,7 +106,9 @@ def bring(
 
     Parameters
     ----------
-    top, targets, unfinished
+    top : Path
+        The folder of the backend in data/raw.
+    targets, unfinished
         As for `pushing`, in which this function must be called.
     put : callable
         ``put(source, target)`` brings a file, at once.
@@ -117,8 +123,8 @@ def bring(
     if new:
         _write(top / _PUSHING, {target.relative_to(top): targets[target] for target in new})
     begun: list[Path] = []
-    try:
-        with folders_of(new):
+    with folders_of(new):  # which removes them after their files, if the push fails
+        try:
             for target in progress(new, "pushing"):
                 begun.append(target)
                 if target not in unfinished:
@@ -126,20 +132,22 @@ def bring(
             origins = known | {x.relative_to(top): source for x, source in targets.items()}
             if origins != known:
                 _write(top / _ORIGINS, origins)
-    except BaseException:
-        for target in begun:
-            # the last one may have been interrupted, or be the file of another program
-            if target is not begun[-1] or same_content(targets[target], target):
-                target.unlink(missing_ok=True)
-        (top / _PUSHING).unlink(missing_ok=True)
-        raise
+        except BaseException:
+            for target in begun:
+                # the last one may have been interrupted, or be the file of another program
+                if target is not begun[-1] or same_content(targets[target], target):
+                    target.unlink(missing_ok=True)
+            (top / _PUSHING).unlink(missing_ok=True)
+            raise
     (top / _PUSHING).unlink(missing_ok=True)
 
 
 def _remove_unfinished(top: Path, targets: Mapping[Path, Path]) -> set[Path]:
     origins = _read(top / _ORIGINS)
     left = {path: source for path, source in _read(top / _PUSHING).items() if path not in origins}
-    folders = {(top / path).parent for path in left}
+    folders = {top, *((top / path).parent for path in left)}
+    for folder in folders:
+        remove_leftovers(folder)
     removed, kept, again = [], {}, set()
     for path, source in left.items():
         target = top / path
@@ -152,9 +160,6 @@ def _remove_unfinished(top: Path, targets: Mapping[Path, Path]) -> set[Path]:
             kept[path] = source
     if kept:
         _write(top / _ORIGINS, origins | kept)
-    for folder in folders:
-        for temporary in folder.glob(".*.tmp"):
-            temporary.unlink(missing_ok=True)
     for folder in sorted(folders, reverse=True):
         _remove_empty(folder, top)
     counts = {"removed": removed, "kept because they have changed": kept, "pushed again": again}
@@ -210,4 +215,12 @@ def _unreadable(path: Path, why: str) -> BackendError:
 
 def _write(path: Path, origins: Mapping[Path, Path]) -> None:
     text = {utf8_name(relative): utf8_name(source) for relative, source in origins.items()}
-    write_file(path, [json.dumps(text).encode()])
+    temporary = temporary_beside(path)
+    try:
+        with temporary.open("xb") as file:
+            file.write(json.dumps(text).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)  # in a shared folder also that of another user
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ free, the command was killed. A sandbox that is kept after a failure has ``kept`
 from __future__ import annotations
 
 import os
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from taggingbackends.backend.folder import SANDBOX_MARK, BackendFolder, is_sandbox
 from taggingbackends.errors import BackendError
+from taggingbackends.system.files import remove_folder
 from taggingbackends.system.locks import locked, locked_if_free
 from taggingbackends.system.names import is_identifier
 from taggingbackends.system.processes import keeping
@@ -200,7 +200,7 @@ def remove_marked(folder: Path, mark: str) -> None:
         return
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            remove_folder(path)
         elif path.name != mark:
             path.unlink()
     (folder / mark).unlink(missing_ok=True)
@@ -217,7 +217,9 @@ def remove_or_warn(backend: BackendFolder) -> list[Path]:
     except OSError as error:
         where = error.filename or backend.data_dirs()[0]
         problem = f"{where}: cannot be removed now ({error.strerror or error})"
-        warnings.warn(f"{problem}; the next prediction tries again", stacklevel=3)
+        if _mark_of(backend) == _TEMPORARY:
+            problem += "; the next prediction tries again"
+        warnings.warn(problem, stacklevel=3)
         return []
 
 

@@ -133,7 +133,7 @@ def push(
     for target in targets:
         _check_place(backend, target, top)
     backend.raw_data_dir()
-    with nullcontext(()) if private else pushing(top, targets) as unfinished:
+    with nullcontext(()) if private else pushing(backend, targets) as unfinished:
         _check_existing(backend, targets, alone)
         bring(top, targets, unfinished, link_file if link else copy_file)
     return list(targets)
@@ -144,13 +144,13 @@ def _check_existing(backend: BackendFolder, targets: dict[Path, Path], alone: bo
     for target, source in targets.items():
         if target.exists() and not same_content(source, target):
             problem = f"{target}: exists already, and differs from {source}"
-            raise BackendError(
-                "existing-file", problem, "remove it, or all input with reset_data()"
-            )
+            fix = f"remove it, or all input with {backend.call('reset_data')}"
+            raise BackendError("existing-file", problem, fix)
     others = [file for file in backend.list_input_files() if file not in targets] if alone else []
     if others:
         problem = f"{others[0]}: other input is in place already"
-        raise BackendError("existing-file", problem, "remove it with reset_data()")
+        fix = f"remove it with {backend.call('reset_data')}"
+        raise BackendError("existing-file", problem, fix)
 
 
 def pull(

@@ -423,7 +423,10 @@ def sync_folder(folder: Path) -> None:
     """Make a rename survive a power failure, on systems where folders can be opened."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # files can be written there, but not listed
+        return
     try:
         os.fsync(descriptor)
     except OSError:
@@ -582,7 +585,10 @@ def remove_folder(folder: Path) -> bool:
     if folder.is_symlink():
         folder.unlink()
     elif folder.exists():
-        shutil.rmtree(folder)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:  # which may name a file without its folder
+            raise OSError(error.errno, error.strerror, str(folder)) from None
     else:
         return False
     return True

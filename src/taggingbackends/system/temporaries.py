@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taggingbackends.system.words import counted
 
-__all__ = ["temporary_beside"]
+__all__ = ["remove_leftovers", "temporary_beside"]
 
 _NAME = re.compile(r"\.taggingbackends-(.+)-(\d+)-[0-9a-f]{16}\.tmp")
 
@@ -33,25 +33,28 @@ def temporary_beside(path: Path) -> Path:
     """
     if path.parent not in _cleaned:
         _cleaned.add(path.parent)
-        _remove_leftovers(path.parent)
+        removed = remove_leftovers(path.parent)
+        if removed:
+            files = counted(removed, "temporary file")
+            problem = f"{path.parent}: removed {files} of processes that were killed"
+            warnings.warn(problem, stacklevel=3)
     name = f".taggingbackends-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
     return path.with_name(name)
 
 
-def _remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> int:
+    """Remove the temporary files that killed processes left in a folder. Return their number."""
     try:
         with os.scandir(folder) as entries:
             found = [entry for entry in entries if _is_leftover(entry.name)]
-    except OSError:  # writing the file will raise the error
-        return
+    except OSError:  # writing a file will raise the error
+        return 0
     removed = 0
     for entry in found:
         with suppress(OSError):  # of another user, or removed by another process
             os.unlink(entry)  # noqa: PTH108 - a DirEntry
             removed += 1
-    if removed:
-        files = counted(removed, "temporary file")
-        warnings.warn(f"{folder}: removed {files} of processes that were killed", stacklevel=4)
+    return removed
 
 
 def _is_leftover(name: str) -> bool:
