@@ -32,6 +32,7 @@ sys.meta_path.insert(0, hook := Hook())
 @pytest.mark.parametrize(
     ("number", "exit_code", "module"),
     [
+        (signal.SIGINT, 130, "enum"),  # imported by the module signal
         (signal.SIGINT, 130, "click"),
         (signal.SIGHUP, 129, "click"),
         (signal.SIGINT, 130, "orjson"),

@@ -1,17 +1,20 @@
 """End a program by a signal without a traceback, and never in the middle of an import.
 
-This module is imported first, so it imports little.
+This module is imported first, so it imports little. A signal before `end_by_signals` ends the
+program with a traceback.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 
 TYPE_CHECKING = False  # importing typing would take longer than all else here
 if TYPE_CHECKING:
+    import signal
     from types import FrameType
     from typing import NoReturn
+else:
+    import _signal as signal  # `signal` itself imports enum, which takes long, too
 
 __all__ = ["end_by_signals", "ignore_signals"]
 
@@ -33,7 +36,7 @@ def end_by_signals() -> None:
     Only main programs call this function.
     """
     for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     if sys.platform != "win32":  # `processes` starts scripts with SIGINT blocked
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
