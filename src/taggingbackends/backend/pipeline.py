@@ -21,13 +21,13 @@ from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
 from taggingbackends.backend.provenance import complete, is_current
-from taggingbackends.backend.staging import Destination, check_destinations, pull, push
+from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.backend.unfinished import claim_instance, unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.system import processes
-from taggingbackends.system.files import Stamp
+from taggingbackends.system.files import Destination, Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, logger
 from taggingbackends.system.progress import progress
 
@@ -77,7 +77,7 @@ def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[P
     script = _required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
-    new = [file for file, status in _label_files(backend).items() if before.get(file) != status]
+    new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
     if new:
         complete(backend, progress(new, "completing"))
     return new
@@ -120,12 +120,12 @@ def predict(
     if backend.sandbox is not None:  # mark the folders first, so that reset works after a failure
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
-    before = _statuses(backend.list_input_files())
+    before = _stamps(backend.list_input_files())
     with _options_taken(options):
         _prepare(backend, options, skip)
         predicted = run_prediction(backend, options)
-    for file, status in _statuses(backend.list_input_files()).items():
-        if before.get(file, status) != status:
+    for file, now in _stamps(backend.list_input_files()).items():
+        if before.get(file, now) != now:
             problem = f"{file}: changed by a script, so the labels do not belong to the input"
             raise BackendError("changed-input", f"{problem}; let it write to data/interim instead")
     return predicted
@@ -454,15 +454,13 @@ def _run(
         raise ScriptError(script.stem, script, exit_code)
 
 
-def _label_files(backend: BackendFolder) -> dict[Path, tuple[int, int, int]]:
-    """Return the label files below data/processed, each with its status."""
-    return _statuses(filter(is_label_file, backend.list_processed_files()))
+def _label_files(backend: BackendFolder) -> dict[Path, Stamp | None]:
+    """Return the label files below data/processed, each with its stamp."""
+    return _stamps(filter(is_label_file, backend.list_processed_files()))
 
 
-def _statuses(files: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
-    """Return the modification time (ns), size and inode of files that exist."""
-    statuses = {file: file.stat() for file in files if file.exists()}
-    return {file: (s.st_mtime_ns, s.st_size, s.st_ino) for file, s in statuses.items()}
+def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
+    return {file: stamp(file) for file in files if file.exists()}  # without broken links
 
 
 @contextmanager
