@@ -2,8 +2,7 @@
 
 While the command runs, the instance's folder in data/raw has a mark. It names the backend, since
 several may share the data. If the mark is there and the instance is not in training, the command
-was killed. Nobody else knew the name, and the input is a
-copy, so the next such command removes it.
+was killed. Nobody else knew the name, and the input is a copy, so the next such command removes it.
 """
 
 from __future__ import annotations
@@ -36,22 +35,10 @@ def claimed(backend: BackendFolder) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
-@contextmanager
-def _dead(backend: BackendFolder) -> Iterator[bool]:
-    """Hold the lock of a training; yield whether it was killed and has left its input."""
-    mark = backend.data_dirs()[0] / _MARK
-    with locked_if_free(backend.training_lock(backend.required_instance("training"))) as held:
-        yield bool(held) and mark.exists()
-
-
 def dead_claims(backend: BackendFolder) -> list[Path]:
     """Return the folders in data/raw with the input of killed trainings, which have no model."""
-    found = []
-    for claim in _claims(backend):
-        with _dead(claim) as dead:
-            if dead and not claim.trained_model_dir(claim.data_dirs()[0].name).exists():
-                found.append(claim.data_dirs()[0])
-    return found
+    folders = [claim.data_dirs()[0] for claim in _dead(backend)]
+    return [raw for raw in folders if not backend.trained_model_dir(raw.name).exists()]
 
 
 def remove_dead_claims(backend: BackendFolder) -> None:
@@ -62,31 +49,35 @@ def remove_dead_claims(backend: BackendFolder) -> None:
     UserWarning
         What was removed, and what cannot be removed.
     """
-    for claim in _claims(backend):
-        with _dead(claim) as dead:
-            if not dead:
-                continue
-            raw, *others = claim.data_dirs()
-            if claim.trained_model_dir(raw.name).exists():  # killed after it had succeeded
-                (raw / _MARK).unlink(missing_ok=True)
-                continue
-            try:
-                remove_folder(claim.unfinished_model_dir(raw.name))
-                for folder in (*others, raw):
-                    if folder.exists():
-                        remove_marked(folder, _MARK)
-            except OSError as error:
-                where = error.filename or raw
-                warnings.warn(
-                    f"{where}: cannot be removed ({error.strerror or error})", stacklevel=2
-                )
-            else:
-                warnings.warn(f"{raw}: removed; its training was killed", stacklevel=2)
+    for claim in _dead(backend):
+        raw, *others = claim.data_dirs()
+        if claim.trained_model_dir(raw.name).exists():  # killed after it had succeeded
+            (raw / _MARK).unlink(missing_ok=True)
+            continue
+        try:
+            remove_folder(claim.unfinished_model_dir(raw.name))
+            for folder in (*others, raw):
+                if folder.exists():
+                    remove_marked(folder, _MARK)
+        except OSError as error:
+            where = error.filename or raw
+            warnings.warn(f"{where}: cannot be removed ({error.strerror or error})", stacklevel=2)
+        else:
+            warnings.warn(f"{raw}: removed; its training was killed", stacklevel=2)
 
 
-def _claims(backend: BackendFolder) -> Iterator[BackendFolder]:
+def _dead(backend: BackendFolder) -> Iterator[BackendFolder]:
+    """Yield the instances whose training was killed. Hold the lock of each meanwhile."""
     for mark in sorted((backend.data_folder / "raw").glob(f"*/{_MARK}")):
-        with suppress(OSError):  # of another user, or ended in the meantime
-            own = mark.read_bytes() == os.fsencode(backend.project_dir)
-            if own and is_identifier(mark.parent.name):
-                yield backend.with_instance(mark.parent.name)
+        name = mark.parent.name
+        if not (is_identifier(name) and _names(mark, backend)):
+            continue
+        with locked_if_free(backend.training_lock(name)) as held:
+            if held and mark.exists():
+                yield backend.with_instance(name)
+
+
+def _names(mark: Path, backend: BackendFolder) -> bool:
+    with suppress(OSError):  # of another user, or ended in the meantime
+        return mark.read_bytes() == os.fsencode(backend.project_dir)
+    return False
