@@ -140,8 +140,8 @@ def test_the_lock_ends_with_the_process_while_children_live(start: str, tmp_path
 
 def test_a_child_that_inherits_the_lock_keeps_it(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
-    program = HOLD.replace("]))", "])) as lock").format(
-        "child = subprocess.Popen(['cat'], stdout=sys.stderr, pass_fds=[lock])"
+    program = "from taggingbackends.system import locks\n" + HOLD.format(
+        "child = subprocess.Popen(['cat'], stdout=sys.stderr, pass_fds=locks._held)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", program, path],
@@ -195,8 +195,8 @@ def test_warning_on_file_systems_without_locks(
     with pytest.warns(UserWarning, match=message), locked(path, wait):
         assert not path.exists()
     path.touch()  # possibly of another machine that supports locks
-    with locked(path, wait) as descriptor:  # no second warning about this folder
-        assert descriptor is None
+    with locked(path, wait) as held:  # no second warning about this folder
+        assert not held
         assert path.exists()
     assert path.exists()
 

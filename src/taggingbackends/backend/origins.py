@@ -84,8 +84,8 @@ def pushing(top: Path, targets: Mapping[Path, Path]) -> Iterator[Collection[Path
     UserWarning
         A killed push has left files.
     """
-    with locked(top / _LOCK, wait=True) as lock:
-        if lock is None and (top / _PUSHING).exists():
+    with locked(top / _LOCK, wait=True) as held:
+        if not held and (top / _PUSHING).exists():
             problem = f"{top}: another push is running, or was killed"
             raise BackendError("existing-file", problem, "wait, or remove all with reset_data()")
         yield _remove_unfinished(top, targets)

@@ -21,7 +21,6 @@ from taggingbackends.backend.folder import SANDBOX_MARK, STAGES, BackendFolder, 
 from taggingbackends.errors import BackendError
 from taggingbackends.system.locks import locked, locked_if_free
 from taggingbackends.system.names import is_identifier
-from taggingbackends.system.processes import keeping
 
 __all__ = [
     "Sandbox",
@@ -106,7 +105,7 @@ def hold(backend: BackendFolder, wait: bool = False) -> Iterator[None]:
             while True:
                 lock.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileNotFoundError):  # another command failed and removed the folder
-                    stack.enter_context(keeping(stack.enter_context(locked(lock, wait))))
+                    stack.enter_context(locked(lock, wait, inherited=True))
                     break
             yield
     except BaseException:

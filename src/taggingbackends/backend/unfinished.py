@@ -15,7 +15,6 @@ from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import remove_folder, sync_folder, sync_tree
 from taggingbackends.system.locks import locked
-from taggingbackends.system.processes import keeping
 from taggingbackends.system.renames import exchange
 
 __all__ = ["claim_instance", "remove_model", "unfinished_model"]
@@ -91,12 +90,12 @@ def _not_in_training(backend: BackendFolder, fix: str) -> Iterator[None]:
     instance = backend.required_instance("training")
     with ExitStack() as stack:
         try:
-            descriptor = stack.enter_context(locked(backend.training_lock(instance)))
+            # a script may outlive this process
+            stack.enter_context(locked(backend.training_lock(instance), inherited=True))
         except BlockingIOError:
             problem = f"another training of {instance} is under way"
             raise BackendError("existing-model", problem, fix) from None
-        with keeping(descriptor):  # a script may outlive this process
-            yield
+        yield
 
 
 def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:
