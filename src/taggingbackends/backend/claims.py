@@ -1,4 +1,4 @@
-"""The input of a training whose command chose the name of the instance.
+"""Model instances whose name a training command chose, and their input.
 
 While the command runs, the instance's folder in data/raw has a mark. It names the backend, since
 several may share the data. If the mark is there and the instance is not in training, the command
@@ -14,14 +14,30 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.backend.sandboxes import remove_marked
 from taggingbackends.system.files import remove_folder
 from taggingbackends.system.locks import locked_if_free
 from taggingbackends.system.names import is_identifier
 
-__all__ = ["claimed", "dead_claims", "remove_dead_claims"]
+__all__ = ["claim_instance", "claimed", "dead_claims", "remove_dead_claims"]
 
 _MARK = ".training"
+
+
+def claim_instance(backend: BackendFolder) -> BackendFolder:
+    """Return a `BackendFolder` with a new instance, named by the local time.
+
+    The folder of the instance in data/raw is created, so no other process can claim the name.
+    """
+    raw = backend.data_folder / "raw"
+    while True:
+        instance = new_instance({*backend.list_models(), *(path.name for path in raw.glob("*"))})
+        try:
+            (raw / instance).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return backend.with_instance(instance)
 
 
 @contextmanager

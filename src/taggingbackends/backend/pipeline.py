@@ -15,14 +15,14 @@ from typing import Any
 
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
-from taggingbackends.backend.claims import claimed, remove_dead_claims
+from taggingbackends.backend.claims import claim_instance, claimed, remove_dead_claims
 from taggingbackends.backend.folder import DATA, BackendFolder
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
 from taggingbackends.backend.provenance import complete, is_current
 from taggingbackends.backend.staging import check_destinations, pull, push
-from taggingbackends.backend.unfinished import claim_instance, unfinished_model
+from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
 from taggingbackends.labels.origin import predicting_instance
