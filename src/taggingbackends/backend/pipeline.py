@@ -219,7 +219,7 @@ def predict_in_sandbox(
     force: bool = False,
     skip: Iterable[str] = (),
     before_pull: Callable[[], object] = lambda: None,
-    expected: Mapping[Path, Stamp | None] | None = None,
+    replacing: Destination | None = None,
 ) -> list[Path]:
     """Do what `predict_files` does, in a sandbox that the caller holds and removes.
 
@@ -229,14 +229,14 @@ def predict_in_sandbox(
         As for `predict_files`.
     before_pull : callable
         Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
-    expected : mapping, optional
-        With `force`: what the caller has found at some destinations; see `files.stamp`. Files
-        that have changed since then are not replaced. By default, this is looked up before
-        predicting.
+    replacing : Destination, optional
+        With `force`: the label file to replace, as the caller has found it. If it has changed
+        since then, it is not replaced. By default, this is looked up before predicting.
     """
     decided = _push_input(backend, files, None, force)
-    for file, (path, before) in decided.items():
-        decided[file] = Destination(path, (expected or {}).get(path, before))
+    for file, (path, _) in decided.items():
+        if replacing is not None and path == replacing.path:
+            decided[file] = replacing
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
 
 
