@@ -28,10 +28,11 @@ from support import (
 )
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.backend import staging
+from taggingbackends.backend.provenance import Status
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.labelling import Result, Task
-from taggingbackends.many.labelstatus import Status, label_status
+from taggingbackends.many.labelstatus import label_status
 from taggingbackends.many.sandboxed import _label
 
 Maker = Callable[..., Path]

@@ -20,7 +20,7 @@ from taggingbackends.backend.folder import DATA, BackendFolder
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
-from taggingbackends.backend.provenance import complete, is_current
+from taggingbackends.backend.provenance import Status, complete, status_of
 from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
@@ -252,7 +252,10 @@ def _push_input(
     inputs = {backend.output_path(file): parts for file, parts in recordings.items()}
 
     def accept(file: Path, target: Path) -> bool:
-        return is_current(backend, target, inputs[file])
+        try:
+            return status_of(backend, target, inputs[file])[0] is Status.CURRENT
+        except OSError:
+            return False
 
     return check_destinations(backend, inputs, output, force, accept)
 

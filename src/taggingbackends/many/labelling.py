@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.many.labelstatus import Status, label_file, label_status
+from taggingbackends.backend.provenance import Status
+from taggingbackends.many.labelstatus import label_file, label_status
 from taggingbackends.system.files import Destination, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
 from taggingbackends.system.processes import environment, interrupts_blocked, own_module
