@@ -290,23 +290,7 @@ def check_unused(backend: BackendFolder) -> None:
 
 
 def reset_sandboxes(backend: BackendFolder) -> list[Path]:
-    """Remove the sandboxes that commands made and that none uses: left and kept ones.
-
-    Parameters
-    ----------
-    backend : BackendFolder
-        Without a model instance, those of all instances are removed.
-
-    Returns
-    -------
-    list of Path
-        The folders that were removed.
-
-    Warns
-    -----
-    UserWarning
-        A sandbox cannot be removed, or nothing shows whether it is in use.
-    """
+    """Remove the sandboxes that commands made and that none uses. See `BackendExplorer`."""
     removed = []
     for candidate in _candidates(backend):
         with _examined(candidate) as state:
