@@ -192,7 +192,7 @@ function collect_input(paths)
         islabelfile(file) && append!(sources, labelled_files(file))
     end
     if !isempty(unreadable)
-        folders = length(unreadable) == 1 ? "1 folder" : "$(length(unreadable)) folders"
+        folders = counted(length(unreadable), "folder")
         more = length(unreadable) > 3 ? ", ..." : ""
         @warn "skipped $folders that cannot be read: $(join(Iterators.take(unreadable, 3), ", "))$more"
     end
@@ -256,11 +256,6 @@ function folder_files(folder, unreadable)
     files = walk_files(folder; enter=enter)
     foreach(what_is, filter(islink, files))  # an error if a link is broken
     return files
-end
-
-function is_below(path, folder)
-    parts, above = splitpath(path), splitpath(folder)
-    return length(parts) >= length(above) && parts[1:length(above)] == above
 end
 
 """Return the checked dependencies of a label file, and the files that belong to them."""

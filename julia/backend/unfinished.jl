@@ -137,8 +137,6 @@ function discard(folder, removed)
     return nothing
 end
 
-is_there(path) = islink(path) || ispath(path)
-
 """
 Clean up a training when a signal, or `exit` in a script, skips `finally`. `under_way[]` is false after the
 training, when the folder and the lock may belong to another process.

@@ -269,7 +269,7 @@ end
 
 """Remove a folder, or a link to one; return whether it existed."""
 function remove_folder(folder)
-    there = islink(folder) || ispath(folder)
+    there = is_there(folder)
     there && rm(folder; recursive=true)
     return there
 end
@@ -381,7 +381,7 @@ function walk_files(top; enter=folder -> true)
     files, special = String[], String[]
     is_folder(top) && walk_into!(files, special, top, enter, String[])
     if !isempty(special)
-        what = length(special) == 1 ? "1 pipe, socket or device" : "$(length(special)) pipes, sockets or devices"
+        what = counted(length(special), "pipe, socket or device", "pipes, sockets or devices")
         more = length(special) == 1 ? "" : ", ..."
         @warn "skipped $what in $top: $(first(special))$more"
     end
@@ -396,7 +396,7 @@ function walk_into!(files, special, folder, enter, above)
         found = kind(path)
         if found !== :folder
             push!(found === :file ? files : special, path)
-        elseif enter(path) && !(islink(path) && any(real -> is_within(real, realpath(path)), above))
+        elseif enter(path) && !(islink(path) && any(real -> is_below(real, realpath(path)), above))
             walk_into!(files, special, path, enter, above)
         end
     end
@@ -417,7 +417,14 @@ end
 
 is_folder(path) = kind(path) === :folder
 
-is_within(path, folder) = path == folder || startswith(path, joinpath(folder, ""))
+"""Return whether a path exists, or is a broken link."""
+is_there(path) = islink(path) || ispath(path)
+
+"""Return whether a path is a folder, or is below it."""
+function is_below(path, folder)
+    parts, above = splitpath(path), splitpath(folder)
+    return length(parts) >= length(above) && parts[1:length(above)] == above
+end
 
 """Return a path without a separator at its end."""
 unslashed(path) = dirname(joinpath(path, ""))

@@ -45,7 +45,7 @@ function rename_new(from, to)
         rm(from)
         return true
     end
-    (islink(to) || ispath(to)) && return false
+    is_there(to) && return false
     rename_path(from, to)
     return true
 end

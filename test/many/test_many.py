@@ -28,10 +28,11 @@ from support import (
 )
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.backend import staging
+from taggingbackends.backend.provenance import Status
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.labelling import Result, Task
-from taggingbackends.many.labelstatus import Status, label_status
+from taggingbackends.many.labelstatus import label_status
 from taggingbackends.many.sandboxed import _label
 
 Maker = Callable[..., Path]
@@ -444,25 +445,6 @@ def test_a_root_that_cannot_be_read_does_not_stop_the_others(
     found, unreadable = discover(BackendExplorer(project, "m"), [bad, good])
     assert [recording.place.parent for recording in found] == [good]
     assert list(unreadable) == [bad]
-
-
-def test_a_folder_whose_files_are_secret_is_named(
-    project: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good, bad = write_lab(lab, 2)
-    exists = Path.exists
-
-    def refuse(path: Path, **options: Any) -> bool:  # root can read everything
-        if path.parent == bad:
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return exists(path, **options)
-
-    monkeypatch.setattr(Path, "exists", refuse)
-    found, unusable = discover(BackendExplorer(project, "m"), [lab])
-    assert [recording.place.parent for recording in found] == [good]
-    error = unusable[bad]
-    assert isinstance(error, OSError)
-    assert error.filename == str(bad)
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose reading fails")

@@ -90,8 +90,8 @@ import own, beside
 RUNNER = """
 import os, pathlib, sys
 from taggingbackends.system.locks import locked
-from taggingbackends.system.processes import keeping, run
-with locked(pathlib.Path(sys.argv[1])) as descriptor, keeping(descriptor):
+from taggingbackends.system.processes import run
+with locked(pathlib.Path(sys.argv[1]), inherited=True):
     run([sys.executable, "-c", sys.argv[2]], os.environ)
 """
 

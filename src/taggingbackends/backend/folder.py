@@ -24,6 +24,7 @@ __all__ = [
     "DATA",
     "PREDICTED",
     "SANDBOX_MARK",
+    "STAGES",
     "TRAINING",
     "BackendFolder",
     "data_problem",
@@ -40,8 +41,11 @@ TRAINING = "TAGGINGBACKENDS_TRAINING"
 SANDBOX_MARK = ".sandbox"
 """Name of the hidden file that distinguishes a sandbox from a folder of input."""
 
-_REPLACED = ".replaced"
+STAGES = ("raw", "interim", "processed")
+"""Names of the folders of data."""
+
 PREDICTED = "predicted.label"
+_REPLACED = ".replaced"
 
 
 class BackendFolder:
@@ -114,7 +118,7 @@ class BackendFolder:
 
     def data_dirs(self) -> list[Path]:
         """Return the folders of raw, interim and processed data. They need not exist."""
-        return [self._data_dir(stage) for stage in ("raw", "interim", "processed")]
+        return [self._data_dir(stage) for stage in STAGES]
 
     def check_data_dirs(self, *folders: Path) -> None:
         """Raise an error unless files can be written into data folders, or the folders be created.

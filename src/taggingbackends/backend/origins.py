@@ -88,8 +88,8 @@ def pushing(backend: BackendFolder, targets: Mapping[Path, Path]) -> Iterator[Co
         A killed push has left files.
     """
     top = backend.data_dirs()[0]
-    with locked(top / _LOCK, wait=True) as lock:
-        if lock is None and (top / _PUSHING).exists():
+    with locked(top / _LOCK, wait=True) as held:
+        if not held and (top / _PUSHING).exists():
             problem = f"{top}: another push is running, or was killed"
             fix = f"wait, or remove all with {backend.call('reset_data')}"
             raise BackendError("existing-file", problem, fix)

@@ -15,19 +15,19 @@ from typing import Any
 
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
-from taggingbackends.backend.claims import claimed, remove_dead_claims
+from taggingbackends.backend.claims import claim_instance, claimed, remove_dead_claims
 from taggingbackends.backend.folder import DATA, BackendFolder
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
-from taggingbackends.backend.provenance import complete, is_current
-from taggingbackends.backend.staging import Destination, check_destinations, pull, push
-from taggingbackends.backend.unfinished import claim_instance, unfinished_model
+from taggingbackends.backend.provenance import Status, complete, status_of
+from taggingbackends.backend.staging import check_destinations, pull, push
+from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.system import processes
-from taggingbackends.system.files import Stamp
+from taggingbackends.system.files import Destination, Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, logger
 from taggingbackends.system.progress import progress
 
@@ -77,7 +77,7 @@ def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[P
     script = _required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
-    new = [file for file, status in _label_files(backend).items() if before.get(file) != status]
+    new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
     if new:
         complete(backend, progress(new, "completing"))
     return new
@@ -120,12 +120,12 @@ def predict(
     if backend.sandbox is not None:  # mark the folders first, so that reset works after a failure
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
-    before = _statuses(backend.list_input_files())
+    before = _stamps(backend.list_input_files())
     with _options_taken(options):
         _prepare(backend, options, skip)
         predicted = run_prediction(backend, options)
-    for file, status in _statuses(backend.list_input_files()).items():
-        if before.get(file, status) != status:
+    for file, now in _stamps(backend.list_input_files()).items():
+        if before.get(file, now) != now:
             problem = f"{file}: changed by a script, so the labels do not belong to the input"
             raise BackendError(
                 "changed-input", f"{problem}; the script should write into data/interim"
@@ -221,7 +221,7 @@ def predict_in_sandbox(
     force: bool = False,
     skip: Iterable[str] = (),
     before_pull: Callable[[], object] = lambda: None,
-    expected: Mapping[Path, Stamp | None] | None = None,
+    replacing: Destination | None = None,
 ) -> list[Path]:
     """Do what `predict_files` does, in a sandbox that the caller holds and removes.
 
@@ -231,14 +231,14 @@ def predict_in_sandbox(
         As for `predict_files`.
     before_pull : callable
         Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
-    expected : mapping, optional
-        With `force`: what the caller has found at some destinations; see `files.stamp`. Files
-        that have changed since then are not replaced. By default, this is looked up before
-        predicting.
+    replacing : Destination, optional
+        With `force`: the label file to replace, as the caller has found it. If it has changed
+        since then, it is not replaced. By default, this is looked up before predicting.
     """
     decided = _push_input(backend, files, None, force)
-    for file, (path, before) in decided.items():
-        decided[file] = Destination(path, (expected or {}).get(path, before))
+    for file, (path, _) in decided.items():
+        if replacing is not None and path == replacing.path:
+            decided[file] = replacing
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
 
 
@@ -254,7 +254,10 @@ def _push_input(
     inputs = {backend.output_path(file): parts for file, parts in recordings.items()}
 
     def accept(file: Path, target: Path) -> bool:
-        return is_current(backend, target, inputs[file])
+        try:
+            return status_of(backend, target, inputs[file])[0] is Status.CURRENT
+        except OSError:
+            return False
 
     return check_destinations(backend, inputs, output, force, accept)
 
@@ -456,15 +459,13 @@ def _run(
         raise ScriptError(script.stem, script, exit_code)
 
 
-def _label_files(backend: BackendFolder) -> dict[Path, tuple[int, int, int]]:
-    """Return the label files below data/processed, each with its status."""
-    return _statuses(filter(is_label_file, backend.list_processed_files()))
+def _label_files(backend: BackendFolder) -> dict[Path, Stamp | None]:
+    """Return the label files below data/processed, each with its stamp."""
+    return _stamps(filter(is_label_file, backend.list_processed_files()))
 
 
-def _statuses(files: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
-    """Return the modification time (ns), size and inode of files that exist."""
-    statuses = {file: file.stat() for file in files if file.exists()}
-    return {file: (s.st_mtime_ns, s.st_size, s.st_ino) for file, s in statuses.items()}
+def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
+    return {file: stamp(file) for file in files if file.exists()}  # without broken links
 
 
 @contextmanager

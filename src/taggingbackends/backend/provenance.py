@@ -1,9 +1,10 @@
-"""Record in predicted label files which software and input files they come from."""
+"""Record in predicted label files which software and input they come from, and compare it."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +24,21 @@ from taggingbackends.system.version import own_version
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["complete", "is_current", "is_made_by", "is_made_from", "software"]
+__all__ = ["Status", "complete", "software", "status_of"]
 
 _write = lazy_function("taggingbackends.labels.writing", "write")  # needs numpy
+
+
+class Status(Enum):
+    """The status of a recording's labels with respect to a backend and its model."""
+
+    MISSING = "missing"
+    CURRENT = "current"
+    """Predicted by this version of the backend and this model, from the present files."""
+    OUTDATED = "outdated"
+    """Predicted by this backend and model, but by another version or from other files."""
+    FOREIGN = "foreign"
+    """Edited, or not made by this backend and model."""
 
 
 def software(backend: BackendFolder) -> dict[str, str]:
@@ -69,8 +82,8 @@ def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
             pass
 
 
-def is_current(backend: BackendFolder, path: Path, recording: Iterable[Path]) -> bool:
-    """Return whether a file has unedited predictions of a recording by this backend and model.
+def status_of(backend: BackendFolder, path: Path, recording: Sequence[Path]) -> tuple[Status, str]:
+    """Return the status of an existing label file, and the reason if outdated or foreign.
 
     Parameters
     ----------
@@ -78,21 +91,35 @@ def is_current(backend: BackendFolder, path: Path, recording: Iterable[Path]) ->
         With the model instance.
     path : Path
         The file.
-    recording : iterable of Path
+    recording : sequence of Path
         The tracker files.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read.
     """
-    files = list(recording)
     try:
-        runs = list(label_files.Labels.read(path).values())
-    except (LabelFileError, OSError):
-        return False
+        labels = label_files.Labels.read(path)
+    except (LabelFileError, IsADirectoryError):
+        return Status.FOREIGN, "not a label file"
+    runs = list(labels.values())
+    if not runs:  # the origin is unknown
+        return Status.FOREIGN, "no runs"
+    if any(map(is_edited, runs)):
+        return Status.FOREIGN, "edited"
     now = software(backend)
-    return bool(runs) and all(
-        not is_edited(run) and is_made_by(run, now) and is_made_from(run, files) for run in runs
-    )
+    for run in runs:
+        if not _is_made_by(run, now, ("name", "model_instance")):
+            return Status.FOREIGN, "not made by this backend and model"
+        if not _is_made_by(run, now):
+            return Status.OUTDATED, "another version of the backend"
+    if not all(_is_made_from(run, recording) for run in runs):
+        return Status.OUTDATED, "made from other files"
+    return Status.CURRENT, ""
 
 
-def is_made_by(
+def _is_made_by(
     run: RunLabels,
     now: Mapping[str, str],
     keys: Iterable[str] = ("name", "version", "model_instance"),
@@ -102,7 +129,7 @@ def is_made_by(
     return isinstance(made_by, dict) and all(made_by.get(key) == now.get(key) for key in keys)
 
 
-def is_made_from(run: RunLabels, recording: Sequence[Path]) -> bool:
+def _is_made_from(run: RunLabels, recording: Sequence[Path]) -> bool:
     """Return whether a run depends on files of a recording, and these have not changed."""
     depends = {local_name(entry["filename"]) for entry in run.dependencies}
     if not depends or not depends <= {path.name for path in recording}:

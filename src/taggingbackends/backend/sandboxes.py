@@ -16,12 +16,11 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from taggingbackends.backend.folder import SANDBOX_MARK, BackendFolder, is_sandbox
+from taggingbackends.backend.folder import SANDBOX_MARK, STAGES, BackendFolder, is_sandbox
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import remove_folder
 from taggingbackends.system.locks import locked, locked_if_free
 from taggingbackends.system.names import is_identifier
-from taggingbackends.system.processes import keeping
 
 __all__ = [
     "Sandbox",
@@ -41,7 +40,6 @@ __all__ = [
 ]
 
 _TEMPORARY, _KEPT = "temporary", "kept"
-_STAGES = ("raw", "interim", "processed")
 _ATTEMPTS = 10
 
 
@@ -107,7 +105,7 @@ def hold(backend: BackendFolder, wait: bool = False) -> Iterator[None]:
             while True:
                 lock.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileNotFoundError):  # another command failed and removed the folder
-                    stack.enter_context(keeping(stack.enter_context(locked(lock, wait))))
+                    stack.enter_context(locked(lock, wait, inherited=True))
                     break
             yield
     except BaseException:
@@ -258,17 +256,17 @@ def remove_dead(backend: BackendFolder) -> list[Path]:
 def list_sandboxes(backend: BackendFolder) -> list[Sandbox]:
     """Return the sandboxes of a model instance, or of all if the backend has none, sorted."""
     found = []
-    for instance in _instances(backend):
-        for candidate in _candidates(backend.with_instance(instance)):
-            folders = [folder for folder in candidate.data_dirs() if is_sandbox(folder)]
-            if not folders:
-                continue
-            try:
-                time = (folders[0] / SANDBOX_MARK).stat().st_mtime
-            except FileNotFoundError:  # removed in the meantime
-                continue
-            size = sum(map(_size, folders))
-            found.append(Sandbox(instance, folders[0].name, _state(candidate), time, size))
+    for candidate in _candidates(backend):
+        folders = [folder for folder in candidate.data_dirs() if is_sandbox(folder)]
+        if not folders:
+            continue
+        try:
+            time = (folders[0] / SANDBOX_MARK).stat().st_mtime
+        except FileNotFoundError:  # removed in the meantime
+            continue
+        instance, size = folders[0].parent.name, sum(map(_size, folders))
+        with _examined(candidate) as state:
+            found.append(Sandbox(instance, folders[0].name, state, time, size))
     return found
 
 
@@ -288,44 +286,25 @@ def remove_unused(backend: BackendFolder) -> list[Path]:
 
 def check_unused(backend: BackendFolder) -> None:
     """Raise `BackendError` ``in-use`` if a command is running in a sandbox of an instance."""
-    for sandbox in list_sandboxes(backend):
-        if sandbox.state is State.IN_USE:
-            raise _in_use(backend.with_instance(sandbox.model_instance, sandbox.sandbox))
+    for candidate in _candidates(backend):
+        with _examined(candidate) as state:
+            if state is State.IN_USE:
+                raise _in_use(candidate)
 
 
 def reset_sandboxes(backend: BackendFolder) -> list[Path]:
-    """Remove the sandboxes that commands made and that none uses: left and kept ones.
-
-    Parameters
-    ----------
-    backend : BackendFolder
-        Without a model instance, those of all instances are removed.
-
-    Returns
-    -------
-    list of Path
-        The folders that were removed.
-
-    Warns
-    -----
-    UserWarning
-        A sandbox cannot be removed, or nothing shows whether it is in use.
-    """
+    """Remove the sandboxes that commands made and that none uses. See `BackendExplorer`."""
     removed = []
-    for instance in _instances(backend):
-        for candidate in _candidates(backend.with_instance(instance)):
-            if not _made_by_command(candidate):
-                continue
-            with locked_if_free(_lock(candidate)) as unused:
-                kept = _mark_of(candidate) == _KEPT  # no command uses it, whatever the lock says
-                if unused or (unused is None and kept):
-                    removed += remove_or_warn(candidate)
-                elif unused is None:
-                    warnings.warn(
-                        f"{candidate.data_dirs()[0]}: not removed, since nothing shows whether a "
-                        "command uses it",
-                        stacklevel=2,
-                    )
+    for candidate in _candidates(backend):
+        with _examined(candidate) as state:
+            if state in (State.LEFT, State.KEPT):
+                removed += remove_or_warn(candidate)
+            elif state is State.UNKNOWN:
+                warnings.warn(
+                    f"{candidate.data_dirs()[0]}: not removed, since nothing shows whether a "
+                    "command uses it",
+                    stacklevel=2,
+                )
     return removed
 
 
@@ -357,32 +336,40 @@ def _made_by_command(backend: BackendFolder) -> bool:
     return _mark_of(backend) in (_TEMPORARY, _KEPT)
 
 
-def _state(backend: BackendFolder) -> State:
+@contextmanager
+def _examined(backend: BackendFolder) -> Iterator[State]:
+    """Yield the state of a sandbox. If no command uses it, hold its lock within the block."""
     if not _made_by_command(backend):
-        return State.NAMED
-    if _mark_of(backend) == _KEPT:
-        return State.KEPT
+        yield State.NAMED
+        return
     with locked_if_free(_lock(backend)) as unused:
-        if unused is None:
-            return State.UNKNOWN
-        return State.LEFT if unused else State.IN_USE
+        if unused is False:
+            yield State.IN_USE
+        elif _mark_of(backend) == _KEPT:  # no command uses it, even if the lock does not show this
+            yield State.KEPT
+        else:
+            yield State.LEFT if unused else State.UNKNOWN
+
+
+def _candidates(backend: BackendFolder) -> Iterator[BackendFolder]:
+    """Yield the sandboxes of an instance, and what may be one whose command was killed.
+
+    If the backend has no instance, yield those of all instances.
+    """
+    for instance in _instances(backend):
+        tops = backend.with_instance(instance).data_dirs()
+        names = {path.name for top in tops for path in _folders(top) if is_sandbox(path)}
+        locks = {path.name[1 : -len(".lock")] for path in tops[0].glob(".?*.lock")}
+        names |= set(filter(is_identifier, locks))
+        for name in sorted(names):
+            yield backend.with_instance(instance, name)
 
 
 def _instances(backend: BackendFolder) -> list[str]:
     if backend.model_instance is not None:
         return [backend.model_instance]
-    stages = [backend.data_folder / stage for stage in _STAGES]
+    stages = [backend.data_folder / stage for stage in STAGES]
     return sorted({path.name for stage in stages for path in _folders(stage)})
-
-
-def _candidates(backend: BackendFolder) -> list[BackendFolder]:
-    """Return the sandboxes of an instance, and what may be one whose command was killed."""
-    instance = backend.required_instance("sandboxes")
-    tops = backend.with_instance(instance).data_dirs()
-    names = {path.name for top in tops for path in _folders(top) if is_sandbox(path)}
-    locks = {path.name[1 : -len(".lock")] for path in tops[0].glob(".?*.lock")}
-    names |= set(filter(is_identifier, locks))
-    return [backend.with_instance(instance, name) for name in sorted(names)]
 
 
 def _folders(top: Path) -> list[Path]:

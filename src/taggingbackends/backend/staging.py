@@ -11,26 +11,15 @@ from contextlib import nullcontext
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
 
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
-from taggingbackends.backend.origins import (
-    bring,
-    folders_of,
-    pushing,
-    read_origins,
-)
-from taggingbackends.data.formats import (
-    companions,
-    is_label_file,
-    recording_stem,
-    recordings_in,
-)
+from taggingbackends.backend.origins import bring, folders_of, pushing, read_origins
+from taggingbackends.data.formats import companions, is_label_file, recording_stem, recordings_in
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import (
-    Stamp,
+    Destination,
     check_replaceable,
     copy_file,
     copy_files,
@@ -47,7 +36,6 @@ from taggingbackends.system.words import counted
 
 __all__ = [
     "NOT_THERE",
-    "Destination",
     "broken_link",
     "check_destinations",
     "label_name",
@@ -59,13 +47,6 @@ __all__ = [
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Error numbers of a path that does not exist, or of a broken link."""
-
-
-class Destination(NamedTuple):
-    """The path for a label file, and the stamp of the file to replace there; None if none."""
-
-    path: Path
-    expected: Stamp | None
 
 
 def push(
@@ -260,7 +241,7 @@ def check_destinations(
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         fix = "replace with force=True, or name another folder"
         raise BackendError("existing-file", f"{existing[0]}: exists already{more}", fix)
-    return {file: Destination(target, None) for file, target in targets.items()}
+    return {file: Destination(target) for file, target in targets.items()}
 
 
 def _check_writable(folder: Path) -> None:

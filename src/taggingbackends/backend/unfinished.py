@@ -11,29 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from taggingbackends.backend.folder import TRAINING, BackendFolder
-from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import remove_folder, sync_folder, sync_tree
 from taggingbackends.system.locks import locked
-from taggingbackends.system.processes import keeping
 from taggingbackends.system.renames import exchange
 
-__all__ = ["claim_instance", "remove_model", "unfinished_model"]
-
-
-def claim_instance(backend: BackendFolder) -> BackendFolder:
-    """Return a `BackendFolder` with a new instance, named by the local time.
-
-    The folder of the instance in data/raw is created, so no other process can claim the name.
-    """
-    while True:
-        taken = {*backend.list_models(), *(path.name for path in _raw(backend).glob("*"))}
-        instance = new_instance(taken)
-        try:
-            (_raw(backend) / instance).mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return backend.with_instance(instance)
+__all__ = ["remove_model", "unfinished_model"]
 
 
 @contextmanager
@@ -91,12 +74,12 @@ def _not_in_training(backend: BackendFolder, fix: str) -> Iterator[None]:
     instance = backend.required_instance("training")
     with ExitStack() as stack:
         try:
-            descriptor = stack.enter_context(locked(backend.training_lock(instance)))
+            # a script may outlive this process
+            stack.enter_context(locked(backend.training_lock(instance), inherited=True))
         except BlockingIOError:
             problem = f"another training of {instance} is under way"
             raise BackendError("existing-model", problem, fix) from None
-        with keeping(descriptor):  # a script may outlive this process
-            yield
+        yield
 
 
 def _make(backend: BackendFolder, instance: str, force: bool) -> Iterator[dict[str, str]]:
@@ -161,7 +144,3 @@ def _discard(folder: Path, removed: Path) -> None:
         folder.rename(removed)
         sync_folder(removed.parent)
     remove_folder(removed)
-
-
-def _raw(backend: BackendFolder) -> Path:
-    return backend.data_folder / "raw"

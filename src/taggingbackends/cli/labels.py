@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -18,18 +18,11 @@ if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison
     from taggingbackends.data.tracks import Recording
     from taggingbackends.labels import Labels
-    from taggingbackends.system.files import Stamp
+    from taggingbackends.system.files import Destination
 
 __all__ = ["labels"]
 
 F = TypeVar("F", bound=Callable[..., object])
-
-
-class _Target(NamedTuple):
-    """Where to write, and the stamp of the file to replace there; None if none."""
-
-    path: Path
-    expected: Stamp | None = None
 
 
 _STDOUT = (Path("-"), Path("/dev/stdout"))
@@ -451,28 +444,26 @@ def _target(
     force: bool,
     suffixes: tuple[str, ...] | None = None,
     fix: str = "",
-) -> _Target:
+) -> Destination:
     """Return the file to write. Check it before anything is read.
 
     The default suffixes are those of label files.
     """
     from taggingbackends.data.formats import LABEL_SUFFIXES
-    from taggingbackends.system.files import check_replaceable, is_stream, stamp
+    from taggingbackends.system.files import Destination, check_replaceable, is_stream, stamp
 
     if (output is None) != in_place:
         raise click.UsageError("name where to write: either --output FILE or --in-place")
-    if output in _STDOUT:
-        return _Target(output)
-    if output is not None and is_stream(output):
-        return _Target(output)
+    if output is not None and (output in _STDOUT or is_stream(output)):
+        return Destination(output)
     target = first if output is None else output
     if output is not None:
         _check_suffix(output, LABEL_SUFFIXES if suffixes is None else suffixes, fix)
     check_replaceable(target)
-    return _Target(target, stamp(target) if in_place or force else None)
+    return Destination(target, stamp(target) if in_place or force else None)
 
 
-def _write(target: _Target, labels: Labels) -> None:
+def _write(target: Destination, labels: Labels) -> None:
     from taggingbackends.labels import writing
 
     with located(file=target.path):
@@ -480,7 +471,7 @@ def _write(target: _Target, labels: Labels) -> None:
     _put(target, content)
 
 
-def _put(target: _Target, content: bytes) -> None:
+def _put(target: Destination, content: bytes) -> None:
     """Write to a file and print its name, or write to standard output, a pipe or a device."""
     from taggingbackends.system.files import is_stream, write_file
 

@@ -69,7 +69,13 @@ def plan(
     remove_dead(backend)
     tasks = [
         Task(
-            *(backend.project_dir, instance, files, place, options, tuple(skip), force),
+            project_dir=backend.project_dir,
+            model_instance=instance,
+            files=files,
+            place=place,
+            options=options,
+            skip=tuple(skip),
+            force=force,
             data_folder=backend.data_folder,
         )
         for files, place in found

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.many.labelstatus import Status, label_file, label_status
-from taggingbackends.system.files import Stamp, stamp
+from taggingbackends.backend.provenance import Status
+from taggingbackends.many.labelstatus import label_file, label_status
+from taggingbackends.system.files import Destination, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
 from taggingbackends.system.processes import environment, interrupts_blocked, own_module
 
@@ -130,28 +131,26 @@ def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
     return outcome
 
 
-def settled(task: Task) -> tuple[Outcome | None, Path | None, Stamp | None]:
+def settled(task: Task) -> tuple[Outcome | None, Destination | None]:
     """Check whether a recording needs labelling.
 
     Returns
     -------
     Outcome or None
         The outcome if the existing labels stay; None if the recording needs labelling.
-    Path or None
-        The existing label file to replace, if any.
-    Stamp or None
-        What this file was just before it was read.
+    Destination or None
+        The existing label file to replace, if any, with its stamp from before it was read.
     """
     if task.force:
         file = label_file(task.files, task.place)
-        return None, file, None if file is None else stamp(file)
+        return None, None if file is None else Destination(file, stamp(file))
     status, file, why, before = label_status(task.backend(), task.files, task.place)
     there = () if file is None else (file,)
     if status is Status.CURRENT:
-        return Outcome(task.files[0], Result.CURRENT, there), None, None
+        return Outcome(task.files[0], Result.CURRENT, there), None
     if status is Status.FOREIGN:
-        return Outcome(task.files[0], Result.LEFT, there, why), None, None
-    return None, file, before
+        return Outcome(task.files[0], Result.LEFT, there, why), None
+    return None, None if file is None else Destination(file, before)
 
 
 def _looked_at(task: Task) -> Outcome | None:

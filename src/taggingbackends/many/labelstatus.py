@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
 from taggingbackends.backend.folder import PREDICTED, BackendFolder
-from taggingbackends.backend.provenance import is_made_by, is_made_from, software
+from taggingbackends.backend.provenance import Status, status_of
 from taggingbackends.backend.staging import label_name
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels import Labels
-from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.names import local_name
 
-__all__ = ["LabelStatus", "Status", "label_file", "label_status"]
-
-
-class Status(Enum):
-    """The status of a recording's labels with respect to a backend and its model."""
-
-    MISSING = "missing"
-    CURRENT = "current"
-    """Predicted by this version of the backend and this model, from the present files."""
-    OUTDATED = "outdated"
-    """Predicted by this backend and model, but by another version or from other files."""
-    FOREIGN = "foreign"
-    """Edited, or not made by this backend and model."""
+__all__ = ["LabelStatus", "label_file", "label_status"]
 
 
 class LabelStatus(NamedTuple):
@@ -80,29 +66,8 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
     if file is None:
         return LabelStatus(Status.MISSING)
     before = stamp(file)  # before reading, so that later changes are noticed
-    status, why = _judged(backend, recording, file)
+    status, why = status_of(backend, file, recording)
     return LabelStatus(status, file, why, before)
-
-
-def _judged(backend: BackendFolder, recording: Sequence[Path], file: Path) -> tuple[Status, str]:
-    try:
-        labels = Labels.read(file)
-    except (LabelFileError, IsADirectoryError):
-        return Status.FOREIGN, "not a label file"
-    runs = list(labels.values())
-    if not runs:  # the origin is unknown
-        return Status.FOREIGN, "no runs"
-    if any(map(is_edited, runs)):
-        return Status.FOREIGN, "edited"
-    now = software(backend)
-    for run in runs:
-        if not is_made_by(run, now, ("name", "model_instance")):
-            return Status.FOREIGN, "not made by this backend and model"
-        if not is_made_by(run, now):
-            return Status.OUTDATED, "another version of the backend"
-    if not all(is_made_from(run, recording) for run in runs):
-        return Status.OUTDATED, "made from other files"
-    return Status.CURRENT, ""
 
 
 def label_file(recording: Sequence[Path], place: Path) -> Path | None:

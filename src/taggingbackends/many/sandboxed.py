@@ -81,7 +81,7 @@ def _label(task: Task) -> Outcome:
 
 
 def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
-    outcome, outdated, before = settled(task)
+    outcome, outdated = settled(task)
     if outcome is not None:
         return outcome
     try:
@@ -92,23 +92,23 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
             force=task.force or outdated is not None,
             skip=task.skip,
             before_pull=lambda: _check_output(backend),
-            expected={} if outdated is None else {outdated: before},
+            replacing=outdated,
         )
     except BackendError as error:
         if error.kind not in ("existing-file", "changed-file"):
             raise
-        now, *_ = settled(task)  # labelled or edited by others in the meantime
+        now, _ = settled(task)  # labelled or edited by others in the meantime
         if now is None:
             raise
         return now
     # the new labels may have another name
     if (
         outdated is not None
-        and before is not None
-        and outdated not in labels
-        and not remove_file(outdated, before)
+        and outdated.expected is not None
+        and outdated.path not in labels
+        and not remove_file(outdated.path, outdated.expected)
     ):
-        warnings.warn(f"{outdated}: changed meanwhile, so it is not removed", stacklevel=2)
+        warnings.warn(f"{outdated.path}: changed meanwhile, so it is not removed", stacklevel=2)
     return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 

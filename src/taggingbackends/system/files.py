@@ -21,6 +21,7 @@ from taggingbackends.system.temporaries import temporary_beside
 from taggingbackends.system.words import counted
 
 __all__ = [
+    "Destination",
     "Expected",
     "Stamp",
     "check_replaceable",
@@ -57,15 +58,18 @@ def open_file(path: Path) -> BufferedReader:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "expected a file, found a pipe or a device", str(path))
+        _check_regular(path, os.fstat(descriptor).st_mode)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "expected a file, found a pipe or a device", str(path))
 
 
 class Stamp(NamedTuple):
@@ -79,6 +83,13 @@ class Stamp(NamedTuple):
 
 Expected = Stamp | Literal["anything"] | None
 """What a writer may replace: a file with this stamp, any file, or nothing."""
+
+
+class Destination(NamedTuple):
+    """The path of a file to write, and the stamp of the file to replace there; None if none."""
+
+    path: Path
+    expected: Stamp | None = None
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -106,10 +117,7 @@ def check_replaceable(path: Path) -> None:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "expected a file, found a pipe or a device", str(path))
+    _check_regular(path, mode)
     if not mode & 0o222 or not os.access(path, os.W_OK):
         problem = "this file is read-only; make it writable first, or write to another file"
         raise PermissionError(errno.EACCES, problem, str(path))

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from taggingbackends.system.processes import keeping
+
 __all__ = ["locked", "locked_if_free"]
 
 _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -21,11 +23,8 @@ _warned: set[Path] = set()  # folders without locks
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
-    """Hold a lock within the block, then remove the lock file.
-
-    The lock ends with the process at the latest. Child processes do not hold it, except those
-    that get its descriptor (`processes.keeping`).
+def locked(path: Path, wait: bool = False, inherited: bool = False) -> Iterator[bool]:
+    """Hold a lock within the block, then remove the lock file. The lock ends with the process.
 
     Parameters
     ----------
@@ -33,11 +32,14 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
         The lock file. Its folder must exist.
     wait : bool
         Wait until no other process holds the lock.
+    inherited : bool
+        The processes that are run within the block hold the lock, too, even if this one is
+        killed. Other child processes do not hold it.
 
     Yields
     ------
-    int or None
-        The descriptor of the lock file; None if the file system does not support locks.
+    bool
+        True; False if the file system does not support locks.
 
     Raises
     ------
@@ -54,7 +56,8 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """
     descriptor = _acquire(path, wait)
     try:
-        yield descriptor
+        with keeping(descriptor if inherited else None):
+            yield descriptor is not None
     finally:
         if descriptor in _held:  # false in a forked child process
             _release(path, descriptor)
@@ -75,7 +78,7 @@ def locked_if_free(path: Path) -> Iterator[bool | None]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                held = True if stack.enter_context(locked(path)) is not None else None
+                held = stack.enter_context(locked(path)) or None
         except BlockingIOError:
             held = False
         except OSError:

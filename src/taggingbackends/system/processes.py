@@ -53,15 +53,7 @@ def own_module(name: str) -> list[str]:
 
 @contextmanager
 def keeping(descriptor: int | None) -> Iterator[None]:
-    """Pass a lock's file descriptor on to the processes that are run within the block.
-
-    The lock is then held until they have ended, too, even if this process is killed.
-
-    Parameters
-    ----------
-    descriptor : int or None
-        What `locks.locked` yields.
-    """
+    """Pass a file descriptor, if any, on to the processes that are run within the block."""
     if descriptor is None or sys.platform == "win32":  # Windows kills them with this process
         yield
         return
