@@ -7,7 +7,7 @@ Remove this instance's data, or only the sandbox's if there is one; return the r
 
 # Errors
 `BackendError` `no-model-instance`; `not-a-sandbox`: the folder is one of input, not a sandbox; `in-use`: a
-command is running in a sandbox.
+command is running in a sandbox, or the instance is in training.
 
 # Example
 ```julia
@@ -26,7 +26,14 @@ function reset_data(backend::BackendExplorer)
         folder = joinpath(folders[1], name)
         is_sandbox(folder) && unless_in_use(() -> nothing, folder)
     end
-    return filter(remove_folder, folders)
+    lock = training_lock(backend, backend.model_instance)
+    isfile(lock) || return filter(remove_folder, folders)
+    try
+        return locked(() -> filter(remove_folder, folders), lock)
+    catch error
+        error isa LockedError && error.path == lock || rethrow()
+        throw(BackendError("in-use", "$(folders[1]): a training uses this input"; fix="wait for it, or end it"))
+    end
 end
 
 visible_folders(top) = isdir(top) ? list_folders(top) : String[]

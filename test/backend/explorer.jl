@@ -292,6 +292,10 @@ end
                     @test kind_of(() -> reset_data(backend), "a command is running in this sandbox") == "in-use"
                 end
             end
+            backend = BackendExplorer(project; model_instance="m")
+            TB.locked(joinpath(project, "models", ".m.lock")) do
+                @test kind_of(() -> reset_data(backend), "a training uses this input") == "in-use"
+            end
             @test tree(joinpath(project, "data")) == before
         end
         @test length(reset_data(sandbox)) == 2

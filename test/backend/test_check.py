@@ -240,7 +240,7 @@ INIT = "src/my_tagger/__init__.py"
         pytest.param(
             make("models/.m.partial"),
             "models/.m.partial",
-            "the files of a running or killed training",
+            "the files of a killed training",
             "BackendExplorer(model_instance='m').reset_model()",
             id="half a model",
         ),

@@ -266,7 +266,10 @@ def test_one_of_several_trainings_wins_and_is_not_reset(start: str, make_backend
         backend = BackendExplorer(project, "new")
         with backend_error("existing-model", "another training of new is under way"):
             backend.reset_model()
+        with backend_error("in-use", "new: a training uses this input"):
+            backend.reset_data()
         if start == "command":
+            assert not [problem for problem in check(project) if "training" in problem.what]
             result = command("reset", "--model", "--model-instance=new", cwd=project)
             refused(result, "another training of new is under way")
     finally:

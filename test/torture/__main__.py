@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -29,6 +30,8 @@ MODULES = (kills, edits, races, oddfiles, diskfaults, trackfiles, labelfiles, la
 
 def main() -> None:
     """Run trials of all drills in turn until the time is over, and print a table of counts."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored in the background of a shell
+        signal.signal(number, signal.SIG_DFL)
     parser = argparse.ArgumentParser(prog="python -m torture", description=main.__doc__)
     parser.add_argument(
         "--seconds", type=float, default=1800, help="time budget; default %(default)s"

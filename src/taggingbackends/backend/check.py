@@ -24,6 +24,7 @@ from taggingbackends.backend.project import (
 )
 from taggingbackends.backend.sandboxes import State, list_sandboxes
 from taggingbackends.errors import BackendError, shown
+from taggingbackends.system.locks import locked_if_free
 from taggingbackends.system.names import check_identifier
 
 __all__ = ["Problem", "check"]
@@ -197,8 +198,7 @@ def _check_folders(project_dir: Path, data_folder: Path) -> Iterator[Problem]:
 
 
 _LEFTOVERS = {
-    ".lock": "the lock of a running or killed training",
-    ".partial": "the files of a running or killed training",
+    ".partial": "the files of a killed training",
     ".removed": "the rest of a removed model",
     ".replaced": "the old model of a killed training",
 }
@@ -211,15 +211,17 @@ def _check_models(models: Path) -> Iterator[Problem]:
         if found is None:
             continue
         instance = path.name.removeprefix(".").removesuffix(path.suffix)
+        with locked_if_free(models / f".{instance}.lock") as free:
+            if free is False:  # of a running training
+                continue
         replaced = models / f".{instance}.replaced"
         if path == replaced and not (models / instance).exists():
             fix = f"rename it to {instance}"
         elif replaced.exists() or (models / instance).exists():
-            fix = f"remove this {'folder' if path.is_dir() else 'file'}"
+            fix = "remove this folder"
         else:
             fix = f"remove it with BackendExplorer(model_instance={instance!r}).reset_model()"
-        wait = "wait, or " if "running" in found else ""
-        yield Problem(path, f"found {found}", wait + fix)
+        yield Problem(path, f"found {found}", fix)
 
 
 def _check_sandboxes(project_dir: Path, data_folder: Path | None) -> Iterator[Problem]:

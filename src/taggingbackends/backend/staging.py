@@ -29,6 +29,7 @@ from taggingbackends.system.files import (
     stamp,
     walk,
 )
+from taggingbackends.system.locks import locked_if_free
 from taggingbackends.system.messages import describe
 from taggingbackends.system.names import is_utf8
 from taggingbackends.system.progress import progress
@@ -266,7 +267,8 @@ def remove_data(backend: BackendFolder) -> list[Path]:
     ------
     BackendError
         ``not-a-sandbox``: a folder of input has the sandbox's name. ``in-use``: a command is
-        running in the sandbox, or in one of the instance's. Nothing is removed.
+        running in the sandbox, or in one of the instance's, or the instance is in training.
+        Nothing is removed.
     """
     folders = backend.data_dirs()
     for folder in folders:
@@ -276,7 +278,11 @@ def remove_data(backend: BackendFolder) -> list[Path]:
     if backend.sandbox is not None:
         return sandboxes.remove_unused(backend)
     sandboxes.check_unused(backend)
-    return [folder for folder in folders if remove_folder(folder)]
+    with locked_if_free(backend.training_lock(backend.required_instance("reset"))) as free:
+        if free is False:
+            problem = f"{folders[0]}: a training uses this input"
+            raise BackendError("in-use", problem, "wait for it, or end it")
+        return [folder for folder in folders if remove_folder(folder)]
 
 
 def label_name(stem: str, several: bool) -> str:
