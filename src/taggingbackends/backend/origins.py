@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.data.formats import stem_of
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import open_file, same_content, write_file
 from taggingbackends.system.locks import locked
@@ -50,7 +51,7 @@ def origin(backend: BackendFolder, file: Path) -> Path:
         return file
     relative = file.relative_to(raw)
     for known, source in read_origins(raw).items():
-        if known.parent == relative.parent and known.stem == relative.stem:
+        if known.parent == relative.parent and stem_of(known) == stem_of(relative):
             return source.with_name(file.name)
     return file
 

@@ -11,11 +11,11 @@ High-throughput behavioral analysis in C. elegans, Nature Methods 8:592.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +76,13 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     first, *rest = tables.values()
     for other in rest:
         _check_same_run(first, other)
+        _check_same_end(first, other)
         left_out += _differences(first, other)
     for suffix, table in tables.items():
         (_set_spines if suffix == ".spine" else _clean_outlines)(table, left_out)
     tracks = {larva: _track(larva, tables) for larva in first.rows}
     return Recording(
-        first.run,
+        _first(table.run for table in tables.values()) or _run_of(path),
         tracks,
         _metadata(utf8_name(stem_of(path))),
         "Choreography",
@@ -114,6 +115,14 @@ def _parts(path: Path, wanted: list[str]) -> tuple[dict[str, list[Path]], list[s
         parts[suffix] = [chosen[larva] for larva in sorted(chosen, key=lambda x: x or 0)]
         others += [file.name for file in files if file not in parts[suffix]]
     return parts, sorted(others)
+
+
+_T = TypeVar("_T")
+
+
+def _first(items: Iterable[_T | None]) -> _T | None:
+    """Return the first item that is not None."""
+    return next((item for item in items if item is not None), None)
 
 
 def _some(items: list[str] | list[int]) -> str:
@@ -172,11 +181,12 @@ class _Table:
     """Content of one file, or of the files of all larvae."""
 
     file: Path
-    run: str
+    run: str | None  # None if the lines lack it
     rows: dict[int, NDArray[np.intp]]  # larva -> its rows, in order
     times: NDArray[np.float64]
     points: NDArray[np.float64]  # (total points, 2)
     offsets: NDArray[np.int64]  # (rows + 1,), where the points of each row begin
+    size: int | None  # number of points of a spine; None if there is none
     cut: tuple[Path, int] | None  # a file without a line break at its end, and its last line
     has_missing: bool  # whether any coordinates are missing
     spine: NDArray[np.float64] | None = field(default=None, init=False)  # (rows, points, 2)
@@ -195,15 +205,17 @@ def _table(files: list[Path], suffix: str, left_out: list[str]) -> _Table:
 
 def _joined(tables: list[_Table]) -> _Table:
     first = tables[0]
+    size = _first(table.size for table in tables)
     rows: dict[int, NDArray[np.intp]] = {}
     owners: dict[int, Path] = {}
     offsets: list[NDArray[np.int64]] = [np.zeros(1, np.int64)]
     row = point = 0
     for table in tables:
-        if table.run != first.run:
-            problem = f"expected run {first.run}, as in {first.file.name}, found {table.run}"
-            fix = "files of several runs need names that differ before the number"
-            raise TrackFileError(f"{problem}; {fix}", file=table.file)
+        fix = "give files of other runs names that differ before the number"
+        _check_same_run(first, table, fix)
+        if table.size is not None and size is not None and table.size != size:
+            problem = f"expected spines of {size} points, as in the files of other larvae"
+            raise TrackFileError(f"{problem}, found {table.size}", file=table.file)
         for larva, own in table.rows.items():
             if larva in rows:
                 problem = f"expected larva {larva} in one file, found it also in "
@@ -213,12 +225,13 @@ def _joined(tables: list[_Table]) -> _Table:
         row, point = row + len(table.times), point + len(table.points)
     return _Table(
         file=first.file,
-        run=first.run,
+        run=_first(table.run for table in tables),
         rows=rows,
         times=np.concatenate([table.times for table in tables]),
         points=np.concatenate([table.points for table in tables]),
         offsets=np.concatenate(offsets),
-        cut=next((table.cut for table in tables if table.cut is not None), None),
+        size=size,
+        cut=_first(table.cut for table in tables),
         has_missing=any(table.has_missing for table in tables),
     )
 
@@ -267,16 +280,18 @@ def _read(file: Path, suffix: str, left_out: list[str]) -> _Table | None:
         raise faults["larva"]
     in_use = np.flatnonzero(~np.isnan(times))
     if len(in_use) < len(times):
-        left_out.append(f"{counted(len(times) - len(in_use), 'line')} without a time")
+        n = len(times) - len(in_use)
+        left_out.append(f"{counted(n, 'line')} without a time in {file.name}")
         if not len(in_use):
             raise TrackFileError("expected times, found none in any line", file=file)
     table = _Table(
         file=file,
-        run=_run(file, run, int(lines[0])) if layout.run is not None else _run_of(file),
+        run=None if layout.run is None else _run(file, run, int(lines[0])),
         rows=_rows(larvae.astype(np.int64), in_use),
         times=times,
         points=np.frombuffer(coordinates).reshape(-1, 2),
         offsets=np.concatenate([[0], np.cumsum((counts - layout.before) // 2)]),
+        size=points,
         cut=cut,
         has_missing=has_missing,
     )
@@ -294,7 +309,7 @@ def _layout(file: Path, block: _Block) -> _Layout:
     fields = [block.field(i) for i in range(min(n, 3))]
     larva = tracker_name(file).larva
     is_number = [_NUMBER.fullmatch(text) is not None for text in fields]
-    is_larva = [text.isdigit() and int(text[:9]) == larva for text in fields]
+    is_larva = [_is_id(text) and int(text) == larva for text in fields]
     run_at: int | None = 0
     larva_at: int | None = 1
     if larva is None:
@@ -308,7 +323,7 @@ def _layout(file: Path, block: _Block) -> _Layout:
                 file.suffixes[-1:]
             )
             raise TrackFileError(f"{problem}; {fix}", file=file, line=int(block.lines[0]))
-    elif n % 2 and is_number[0] and not (n > 1 and fields[0].isdigit() and is_larva[1]):
+    elif n % 2 and is_number[0] and not (n > 1 and is_larva[1] and fields[0].isdigit()):
         run_at = larva_at = None
     elif n % 2 == 0 and is_larva[0]:
         run_at, larva_at = None, 0
@@ -349,11 +364,11 @@ def _blocks(file: Path) -> Iterator[_Block]:
     above = 0  # lines before the block
     with open_data(file) as opened:
         stream = opened
-        text = stream.read(_BLOCK)
-        text = text.removeprefix(_BOM)
+        text = (stream.read(_BLOCK) + stream.readline(_LONGEST)).removeprefix(_BOM)
         if b"\r" in text and b"\n" not in text:  # as old programs on a Mac end lines
-            stream = BytesIO(stream.read().replace(b"\r", b"\n"))
-        while text := text + stream.readline(_LONGEST):
+            stream = BytesIO((text + stream.read()).replace(b"\r", b"\n"))
+            text = stream.readline()
+        while text:
             if b"\r" in text:
                 text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             if not text.endswith(b"\n") and stream.read(1):
@@ -365,7 +380,11 @@ def _blocks(file: Path) -> Iterator[_Block]:
                 first = (np.cumsum(counts) - counts)[rows]
                 yield _Block(text, stops, lengths, first, counts[rows], above + rows + 1)
             above += len(counts)
-            text = stream.read(_BLOCK)
+            text = stream.read(_BLOCK) + stream.readline(_LONGEST)
+
+
+def _is_id(text: bytes) -> bool:
+    return text.isdigit() and len(text) < 10
 
 
 def _number_of_points(file: Path, block: _Block, layout: _Layout) -> int | None:
@@ -429,11 +448,14 @@ def _check_commas(file: Path, block: _Block, layout: _Layout, places: dict[str, 
     is_coordinate = _is_coordinate(block, layout)
     for kind, of_kind in (("times", is_time), ("coordinates", is_coordinate)):
         numbers = np.flatnonzero(of_kind)
-        if not len(numbers):
-            continue
-        n = places.setdefault(kind, int(decimals_of[numbers[0]]))
-        wrong = numbers[(found[numbers] != 1) | (decimals_of[numbers] != n)]
-        wrong = next((i for i in wrong if not _is_missing(block.field(i))), None)
+        if kind not in places:
+            some = next((i for i in numbers.tolist() if not _is_missing(block.field(i))), None)
+            if some is None:
+                continue
+            places[kind] = int(decimals_of[some])
+        n = places[kind]
+        unusual = numbers[(found[numbers] != 1) | (decimals_of[numbers] != n)]
+        wrong = next((i for i in unusual.tolist() if not _is_missing(block.field(i))), None)
         if wrong is not None:
             row = int(np.searchsorted(block.first, wrong, "right")) - 1
             problem = (
@@ -467,9 +489,7 @@ def _fields_equal(block: _Block, fields: NDArray[np.intp], text: bytes) -> NDArr
 
 def _numbers(
     file: Path, block: _Block, layout: _Layout
-) -> tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], bool
-]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], bool]:
     """Return larvae, times, coordinates, invalid fields, and whether coordinates are missing."""
     text = block.text.replace(b",", b".") if layout.has_commas else block.text
     skip = slice(0) if layout.run is None else block.first + layout.run  # not a number
@@ -478,12 +498,12 @@ def _numbers(
     wrong = np.flatnonzero(~np.isfinite(values))
     has_missing = False
     if len(wrong):
-        missing = [_is_missing(block.field(i)) for i in wrong.tolist()]
+        missing = np.array([_is_missing(block.field(i)) for i in wrong.tolist()])
         if layout.larva is not None:
             missing &= ~np.isin(wrong, block.first + layout.larva)
         values[wrong[missing]] = np.nan
-        has_missing = bool(np.any(missing))
-        wrong = wrong[~np.asarray(missing)]
+        has_missing = bool(missing.any())
+        wrong = wrong[~missing]
     if layout.larva is None:
         larva = tracker_name(file).larva
         assert larva is not None
@@ -539,15 +559,19 @@ def _check_times(table: _Table, lines: NDArray[np.intp]) -> None:
             raise TrackFileError(problem, file=table.file, line=int(lines[rows[at + 1]]))
 
 
-def _check_same_run(one: _Table, other: _Table) -> None:
-    if one.run != other.run:
+def _check_same_run(one: _Table, other: _Table, fix: str = "") -> None:
+    if one.run is not None and other.run is not None and one.run != other.run:
         problem = f"expected run {one.run}, as in {one.file.name}, found {other.run}"
-        raise TrackFileError(problem, file=other.file, line=1)
-    if (one.cut is None) != (other.cut is None):
-        # an outline may have any number of points, so a cut between two points is not noticed
-        (file, line), whole = (one.cut, other) if one.cut else (other.cut, one)
-        problem = f"expected a line break at the end, as {whole.file.name} has, found none"
-        raise TrackFileError(f"{problem}; is the file cut?", file=file, line=line)
+        raise TrackFileError(f"{problem}; {fix}" if fix else problem, file=other.file, line=1)
+
+
+def _check_same_end(one: _Table, other: _Table) -> None:
+    # an outline may have any number of points, so a cut between two points is not noticed
+    for table, whole in ((one, other), (other, one)):
+        if table.cut is not None and whole.cut is None:
+            file, line = table.cut
+            problem = f"expected a line break at the end, as {whole.file.name} has, found none"
+            raise TrackFileError(f"{problem}; is the file cut?", file=file, line=line)
 
 
 def _differences(spines: _Table, outlines: _Table) -> list[str]:
@@ -590,20 +614,14 @@ def _of(larvae: list[int]) -> str:
 def _set_spines(table: _Table, left_out: list[str]) -> None:
     """Set the spines of all rows; a spine is NaN if a coordinate is missing."""
     counts = np.diff(table.offsets)
-    points = int(counts.max())
-    if not points:
+    if table.size is None:
         problem = f"expected spines of {_FEWEST_POINTS} points or more, found none"
         raise TrackFileError(problem, file=table.file)
-    has_points = counts > 0
-    if ((counts != points) & has_points).any():
-        problem = "expected the same number of points in the spines of all larvae"
-        found = f"found {counts[has_points].min()} and {points}"
-        raise TrackFileError(f"{problem}, {found}", file=table.file)
-    if has_points.all():
-        table.spine = table.points.reshape(-1, points, 2)
-    else:
-        table.spine = np.full((len(counts), points, 2), np.nan)
-        table.spine[has_points] = table.points.reshape(-1, points, 2)
+    table.spine = table.points.reshape(-1, table.size, 2)
+    if len(table.spine) < len(counts):
+        spine = np.full((len(counts), table.size, 2), np.nan)
+        spine[counts > 0] = table.spine
+        table.spine = spine
     if table.has_missing:
         is_missing = np.isnan(table.spine)
         some = is_missing.any(axis=(1, 2))

@@ -47,9 +47,7 @@ Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 _HEAD = 1024  # bytes read to recognize a format
 _LARVA = re.compile(r"\.(\d{5})")  # at the end of the stem of a larva's own file
 # what a line may begin with, then a number; or a time without points
-_CHOREOGRAPHY = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:[^\s\0]+[ \t]+[-+.,]*\d|\d+[.,]\d+\s)"
-)
+_CHOREOGRAPHY = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[^\s\0]+[ \t]+[-+.,]*\d|\d+[.,]\d+\s)")
 
 
 class Format(NamedTuple):

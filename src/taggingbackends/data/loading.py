@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from taggingbackends.data.compressed import is_compressed
+from taggingbackends.data.compressed import decompressed_head, is_compressed
 from taggingbackends.data.formats import (
     FORMATS,
     Format,
@@ -87,12 +87,15 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     near = suffix_formats(path)
     if near:
         with open_file(path) as file:
-            found = file.read(40).decode(errors="replace")
+            head = file.read(1024)
+        found = decompressed_head(head, 1024)[:40].decode(errors="replace")
         expected = " or ".join(
             f"a {one.name} file, which begins with {one.beginning}" for one in near
         )
         problem = f"expected {expected}, found {shown(found)}"
-        problem = problem if found else "expected tracks, found an empty file"
+        if not found:
+            empty = "no content or damaged gzip" if is_compressed(head) else "an empty file"
+            problem = f"expected tracks, found {empty}"
         raise TrackFileError(problem, file=path)
     path.stat()  # a missing file is an error whatever its suffix
     suffixes = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
