@@ -26,12 +26,12 @@ def coordinate(larva: int, frame: int, number: int) -> str:
     return f"{1 + larva + frame / 10 + number / 1000:.3f}"
 
 
-def time(larva: int, frame: int) -> str:
+def seconds(larva: int, frame: int) -> str:
     return f"{larva + frame / 8:.3f}"
 
 
 def line(larva: int, frame: int, points: int, before: str = "{run} {larva:05d} {time}") -> str:
-    start = before.format(run=RUN, larva=larva, time=time(larva, frame))
+    start = before.format(run=RUN, larva=larva, time=seconds(larva, frame))
     numbers = " ".join(coordinate(larva, frame, i) for i in range(2 * points))
     return f"{start} {numbers}".rstrip() + "\n"
 

@@ -19,7 +19,7 @@ __all__ = ["decompressed_head", "is_compressed", "open_data"]
 
 _MAGIC = b"\x1f\x8b"
 _RATIO = 64  # largest size of the content, relative to the file's; text has 3 to 20
-_SMALL = 256 << 20  # bytes of content that are never too large
+_SMALL = 64 << 20  # bytes of content that are never too large
 
 
 def is_compressed(head: bytes) -> bool:
@@ -45,7 +45,7 @@ def open_data(file: Path) -> Iterator[BufferedIOBase]:
     ------
     TrackFileError
         While reading: the compressed data are damaged or cut, or the content exceeds both 64 times
-        the file's size and 256 MiB.
+        the file's size and 64 MiB.
     OSError
         See `open_file`.
     """
