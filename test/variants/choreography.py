@@ -1,6 +1,6 @@
 """Variants of Choreography's files, as labs have them, and what must come of each.
 
-As a program, it writes them below a folder, for the tests in Julia.
+As a program, it writes them into a folder, with what Python loads, for the tests in Julia.
 """
 
 from __future__ import annotations
@@ -8,8 +8,14 @@ from __future__ import annotations
 import gzip
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import numpy as np
+
+from taggingbackends import TrackFileError
+from taggingbackends.data import load_tracks
 
 RUN = "20240611_101500"
 STEM = f"{RUN}@g@e@t5@p"
@@ -265,9 +271,32 @@ def variants() -> Iterator[tuple[str, Files, str]]:
     yield "bytes that are no text", dict.fromkeys(pair(), b"\x00\x01\x02 3 4" * 9), "refused"
 
 
+def outcome(folder: Path) -> str:
+    """Return "refused", or what is left out and loaded: larva, frames, spines, outline's points."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            recording = load_tracks(folder)
+        except TrackFileError:
+            return "refused\n"
+    lines = [f"{recording.run} {'; '.join(recording.left_out)}"]
+    for larva, track in recording.items():
+        assert track.spine is not None
+        assert track.outline is not None
+        spines = np.isfinite(track.spine).all(axis=(1, 2)).sum()
+        lines.append(f"{larva} {len(track)} {spines} {len(track.outline)}")
+    return "\n".join(lines) + "\n"
+
+
+def main(top: Path) -> None:
+    """Write the variants, each in a folder with its outcome beside it."""
+    for i, (_, files, _) in enumerate(variants()):
+        folder = top / f"{i:03d}"
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        folder.with_suffix(".txt").write_text(outcome(folder), "utf-8")
+
+
 if __name__ == "__main__":
-    for name, files, expected in variants():
-        folder = Path(sys.argv[1], name.replace(":", "-"), expected)
-        folder.mkdir(parents=True)
-        for file, content in files.items():
-            (folder / file).write_bytes(content)
+    main(Path(sys.argv[1]))
