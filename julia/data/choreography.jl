@@ -99,7 +99,7 @@ function names_of(layout::Layout)
 end
 
 """The lines of one file, or of the files of all larvae."""
-mutable struct Table
+struct Table
     file::String
     run::Union{String,Nothing}  # nothing if the lines lack it
     rows::Vector{Pair{Int,Vector{Int}}}  # larva => its rows, in order
@@ -258,7 +258,7 @@ end
 """Return a text without byte order mark, in which lines end with a newline."""
 function with_line_breaks(content)
     length(content) >= 3 && content[1:3] == UInt8[0xef, 0xbb, 0xbf] && (content = content[4:end])
-    UInt8('\r') in content || return content
+    findfirst(==(UInt8('\r')), content) === nothing && return content
     is_break(i) = content[i] != UInt8('\r') || i == length(content) || content[i + 1] != UInt8('\n')
     return UInt8[content[i] == UInt8('\r') ? UInt8('\n') : content[i] for i in eachindex(content) if is_break(i)]
 end
