@@ -5,7 +5,7 @@
 const FEWEST_POINTS = 3  # of a spine
 const STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 const NUMBER = r"^[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?$"i
-const MISSING = r"^([-+]?(nan(\(\w*\))?|inf(inity)?|1[.]#\w+)|na|n/a|null|none)$"i
+const MISSING = r"^([-+]?(nan(\([0-9a-z_]*\))?|inf(inity)?|1[.]#[0-9a-z_]+)|na|n/a|null|none)$"i
 const NAMED = 3  # items that are listed at most
 
 is_whitespace(byte) = byte == UInt8(' ') || UInt8('\t') <= byte <= UInt8('\r')
@@ -181,6 +181,8 @@ function read_table(file, suffix, left_out)
     layout.larva == 0 && fill!(larvae, named)
     for row in eachindex(larvae)
         (isinteger(larvae[row]) && 0 <= larvae[row] <= MAX_LARVA_ID) && continue
+        layout.larva == 0 && throw(TrackFileError("expected a larva identifier from 0 to $MAX_LARVA_ID in the " *
+                                                  "file's name, found $named"; file=file))
         found = field_at(content, layout.larva == 1 ? starts[row] : field_after(content, starts[row]))
         fault(row, "expected a larva identifier from 0 to $MAX_LARVA_ID, found $found")
     end

@@ -259,6 +259,8 @@ def variants() -> Iterator[tuple[str, Files, str]]:
     yield "a larva in two files", twice, "refused"
     misnamed = renamed(whole, lambda name: name.replace(".00020.", ".00021."))
     yield "a number that is not the larva", misnamed, "reported"
+    high = renamed(short, lambda name: name.replace(".00020.", ".70000."))
+    yield "a larva out of range in the name", high, "refused"
     numbered = renamed(pair(), lambda name: name.replace(STEM, "exp.00001"))
     yield "all larvae in a file with a number", numbered, "read"
     nameless = {

@@ -265,10 +265,13 @@ def _read(file: Path, suffix: str, left_out: list[str]) -> _Table | None:
             same = _fields_equal(block, runs, run)
             _note(faults, "run", file, block, runs[~same], f"run {_str(run)} in all lines")
         _note(faults, "number", file, block, wrong, "a number")
+        bad = (np.floor(larvae) != larvae) | (larvae < 0) | (larvae > MAX_LARVA_ID)
+        expected = f"a larva identifier from 0 to {MAX_LARVA_ID}"
         if layout.larva is not None:
-            bad = (np.floor(larvae) != larvae) | (larvae < 0) | (larvae > MAX_LARVA_ID)
-            expected = f"a larva identifier from 0 to {MAX_LARVA_ID}"
             _note(faults, "larva", file, block, block.first[bad] + layout.larva, expected)
+        elif bad.any():
+            problem = f"expected {expected} in the file's name, found {larvae[0]:.0f}"
+            raise TrackFileError(problem, file=file)
     if layout is None:
         return None
     counts, lines, larvae, times = map(np.concatenate, zip(*parts, strict=True))
@@ -319,9 +322,7 @@ def _layout(file: Path, block: _Block) -> _Layout:
                 "expected date_time and larva_id before the time, "
                 f"found {_str(b' '.join(fields))} ..."
             )
-            fix = "if all lines are of one larva, name the file <stem>.00001" + "".join(
-                file.suffixes[-1:]
-            )
+            fix = f"if all lines are of one larva, name the file <stem>.00001{file.suffix}"
             raise TrackFileError(f"{problem}; {fix}", file=file, line=int(block.lines[0]))
     elif n % 2 and is_number[0] and not (n > 1 and is_larva[1] and fields[0].isdigit()):
         run_at = larva_at = None
