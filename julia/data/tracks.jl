@@ -51,7 +51,7 @@ The larvae of one run: larva identifier => [`Track`](@ref), in the order of the 
 - `metadata`: information about the recording, from the file or its name.
 - `format::String`: the name of the format, `"Choreography"`.
 - `sources::Vector{String}`: the files read.
-- `left_out::Vector{String}`: what these files contain and the recording does not, counted.
+- `left_out::Vector{String}`: what these files contain and the recording does not, counted. Usually empty.
 
 # Example
 ```julia

@@ -236,7 +236,7 @@ def _recording_content(recording: Recording, parcel: Parcel) -> dict[str, Any]:
         "format": recording.format,
         "sources": list(map(str, recording.sources)),
         "labels": _labels_content(recording.own_labels, parcel),
-        "left_out": list(recording.left_out),
+        "left_out": recording.left_out,
         "tracks": [
             {"id": larva, **_track_content(track, parcel)} for larva, track in recording.items()
         ],
