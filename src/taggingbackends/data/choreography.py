@@ -94,15 +94,16 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
 def _parts(path: Path, wanted: list[str]) -> tuple[dict[str, list[Path]], list[str]]:
     """Return the files to load by suffix, and names of other files with these suffixes."""
     per_larva = tracker_name(path).larva is not None
+    names = {file: tracker_name(file) for file in recording_files(path)}
     parts: dict[str, list[Path]] = {}
     others = []
     for suffix in wanted:
-        files = [x for x in recording_files(path) if tracker_name(x).suffix == suffix]
+        files = [file for file, name in names.items() if name.suffix == suffix]
         if path in files:  # the file that was asked for comes first
             files.sort(key=lambda file: file != path)
         chosen: dict[int | None, Path] = {}
         for file in files:
-            chosen.setdefault(tracker_name(file).larva, file)
+            chosen.setdefault(names[file].larva, file)
         if None in chosen and (len(chosen) == 1 or not per_larva):
             chosen = {None: chosen[None]}
         else:

@@ -136,12 +136,14 @@ class TrackerName(NamedTuple):
 
 def tracker_name(path: str | PathLike[str]) -> TrackerName:
     """Return the parts of a file's name; those of `Path` if no format has its suffix."""
-    path = Path(path)
-    inner = Path(path.stem) if path.suffix.lower() == ".gz" else path
-    near = _formats_with(inner.suffix.lower())
+    path = path if isinstance(path, Path) else Path(path)
+    stem, suffix = path.stem, path.suffix.lower()
+    if suffix == ".gz":
+        inner = Path(stem)
+        stem, suffix = inner.stem, inner.suffix.lower()
+    near = _formats_with(suffix)
     if not near:
         return TrackerName(path.stem, None, path.suffix)
-    stem, suffix = inner.stem, inner.suffix.lower()
     if any(format.per_larva for format in near):
         start, number = stem[:-6], _LARVA.fullmatch(stem[-6:])
         if start and number:
