@@ -55,6 +55,7 @@ include("../julia/labels/writing.jl")
 include("../julia/labels/reading.jl")
 
 # data: tracker files in, arrays out
+include("../julia/data/gzip.jl")
 include("../julia/data/formats.jl")
 include("../julia/data/tracks.jl")
 include("../julia/data/choreography.jl")

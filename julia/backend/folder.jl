@@ -162,7 +162,7 @@ function output_path(backend::BackendExplorer, input_file)
     folder = joinpath(processed_data_dir(backend), parts[1:end - 1]...)
     mkpath(folder)
     labelled = isfile(path) && islabelfile(path)
-    known = labelled || any(suffix -> is_tracker_file(with_suffix(path, suffix)), TRACKER_SUFFIXES)
+    known = labelled || is_of_recording(path)
     has_several(dirname(path), known ? nothing : suffix_of(path)) || return joinpath(folder, PREDICTED)
     return joinpath(folder, "$(labelled ? labelled_stem(path) : stem_of(path)).$PREDICTED")
 end
@@ -395,6 +395,16 @@ is_sandbox(folder) = ispath(joinpath(folder, SANDBOX_MARK))
 function is_tracker_file(path)
     isfile(path) || return false
     return !isempty(findrecordings([path]; unreadable=Dict{String,Exception}()))
+end
+
+"""Return whether a recording in the same folder has the file's stem."""
+function is_of_recording(path)
+    stem = stem_of(path)
+    usual = [joinpath(dirname(path), stem * suffix) for suffix in TRACKER_SUFFIXES]
+    any(is_tracker_file, [path; usual]) && return true
+    isdir(dirname(path)) || return false
+    near = filter(name -> startswith(name, stem) && stem_of(name) == stem, readdir(dirname(path)))
+    return any(name -> is_tracker_file(joinpath(dirname(path), name)), near)
 end
 
 """

@@ -246,7 +246,7 @@ function folder_files(folder, unreadable)
         end
         try
             readdir(inner)
-        catch error  # such as lost+found
+        catch error
             error isa Union{SystemError,Base.IOError} || rethrow()
             push!(unreadable, "$inner: $(sprint(showerror, error))")
             return false

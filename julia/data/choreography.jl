@@ -1,51 +1,78 @@
 # Choreography's .spine and .outline files (of the Multi-Worm Tracker). A line is
-# `date_time larva_id time x1 y1 x2 y2 ...`: times in seconds, coordinates in mm.
+# `date_time larva_id time x1 y1 x2 y2 ...`: times in seconds, coordinates in mm. There is one file for all larvae,
+# or one per larva, whose lines may lack the first two fields.
 
-const FIELDS_BEFORE = 3  # of a line, before the coordinates
-const SPINE_POINTS = 11
+const FEWEST_POINTS = 3  # of a spine
 const STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
+const NUMBER = r"^[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?$"i
+const MISSING = r"^([-+]?(nan(\([0-9a-z_]*\))?|inf(inity)?|1[.]#[0-9a-z_]+)|na|n/a|null|none)$"i
+const NAMED = 3  # items that are listed at most
 
 is_whitespace(byte) = byte == UInt8(' ') || UInt8('\t') <= byte <= UInt8('\r')
 
-"""Return whether a file starts with a date_time, a larva identifier and a number."""
+"""Return whether a file starts with a field and a number, or with a time alone."""
 function is_choreography(head)
-    at = 1
-    # the number of fitting bytes from `at`
-    run(fitting) = something(findnext(!fitting, head, at), length(head) + 1) - at
-    at += run(is_whitespace)
-    for (fitting, n) in ((is_digit, 8), (==(UInt8('_')), 1), (is_digit, 6))
-        run(fitting) == n || return false
-        at += n
-    end
-    gap = byte -> byte == UInt8(' ') || byte == UInt8('\t')
-    for fitting in (gap, is_digit, gap)
-        run(fitting) > 0 || return false
-        at += run(fitting)
-    end
-    return run(byte -> is_digit(byte) || byte in b"-+.") > 0
+    text = join(Char(byte) for byte in head)  # in Latin-1
+    return occursin(r"^(?:\xef\xbb\xbf)?[ \t-\r]*(?:[^ \t-\r\0]+[ \t]+[-+.,]*[0-9]|[0-9]+[.,][0-9]+[ \t-\r])", text)
 end
 
 function load_choreography(path, spine, outline)
     spine || outline ||
         throw(ArgumentError("expected spine or outline to be loaded, found both turned off"))
-    files = String[]
-    spine && push!(files, with_suffix(path, ".spine"))
-    outline && push!(files, with_suffix(path, ".outline"))
+    wanted = [suffix for (suffix, on) in ((".spine", spine), (".outline", outline)) if on]
+    left_out, files, tables = String[], String[], Dict{String,Table}()
+    chosen = Dict(suffix => part_of(path, suffix) for suffix in wanted)
+    others = sort!(basename.(reduce(vcat, (chosen[suffix][2] for suffix in wanted))))
+    isempty(others) || push!(left_out, "$(some(others)), beside $(basename(path))")
+    for suffix in wanted
+        append!(files, chosen[suffix][1])
+        tables[suffix] = read_part(chosen[suffix][1], suffix, left_out)
+    end
+    first_table = tables[wanted[1]]
+    if length(tables) == 2
+        check_same_run(first_table, tables[".outline"])
+        check_same_end(first_table, tables[".outline"])
+        append!(left_out, differences(first_table, tables[".outline"]))
+    end
+    spine && clean_spines!(tables[".spine"], left_out)
+    outline && clean_outlines!(tables[".outline"], left_out)
+    larvae = first.(first_table.rows)
+    tracks = Dict{Int,Track}(larva => make_track(larva, tables) for larva in larvae)
+    runs = [table.run for table in (tables[suffix] for suffix in wanted) if table.run !== nothing]
+    run = isempty(runs) ? run_of(path) : first(runs)
+    return Recording(run, larvae, tracks, metadata_of(stem_of(path)), "Choreography", files, Labels(), left_out)
+end
+
+"""Return the files of one suffix to load, and other files of this suffix."""
+function part_of(path, suffix)
+    files = filter(file -> tracker_suffix(file) == suffix, recording_files(path))
+    sort!(files; by=!=(path))  # the file that was asked for comes first
+    chosen = Dict{Union{Int,Nothing},String}()
     for file in files
-        isfile(file) && continue
+        get!(chosen, tracker_name(file)[2], file)
+    end
+    if haskey(chosen, nothing) && (length(chosen) == 1 || tracker_name(path)[2] === nothing)
+        filter!(item -> first(item) === nothing, chosen)
+    else
+        delete!(chosen, nothing)
+    end
+    if isempty(chosen)
+        missing_file = joinpath(dirname(path), stem_of(path) * suffix)
         throw(TrackFileError("expected this file beside $(basename(path)), found none; add it, or load " *
-                             "$(basename(path)) alone with $(suffix_of(file)[2:end])=false"; file=file))
+                             "$(basename(path)) alone with $(suffix[2:end])=false"; file=missing_file))
     end
-    tables = Table[read_table(file) for file in files]
-    length(tables) == 2 && check_same_frames(tables...)
-    larvae = Int[]
-    tracks = Dict{Int,Track}()
-    for (larva, _) in tables[1].rows
-        push!(larvae, larva)
-        tracks[larva] = make_track(larva, tables)
+    part = [chosen[larva] for larva in sort!(collect(keys(chosen)); by=larva -> something(larva, 0))]
+    return part, filter(file -> !(file in part), files)
+end
+
+some(items) = join(items[1:min(NAMED, end)], ", ") * (length(items) > NAMED ? ", ..." : "")
+
+"""Return the run of a file whose lines have none: a date_time in its name or its folder's."""
+function run_of(path)
+    for name in (String(first(split(stem_of(path), "@"))), basename(dirname(abspath(path))))
+        occursin(r"^[0-9]{8}_[0-9]{6}$", name) && return name
     end
-    return Recording(tables[1].run, larvae, tracks, metadata_of(stem_of(path)), "Choreography", files,
-                     Labels())
+    return stem_of(path)
 end
 
 function metadata_of(stem)
@@ -58,60 +85,184 @@ function metadata_of(stem)
     return metadata
 end
 
-"""The lines of one file."""
+"""What the lines of a file begin with: the number of each of these fields; 0 if there is none."""
+struct Layout
+    run::Int
+    larva::Int
+    time::Int
+    has_commas::Bool  # in numbers, instead of points
+end
+
+function names_of(layout::Layout)
+    names = (("date_time", layout.run), ("larva_id", layout.larva), ("time", layout.time))
+    return join((name for (name, at) in names if at > 0), " ")
+end
+
+"""The lines of one file, or of the files of all larvae."""
 struct Table
     file::String
-    run::String
+    run::Union{String,Nothing}  # nothing if the lines lack it
     rows::Vector{Pair{Int,Vector{Int}}}  # larva => its rows, in order
     row_of::Dict{Int,Int}  # larva => its position in `rows`
     times::Vector{Float64}
-    lines::Vector{Int}  # the 1-based line number of each row
     coordinates::Vector{Float64}  # x1 y1 x2 y2 ... of all rows
     offsets::Vector{Int}  # the number of points before each row
-    is_ended::Bool  # whether the last line ends with a line break
+    lengths::Vector{Int}  # the number of points in use of each row
+    points::Int  # of a spine; 0 if there is none
+    cut::Union{Tuple{String,Int},Nothing}  # a file without a line break at its end, and its last line
+    has_missing::Bool  # whether any coordinates are missing
 end
 
-rows_of(table, larva) = last(table.rows[table.row_of[larva]])
+rows_of(table, larva) = haskey(table.row_of, larva) ? last(table.rows[table.row_of[larva]]) : Int[]
 
-function read_table(file)
-    content = read_unchanged(file)
-    starts, counts, lines = table_layout(content)
-    fault(row, problem) = throw(TrackFileError(problem; file=file, line=lines[row]))
-    isempty(starts) && throw(TrackFileError("expected tracks, found an empty file"; file=file))
-    check_counts(file, counts, fault)
-    for row in 2:length(starts)
-        same_field(content, starts[1], starts[row]) && continue
-        run, other = field_at(content, starts[1]), field_at(content, starts[row])
-        fault(row, "expected run $run in all lines, found $other")
+"""Read the files of all larvae, or the one file of them."""
+function read_part(files, suffix, left_out)
+    tables = Table[table for table in (read_table(file, suffix, left_out) for file in files) if table !== nothing]
+    isempty(tables) && throw(TrackFileError("expected tracks, found an empty file"; file=files[1]))
+    empty = length(files) - length(tables)
+    empty > 0 && push!(left_out, counted(empty, "empty $suffix file"))
+    return length(tables) == 1 ? tables[1] : joined(tables)
+end
+
+function joined(tables)
+    points = maximum(table.points for table in tables)
+    sizes = [table for table in tables if table.points > 0]
+    rows, owners = Pair{Int,Vector{Int}}[], Dict{Int,String}()
+    offsets, row, point = [0], 0, 0
+    for table in tables
+        fix = "give files of other runs names that differ before the number"
+        check_same_run(tables[1], table, fix)
+        if table.points > 0 && table.points != sizes[1].points
+            throw(TrackFileError("expected spines of $(sizes[1].points) points, as in the files of other larvae, " *
+                                 "found $(table.points)"; file=table.file))
+        end
+        for (larva, own) in table.rows
+            haskey(owners, larva) && throw(TrackFileError("expected larva $larva in one file, found it also in " *
+                                                          basename(owners[larva]); file=table.file))
+            owners[larva] = table.file
+            push!(rows, larva => own .+ row)
+        end
+        append!(offsets, table.offsets[2:end] .+ point)
+        row, point = row + length(table.times), point + table.offsets[end]
     end
-    offsets = offsets_of(counts, n -> (n - FIELDS_BEFORE) ÷ 2)
-    larvae, times, coordinates, bad = table_numbers(content, starts, counts, 2 * offsets[end])
+    all_of(field) = reduce(vcat, [getfield(table, field) for table in tables])
+    first_of(field) = something((getfield(table, field) for table in tables)..., Some(nothing))
+    row_of = Dict(larva => i for (i, (larva, _)) in enumerate(rows))
+    return Table(tables[1].file, first_of(:run), rows, row_of, all_of(:times), all_of(:coordinates), offsets,
+                 all_of(:lengths), points, first_of(:cut), any(table -> table.has_missing, tables))
+end
+
+"""Read a file; return nothing if it has no lines."""
+function read_table(file, suffix, left_out)
+    content = with_line_breaks(read_unchanged(file))
+    starts, counts, lines = table_layout(content)
+    isempty(starts) && return nothing
+    fault(row, problem) = throw(TrackFileError(problem; file=file, line=lines[row]))
+    layout = layout_of(file, content, starts[1], counts[1], fault)
+    points = suffix == ".spine" ? number_of_points(counts, layout, fault) : 0
+    check_counts(suffix, counts, layout, points, fault)
+    if layout.run > 0
+        for row in 2:length(starts)
+            same_field(content, starts[1], starts[row]) && continue
+            run, other = field_at(content, starts[1]), field_at(content, starts[row])
+            fault(row, "expected run $run in all lines, found $other")
+        end
+    end
+    layout.has_commas && check_commas(content, starts, counts, layout, fault)
+    numbers = layout.has_commas ? replace(content, UInt8(',') => UInt8('.')) : content
+    offsets = offsets_of(counts, n -> (n - layout.time) ÷ 2)
+    larvae, times, coordinates, has_missing, bad = table_numbers(numbers, starts, counts, layout, 2 * offsets[end])
     if bad !== nothing
         row, number, start = bad
         fault(row, "expected a number in field $number, found $(field_at(content, start))")
     end
-    is_ended = check_end(content, starts[end], fault, length(starts))
+    is_ended = check_end(content, starts[end], layout, counts[end], fault, length(starts))
+    named = tracker_name(file)[2]
+    layout.larva == 0 && fill!(larvae, named)
     for row in eachindex(larvae)
         (isinteger(larvae[row]) && 0 <= larvae[row] <= MAX_LARVA_ID) && continue
-        found = field_at(content, field_after(content, starts[row]))
+        layout.larva == 0 && throw(TrackFileError("expected a larva identifier from 0 to $MAX_LARVA_ID in the " *
+                                                  "file's name, found $named"; file=file))
+        found = field_at(content, layout.larva == 1 ? starts[row] : field_after(content, starts[row]))
         fault(row, "expected a larva identifier from 0 to $MAX_LARVA_ID, found $found")
     end
-    run = String(content[starts[1]:field_end(content, starts[1]) - 1])
-    isvalid(run) || fault(1, "expected a run in UTF-8, found $(field_at(content, starts[1]))")
-    rows, row_of = rows_by_larva(larvae)
-    table = Table(file, run, rows, row_of, times, lines, coordinates, offsets, is_ended)
+    run = nothing
+    if layout.run > 0
+        run = String(content[starts[1]:field_end(content, starts[1]) - 1])
+        isvalid(run) || fault(1, "expected a run in UTF-8, found $(field_at(content, starts[1]))")
+    end
+    n = count(isnan, times)
+    n > 0 && push!(left_out, "$(counted(n, "line")) without a time in $(basename(file))")
+    n == length(times) && throw(TrackFileError("expected times, found none in any line"; file=file))
+    rows, row_of = rows_by_larva(larvae, times)
+    if named !== nothing && !haskey(row_of, named)
+        found = some(sort!(collect(keys(row_of))))
+        push!(left_out, "the number in the name of $(basename(file)), which has larva $found")
+    end
+    table = Table(file, run, rows, row_of, times, coordinates, offsets, diff(offsets), points,
+                  is_ended ? nothing : (file, lines[end]), has_missing)
     check_increasing(table, fault)
     return table
 end
 
-"""Return the content of a file; throw if the file changes while it is read."""
+"""Return what lines begin with; lines of one larva's file may lack the run and the larva."""
+function layout_of(file, content, start, n, fault)
+    fields = String[]
+    at = start
+    for _ in 1:min(n, 3)
+        push!(fields, join(Char(byte) for byte in content[at:field_end(content, at) - 1]))
+        at = field_after(content, at)
+    end
+    larva = tracker_name(file)[2]
+    is_number = [occursin(NUMBER, field) for field in fields]
+    is_id(field) = occursin(r"^[0-9]+$", field)
+    is_larva = [is_id(field) && length(field) < 10 && parse(Int, field) == larva for field in fields]
+    run_at, larva_at = 1, 2
+    if larva === nothing
+        # a first number with decimals is a time
+        if n > 1 && is_number[1] && !is_id(fields[1]) && !is_id(fields[2])
+            fault(1, "expected date_time and larva_id before the time, found $(join(fields, " ")) ...; if all " *
+                     "lines are of one larva, name the file <stem>.00001$(suffix_of(file))")
+        end
+    elseif isodd(n) && is_number[1] && !(n > 1 && is_larva[2] && is_id(fields[1]))
+        run_at, larva_at = 0, 0
+    elseif iseven(n) && is_larva[1]
+        run_at, larva_at = 0, 1
+    elseif iseven(n) && !is_number[1]
+        run_at, larva_at = 1, 0
+    end
+    time = max(run_at, larva_at) + 1
+    return Layout(run_at, larva_at, time, time <= n && ',' in fields[time])
+end
+
+"""Return the content of a file, decompressed if necessary; throw if the file changes while it is read."""
 function read_unchanged(file)
     state() = (status = stat(file); (status.device, status.inode, status.size, status.mtime))
     before = state()
     content = read(file)
-    state() == before && length(content) == before[3] && return content
+    if state() == before && length(content) == before[3]
+        return is_gzip(content) ? decompressed(file, content) : content
+    end
     throw(TrackFileError("expected a complete file, found that it changed while it was read; load it when no " *
                          "program writes to it"; file=file))
+end
+
+function decompressed(file, content)
+    try
+        return gunzip(content)
+    catch error
+        error isa DamagedGzip || rethrow()
+        throw(TrackFileError("expected complete data of gzip, found $(error.found); is the file cut? If it is in " *
+                             "order, decompress it with gunzip"; file=file))
+    end
+end
+
+"""Return a text without byte order mark, in which lines end with a newline."""
+function with_line_breaks(content)
+    length(content) >= 3 && content[1:3] == UInt8[0xef, 0xbb, 0xbf] && (content = content[4:end])
+    findfirst(==(UInt8('\r')), content) === nothing && return content
+    is_break(i) = content[i] != UInt8('\r') || i == length(content) || content[i + 1] != UInt8('\n')
+    return UInt8[content[i] == UInt8('\r') ? UInt8('\n') : content[i] for i in eachindex(content) if is_break(i)]
 end
 
 """Return the first byte, the number of fields and the line number of each line that is not blank."""
@@ -145,13 +296,27 @@ function table_layout(content)
     return starts, counts, lines
 end
 
-function check_counts(file, counts, fault)
-    if suffix_of(file) == ".spine"
-        expected = "$(FIELDS_BEFORE + 2 * SPINE_POINTS) fields (date_time larva_id time x1 y1 ... x11 y11)"
-        good = ==(FIELDS_BEFORE + 2 * SPINE_POINTS)
+"""Return the number of points of the first spine; 0 if there is no spine."""
+function number_of_points(counts, layout, fault)
+    row = findfirst(>(layout.time), counts)
+    row === nothing && return 0
+    points, odd = divrem(counts[row] - layout.time, 2)
+    odd == 0 && points >= FEWEST_POINTS && return points
+    parity = isodd(layout.time) ? "an odd" : "an even"
+    return fault(row, "expected $parity number of fields from $(layout.time + 2 * FEWEST_POINTS) " *
+                      "($(names_of(layout)) x1 y1 ...), found $(counts[row])")
+end
+
+"""Check the number of fields; a line without coordinates has no spine or outline."""
+function check_counts(suffix, counts, layout, points, fault)
+    if suffix == ".spine"
+        n = layout.time + 2 * points
+        expected = "$n fields ($(names_of(layout)) x1 y1 ... x$points y$points)"
+        good = found -> found == n || found == layout.time
     else
-        expected = "an odd number of fields from 5 (date_time larva_id time x1 y1 x2 y2 ...)"
-        good = n -> isodd(n) && n >= FIELDS_BEFORE + 2
+        parity = isodd(layout.time) ? "an odd" : "an even"
+        expected = "$parity number of fields from $(layout.time) ($(names_of(layout)) x1 y1 x2 y2 ...)"
+        good = found -> found >= layout.time && iseven(found - layout.time)
     end
     row = findfirst(!good, counts)
     row === nothing && return nothing
@@ -159,23 +324,53 @@ function check_counts(file, counts, fault)
     return fault(row, "expected $expected, found $(counts[row])$hint")
 end
 
+is_missing(content, at) =
+    occursin(MISSING, join(byte == UInt8(',') ? '.' : Char(byte) for byte in content[at:field_end(content, at) - 1]))
+
+"""Check that commas are decimal commas: one in each number, before as many decimals."""
+function check_commas(content, starts, counts, layout, fault)
+    places = Dict{String,Int}()
+    for row in eachindex(starts)
+        at = starts[row]
+        for number in 1:counts[row]
+            next = field_end(content, at)
+            if number >= layout.time && !is_missing(content, at)
+                kind = number == layout.time ? "times" : "coordinates"
+                commas = [i for i in at:next - 1 if content[i] == UInt8(',')]
+                decimals = isempty(commas) ? 0 : next - 1 - commas[end]
+                n = get!(places, kind, decimals)
+                length(commas) == 1 && decimals == n ||
+                    fault(row, "expected decimal commas before $(counted(n, "decimal")) in all $kind, as in the " *
+                               "first line, found $(field_at(content, at)); write numbers with decimal points")
+            end
+            at = skip_blanks(content, next)
+        end
+    end
+    return nothing
+end
+
 """
-Return larvae, times and coordinates of all rows, and the row, number and first byte of the first field
-that is not a number (or nothing).
+Return larvae, times and coordinates of all rows, whether coordinates are missing, and the row, number and first byte
+of the first field that is not a number (or nothing). What is missing is NaN.
 """
-function table_numbers(content::Vector{UInt8}, starts, counts, n_coordinates)
+function table_numbers(content::Vector{UInt8}, starts, counts, layout, n_coordinates)
     larvae = Vector{Float64}(undef, length(starts))
     times = Vector{Float64}(undef, length(starts))
     coordinates = Vector{Float64}(undef, n_coordinates)
-    n = 0
+    n, has_missing = 0, false
     for row in eachindex(starts)
-        at = field_after(content, starts[row])
-        for number in 2:counts[row]
+        at = layout.run > 0 ? field_after(content, starts[row]) : starts[row]
+        for number in layout.run + 1:counts[row]
             value, next = number_at(content, at)
-            isfinite(value) || return larvae, times, coordinates, (row, number, at)
-            if number == 2
+            if !isfinite(value)
+                if number == layout.larva || !is_missing(content, at)
+                    return larvae, times, coordinates, has_missing, (row, number, at)
+                end
+                has_missing = true
+            end
+            if number == layout.larva
                 larvae[row] = value
-            elseif number == 3
+            elseif number == layout.time
                 times[row] = value
             else
                 n += 1
@@ -184,7 +379,7 @@ function table_numbers(content::Vector{UInt8}, starts, counts, n_coordinates)
             at = skip_blanks(content, next)
         end
     end
-    return larvae, times, coordinates, nothing
+    return larvae, times, coordinates, has_missing, nothing
 end
 
 function skip_blanks(content, at)
@@ -280,24 +475,27 @@ function number_at(content::Vector{UInt8}, start)
 end
 
 """
-Return whether the last line ends with a line break. Throw if the file is truncated within its last number,
-which may still be a valid number.
+Return whether the last line ends with a line break. Throw if the file was cut after the line's first fields, or
+within its last number, which may still be a valid number.
 """
-function check_end(content, start, fault, row)
-    (content[end] == UInt8('\r') || findnext(==(UInt8('\n')), content, start) !== nothing) && return true
-    numbers = split(String(content[start:end]))[FIELDS_BEFORE:end]
-    decimals = [length(number) - something(findfirst('.', number), length(number)) for number in numbers]
+function check_end(content, start, layout, n, fault, row)
+    findnext(==(UInt8('\n')), content, start) === nothing || return true
+    n == layout.time && fault(row, "expected coordinates or the line's end, found none; is the file cut?")
+    point = layout.has_commas ? ',' : '.'
+    numbers = split(String(content[start:end]))[layout.time:end]
+    decimals = [length(number) - something(findfirst(point, number), length(number)) for number in numbers]
     usual = decimals[1]
     all(==(usual), decimals[1:end - 1]) && decimals[end] < usual || return false
     return fault(row, "expected a last number with $usual decimals and the line's end, found " *
                       "$(numbers[end]); is the file cut?")
 end
 
-function rows_by_larva(larvae)
+function rows_by_larva(larvae, times)
     rows = Pair{Int,Vector{Int}}[]
     row_of = Dict{Int,Int}()
     at, current = 0, -1
     for (row, value) in enumerate(larvae)
+        isnan(times[row]) && continue
         larva = Int(value)
         if larva != current  # the lines of a larva usually follow each other
             at = get!(row_of, larva, length(rows) + 1)
@@ -319,33 +517,44 @@ function check_increasing(table, fault)
     return nothing
 end
 
-function check_same_frames(one, other)
-    name = basename(one.file)
-    fault(problem, file, line=nothing) = throw(TrackFileError(problem; file=file, line=line))
-    one.run == other.run ||
-        fault("expected run $(one.run), as in $name, found $(other.run)", other.file, 1)
-    differing = symdiff(keys(one.row_of), keys(other.row_of))
-    if !isempty(differing)
-        larva = minimum(differing)
-        having, lacking = haskey(one.row_of, larva) ? (one, other) : (other, one)
-        fault("expected larva $larva, which $(basename(having.file)) has, found none", lacking.file)
-    end
-    for (larva, rows) in one.rows
-        other_rows = rows_of(other, larva)
-        times, others = one.times[rows], other.times[other_rows]
-        times == others && continue
-        n = min(length(times), length(others))
-        at = something(findfirst(i -> times[i] != others[i], 1:n), n + 1)
-        expected = at <= length(times) ? "time $(float_text(times[at]))" : "no more"
-        found = at <= length(others) ? "time $(float_text(others[at]))" : "no more"
-        fault("expected $expected as frame $at of larva $larva, as in $name, found $found", other.file,
-              other.lines[other_rows[min(at, end)]])
-    end
+function check_same_run(one, other, fix="")
+    (one.run === nothing || other.run === nothing || one.run == other.run) && return nothing
+    problem = "expected run $(one.run), as in $(basename(one.file)), found $(other.run)"
+    throw(TrackFileError(isempty(fix) ? problem : "$problem; $fix"; file=other.file, line=1))
+end
+
+function check_same_end(one, other)
     # an outline may have any number of points, so a cut between two points is not noticed
-    one.is_ended == other.is_ended && return nothing
-    cut, whole = one.is_ended ? (other, one) : (one, other)
-    return fault("expected a line break at the end, as $(basename(whole.file)) has, found none; is the file cut?",
-                 cut.file, cut.lines[end])
+    for (table, whole) in ((one, other), (other, one))
+        table.cut !== nothing && whole.cut === nothing || continue
+        file, line = table.cut
+        throw(TrackFileError("expected a line break at the end, as $(basename(whole.file)) has, found none; is the " *
+                             "file cut?"; file=file, line=line))
+    end
+    return nothing
+end
+
+"""Return what is left out, and which outlines are missing."""
+function differences(spines, outlines)
+    common = lacking = unused = 0
+    lacking_larvae, unused_larvae = Int[], Int[]
+    for larva in sort!(collect(union(keys(spines.row_of), keys(outlines.row_of))))
+        times, others = spines.times[rows_of(spines, larva)], outlines.times[rows_of(outlines, larva)]
+        n = times == others ? length(times) : length(intersect(times, others))
+        common += n
+        lacking += length(times) - n
+        unused += length(others) - n
+        n < length(times) && push!(lacking_larvae, larva)
+        n < length(others) && push!(unused_larvae, larva)
+    end
+    common > 0 || throw(TrackFileError("expected larvae and times of $(basename(spines.file)), found none of them";
+                                       file=outlines.file))
+    of(larvae) = "$(length(larvae) == 1 ? "larva" : "larvae") $(some(larvae))"
+    found = String[]
+    lacking > 0 &&
+        push!(found, "outlines of $(counted(lacking, "frame")), which are missing ($(of(lacking_larvae)))")
+    unused > 0 && push!(found, "outlines of $(counted(unused, "frame")) without a spine ($(of(unused_larvae)))")
+    return found
 end
 
 """Return the number of points before each item, and in total."""
@@ -357,24 +566,69 @@ function offsets_of(items, points)
     return offsets
 end
 
-function make_track(larva::Int, tables::Vector{Table})
-    spine = outline = offsets = nothing
-    for table in tables
-        rows = rows_of(table, larva)
-        if suffix_of(table.file) == ".spine"
-            spine = spine_of(table, rows)
-        else
-            offsets = offsets_of(rows, row -> table.offsets[row + 1] - table.offsets[row])
-            outline = outline_of(table, rows, offsets)
-        end
+is_missing_point(table, point) = isnan(table.coordinates[2 * point - 1]) || isnan(table.coordinates[2 * point])
+
+points_of(table, row) = table.offsets[row] + 1:table.offsets[row + 1]
+
+"""Set the length of spines of which a coordinate is missing to 0."""
+function clean_spines!(table, left_out)
+    table.points > 0 || throw(TrackFileError("expected spines of $FEWEST_POINTS points or more, found none";
+                                             file=table.file))
+    table.has_missing || return nothing
+    partly = 0
+    for row in eachindex(table.lengths)
+        coordinates = @view table.coordinates[2 * table.offsets[row] + 1:2 * table.offsets[row + 1]]
+        any(isnan, coordinates) || continue
+        partly += !all(isnan, coordinates)
+        table.lengths[row] = 0
     end
-    times = tables[1].times[rows_of(tables[1], larva)]
+    partly > 0 && push!(left_out, "$(counted(partly, "spine")) with missing coordinates")
+    return nothing
+end
+
+"""Shorten outlines by what is missing at their end; set the length of those with other missing points to 0."""
+function clean_outlines!(table, left_out)
+    table.has_missing || return nothing
+    n = 0
+    for row in eachindex(table.lengths)
+        points = points_of(table, row)
+        last_point = something(findlast(point -> !is_missing_point(table, point), points), 0)
+        table.lengths[row] = last_point
+        any(point -> is_missing_point(table, point), points[1:last_point]) || continue
+        table.lengths[row] = 0
+        n += 1
+    end
+    n > 0 && push!(left_out, "$(counted(n, "outline")) with missing coordinates")
+    return nothing
+end
+
+function make_track(larva::Int, tables::Dict{String,Table})
+    spine = outline = offsets = nothing
+    table = get(tables, ".spine", nothing)
+    times = Float64[]
+    if table !== nothing
+        rows = rows_of(table, larva)
+        times = table.times[rows]
+        spine = spine_of(table, rows)
+    end
+    outlines = get(tables, ".outline", nothing)
+    if outlines !== nothing
+        rows = rows_of(outlines, larva)
+        others = outlines.times[rows]
+        table === nothing && (times = others)
+        if times != others
+            at = Dict(zip(others, rows))
+            rows = [get(at, time, 0) for time in times]
+        end
+        offsets = offsets_of(rows, row -> row == 0 ? 0 : outlines.lengths[row])
+        outline = outline_of(outlines, rows, offsets)
+    end
     return Track(times; spine=spine, outline=outline, outline_offsets=offsets)
 end
 
 function spine_of(table, rows)
-    spine = Array{Float64,3}(undef, length(rows), SPINE_POINTS, 2)
-    for (frame, row) in enumerate(rows), point in 1:SPINE_POINTS, axis in 1:2
+    spine = fill(NaN, length(rows), table.points, 2)
+    for (frame, row) in enumerate(rows), point in 1:table.lengths[row], axis in 1:2
         spine[frame, point, axis] = table.coordinates[2 * (table.offsets[row] + point - 1) + axis]
     end
     return spine

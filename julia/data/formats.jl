@@ -16,8 +16,36 @@ const FIMTRACK = ".csv"
 const TRACKER_SUFFIXES = (CHOREOGRAPHY..., first.(OTHER_TRACKERS)..., FIMTRACK)
 
 suffix_of(path) = last(splitext(path))
-stem_of(path) = first(splitext(basename(path)))
 with_suffix(path, suffix) = first(splitext(path)) * suffix
+
+"""
+Return the stem of a file's recording, the larva of a larva's own file (else nothing), and the suffix in lower case
+without .gz, as in Python. For a file that is not a tracker's, return its stem, nothing and its suffix.
+"""
+function tracker_name(path)
+    name = basename(path)
+    stem, suffix = splitext(lowercase(suffix_of(name)) == ".gz" ? first(splitext(name)) : name)
+    lowercase(suffix) in TRACKER_SUFFIXES || return (first(splitext(name)), nothing, suffix_of(name))
+    if lowercase(suffix) in CHOREOGRAPHY
+        found = match(r"^(.+)\.([0-9]{5})$"s, stem)
+        found === nothing || return (String(found[1]), parse(Int, found[2]), lowercase(suffix))
+    end
+    return (stem, nothing, lowercase(suffix))
+end
+
+"""Return the stem of the recording that a file belongs to, by the file's name."""
+stem_of(path) = first(tracker_name(path))
+
+tracker_suffix(path) = last(tracker_name(path))
+
+"""Return the place of a file among those of its stem, as in Python; the first one is to be loaded."""
+function rank_of(path)
+    _, larva, suffix = tracker_name(path)
+    place = findfirst(isequal(suffix), TRACKER_SUFFIXES)
+    format = suffix in CHOREOGRAPHY ? 1 : place
+    return (format, larva !== nothing, place, something(larva, -1), lowercase(suffix_of(path)) == ".gz",
+            !endswith(path, suffix), basename(path))
+end
 
 function read_head(path, n=HEAD)
     # opening a pipe waits for a writer
@@ -45,10 +73,16 @@ function islabelfile(path)
            (startswith(head, "{") && occursin("\"runs\":{\"", head) && occursin(run, head))
 end
 
+"""Return the first bytes of a tracker file, decompressed if necessary."""
+function tracker_head(path)
+    head = read_head(path)
+    return is_gzip(head) ? gunzip_head(head, HEAD) : head
+end
+
 """Return whether a file is a tracker file that only Python reads."""
 function is_other_tracker_file(path)
     return is_fimtrack(path) || any(OTHER_TRACKERS) do (suffix, start)
-        suffix_of(path) == suffix && read_head(path, ncodeunits(start)) == codeunits(start)
+        tracker_suffix(path) == suffix && startswith(String(tracker_head(path)), start)
     end
 end
 
@@ -56,8 +90,9 @@ end
     findrecordings(files; unreadable=nothing)
 
 Find the recordings among files. The tracker files of one stem in one folder are one recording; if they are in
-several formats, Choreography's is the one to load, else the trx.mat. FIMTrack's
-tables are found too, but [`loadtracks`](@ref) cannot read them.
+several formats, Choreography's is the one to load, else the trx.mat. Files of single larvae,
+`<stem>.00012.spine`, have the stem of their recording. FIMTrack's tables are found too, but
+[`loadtracks`](@ref) cannot read them.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
@@ -76,24 +111,23 @@ end
 ```
 """
 function findrecordings(files; unreadable=nothing)
-    found = OrderedDict{String,Vector{String}}()  # path without suffix -> files
+    found = OrderedDict{String,Vector{String}}()  # folder and stem -> files
     for file in files
         try
-            suffix_of(file) in CHOREOGRAPHY || is_other_tracker_file(file) || continue
+            tracker_suffix(file) in CHOREOGRAPHY || is_other_tracker_file(file) || continue
         catch error
             error isa Union{SystemError,Base.IOError} && unreadable !== nothing || rethrow()
             unreadable[file] = error
             continue
         end
-        push!(get!(() -> String[], found, first(splitext(file))), file)
+        push!(get!(() -> String[], found, joinpath(dirname(file), stem_of(file))), file)
     end
-    rank(part) = findfirst(isequal(suffix_of(part)), TRACKER_SUFFIXES)
-    main(parts) = parts[argmin(rank.(parts))]
+    main(parts) = parts[last(findmin(map(rank_of, parts)))]
     return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
 end
 
 """Return whether a file is a table of FIMTrack, by its suffix and first line."""
-is_fimtrack(path) = suffix_of(path) == FIMTRACK && is_fimtrack_head(read_head(path))
+is_fimtrack(path) = tracker_suffix(path) == FIMTRACK && is_fimtrack_head(tracker_head(path))
 
 function is_fimtrack_head(head)
     text = join(Char(byte) for byte in head)  # in Latin-1
@@ -106,9 +140,20 @@ end
 Return the other existing files of a tracker file's recording.
 """
 function companions(path)
-    suffix_of(path) in CHOREOGRAPHY || return String[]
-    siblings = [with_suffix(path, suffix) for suffix in CHOREOGRAPHY]
-    return filter(sibling -> sibling != path && isfile(sibling), siblings)
+    suffix_of(path) in CHOREOGRAPHY && tracker_name(path)[2] === nothing || return filter(!=(path), recording_files(path))
+    usual = filter(!=(path), [with_suffix(path, suffix) for suffix in CHOREOGRAPHY])
+    # without listing the folder, which may be large
+    return all(isfile, usual) ? usual : filter(!=(path), recording_files(path))
+end
+
+"""Return the existing files of a recording of Choreography, the one to load first, given one of them."""
+function recording_files(path)
+    stem, _, suffix = tracker_name(path)
+    suffix in CHOREOGRAPHY || return String[]
+    names = readdir(isempty(dirname(path)) ? "." : dirname(path))
+    filter!(name -> startswith(name, stem) && stem_of(name) == stem && tracker_suffix(name) in CHOREOGRAPHY, names)
+    files = filter!(isfile, [joinpath(dirname(path), name) for name in names])
+    return sort!(files; by=rank_of)
 end
 
 """

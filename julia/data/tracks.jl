@@ -51,6 +51,7 @@ The larvae of one run: larva identifier => [`Track`](@ref), in the order of the 
 - `metadata`: information about the recording, from the file or its name.
 - `format::String`: the name of the format, `"Choreography"`.
 - `sources::Vector{String}`: the files read.
+- `left_out::Vector{String}`: what these files contain and the recording does not, counted. Usually empty.
 
 # Example
 ```julia
@@ -68,7 +69,11 @@ struct Recording <: AbstractDict{Int,Track}
     format::String
     sources::Vector{String}
     own_labels::Labels
+    left_out::Vector{String}
 end
+
+Recording(run, larvae, tracks, metadata, format, sources, own_labels) =
+    Recording(run, larvae, tracks, metadata, format, sources, own_labels, String[])
 
 Base.length(recording::Recording) = length(recording.larvae)
 Base.haskey(recording::Recording, larva) = haskey(recording.tracks, larva)
@@ -104,10 +109,11 @@ recordinglabels(recording::Recording) = recording.own_labels
 """
     loadtracks(path; spine=true, outline=true)
 
-Load the recording that a file belongs to.
+Load the recording that a file belongs to. What its files contain and the recording does not is reported in one
+warning.
 
 # Arguments
-- `path`: a .spine or .outline file of Choreography, with the other file in the same folder; or a label file. The
+- `path`: a .spine or .outline file of Choreography, with the other files in the same folder; or a label file. The
   files that a label file depends on are checked and loaded, and [`recordinglabels`](@ref) returns its
   labels.
 - `spine`, `outline`: whether to load the spines and the outlines.
@@ -133,17 +139,21 @@ function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
         throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline), the only format " *
                              "that Julia reads, found $(basename(path)); load it in Python"; file=path))
     end
-    if !(suffix_of(path) in CHOREOGRAPHY)
+    if !(tracker_suffix(path) in CHOREOGRAPHY)
         throw(TrackFileError("expected a tracker file (.spine, .outline) or a label file, found suffix " *
                              repr(suffix_of(path)); file=path))
     end
-    if !is_choreography(read_head(path))
-        found = read_head(path, 40)
-        throw(TrackFileError(isempty(found) ? "expected tracks, found an empty file" :
+    head = tracker_head(path)
+    if !is_choreography(head)
+        found = head[1:min(40, end)]
+        empty = is_gzip(read_head(path)) ? "no content or damaged gzip" : "an empty file"
+        throw(TrackFileError(isempty(found) ? "expected tracks, found $empty" :
             "expected a Choreography file, which begins with a line `date_time larva_id time x1 y1 " *
             "x2 y2 ...`, found $(shown(String(found)))"; file=path))
     end
-    return load_choreography(path, spine, outline)
+    recording = load_choreography(path, spine, outline)
+    isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
+    return recording
 end
 
 function load_labelled(path; options...)
@@ -156,5 +166,5 @@ function load_labelled(path; options...)
     recording = loadtracks(first(keys(recordings)); options...)
     metadata = merge!(recording.metadata, first(values(found)).metadata)
     return Recording(recording.run, recording.larvae, recording.tracks, metadata, recording.format,
-                     [recording.sources; path], found)
+                     [recording.sources; path], found, recording.left_out)
 end

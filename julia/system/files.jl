@@ -366,8 +366,8 @@ Return the paths of the files below a folder, sorted by components. Hidden files
 - `top`: the folder; if it does not exist, the result is empty.
 - `enter`: called with the path of each folder below; returns whether to list its files.
 
-Links to folders are followed, except links to a folder that contains them. Pipes, sockets and devices are
-skipped, with a warning.
+Links to folders are followed, except links to a folder that contains them. Folders of the file system, such as
+lost+found and recycle bins, are skipped; so are pipes, sockets and devices, with a warning.
 
 # Errors
 `SystemError` or `Base.IOError`: a folder cannot be read.
@@ -388,6 +388,10 @@ function walk_files(top; enter=folder -> true)
     return files
 end
 
+# folders of ext4, of NTFS, of NetApp, of Synology, in lower case
+const OF_FILE_SYSTEMS = ("lost+found", "system volume information", "\$recycle.bin", "~snapshot", "#snapshot",
+                         "#recycle", "@eadir")
+
 function walk_into!(files, special, folder, enter, above)
     above = [above; realpath(folder)]
     for name in readdir(folder)  # sorted by bytes, which in UTF-8 is by code point
@@ -396,7 +400,8 @@ function walk_into!(files, special, folder, enter, above)
         found = kind(path)
         if found !== :folder
             push!(found === :file ? files : special, path)
-        elseif enter(path) && !(islink(path) && any(real -> is_below(real, realpath(path)), above))
+        elseif !(lowercase(name) in OF_FILE_SYSTEMS) && enter(path) &&
+               !(islink(path) && any(real -> is_below(real, realpath(path)), above))
             walk_into!(files, special, path, enter, above)
         end
     end

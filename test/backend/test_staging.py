@@ -82,6 +82,38 @@ def test_related_files_are_included(backend: BackendExplorer, lab: Path) -> None
     assert listed(backend) == [f"{STEM}.outline", f"{STEM}.spine", "truth.label"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{STEM}.00001.spine", f"{STEM}.00020.outline.gz", f"{STEM}.00020.spine"],
+        [f"{STEM}.OUTLINE", f"{STEM}.spine"],
+        [f"{STEM}.outline.gz", f"{STEM}.spine.gz"],
+    ],
+)
+def test_files_of_a_recording_under_other_names(
+    names: list[str], backend: BackendExplorer, lab: Path
+) -> None:
+    """Any file brings the others, and the labels have the stem of the recording."""
+    lab.mkdir()
+    for name in names:
+        (lab / name).touch()
+    for name in names:
+        backend.push(lab / name)
+        assert listed(backend) == names
+        output = backend.output_path(backend.list_input_files()[-1])
+        assert output.name == "predicted.label"
+        labels = Labels()
+        labels.set(RUN, 1, [1.0], ["run"])
+        labels.write(output)
+        complete(backend, [output])
+        run = Labels.read(output)[RUN]
+        assert [entry["filename"] for entry in run.dependencies] == names
+        write_recording(backend.raw_data_dir(), OTHER)
+        output = backend.output_path(backend.raw_data_dir() / name)
+        assert output.name == f"{STEM}.predicted.label"
+        backend.reset_data()
+
+
 def test_invalid_dependencies_are_refused(backend: BackendExplorer, lab: Path) -> None:
     label = write_labels(write_recording(lab))
     (lab / f"{STEM}.outline").unlink()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from variants.choreography import FRAMES, LARVAE, coordinate, seconds, variants
 
 from support import RUN, STEM, write_labels, write_recording
 from taggingbackends import LabelFileError, TrackFileError
@@ -22,9 +25,11 @@ from taggingbackends.data import (
     Recording,
     Track,
     choreography,
+    compressed,
     find_recordings,
     load_tracks,
 )
+from taggingbackends.data.formats import companions, recordings_in, tracker_name
 
 
 @pytest.fixture
@@ -191,17 +196,14 @@ def edited(path: Path, line: int, pattern: str, by: str) -> None:
         pytest.param(".spine", 10, r"( \S+){10}\n$", "", "found 15; is the file cut", id="cut"),
         pytest.param(".spine", 10, r"\d\n$", "", "is the file cut", id="cut within a number"),
         pytest.param(".outline", 4, r" \S+\n$", "\n", "odd number of fields", id="half a point"),
-        pytest.param(".outline", 4, r"^(\S+ \S+ \S+).*", r"\1", "from 5", id="no point"),
         pytest.param(".spine", 4, r" 3\.", " x3.", "expected a number in field", id="a letter"),
         pytest.param(".spine", 4, r" 3\.", " 1_3.", "expected a number in field", id="underscore"),
-        pytest.param(".spine", 4, r" \S+$", " nan", "number in field 25, found nan", id="nan"),
-        pytest.param(".spine", 4, r" \S+$", " inf", "number in field 25", id="infinite"),
+        pytest.param(".spine", 4, r" \S+$", " 1e999", "number in field 25", id="too large"),
         pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 inf", "field 2, found inf", id="no larva"),
         pytest.param(".spine", 4, "^2024", "2025", "expected run 20240611", id="another run"),
         pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 70000", "larva identifier", id="larva"),
         pytest.param(".spine", 4, r"^(\S+) \S+", r"\1 1.5", "larva identifier", id="half a larva"),
         pytest.param(".spine", 4, r"1\.3", "1.2", "time of larva 1 after 1.2", id="time again"),
-        pytest.param(".outline", 4, r"1\.3", "1.35", "time 1.3 as frame 4 of", id="another time"),
     ],
 )
 def test_an_invalid_line_is_reported(
@@ -215,41 +217,52 @@ def test_an_invalid_line_is_reported(
     assert str(caught.value).startswith(f"{path}, line {line}: expected ")
 
 
-def test_larvae_that_only_one_file_has(spine: Path) -> None:
-    outline = spine.with_suffix(".outline")
-    outline.write_text("".join(outline.read_text().splitlines(keepends=True)[:5]))
-    with pytest.raises(TrackFileError, match=r"expected larva 20, which .*\.spine has"):
-        load_tracks(spine)
-    outline.write_text("")
+def test_an_empty_file(spine: Path) -> None:
+    spine.with_suffix(".outline").write_text("")
     with pytest.raises(TrackFileError, match="empty file"):
         load_tracks(spine)
-
-
-def test_frames_that_only_one_file_has(spine: Path) -> None:
-    lines = spine.read_text().splitlines(keepends=True)
-    spine.write_text("".join(lines[:-1]))
-    with pytest.raises(TrackFileError, match="expected no more as frame 5 of larva 20"):
-        load_tracks(spine)
-
-
-@pytest.mark.parametrize(("larva", "line"), [(1, 4), (20, 9)])
-def test_an_outline_that_is_shorter_than_its_spine(spine: Path, larva: int, line: int) -> None:
-    outline = spine.with_suffix(".outline")
-    lines = outline.read_text().splitlines(keepends=True)
-    outline.write_text("".join(lines[:line] + lines[line + 1 :]))
-    expected = rf"expected time {larva}.4 as frame 5 of larva {larva}, .*\.spine, found no more"
-    with pytest.raises(TrackFileError, match=expected) as caught:
-        load_tracks(spine)
-    assert (caught.value.file, caught.value.line) == (outline, line)
 
 
 def test_an_outline_that_lacks_a_frame(spine: Path) -> None:
     outline = spine.with_suffix(".outline")
     lines = outline.read_text().splitlines(keepends=True)
     outline.write_text("".join(lines[:1] + lines[2:]))
-    with pytest.raises(TrackFileError, match=r"time 1\.1 as frame 2.*found time 1\.2") as caught:
+    with pytest.warns(UserWarning, match="outlines of 1 frame, which are missing") as caught:
+        track = load_tracks(spine)[1]
+    assert len(caught) == 1
+    assert track.times.tolist() == [1.0, 1.1, 1.2, 1.3, 1.4]
+    assert track.outline is not None
+    assert track.outline_offsets is not None
+    assert track.outline_offsets.tolist() == [0, 8, 8, 16, 24, 32]
+    assert track.outline[8].tolist() == [2.001, 2.101]
+
+
+def test_a_frame_without_a_spine(spine: Path) -> None:
+    edited(spine, 2, r"( \S+){22}\n", " nan" * 22 + "\n")
+    edited(spine, 3, r" \S+\n", " nan\n")
+    with pytest.warns(UserWarning, match="left out: 1 spine with missing coordinates$"):
+        track = load_tracks(spine)[1]
+    assert track.spine is not None
+    assert np.isnan(track.spine).all(axis=(1, 2)).tolist() == [False, True, True, False, False]
+    assert track.times.tolist() == [1.0, 1.1, 1.2, 1.3, 1.4]
+
+
+def test_the_end_of_an_outline_that_is_nan(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    edited(outline, 2, r"\n", " nan nan\n")
+    edited(outline, 3, r" \S+ \S+\n", " nan nan\n")
+    track = load_tracks(spine)[1]
+    assert track.outline is not None
+    assert track.outline_offsets is not None
+    assert track.outline_offsets.tolist() == [0, 8, 16, 23, 31, 39]
+    assert np.isfinite(track.outline).all()
+
+
+def test_no_frame_in_common(spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    outline.write_text(outline.read_text().replace(f"{RUN} 0", f"{RUN} 1"))
+    with pytest.raises(TrackFileError, match="expected larvae and times of"):
         load_tracks(spine)
-    assert (caught.value.file, caught.value.line) == (outline, 2)
 
 
 def test_the_runs_of_a_pair_differ(spine: Path) -> None:
@@ -460,3 +473,131 @@ def test_a_run_that_is_not_text(spine: Path) -> None:
     outline.write_bytes(content.replace(b"{x}", b"{y}").replace(b"{y}", b"{x}", 1))
     with pytest.raises(TrackFileError, match=r"run 2024\\xff\{x\} in all lines, found .*\{y\}"):
         load_tracks(spine)
+
+
+def _frames(recording: Recording) -> dict[tuple[int, float], tuple[Any, Any]]:
+    frames = {}
+    for larva, track in recording.items():
+        assert track.spine is not None
+        assert track.outline is not None
+        assert track.outline_offsets is not None
+        assert len(track.times) == len(track.spine) == len(track.outline_offsets) - 1
+        outlines = np.split(track.outline, track.outline_offsets[1:-1])
+        for time, points, outline in zip(track.times, track.spine, outlines, strict=True):
+            frames[larva, float(time)] = points, outline
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"), [pytest.param(*rest, id=name) for name, *rest in variants()]
+)
+def test_variants(files: dict[str, bytes], expected: str, tmp_path: Path) -> None:
+    """Nothing is skipped in silence, and what is read has its only meaning."""
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    found = find_recordings(tmp_path)
+    assert [sorted(file.name for file in parts) for parts in found.values()] == [sorted(files)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            recording = load_tracks(next(iter(found)))
+        except TrackFileError as error:
+            assert expected == "refused"
+            assert error.file is not None
+            return
+    assert [str(one.message).count(": left out: ") for one in caught] == (
+        [1] if expected == "reported" else []
+    )
+    frames = _frames(recording)
+    written = [(larva, frame) for larva in LARVAE for frame in range(FRAMES)]
+    assert expected == "reported" or set(frames) == {(x, float(seconds(x, y))) for x, y in written}
+    for larva, frame in written:
+        if (larva, float(seconds(larva, frame))) in frames:
+            spine, outline = frames[larva, float(seconds(larva, frame))]
+            numbers = [float(coordinate(larva, frame, i)) for i in range(2 * len(spine))]
+            assert np.isnan(spine).all() or spine.ravel().tolist() == numbers
+            assert outline.ravel().tolist() in (
+                [],
+                numbers[:16]
+                + [float(coordinate(larva, frame, i)) for i in range(len(numbers), 16)],
+            )
+
+
+def test_gzip_that_is_a_bomb(spine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The content is limited to 64 times the file's size, if this is more than 64 MiB."""
+    small = tmp_path / "x.spine.gz"
+    line = f"{RUN} 1 {{}} " + "0.000 " * 220 + "\n"
+    small.write_bytes(gzip.compress("".join(map(line.format, range(1000))).encode()))
+    assert len(load_tracks(small, outline=False)[1]) == 1000
+    monkeypatch.setattr(compressed, "_SMALL", 1 << 20)
+    with pytest.raises(TrackFileError, match="64 times the file's size or 1 MiB") as caught:
+        load_tracks(small, outline=False)
+    assert caught.value.file == small
+
+
+def test_formats_that_are_not_read_from_gzip(tmp_path: Path) -> None:
+    for name, content in (
+        ("table.csv.gz", b",larva(0)\nmom_x(0),1\n"),
+        ("trx.mat.gz", b"MATLAB 7.3 MAT-file"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(content))
+        with pytest.raises(TrackFileError, match=r"compressed with gzip; .* \(gunzip\)"):
+            load_tracks(path)
+        path.write_bytes(gzip.compress(content)[:5])
+        with pytest.raises(TrackFileError, match="found no content or damaged gzip"):
+            load_tracks(path)
+
+
+def test_names_of_tracker_files() -> None:
+    names = {
+        "x.spine": ("x", None, ".spine"),
+        "x.1.5.OUTLINE": ("x.1.5", None, ".outline"),
+        "x.Spine.GZ": ("x", None, ".spine"),
+        "x.00012.spine": ("x", 12, ".spine"),
+        "x.00012.spine.gz": ("x", 12, ".spine"),
+        "00012.spine": ("00012", None, ".spine"),
+        ".00012.spine": (".00012", None, ".spine"),
+        "x.012.spine": ("x.012", None, ".spine"),
+        "x.123456.spine": ("x.123456", None, ".spine"),
+        "x.00012.csv": ("x.00012", None, ".csv"),
+        "x.CSV": ("x", None, ".csv"),
+        "x.tar.gz": ("x.tar", None, ".gz"),
+        "x.00012.label": ("x.00012", None, ".label"),
+    }
+    assert {name: tuple(tracker_name(name)) for name in names} == names
+
+
+def test_the_run_of_lines_without_one(tmp_path: Path) -> None:
+    cases = {"20240612_090000@x/20240611_101500@g": RUN, f"{RUN}/x": RUN, "a/x@b": "x@b"}
+    for stem, run in cases.items():
+        path = tmp_path / f"{stem}.00007.spine"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("0.5" + " 1.0" * 22 + "\n")
+        recording = load_tracks(path, outline=False)
+        assert (recording.run, list(recording)) == (run, [7])
+
+
+def test_companions_of_any_name(tmp_path: Path) -> None:
+    def names(name: str) -> list[str]:
+        return [file.name for file in companions(tmp_path / name)]
+
+    for name in (
+        "a.spine",
+        "a.outline",
+        "b.SPINE",
+        "b.outline.gz",
+        "c.00001.spine",
+        "c.00002.spine",
+        "c.00001.outline",
+        "d.csv",
+        "d.csv.gz",
+        "e.spine",
+        "ee.outline",
+    ):
+        (tmp_path / name).touch()
+    assert names("a.spine") == ["a.outline"]
+    assert names("b.SPINE") == ["b.outline.gz"]
+    assert names("c.00002.spine") == ["c.00001.spine", "c.00001.outline"]
+    assert names("d.csv") == names("e.spine") == []
+    assert list(recordings_in(tmp_path)) == ["a", "b", "c", "e", "ee"]

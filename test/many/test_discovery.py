@@ -125,6 +125,25 @@ def test_unreadable_folders(lab: Path, found: Found, refused: Refused) -> None:
     assert failures.keys() == {"secret", "disk"}
 
 
+@pytest.mark.parametrize("name", ["lost+found", "$Recycle.Bin", "@eaDir", ".snapshot"])
+def test_folders_of_the_file_system(name: str, lab: Path, found: Found) -> None:
+    write_recording(lab / "x" / name, "20240611_120000")
+    assert found() == (["20240610_120000"], {})
+
+
+def test_files_of_single_larvae_are_one_recording(lab: Path, found: Found) -> None:
+    for larva in (1, 20):
+        for suffix in (".spine", ".outline.gz"):
+            (lab / "x").mkdir(exist_ok=True)
+            (lab / "x" / f"20240611_120000.{larva:05d}{suffix}").touch()
+    write_recording(lab / "y", "20240612_120000")
+    for file in (lab / "y").iterdir():
+        file.rename(file.with_suffix(file.suffix.upper()))
+    names, failures = found()
+    assert not failures
+    assert names == ["20240610_120000", "20240611_120000.00001", "20240612_120000"]
+
+
 def test_a_recording_fails_once(lab: Path, found: Found, refused: Refused) -> None:
     one, other = (write_recording(lab / "two", f"2024061{i}_120000") for i in (1, 2))
     both, _ = (write_recording(lab / "both", f"2024061{i}_120000") for i in (3, 4))

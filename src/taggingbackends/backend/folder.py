@@ -15,7 +15,13 @@ from taggingbackends.backend.project import (
     find_backend,
     package_name,
 )
-from taggingbackends.data.formats import FORMATS, is_label_file, tracker_format
+from taggingbackends.data.formats import (
+    FORMATS,
+    is_label_file,
+    stem_of,
+    suffix_formats,
+    tracker_format,
+)
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import walk
 from taggingbackends.system.names import check_identifier, did_you_mean, local_name
@@ -216,7 +222,7 @@ class BackendFolder:
         known = labelled or _is_of_recording(path)
         if not _has_several(path.parent, None if known else path.suffix):
             return folder / PREDICTED
-        return folder / f"{_labelled_stem(path) if labelled else path.stem}.{PREDICTED}"
+        return folder / f"{_labelled_stem(path) if labelled else stem_of(path)}.{PREDICTED}"
 
     # -- models
 
@@ -415,9 +421,18 @@ def _is_tracker_file(path: Path) -> bool:
 
 def _is_of_recording(path: Path) -> bool:
     """Return whether a recording of a known format in the same folder has the file's stem."""
+    stem = stem_of(path)
     suffixes = (suffix for format in FORMATS for suffix in format.suffixes)
-    files = (path.with_name(path.stem + suffix) for suffix in suffixes)
-    return any(file.is_file() and _is_tracker_file(file) for file in files)
+    usual = (path, *(path.with_name(stem + suffix) for suffix in suffixes))
+    if any(file.is_file() and _is_tracker_file(file) for file in usual):
+        return True
+    if not path.parent.is_dir():
+        return False
+    with os.scandir(path.parent) as entries:
+        # a comparison of strings excludes nearly all
+        near = [entry.name for entry in entries if entry.name.startswith(stem)]
+    files = (path.with_name(name) for name in near if stem_of(name) == stem)
+    return any(suffix_formats(x) and x.is_file() and _is_tracker_file(x) for x in files)
 
 
 def _has_several(folder: Path, suffix: str | None) -> bool:
@@ -432,12 +447,12 @@ def _has_several(folder: Path, suffix: str | None) -> bool:
     with os.scandir(folder) as entries:
         for entry in entries:
             file = folder / entry.name
-            if entry.name.startswith(".") or file.stem == stem or not entry.is_file():
+            if entry.name.startswith(".") or stem_of(file) == stem or not entry.is_file():
                 continue
             if file.suffix == suffix or _is_tracker_file(file):
                 if stem is not None:
                     return True
-                stem = file.stem
+                stem = stem_of(file)
     return False
 
 
@@ -445,7 +460,7 @@ def _labelled_stem(path: Path) -> str:
     """Return the stem of the recording that a label file depends on."""
     for run in labels.Labels.read(path).values():
         for entry in run.dependencies:
-            return Path(local_name(entry["filename"])).stem
+            return stem_of(local_name(entry["filename"]))
     return path.stem
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.data.formats import stem_of
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import open_file, same_content
 from taggingbackends.system.locks import locked
@@ -52,7 +53,7 @@ def origin(backend: BackendFolder, file: Path) -> Path:
         return file
     relative = file.relative_to(raw)
     for known, source in read_origins(raw).items():
-        if known.parent == relative.parent and known.stem == relative.stem:
+        if known.parent == relative.parent and stem_of(known) == stem_of(relative):
             return source.with_name(file.name)
     return file
 

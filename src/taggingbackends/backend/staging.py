@@ -16,7 +16,13 @@ from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
 from taggingbackends.backend.origins import bring, folders_of, pushing, read_origins
-from taggingbackends.data.formats import companions, is_label_file, recording_stem, recordings_in
+from taggingbackends.data.formats import (
+    companions,
+    is_label_file,
+    recording_stem,
+    recordings_in,
+    stem_of,
+)
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import (
     Destination,
@@ -398,7 +404,7 @@ def _beside_input(backend: BackendFolder) -> Callable[[Path], Path]:
     raw = backend.data_dirs()[0]
     known: dict[tuple[Path, str | None], set[Path]] = {}  # folder, stem (None: any) -> origins
     for path, source in read_origins(raw).items():
-        for stem in (path.stem, None):
+        for stem in (stem_of(path), None):
             known.setdefault((path.parent, stem), set()).add(source.parent)
 
     def destination(relative: Path) -> Path:

@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from taggingbackends.data.compressed import decompressed_head
 from taggingbackends.errors import wrong_type
 from taggingbackends.system.files import open_file, walk
 from taggingbackends.system.lazy import lazy_function
@@ -24,15 +25,19 @@ __all__ = [
     "LABEL_SUFFIXES",
     "Format",
     "Paths",
+    "TrackerName",
     "as_paths",
     "companions",
     "find_recordings",
     "format_of",
     "is_label_file",
+    "recording_files",
     "recording_stem",
     "recordings_in",
+    "stem_of",
     "suffix_formats",
     "tracker_format",
+    "tracker_name",
 ]
 
 LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
@@ -40,6 +45,9 @@ LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 _HEAD = 1024  # bytes read to recognize a format
+_LARVA = re.compile(r"\.(\d{5})")  # at the end of the stem of a larva's own file
+# what a line may begin with, then a number; or a time without points
+_CHOREOGRAPHY = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[^\s\0]+[ \t]+[-+.,]*\d|\d+[.,]\d+\s)")
 
 
 class Format(NamedTuple):
@@ -50,10 +58,11 @@ class Format(NamedTuple):
     name : str
         Name for messages and for ``Recording.format``.
     suffixes : tuple of str
-        Suffixes of the files that make up a recording. The file with the first existing suffix is
-        the one to load.
+        Suffixes of the files that make up a recording, in lower case. Files may have them in upper
+        case, and ``.gz`` after them. The file with the first existing suffix is the one to load.
     recognize : callable
-        ``recognize(head)`` returns whether the first bytes of a file are of this format.
+        ``recognize(head)`` returns whether the first bytes of a file are of this format. They are
+        decompressed if the file is compressed with gzip.
     load : callable
         ``load(path, **options)`` returns the `Recording`.
     beginning : str
@@ -66,6 +75,11 @@ class Format(NamedTuple):
     options_from : callable
         ``options_from(metadata)`` returns the options of `load` that the metadata of a run in a
         label file gives. Options of the caller take precedence.
+    per_larva : bool
+        Whether a recording may have one file per larva, ``<stem>.00012<suffix>``. The number is
+        the larva and has five digits.
+    compressed : bool
+        Whether `load` reads files that are compressed with gzip.
     """
 
     name: str
@@ -76,16 +90,20 @@ class Format(NamedTuple):
     specific: bool = False
     options: tuple[str, ...] = ("spine", "outline")
     options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
+    per_larva: bool = False
+    compressed: bool = False
 
 
 FORMATS: list[Format] = [
     Format(
         name="Choreography",
         suffixes=(".spine", ".outline"),
-        recognize=lambda head: bool(re.match(rb"\s*\d{8}_\d{6}[ \t]+\d+[ \t]+[-+.\d]", head)),
+        recognize=lambda head: bool(_CHOREOGRAPHY.match(head)),
         load=lazy_function("taggingbackends.data.choreography", "load"),
         beginning="a line `date_time larva_id time x1 y1 x2 y2 ...`",
         specific=True,
+        per_larva=True,
+        compressed=True,
     ),
     Format(
         name="trx.mat",
@@ -108,10 +126,47 @@ FORMATS: list[Format] = [
 """All formats. A backend can append its own."""
 
 
+class TrackerName(NamedTuple):
+    """Parts of a tracker file's name."""
+
+    stem: str  # of the recording
+    larva: int | None  # of a larva's own file
+    suffix: str  # in lower case, without .gz
+
+
+def tracker_name(path: str | PathLike[str]) -> TrackerName:
+    """Return the parts of a file's name; those of `Path` if no format has its suffix."""
+    path = path if isinstance(path, Path) else Path(path)
+    stem, suffix = path.stem, path.suffix.lower()
+    if suffix == ".gz":
+        inner = Path(stem)
+        stem, suffix = inner.stem, inner.suffix.lower()
+    near = _formats_with(suffix)
+    if not near:
+        return TrackerName(path.stem, None, path.suffix)
+    if any(format.per_larva for format in near):
+        start, number = stem[:-6], _LARVA.fullmatch(stem[-6:])
+        if start and number:
+            return TrackerName(start, int(number[1]), suffix)
+    return TrackerName(stem, None, suffix)
+
+
+def stem_of(path: str | PathLike[str]) -> str:
+    """Return the stem of the recording that a file belongs to, by the file's name."""
+    return tracker_name(path).stem
+
+
+def _suffixes(format: Format) -> list[str]:
+    return [suffix.lower() for suffix in format.suffixes]
+
+
+def _formats_with(suffix: str) -> list[Format]:
+    return [format for format in FORMATS if suffix in _suffixes(format)]
+
+
 def suffix_formats(path: str | PathLike[str]) -> list[Format]:
     """Return the formats that have the file's suffix."""
-    suffix = Path(path).suffix
-    return [format for format in FORMATS if suffix in format.suffixes]
+    return _formats_with(tracker_name(path).suffix)
 
 
 def format_of(path: str | PathLike[str]) -> Format | None:
@@ -126,7 +181,7 @@ def format_of(path: str | PathLike[str]) -> Format | None:
     near = suffix_formats(path)
     if not near:
         return None
-    head = _head(path)
+    head = decompressed_head(_head(path), _HEAD)
     return next((format for format in near if format.recognize(head)), None)
 
 
@@ -153,7 +208,8 @@ def find_recordings(
     """Find the recordings among files.
 
     Tracker files with the same stem in the same folder make up one recording. If they are of
-    several formats, the format that comes first in `FORMATS` is the one to load.
+    several formats, the format that comes first in `FORMATS` is the one to load. Files of single
+    larvae, ``<stem>.00012.spine``, have the stem of their recording.
 
     Parameters
     ----------
@@ -177,7 +233,7 @@ def find_recordings(
     TypeError
         `files` is not a path or an iterable of paths.
     """
-    found: dict[tuple[Path, str], dict[Path, tuple[int, int]]] = {}
+    found: dict[tuple[Path, str], dict[Path, tuple[Any, ...]]] = {}
     for file in _expanded(files):
         try:
             format = tracker_format(file)
@@ -187,9 +243,27 @@ def find_recordings(
             unreadable[file] = error
             continue
         if format is not None:
-            rank = (FORMATS.index(format), format.suffixes.index(file.suffix))
-            found.setdefault((file.parent, file.stem), {})[file] = rank
+            found.setdefault((file.parent, stem_of(file)), {})[file] = _rank(file, format)
     return {min(ranks, key=ranks.__getitem__): list(ranks) for ranks in found.values()}
+
+
+def _rank(file: Path, format: Format) -> tuple[Any, ...]:
+    """Return the place of a file among those of one stem; the first one is to be loaded.
+
+    A file of all larvae comes before those of single larvae, then a plain file before a compressed
+    one, and a suffix in lower case before others.
+    """
+    name = tracker_name(file)
+    is_usual = file.name.endswith(name.suffix)
+    return (
+        FORMATS.index(format),
+        name.larva is not None,
+        _suffixes(format).index(name.suffix),
+        -1 if name.larva is None else name.larva,
+        file.suffix.lower() == ".gz",
+        not is_usual,
+        file.name,
+    )
 
 
 def as_paths(files: Paths) -> list[Path]:
@@ -232,7 +306,7 @@ def recordings_in(folder: Path) -> dict[str, list[Path]]:
         return {}
     # not file.is_file(), which may raise an error in Python < 3.14
     files = (file for file in folder.glob("[!.]*") if os.path.isfile(file))  # noqa: PTH113
-    return {main.stem: parts for main, parts in find_recordings(sorted(files), {}).items()}
+    return {stem_of(main): parts for main, parts in find_recordings(sorted(files), {}).items()}
 
 
 def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
@@ -256,10 +330,32 @@ def recording_stem(label_file: str, stems: Collection[str]) -> str | None:
 def companions(path: str | PathLike[str]) -> list[Path]:
     """Return the other existing files of the recording that a tracker file belongs to."""
     path = Path(path)
-    siblings = [
-        path.with_suffix(other) for near in suffix_formats(path)[:1] for other in near.suffixes
-    ]
-    return [file for file in siblings if file != path and file.is_file()]
+    near = suffix_formats(path)[:1]
+    usual = [path.with_suffix(suffix) for format in near for suffix in format.suffixes]
+    if path in usual and tracker_name(path).larva is None:
+        found = [file for file in usual if file != path and file.is_file()]
+        if len(found) == len(usual) - 1:  # without listing the folder, which may be large
+            return found
+    return [file for file in recording_files(path) if file != path]
+
+
+def recording_files(path: Path) -> list[Path]:
+    """Return the existing files of a tracker file's recording, of the format of this file.
+
+    The file to load is the first one. The contents of the files do not matter.
+    """
+    stem = stem_of(path)
+    ranked = []
+    for format in suffix_formats(path)[:1]:
+        with os.scandir(path.parent) as entries:
+            for entry in entries:
+                # a comparison of strings excludes nearly all
+                if entry.name.startswith(stem):
+                    name = tracker_name(entry.name)
+                    if name.stem == stem and name.suffix in _suffixes(format) and entry.is_file():
+                        file = path.with_name(entry.name)
+                        ranked.append((_rank(file, format), file))
+    return [file for _, file in sorted(ranked)]
 
 
 def is_label_file(path: str | PathLike[str]) -> bool:

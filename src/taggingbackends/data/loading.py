@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from taggingbackends.data.compressed import decompressed_head, is_compressed
 from taggingbackends.data.formats import (
     FORMATS,
+    Format,
     find_recordings,
     format_of,
     is_label_file,
@@ -20,7 +23,7 @@ from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 from taggingbackends.system.files import open_file
 
-__all__ = ["load_tracks"]
+__all__ = ["load_silently", "load_tracks"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -57,7 +60,22 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         A file cannot be read.
     TypeError
         No format has such an option, or `path` is not a path.
+
+    Warns
+    -----
+    UserWarning
+        The files contain something that the recording does not, see `Recording.left_out`. There is
+        one warning for a recording.
     """
+    recording = load_silently(path, **options)
+    if recording.left_out:
+        problem = f"{recording.sources[0]}: left out: {'; '.join(recording.left_out)}"
+        warnings.warn(problem, stacklevel=2)
+    return recording
+
+
+def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
+    """Return the result of `load_tracks`, without a warning."""
     if not isinstance(path, (str, PathLike)):
         raise wrong_type("the path of a tracker file or a label file", path, _fix(path))
     path = Path(path)
@@ -68,21 +86,34 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         return _load_labelled(path, options)
     format = format_of(path)
     if format is not None:
-        return format.load(path, **{k: v for k, v in options.items() if k in format.options})
+        _check_readable(path, format)
+        known = {k: v for k, v in options.items() if k in format.options}
+        return format.load(path, **known)
     near = suffix_formats(path)
     if near:
         with open_file(path) as file:
-            found = file.read(40).decode(errors="replace")
+            head = file.read(1024)
+        found = decompressed_head(head, 1024)[:40].decode(errors="replace")
         expected = " or ".join(
             f"a {one.name} file, which begins with {one.beginning}" for one in near
         )
         problem = f"expected {expected}, found {shown(found)}"
-        problem = problem if found else "expected tracks, found an empty file"
+        if not found:
+            empty = "no content or damaged gzip" if is_compressed(head) else "an empty file"
+            problem = f"expected tracks, found {empty}"
         raise TrackFileError(problem, file=path)
     path.stat()  # a missing file is an error whatever its suffix
-    known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
-    problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
+    suffixes = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
+    problem = f"expected a tracker file ({suffixes}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)
+
+
+def _check_readable(path: Path, format: Format) -> None:
+    if not format.compressed:
+        with open_file(path) as file:
+            if is_compressed(file.peek(2)):
+                problem = f"expected a plain {format.name} file, found one compressed with gzip"
+                raise TrackFileError(f"{problem}; decompress it first (gunzip)", file=path)
 
 
 def _fix(found: Any) -> str:
@@ -127,7 +158,7 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
     given = next(iter(labels.values())).metadata
     format = format_of(file)
     known = format.options_from(given) if format is not None else {}
-    recording = load_tracks(file, **known | {k: v for k, v in options.items() if v is not None})
+    recording = load_silently(file, **known | {k: v for k, v in options.items() if v is not None})
     metadata = recording.metadata | given
     if isinstance(given.get("camera"), Mapping) and "camera" in recording.metadata:
         # the values that were used to load the table take precedence

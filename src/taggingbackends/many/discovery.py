@@ -10,7 +10,7 @@ from typing import NamedTuple
 from taggingbackends.backend.folder import BackendFolder, is_sandbox
 from taggingbackends.backend.project import is_backend
 from taggingbackends.backend.staging import label_name
-from taggingbackends.data.formats import find_recordings
+from taggingbackends.data.formats import find_recordings, stem_of
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import walk
 
@@ -87,12 +87,13 @@ def discover(
     for files in folders.values():
         refused: dict[Path, OSError] = {}
         recordings = find_recordings(files, refused)
-        failed = {file.stem: file for file in reversed(refused)}  # each recording fails once
+        failed = {stem_of(file): file for file in reversed(refused)}  # each recording fails once
         unusable |= {file: refused[file] for file in failed.values()}
         for main, others in recordings.items():
-            if main.stem in failed:
+            stem = stem_of(main)
+            if stem in failed:
                 continue
-            place = main.with_name(label_name(main.stem, len(recordings) > 1))
+            place = main.with_name(label_name(stem, len(recordings) > 1))
             parts = (main, *(file for file in others if file != main))
             found.append(FoundRecording(parts, place))
     return found, unreadable | unusable

@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.provenance import Status
+from taggingbackends.data.formats import stem_of
 from taggingbackends.many.labelstatus import label_file, label_status
 from taggingbackends.system.files import Destination, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
@@ -63,7 +64,7 @@ class Task(NamedTuple):
 
         # The name depends only on the recording. So processes can lock it, and the next process
         # finds the leftovers of a killed one.
-        where = os.path.join(os.path.realpath(self.place.parent), self.files[0].stem)  # noqa: PTH118
+        where = os.path.join(os.path.realpath(self.place.parent), stem_of(self.files[0]))  # noqa: PTH118
         digest = hashlib.sha1(os.fsencode(where)).hexdigest()[:16]
         sandbox = f"recording-{digest}"
         return BackendFolder(self.project_dir, self.model_instance, sandbox, self.data_folder)

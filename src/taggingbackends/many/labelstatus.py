@@ -10,6 +10,7 @@ from typing import NamedTuple
 from taggingbackends.backend.folder import PREDICTED, BackendFolder
 from taggingbackends.backend.provenance import Status, status_of
 from taggingbackends.backend.staging import label_name
+from taggingbackends.data.formats import stem_of
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels import Labels
 from taggingbackends.system.files import Stamp, stamp
@@ -87,7 +88,7 @@ def label_file(recording: Sequence[Path], place: Path) -> Path | None:
 
 def _elsewhere(recording: Sequence[Path], place: Path) -> Path | None:
     """Return the label file under the other name if it belongs to the recording."""
-    other = place.with_name(label_name(recording[0].stem, several=place.name == PREDICTED))
+    other = place.with_name(label_name(stem_of(recording[0]), several=place.name == PREDICTED))
     try:
         # not other.is_file(): the name, which nobody needs, may be too long
         labels = Labels.read(other) if os.path.isfile(other) else {}  # noqa: PTH113

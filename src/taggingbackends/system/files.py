@@ -511,16 +511,14 @@ def walk(
 
     Notes
     -----
-    A link to a folder is followed unless it leads to a folder that contains the link. A folder
-    that belongs to the file system, such as lost+found, is skipped if it may not be read.
+    A link to a folder is followed unless it leads to a folder that contains the link. Folders of
+    the file system or the server, such as lost+found and recycle bins, are skipped.
     """
 
     def open_folder(folder: Path, real: str) -> None:
         try:
             open_folders.append((_visible(folder), real))
         except OSError as error:
-            if folder.name in _OF_FILE_SYSTEMS and isinstance(error, PermissionError):
-                return
             if unreadable is None:
                 raise
             unreadable[folder] = error
@@ -550,7 +548,7 @@ def walk(
             yield path
         elif not stat.S_ISDIR(mode):
             special.append(path)
-        elif enter(path):
+        elif entry.name.lower() not in _OF_FILE_SYSTEMS and enter(path):
             target = os.path.realpath(path) if is_link else os.path.join(real, entry.name)  # noqa: PTH118
             above = [Path(folder) for _, folder in open_folders] if is_link else []
             if not any(folder.is_relative_to(target) for folder in above):
@@ -561,7 +559,9 @@ def walk(
         warnings.warn(f"skipped {what} in {top}: {special[0]}{more}", stacklevel=2)
 
 
-_OF_FILE_SYSTEMS = {"lost+found", "System Volume Information", "$RECYCLE.BIN"}  # ext4, NTFS
+# in lower case: of ext4, of NTFS, of NetApp, of Synology
+_OF_FILE_SYSTEMS = {"lost+found", "system volume information", "$recycle.bin", "~snapshot"}
+_OF_FILE_SYSTEMS |= {"#snapshot", "#recycle", "@eadir"}
 
 _BROKEN = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 

@@ -200,7 +200,7 @@ def test_a_recording_crosses_as_it_is(
 ) -> None:
     again = julia.from_julia(julia.to_julia(recording))
     assert list(again) == list(recording) == [1, 20]
-    for name in ("run", "metadata", "format", "sources"):
+    for name in ("run", "metadata", "format", "sources", "left_out"):
         assert getattr(again, name) == getattr(recording, name)
     assert again.labels() == recording.labels()
     for larva, track in recording.items():
