@@ -8,11 +8,12 @@ The shape of one larva over time; `length(track)` is the number of frames n.
 # Fields
 - `times::Vector{Float64}`: seconds, strictly increasing.
 - `spine`: n x points x 2 array of `Float64`, mm. `spine[i, k, :]` is x and y of point k in frame i, with
-  points in the order of the file. `nothing` if not loaded. An `Array`, or another `AbstractArray` if the
-  track comes from Python.
+  points in the order of the file. NaN in frames without a spine, see [`hasspine`](@ref). `nothing` if not
+  loaded. An `Array`, or another `AbstractArray` if the track comes from Python.
 - `outline`: total points x 2 matrix, mm: the contours of all frames, in order. `nothing` if not loaded.
 - `outline_offsets`: n + 1 integers, the number of points before each frame, as in Python (the first is
-  0). The contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`.
+  0). The contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`; empty if the
+  frame has none.
 - `indicators::Dict{String,Vector{Bool}}`: name => whether an action is on in each frame, in formats that
   have indicators.
 """
@@ -31,6 +32,22 @@ function Track(times; spine=nothing, outline=nothing, outline_offsets=nothing, i
 end
 
 Base.length(track::Track) = length(track.times)
+
+"""
+    hasspine(track)
+
+Return for each frame whether all values of its spine are finite: n `Bool`. False everywhere if spines are
+not loaded.
+
+# Example
+```julia
+times = track.times[hasspine(track)]
+```
+"""
+function hasspine(track::Track)
+    track.spine === nothing && return falses(length(track))
+    return vec(all(isfinite, track.spine; dims=(2, 3)))
+end
 
 function Base.show(io::IO, track::Track)
     parts = [name for (name, part) in (("spine", track.spine), ("outline", track.outline))
@@ -51,6 +68,7 @@ The larvae of one run: larva identifier => [`Track`](@ref), in the order of the 
 - `metadata`: information about the recording, from the file or its name.
 - `format::String`: the name of the format, `"Choreography"`.
 - `sources::Vector{String}`: the files read.
+- `left_out::Vector{String}`: what these files contain and the recording does not, counted. Usually empty.
 
 # Example
 ```julia
@@ -68,7 +86,11 @@ struct Recording <: AbstractDict{Int,Track}
     format::String
     sources::Vector{String}
     own_labels::Labels
+    left_out::Vector{String}
 end
+
+Recording(run, larvae, tracks, metadata, format, sources, own_labels) =
+    Recording(run, larvae, tracks, metadata, format, sources, own_labels, String[])
 
 Base.length(recording::Recording) = length(recording.larvae)
 Base.haskey(recording::Recording, larva) = haskey(recording.tracks, larva)
@@ -143,7 +165,9 @@ function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
             "expected a Choreography file, which begins with a line `date_time larva_id time x1 y1 " *
             "x2 y2 ...`, found $(shown(String(found)))"; file=path))
     end
-    return load_choreography(path, spine, outline)
+    recording = load_choreography(path, spine, outline)
+    isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
+    return recording
 end
 
 function load_labelled(path; options...)
@@ -156,5 +180,5 @@ function load_labelled(path; options...)
     recording = loadtracks(first(keys(recordings)); options...)
     metadata = merge!(recording.metadata, first(values(found)).metadata)
     return Recording(recording.run, recording.larvae, recording.tracks, metadata, recording.format,
-                     [recording.sources; path], found)
+                     [recording.sources; path], found, recording.left_out)
 end

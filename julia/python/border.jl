@@ -207,7 +207,7 @@ function content_of(recording::Recording, arrays)
     tracks = Any[merge!(object("id" => larva), content_of(track, arrays)) for (larva, track) in recording]
     return object("type" => "recording", "run" => recording.run, "metadata" => recording.metadata,
                   "format" => recording.format, "sources" => recording.sources, "tracks" => tracks,
-                  "labels" => content_of(recording.own_labels, arrays))
+                  "labels" => content_of(recording.own_labels, arrays), "left_out" => recording.left_out)
 end
 
 function content_of(track::Track, arrays)
@@ -222,7 +222,8 @@ function recording_from(content, owner)
     larvae = Int[track["id"] for track in content["tracks"]]
     tracks = Dict{Int,Track}(track["id"] => track_from(track, owner) for track in content["tracks"])
     return Recording(content["run"], larvae, tracks, content["metadata"], content["format"],
-                     String[content["sources"]...], labels_from(content["labels"], owner))
+                     String[content["sources"]...], labels_from(content["labels"], owner),
+                     String[content["left_out"]...])
 end
 
 function track_from(content, owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -12,7 +13,7 @@ import numpy as np
 
 from taggingbackends.data.formats import is_label_file
 from taggingbackends.data.loading import load_tracks
-from taggingbackends.data.tracks import Recording, Track
+from taggingbackends.data.tracks import Recording, Track, without_spine
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.stretches import default_max_gap, is_gap
@@ -69,7 +70,10 @@ def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording
     """Load a recording; if that fails, try without outlines, then without spines."""
     for given in (options, {"outline": False} | options, {"spine": False} | options):
         try:
-            return load_tracks(path, **given)
+            with warnings.catch_warnings():
+                # what is left out is one of the facts
+                warnings.filterwarnings("ignore", ".*: left out: ", UserWarning)
+                return load_tracks(path, **given)
         except (TaggingBackendsError, OSError, ValueError) as error:
             if not problems:
                 problems.append(describe(error))
@@ -90,6 +94,12 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
     spines = {track.spine.shape[1] for track in tracks if track.spine is not None}
     if spines:
         facts["spine"] = f"{' or '.join(map(str, sorted(spines)))} points, {_COORDINATES}"
+        lacking = without_spine(tracks)
+        if lacking:
+            larvae = sum(not track.has_spine.all() for track in tracks if track.spine is not None)
+            facts["spine"] += (
+                f"; none in {counted(lacking, 'frame')} of {counted(larvae, 'larva', 'larvae')}"
+            )
     outlined = [track.outline_offsets for track in tracks if track.outline_offsets is not None]
     if outlined and frames:
         points = np.concatenate([np.diff(offsets) for offsets in outlined])
@@ -97,6 +107,8 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
     indicators = dict.fromkeys(name for track in tracks for name in track.indicators)
     if indicators:
         facts["indicators"] = ", ".join(indicators)
+    if recording.left_out:
+        facts["left out"] = "; ".join(recording.left_out)
     if recording.metadata:
         facts["metadata"] = ", ".join(f"{k}={v}" for k, v in recording.metadata.items())
     if len(recording.labels()):

@@ -236,6 +236,7 @@ def _recording_content(recording: Recording, parcel: Parcel) -> dict[str, Any]:
         "format": recording.format,
         "sources": list(map(str, recording.sources)),
         "labels": _labels_content(recording.own_labels, parcel),
+        "left_out": recording.left_out,
         "tracks": [
             {"id": larva, **_track_content(track, parcel)} for larva, track in recording.items()
         ],
@@ -263,6 +264,7 @@ def _recording_from(content: dict[str, Any], owner: object) -> Recording:
         content["format"],
         tuple(map(Path, content["sources"])),
         _labels_from(content["labels"], owner),
+        tuple(content["left_out"]),
     )
 
 
