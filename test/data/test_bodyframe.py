@@ -124,8 +124,9 @@ def test_missing_values_stay_in_their_frame() -> None:
     assert [np.isnan(window).sum() for window in found[[0, 1, 2, 4]]] == [0, 22, 2, 7 * 22]
     assert np.isnan(found[3]).any(axis=(1, 2)).tolist() == [frame == 2 for frame in range(7)]
     for window in (0, 1, 2, 3):
-        expected = egocentric(np.delete(windows[window], 2, axis=0) if window in (1, 3) else
-                              windows[window], 4.0)
+        expected = egocentric(
+            np.delete(windows[window], 2, axis=0) if window in (1, 3) else windows[window], 4.0
+        )
         kept = np.delete(found[window], 2, axis=0) if window in (1, 3) else found[window]
         np.testing.assert_allclose(kept, expected, atol=1e-12)
     assert egocentric(windows[1], 4.0).tobytes() == found[1].tobytes()

@@ -94,16 +94,13 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
     spines = {track.spine.shape[1] for track in tracks if track.spine is not None}
     if spines:
         facts["spine"] = f"{' or '.join(map(str, sorted(spines)))} points, {_COORDINATES}"
-        lacking = without_spine(tracks)
-        if lacking:
-            larvae = sum(not track.has_spine.all() for track in tracks if track.spine is not None)
-            facts["spine"] += (
-                f"; none in {counted(lacking, 'frame')} of {counted(larvae, 'larva', 'larvae')}"
-            )
+        facts["spine"] += _none_in(without_spine(tracks))
     outlined = [track.outline_offsets for track in tracks if track.outline_offsets is not None]
     if outlined and frames:
         points = np.concatenate([np.diff(offsets) for offsets in outlined])
-        facts["outline"] = f"{int(np.median(points))} points in most frames, {_COORDINATES}"
+        usual = int(np.median(points[points > 0])) if points.any() else 0
+        facts["outline"] = f"{usual} points in most frames, {_COORDINATES}"
+        facts["outline"] += _none_in(int((points == 0).sum()))
     indicators = dict.fromkeys(name for track in tracks for name in track.indicators)
     if indicators:
         facts["indicators"] = ", ".join(indicators)
@@ -114,6 +111,10 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
     if len(recording.labels()):
         facts |= _label_facts(recording.labels(), frames_known=True)
     return facts
+
+
+def _none_in(frames: int) -> str:
+    return f"; none in {counted(frames, 'frame')}" if frames else ""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # times may be as large as doubles
