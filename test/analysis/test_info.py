@@ -40,7 +40,7 @@ def test_frames_without_a_spine_are_counted(
     assert track.outline_offsets is not None
     track.spine[[0, 3]] = np.nan
     track.outline_offsets[3:] -= 8
-    monkeypatch.setattr(analysis_info, "load_tracks", lambda *_, **__: recording)
+    monkeypatch.setattr(analysis_info, "load_silently", lambda *_, **__: recording)
     facts, _ = info(tmp_path / "x.spine")
     assert facts["spine"] == "11 points, mm; none in 2 frames"
     assert facts["outline"] == "8 points in most frames, mm; none in 1 frame"

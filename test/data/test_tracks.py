@@ -17,10 +17,10 @@ from support import RUN, backend_error, write_labels, write_recording
 from taggingbackends import Labels, TrackFileError
 from taggingbackends.analysis.info import info
 from taggingbackends.data import (
-    FORMATS,
     Recording,
     Track,
     body_length,
+    choreography,
     egocentric,
     find_recordings,
     load_tracks,
@@ -146,10 +146,12 @@ def test_what_is_left_out_is_one_warning(tmp_path: Path, monkeypatch: pytest.Mon
     spine = write_recording(tmp_path)
     label = write_labels(spine)
     left_out = ("2 larvae without frames (3, 17)", "12 rows that are not used")
-    (format,) = (format for format in FORMATS if ".spine" in format.suffixes)
-    load = format.load
-    changed = format._replace(load=lambda *a, **k: replace(load(*a, **k), left_out=left_out))
-    monkeypatch.setitem(FORMATS, FORMATS.index(format), changed)
+    load = choreography.load
+
+    def leaving_out(*arguments: Any, **options: Any) -> Recording:
+        return replace(load(*arguments, **options), left_out=left_out)
+
+    monkeypatch.setattr(choreography, "load", leaving_out)
     message = f"{spine}: left out: {left_out[0]}; {left_out[1]}"
     for file in (spine, label, tmp_path):  # the label file loads the .spine
         with pytest.warns(UserWarning) as caught:
@@ -157,11 +159,10 @@ def test_what_is_left_out_is_one_warning(tmp_path: Path, monkeypatch: pytest.Mon
         assert [str(warning.message) for warning in caught] == [message]
         assert recording.left_out == left_out
         assert recording.crop(1, 1.2).left_out == left_out
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("default")
-        for _ in range(2):
-            plan_dataset(label, 0.1, 10).load()
-    assert [str(warning.message) for warning in found] == [message]
+        assert caught[0].filename == __file__
+    with pytest.warns(UserWarning) as caught:
+        plan_dataset(label, 0.1, 10).load()  # loads it twice
+    assert [str(warning.message) for warning in caught] == [message]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         facts, problems = info(label)

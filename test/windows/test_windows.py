@@ -589,7 +589,8 @@ def replace_tracks(monkeypatch: pytest.MonkeyPatch) -> Any:
             }
             return replace(recording, tracks=tracks)
 
-        monkeypatch.setattr(plan, "load_tracks", load)
+        for name in ("load_tracks", "load_silently"):
+            monkeypatch.setattr(plan, name, load)
 
     return install
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from taggingbackends.data.formats import is_label_file
-from taggingbackends.data.loading import load_tracks
+from taggingbackends.data.loading import load_silently
 from taggingbackends.data.tracks import Recording, Track, without_spine
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
@@ -70,10 +69,7 @@ def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording
     """Load a recording; if that fails, try without outlines, then without spines."""
     for given in (options, {"outline": False} | options, {"spine": False} | options):
         try:
-            with warnings.catch_warnings():
-                # what is left out is one of the facts
-                warnings.filterwarnings("ignore", ".*: left out: ", UserWarning)
-                return load_tracks(path, **given)
+            return load_silently(path, **given)  # what is left out is one of the facts
         except (TaggingBackendsError, OSError, ValueError) as error:
             if not problems:
                 problems.append(describe(error))

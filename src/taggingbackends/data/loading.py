@@ -21,7 +21,7 @@ from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 from taggingbackends.system.files import open_file
 
-__all__ = ["load_tracks"]
+__all__ = ["load_silently", "load_tracks"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -65,6 +65,15 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         The files contain something that the recording does not, see `Recording.left_out`. There is
         one warning for a recording.
     """
+    recording = load_silently(path, **options)
+    if recording.left_out:
+        problem = f"{recording.sources[0]}: left out: {'; '.join(recording.left_out)}"
+        warnings.warn(problem, stacklevel=2)
+    return recording
+
+
+def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
+    """Return the result of `load_tracks`, without a warning."""
     if not isinstance(path, (str, PathLike)):
         raise wrong_type("the path of a tracker file or a label file", path, _fix(path))
     path = Path(path)
@@ -76,11 +85,7 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     format = format_of(path)
     if format is not None:
         known = {k: v for k, v in options.items() if k in format.options}
-        recording = format.load(path, **known)
-        if recording.left_out:
-            # from this line: Python shows a warning once for each line and text
-            warnings.warn(f"{path}: left out: {'; '.join(recording.left_out)}", stacklevel=1)
-        return recording
+        return format.load(path, **known)
     near = suffix_formats(path)
     if near:
         with open_file(path) as file:
@@ -139,7 +144,7 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
     given = next(iter(labels.values())).metadata
     format = format_of(file)
     known = format.options_from(given) if format is not None else {}
-    recording = load_tracks(file, **known | {k: v for k, v in options.items() if v is not None})
+    recording = load_silently(file, **known | {k: v for k, v in options.items() if v is not None})
     metadata = recording.metadata | given
     if isinstance(given.get("camera"), Mapping) and "camera" in recording.metadata:
         # the values that were used to load the table take precedence

@@ -59,8 +59,7 @@ class Track:
         """
         if self.spine is None:
             return np.zeros(len(self), dtype=bool)
-        complete: NDArray[np.bool_] = np.isfinite(self.spine).all(axis=(1, 2))
-        return complete
+        return np.asarray(np.isfinite(self.spine).all(axis=(1, 2)))
 
     def __len__(self) -> int:
         return len(self.times)

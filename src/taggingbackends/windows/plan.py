@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from taggingbackends.data.bodyframe import body_length
 from taggingbackends.data.formats import Paths, as_paths, find_recordings, is_label_file
-from taggingbackends.data.loading import load_tracks
+from taggingbackends.data.loading import load_silently, load_tracks
 from taggingbackends.data.resampling import complete_frames
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import BackendError, TrackFileError
@@ -191,7 +191,7 @@ class DatasetPlan:
     ) -> Iterator[Block]:
         """Yield the windows of a recording, given how often to take each window of each class."""
         survey = self._surveys[index]
-        recording = load_tracks(survey.file, **self._request["options"])
+        recording = load_silently(survey.file, **self._request["options"])
         if _source(recording) != survey.source:
             problem = f"{survey.file}: expected files unchanged since planning"
             raise BackendError("changed-input", f"{problem}, found changes; plan it again")
