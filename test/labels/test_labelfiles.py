@@ -431,7 +431,7 @@ def test_any_number_of_states_is_read(names: int, separator: str, reads_with: st
         '{"id":"2","t":[0.5,0.75,1],"labels":[[1,2],5,[]]}',
         '{"id":"2","t":[0.5,[0.75]],"labels":[1,2]}',
         '{"id":"2","t":[0.5,true],"labels":[1,2]}',
-        '{"id":"2","t":[0.5,0.75],"labels":[1,2.0]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2.5]}',
         '{"id":"2","t":[0.5,0.75],"labels":[1],[2]}',
         '{"id":"2","t":[0.5,0.75],"labels":[1]}',
         '{"id":"1","t":[],"labels":[]}',
