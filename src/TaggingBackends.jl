@@ -52,6 +52,7 @@ include("../julia/labels/labels.jl")
 include("../julia/labels/dependencies.jl")
 include("../julia/labels/editing.jl")
 include("../julia/labels/writing.jl")
+include("../julia/labels/otherwriters.jl")
 include("../julia/labels/reading.jl")
 
 # data: tracker files in, arrays out

@@ -105,6 +105,7 @@ function parse_runs!(labels::Labels, runs)
 end
 
 function parse_run(document::OrderedDict{String,Any})
+    normalize_run!(document)
     metadata = get(document, "metadata", nothing)
     id = metadata isa OrderedDict ? get(metadata, "id", nothing) : nothing
     id isa String && !isempty(id) ||
@@ -195,6 +196,7 @@ function parse_track!(run::RunLabels, document::OrderedDict{String,Any}, positio
         haskey(document, key) ||
             throw(not_a_label_file("expected a track with \"$key\", found none"; index=position))
     end
+    normalize_track!(document)
     larva = parse_larva(document["id"], position)
     if haskey(run, larva)
         problem = "expected a larva once in a run, found it again"
@@ -340,6 +342,7 @@ end
 
 function name_of(decoder::Decoder, part, element)
     part isa String && return part
+    part isa Float64 && (part = whole(part))  # MATLAB's numbers are doubles
     if !(part isa Union{Int64,UInt64})
         problem = "expected a code, a name or an array of these, found $(shown(element))"
         throw(LabelFileError("bad-code", problem))

@@ -10,7 +10,7 @@ from typing import Any
 
 from taggingbackends.labels.validation import TRACK_KEYS
 
-__all__ = ["normalize_document", "normalize_run", "normalize_track"]
+__all__ = ["normalize_document", "normalize_run", "normalize_track", "whole"]
 
 
 def normalize_document(document: Any) -> None:
@@ -53,12 +53,17 @@ def normalize_run(run: dict[str, Any]) -> None:
 def normalize_track(track: dict[str, Any]) -> None:
     """Normalize the entries of a track; whole numbers as codes are the decoder's task."""
     _change(track, "id", _only(str, int, float))
-    if type(track.get("id")) is float and track["id"].is_integer():
-        track["id"] = int(track["id"])
+    if type(track.get("id")) is float:
+        track["id"] = whole(track["id"])
     for key, types in (("t", (int, float)), ("labels", (int, float, str))):
         if type(track.get(key)) in types:
             track[key] = [track[key]]
     _change(track, "t", lambda times: _elements(times, int, float))
+
+
+def whole(number: float) -> int | float:
+    """Return a whole number as an int, and any other as it is."""
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _change(entries: dict[str, Any], key: str, change: Any) -> Any:

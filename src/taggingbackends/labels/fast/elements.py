@@ -12,6 +12,7 @@ import orjson
 
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.fast.jsonarrays import ArrayReader
+from taggingbackends.labels.otherwriters import whole
 from taggingbackends.labels.states import Codes, State, StateTable
 from taggingbackends.labels.validation import fault_in
 
@@ -147,8 +148,8 @@ class Decoder:
     def _name(self, part: Any, element: Any) -> str:
         if type(part) is str:
             return part
-        if type(part) is float and part.is_integer():
-            part = int(part)  # MATLAB's numbers are doubles
+        if type(part) is float:
+            part = whole(part)  # MATLAB's numbers are doubles
         if type(part) is not int:
             problem = f"expected a code, a name or an array of these, found {shown(element)}"
             raise LabelFileError("bad-code", problem)
