@@ -1,8 +1,8 @@
 # Label files of other JSON writers, such as MATLAB's jsonencode and R's jsonlite. They write an array of one
 # element as the element, or an element as an array of one. Where only one of the two is valid, both have the
-# same meaning. The functions change the parsed JSON in place.
+# same meaning. Tracks are changed where they are read, so that this takes no time for usual tracks.
 
-"""Normalize the entries of a run, except the tracks' own."""
+"""Normalize the entries of a run in place, except the tracks' own."""
 function normalize_run!(run::OrderedDict{String,Any})
     for key in ("metadata", "units")
         value = change!(value -> only_of(value, OrderedDict), run, key)
@@ -31,17 +31,15 @@ function normalize_run!(run::OrderedDict{String,Any})
     return run
 end
 
-"""Normalize the entries of a track; whole numbers as codes are the decoder's task."""
-function normalize_track!(track::OrderedDict{String,Any})
-    id = only_of(track["id"], Union{String,Number})
-    track["id"] = id isa Float64 ? whole(id) : id
-    for (key, type) in (("t", Number), ("labels", Union{String,Number}))
-        value = track[key]
-        value isa type && !(value isa Bool) && (track[key] = Any[value])
-    end
-    change!(value -> elements_of(value, Number), track, "t")
-    return track
+"""Return a larva identifier out of an array of one, and a whole number as an integer."""
+function larva_of(@nospecialize(value))
+    id = only_of(value, Union{String,Number})
+    return id isa Float64 ? whole(id) : id
 end
+
+"""Return whether the value of a key is the one time or state of a track, in no array."""
+is_one(@nospecialize(value), key) =
+    value isa (key == "t" ? Number : Union{String,Number}) && !(value isa Bool)
 
 """Return a whole number as an integer, and any other as it is."""
 whole(number::Float64) = isinteger(number) && abs(number) < maxintfloat() ? Int64(number) : number

@@ -196,7 +196,6 @@ function parse_track!(run::RunLabels, document::OrderedDict{String,Any}, positio
         haskey(document, key) ||
             throw(not_a_label_file("expected a track with \"$key\", found none"; index=position))
     end
-    normalize_track!(document)
     larva = parse_larva(document["id"], position)
     if haskey(run, larva)
         problem = "expected a larva once in a run, found it again"
@@ -210,6 +209,8 @@ function parse_larva(@nospecialize(value), position::Int)::Int
     digits = value isa String && all(c -> c in '0':'9', value)
     number = digits ? tryparse(Int, value) : nothing
     number !== nothing && number <= MAX_LARVA_ID && return number
+    id = larva_of(value)
+    id === value || return parse_larva(id, position)
     larva = number === nothing || number > 99_999 ? value : number
     return located(() -> check_larva(larva); index=position)
 end
@@ -218,7 +219,7 @@ function parse_track(document::OrderedDict{String,Any}, table::StateTable, decod
     local times::Vector{Float64}, codes::Vector{Int32}
     for (key, value) in document
         key in ("t", "labels") || continue
-        value isa Union{AbstractVector,Elements} ||
+        value isa Union{AbstractVector,Elements} || is_one(value, key) ||
             throw(not_a_label_file("expected a list as \"$key\", found $(shown(value))"))
         if key == "t"
             times = parse_times(value)
@@ -243,7 +244,10 @@ parse_times(values::Vector{Float64}) = check_times(values)
 parse_times(values::Vector{Int64}) = check_times(Vector{Float64}(values))
 parse_times(values::Vector{Union{Int64,Float64}}) = check_times(Vector{Float64}(values))
 
-function parse_times(values::AbstractVector)
+parse_times(value::Number) = parse_times(Any[value])
+
+function parse_times(listed::AbstractVector)
+    values = elements_of(listed, Number)
     numbers = something(findfirst(value -> value isa Bool || !(value isa Real), values),
                         length(values) + 1) - 1
     times = check_times(Float64[values[i] for i in 1:numbers])  # an earlier violation is reported first
@@ -325,6 +329,8 @@ function is_at(list::Vector{Int32}, tokens::Vector{Int32}, first::Int, last::Int
     end
     return true
 end
+
+decode!(decoder::Decoder, element::Union{String,Number}) = decode!(decoder, Any[element])
 
 function decode!(decoder::Decoder, elements::AbstractVector)
     codes = Vector{Int32}(undef, length(elements))
