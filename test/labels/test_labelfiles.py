@@ -8,6 +8,7 @@ import pickle
 import stat
 import subprocess
 import sys
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import any_labels
+from variants import tracks as variants
 
 from support import CONTRACT, RUN, parse, posix, text, tree, write_labels, write_recording
 from taggingbackends import BackendError, LabelFileError, Labels, ScriptError, TrackFileError
@@ -546,3 +548,22 @@ def test_check_accepts_files_of_other_writers(tmp_path: Path) -> None:
         ("bad-time", 2, 1),
         ("bad-code", 2, 0),
     ]
+
+
+def test_no_variant_of_another_writer_is_read_as_something_else(tmp_path: Path) -> None:
+    ours = text(parse(json.dumps(variants.OURS).encode()))
+    outcomes = Counter[str]()
+    for name, contents, expected in variants.variants():
+        (content,) = contents.values()
+        try:
+            found = text(parse(content))
+        except LabelFileError:
+            assert expected == "refused", name
+        else:
+            assert (found, expected) == (ours, "read"), name
+        (tmp_path / "x.label").write_bytes(content)
+        kinds = {error.kind for error in find_errors(tmp_path / "x.label")}
+        # there is no x.spine
+        assert kinds == {"bad-dependency"} if expected == "read" else kinds, name
+        outcomes[expected] += 1
+    assert min(outcomes.values()) > 30

@@ -14,6 +14,7 @@ from taggingbackends.labels.stretches import check_max_gap, default_max_gap, is_
 from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = [
+    "SAME_TIME",
     "complete_frames",
     "even_times",
     "interpolate",

@@ -138,7 +138,8 @@ def _declaration_errors(declared: dict[str, Any]) -> Iterator[LabelFileError]:
         errors = _element_errors(listed, partial(_name_errors, key))
         yield from errors
         bad = {error.index for error in errors}
-        good[key] = [name for place, name in enumerate(listed) if place not in bad]
+        names = (name for place, name in enumerate(listed) if place not in bad)
+        good[key] = [name for name in names if isinstance(name, str)]
         if isinstance(value, dict):
             yield from _color_errors(key, value, len(listed))
     primary = set(good.get("labels", []))
