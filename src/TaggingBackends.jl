@@ -12,7 +12,7 @@ export BackendError, CommandError, LabelFileError, ScriptError, TaggingBackendsE
 export Labels, addrun!, checkdependencies, countlabels, croplabels, declarelabels!, dependency
 export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, taglabels!, writelabels
 # recordings
-export Recording, Track, findrecordings, loadtracks, recordinglabels
+export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
 # a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
 export BackendExplorer
 export raw_data_dir, interim_data_dir, processed_data_dir, model_dir, pretrained_model_dir, output_path
@@ -52,6 +52,7 @@ include("../julia/labels/labels.jl")
 include("../julia/labels/dependencies.jl")
 include("../julia/labels/editing.jl")
 include("../julia/labels/writing.jl")
+include("../julia/labels/otherwriters.jl")
 include("../julia/labels/reading.jl")
 
 # data: tracker files in, arrays out

@@ -12,17 +12,26 @@ function bending(spine, frame)
 end
 
 """Return the speed of the spine's midpoint within a window around a frame, in mm/s."""
-function midpoint_speed(track, frame, window)
-    from = searchsortedfirst(track.times, track.times[frame] - window / 2)
-    to = searchsortedlast(track.times, track.times[frame] + window / 2)
+function midpoint_speed(times, spine, frame, window)
+    from = searchsortedfirst(times, times[frame] - window / 2)
+    to = searchsortedlast(times, times[frame] + window / 2)
     from < to || return Inf  # no other frame in the window: the speed is unknown
-    shift = track.spine[to, 6, :] - track.spine[from, 6, :]
-    return hypot(shift...) / (track.times[to] - track.times[from])
+    shift = spine[to, 6, :] - spine[from, 6, :]
+    return hypot(shift...) / (times[to] - times[from])
 end
 
-function state(track, frame, thresholds)
-    bending(track.spine, frame) > thresholds["bend"] && return "cast"
-    return midpoint_speed(track, frame, thresholds["window"]) < thresholds["speed"] ? "stop" : "run"
+function state(times, spine, frame, thresholds)
+    bending(spine, frame) > thresholds["bend"] && return "cast"
+    return midpoint_speed(times, spine, frame, thresholds["window"]) < thresholds["speed"] ? "stop" : "run"
+end
+
+"""Return the state of each frame of a track; `[]`, undefined, without a spine."""
+function states_of(track, thresholds)
+    known = findall(hasspine(track))
+    times, spine = track.times[known], track.spine[known, :, :]
+    states = Any[String[] for _ in 1:length(track)]
+    states[known] = [state(times, spine, frame, thresholds) for frame in 1:length(known)]
+    return states
 end
 
 """Read a model: name => value."""
@@ -45,8 +54,7 @@ function predict_model(backend; bend=nothing, speed=nothing)
         predicted = Labels()
         declarelabels!(addrun!(predicted, recording.run), NAMES; colors=COLORS)
         for (larva, track) in recording
-            states = [state(track, frame, thresholds) for frame in 1:length(track)]
-            setlabels!(predicted, recording.run, larva, track.times, states)
+            setlabels!(predicted, recording.run, larva, track.times, states_of(track, thresholds))
         end
         writelabels(output_path(backend, file), predicted)
     end

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,11 +15,12 @@ import pytest
 
 from examplebackend.features.spine import WINDOW, resample_spine
 from examplebackend.models.forest import read_model
+from examplebackend.models.predict_model import tag
 from examplebackend.simulate import STATES, write_tracks, write_truth
 from examplebackend.simulate import main as simulate
 from examplebackend.simulate import simulate as simulated_tracks
 from taggingbackends import BackendExplorer, Labels, __version__
-from taggingbackends.data import Track, load_tracks, resample, resample_states
+from taggingbackends.data import Recording, Track, load_tracks, resample, resample_states
 
 PROJECT = Path(__file__).parent.parent
 SHARED = PROJECT.parent.parent / "shared" / "data"
@@ -256,7 +258,7 @@ def test_labels_can_be_selected(backend: Path, lab: Path, tmp_path: Path) -> Non
     assert predicted["20240611_101513"].colors == ["#bcbd22", "#2ca02c"]
 
 
-def test_ends_of_tracks_are_labelled_and_short_tracks_are_not(
+def test_ends_of_tracks_are_labelled_and_short_tracks_are_undefined(
     backend: Path, tmp_path: Path
 ) -> None:
     tracks = simulated_tracks(3, 40.0, seed=24)
@@ -266,12 +268,47 @@ def test_ends_of_tracks_are_labelled_and_short_tracks_are_not(
     file = write_tracks(tmp_path, "20240611_140000", tracks)[1]
     tagging_backend(backend, "predict", file, "--model-instance=simulated")
     (labels,) = Labels.read(tmp_path / "predicted.label").values()
-    assert set(labels) == set(tracks) - {short}
+    assert list(labels) == list(tracks)
+    assert set(labels[short].states) == {()}
     for larva, track in labels.items():
+        if larva == short:
+            continue
         times = tracks[larva][0]
         assert np.array_equal(track.times, times)
         fits = np.flatnonzero(WINDOW.fits(times, times))
         assert len(set(track.states[: fits[0] + 1])) == len(set(track.states[fits[-1] :])) == 1
+
+
+def test_frames_without_a_spine_take_the_nearest_label() -> None:
+    forest, colors = read_model(PROJECT / "models" / "simulated" / "forest.skops")
+    tracks = {
+        larva: Track(times, spine)
+        for larva, (times, spine, *_) in simulated_tracks(3, 40.0, seed=24).items()
+    }
+    run = "20240611_140000"
+    whole = tag(Recording(run, tracks, {}, "x", ()), forest, colors)[run]
+    one, two, three = tracks
+    spines = {larva: np.array(track.spine) for larva, track in tracks.items()}
+    times = tracks[one].times
+    few = np.flatnonzero((times > 10) & (times < 10.5))
+    many = (times > 20) & (times < 26)
+    spines[one][few] = spines[one][many] = np.nan
+    spines[two][:] = np.nan
+    spines[three][[0, -1]] = np.nan
+    lacking = {larva: replace(track, spine=spines[larva]) for larva, track in tracks.items()}
+    labels = tag(Recording(run, lacking, {}, "x", ()), forest, colors)[run]
+    assert list(labels) == list(tracks)
+    assert all(np.array_equal(labels[larva].times, tracks[larva].times) for larva in tracks)
+    assert set(labels[two].states) == {()}
+    states = labels[one].states
+    assert {states[frame] for frame in few} <= {states[few[0] - 1], states[few[-1] + 1]}
+    # 0.5 s before and after the gap have no window; 1 s farther is max_gap
+    assert {states[frame] for frame in np.flatnonzero((times > 20.6) & (times < 25.4))} == {()}
+    assert () not in [states[frame] for frame in np.flatnonzero(~many)]
+    assert labels[three].states[0] == labels[three].states[1] == whole[three].states[1]
+    nothing = tag(Recording(run, {two: lacking[two]}, {}, "x", ()), forest, colors)
+    assert nothing.count() == {"": len(tracks[two])}
+    assert tag(Recording(run, {}, {}, "x", ()), forest, colors).count() == {}
 
 
 def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ The shape of one larva over time; `length(track)` is the number of frames n.
 # Fields
 - `times::Vector{Float64}`: seconds, strictly increasing.
 - `spine`: n x points x 2 array of `Float64`, mm. `spine[i, k, :]` is x and y of point k in frame i, with
-  points in the order of the file. `nothing` if not loaded. An `Array`, or another `AbstractArray` if the
-  track comes from Python.
+  points in the order of the file. NaN in frames without a spine, see [`hasspine`](@ref). `nothing` if not
+  loaded. An `Array`, or another `AbstractArray` if the track comes from Python.
 - `outline`: total points x 2 matrix, mm: the contours of all frames, in order. `nothing` if not loaded.
 - `outline_offsets`: n + 1 integers, the number of points before each frame, as in Python (the first is
-  0). The contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`.
+  0). The contour of frame i is `outline[outline_offsets[i] + 1:outline_offsets[i + 1], :]`; empty if the
+  frame has none.
 - `indicators::Dict{String,Vector{Bool}}`: name => whether an action is on in each frame, in formats that
   have indicators.
 """
@@ -31,6 +32,22 @@ function Track(times; spine=nothing, outline=nothing, outline_offsets=nothing, i
 end
 
 Base.length(track::Track) = length(track.times)
+
+"""
+    hasspine(track)
+
+Return for each frame whether all values of its spine are finite: n `Bool`. False everywhere if spines are
+not loaded.
+
+# Example
+```julia
+times = track.times[hasspine(track)]
+```
+"""
+function hasspine(track::Track)
+    track.spine === nothing && return falses(length(track))
+    return vec(all(isfinite, track.spine; dims=(2, 3)))
+end
 
 function Base.show(io::IO, track::Track)
     parts = [name for (name, part) in (("spine", track.spine), ("outline", track.outline))

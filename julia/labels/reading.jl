@@ -105,6 +105,7 @@ function parse_runs!(labels::Labels, runs)
 end
 
 function parse_run(document::OrderedDict{String,Any})
+    normalize_run!(document)
     metadata = get(document, "metadata", nothing)
     id = metadata isa OrderedDict ? get(metadata, "id", nothing) : nothing
     id isa String && !isempty(id) ||
@@ -208,6 +209,8 @@ function parse_larva(@nospecialize(value), position::Int)::Int
     digits = value isa String && all(c -> c in '0':'9', value)
     number = digits ? tryparse(Int, value) : nothing
     number !== nothing && number <= MAX_LARVA_ID && return number
+    id = larva_of(value)
+    id === value || return parse_larva(id, position)
     larva = number === nothing || number > 99_999 ? value : number
     return located(() -> check_larva(larva); index=position)
 end
@@ -216,7 +219,7 @@ function parse_track(document::OrderedDict{String,Any}, table::StateTable, decod
     local times::Vector{Float64}, codes::Vector{Int32}
     for (key, value) in document
         key in ("t", "labels") || continue
-        value isa Union{AbstractVector,Elements} ||
+        value isa Union{AbstractVector,Elements} || is_one(value, key) ||
             throw(not_a_label_file("expected a list as \"$key\", found $(shown(value))"))
         if key == "t"
             times = parse_times(value)
@@ -241,7 +244,10 @@ parse_times(values::Vector{Float64}) = check_times(values)
 parse_times(values::Vector{Int64}) = check_times(Vector{Float64}(values))
 parse_times(values::Vector{Union{Int64,Float64}}) = check_times(Vector{Float64}(values))
 
-function parse_times(values::AbstractVector)
+parse_times(value::Number) = parse_times(Any[value])
+
+function parse_times(listed::AbstractVector)
+    values = elements_of(listed, Number)
     numbers = something(findfirst(value -> value isa Bool || !(value isa Real), values),
                         length(values) + 1) - 1
     times = check_times(Float64[values[i] for i in 1:numbers])  # an earlier violation is reported first
@@ -324,6 +330,8 @@ function is_at(list::Vector{Int32}, tokens::Vector{Int32}, first::Int, last::Int
     return true
 end
 
+decode!(decoder::Decoder, element::Union{String,Number}) = decode!(decoder, Any[element])
+
 function decode!(decoder::Decoder, elements::AbstractVector)
     codes = Vector{Int32}(undef, length(elements))
     for (i, element) in enumerate(elements)
@@ -340,6 +348,7 @@ end
 
 function name_of(decoder::Decoder, part, element)
     part isa String && return part
+    part isa Float64 && (part = whole(part))  # MATLAB's numbers are doubles
     if !(part isa Union{Int64,UInt64})
         problem = "expected a code, a name or an array of these, found $(shown(element))"
         throw(LabelFileError("bad-code", problem))

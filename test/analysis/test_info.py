@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support import RUN, STEM, command, write_labels, write_recording
 from taggingbackends import Labels
+from taggingbackends.analysis import info as analysis_info
 from taggingbackends.analysis.info import info
+from taggingbackends.data import load_tracks
 
 
 def test_a_recording(tmp_path: Path) -> None:
@@ -26,6 +29,27 @@ def test_a_recording(tmp_path: Path) -> None:
         "outline": "8 points in most frames, mm",
         "metadata": f"date_time={RUN}, genotype=g, effector=e, tracker=t5, protocol=p",
     }
+
+
+def test_frames_without_a_spine_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = load_tracks(write_recording(tmp_path))
+    track = recording[20]
+    assert track.spine is not None
+    assert track.outline_offsets is not None
+    track.spine[[0, 3]] = np.nan
+    track.outline_offsets[3:] -= 8
+    monkeypatch.setattr(analysis_info, "load_silently", lambda *_, **__: recording)
+    facts, _ = info(tmp_path / "x.spine")
+    assert facts["spine"] == "11 points, mm; none in 2 frames"
+    assert facts["outline"] == "8 points in most frames, mm; none in 1 frame"
+    assert facts["frames"] == "10"
+    track.spine[:] = recording[1].spine[:] = np.nan  # type: ignore[index]
+    track.outline_offsets[:] = recording[1].outline_offsets[:] = 0  # type: ignore[index]
+    facts, _ = info(tmp_path / "x.spine")
+    assert facts["spine"] == "11 points, mm; none in 10 frames"
+    assert facts["outline"] == "0 points in most frames, mm; none in 10 frames"
 
 
 def test_a_missing_file_is_reported_beside_the_other_facts(tmp_path: Path) -> None:

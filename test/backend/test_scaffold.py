@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support import backend_error, command, refused, tree, write_labels, write_recording
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init, requirement
+from taggingbackends.data import Track
 
 FULL = [
     ".gitignore",
@@ -61,6 +64,25 @@ def test_init_writes_the_whole_tree(tmp_path: Path) -> None:
     for name in FULL:
         if name.endswith("/__init__.py") and name.count("/") == 3:
             assert files[name] == b""
+
+
+def test_features_of_frames_without_a_spine_are_missing(tmp_path: Path) -> None:
+    init("lab-tagger", tmp_path)
+    scripts = runpy.run_path(
+        str(tmp_path / "lab-tagger" / "src" / "lab_tagger" / "features" / "build_features.py")
+    )
+    spine = np.zeros((6, 11, 2))
+    spine[:, :, 0] = np.array([0, 1, 2, 3, 5, 9])[:, None]
+    track = Track(np.arange(6.0), spine)
+    assert scripts["features"](track)[:, 0].tolist() == [1, 1, 1, 2, 4, 4]
+    spine[[0, 2, 5]] = np.nan
+    nan = np.nan
+    assert np.array_equal(
+        scripts["features"](track)[:, 0], [nan, 1, nan, 2, 2, nan], equal_nan=True
+    )
+    spine[:] = np.nan
+    assert np.isnan(scripts["features"](track)).all()
+    assert scripts["features"](Track(np.empty(0), spine[:0])).shape == (0, 1)
 
 
 def test_init_minimal(tmp_path: Path) -> None:

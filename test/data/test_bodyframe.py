@@ -112,16 +112,24 @@ def test_a_window_without_a_direction_is_not_turned() -> None:
         egocentric(points)
 
 
-def test_missing_values_stay_in_their_window() -> None:
-    windows = np.stack([larva(1), larva(2), larva(3)])
+def test_missing_values_stay_in_their_frame() -> None:
+    windows = np.stack([larva(1), larva(2), larva(3), larva(4), larva(5)])
     windows[1, 2] = np.nan  # a frame
     windows[2, 2, 0] = np.nan  # a head
+    windows[3, 2, 10, 0] = np.nan  # half a tail
+    windows[4] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = egocentric(windows)
-    assert np.isfinite(found[0]).all()
-    assert np.isnan(found[1]).all()
-    assert np.isnan(found[2]).sum() == 2
+        found = egocentric(windows, 4.0)
+    assert [np.isnan(window).sum() for window in found[[0, 1, 2, 4]]] == [0, 22, 2, 7 * 22]
+    assert np.isnan(found[3]).any(axis=(1, 2)).tolist() == [frame == 2 for frame in range(7)]
+    for window in (0, 1, 2, 3):
+        expected = egocentric(
+            np.delete(windows[window], 2, axis=0) if window in (1, 3) else windows[window], 4.0
+        )
+        kept = np.delete(found[window], 2, axis=0) if window in (1, 3) else found[window]
+        np.testing.assert_allclose(kept, expected, atol=1e-12)
+    assert egocentric(windows[1], 4.0).tobytes() == found[1].tobytes()
 
 
 @pytest.mark.parametrize("length", [0, -1.0, float("nan"), float("inf")])

@@ -170,19 +170,75 @@ def test_of_two_nearest_frames_the_earlier_is_used(
         assert found.outline[start:stop].tolist() == [[frame, frame]] * (frame % 3)
 
 
-def test_missing_values_do_not_spread_to_complete_frames() -> None:
-    spine = np.array([0, 1, np.nan, 3, 4])[:, None, None] * np.ones(2)
-    found = resample(track_of([0, 0.1, 0.2, 0.3, 0.4], spine), 0.05)
-    assert found.spine[:, 0, 0] == pytest.approx(
-        [0, 0.5, 1, np.nan, np.nan, np.nan, 3, 3.5, 4], abs=1e-9, nan_ok=True
-    )
+def test_spines_are_interpolated_across_frames_without_one() -> None:
+    spine = np.array([np.nan, 1, np.nan, 3, 4])[:, None, None] * np.ones((2, 2))
+    spine[4, 1, 0] = np.nan
+    track = track_of([0, 0.1, 0.2, 0.3, 0.4], spine)
+    found = resample(track, 0.05)
+    assert len(found) == 9
+    assert found.has_spine.tolist() == [False] * 2 + [True] * 5 + [False] * 2
+    assert np.isnan(found.spine[[0, 1, 7, 8]]).all()
+    assert found.spine[2:7, 1, 0] == pytest.approx([1, 1.5, 2, 2.5, 3], abs=1e-9)
+    # the other parts are those of frames without a spine, too
+    assert found.indicators["frame"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    near = resample(track, 0.05, max_gap=0.1)
+    assert near.has_spine.tolist() == [False] * 2 + [True] + [False] * 3 + [True] + [False] * 2
+    assert near.spine[[2, 6], 0, 0].tolist() == [1, 3]
 
 
-def test_a_gap_is_bridged() -> None:
-    found = resample(track_of([0, 0.1, 10.1, 10.2]), 0.1)
+@pytest.mark.parametrize("points", [1, 11])
+def test_a_larva_without_any_spine(points: int) -> None:
+    track = track_of([0, 0.1, 0.2], np.full((3, points, 2), np.nan))
+    found = resample(track, 0.05)
+    assert found.spine.shape == (5, points, 2)
+    assert not found.has_spine.any()
+    assert found.indicators["frame"].tolist() == [0, 0, 1, 1, 2]
+
+
+def test_gaps_are_bridged_up_to_max_gap() -> None:
+    track = track_of([0, 0.1, 10.1, 10.2])
+    found = resample(track, 0.1, max_gap=10)
     assert len(found) == 103
     assert found.spine[51, 0, 0] == pytest.approx(1.5, abs=1e-9)
     assert found.indicators["frame"].tolist() == [0] + [1] * 51 + [2] * 50 + [3]
+    for max_gap in (None, 9.9, np.inf):
+        found = resample(track, 0.1, max_gap=max_gap)
+        assert found.has_spine.all() == (max_gap == np.inf)
+        assert found.has_spine[[0, 1, 101, 102]].all()
+    found = resample(track, 0.1)  # 1 s
+    assert np.flatnonzero(found.has_spine).tolist() == [0, 1, 101, 102]
+    near = [1] * 11 + [0] * 79 + [2] * 11
+    assert found.indicators["frame"].tolist() == [0, *near, 3]
+    assert np.diff(found.outline_offsets).tolist() == [0, *near, 0]
+    assert resample_states(labels_of([0, 10.1], ["run", "cast"])[RUN][1], found.times).tolist() == [
+        1 if time <= 5.05 + 1e-9 else 2 for time in found.times[:102].tolist()
+    ] + [-1]
+    labels = labels_of([0, 0.1, 10.1, 10.2], ["run", "run", "cast", "cast"])[RUN][1]
+    assert resample_states(labels, found.times).tolist() == [1] * 12 + [0] * 79 + [2] * 12
+    assert resample_states(labels, found.times, 5).tolist() == [1] * 52 + [2] * 51
+    for wrong in (0, -1, np.nan):
+        with pytest.raises(ValueError, match="max_gap above 0 s"):
+            resample(track, 0.1, max_gap=wrong)
+        with pytest.raises(ValueError, match="max_gap above 0 s"):
+            resample_states(labels, found.times, wrong)
+
+
+@given(times(), st.integers(1, 500), MS, st.integers(1, 600), st.data())
+def test_spines_come_from_the_frames_with_a_spine_around_a_time(
+    times: NDArray[np.float64], interval: int, anchor: int, max_gap: int, data: st.DataObject
+) -> None:
+    complete = np.array([data.draw(st.booleans()) for _ in times])
+    slopes = np.array([[1.0, -0.5], [0.0, 3.25]])
+    spine = times[:, None, None] * slopes
+    spine[~complete] = np.nan
+    found = resample(track_of(times, spine), interval / 1000, anchor / 1000, max_gap / 1000)
+    frames = np.rint(times[complete] * 1000).astype(int)
+    for k, time in enumerate(np.rint(found.times * 1000).astype(int).tolist()):
+        before, after = frames[frames <= time], frames[frames >= time]
+        known = len(before) > 0 and len(after) > 0 and after[0] - before[-1] <= max_gap
+        assert found.has_spine[k] == known
+        expected = time / 1000 * slopes if known else np.full((2, 2), np.nan)
+        assert found.spine[k] == pytest.approx(expected, abs=1e-7, nan_ok=True)
 
 
 @pytest.mark.parametrize(("anchor", "length"), [(None, 1), (158.414, 1), (158.514, 1), (158.45, 0)])

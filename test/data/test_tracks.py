@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,10 +15,12 @@ import pytest
 
 from support import RUN, backend_error, write_labels, write_recording
 from taggingbackends import Labels, TrackFileError
+from taggingbackends.analysis.info import info
 from taggingbackends.data import (
     Recording,
     Track,
     body_length,
+    choreography,
     egocentric,
     find_recordings,
     load_tracks,
@@ -108,7 +112,61 @@ def test_short_reprs(track: Track) -> None:
     assert repr(one) == f"<Recording {RUN} (x): 1 larva, 1 frame>"
 
 
+def lacking(track: Track, *frames: int) -> Track:
+    """Return a track whose spine is missing in some frames."""
+    assert track.spine is not None
+    spine = track.spine.copy()
+    spine[list(frames)] = np.nan
+    return replace(track, spine=spine)
+
+
+def test_frames_without_a_spine(track: Track) -> None:
+    assert track.has_spine.tolist() == [True] * 5
+    assert track.has_spine.dtype == np.bool_
+    part = lacking(track, 0, 3)
+    assert part.spine is not None
+    part.spine[4, 10, 1] = np.inf  # half a point
+    assert part.has_spine.tolist() == [False, True, True, False, False]
+    assert part[1.1:1.3].has_spine.tolist() == [True, True, False]
+    assert part[2:3].has_spine.tolist() == []
+    assert repr(part) == (
+        "<Track: 5 frames, 1 to 1.4 s, spine of 11 points, none in 3 frames, outline, 1 indicator>"
+    )
+    assert replace(track, spine=None).has_spine.tolist() == [False] * 5
+    one = Recording(RUN, {1: part, 2: replace(track, spine=None)}, {}, "x", ())
+    assert repr(one) == f"<Recording {RUN} (x): 2 larvae, 10 frames, 3 without a spine>"
+    assert "<td>11 points, none in 3 frames</td>" in one._repr_html_()
+    assert repr(one.crop(1, 1.05)).endswith("2 larvae, 2 frames, 1 without a spine>")
+
+
 # -- recordings
+
+
+def test_what_is_left_out_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spine = write_recording(tmp_path)
+    label = write_labels(spine)
+    left_out = ("2 larvae without frames (3, 17)", "12 rows that are not used")
+    load = choreography.load
+
+    def leaving_out(*arguments: Any, **options: Any) -> Recording:
+        return replace(load(*arguments, **options), left_out=left_out)
+
+    monkeypatch.setattr(choreography, "load", leaving_out)
+    message = f"{spine}: left out: {left_out[0]}; {left_out[1]}"
+    for file in (spine, label, tmp_path):  # the label file loads the .spine
+        with pytest.warns(UserWarning) as caught:
+            recording = load_tracks(file)
+        assert [str(warning.message) for warning in caught] == [message]
+        assert recording.left_out == left_out
+        assert recording.crop(1, 1.2).left_out == left_out
+        assert caught[0].filename == __file__
+    with pytest.warns(UserWarning) as caught:
+        plan_dataset(label, 0.1, 10).load()  # loads it twice
+    assert [str(warning.message) for warning in caught] == [message]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        facts, problems = info(label)
+    assert (facts["left out"], problems) == ("; ".join(left_out), [])
 
 
 @pytest.fixture

@@ -47,6 +47,16 @@ other_file(spine) = TB.with_suffix(spine, ".outline")
     end
 end
 
+@testset "frames without a spine" begin
+    spine = ones(4, 11, 2)
+    spine[2, :, :] .= NaN
+    spine[4, 11, 2] = Inf
+    @test hasspine(Track(1:4; spine=spine)) == [true, false, true, false]
+    @test hasspine(Track(1:4)) == falses(4)
+    @test hasspine(Track(Float64[]; spine=zeros(0, 11, 2))) == Bool[]
+    @test isempty(in_folder(folder -> loadtracks(write_recording(folder)).left_out))
+end
+
 if isdir(SHARED)
     @testset "real recordings" begin
         folder = joinpath(SHARED, "chore", "20170714_101500")

@@ -8,6 +8,7 @@ import pickle
 import stat
 import subprocess
 import sys
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import any_labels
+from variants import tracks as variants
 
 from support import CONTRACT, RUN, parse, posix, text, tree, write_labels, write_recording
 from taggingbackends import BackendError, LabelFileError, Labels, ScriptError, TrackFileError
@@ -24,6 +26,7 @@ from taggingbackends.data import is_label_file
 from taggingbackends.labels import reading
 from taggingbackends.labels.conversion import united
 from taggingbackends.labels.fast import jsonarrays
+from taggingbackends.labels.inspection import find_errors
 
 
 @given(any_labels())
@@ -431,7 +434,7 @@ def test_any_number_of_states_is_read(names: int, separator: str, reads_with: st
         '{"id":"2","t":[0.5,0.75,1],"labels":[[1,2],5,[]]}',
         '{"id":"2","t":[0.5,[0.75]],"labels":[1,2]}',
         '{"id":"2","t":[0.5,true],"labels":[1,2]}',
-        '{"id":"2","t":[0.5,0.75],"labels":[1,2.0]}',
+        '{"id":"2","t":[0.5,0.75],"labels":[1,2.5]}',
         '{"id":"2","t":[0.5,0.75],"labels":[1],[2]}',
         '{"id":"2","t":[0.5,0.75],"labels":[1]}',
         '{"id":"1","t":[],"labels":[]}',
@@ -476,3 +479,91 @@ def test_any_labels_are_read_alike(labels: Labels, separators: tuple[str, str]) 
     document = json.loads(text(labels))
     again = assert_read_alike(json.dumps(document, separators=separators).encode())
     assert again is None or again == labels
+
+
+# -- other writers
+
+
+def as_matlab(run: dict[str, Any]) -> None:
+    """Write arrays of one element as the element, and codes as doubles, as jsonencode may."""
+
+    def unboxed(items: list[Any]) -> Any:
+        return items[0] if len(items) == 1 and not isinstance(items[0], (list, dict)) else items
+
+    for key in ("labels", "secondarylabels"):
+        if isinstance(run.get(key), dict):
+            run[key] = {name: unboxed(items) for name, items in run[key].items()}
+        elif key in run:
+            run[key] = unboxed(run[key])
+    for track in run["data"]:
+        track["id"] = float(track["id"])
+        track["t"] = unboxed(track["t"])
+        doubles = [[*map(float, x)] if isinstance(x, list) else float(x) for x in track["labels"]]
+        track["labels"] = unboxed(doubles)
+    if len(run["data"]) == 1:
+        (run["data"],) = run["data"]
+
+
+def as_r(run: dict[str, Any]) -> None:
+    """Write scalars as arrays of one element, as jsonlite does."""
+
+    def boxed(items: list[Any]) -> list[Any]:
+        return [item if isinstance(item, list) else [item] for item in items]
+
+    run["metadata"]["id"] = [run["metadata"]["id"]]
+    run["units"] = {key: [value] for key, value in run["units"].items()}
+    for key in ("labels", "secondarylabels"):
+        if isinstance(run.get(key), dict):
+            run[key] = {name: boxed(items) for name, items in run[key].items()}
+        elif key in run:
+            run[key] = boxed(run[key])
+    for track in run["data"]:
+        track |= {"id": [track["id"]], "t": boxed(track["t"]), "labels": boxed(track["labels"])}
+
+
+@settings(max_examples=60)
+@given(any_labels(), st.sampled_from([as_matlab, as_r]))
+def test_files_of_other_writers_are_read_as_if_they_were_ours(labels: Labels, change: Any) -> None:
+    ours = text(labels)
+    document = json.loads(ours)
+    for run in document["runs"].values() if "runs" in document else [document]:
+        change(run)
+    theirs = json.dumps(document).encode()
+    assert text(parse(theirs)) == text(parse(ours))
+    assert text(parse(text(parse(theirs)))) == text(parse(ours))
+
+
+def test_check_accepts_files_of_other_writers(tmp_path: Path) -> None:
+    for path in (CONTRACT / "good").glob("writer-*.label"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+        missing = [error.file for error in find_errors(tmp_path / path.name)]
+        assert missing == [tmp_path / "x.spine"] * (path.name == "writer-boxed.label"), path.name
+    file = tmp_path / "two.label"
+    file.write_text(
+        '{"metadata":{"id":["r"]},"labels":"run","data":[{"id":["1"],"t":0.5,"labels":2.0},'
+        '{"id":[2],"t":[[1],[0.5]],"labels":[1.5,1.0]}]}'
+    )
+    assert [(error.kind, error.track, error.index) for error in find_errors(file)] == [
+        ("bad-code", 1, 0),
+        ("bad-time", 2, 1),
+        ("bad-code", 2, 0),
+    ]
+
+
+def test_no_variant_of_another_writer_is_read_as_something_else(tmp_path: Path) -> None:
+    ours = text(parse(json.dumps(variants.OURS).encode()))
+    outcomes = Counter[str]()
+    for name, contents, expected in variants.variants():
+        (content,) = contents.values()
+        try:
+            found = text(parse(content))
+        except LabelFileError:
+            assert expected == "refused", name
+        else:
+            assert (found, expected) == (ours, "read"), name
+        (tmp_path / "x.label").write_bytes(content)
+        kinds = {error.kind for error in find_errors(tmp_path / "x.label")}
+        # there is no x.spine
+        assert kinds == {"bad-dependency"} if expected == "read" else kinds, name
+        outcomes[expected] += 1
+    assert min(outcomes.values()) > 30

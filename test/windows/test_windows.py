@@ -169,9 +169,11 @@ def test_the_default_gap_of_a_track_depends_on_its_complete_frames() -> None:
     track.spine[~complete] = np.nan  # complete ones are 0.5 s apart, and once 2 s
     shape = WindowShape(1, 10)
     found, predicted = predict_frames(track, shape, middle_times(shape))
-    own = np.isin(found, np.round(predicted, 6))  # frames with a window of their own
-    assert not own[(found > 19.5) & (found < 22.5)].any()
-    assert own[(found > 10) & (found < 19)].all()
+    assert np.array_equal(found, track.times)
+    anchors = set(np.round(predicted[~np.isnan(predicted)], 6).tolist())
+    # windows of 0.5 s before and 0.4 s after, from 0 to 20.0 s and from 22.0 to 39.5 s
+    assert anchors == set(np.round([*np.arange(1, 40) / 2, *np.arange(45, 79) / 2], 6).tolist())
+    assert np.flatnonzero(np.isnan(predicted)).tolist() == list(range(206, 215))
 
 
 @given(
@@ -248,14 +250,82 @@ def test_every_frame_is_predicted_from_the_nearest_window() -> None:
     assert rows.shape == (50, 3)
 
 
-def test_incomplete_frames_are_not_predicted() -> None:
-    shape = WindowShape(0.3, 10)
-    track = straight(np.arange(10) / 10)
+def test_frames_without_a_spine_take_the_nearest_prediction_within_max_gap() -> None:
+    shape = WindowShape(0.3, 10, max_gap=0.5)
+    track = straight(np.arange(30) / 10)
     assert track.spine is not None
-    track.spine[[0, 4], 3, 1] = np.nan
+    track.spine[[0, 4], 3, 1] = np.nan  # one value
+    track.spine[10:22] = np.nan
+    track.spine[29] = np.nan
     found, predicted = predict_frames(track, shape, middle_times(shape))
-    np.testing.assert_allclose(found, np.delete(track.times, [0, 4]))
-    np.testing.assert_allclose(predicted, found.clip(0.2, 0.8))
+    assert np.array_equal(found, track.times)
+    frames = [2, 2, 2, 3, 3, 5, 6, 7, 8, 8, 8, 8, 8, 8]  # 4 is interpolated across
+    expected = np.array([*frames, *[np.nan] * 4, *[23] * 5, *range(23, 28), 27, 27]) / 10
+    np.testing.assert_allclose(predicted, expected)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.booleans()), min_size=1, max_size=40),
+    st.integers(1, 6),
+    st.integers(100, 900),
+)
+def test_every_frame_takes_the_nearest_window_of_a_frame_with_a_spine(
+    frames: list[tuple[int, bool]], n: int, max_gap: int
+) -> None:
+    steps, complete = map(np.array, zip(*frames, strict=True))
+    track = straight(np.cumsum(steps) / 1000)
+    assert track.spine is not None
+    track.spine[~complete] = np.nan
+    shape = WindowShape(n / 10, 10, max_gap=max_gap / 1000)
+    seen: list[Any] = []
+
+    def predict(windows: Any) -> Any:
+        seen.append(windows)
+        return windows[:, shape.anchor_frame, 0, 0]
+
+    found, predicted = predict_frames(track, shape, predict, undefined=np.nan)
+    assert all(np.isfinite(windows).all() for windows in seen)
+    own = track.times[complete]
+    anchors = np.rint(1000 * own[shape.fits(own, own)]).astype(int).tolist()
+    expected = []
+    for at in np.rint(1000 * track.times).astype(int).tolist():
+        nearest = min(anchors, key=lambda anchor: (abs(anchor - at), anchor), default=None)
+        near = nearest is not None and abs(nearest - at) <= max_gap
+        expected.append(nearest / 1000 if nearest is not None and near else np.nan)
+    assert np.array_equal(found, track.times)
+    np.testing.assert_allclose(predicted, expected, atol=1e-9)
+
+
+def test_undefined_rows_fit_what_is_predicted() -> None:
+    shape = WindowShape(0.3, 10, max_gap=0.2)
+    track = straight(np.arange(12) / 10)
+    assert track.spine is not None
+    track.spine[8:] = np.nan  # windows from 0.1 to 0.6 s, and 0.8 s is within 0.2 s
+
+    def rows(values: Any, **options: Any) -> Any:
+        return predict_frames(
+            track, shape, lambda windows: np.array([values] * len(windows)), **options
+        )[1]
+
+    states = rows("run")
+    assert states.tolist() == ["run"] * 9 + [()] * 3
+    labels = Labels()
+    labels.set("r", 1, track.times, states.tolist())
+    assert labels.count() == {"run": 9, "": 3}
+    assert rows(np.array("run", object)[()]).tolist() == states.tolist()
+    codes = rows(2)
+    assert (codes.dtype, codes.tolist()) == (np.int64, [2] * 9 + [-1] * 3)
+    assert rows(np.uint8(200)).tolist() == [200] * 9 + [-1] * 3
+    probabilities = rows(np.float32([0.5, 0.25]))
+    assert (probabilities.dtype, probabilities.shape) == (np.float32, (12, 2))
+    assert np.isnan(probabilities[9:]).all()
+    assert np.isfinite(probabilities[:9]).all()
+    assert rows(2, undefined=9).tolist() == [2] * 9 + [9] * 3
+    assert rows("run", undefined="").tolist() == ["run"] * 9 + [""] * 3
+    assert rows([1, 2], undefined=[3, 4]).tolist() == [[1, 2]] * 9 + [[3, 4]] * 3
+    assert rows(True, undefined=False).tolist() == [True] * 9 + [False] * 3
+    with pytest.raises(ValueError, match="codes or floats from predict, found bool; give `undef"):
+        rows(True)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 8])
@@ -271,9 +341,15 @@ def test_one_row_per_window_is_expected(rows: int) -> None:
 
 def test_nothing_is_predicted_if_no_window_fits() -> None:
     shape = WindowShape(1, 10)
-    for track in (straight([]), straight(np.arange(9) / 10)):
+    without = straight(np.arange(30) / 10)
+    assert without.spine is not None
+    without.spine[:] = np.nan
+    for track in (straight([]), straight(np.arange(9) / 10), without):
         found, predicted = predict_frames(track, shape, middle_times(shape))
-        assert len(found) == len(predicted) == 0
+        assert np.array_equal(found, track.times)
+        assert predicted.tolist() == [()] * len(track)
+        predicted = predict_frames(track, shape, middle_times(shape), undefined=[-1, 2])[1]
+        assert predicted.tolist() == [[-1, 2]] * len(track)
     with pytest.raises(ValueError, match="loaded without"):
         predict_frames(Track(np.arange(9.0)), shape, middle_times(shape))
 
@@ -513,7 +589,8 @@ def replace_tracks(monkeypatch: pytest.MonkeyPatch) -> Any:
             }
             return replace(recording, tracks=tracks)
 
-        monkeypatch.setattr(plan, "load_tracks", load)
+        for name in ("load_tracks", "load_silently"):
+            monkeypatch.setattr(plan, name, load)
 
     return install
 

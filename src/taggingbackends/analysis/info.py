@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from taggingbackends.data.formats import is_label_file
-from taggingbackends.data.loading import load_tracks
-from taggingbackends.data.tracks import Recording, Track
+from taggingbackends.data.loading import load_silently
+from taggingbackends.data.tracks import Recording, Track, without_spine
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.stretches import default_max_gap, is_gap
@@ -69,7 +69,7 @@ def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording
     """Load a recording; if that fails, try without outlines, then without spines."""
     for given in (options, {"outline": False} | options, {"spine": False} | options):
         try:
-            return load_tracks(path, **given)
+            return load_silently(path, **given)  # what is left out is one of the facts
         except (TaggingBackendsError, OSError, ValueError) as error:
             if not problems:
                 problems.append(describe(error))
@@ -90,18 +90,27 @@ def _recording_facts(recording: Recording) -> dict[str, str]:
     spines = {track.spine.shape[1] for track in tracks if track.spine is not None}
     if spines:
         facts["spine"] = f"{' or '.join(map(str, sorted(spines)))} points, {_COORDINATES}"
+        facts["spine"] += _none_in(without_spine(tracks))
     outlined = [track.outline_offsets for track in tracks if track.outline_offsets is not None]
     if outlined and frames:
         points = np.concatenate([np.diff(offsets) for offsets in outlined])
-        facts["outline"] = f"{int(np.median(points))} points in most frames, {_COORDINATES}"
+        usual = int(np.median(points[points > 0])) if points.any() else 0
+        facts["outline"] = f"{usual} points in most frames, {_COORDINATES}"
+        facts["outline"] += _none_in(int((points == 0).sum()))
     indicators = dict.fromkeys(name for track in tracks for name in track.indicators)
     if indicators:
         facts["indicators"] = ", ".join(indicators)
+    if recording.left_out:
+        facts["left out"] = "; ".join(recording.left_out)
     if recording.metadata:
         facts["metadata"] = ", ".join(f"{k}={v}" for k, v in recording.metadata.items())
     if len(recording.labels()):
         facts |= _label_facts(recording.labels(), frames_known=True)
     return facts
+
+
+def _none_in(frames: int) -> str:
+    return f"; none in {counted(frames, 'frame')}" if frames else ""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # times may be as large as doubles

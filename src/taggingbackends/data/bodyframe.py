@@ -52,7 +52,8 @@ def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.
     from the tail to the middle point becomes +x: the front half swings in a cast, while the rear
     half shows the heading. The body length becomes 1. Nothing is mirrored, and movement within the
     window is kept. The head is the first point, as trackers write spines. With an even number of
-    points, the middle is halfway between the two inner points.
+    points, the middle is halfway between the two inner points. Frames without a middle point or a
+    tail are left out of the means.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.
     -------
     float64 array
         Of the same shape, in body lengths. A window without a direction (all points are equal) is
-        not rotated. A window is all NaN if a middle point or a tail in it is NaN.
+        not rotated. A missing point stays NaN. A window without any spine is all NaN.
 
     Raises
     ------
@@ -89,10 +90,16 @@ def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.
     xy = spine.view(np.complex128)[..., 0]  # x + iy: a product rotates and scales
     middle = (xy[..., (points - 1) // 2] + xy[..., points // 2]) / 2
     with np.errstate(invalid="ignore"):  # for NaN
-        direction = (middle - xy[..., -1]).mean(axis=-1)
+        rear = middle - xy[..., -1]
+        direction, origin = rear.mean(axis=-1), middle.mean(axis=-1)
+        if not np.isfinite(direction).all():
+            known = np.isfinite(rear)
+            frames = known.sum(axis=-1)
+            direction = np.where(known, rear, 0).sum(axis=-1) / frames
+            origin = np.where(known, middle, 0).sum(axis=-1) / frames
         size = np.abs(direction)
         unit = np.divide(direction, size, out=np.ones_like(direction), where=size != 0)
-        moved = xy - middle.mean(axis=-1)[..., None, None]
+        moved = xy - origin[..., None, None]
         moved *= (unit.conj() / lengths)[..., None, None]
     own: NDArray[np.float64] = moved.view(np.float64).reshape(spine.shape)
     return own

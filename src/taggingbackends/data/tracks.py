@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from taggingbackends.labels.lookup import check_seconds, frames_between, missing
 from taggingbackends.labels.reprs import html_table, time_range
 from taggingbackends.system.words import counted, printable
 
-__all__ = ["Recording", "Track"]
+__all__ = ["Recording", "Track", "without_spine"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,11 +32,13 @@ class Track:
     times : (n,) float64 array
         Times in seconds, strictly increasing.
     spine : (n, points, 2) float64 array or None
-        Midline in mm, with points in the order of the file. None if not loaded.
+        Midline in mm, with points in the order of the file. NaN in frames without a spine, see
+        `has_spine`. None if not loaded.
     outline : (total points, 2) float64 array or None
         Outlines of all frames in mm, concatenated. None if not loaded.
     outline_offsets : (n + 1,) int64 array or None
-        The outline of frame i is ``outline[outline_offsets[i]:outline_offsets[i + 1]]``.
+        The outline of frame i is ``outline[outline_offsets[i]:outline_offsets[i + 1]]``; empty if
+        the frame has none.
     indicators : dict of str to (n,) bool array
         Whether an action is on in each frame, in formats with indicators.
     """
@@ -48,6 +50,16 @@ class Track:
     indicators: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     __iter__: ClassVar[None] = None  # not a sequence of frames
+
+    @property
+    def has_spine(self) -> NDArray[np.bool_]:
+        """(n,) bool array: whether all values of the frame's spine are finite.
+
+        False everywhere if spines are not loaded.
+        """
+        if self.spine is None:
+            return np.zeros(len(self), dtype=bool)
+        return np.asarray(np.isfinite(self.spine).all(axis=(1, 2)))
 
     def __len__(self) -> int:
         return len(self.times)
@@ -72,7 +84,7 @@ class Track:
     def __repr__(self) -> str:
         parts = [time_range(self.times)]
         if self.spine is not None:
-            parts.append(f"spine of {counted(self.spine.shape[1], 'point')}")
+            parts.append(f"spine of {_about_spine(self)}")
         if self.outline is not None:
             parts.append("outline")
         if self.indicators:
@@ -96,6 +108,9 @@ class Recording(Mapping[int, Track]):
         Name of the format.
     sources : tuple of Path
         Files that were read.
+    left_out : tuple of str
+        What these files contain and the recording does not, counted: ``"12 rows that are not
+        used"``. Usually empty.
     """
 
     run: str
@@ -143,14 +158,28 @@ class Recording(Mapping[int, Track]):
     def __repr__(self) -> str:
         larvae = counted(len(self), "larva", "larvae")
         frames = counted(sum(map(len, self.tracks.values())), "frame")
+        lacking = without_spine(self.values())
+        frames += f", {lacking} without a spine" if lacking else ""
         return f"<Recording {printable(self.run)} ({self.format}): {larvae}, {frames}>"
 
     def _repr_html_(self) -> str:
         rows = []
         for larva, track in self.items():
             times = track.times[[0, -1]].tolist() if len(track) else ["", ""]
-            spine = "" if track.spine is None else counted(track.spine.shape[1], "point")
+            spine = "" if track.spine is None else _about_spine(track)
             outline = "" if track.outline is None else "loaded"
             rows.append([larva, len(track), *times, spine, outline, ", ".join(track.indicators)])
         header = ["larva", "frames", "from (s)", "to (s)", "spine", "outline", "indicators"]
         return html_table(repr(self)[1:-1], header, rows, len(self))
+
+
+def without_spine(tracks: Iterable[Track]) -> int:
+    """Return the number of frames without a spine, in tracks whose spines are loaded."""
+    return sum(len(x) - int(x.has_spine.sum()) for x in tracks if x.spine is not None)
+
+
+def _about_spine(track: Track) -> str:
+    assert track.spine is not None
+    lacking = without_spine([track])
+    points = counted(track.spine.shape[1], "point")
+    return f"{points}, none in {counted(lacking, 'frame')}" if lacking else points

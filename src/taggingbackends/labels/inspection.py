@@ -17,6 +17,7 @@ from typing import Any
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels.dependencies import check_dependencies
 from taggingbackends.labels.fast.elements import Decoder
+from taggingbackends.labels.otherwriters import normalize_document
 from taggingbackends.labels.reading import (
     load_document,
     parse,
@@ -61,7 +62,9 @@ def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
         if first.kind == "invalid-json":
             return found
     check = partial(check_dependencies, folder=path.parent, known={})
-    found += _document_errors(load_document(content), check)
+    document = load_document(content)
+    normalize_document(document)
+    found += _document_errors(document, check)
     distinct: dict[tuple[Any, ...], LabelFileError] = {}
     for error in found:
         error.file = error.file or path
@@ -135,7 +138,8 @@ def _declaration_errors(declared: dict[str, Any]) -> Iterator[LabelFileError]:
         errors = _element_errors(listed, partial(_name_errors, key))
         yield from errors
         bad = {error.index for error in errors}
-        good[key] = [name for place, name in enumerate(listed) if place not in bad]
+        names = (name for place, name in enumerate(listed) if place not in bad)
+        good[key] = [name for name in names if isinstance(name, str)]
         if isinstance(value, dict):
             yield from _color_errors(key, value, len(listed))
     primary = set(good.get("labels", []))

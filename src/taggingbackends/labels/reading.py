@@ -15,6 +15,7 @@ from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.fast.elements import Decoder
 from taggingbackends.labels.fast.jsonarrays import ArrayReader
 from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
+from taggingbackends.labels.otherwriters import normalize_run, normalize_track
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import StateTable
 from taggingbackends.labels.tracklabels import TrackLabels
@@ -133,6 +134,7 @@ def _parse_runs(runs: Any) -> dict[str, RunLabels]:
 
 
 def _parse_run(document: dict[str, Any]) -> RunLabels:
+    normalize_run(document)
     metadata = document.get("metadata")
     identifier = metadata.get("id") if isinstance(metadata, dict) else None
     if not (isinstance(identifier, str) and identifier):
@@ -252,6 +254,7 @@ def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder)
     for key in TRACK_KEYS:
         if key not in document:
             raise _not_a_label_file(f'expected a track with "{key}", found none', position)
+    normalize_track(document)
     larva = parse_larva(document["id"], position)
     if larva in run:
         problem = "expected a larva once in a run, found it again"

@@ -23,7 +23,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from taggingbackends.data.bodyframe import body_length
 from taggingbackends.data.formats import Paths, as_paths, find_recordings, is_label_file
-from taggingbackends.data.loading import load_tracks
+from taggingbackends.data.loading import load_silently, load_tracks
+from taggingbackends.data.resampling import complete_frames
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.labels.dependencies import dependency
@@ -36,7 +37,7 @@ from taggingbackends.system.version import own_version
 from taggingbackends.system.words import counted
 from taggingbackends.windows import selection
 from taggingbackends.windows.selection import Patterns
-from taggingbackends.windows.shape import WindowShape, complete_frames
+from taggingbackends.windows.shape import WindowShape
 from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_windows
 
 __all__ = ["DatasetPlan", "plan_dataset"]
@@ -190,7 +191,7 @@ class DatasetPlan:
     ) -> Iterator[Block]:
         """Yield the windows of a recording, given how often to take each window of each class."""
         survey = self._surveys[index]
-        recording = load_tracks(survey.file, **self._request["options"])
+        recording = load_silently(survey.file, **self._request["options"])
         if _source(recording) != survey.source:
             problem = f"{survey.file}: expected files unchanged since planning"
             raise BackendError("changed-input", f"{problem}, found changes; plan it again")
@@ -267,8 +268,8 @@ def plan_dataset(
         Seed of the random choice by `balance`, 0 or more. A seed gives the same choice on any
         machine.
     max_gap : float, optional
-        Seconds. Windows with a longer step between two tracked frames are left out. By default, for
-        each recording, the longer of 1 s and 5 median frame intervals of its tracks.
+        Seconds. Windows with a longer step between two frames that have a spine are left out. By
+        default, for each recording, the longer of 1 s and 5 median frame intervals of its tracks.
     options : mapping, optional
         Options of the tracker's format, for `load_tracks`.
 
@@ -293,8 +294,8 @@ def plan_dataset(
     class if exactly one of its labels is selected and none is excluded. Frames with several
     selected labels are left out and counted as ambiguous.
 
-    Frames with missing spine values are treated as untracked. Windows are interpolated across them,
-    unless the gap is too long. Nothing is extrapolated.
+    Windows are interpolated across frames without a spine, as across frames that are not tracked,
+    up to `max_gap`. Nothing is extrapolated.
     """
     if isinstance(margin, Sequence):
         margin = (margin[0], margin[1]) if len(margin) == 2 else tuple(margin)
@@ -369,7 +370,7 @@ class _Candidate(NamedTuple):
     """The labelled frames of one larva."""
 
     larva: int
-    times: NDArray[np.float64]  # (n,) times of the track's complete frames, s
+    times: NDArray[np.float64]  # (n,) times of the track's frames that have a spine, s
     spine: NDArray[np.float64]  # (n, points, 2) mm
     anchors: NDArray[np.float64]  # (m,) times of the labels, s
     states: NDArray[np.int32]  # (m,) indices into `table`

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.data.resampling import SAME_TIME, interpolate, nearest
+from taggingbackends.data.resampling import complete_frames, interpolate, is_covered, nearest
 from taggingbackends.data.tracks import Track
 from taggingbackends.labels.stretches import check_max_gap, default_max_gap, is_gap
 
-__all__ = ["WindowShape", "complete_frames", "predict_frames"]
+__all__ = ["WindowShape", "predict_frames"]
+
+_UNDEFINED = {"U": (), "O": (), "f": math.nan, "i": -1, "u": -1}  # by kind of dtype
 
 
 @dataclass(frozen=True)
@@ -115,18 +117,7 @@ class WindowShape:
         """
         max_gap = self.for_tracks([Track(times)]).max_gap
         assert max_gap is not None
-        if len(times) == 0:
-            return np.zeros(len(anchors), dtype=bool)
-        start, stop = anchors + self.offsets[0], anchors + self.offsets[-1]
-        first, last = times[0] - SAME_TIME, times[-1] + SAME_TIME
-        inside: NDArray[np.bool_] = (start >= first) & (stop <= last)
-        gaps = np.flatnonzero(is_gap(np.diff(times), max_gap))
-        if len(gaps):
-            opens, closes = times[gaps], np.append(times[gaps + 1], np.inf)
-            # first gap that ends after the start
-            gap = np.searchsorted(closes[:-1], start + SAME_TIME, "right")
-            inside &= np.append(opens, np.inf)[gap] >= stop - SAME_TIME
-        return inside
+        return is_covered(times, anchors + self.offsets[0], anchors + self.offsets[-1], max_gap)
 
     def cut(
         self,
@@ -153,79 +144,62 @@ class WindowShape:
         return values.reshape(len(anchors), len(self.offsets), *spine.shape[1:])
 
 
-def complete_frames(track: Track) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the frames of a track with a complete spine, from which windows are cut.
-
-    Parameters
-    ----------
-    track : Track
-        A track with a spine.
-
-    Returns
-    -------
-    times : (n,) float64 array
-        Seconds.
-    spine : (n, points, 2) float64 array
-        Millimetres.
-
-    Raises
-    ------
-    ValueError
-        The track has no spine.
-    """
-    if track.spine is None:
-        raise ValueError("expected a track with a spine, found one that was loaded without")
-    complete = np.isfinite(track.spine).all(axis=(1, 2))
-    if complete.all():
-        return track.times, track.spine
-    return track.times[complete], track.spine[complete]
-
-
 def predict_frames(
     track: Track,
     shape: WindowShape,
     predict: Callable[[NDArray[np.float64]], NDArray[Any]],
     batch: int = 1024,
+    *,
+    undefined: Any = None,
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Predict a value for every frame of a track from the window around the frame.
 
-    The windows are cut as those of a training set of the same shape. At the ends of the track and
-    beside gaps, no window fits around a frame. It gets the prediction for the nearest frame with a
-    window, the earlier of two equally near ones.
+    The windows are cut as those of a training set of the same shape, around the frames that have a
+    spine. Frames without a window get the prediction for the nearest frame with one, or for the
+    earlier of two equally near ones. These are frames without a spine, and frames at the ends of
+    the track and beside gaps. If the nearest frame with a window is further away than `max_gap`,
+    the result is undefined.
 
     Parameters
     ----------
     track : Track
-        A track with a spine. Frames with missing spine values are left out.
+        A track with spines.
     shape : WindowShape
         Shape of the windows, e.g. ``plan.shape.for_tracks(recording.values())``: the shape of the
         training set, with the default `max_gap` of the recording.
     predict : callable
         ``predict(windows)`` takes windows (m, n, points, 2), in mm, and returns an array of m rows,
-        e.g. codes or probabilities. The result for a window must not depend on the others.
+        e.g. names, codes or probabilities. The result for a window must not depend on the others.
     batch : int
         Number of windows per call of `predict`, 1 or more.
+    undefined : optional
+        Value of undefined rows. By default ``()`` for names, as in `Labels.set`, -1 for integers,
+        and NaN for floats.
 
     Returns
     -------
-    times : (k,) float64 array
-        Times of the complete frames, s.
-    predicted : (k, ...) array
-        One row per frame. If no window fits in the track, both arrays are empty.
+    times : (n,) float64 array
+        Times of all frames of the track, s.
+    predicted : (n, ...) array
+        One row per frame. The type is one that also holds `undefined`: object for names and ``()``.
+        If no window fits in the track, `predict` is not called, and all rows are `undefined`, by
+        default ``()``.
 
     Raises
     ------
     ValueError
-        The track has no spine, `batch` is less than 1, or `predict` does not return one row per
-        window.
+        The track has no spine, `batch` is less than 1, `predict` does not return one row per
+        window, or it returns values of a type that has no default of `undefined`.
     """
     if batch < 1:
         raise ValueError(f"expected a batch of 1 window or more, found {batch!r}")
     times, spine = complete_frames(track)
     shape = shape.for_tracks([track])
+    assert shape.max_gap is not None
     anchors = times[shape.fits(times, times)]
     if len(anchors) == 0:
-        return np.empty(0), np.empty(0)
+        value = _undefined_value(np.dtype(object), undefined)
+        return track.times, np.full((len(track), *value.shape), value)
     parts = []
     for start in range(0, len(anchors), batch):
         part = anchors[start : start + batch]
@@ -234,7 +208,25 @@ def predict_frames(
             problem = f"expected {len(part)} rows from predict, one per window"
             raise ValueError(f"{problem}, found an array of shape {parts[-1].shape}")
     predicted = np.concatenate(parts)
-    return times, predicted[nearest(anchors, times.clip(anchors[0], anchors[-1]))]
+    value = _undefined_value(predicted.dtype, undefined)
+    frames = nearest(anchors, track.times.clip(anchors[0], anchors[-1]))
+    rows = predicted.astype(np.promote_types(predicted.dtype, value.dtype), copy=False)[frames]
+    rows[is_gap(np.abs(anchors[frames] - track.times), shape.max_gap)] = value
+    return track.times, rows
+
+
+def _undefined_value(dtype: np.dtype[Any], given: Any) -> NDArray[Any]:
+    """Return the value of undefined rows among rows of a type, as an array of the least type."""
+    if given is None:
+        if dtype.kind not in _UNDEFINED:
+            problem = f"expected names, codes or floats from predict, found {dtype}"
+            raise ValueError(f"{problem}; give `undefined`, the value of frames without a window")
+        given = _UNDEFINED[dtype.kind]
+    if isinstance(given, tuple):  # a state, not a row
+        value = np.empty((), dtype=object)
+        value[()] = given
+        return value
+    return np.asarray(given, dtype=np.min_scalar_type(given))
 
 
 def _whole(name: str, seconds: float, framerate: float, least: int) -> int:

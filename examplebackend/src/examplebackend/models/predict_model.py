@@ -21,20 +21,20 @@ from taggingbackends.main import main
 
 
 def tag(recording: Recording, forest: RandomForestClassifier, colors: Colors) -> Labels:
-    """Label every frame by the window around it; skip larvae whose track is too short for one."""
+    """Label every frame by the window around it, or the nearest one; else it is undefined."""
     labels = Labels()
     run = labels.add_run(recording.run)
     known = [color for color in colors.values() if color is not None]
     run.declare(colors, known if len(known) == len(colors) else None)
     run.metadata = recording.metadata  # with the camera: FIMTrack's tables need it to be loaded
-    length = body_length(recording) if recording else nan
+    spines = any(track.has_spine.any() for track in recording.values())
+    length = body_length(recording) if spines else nan  # without spines there are no windows
     shape = WINDOW.for_tracks(recording.values())
     for larva, track in recording.items():
         times, names = predict_frames(
             track, shape, lambda windows: forest.predict(spine_features(windows, length))
         )
-        if len(times):
-            labels.set(run.id, larva, times, names.tolist())
+        labels.set(run.id, larva, times, names.tolist())
     return labels
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.fast.jsonarrays import ArrayReader
+from taggingbackends.labels.otherwriters import whole
 from taggingbackends.labels.states import Codes, State, StateTable
 from taggingbackends.labels.validation import fault_in
 
@@ -115,9 +116,9 @@ class Decoder:
         if kinds == {int} and self._largest is not None:
             if min(elements) >= 1 and max(elements) <= self._largest:
                 return np.array(elements, dtype=np.int32)  # codes are state numbers
-        elif kinds <= {int, str, list}:
+        elif kinds <= {int, float, str, list}:
             lists = (element for element in elements if type(element) is list)
-            if set(map(type, chain.from_iterable(lists))) <= {int, str}:
+            if set(map(type, chain.from_iterable(lists))) <= {int, float, str}:
                 return self._decode_each(elements)
         for index, element in enumerate(elements):
             with located(index=index):
@@ -147,6 +148,8 @@ class Decoder:
     def _name(self, part: Any, element: Any) -> str:
         if type(part) is str:
             return part
+        if type(part) is float:
+            part = whole(part)  # MATLAB's numbers are doubles
         if type(part) is not int:
             problem = f"expected a code, a name or an array of these, found {shown(element)}"
             raise LabelFileError("bad-code", problem)

@@ -9,11 +9,16 @@ from taggingbackends.main import main
 
 
 def features(track: Track) -> NDArray[np.float64]:
-    """Return the features of one larva, shape (frames, features). Here: the speed in mm/s."""
+    """Return the features of one larva, shape (frames, features). Here: the speed in mm/s.
+
+    Frames without a spine have no features, NaN. The speed is that until the next spine.
+    """
     assert track.spine is not None
-    middle = track.spine.mean(axis=1)
-    steps = np.linalg.norm(np.diff(middle, axis=0), axis=1) / np.diff(track.times)
-    return np.append(steps, steps[-1:] if len(steps) else 0.0)[:, np.newaxis]
+    middle = track.spine[track.has_spine].mean(axis=1)
+    steps = np.linalg.norm(np.diff(middle, axis=0), axis=1) / np.diff(track.times[track.has_spine])
+    speed = np.full((len(track), 1), np.nan)
+    speed[track.has_spine, 0] = np.append(steps, steps[-1:] if len(steps) else 0.0)
+    return speed
 
 
 def build_features(backend: BackendExplorer) -> None:

@@ -16,7 +16,8 @@ def predict_states(
 ) -> list[str | tuple[str, ...]]:
     """Return the state of each frame: a label, a tuple of labels, or () for undefined.
 
-    Put your tagger here. This placeholder leaves every frame undefined.
+    Put your tagger here. This placeholder leaves every frame undefined. Features are NaN in frames
+    without a spine.
     """
     return [()] * len(features)
 
