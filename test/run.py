@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Run the Julia tests, the Python tests and the campaign at the same time."""
+    """Run the Python tests, and beside them the Julia tests and then the campaign."""
     began = time.monotonic()
     # a background job of a shell ignores Ctrl-C, and so would the processes that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,35 +30,26 @@ def main() -> None:
     prepared = ROOT / ".tools" / "julia" / "juliapkg"
     if (prepared / "pyjuliapkg" / "meta.json").is_file():  # prepared by get_julia.py
         os.environ.setdefault("PYTHON_JULIAPKG_PROJECT", str(prepared))
-    julia = os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=."
-    with (  # shown after the output of Python
-        TemporaryFile("w+", encoding="utf-8") as output,
-        TemporaryFile("w+", encoding="utf-8") as campaign_output,
+    with (
+        TemporaryFile("w+", encoding="utf-8") as output,  # shown after the output of Python
+        ThreadPoolExecutor(1) as other_core,
     ):
-        julia_process = start(*julia, "test/runtests.jl", stdout=output)
-        campaign = start(
-            *(sys.executable, "-m", "torture", "--seconds=60", "--jobs=1"),
-            stdout=campaign_output,
-            cwd=ROOT / "test",
-        )
+        others = other_core.submit(run_julia_and_campaign, output)
         python_process = start(
             *(sys.executable, "-m", "pytest", "-o", "console_output_style=classic"),
             stdout=subprocess.PIPE,
         )
         python_output = "".join(shown(python_process))
         python_code, python_cpu = ended(python_process)
-        julia_code, julia_cpu = ended(julia_process)
-        campaign_code, campaign_cpu = ended(campaign)
+        (julia_code, julia_cpu), (campaign_code, campaign_cpu) = others.result()
         output.seek(0)
-        julia_output = output.read()
-        campaign_output.seek(0)
-        sys.stdout.write(campaign_output.read())
-    sys.stdout.write(julia_output)
+        other_output = output.read()
+    sys.stdout.write(other_output)
     closing = re.findall(r"^=+ (.*) in [\d.]+s.* =+$", python_output, re.MULTILINE)
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
     for number, word in re.findall(r"(\d+) (\w+)", closing[-1] if closing else ""):
         counts["failed" if word.startswith("error") else word] = int(number)
-    counted = re.findall(r"^Julia: .*$", julia_output, re.MULTILINE)
+    counted = re.findall(r"^Julia: .*$", other_output, re.MULTILINE)
     passed = time.monotonic() - began
     print(
         f"CPU: {julia_cpu:.0f} s for Julia, {python_cpu:.0f} s for Python, "
@@ -66,6 +58,16 @@ def main() -> None:
     print(counted[-1] if counted else "Julia: 0 passed, 1 failed")
     print("Python: {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
     sys.exit(julia_code or python_code or campaign_code)
+
+
+def run_julia_and_campaign(output: IO[str]) -> list[tuple[int, float]]:
+    """Return the exit code and the CPU time (s) of both."""
+    julia = (os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.")
+    campaign = (sys.executable, "-m", "torture", "--seconds=60", "--jobs=1")
+    return [
+        ended(start(*julia, "test/runtests.jl", stdout=output)),
+        ended(start(*campaign, stdout=output, cwd=ROOT / "test")),
+    ]
 
 
 def start(*command: str, stdout: int | IO[str], cwd: Path = ROOT) -> subprocess.Popen[str]:

@@ -25,7 +25,8 @@ from torture.drill import DRILLS, Drill, Trial
 
 __all__ = ["main"]
 
-MODULES = (kills, edits, races, oddfiles, diskfaults, trackfiles, labelfiles, languages, clusters)
+MODULES = (trackfiles, labelfiles, languages, oddfiles, edits, kills, races, diskfaults, clusters)
+"""The modules with drills; those of short trials come first."""
 
 
 def main() -> None:
@@ -42,6 +43,8 @@ def main() -> None:
     parser.add_argument("--trial", type=int, help="run this trial only; needs --only")
     parser.add_argument("--list", action="store_true", help="list the drills and what they cover")
     arguments = parser.parse_args()
+    order = [module.__name__.rpartition(".")[2] for module in MODULES]
+    DRILLS.sort(key=lambda drill: order.index(drill.name.partition(".")[0]))
     drills = [drill for drill in DRILLS if drill.name.startswith(arguments.only)]
     if arguments.list or not drills:
         for drill in DRILLS:
