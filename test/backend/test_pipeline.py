@@ -642,6 +642,20 @@ def test_a_script_that_writes_into_models_itself(make_backend: Maker, lab: Path)
     refused(result, "the script should write into backend.model_dir()")
 
 
+def test_undeclared_names_among_the_training_labels_are_reported(
+    make_backend: Maker, lab: Path
+) -> None:
+    project = make_backend(train_model=TRAIN)
+    label = write_labels(write_recording(lab))
+    content = label.read_bytes()
+    assert content.count(b'"labels":[1,') == 2
+    label.write_bytes(content.replace(b'"labels":[1,', b'"labels":["NA",'))
+    result = command("train", label, "--model-instance=n", cwd=project)
+    assert result.returncode == 0
+    warning = f"truth.label: run {RUN}: labels that the file does not declare: 'NA' (2 frames)"
+    assert f"Warning: {warning}\n" in result.stderr
+
+
 def test_predictions_among_the_training_labels_are_reported(make_backend: Maker, lab: Path) -> None:
     project = make_backend(train_model=TRAIN)
     spine = write_recording(lab)

@@ -178,7 +178,7 @@ def test_every_error_is_found(tmp_path: Path) -> None:
         ("a", 1, None, "length-mismatch"),
         ("a", None, 1, "bad-time"),
         ("a", None, 1, "bad-code"),
-        ("a", 2, None, "not-a-label-file"),
+        ("a", 2, None, "length-mismatch"),
         ("b", None, None, "not-a-label-file"),
         ("c", None, None, "overlapping-names"),
         ("d", None, 0, "bad-dependency"),
@@ -240,6 +240,20 @@ def test_a_run_under_another_key_is_reported_once(tmp_path: Path) -> None:
         ("k", "not-a-label-file"),
         ("l", "not-a-label-file"),
     ]
+
+
+def test_names_that_a_file_does_not_declare_are_a_warning(tmp_path: Path) -> None:
+    head = f'{{"metadata":{{"id":"{RUN}"}},'
+    data = '"data":[{"id":"1","t":[0.5,0.6,0.7],"labels":["run","NA",["run","NA"]]}]}'
+    (tmp_path / "x.label").write_text(f'{head}"labels":["run"],{data}')
+    (tmp_path / "none.label").write_text(head + data)
+    (tmp_path / "after.label").write_text(f'{head}{data[:-1]},"labels":["run","NA"]}}')
+    result = command("labels", "check", "x.label", "none.label", "after.label", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.count("nothing to fix") == 3
+    assert result.stderr == (
+        f"Warning: x.label: run {RUN}: labels that the file does not declare: 'NA' (2 frames)\n"
+    )
 
 
 def test_unreadable_files_do_not_stop_the_check_of_others(file: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from strategies import any_labels
+from variants import tracks as variants
 
 from support import CONTRACT, ROOT, parse, text
 from taggingbackends import LabelFileError, Labels
@@ -84,6 +85,21 @@ def test_both_report_the_same_errors(path: Path, julia: Ask, places: tuple[Path,
         "nothing" if error.index is None else str(error.index + 1),
     )
     assert julia("rewrite", path, places[0]) == " ".join((error.kind, *shown))
+
+
+def test_both_read_the_variants_of_other_writers(julia: Ask, places: tuple[Path, Path]) -> None:
+    theirs, file = places
+    for name, contents, expected in variants.variants():
+        (content,) = contents.values()
+        file.write_bytes(content)
+        answer = julia("rewrite", file, theirs)
+        assert (answer == "ok") == (expected == "read"), name
+        if expected == "read":
+            assert theirs.read_bytes() == text(parse(content)), name
+        else:
+            with pytest.raises(LabelFileError) as caught:
+                parse(content)
+            assert answer.split()[0] == caught.value.kind, name
 
 
 def test_python_and_julia_write_real_files_alike(

@@ -25,7 +25,7 @@ from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
-from taggingbackends.labels.origin import predicting_instance
+from taggingbackends.labels.origin import predicting_instance, undeclared_names
 from taggingbackends.system import processes
 from taggingbackends.system.files import Destination, Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, logger
@@ -350,7 +350,7 @@ def train(
         if not backend.list_input_files():
             fix = "name files, or add them with push(...)"
             raise BackendError("no-input", f"no input in {raw}", fix)
-        _warn_predictions(backend)
+        _warn_of_labels(backend)
         try:
             with _options_taken(options):
                 _prepare(backend, options, skip)
@@ -392,13 +392,16 @@ def finetune(
     return train(backend, files, options, force, skip, step="finetune_model")
 
 
-def _warn_predictions(backend: BackendFolder) -> None:
-    """Warn about unedited predictions in the training input.
+def _warn_of_labels(backend: BackendFolder) -> None:
+    """Warn about unedited predictions in the training input, and about undeclared names.
 
-    They are often beside the true labels, and the pattern ``*.label`` matches both.
+    Predictions are often beside the true labels, and the pattern ``*.label`` matches both.
     """
     for file in filter(is_label_file, backend.list_input_files()):
-        instance = predicting_instance(labels.Labels.read(file))
+        found = labels.Labels.read(file)
+        for sentence in undeclared_names(found):
+            warnings.warn(f"{file.name}: {sentence}", stacklevel=3)
+        instance = predicting_instance(found)
         if instance is not None:
             warnings.warn(
                 f"{file.name}: the training labels include unedited predictions of model "

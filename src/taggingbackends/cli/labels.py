@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -121,17 +122,22 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 
     The files that they depend on are checked, too. The command does not stop at the first error.
     It prints one line per error, and at most 20 errors for one list, such as the labels of a
-    track. The exit code is 1 if there is an error.
+    track. The exit code is 1 if there is an error. Names that a file uses without declaring them,
+    although it declares others, cause a warning.
 
     \b
     Example: tagging-backend labels check recordings/*.label
     """
+    from taggingbackends.labels import Labels
     from taggingbackends.labels.inspection import find_errors
+    from taggingbackends.labels.origin import undeclared_names
 
     wrong = False
     for file in files:
         try:
             errors = list(map(str, find_errors(file)))
+            for sentence in [] if errors else undeclared_names(Labels.read(file)):
+                warnings.warn(f"{file}: {sentence}", stacklevel=1)
         except OSError as error:
             errors = [f"{file}: cannot be read: {error.strerror}"]
         wrong |= bool(errors)

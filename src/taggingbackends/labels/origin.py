@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from taggingbackends.system.words import counted
+
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["is_edited", "predicting_instance"]
+__all__ = ["is_edited", "predicting_instance", "undeclared_names"]
+
+_NAMED = 5  # names that a sentence lists at most
 
 
 def is_edited(run: RunLabels) -> bool:
@@ -38,3 +42,15 @@ def predicting_instance(runs: Mapping[str, RunLabels]) -> str | None:
             if isinstance(instance, str):
                 return instance
     return None
+
+
+def undeclared_names(runs: Mapping[str, RunLabels]) -> list[str]:
+    """Return a sentence for each run that was read with names that its file does not declare."""
+    sentences = []
+    for run in runs.values():
+        if run.undeclared:
+            counts = run.count()
+            found = [f"{name!r} ({counted(counts[name], 'frame')})" for name in run.undeclared]
+            listed = ", ".join(found[:_NAMED]) + ", ..." * (len(found) > _NAMED)
+            sentences.append(f"run {run.id}: labels that the file does not declare: {listed}")
+    return sentences

@@ -151,6 +151,7 @@ def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
     """Check and store a run's entries in their order, to report the first violation."""
     table, faults = parse_declarations(document)
     run._table = table
+    declared = len(table.names)
     for key, value in document.items():
         if key in faults:
             raise faults[key]
@@ -164,6 +165,8 @@ def _parse_entries(document: dict[str, Any], run: RunLabels) -> None:
             _parse_data(value, run, Decoder(table, declared=not faults))
         elif key not in RUN_KEYS:
             run.attributes[key] = value
+    if declared or table.secondary_names:
+        run._undeclared = table.names[declared:]
 
 
 def parse_declarations(

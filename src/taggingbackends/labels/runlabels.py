@@ -58,6 +58,15 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         self.attributes: dict[str, Any] = {}
         self._table = StateTable() if table is None else table
         self._tracks: dict[int, TrackLabels] = {}
+        self._undeclared: list[str] = []
+
+    @property
+    def undeclared(self) -> list[str]:
+        """Names that the data of the label file have, which declares others, but not these.
+
+        Such a name may be a typing error, or "NA". Empty for labels that were not read from a file.
+        """
+        return list(self._undeclared)
 
     @property
     def id(self) -> str:
