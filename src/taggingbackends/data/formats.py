@@ -93,7 +93,7 @@ FORMATS: list[Format] = [
         recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
         load=lazy_function("taggingbackends.data.trxmat", "load"),
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
-        options=("spine", "outline", "labels"),
+        options=("spine", "outline", "labels", "run"),
     ),
     Format(
         name="FIMTrack",

@@ -104,6 +104,7 @@ class Recording(Mapping[int, Track]):
     format: str
     sources: tuple[Path, ...]
     own_labels: Labels = field(default_factory=Labels, repr=False)
+    left_out: tuple[str, ...] = ()
 
     def labels(self) -> Labels:
         """Return the labels that the loaded file contains; empty if it contains none."""
