@@ -31,6 +31,7 @@ __all__ = [
     "is_label_file",
     "recording_stem",
     "recordings_in",
+    "several_runs",
     "suffix_formats",
     "tracker_format",
 ]
@@ -66,6 +67,8 @@ class Format(NamedTuple):
     options_from : callable
         ``options_from(metadata)`` returns the options of `load` that the metadata of a run in a
         label file gives. Options of the caller take precedence.
+    runs : callable, optional
+        ``runs(path)`` returns the runs of a file, if files of this format may contain several.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Format(NamedTuple):
     specific: bool = False
     options: tuple[str, ...] = ("spine", "outline")
     options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
+    runs: Callable[[Path], list[str]] | None = None
 
 
 FORMATS: list[Format] = [
@@ -94,6 +98,7 @@ FORMATS: list[Format] = [
         load=lazy_function("taggingbackends.data.trxmat", "load"),
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
         options=("spine", "outline", "labels", "run"),
+        runs=lazy_function("taggingbackends.data.trxmat", "runs"),
     ),
     Format(
         name="FIMTrack",
@@ -145,6 +150,19 @@ def _head(path: Path) -> bytes:
             return file.read(_HEAD)
         except OSError as error:  # the error of a failed read lacks the file's name
             raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def several_runs(path: str | PathLike[str]) -> list[str]:
+    """Return the runs of a tracker file that contains several runs; otherwise an empty list.
+
+    Raises
+    ------
+    TrackFileError, OSError
+        The runs cannot be read.
+    """
+    format = format_of(path)
+    runs = format.runs(Path(path)) if format is not None and format.runs is not None else []
+    return runs if len(runs) > 1 else []
 
 
 def find_recordings(

@@ -13,6 +13,7 @@ from taggingbackends.data.formats import (
     find_recordings,
     format_of,
     is_label_file,
+    several_runs,
     suffix_formats,
 )
 from taggingbackends.data.tracks import Recording
@@ -20,7 +21,7 @@ from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 from taggingbackends.system.files import open_file
 
-__all__ = ["load_tracks"]
+__all__ = ["load_tracks", "runs_in"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -44,7 +45,9 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         - ``pixelsize`` (µm; required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
           of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The metadata of a label
           file can give them instead. None means the value of the metadata.
-        - ``labels`` is an option of trx.mat, see `taggingbackends.data.trxmat.load`.
+        - ``labels`` and ``run`` are options of trx.mat, see `taggingbackends.data.trxmat.load`.
+          ``run`` is required if the file contains several runs, see `runs_in`. A label file gives
+          its own run.
 
     Raises
     ------
@@ -83,6 +86,33 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)
+
+
+def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
+    """Return the identifiers of the runs in a tracker file.
+
+    Only a trx.mat can contain several.
+
+    Parameters
+    ----------
+    path : path
+        As for `load_tracks`.
+    **options
+        As for `load_tracks`, which loads a file of the other formats.
+
+    Raises
+    ------
+    TrackFileError, LabelFileError, OSError, TypeError
+        As for `load_tracks`.
+
+    Examples
+    --------
+    >>> recordings = [load_tracks(path, run=run) for run in runs_in(path)]  # doctest: +SKIP
+    """
+    path = Path(path)
+    path = _only_recording(path) if path.is_dir() else path
+    several = [] if is_label_file(path) else several_runs(path)
+    return several or [load_tracks(path, **options).run]
 
 
 def _fix(found: Any) -> str:
@@ -127,6 +157,8 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
     given = next(iter(labels.values())).metadata
     format = format_of(file)
     known = format.options_from(given) if format is not None else {}
+    if several_runs(file):
+        known["run"] = next(iter(labels))
     recording = load_tracks(file, **known | {k: v for k, v in options.items() if v is not None})
     metadata = recording.metadata | given
     if isinstance(given.get("camera"), Mapping) and "camera" in recording.metadata:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
+from taggingbackends.system.words import counted
 
 __all__ = ["StructArray", "opened"]
 
@@ -367,7 +368,8 @@ class StructArray:
             self._read(found, references, key)
             elements = references.ravel().tolist()
         if self._references and len(elements) != self._size:
-            problem = f"expected {self._size} elements, as {self.name}.t has, found {len(elements)}"
+            expected = f"expected {counted(self._size, 'element')}, as {self.name}.t has"
+            problem = f"{expected}, found {len(elements)}"
             raise TrackFileError(problem, file=self.path, key=key)
         self._references[field] = elements
         return elements

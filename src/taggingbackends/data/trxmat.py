@@ -209,12 +209,15 @@ def _run_names(trx: StructArray, larvae: list[_Larva], left_out: _LeftOut) -> li
     if not any(texts):  # as for formats without a run's identifier
         folder, stem = trx.path.absolute().parent.name, trx.path.stem
         name = folder if re.fullmatch(r"\d{8}_\d{6}", folder) else stem
-        left_out.add(("run's identifier that cannot be read",) * 2, f"used {name} instead")
+        instead = f"of the run, named {name} instead"
+        for one in larvae:
+            left_out.add((f"identifier {instead}", f"identifiers {instead}"), one.number)
         return [name] * len(larvae)
     names = []
     for one, text in zip(larvae, texts, strict=True):
         if not text or not text.isprintable():
-            problem = f"expected the run's identifier, found {shown(text or '')}"
+            found = shown(text) if text else "none that can be read"
+            problem = f"expected the run's identifier, found {found}"
             raise trx.error("id", one.place, problem)
         names.append(text)
     return names
