@@ -16,7 +16,7 @@ from typing import Any
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.claims import claimed, remove_dead_claims
-from taggingbackends.backend.folder import DATA, BackendFolder
+from taggingbackends.backend.folder import DATA, BackendFolder, label_paths
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
@@ -249,7 +249,11 @@ def _push_input(
     """Push files, and return the expected label files with the places to pull them to."""
     push(backend, files, private=True)
     recordings = find_recordings(backend.list_input_files())
-    inputs = {backend.output_path(file): parts for file, parts in recordings.items()}
+    inputs = {
+        path: parts
+        for file, parts in recordings.items()
+        for path in label_paths(file, backend.output_path(file))
+    }
 
     def accept(file: Path, target: Path) -> bool:
         return is_current(backend, target, inputs[file])
@@ -274,8 +278,11 @@ def _predict_pushed(
         raise BackendError("no-output", problem)
     done = set(predicted)
     for recording in find_recordings(backend.list_input_files()):
-        if backend.output_path(recording) not in done:
-            warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=3)
+        paths = label_paths(recording, backend.output_path(recording))
+        for path in paths:
+            if path not in done:
+                what = f"no {path.name} was" if len(paths) > 1 else "no labels were"
+                warnings.warn(f"{recording.name}: {what} predicted", stacklevel=3)
     before_pull()
     return pull(backend, output, force, decided)
 

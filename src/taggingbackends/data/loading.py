@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -21,7 +21,7 @@ from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 from taggingbackends.system.files import open_file
 
-__all__ = ["load_tracks", "runs_in"]
+__all__ = ["load_runs", "load_tracks", "runs_in"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -105,14 +105,43 @@ def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
     TrackFileError, LabelFileError, OSError, TypeError
         As for `load_tracks`.
 
-    Examples
+    See Also
     --------
-    >>> recordings = [load_tracks(path, run=run) for run in runs_in(path)]  # doctest: +SKIP
+    load_runs : Load each run.
     """
     path = Path(path)
     path = _only_recording(path) if path.is_dir() else path
     several = [] if is_label_file(path) else several_runs(path)
     return several or [load_tracks(path, **options).run]
+
+
+def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
+    """Load the runs of a file, one after the other.
+
+    Parameters
+    ----------
+    path : path
+        As for `load_tracks`.
+    **options
+        As for `load_tracks`, without ``run``.
+
+    Yields
+    ------
+    Recording
+        A single one from most files; see `runs_in`.
+
+    Raises
+    ------
+    TrackFileError, LabelFileError, OSError, TypeError
+        As for `load_tracks`.
+    """
+    path = Path(path)
+    path = _only_recording(path) if path.is_dir() else path
+    several = [] if is_label_file(path) else several_runs(path)
+    if not several:
+        yield load_tracks(path, **options)
+    for run in several:
+        yield load_tracks(path, **options, run=run)
 
 
 def _fix(found: Any) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.many.labelstatus import Status, label_file, label_status
+from taggingbackends.many.labelstatus import Status, label_files, label_status
 from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
 from taggingbackends.system.processes import environment, interrupts_blocked, own_module
@@ -130,28 +130,25 @@ def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
     return outcome
 
 
-def settled(task: Task) -> tuple[Outcome | None, Path | None, Stamp | None]:
+def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
     """Check whether a recording needs labelling.
 
     Returns
     -------
     Outcome or None
         The outcome if the existing labels stay; None if the recording needs labelling.
-    Path or None
-        The existing label file to replace, if any.
-    Stamp or None
-        What this file was just before it was read.
+    dict
+        The existing label files to replace, each with what it was just before it was read.
     """
     if task.force:
-        file = label_file(task.files, task.place)
-        return None, file, None if file is None else stamp(file)
-    status, file, why, before = label_status(task.backend(), task.files, task.place)
-    there = () if file is None else (file,)
+        files = label_files(task.files, task.place).values()
+        return None, {file: stamp(file) for file in files if file is not None}
+    status, found, why = label_status(task.backend(), task.files, task.place)
     if status is Status.CURRENT:
-        return Outcome(task.files[0], Result.CURRENT, there), None, None
+        return Outcome(task.files[0], Result.CURRENT, tuple(found)), {}
     if status is Status.FOREIGN:
-        return Outcome(task.files[0], Result.LEFT, there, why), None, None
-    return None, file, before
+        return Outcome(task.files[0], Result.LEFT, tuple(found), why), {}
+    return None, found
 
 
 def _looked_at(task: Task) -> Outcome | None:
