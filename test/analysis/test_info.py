@@ -9,6 +9,7 @@ import pytest
 from support import RUN, STEM, command, write_labels, write_recording
 from taggingbackends import Labels
 from taggingbackends.analysis.info import info
+from variants import trxmat
 
 
 def test_a_recording(tmp_path: Path) -> None:
@@ -87,3 +88,17 @@ def test_gaps_are_counted_by_run(tmp_path: Path) -> None:
     labels.write(tmp_path / "x.label")
     facts, _ = info(tmp_path / "x.label")
     assert facts["interval"].endswith(", 2 gaps longer than 1 s, 1 gap longer than 2.5 s")
+
+
+def test_a_file_of_several_runs(tmp_path: Path) -> None:
+    path = tmp_path / "trx.mat"
+    path.write_bytes(trxmat.image(trxmat.larva(1), trxmat.larva(1, id=trxmat.OTHER))["trx.mat"])
+    assert info(path) == (
+        {
+            "format": "trx.mat",
+            "files": "trx.mat",
+            "run 1": f"{trxmat.RUN}, 1 larva, 4 frames",
+            "run 2": f"{trxmat.OTHER}, 1 larva, 4 frames",
+        },
+        [],
+    )

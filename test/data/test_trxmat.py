@@ -956,6 +956,19 @@ def test_strings_of_matlab(path: Path) -> None:
     assert runs_in(path) == texts
 
 
+def test_a_cell_that_contains_itself(path: Path) -> None:
+    def edit(file: h5py.File) -> None:
+        cell = file["#refs#"].create_dataset("cell", (1, 1), h5py.ref_dtype)
+        cell[0, 0] = cell.ref
+        references = file["trx/id"][()]
+        references[0, 0] = cell.ref
+        file["trx/id"][...] = references
+
+    write_trxmat(path, larva(1), larva(2), edit=edit)
+    with pytest.raises(TrackFileError, match="found 1 x 1 references"):
+        load_tracks(path)
+
+
 def test_where_the_name_of_a_run_comes_from(tmp_path: Path) -> None:
     nameless = {field: value for field, value in larva().items() if field != "id"}
     for folder, run in ((RUN, RUN), ("x", "trx")):
@@ -964,7 +977,7 @@ def test_where_the_name_of_a_run_comes_from(tmp_path: Path) -> None:
         write_trxmat(path, nameless)
         recording = trxmat.load(path)
         assert recording.run == run
-        assert recording.left_out == (f"1 identifier of the run, named {run} instead (1)",)
+        assert recording.left_out == (f"1 missing identifier of the run, named {run} instead (1)",)
 
 
 def test_sentences_name_some_larvae(path: Path) -> None:

@@ -134,6 +134,7 @@ class StructArray:
         self._file = file.id
         self._room = _MOST_OF_FILE * path.stat().st_size + _MOST_OF_ANY_FILE  # bytes left
         self._references: dict[str, list[Any]] = {}
+        self._objects: tuple[DatasetID, list[list[int]], list[int]] | None = None
         with self._errors_at("trx"):
             root = h5py.h5g.open(self._file, b"/")
             names = [name.decode() for name in root]
@@ -178,7 +179,9 @@ class StructArray:
         """
         key, expected = self._key(field, index), "text (char, 1 x n)"
         found = self._object(field, index, expected)
-        while self._refers(found, key):  # a cell
+        for _ in range(_MOST_LINKS):  # a cell, or a cell in a cell
+            if not self._refers(found, key):
+                break
             shape, dtype = self._stored(found, key, expected)
             if shape != (1, 1):
                 raise self.error(field, index, f"expected {expected}, found {_array(shape, dtype)}")
@@ -208,16 +211,20 @@ class StructArray:
         """
         key = "#subsystem#"
         try:
-            root = h5py.h5g.open(self._file, b"/")
-            cells = self._followed(self._followed(root, key, key), "MCOS", key)
-            words = self._cell(cells, 0, "u1").view("<u4")
-            lists, objects = (words[2:][part] // 4 for part in (1, 2))
-            entry = objects + 6 * int(codes[-2])  # class, 0, 0, list of properties, 0, number
-            at = int(lists)
-            for _ in range(words[entry + 3]):
-                at += 1 + 3 * int(words[at])
-                at += (at - lists) % 2
-            count, _, kind, cell = words[at : at + 4].tolist()
+            if self._objects is None:
+                root = h5py.h5g.open(self._file, b"/")
+                cells = self._followed(self._followed(root, key, key), "MCOS", key)
+                words = self._cell(cells, 0, "u1").view("<u4").tolist()
+                first, end = (place // 4 for place in words[3:5])
+                lists, at = [], first  # of properties: their number, then each in three words
+                while at < end:
+                    lists.append(words[at : at + 4])
+                    at += 1 + 3 * words[at]
+                    at += (at - first) % 2
+                self._objects = cells, lists, words[end:]
+            cells, lists, objects = self._objects
+            # an object has six words, the fourth is the number of its list
+            count, _, kind, cell = lists[objects[6 * int(codes[-2]) + 3]]
             text = self._cell(cells, cell + 2, "<u8")
             start = 2 + int(text[1])
             if (count, kind, text[0], text[2:start].prod()) != (1, 1, 1, 1):

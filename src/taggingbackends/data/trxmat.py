@@ -39,7 +39,7 @@ _NO_INDICATORS = {
 }
 _SPINE_POINTS = 11  # if no larva has a spine
 _ROOM = 16  # factor by which the array of outlines grows
-_MANY_BITS = 61  # at most, with which a number of one more bit is an int64
+_MOST_BITS = 61  # of a number that an int64 can hold twice
 _NAMED = 5  # larvae that a sentence names at most
 
 
@@ -211,7 +211,8 @@ def _run_names(trx: StructArray, larvae: list[_Larva], left_out: _LeftOut) -> li
         name = folder if re.fullmatch(r"\d{8}_\d{6}", folder) else stem
         instead = f"of the run, named {name} instead"
         for one in larvae:
-            left_out.add((f"identifier {instead}", f"identifiers {instead}"), one.number)
+            words = (f"missing identifier {instead}", f"missing identifiers {instead}")
+            left_out.add(words, one.number)
         return [name] * len(larvae)
     names = []
     for one, text in zip(larvae, texts, strict=True):
@@ -467,13 +468,15 @@ def _labels(
             values = _column(trx, field, larva, left_out)
             place = f"a number in {field} that is no state"
             other = ~(np.isin(values, range(len(_STATES) + 1)) | np.isnan(values))
-            left_out.add((f"frame with {place}", f"frames with {place}"), larva.number, other.sum())
+            left_out.add(
+                (f"frame with {place}", f"frames with {place}"), larva.number, int(other.sum())
+            )
             for number, name in enumerate(_STATES, 1):
                 is_on[name] = (values == number) | is_on.get(name, False)
         codes = np.zeros(len(track), np.int64)  # a number for each combination of labels
         for name in names:
             codes = 2 * codes + is_on[name]
-            if codes.max() >> _MANY_BITS:
+            if codes.max() >> _MOST_BITS:
                 codes = np.unique(codes, return_inverse=True)[1]
         distinct, codes = np.unique(codes, return_inverse=True)
         frames = np.empty(len(distinct), np.int64)
