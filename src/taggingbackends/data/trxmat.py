@@ -39,7 +39,7 @@ _NO_INDICATORS = {
 }
 _SPINE_POINTS = 11  # if no larva has a spine
 _ROOM = 16  # factor by which the array of outlines grows
-_MOST_BITS = 61  # of a number that an int64 can hold twice
+_BITS = 32  # labels whose combinations are numbered at once
 _NAMED = 5  # larvae that a sentence names at most
 
 
@@ -55,12 +55,15 @@ class _Larva(NamedTuple):
         Identifier of the larva.
     times : (n,) float64 array
         s; NaN where a frame has no time.
+    timed : slice or int64 array
+        The frames with a time; a slice if all have one, so that nothing is copied.
     """
 
     place: int
     run: str
     number: int
     times: NDArray[np.float64]
+    timed: slice | NDArray[np.int64]
 
 
 def load(
@@ -173,11 +176,13 @@ def _read(path: Path, left_out: _LeftOut) -> Iterator[tuple[StructArray, list[_L
         larvae = []
         for index in range(len(trx)):
             times = trx.numbers("t", index, (None, 1))
-            if np.isnan(times).all():
+            timed = ~np.isnan(times)
+            if not timed.any():
                 name = _number_or_place(trx, index)
                 left_out.add(("larva without frames", "larvae without frames"), name)
             else:
-                larvae.append(_Larva(index, "", _number(trx, index), times))
+                frames = slice(None) if timed.all() else np.flatnonzero(timed)
+                larvae.append(_Larva(index, "", _number(trx, index), times, frames))
         if not larvae:
             problem = "expected one larva with frames or more, found none"
             raise TrackFileError(problem, file=path, key=trx.name)
@@ -251,29 +256,27 @@ def _track(
     trx: StructArray, larva: _Larva, spine: bool, outline: bool, left_out: _LeftOut
 ) -> Track:
     """Return the track without its indicators."""
-    times = larva.times
-    timed = ~np.isnan(times)
-    frames = np.flatnonzero(timed)
-    left_out.add(
-        ("frame without a time", "frames without a time"), larva.number, len(times) - len(frames)
-    )
-    known = times[frames]
-    bad = ~np.isfinite(known)
-    bad[1:] |= ~(known[1:] > known[:-1])
+    n = len(larva.times)
+    times = larva.times[larva.timed]
+    words = ("frame without a time", "frames without a time")
+    left_out.add(words, larva.number, n - len(times))
+    bad = ~np.isfinite(times)
+    bad[1:] |= ~(times[1:] > times[:-1])
     if bad.any():
         at = int(bad.argmax())
-        expected = f"a time after {known[at - 1]}" if at else "a finite time"
-        problem = f"expected {expected}, found {known[at]} in frame {frames[at] + 1}"
+        expected = f"a time after {times[at - 1]}" if at else "a finite time"
+        frame = np.arange(n)[larva.timed][at] + 1
+        problem = f"expected {expected}, found {times[at]} in frame {frame}"
         raise trx.error("t", larva.place, problem)
     midline = _spine(trx, larva, left_out) if spine else None
     contours, offsets = _outline(trx, larva, left_out) if outline else (None, None)
-    if len(frames) < len(times):
-        midline = None if midline is None else midline[frames]
-        if contours is not None and offsets is not None:
-            sizes = np.diff(offsets)
-            contours = contours[np.repeat(timed, sizes)]
-            offsets = np.concatenate([[0], np.cumsum(sizes[frames])])
-    return Track(known, midline, contours, offsets)
+    if midline is not None:
+        midline = midline[larva.timed]
+    if contours is not None and offsets is not None and len(times) < n:
+        sizes = np.diff(offsets)
+        contours = contours[np.repeat(~np.isnan(larva.times), sizes)]
+        offsets = np.concatenate([[0], np.cumsum(sizes[larva.timed])])
+    return Track(times, midline, contours, offsets)
 
 
 def _spine(trx: StructArray, larva: _Larva, left_out: _LeftOut) -> NDArray[np.float64]:
@@ -388,9 +391,7 @@ def _column(trx: StructArray, name: str, larva: _Larva, left_out: _LeftOut) -> N
     except TrackFileError:
         left_out.add((f"invalid column {name}", f"invalid columns {name}"), larva.number)
         values = np.empty(0)
-    values = values if values.size else np.full(n, np.nan)
-    timed = ~np.isnan(larva.times)
-    return values if timed.all() else values[timed]
+    return (values if values.size else np.full(n, np.nan))[larva.timed]
 
 
 def _is_indicator(trx: StructArray, name: str, larvae: list[_Larva]) -> bool:
@@ -466,18 +467,19 @@ def _labels(
         is_on = {name: track.indicators[name] for name in chosen}
         for field in numbered:
             values = _column(trx, field, larva, left_out)
-            place = f"a number in {field} that is no state"
+            wrong = f"a number in {field} that is no state"
             other = ~(np.isin(values, range(len(_STATES) + 1)) | np.isnan(values))
             left_out.add(
-                (f"frame with {place}", f"frames with {place}"), larva.number, int(other.sum())
+                (f"frame with {wrong}", f"frames with {wrong}"), larva.number, int(other.sum())
             )
             for number, name in enumerate(_STATES, 1):
                 is_on[name] = (values == number) | is_on.get(name, False)
         codes = np.zeros(len(track), np.int64)  # a number for each combination of labels
-        for name in names:
-            codes = 2 * codes + is_on[name]
-            if codes.max() >> _MOST_BITS:
+        for place, name in enumerate(names):
+            if place % _BITS == _BITS - 1:  # fewer bits, so that an int64 never overflows
                 codes = np.unique(codes, return_inverse=True)[1]
+            codes <<= 1
+            codes |= is_on[name]
         distinct, codes = np.unique(codes, return_inverse=True)
         frames = np.empty(len(distinct), np.int64)
         frames[codes] = np.arange(len(codes))  # a frame of each combination
