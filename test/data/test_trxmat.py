@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import struct
 import subprocess
 import sys
 import warnings
@@ -714,6 +715,19 @@ def test_damaged_chunks(path: Path) -> None:
         raw.seek(512 + chunk.byte_offset)
         raw.write(bytes(chunk.size))
     with pytest.raises(TrackFileError, match="expected HDF5 that can be read") as caught:
+        load_tracks(path)
+    assert caught.value.key == "trx(2).x_spine"
+
+
+def test_a_chunk_that_claims_to_be_larger_than_the_file(path: Path) -> None:
+    write_trxmat(path, larva(1, 400), larva(2, 400), compression="gzip")
+    with h5py.File(path) as file:
+        size = file[file["trx/x_spine"][0, 1]].id.get_chunk_info(0).size
+    content = path.read_bytes()
+    was = struct.pack("<IIQ", size, 0, 0)  # size, filters that were skipped, first coordinate
+    assert content.count(was) == 1
+    path.write_bytes(content.replace(was, struct.pack("<IIQ", (1 << 31) - 1, 0, 0)))
+    with pytest.raises(TrackFileError, match=r"is the file damaged\?") as caught:
         load_tracks(path)
     assert caught.value.key == "trx(2).x_spine"
 

@@ -132,7 +132,8 @@ class StructArray:
         self.path = path
         self.name = "trx"
         self._file = file.id
-        self._room = _MOST_OF_FILE * path.stat().st_size + _MOST_OF_ANY_FILE  # bytes left
+        self._bytes = path.stat().st_size
+        self._room = _MOST_OF_FILE * self._bytes + _MOST_OF_ANY_FILE  # bytes of memory left
         self._references: dict[str, list[Any]] = {}
         self._objects: tuple[DatasetID, list[list[int]], list[int]] | None = None
         with self._errors_at("trx"):
@@ -447,7 +448,7 @@ class StructArray:
             problem = "expected data in this file, found a link to others; copy them here"
         elif filters != [filter for filter in _FILTERS if filter in filters]:
             problem = "expected data that are deflated once, found other filters; save with -v7.3"
-        elif chunks * declared > _MOST_DEFLATED * stored:
+        elif stored > self._bytes or chunks * declared > _MOST_DEFLATED * stored:
             excess = "; is the file damaged?"
         elif memory > self._room:
             excess = ", too much for this file; if it is whole, save with -nocompression"
