@@ -318,7 +318,7 @@ def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> Non
     result = run(backend, "predict", spine, *instance, "--pixelsize=wide")
     refused(result, "expected a number, found --pixelsize wide", 2)
     result = run(backend, "train", trxmat, "--model-instance=loud", "--indicators=loud")
-    refused(result, "plain, large, strong, weak, found 'loud'")
+    refused(result, "plain, large, strong, weak, global_state*, found 'loud'")
 
 
 @pytest.mark.parametrize("option", ["--trees=many", "--trees", "--trees=0", "--seed=-1"])

@@ -12,6 +12,7 @@ from taggingbackends import Labels
 from taggingbackends.analysis import info as analysis_info
 from taggingbackends.analysis.info import info
 from taggingbackends.data import load_tracks
+from variants import trxmat
 
 
 def test_a_recording(tmp_path: Path) -> None:
@@ -111,3 +112,17 @@ def test_gaps_are_counted_by_run(tmp_path: Path) -> None:
     labels.write(tmp_path / "x.label")
     facts, _ = info(tmp_path / "x.label")
     assert facts["interval"].endswith(", 2 gaps longer than 1 s, 1 gap longer than 2.5 s")
+
+
+def test_a_file_of_several_runs(tmp_path: Path) -> None:
+    path = tmp_path / "trx.mat"
+    path.write_bytes(trxmat.image(trxmat.larva(1), trxmat.larva(1, id=trxmat.OTHER))["trx.mat"])
+    assert info(path) == (
+        {
+            "format": "trx.mat",
+            "files": "trx.mat",
+            "run 1": f"{trxmat.RUN}, 1 larva, 4 frames",
+            "run 2": f"{trxmat.OTHER}, 1 larva, 4 frames",
+        },
+        [],
+    )

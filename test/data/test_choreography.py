@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from variants.choreography import FRAMES, LARVAE, coordinate, seconds, variants
 
 from support import RUN, STEM, write_labels, write_recording
 from taggingbackends import LabelFileError, TrackFileError
@@ -30,6 +29,7 @@ from taggingbackends.data import (
     load_tracks,
 )
 from taggingbackends.data.formats import companions, recordings_in, tracker_name
+from variants.choreography import FRAMES, LARVAE, coordinate, seconds, variants
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from strategies import any_labels
-from variants import tracks as variants
 
 from support import CONTRACT, ROOT, parse, text
 from taggingbackends import LabelFileError, Labels
 from taggingbackends.backend.juliascripts import JULIA
+from variants import tracks as variants
 
 Ask = Callable[..., str]
 

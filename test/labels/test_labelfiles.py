@@ -18,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import any_labels
-from variants import tracks as variants
 
 from support import CONTRACT, RUN, parse, posix, text, tree, write_labels, write_recording
 from taggingbackends import BackendError, LabelFileError, Labels, ScriptError, TrackFileError
@@ -27,6 +26,7 @@ from taggingbackends.labels import reading
 from taggingbackends.labels.conversion import united
 from taggingbackends.labels.fast import jsonarrays
 from taggingbackends.labels.inspection import find_errors
+from variants import tracks as variants
 
 
 @given(any_labels())

@@ -29,11 +29,13 @@ from support import (
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.backend import staging
 from taggingbackends.backend.provenance import Status
+from taggingbackends.data import load_tracks
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.labelling import Result, Task
 from taggingbackends.many.labelstatus import label_status
 from taggingbackends.many.sandboxed import _label
+from variants import trxmat
 
 Maker = Callable[..., Path]
 
@@ -234,7 +236,7 @@ def test_software_decides(
     labels.write(path)
     files = (spine, spine.with_suffix(".outline"))
     found = label_status(BackendExplorer(project, "m"), files, path)
-    assert (found.status, found.file) == (status, path)
+    assert (found.status, list(found.found)) == (status, [path])
     spine.write_text(spine.read_text() + "\n")
     found = label_status(BackendExplorer(project, "m"), files, path)
     assert found.status is (Status.OUTDATED if status is Status.CURRENT else status)
@@ -706,3 +708,72 @@ def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
 def test_a_root_must_be_a_folder(project: Path, lab: Path) -> None:
     with backend_error("no-input"):
         discover(BackendExplorer(project, "m"), [lab])
+
+
+# -- files of several runs
+
+PREDICT_RUNS = """
+from taggingbackends import Labels
+from taggingbackends.data import find_recordings, load_runs
+from taggingbackends.main import main
+
+def predict_model(backend):
+    for file in find_recordings(backend.list_input_files()):
+        for recording in load_runs(file):
+            labels = Labels()
+            for larva, track in recording.items():
+                labels.set(recording.run, larva, track.times, ["run"] * len(track))
+            labels.write(backend.output_path(file, recording.run))
+
+if __name__ == "__main__":
+    main(predict_model)
+"""
+
+
+def test_each_run_of_a_file_has_a_label_file(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(predict_model=PREDICT_RUNS)
+    lab.mkdir()
+    second = "d/e \u00e9"
+    (lab / "trx.mat").write_bytes(
+        trxmat.image(trxmat.larva(1), trxmat.larva(1, id=second))["trx.mat"]
+    )
+    paths = [lab / f"trx.{run}.predicted.label" for run in (trxmat.RUN, "d%2Fe%20%C3%A9")]
+    result = command("predict", lab / "trx.mat", "--model-instance=m", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [str(path) for path in paths]
+    assert [list(Labels.read(path)) for path in paths] == [[trxmat.RUN], [second]]
+    assert load_tracks(paths[1]).run == second
+
+    def status() -> Status:
+        files = (lab / "trx.mat",)
+        return label_status(BackendExplorer(project, "m"), files, lab / "predicted.label").status
+
+    assert status() is Status.CURRENT
+    paths[0].unlink()
+    assert status() is Status.MISSING
+    result = command(*arguments(lab), cwd=project)
+    assert (result.returncode, "labelled 1" in result.stderr) == (0, True), result.stderr
+    assert status() is Status.CURRENT
+    edited = Labels.read(paths[1])
+    edited.set(second, 1, [0.0], ["edited"])
+    edited.write(paths[1])
+    paths[0].unlink()
+    assert status() is Status.FOREIGN
+    assert "left alone" in command(*arguments(lab), cwd=project).stderr
+    assert not paths[0].exists()
+
+
+def test_a_script_must_label_each_run(make_backend: Maker, lab: Path) -> None:
+    script = PREDICT_RUNS.replace("load_runs(file)", "list(load_runs(file))[:1]")
+    project = make_backend(predict_model=script)
+    lab.mkdir()
+    image = trxmat.image(trxmat.larva(1), trxmat.larva(1, id=trxmat.OTHER))
+    (lab / "trx.mat").write_bytes(image["trx.mat"])
+    missing = f"trx.{trxmat.OTHER}.predicted.label"
+    result = command(*arguments(lab), cwd=project)
+    assert result.returncode == 1
+    assert f"expected predict_model to write {missing}, backend.output_path(file, run)" in (
+        result.stderr + result.stdout
+    )
+    result = command("predict", lab / "trx.mat", "--model-instance=m", cwd=project)
+    assert f"trx.mat: no {missing} was predicted" in result.stderr

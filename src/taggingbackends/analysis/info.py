@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from taggingbackends.data.formats import is_label_file
+from taggingbackends.data.formats import is_label_file, several_runs
 from taggingbackends.data.loading import load_silently
 from taggingbackends.data.tracks import Recording, Track, without_spine
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
@@ -46,8 +46,28 @@ def info(path: str | PathLike[str], **options: Any) -> tuple[dict[str, str], lis
     if is_label_file(path):
         return _label_file_info(path, options)
     problems: list[str] = []
+    try:
+        runs = several_runs(path)
+    except (TaggingBackendsError, OSError):
+        runs = []  # the error comes again below
+    if runs:
+        return _facts_of_runs(path, runs, options, problems), problems
     recording = _load(path, options, problems)
     return {} if recording is None else _recording_facts(recording), problems
+
+
+def _facts_of_runs(
+    path: Path, runs: Sequence[str], options: dict[str, Any], problems: list[str]
+) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    for number, run in enumerate(runs, 1):
+        recording = _load(path, options | {"run": run}, problems)
+        if recording is not None:
+            own = _recording_facts(recording)
+            facts |= {name: own[name] for name in ("format", "files")}
+            larvae = counted(len(recording), "larva", "larvae")
+            facts[f"run {number}"] = f"{run}, {larvae}, {counted(int(own['frames']), 'frame')}"
+    return facts
 
 
 def _label_file_info(path: Path, options: dict[str, Any]) -> tuple[dict[str, str], list[str]]:

@@ -7,6 +7,7 @@ import stat
 from os import PathLike
 from pathlib import Path
 from typing import Literal, overload
+from urllib.parse import quote
 
 from taggingbackends import labels
 from taggingbackends.backend.project import (
@@ -18,11 +19,12 @@ from taggingbackends.backend.project import (
 from taggingbackends.data.formats import (
     FORMATS,
     is_label_file,
+    several_runs,
     stem_of,
     suffix_formats,
     tracker_format,
 )
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.system.files import walk
 from taggingbackends.system.names import check_identifier, did_you_mean, local_name
 
@@ -36,6 +38,7 @@ __all__ = [
     "data_problem",
     "find_data",
     "is_sandbox",
+    "label_paths",
 ]
 
 DATA = "TAGGINGBACKENDS_DATA"
@@ -191,19 +194,24 @@ class BackendFolder:
         """List the files in `processed_data_dir`, as `list_input_files` does."""
         return self._listed("processed", group_by_directories)
 
-    def output_path(self, input_file: str | PathLike[str]) -> Path:
+    def output_path(self, input_file: str | PathLike[str], run: str | None = None) -> Path:
         """Return the path for the predicted labels of an input file. Create its folder.
 
         Parameters
         ----------
         input_file : path
             A file below `raw_data_dir`. A relative path is relative to `raw_data_dir`.
+        run : str, optional
+            The run that is labelled. It matters for files of several runs; see
+            `taggingbackends.data.runs_in`.
 
         Returns
         -------
         Path
             ``predicted.label`` in the same relative folder below `processed_data_dir`. If the
-            input folder holds several recordings, ``<stem>.predicted.label``.
+            input folder holds several recordings, ``<stem>.predicted.label``. If the file
+            contains several runs, ``<stem>.<run>.predicted.label``, with ``%`` and two digits
+            for each byte of characters that are not letters, digits or among ``_ . - ~ @ + =``.
 
         Raises
         ------
@@ -215,6 +223,9 @@ class BackendFolder:
         if not path.is_relative_to(raw):
             problem = f"{path}: expected an input file below {raw}"
             raise BackendError("no-input", problem, "bring files there with push(...)")
+        if run is not None and _runs(path):
+            path = path.with_name(_run_name(path, run))
+            return self.processed_data_dir() / path.relative_to(raw)
         folder = self.processed_data_dir() / path.parent.relative_to(raw)
         if path.parent != raw:
             folder.mkdir(parents=True, exist_ok=True)
@@ -410,6 +421,31 @@ def is_sandbox(folder: Path) -> bool:
     """Return whether a folder is a sandbox rather than a folder of input."""
     # false for a private folder of another user, for which Path.exists may raise an error
     return os.path.exists(folder / SANDBOX_MARK)  # noqa: PTH110
+
+
+def label_paths(file: Path, path: Path) -> list[Path]:
+    """Return the paths for the labels of a tracker file, one for each run.
+
+    Parameters
+    ----------
+    file : Path
+        The tracker file.
+    path : Path
+        The path for the labels if the file contains a single run.
+    """
+    return [path.with_name(_run_name(file, run)) for run in _runs(file)] or [path]
+
+
+def _run_name(file: Path, run: str) -> str:
+    return f"{stem_of(file)}.{quote(run, safe='@+=')}.{PREDICTED}"
+
+
+def _runs(file: Path) -> list[str]:
+    """Return the runs of a file that contains several; none if it cannot be read."""
+    try:
+        return several_runs(file) if file.is_file() else []
+    except TrackFileError:  # the script that loads it raises the same error
+        return []
 
 
 def _is_tracker_file(path: Path) -> bool:

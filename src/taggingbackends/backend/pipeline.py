@@ -16,7 +16,7 @@ from typing import Any
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.claims import claim_instance, claimed, remove_dead_claims
-from taggingbackends.backend.folder import DATA, BackendFolder
+from taggingbackends.backend.folder import DATA, BackendFolder, label_paths
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
@@ -221,7 +221,7 @@ def predict_in_sandbox(
     force: bool = False,
     skip: Iterable[str] = (),
     before_pull: Callable[[], object] = lambda: None,
-    replacing: Destination | None = None,
+    replacing: Mapping[Path, Stamp | None] | None = None,
 ) -> list[Path]:
     """Do what `predict_files` does, in a sandbox that the caller holds and removes.
 
@@ -231,14 +231,13 @@ def predict_in_sandbox(
         As for `predict_files`.
     before_pull : callable
         Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
-    replacing : Destination, optional
-        With `force`: the label file to replace, as the caller has found it. If it has changed
-        since then, it is not replaced. By default, this is looked up before predicting.
+    replacing : mapping, optional
+        With `force`: the label files to replace, and what the caller has found there. Those that
+        have changed since then are not replaced. By default, this is looked up before predicting.
     """
     decided = _push_input(backend, files, None, force)
-    for file, (path, _) in decided.items():
-        if replacing is not None and path == replacing.path:
-            decided[file] = replacing
+    for file, (path, before) in decided.items():
+        decided[file] = Destination(path, (replacing or {}).get(path, before))
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
 
 
@@ -251,7 +250,11 @@ def _push_input(
     """Push files, and return the expected label files with the places to pull them to."""
     push(backend, files, private=True)
     recordings = find_recordings(backend.list_input_files())
-    inputs = {backend.output_path(file): parts for file, parts in recordings.items()}
+    inputs = {
+        path: parts
+        for file, parts in recordings.items()
+        for path in label_paths(file, backend.output_path(file))
+    }
 
     def accept(file: Path, target: Path) -> bool:
         try:
@@ -279,8 +282,11 @@ def _predict_pushed(
         raise BackendError("no-output", problem)
     done = set(predicted)
     for recording in find_recordings(backend.list_input_files()):
-        if backend.output_path(recording) not in done:
-            warnings.warn(f"{recording.name}: no labels were predicted", stacklevel=3)
+        paths = label_paths(recording, backend.output_path(recording))
+        for path in paths:
+            if path not in done:
+                what = f"no {path.name} was" if len(paths) > 1 else "no labels were"
+                warnings.warn(f"{recording.name}: {what} predicted", stacklevel=3)
     before_pull()
     return pull(backend, output, force, decided)
 

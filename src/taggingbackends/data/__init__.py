@@ -9,7 +9,7 @@ from taggingbackends.system.lazy import lazy_names
 if TYPE_CHECKING:
     from taggingbackends.data.bodyframe import body_length, egocentric
     from taggingbackends.data.formats import FORMATS, Format, find_recordings, is_label_file
-    from taggingbackends.data.loading import load_tracks
+    from taggingbackends.data.loading import load_runs, load_tracks, runs_in
     from taggingbackends.data.resampling import even_times, resample, resample_states
     from taggingbackends.data.tracks import Recording, Track
     from taggingbackends.windows.plan import DatasetPlan, plan_dataset
@@ -30,11 +30,13 @@ __all__ = [
     "even_times",
     "find_recordings",
     "is_label_file",
+    "load_runs",
     "load_tracks",
     "plan_dataset",
     "predict_frames",
     "resample",
     "resample_states",
+    "runs_in",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -42,7 +44,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "taggingbackends.data.bodyframe": ("body_length", "egocentric"),
         "taggingbackends.data.formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
-        "taggingbackends.data.loading": ("load_tracks",),
+        "taggingbackends.data.loading": ("load_runs", "load_tracks", "runs_in"),
         "taggingbackends.data.resampling": ("even_times", "resample", "resample_states"),
         "taggingbackends.data.tracks": ("Recording", "Track"),
         "taggingbackends.windows.plan": ("DatasetPlan", "plan_dataset"),

@@ -34,6 +34,7 @@ __all__ = [
     "recording_files",
     "recording_stem",
     "recordings_in",
+    "several_runs",
     "stem_of",
     "suffix_formats",
     "tracker_format",
@@ -80,6 +81,8 @@ class Format(NamedTuple):
         the larva and has five digits.
     compressed : bool
         Whether `load` reads files that are compressed with gzip.
+    runs : callable, optional
+        ``runs(path)`` returns the runs of a file, if files of this format may contain several.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Format(NamedTuple):
     options_from: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda metadata: {}
     per_larva: bool = False
     compressed: bool = False
+    runs: Callable[[Path], list[str]] | None = None
 
 
 FORMATS: list[Format] = [
@@ -111,7 +115,8 @@ FORMATS: list[Format] = [
         recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
         load=lazy_function("taggingbackends.data.trxmat", "load"),
         beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
-        options=("spine", "outline", "labels"),
+        options=("spine", "outline", "labels", "run"),
+        runs=lazy_function("taggingbackends.data.trxmat", "runs"),
     ),
     Format(
         name="FIMTrack",
@@ -200,6 +205,19 @@ def _head(path: Path) -> bytes:
             return file.read(_HEAD)
         except OSError as error:  # the error of a failed read lacks the file's name
             raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def several_runs(path: str | PathLike[str]) -> list[str]:
+    """Return the runs of a tracker file that contains several runs; otherwise an empty list.
+
+    Raises
+    ------
+    TrackFileError, OSError
+        The runs cannot be read.
+    """
+    format = format_of(path)
+    runs = format.runs(Path(path)) if format is not None and format.runs is not None else []
+    return runs if len(runs) > 1 else []
 
 
 def find_recordings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -16,6 +16,7 @@ from taggingbackends.data.formats import (
     find_recordings,
     format_of,
     is_label_file,
+    several_runs,
     suffix_formats,
 )
 from taggingbackends.data.tracks import Recording
@@ -23,7 +24,7 @@ from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 from taggingbackends.system.files import open_file
 
-__all__ = ["load_silently", "load_tracks"]
+__all__ = ["load_runs", "load_silently", "load_tracks", "runs_in"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -47,7 +48,9 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         - ``pixelsize`` (µm; required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
           of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The metadata of a label
           file can give them instead. None means the value of the metadata.
-        - ``labels`` is an option of trx.mat, see `taggingbackends.data.trxmat.load`.
+        - ``labels`` and ``run`` are options of trx.mat, see `taggingbackends.data.trxmat.load`.
+          ``run`` is required if the file contains several runs, see `runs_in`. A label file gives
+          its own run.
 
     Raises
     ------
@@ -116,6 +119,62 @@ def _check_readable(path: Path, format: Format) -> None:
                 raise TrackFileError(f"{problem}; decompress it first (gunzip)", file=path)
 
 
+def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
+    """Return the identifiers of the runs in a tracker file.
+
+    Only a trx.mat can contain several.
+
+    Parameters
+    ----------
+    path : path
+        As for `load_tracks`.
+    **options
+        As for `load_tracks`, which loads a file of the other formats.
+
+    Raises
+    ------
+    TrackFileError, LabelFileError, OSError, TypeError
+        As for `load_tracks`.
+
+    See Also
+    --------
+    load_runs : Load each run.
+    """
+    path = Path(path)
+    path = _only_recording(path) if path.is_dir() else path
+    several = [] if is_label_file(path) else several_runs(path)
+    return several or [load_silently(path, **options).run]
+
+
+def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
+    """Load the runs of a file, one after the other.
+
+    Parameters
+    ----------
+    path : path
+        As for `load_tracks`.
+    **options
+        As for `load_tracks`, without ``run``.
+
+    Yields
+    ------
+    Recording
+        A single one from most files; see `runs_in`.
+
+    Raises
+    ------
+    TrackFileError, LabelFileError, OSError, TypeError
+        As for `load_tracks`.
+    """
+    path = Path(path)
+    path = _only_recording(path) if path.is_dir() else path
+    several = [] if is_label_file(path) else several_runs(path)
+    if not several:
+        yield load_tracks(path, **options)
+    for run in several:
+        yield load_tracks(path, **options, run=run)
+
+
 def _fix(found: Any) -> str:
     if isinstance(found, Recording):
         return "the recording is already loaded"
@@ -158,6 +217,8 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
     given = next(iter(labels.values())).metadata
     format = format_of(file)
     known = format.options_from(given) if format is not None else {}
+    if several_runs(file):
+        known["run"] = next(iter(labels))
     recording = load_silently(file, **known | {k: v for k, v in options.items() if v is not None})
     metadata = recording.metadata | given
     if isinstance(given.get("camera"), Mapping) and "camera" in recording.metadata:

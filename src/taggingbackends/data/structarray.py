@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
+from taggingbackends.system.words import counted
 
 __all__ = ["StructArray", "opened"]
 
@@ -41,9 +42,13 @@ _H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, Arith
 _FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
 
 _UNLOCKED = "unable to lock file"  # message of HDF5
+_UNCLOSED = "file consistency flags"  # message of HDF5
 
-_NUMBERS = ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
-_TEXT = ("text",)
+_NUMBERS = ("b1", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+_TEXT = ("text", "u1", "u2", "u4")
+_ENCODINGS = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}  # by bytes per code
+_OBJECT = 0xDD000000  # a uint32 array that begins so refers to an object
+_DIMENSIONS = 32  # most dimensions of an array in HDF5
 
 _Sizes: TypeAlias = tuple[int | None, int | None]  # rows and columns in MATLAB; None: any
 
@@ -59,6 +64,12 @@ def opened(path: Path) -> Iterator[h5py.File]:
                 raise
             file = _open(path, locking=False)  # this file system does not support locks
     except OSError as error:
+        if _UNCLOSED in str(error):
+            problem = (
+                "expected a file that was closed after writing; close it in the program that "
+                "writes to it, or run `h5clear -s` on a copy if that program has ended"
+            )
+            raise TrackFileError(problem, file=path) from None
         if error.errno is None:
             problem = (
                 "expected HDF5 after a header of 512 bytes, as MATLAB saves with -v7.3, "
@@ -86,14 +97,13 @@ def _open(path: Path, locking: bool = True) -> h5py.File:
 
 
 class StructArray:
-    """Struct array `trx`, read element by element, also from an untrusted file.
+    """The struct array of tracks, read element by element, also from an untrusted file.
 
-    Links to other files are never followed. A dataset is read only if the file can contain it:
+    Links to other files are never followed. Memory is bounded by what is asked for:
 
-    - all datasets together occupy at most as many bytes as the file has;
-    - each is deflated once at most, to no less than a 1032th, the limit of deflate;
-    - all together occupy at most 64 times the file's size and 256 MiB in memory, as float64;
-    - a chunk that could be inflated beyond this has its declared size.
+    - all datasets together occupy at most 64 times the file's size and 256 MiB, as float64;
+    - each is deflated once at most, and no chunk is inflated to more than its declared size where
+      this could exceed the bound.
 
     The low-level interface of h5py is used because there are many small datasets: the high-level
     interface takes longer to open one than to read it.
@@ -104,60 +114,155 @@ class StructArray:
         The file, for error messages.
     file : h5py.File
         The same file, open.
+    required : collection of str
+        Fields that distinguish the struct array of tracks. If several have them, the one named
+        trx is taken.
+
+    Attributes
+    ----------
+    name : str
+        The name of the variable.
+    others : list of str
+        Other variables with the required fields.
+    fields : list of str
+        Names of all fields, sorted.
     """
 
-    def __init__(self, path: Path, file: h5py.File) -> None:
+    def __init__(self, path: Path, file: h5py.File, required: Collection[str]) -> None:
         self.path = path
+        self.name = "trx"
         self._file = file.id
-        self._left = path.stat().st_size  # bytes of the file not yet accounted for by datasets
-        self._room = _MOST_OF_FILE * self._left + _MOST_OF_ANY_FILE  # bytes of memory left
-        self._fields: dict[str, list[Any]] = {}
+        self._bytes = path.stat().st_size
+        self._room = _MOST_OF_FILE * self._bytes + _MOST_OF_ANY_FILE  # bytes of memory left
+        self._references: dict[str, list[Any]] = {}
+        self._objects: tuple[DatasetID, list[list[int]], list[int]] | None = None
         with self._errors_at("trx"):
             root = h5py.h5g.open(self._file, b"/")
-        self._group = self._followed(root, "trx", "trx")
+            names = [name.decode() for name in root]
+            found = [name for name in names if _is_struct(root, name, required)]
+        if len(found) > 1 and "trx" not in found:
+            problem = f"expected one struct array of tracks, found {', '.join(found)}"
+            raise TrackFileError(f"{problem}; rename the one to load to trx", file=path)
+        if "trx" not in found:
+            if not found and "trx" not in names:
+                there = ", ".join(name for name in names if not name.startswith("#")) or "none"
+                problem = (
+                    f"expected a variable with the fields {', '.join(required)}, found variables: "
+                    f"{shown(there)}; docs/contract.md, section 7, lists the fields"
+                )
+                raise TrackFileError(problem, file=path, key="trx")
+            self.name = found[0] if found else "trx"
+        self.others = [name for name in found if name != self.name]
+        self._group = self._followed(root, self.name, self.name)
         if not isinstance(self._group, GroupID):
             problem = "expected a struct array, found an array; store the tracks as a struct array"
-            raise TrackFileError(problem, file=path, key="trx")
-        self._size = len(self._elements("id"))
+            raise TrackFileError(problem, file=path, key=self.name)
+        with self._errors_at(self.name):
+            self.fields = sorted(name.decode() for name in self._group)
+        self._size = len(self._elements("t"))
         if not self._size:
-            raise TrackFileError("expected one larva or more, found none", file=path, key="trx")
+            raise TrackFileError("expected one larva or more, found none", file=path, key=self.name)
 
     def __len__(self) -> int:
         return self._size
 
-    def __contains__(self, field: str) -> bool:
-        with self._errors_at("trx"):
-            return self._group.links.exists(field.encode())  # type: ignore[no-any-return]
-
     def error(self, field: str, index: int, problem: str) -> TrackFileError:
         """Return an error that names a field of an element (`index` is 0-based)."""
-        return TrackFileError(problem, file=self.path, key=_key(field, index))
+        return TrackFileError(problem, file=self.path, key=self._key(field, index))
 
-    def text(self, field: str, index: int) -> str:
-        """Return a text, a row of characters that MATLAB stores as UTF-16."""
-        dataset, shape = self._dataset(field, index, (1, None), "text (char, 1 x n)", _TEXT)
-        codes = np.empty(shape, "<u2")
-        self._read(dataset, codes, _key(field, index))
+    def _key(self, field: str, index: int) -> str:
+        return f"{self.name}({index + 1}).{field}"
+
+    def text(self, field: str, index: int) -> str | None:
+        """Return a text; None if it is empty or an object whose text is not in the file.
+
+        MATLAB stores char as UTF-16, other programs also as UTF-8 or UTF-32.
+        """
+        key, expected = self._key(field, index), "text (char, 1 x n)"
+        found = self._object(field, index, expected)
+        for _ in range(_MOST_LINKS):  # a cell, or a cell in a cell
+            if not self._refers(found, key):
+                break
+            shape, dtype = self._stored(found, key, expected)
+            if shape != (1, 1):
+                raise self.error(field, index, f"expected {expected}, found {_array(shape, dtype)}")
+            cell = np.empty(shape, dtype)
+            self._read(found, cell, key)
+            found = self._pointed(cell[0, 0], key, expected)
+        dataset, shape = self._checked(found, key, (1, None), expected, _TEXT)
+        codes = np.empty(shape, f"<u{dataset.dtype.itemsize if 0 not in shape else 2}")
+        if not codes.size:
+            return None
+        self._read(dataset, codes, key)
+        if codes.dtype.itemsize == 4 and codes.flat[0] == _OBJECT:
+            return self._text_of_object(codes.ravel())
         try:
-            return codes.tobytes().decode("utf-16-le")
+            return codes.tobytes().decode(_ENCODINGS[codes.dtype.itemsize])
         except UnicodeDecodeError:
             found = f"codes {codes.ravel()[:8].tolist()}"
             raise self.error(field, index, f"expected text, found {found}") from None
 
+    def _text_of_object(self, codes: NDArray[np.uint32]) -> str | None:
+        """Return the text of an object of class string; None if the file does not contain it.
+
+        The first cell of the subsystem lists, as uint32, the objects and their properties. The
+        only property of a string is the number of a cell, counted from the third one on. This
+        cell contains, as uint64, 1, the number of dimensions, the size, the number of characters
+        of each string, and UTF-16.
+        """
+        key = "#subsystem#"
+        try:
+            if self._objects is None:
+                root = h5py.h5g.open(self._file, b"/")
+                cells = self._followed(self._followed(root, key, key), "MCOS", key)
+                words = self._cell(cells, 0, "u1").view("<u4").tolist()
+                first, end = (place // 4 for place in words[3:5])
+                lists, at = [], first  # of properties: their number, then each in three words
+                while at < end:
+                    lists.append(words[at : at + 4])
+                    at += 1 + 3 * words[at]
+                    at += (at - first) % 2
+                self._objects = cells, lists, words[end:]
+            cells, lists, objects = self._objects
+            # an object has six words, the fourth is the number of its list
+            count, _, kind, cell = lists[objects[6 * int(codes[-2]) + 3]]
+            text = self._cell(cells, cell + 2, "<u8")
+            start = 2 + int(text[1])
+            if (count, kind, text[0], text[2:start].prod()) != (1, 1, 1, 1):
+                return None  # several properties or strings, or another version
+            stored = text[start + 1 :].tobytes()[: 2 * int(text[start])]
+            return stored.decode("utf-16-le") or None
+        except (TrackFileError, *_H5PY_ERRORS):
+            return None
+
+    def _cell(self, cells: DatasetID, index: int, dtype: str) -> NDArray[Any]:
+        """Return the content of one cell as a 1D array."""
+        key = "#subsystem#"
+        if key not in self._references:
+            shape, stored = self._stored(cells, key, "references")
+            references = np.empty(shape, stored)
+            self._read(cells, references, key)
+            self._references[key] = references.ravel().tolist()
+        found = h5py.h5r.dereference(self._references[key][index], self._file)
+        values = np.empty(self._stored(found, key, "numbers")[0], dtype)
+        self._read(found, values, key)
+        return values.ravel()
+
     def numbers(self, field: str, index: int, sizes: _Sizes) -> NDArray[np.float64]:
-        """Return a column (or a row) of numbers, as (n,) float64."""
+        """Return a column (or a row) of numbers, as (n,) float64; (0,) if it is ``[]``."""
         expected = f"numbers ({_times(sizes)}{', as many as in t' if sizes[0] else ''})"
         if sizes == (1, 1):
             expected = "a number"
         dataset, shape = self._dataset(field, index, sizes, expected)
         values = np.empty(shape)
-        self._read(dataset, values, _key(field, index))
+        if values.size:
+            self._read(dataset, values, self._key(field, index))
         return values.ravel()
 
     def points(
         self, shape: str, index: int, sizes: _Sizes
     ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Yield the points of a spine or contour, some frames at a time.
+        """Yield the points of a spine or contour, some frames at a time; none if it is ``[]``.
 
         Parameters
         ----------
@@ -177,14 +282,18 @@ class StructArray:
             then all y, and within each the frames of a point are contiguous.
         """
         fields = (f"x_{shape}", f"y_{shape}")
-        datasets = []
+        datasets: list[DatasetID] = []
         for field in fields:
             expected = f"numbers ({_times(sizes)}, as many rows as in t)"
             dataset, (points, frames) = self._dataset(field, index, sizes, expected)
+            if datasets and not (frames or points) and 0 not in sizes:
+                raise self.error(field, index, f"expected {expected}, found an empty array")
             datasets.append(dataset)
             sizes = (frames, points)
+        if not frames or not points:
+            return
         step = max(1, _BLOCK // (16 * points))
-        with self._errors_at(_key(fields[0], index)):
+        with self._errors_at(self._key(fields[0], index)):
             chunks = _chunks(datasets[0])
         if chunks is not None:
             step = -(-step // chunks[1]) * chunks[1]  # whole chunks: none is read twice
@@ -192,40 +301,70 @@ class StructArray:
             n = min(step, frames - first)
             xy = np.empty((2, points, n))
             for part, field, dataset in zip(xy, fields, datasets, strict=True):
-                self._read(dataset, part, _key(field, index), first if n < frames else None)
+                self._read(dataset, part, self._key(field, index), first if n < frames else None)
             yield first, xy.T
 
     def _dataset(
-        self,
-        field: str,
-        index: int,
-        sizes: _Sizes,
-        expected: str,
-        types: tuple[str, ...] = _NUMBERS,
+        self, field: str, index: int, sizes: _Sizes, expected: str
     ) -> tuple[DatasetID, tuple[int, int]]:
-        """Return a dataset after checks of its size and type, and its shape."""
+        """Return a dataset of numbers after checks of its size and type, and its shape."""
+        found = self._object(field, index, expected)
+        return self._checked(found, self._key(field, index), sizes, expected, _NUMBERS)
+
+    def _object(self, field: str, index: int, expected: str) -> Any:
         found = self._elements(field)[index]
-        key = _key(field, index)
         if isinstance(found, h5py.Reference):
-            if not found:
-                raise self.error(field, index, f"expected {expected}, found a reference to nothing")
-            with self._errors_at(key):
-                found = h5py.h5r.dereference(found, self._file)
+            found = self._pointed(found, self._key(field, index), expected)
+        return found
+
+    def _pointed(self, reference: h5py.Reference, key: str, expected: str) -> Any:
+        if not reference:
+            problem = f"expected {expected}, found a reference to nothing"
+            raise TrackFileError(problem, file=self.path, key=key)
+        with self._errors_at(key):
+            return h5py.h5r.dereference(reference, self._file)
+
+    def _checked(
+        self, found: Any, key: str, sizes: _Sizes, expected: str, types: tuple[str, ...]
+    ) -> tuple[DatasetID, tuple[int, int]]:
+        """Return a dataset after checks of its size and type, and its shape; (0, 0) if empty."""
+        if self._is_empty(found, key):
+            return found, (0, 0)
         shape, dtype = self._stored(found, key, expected)
         kind = f"{dtype.kind}{dtype.itemsize}"
         with self._errors_at(key):
             if kind == "u2" and h5py.h5a.exists(found, b"MATLAB_int_decode"):
                 kind = "text"  # numbers of that type lack this attribute
         if kind not in types or not _fits(shape, sizes):
-            name = kind if kind == "text" else dtype
-            raise self.error(field, index, f"expected {expected}, found {_array(shape, name)}")
+            problem = (
+                f"expected {expected}, found {_array(shape, kind if kind == 'text' else dtype)}"
+            )
+            raise TrackFileError(problem, file=self.path, key=key)
         return found, shape
+
+    def _is_empty(self, found: Any, key: str) -> bool:
+        """Return whether an object is ``[]``, whose size MATLAB stores instead of its content."""
+        with self._errors_at(key):
+            if not isinstance(found, DatasetID):
+                return False
+            if found.rank != 1:
+                return (
+                    found.get_space().get_simple_extent_type() == h5py.h5s.NULL or 0 in found.shape
+                )
+            if h5py.h5a.exists(found, b"MATLAB_empty") or found.shape == (0,):
+                return True
+            if found.dtype != np.uint64 or found.shape[0] > _DIMENSIONS:
+                return False
+        size = np.empty(found.shape, np.uint64)
+        self._stored(found, key, "a size")
+        self._read(found, size, key)
+        return 0 in size
 
     def _elements(self, field: str) -> list[Any]:
         """Return a field's references, one per element; for a single struct, its dataset."""
-        if field in self._fields:
-            return self._fields[field]
-        key = f"trx.{field}"
+        if field in self._references:
+            return self._references[field]
+        key = f"{self.name}.{field}"
         found = self._followed(self._group, field, key)
         elements: list[Any] = [found]
         if self._refers(found, key):
@@ -236,10 +375,11 @@ class StructArray:
             references = np.empty(shape, dtype)
             self._read(found, references, key)
             elements = references.ravel().tolist()
-        if self._fields and len(elements) != self._size:
-            problem = f"expected {self._size} elements, as trx.id has, found {len(elements)}"
+        if self._references and len(elements) != self._size:
+            expected = f"expected {counted(self._size, 'element')}, as {self.name}.t has"
+            problem = f"{expected}, found {len(elements)}"
             raise TrackFileError(problem, file=self.path, key=key)
-        self._fields[field] = elements
+        self._references[field] = elements
         return elements
 
     def _refers(self, found: Any, key: str) -> bool:
@@ -277,54 +417,50 @@ class StructArray:
         return found
 
     def _stored(self, found: Any, key: str, expected: str) -> tuple[tuple[int, int], np.dtype[Any]]:
-        """Return shape and type of a dataset after checks that this file can contain it."""
+        """Return shape and type of a dataset after checks that its content is here and fits.
+
+        A dataset of fewer dimensions, which MATLAB does not write, is a column or a number.
+        """
         with self._errors_at(key):
-            is_array = isinstance(found, DatasetID) and found.rank == 2
+            is_array = isinstance(found, DatasetID) and found.rank <= 2
             if is_array:
-                shape, dtype = found.shape, found.dtype
+                dtype = found.dtype
+                shape = (1,) * (2 - found.rank) + found.shape
                 properties = found.get_create_plist()
                 layout = properties.get_layout()
                 elsewhere = layout == h5py.h5d.VIRTUAL or properties.get_external_count()
                 stored = found.get_storage_size()
-                chunk, chunks, filters = shape, 1, []
+                cells, chunks, filters = shape[0] * shape[1], 1, []
                 if layout == h5py.h5d.CHUNKED:  # HDF5 reads whole chunks
-                    chunk = properties.get_chunk()
+                    chunk = (1,) * (2 - found.rank) + properties.get_chunk()
+                    cells = chunk[0] * chunk[1]
                     chunks = -(-shape[0] // chunk[0]) * -(-shape[1] // chunk[1])
                     count = properties.get_nfilters()
                     filters = [properties.get_filter(i)[0] for i in range(count)]
+                declared = cells * dtype.itemsize
         if not is_array:
-            other = (
-                "a struct"
-                if isinstance(found, GroupID)
-                else "data without rows and columns, e.g. an empty array"
-            )
+            other = "a struct" if isinstance(found, GroupID) else "data without rows and columns"
             problem = f"expected {expected}, with rows and columns, found {other}"
             raise TrackFileError(problem, file=self.path, key=key)
+        memory = chunks * max(8 * cells, _CHUNK)
+        excess = ""
         if elsewhere:
             problem = "expected data in this file, found a link to others; copy them here"
         elif filters != [filter for filter in _FILTERS if filter in filters]:
             problem = "expected data that are deflated once, found other filters; save with -v7.3"
+        elif stored > self._bytes or chunks * declared > _MOST_DEFLATED * stored:
+            excess = "; is the file damaged?"
+        elif memory > self._room:
+            excess = ", too much for this file; if it is whole, save with -nocompression"
+        elif _MOST_DEFLATED * stored > self._room and self._grows(found, declared, key):
+            excess = ", and longer than that when inflated; is the file damaged?"
         else:
-            excess = self._excess(found, key, stored, chunk[0] * chunk[1], chunks)
-            if not excess:
-                return shape, dtype
+            self._room -= memory
+            return shape, dtype
+        if excess:
             size = f"{_array(shape, dtype)}, stored in {stored} bytes"
             problem = f"expected {expected}, found {size}{excess}"
         raise TrackFileError(problem, file=self.path, key=key)
-
-    def _excess(self, found: DatasetID, key: str, stored: int, cells: int, chunks: int) -> str:
-        """Return in what a dataset is too large; "" if it is not, and then count it."""
-        chunk = cells * found.dtype.itemsize
-        memory = chunks * max(8 * cells, _CHUNK)
-        if stored > self._left or chunks * chunk > _MOST_DEFLATED * stored:
-            return "; is the file damaged?"
-        if memory > self._room:
-            return ", too much for this file; if it is whole, save with -nocompression"
-        if _MOST_DEFLATED * stored > self._room and self._grows(found, chunk, key):
-            return ", and longer than that when inflated; is the file damaged?"
-        self._left -= stored
-        self._room -= memory
-        return ""
 
     def _grows(self, dataset: DatasetID, size: int, key: str) -> bool:
         """Return whether a chunk exceeds its size when it is inflated, which HDF5 does first.
@@ -382,8 +518,12 @@ def _inflates_beyond(data: bytes, size: int) -> bool:
     return inflated > size
 
 
-def _key(field: str, index: int) -> str:
-    return f"trx({index + 1}).{field}"
+def _is_struct(root: GroupID, name: str, fields: Collection[str]) -> bool:
+    """Return whether a variable has the fields; a link to one does not count."""
+    if root.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+        return False
+    found = h5py.h5o.open(root, name.encode())
+    return isinstance(found, GroupID) and all(found.links.exists(x.encode()) for x in fields)
 
 
 def _fits(shape: tuple[int, int], sizes: _Sizes) -> bool:

@@ -6,8 +6,11 @@ Section 7 of docs/contract.md lists the fields.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +24,46 @@ from taggingbackends.labels.states import State
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.memory import keep_freed_memory
+from taggingbackends.system.words import counted
 
-__all__ = ["load"]
+__all__ = ["load", "runs"]
 
+_REQUIRED = ("t", "numero_larva_num")  # fields that only a struct array of tracks has
 _ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
 _KINDS = {"plain": "", "large": "_large", "strong": "_strong", "weak": "_weak"}
-_SPINE_POINTS = 11
+_STATES = ("run", "cast", "stop", "hunch", "back", "roll", "small_motion")  # numbers from 1 on
+_STATE_FIELD = "global_state"  # prefix of columns with numbers of states
+_NO_INDICATORS = {
+    *("id", "full_path", "numero_larva", "numero_larva_num", "pipeline", "protocol", "t"),
+    *(f"{axis}_{shape}" for axis in "xy" for shape in ("spine", "contour")),
+}
+_SPINE_POINTS = 11  # if no larva has a spine
 _ROOM = 16  # factor by which the array of outlines grows
+_BITS = 32  # labels whose combinations are numbered at once
+_NAMED = 5  # larvae that a sentence names at most
+
+
+class _Larva(NamedTuple):
+    """An element of the struct array that has frames.
+
+    Attributes
+    ----------
+    place : int
+        0-based index of the element.
+    run : str
+    number : int
+        Identifier of the larva.
+    times : (n,) float64 array
+        s; NaN where a frame has no time.
+    timed : slice or int64 array
+        The frames with a time; a slice if all have one, so that nothing is copied.
+    """
+
+    place: int
+    run: str
+    number: int
+    times: NDArray[np.float64]
+    timed: slice | NDArray[np.int64]
 
 
 def load(
@@ -35,6 +71,7 @@ def load(
     spine: bool = True,
     outline: bool = True,
     labels: str | Iterable[str] = "plain",
+    run: str | None = None,
 ) -> Recording:
     """Load a trx.mat.
 
@@ -48,125 +85,242 @@ def load(
         Whether to load spines and outlines. Times and indicators are always loaded.
     labels : str or iterable of str
         Which indicators become the recording's labels, under their own names: ``"plain"`` (``run``,
-        ``cast``, ...), ``"large"`` (``run_large``, ...), ``"strong"``, ``"weak"``, or several of
-        these. ``small_motion`` has no variants and is part of every kind. A frame with several
-        indicators on has several labels; a frame with none is undefined.
+        ``cast``, ... and those of other names), ``"large"`` (``run_large``, ...), ``"strong"``,
+        ``"weak"``, or several of these. ``small_motion`` has no variants and is part of every
+        kind. A frame with several indicators on has several labels; a frame with none is undefined.
+        The name of a column of state numbers, such as ``"global_state_large_state"``, gives the
+        labels 1 ``run``, 2 ``cast``, 3 ``stop``, 4 ``hunch``, 5 ``back``, 6 ``roll``,
+        7 ``small_motion``.
+    run : str, optional
+        The run to load from a file of several runs.
 
     Returns
     -------
     Recording
-        `Track.indicators` contains all actions and variants in the file, as (n,) bool arrays. A
-        value of 1 is on, any other value is off.
+        `Track.indicators` contains all indicators in the file, as (n,) bool arrays. A value of 1
+        is on, any other value is off. A spine with a coordinate that is not a finite number is
+        missing: all its coordinates are NaN.
 
     Raises
     ------
     TrackFileError
         The file is not a trx.mat, is damaged or changes while it is read, a field is missing or
-        invalid, or `labels` is not one of the kinds. The error names the field, e.g.
-        ``trx(2).x_spine``, with elements counted from 1 as in MATLAB.
+        invalid, the file has several runs and `run` is not one of them, or `labels` is not one of
+        the kinds. The error names the field, e.g. ``trx(2).x_spine``, with elements counted from 1
+        as in MATLAB.
     """
     kinds = (labels,) if isinstance(labels, str) else tuple(labels)
     for kind in kinds:
-        if kind not in _KINDS:
-            expected = ", ".join(_KINDS)
+        if kind not in _KINDS and not str(kind).startswith(_STATE_FIELD):
+            expected = ", ".join((*_KINDS, f"{_STATE_FIELD}*"))
             problem = f"expected labels out of {expected}, found {shown(kind)}"
             raise TrackFileError(problem, file=path)
     keep_freed_memory()
-    with unchanged(path), opened(path) as file:
-        trx = StructArray(path, file)
-        indicators = [name for name in _names(*_KINDS) if name in trx]
-        names = _chosen(trx, kinds, indicators)
-        run, larvae = _run(trx), _larvae(trx)
-        tracks = {
-            larva: _track(trx, index, spine, outline, indicators)
-            for index, larva in enumerate(larvae)
-        }
+    left_out = _LeftOut()
+    with _read(path, left_out) as (trx, every):
+        larvae = _of_run(path, every, run)
+        tracks = {one.number: _track(trx, one, spine, outline, left_out) for one in larvae}
+        if spine:
+            _complete(path, tracks)
+        names = _indicators(trx, larvae, every, tracks, left_out)
+        labelled = _labels(trx, kinds, names, larvae, tracks, left_out)
+    run = larvae[0].run
     metadata = {"date_time": run} if re.fullmatch(r"\d{8}_\d{6}", run) else {}
-    return Recording(run, tracks, metadata, "trx.mat", (path,), _labels(run, tracks, names))
+    sentences = left_out.sentences()
+    return Recording(run, tracks, metadata, "trx.mat", (path,), labelled, left_out=sentences)
 
 
-def _names(*kinds: str) -> list[str]:
-    """Return the names of the indicators of some kinds, without duplicates."""
-    names = (
-        name if name == "small_motion" else name + _KINDS[kind]
-        for kind in kinds
-        for name in _ACTIONS
-    )
-    return list(dict.fromkeys(names))
+def runs(path: Path) -> list[str]:
+    """Return the runs of a trx.mat, in the order of the file.
+
+    Raises
+    ------
+    TrackFileError
+        As `load` does for times and identifiers.
+    """
+    with _read(path, _LeftOut()) as (_, larvae):
+        return list(dict.fromkeys(one.run for one in larvae))
 
 
-def _chosen(trx: StructArray, kinds: tuple[str, ...], indicators: list[str]) -> list[str]:
-    """Return the indicators that become labels."""
-    for kind in kinds:
-        suffix = _KINDS[kind]
-        if suffix and not any(name.endswith(suffix) for name in indicators):
-            found = ", ".join(indicators) or "no indicators"
-            problem = f"expected indicators such as run{suffix}, found {found}; choose other labels"
-            raise TrackFileError(problem, file=trx.path, key="trx")
-    return [name for name in _names(*kinds) if name in indicators]
+class _LeftOut:
+    """What was left out: a sentence for each kind, with the number of cases and their larvae."""
+
+    def __init__(self) -> None:
+        self._cases: dict[tuple[str, str], dict[object, int]] = {}
+
+    def add(self, words: tuple[str, str], larva: object, count: int = 1) -> None:
+        if count:
+            cases = self._cases.setdefault(words, {})
+            cases[larva] = cases.get(larva, 0) + count
+
+    def sentences(self) -> tuple[str, ...]:
+        return tuple(
+            f"{counted(sum(cases.values()), *words)} ({_few(cases)})"
+            for words, cases in self._cases.items()
+        )
 
 
-def _run(trx: StructArray) -> str:
-    run = ""
-    for index in range(len(trx)):
-        text = trx.text("id", index)
-        if not text.isprintable():
-            raise trx.error("id", index, f"expected the run's identifier, found {shown(text)}")
-        run = run or text
-        if text != run:
-            problem = (
-                f"expected run {run}, as in trx(1), found {shown(text)}; store one run per file"
-            )
-            raise trx.error("id", index, problem)
-    return run
+def _few(names: Iterable[object]) -> str:
+    every = [str(name) for name in names]
+    return ", ".join(every[:_NAMED]) + (", ..." if len(every) > _NAMED else "")
 
 
-def _larvae(trx: StructArray) -> list[int]:
-    larvae: dict[int, int] = {}
-    for index in range(len(trx)):
-        number = float(trx.numbers("numero_larva_num", index, (1, 1))[0])
-        if not (number.is_integer() and 0 <= number <= MAX_LARVA_ID):
-            problem = f"expected a larva identifier from 0 to {MAX_LARVA_ID}, found {number:g}"
-            raise trx.error("numero_larva_num", index, problem)
-        first = larvae.setdefault(int(number), index)
-        if first != index:
-            problem = f"expected another larva than in trx({first + 1}), found {number:g} again"
-            raise trx.error("numero_larva_num", index, problem)
-    return list(larvae)
+@contextmanager
+def _read(path: Path, left_out: _LeftOut) -> Iterator[tuple[StructArray, list[_Larva]]]:
+    """Open a file, and read the identifiers and times of all larvae with frames."""
+    with unchanged(path), opened(path) as file:
+        trx = StructArray(path, file, _REQUIRED)
+        for other in trx.others:
+            words = (f"struct array beside {trx.name}", f"struct arrays beside {trx.name}")
+            left_out.add(words, other)
+        larvae = []
+        for index in range(len(trx)):
+            times = trx.numbers("t", index, (None, 1))
+            timed = ~np.isnan(times)
+            if not timed.any():
+                name = _number_or_place(trx, index)
+                left_out.add(("larva without frames", "larvae without frames"), name)
+            else:
+                frames = slice(None) if timed.all() else np.flatnonzero(timed)
+                larvae.append(_Larva(index, "", _number(trx, index), times, frames))
+        if not larvae:
+            problem = "expected one larva with frames or more, found none"
+            raise TrackFileError(problem, file=path, key=trx.name)
+        names = _run_names(trx, larvae, left_out)
+        larvae = [one._replace(run=name) for one, name in zip(larvae, names, strict=True)]
+        _check_different(trx, larvae)
+        yield trx, larvae
+
+
+def _number(trx: StructArray, index: int) -> int:
+    field = "numero_larva_num"
+    numbers = trx.numbers(field, index, (1, 1))
+    found = f"{numbers[0]:g}" if numbers.size else "none"
+    if not (numbers.size and numbers[0].is_integer() and 0 <= numbers[0] <= MAX_LARVA_ID):
+        problem = f"expected a larva identifier from 0 to {MAX_LARVA_ID}, found {found}"
+        raise trx.error(field, index, problem)
+    return int(numbers[0])
+
+
+def _number_or_place(trx: StructArray, index: int) -> int | str:
+    try:
+        return _number(trx, index)
+    except TrackFileError:
+        return f"{trx.name}({index + 1})"
+
+
+def _run_names(trx: StructArray, larvae: list[_Larva], left_out: _LeftOut) -> list[str]:
+    texts = [trx.text("id", one.place) if "id" in trx.fields else None for one in larvae]
+    if not any(texts):  # as for formats without a run's identifier
+        folder, stem = trx.path.absolute().parent.name, trx.path.stem
+        name = folder if re.fullmatch(r"\d{8}_\d{6}", folder) else stem
+        instead = f"of the run, named {name} instead"
+        for one in larvae:
+            words = (f"missing identifier {instead}", f"missing identifiers {instead}")
+            left_out.add(words, one.number)
+        return [name] * len(larvae)
+    names = []
+    for one, text in zip(larvae, texts, strict=True):
+        if not text or not text.isprintable():
+            found = shown(text) if text else "none that can be read"
+            problem = f"expected the run's identifier, found {found}"
+            raise trx.error("id", one.place, problem)
+        names.append(text)
+    return names
+
+
+def _check_different(trx: StructArray, larvae: list[_Larva]) -> None:
+    first: dict[tuple[str, int], int] = {}
+    for one in larvae:
+        before = first.setdefault((one.run, one.number), one.place)
+        if before != one.place:
+            problem = f"expected another larva than in {trx.name}({before + 1})"
+            problem = f"{problem}, found {one.number} of run {one.run} again"
+            raise trx.error("numero_larva_num", one.place, problem)
+
+
+def _of_run(path: Path, larvae: list[_Larva], run: str | None) -> list[_Larva]:
+    """Return the larvae of the run; by default, of the only run."""
+    there = list(dict.fromkeys(one.run for one in larvae))
+    if run is None and len(there) > 1:
+        problem = f"expected one run, found {len(there)} ({_few(there)}); choose one of those "
+        problem += "that runs_in(path) returns: load_tracks(path, run=...)"
+        raise TrackFileError(problem, file=path)
+    chosen = [one for one in larvae if run is None or one.run == run]
+    if not chosen:
+        raise TrackFileError(f"expected run {shown(run)}, found {_few(there)}", file=path)
+    return chosen
 
 
 def _track(
-    trx: StructArray, index: int, spine: bool, outline: bool, indicators: list[str]
+    trx: StructArray, larva: _Larva, spine: bool, outline: bool, left_out: _LeftOut
 ) -> Track:
-    times = trx.numbers("t", index, (None, 1))
+    """Return the track without its indicators."""
+    n = len(larva.times)
+    times = larva.times[larva.timed]
+    words = ("frame without a time", "frames without a time")
+    left_out.add(words, larva.number, n - len(times))
     bad = ~np.isfinite(times)
     bad[1:] |= ~(times[1:] > times[:-1])
     if bad.any():
         at = int(bad.argmax())
         expected = f"a time after {times[at - 1]}" if at else "a finite time"
-        raise trx.error("t", index, f"expected {expected}, found {times[at]} in frame {at + 1}")
-    n = len(times)
-    midline = _spine(trx, index, n) if spine else None
-    contours, offsets = _outline(trx, index, n) if outline else (None, None)
-    states = {name: trx.numbers(name, index, (n, 1)) == 1 for name in indicators}
-    return Track(times, midline, contours, offsets, states)
+        frame = np.arange(n)[larva.timed][at] + 1
+        problem = f"expected {expected}, found {times[at]} in frame {frame}"
+        raise trx.error("t", larva.place, problem)
+    midline = _spine(trx, larva, left_out) if spine else None
+    contours, offsets = _outline(trx, larva, left_out) if outline else (None, None)
+    if midline is not None:
+        midline = midline[larva.timed]
+    if contours is not None and offsets is not None and len(times) < n:
+        sizes = np.diff(offsets)
+        contours = contours[np.repeat(~np.isnan(larva.times), sizes)]
+        offsets = np.concatenate([[0], np.cumsum(sizes[larva.timed])])
+    return Track(times, midline, contours, offsets)
 
 
-def _spine(trx: StructArray, index: int, n: int) -> NDArray[np.float64]:
-    spine = np.empty((n, _SPINE_POINTS, 2))
-    for first, xy in trx.points("spine", index, (n, _SPINE_POINTS)):
+def _spine(trx: StructArray, larva: _Larva, left_out: _LeftOut) -> NDArray[np.float64]:
+    """Return the spine; without points if the larva has none."""
+    n = len(larva.times)
+    spine = np.empty((n, 0, 2))
+    for first, xy in trx.points("spine", larva.place, (n, None)):
+        if not first:
+            if xy.shape[1] < 3:
+                problem = f"expected 3 points or more, found {xy.shape[1]}"
+                raise trx.error("x_spine", larva.place, problem)
+            spine = np.empty((n, *xy.shape[1:]))
+        part = spine[first : first + len(xy)]
+        _copy(xy, part)
         finite = np.isfinite(xy)
         if not finite.all():
-            raise _bad_point(trx, "spine", index, first, xy, ~finite, "a finite number")
-        _copy(xy, spine[first : first + len(xy)])
+            missing = ~finite.all(axis=(1, 2))
+            partial = int((missing & ~np.isnan(xy).all(axis=(1, 2))).sum())
+            left_out.add(("incomplete spine", "incomplete spines"), larva.number, partial)
+            part[missing] = np.nan
     return spine
 
 
-def _outline(trx: StructArray, index: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _complete(path: Path, tracks: dict[int, Track]) -> None:
+    """Make the spines of larvae that have none as long as the others."""
+    sizes = {track.spine.shape[1] for track in tracks.values() if track.spine is not None} - {0}
+    if len(sizes) > 1:
+        found = " and ".join(map(str, sorted(sizes)))
+        problem = f"expected spines of as many points for all larvae, found {found}"
+        raise TrackFileError(problem, file=path)
+    size = sizes.pop() if sizes else _SPINE_POINTS
+    for larva, track in tracks.items():
+        if track.spine is not None and not track.spine.shape[1]:
+            tracks[larva] = replace(track, spine=np.full((len(track), size, 2), np.nan))
+
+
+def _outline(
+    trx: StructArray, larva: _Larva, left_out: _LeftOut
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    n = len(larva.times)
     outline = np.empty((0, 2))
     offsets = np.zeros(n + 1, dtype=np.int64)
     end = 0
-    for first, xy in trx.points("contour", index, (n, None)):
+    for first, xy in trx.points("contour", larva.place, (n, None)):
         most = n * xy.shape[1]
         sizes = offsets[first + 1 : first + 1 + len(xy)]
         sizes[:] = xy.shape[1]
@@ -177,12 +331,13 @@ def _outline(trx: StructArray, index: int, n: int) -> tuple[NDArray[np.float64],
             used = slice(np.flatnonzero(filled).max(initial=-1) + 1)
             xy, there = xy[:, used], there[:, used]  # often most points are padding
             valid = there[:, :, 0]
-            bad = ~there & ~np.isnan(xy)
-            bad[:, 1:] |= (there[:, 1:] & ~there[:, :-1]) & ~bad.any()
-            bad[:, :, 1] |= (there[:, :, 1] != valid) & ~bad.any()
-            if bad.any():
-                expected = "finite x and y, and NaN for both after the contour's last point"
-                raise _bad_point(trx, "contour", index, first, xy, bad, expected)
+            bad = (there[:, :, 1] != valid) | ~(there[:, :, 0] | np.isnan(xy[:, :, 0]))
+            bad[:, 1:] |= valid[:, 1:] & ~valid[:, :-1]
+            if bad.any():  # a contour has finite x and y, and NaN for both after its last point
+                frames = bad.any(axis=1)
+                words = ("invalid outline", "invalid outlines")
+                left_out.add(words, larva.number, int(frames.sum()))
+                valid[frames] = False
             valid.sum(axis=1, out=sizes)
         start, end = end, end + int(sizes.sum())
         if end > len(outline):  # spare room occupies no memory until it is used
@@ -205,40 +360,137 @@ def _copy(xy: NDArray[np.float64], to: NDArray[np.float64]) -> None:
     to[:, :, 1] = xy[:, :, 1]
 
 
-def _bad_point(
+def _indicators(
     trx: StructArray,
-    shape: str,
-    index: int,
-    first: int,
-    xy: NDArray[np.float64],
-    bad: NDArray[np.bool_],
-    expected: str,
-) -> TrackFileError:
-    frame, point, axis = np.unravel_index(int(bad.argmax()), bad.shape)
-    found = f"{xy[frame, point, axis]} as point {point + 1} of frame {first + frame + 1}"
-    return trx.error(f"{'xy'[axis]}_{shape}", index, f"expected {expected}, found {found}")
+    larvae: list[_Larva],
+    every: list[_Larva],
+    tracks: dict[int, Track],
+    left_out: _LeftOut,
+) -> list[str]:
+    """Set the indicators of the tracks, and return their names.
+
+    The known actions and their variants are indicators whatever their values, other columns
+    depending on their values in all larvae of the file.
+    """
+    known = {action + suffix for action in _ACTIONS for suffix in _KINDS.values()}
+    others = (x for x in trx.fields if not (x in _NO_INDICATORS or x.startswith(_STATE_FIELD)))
+    names = [name for name in others if name in known or _is_indicator(trx, name, every)]
+    order = list(_KINDS)
+    names = sorted(names, key=lambda name: order.index(_kind(name, names)))
+    for one in larvae:
+        for name in names:
+            tracks[one.number].indicators[name] = _column(trx, name, one, left_out) == 1
+    return names
 
 
-def _labels(run: str, tracks: dict[int, Track], names: list[str]) -> Labels:
-    """Return the labels given by the indicators `names`; no labels if `names` is empty."""
+def _column(trx: StructArray, name: str, larva: _Larva, left_out: _LeftOut) -> NDArray[np.float64]:
+    """Return a number per frame with a time; NaN if the column is ``[]`` or invalid."""
+    n = len(larva.times)
+    try:
+        values = trx.numbers(name, larva.place, (n, 1))
+    except TrackFileError:
+        left_out.add((f"invalid column {name}", f"invalid columns {name}"), larva.number)
+        values = np.empty(0)
+    return (values if values.size else np.full(n, np.nan))[larva.timed]
+
+
+def _is_indicator(trx: StructArray, name: str, larvae: list[_Larva]) -> bool:
+    """Return whether a column, NaN aside, has only the values 0 and 1, or -1 and 1."""
+    seen: set[float] = set()
+    is_column = False
+    for larva in larvae:
+        n = len(larva.times)
+        try:
+            values = trx.numbers(name, larva.place, (n, 1))
+        except TrackFileError:
+            continue
+        is_column |= values.size > 1  # not a number per larva
+        values = values[~np.isnan(values)]
+        others = values[values != 1]
+        seen |= {*values[:1].tolist(), *others[:1].tolist()}
+        if not (seen <= {0, 1} or seen <= {-1, 1}) or (others != others[:1]).any():
+            return False
+    return is_column and bool(seen)
+
+
+def _kind(name: str, names: Iterable[str]) -> str:
+    """Return the kind of an indicator: that of a variant if the action itself is there, too."""
+    for kind, suffix in _KINDS.items():
+        if suffix and name.endswith(suffix) and name.removesuffix(suffix) in names:
+            return kind
+    return "plain"
+
+
+def _chosen(trx: StructArray, kinds: tuple[str, ...], names: list[str]) -> list[str]:
+    """Return the indicators that become labels."""
+    chosen: list[str] = []
+    for kind in kinds:
+        suffix = _KINDS.get(kind, "")
+        if suffix and not any(name.endswith(suffix) for name in names):
+            found = ", ".join(names) or "no indicators"
+            problem = f"expected indicators such as run{suffix}, found {found}; choose other labels"
+            raise TrackFileError(problem, file=trx.path, key=trx.name)
+        if kind not in _KINDS and kind not in trx.fields:
+            found = ", ".join(name for name in trx.fields if name.startswith(_STATE_FIELD))
+            problem = f"expected a column {shown(kind)}, found {found or 'no column of states'}"
+            raise TrackFileError(problem, file=trx.path, key=trx.name)
+        if kind in _KINDS:
+            chosen += [
+                name
+                for name in names
+                if name == "small_motion"
+                or (name.endswith(suffix) if suffix else _kind(name, names) == "plain")
+            ]
+    return list(dict.fromkeys(chosen))
+
+
+def _labels(
+    trx: StructArray,
+    kinds: tuple[str, ...],
+    indicators: list[str],
+    larvae: list[_Larva],
+    tracks: dict[int, Track],
+    left_out: _LeftOut,
+) -> Labels:
+    """Return the labels that indicators and columns of state numbers give."""
     labels = Labels()
+    chosen = _chosen(trx, kinds, indicators)
+    numbered = [kind for kind in kinds if kind not in _KINDS]
+    names = list(dict.fromkeys([*chosen, *(_STATES if numbered else ())]))
     if not names:
         return labels
-    states = labels.add_run(run)
+    states = labels.add_run(larvae[0].run)
     states.declare(names)
     table = states._table
-    for larva, track in tracks.items():
-        bits = np.zeros(len(track), dtype=np.int64)
+    for larva in larvae:
+        track = tracks[larva.number]
+        is_on = {name: track.indicators[name] for name in chosen}
+        for field in numbered:
+            values = _column(trx, field, larva, left_out)
+            wrong = f"a number in {field} that is no state"
+            other = ~(np.isin(values, range(len(_STATES) + 1)) | np.isnan(values))
+            left_out.add(
+                (f"frame with {wrong}", f"frames with {wrong}"), larva.number, int(other.sum())
+            )
+            for number, name in enumerate(_STATES, 1):
+                is_on[name] = (values == number) | is_on.get(name, False)
+        codes = np.zeros(len(track), np.int64)  # a number for each combination of labels
         for place, name in enumerate(names):
-            bits |= track.indicators[name].astype(np.int64) << place
-        distinct, codes = np.unique(bits, return_inverse=True)
+            if place % _BITS == _BITS - 1:  # fewer bits, so that an int64 never overflows
+                codes = np.unique(codes, return_inverse=True)[1]
+            codes <<= 1
+            codes |= is_on[name]
+        distinct, codes = np.unique(codes, return_inverse=True)
+        frames = np.empty(len(distinct), np.int64)
+        frames[codes] = np.arange(len(codes))  # a frame of each combination
         # once per distinct state: `Labels.set` would process the state of each frame
-        numbers = [table.number(_state(names, number)) for number in distinct.tolist()]
+        numbers = [
+            table.number(_state([name for name in names if is_on[name][frame]])) for frame in frames
+        ]
         columns = track.times.copy(), np.array(numbers, np.int32)[codes]
-        states._tracks[larva] = TrackLabels(table, *columns)
+        states._tracks[larva.number] = TrackLabels(table, *columns)
     return labels
 
 
-def _state(names: list[str], bits: int) -> State:
-    on = tuple(name for place, name in enumerate(names) if bits >> place & 1)
-    return on[0] if len(on) == 1 else on
+def _state(on: list[str]) -> State:
+    return on[0] if len(on) == 1 else tuple(on)

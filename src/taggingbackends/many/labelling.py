@@ -17,8 +17,8 @@ from typing import IO, Any, NamedTuple
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.provenance import Status
 from taggingbackends.data.formats import stem_of
-from taggingbackends.many.labelstatus import label_file, label_status
-from taggingbackends.system.files import Destination, stamp
+from taggingbackends.many.labelstatus import label_files, label_status
+from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
 from taggingbackends.system.processes import environment, interrupts_blocked, own_module
 
@@ -132,26 +132,25 @@ def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
     return outcome
 
 
-def settled(task: Task) -> tuple[Outcome | None, Destination | None]:
+def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
     """Check whether a recording needs labelling.
 
     Returns
     -------
     Outcome or None
         The outcome if the existing labels stay; None if the recording needs labelling.
-    Destination or None
-        The existing label file to replace, if any, with its stamp from before it was read.
+    dict
+        The existing label files to replace, each with what it was just before it was read.
     """
     if task.force:
-        file = label_file(task.files, task.place)
-        return None, None if file is None else Destination(file, stamp(file))
-    status, file, why, before = label_status(task.backend(), task.files, task.place)
-    there = () if file is None else (file,)
+        files = label_files(task.files, task.place).values()
+        return None, {file: stamp(file) for file in files if file is not None}
+    status, found, why = label_status(task.backend(), task.files, task.place)
     if status is Status.CURRENT:
-        return Outcome(task.files[0], Result.CURRENT, there), None
+        return Outcome(task.files[0], Result.CURRENT, tuple(found)), {}
     if status is Status.FOREIGN:
-        return Outcome(task.files[0], Result.LEFT, there, why), None
-    return None, None if file is None else Destination(file, before)
+        return Outcome(task.files[0], Result.LEFT, tuple(found), why), {}
+    return None, found
 
 
 def _looked_at(task: Task) -> Outcome | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from taggingbackends.backend.folder import PREDICTED, BackendFolder
+from taggingbackends.backend.folder import PREDICTED, BackendFolder, label_paths
 from taggingbackends.backend.provenance import Status, status_of
 from taggingbackends.backend.staging import label_name
 from taggingbackends.data.formats import stem_of
@@ -16,7 +16,7 @@ from taggingbackends.labels import Labels
 from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.names import local_name
 
-__all__ = ["LabelStatus", "label_file", "label_status"]
+__all__ = ["LabelStatus", "label_files", "label_status"]
 
 
 class LabelStatus(NamedTuple):
@@ -25,18 +25,15 @@ class LabelStatus(NamedTuple):
     Attributes
     ----------
     status : Status
-    file : Path or None
-        The label file.
+    found : dict
+        The existing label files, each with what it was just before it was read.
     why : str
         The reason if outdated or foreign.
-    before : Stamp or None
-        What the label file was just before it was read.
     """
 
     status: Status
-    file: Path | None = None
+    found: dict[Path, Stamp | None]
     why: str = ""
-    before: Stamp | None = None
 
 
 def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path) -> LabelStatus:
@@ -63,22 +60,33 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
     name, and when the scripts get other options. The tracker files are read for their SHA-1, so
     this is the last check.
     """
-    file = label_file(recording, place)
-    if file is None:
-        return LabelStatus(Status.MISSING)
-    before = stamp(file)  # before reading, so that later changes are noticed
-    status, why = status_of(backend, file, recording)
-    return LabelStatus(status, file, why, before)
+    files = label_files(recording, place).values()
+    # before reading, so that later changes are noticed
+    found = {file: stamp(file) for file in files if file is not None}
+    judged = [status_of(backend, file, recording) for file in found]
+    judged += [(Status.MISSING, "")] if None in files else []
+    order = [Status.FOREIGN, Status.OUTDATED, Status.MISSING, Status.CURRENT]
+    status, why = min(judged, key=lambda one: order.index(one[0]))
+    return LabelStatus(status, found, why)
 
 
-def label_file(recording: Sequence[Path], place: Path) -> Path | None:
-    """Return the predicted labels of a recording under either name, or None.
+def label_files(recording: Sequence[Path], place: Path) -> dict[Path, Path | None]:
+    """Return the predicted labels of a recording's runs under either name, or None.
+
+    Returns
+    -------
+    dict
+        The path for the labels of each run -> the existing file.
 
     Raises
     ------
     OSError
         No file can have the name `place`, or a file cannot be read.
     """
+    return {path: _found(recording, path) for path in label_paths(recording[0], place)}
+
+
+def _found(recording: Sequence[Path], place: Path) -> Path | None:
     try:
         place.stat()
     except FileNotFoundError:

@@ -16,7 +16,7 @@ import warnings
 from contextlib import ExitStack
 from typing import IO
 
-from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.folder import BackendFolder, label_paths
 from taggingbackends.backend.pipeline import predict_in_sandbox
 from taggingbackends.backend.sandboxes import free_sandbox
 from taggingbackends.data.formats import find_recordings
@@ -89,7 +89,7 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
             backend,
             task.files,
             task.options,
-            force=task.force or outdated is not None,
+            force=task.force or bool(outdated),
             skip=task.skip,
             before_pull=lambda: _check_output(backend),
             replacing=outdated,
@@ -101,25 +101,23 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
         if now is None:
             raise
         return now
-    # the new labels may have another name
-    if (
-        outdated is not None
-        and outdated.expected is not None
-        and outdated.path not in labels
-        and not remove_file(outdated.path, outdated.expected)
-    ):
-        warnings.warn(f"{outdated.path}: changed meanwhile, so it is not removed", stacklevel=2)
+    for file, before in outdated.items():  # the new labels may have other names
+        if before is not None and file not in labels and not remove_file(file, before):
+            warnings.warn(f"{file}: changed meanwhile, so it is not removed", stacklevel=2)
     return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 
 def _check_output(backend: BackendFolder) -> None:
     """Raise an error if labels have a name that `label_file` does not find."""
     for recording in find_recordings(backend.list_input_files()):
-        place = backend.output_path(recording)
-        if not place.exists():
+        places = label_paths(recording, backend.output_path(recording))
+        for place in places:
+            if place.exists():
+                continue
             top = backend.processed_data_dir()
             written = (path.relative_to(top).as_posix() for path in backend.list_processed_files())
-            problem = f"expected predict_model to write {place.name}, backend.output_path(file)"
+            call = f"backend.output_path(file{', run' if len(places) > 1 else ''})"
+            problem = f"expected predict_model to write {place.name}, {call}"
             raise BackendError("no-output", f"{problem}; found {', '.join(written)}")
 
 

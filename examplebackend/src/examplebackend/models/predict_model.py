@@ -14,7 +14,7 @@ from taggingbackends.data import (
     Recording,
     body_length,
     find_recordings,
-    load_tracks,
+    load_runs,
     predict_frames,
 )
 from taggingbackends.main import main
@@ -55,8 +55,9 @@ def predict_model(
     options = numbers(pixelsize=pixelsize, framerate=framerate)
     forest, colors = read_model(backend.model_dir() / "forest.skops")
     for file in find_recordings(backend.list_input_files()):
-        recording = load_tracks(file, outline=False, **options)
-        tag(recording, forest, colors).write(backend.output_path(file))
+        for recording in load_runs(file, outline=False, **options):
+            path = backend.output_path(file, recording.run)
+            tag(recording, forest, colors).write(path)
 
 
 if __name__ == "__main__":

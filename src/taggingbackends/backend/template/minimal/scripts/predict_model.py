@@ -1,19 +1,19 @@
 """Label the recordings in data/raw and write the label files to data/processed."""
 
 from taggingbackends import BackendExplorer, Labels
-from taggingbackends.data import find_recordings, load_tracks
+from taggingbackends.data import find_recordings, load_runs
 from taggingbackends.main import main
 
 
 def predict_model(backend: BackendExplorer, **options: str) -> None:
     """Write one label file per recording. Replace this code: it leaves every frame undefined."""
     for file in find_recordings(backend.list_input_files()):
-        recording = load_tracks(file)
-        labels = Labels()
-        labels.add_run(recording.run)
-        for larva, track in recording.items():
-            labels.set(recording.run, larva, track.times, [()] * len(track))
-        labels.write(backend.output_path(file))
+        for recording in load_runs(file):
+            labels = Labels()
+            labels.add_run(recording.run)
+            for larva, track in recording.items():
+                labels.set(recording.run, larva, track.times, [()] * len(track))
+            labels.write(backend.output_path(file, recording.run))
 
 
 if __name__ == "__main__":
