@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from taggingbackends.data.dialect import dialect_of
 from taggingbackends.errors import wrong_type
 from taggingbackends.system.files import open_file, walk
 from taggingbackends.system.lazy import lazy_function
@@ -98,7 +99,7 @@ FORMATS: list[Format] = [
     Format(
         name="FIMTrack",
         suffixes=(".csv",),
-        recognize=lambda head: bool(re.match(rb",larva\(\d+\)(,|\r?\n|\Z)", head)),
+        recognize=lambda head: dialect_of(head) is not None,
         load=lazy_function("taggingbackends.data.fimtrack", "load"),
         beginning="a line `,larva(0),larva(1),...`",
         options=("spine", "outline", "framerate", "pixelsize", "radii"),

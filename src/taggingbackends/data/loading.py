@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -57,6 +58,12 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         A file cannot be read.
     TypeError
         No format has such an option, or `path` is not a path.
+
+    Warns
+    -----
+    UserWarning
+        The files contain something that the recording does not, see `Recording.left_out`. There is
+        one warning for a recording.
     """
     if not isinstance(path, (str, PathLike)):
         raise wrong_type("the path of a tracker file or a label file", path, _fix(path))
@@ -68,7 +75,12 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         return _load_labelled(path, options)
     format = format_of(path)
     if format is not None:
-        return format.load(path, **{k: v for k, v in options.items() if k in format.options})
+        known = {k: v for k, v in options.items() if k in format.options}
+        recording = format.load(path, **known)
+        if recording.left_out:
+            # from this line: Python shows a warning once for each line and text
+            warnings.warn(f"{path}: left out: {'; '.join(recording.left_out)}", stacklevel=1)
+        return recording
     near = suffix_formats(path)
     if near:
         with open_file(path) as file:
@@ -80,8 +92,8 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
         problem = problem if found else "expected tracks, found an empty file"
         raise TrackFileError(problem, file=path)
     path.stat()  # a missing file is an error whatever its suffix
-    known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
-    problem = f"expected a tracker file ({known}) or a label file, found suffix {path.suffix!r}"
+    suffixes = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
+    problem = f"expected a tracker file ({suffixes}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)
 
 

@@ -96,6 +96,9 @@ class Recording(Mapping[int, Track]):
         Name of the format.
     sources : tuple of Path
         Files that were read.
+    left_out : tuple of str
+        What these files contain and the recording does not, counted: ``"12 rows that are not
+        used"``. Usually empty.
     """
 
     run: str
@@ -104,6 +107,7 @@ class Recording(Mapping[int, Track]):
     format: str
     sources: tuple[Path, ...]
     own_labels: Labels = field(default_factory=Labels, repr=False)
+    left_out: tuple[str, ...] = ()
 
     def labels(self) -> Labels:
         """Return the labels that the loaded file contains; empty if it contains none."""
