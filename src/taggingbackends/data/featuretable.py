@@ -148,7 +148,7 @@ class _Table:
             raise _UnusualError
         name = match[1].decode("latin-1")
         first = int(match[2])
-        _check(self.first in (-1, first) and name not in self.features)
+        _check(self.first in (-1, first) and name not in self.features and name == name.strip())
         self.first, self.frame = first, 0
         self.prefix = match[1] + b"("
         self.feature = name if self.wanted(name) else ""

@@ -259,7 +259,7 @@ def _incomplete(
         if len(partly):
             some = [larvae[column] for column in np.unique(partly % len(larvae)).tolist()]
             found = counted(len(partly), "frame in which a larva", "frames in which a larva")
-            left_out.append(f"{found} lacks a coordinate or radius ({listed(some)})")
+            left_out.append(f"{found} lacks a coordinate or radius (larva {listed(some)})")
     sizes = np.bincount(complete % len(larvae), minlength=len(larvae))
     missing = [larva for larva, n in zip(larvae, sizes.tolist(), strict=True) if not n]
     if missing:

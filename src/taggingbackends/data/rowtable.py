@@ -42,6 +42,7 @@ _GROUP = " '\u2019\u00a0\u2009\u202f"  # between groups of three digits, as . or
 _NUMBER = re.compile(
     rf"([-+\u2212]?)((?=[.,]?[0-9])[0-9.,{_GROUP}]*)(e[-+]?[0-9]{{1,9}})?", re.IGNORECASE
 )
+_ONE_GROUP = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")  # or three decimals
 _WHOLE = re.compile(rf"[0-9]*|[1-9][0-9]{{0,2}}([.,{_GROUP}])[0-9]{{3}}(?:\1[0-9]{{3}})*")
 
 
@@ -181,7 +182,7 @@ class _RowTable:
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the number and the cells of each line that is not blank."""
-        blank = f' "\t\n{self.separator}'
+        blank = f' "\t\n\x1a{self.separator}'
         quoted = '"' in self.text
         for number, line in enumerate(io.StringIO(self.text, newline=None), 1):
             if not line.strip(blank):
@@ -265,9 +266,9 @@ class _RowTable:
         """Return the decimal mark of the table: a point, or a comma if that is certain."""
         if self.separator == "," and '"' not in self.text:
             return "."
-        distinct: set[str] = set()
+        distinct: dict[str, None] = {}
         for row in self._rows():
-            distinct.update(row.cells)
+            distinct.update(dict.fromkeys(row.cells))
         if not any("," in cell for cell in distinct):
             return "."
         certain: dict[str, str] = {}  # decimal mark -> a cell that shows it
@@ -285,7 +286,7 @@ class _RowTable:
             elif marks and number.count(marks[0]) > 1:
                 certain["." if marks[0] == "," else ","] = cell
                 grouped = True
-            elif marks and re.fullmatch(r"[1-9][0-9]{0,2}[.,][0-9]{3}", number):
+            elif marks and not match[3] and _ONE_GROUP.fullmatch(number):
                 either[marks[0]] = cell
             elif marks:
                 certain[marks[0]] = cell
@@ -362,6 +363,8 @@ class _RowTable:
 
     def _check_frames(self, rows: dict[str, _Cells]) -> None:
         """Check that all features have the same frames."""
+        if not rows:
+            return
         every = {name: np.unique(np.asarray(cells.frames)) for name, cells in rows.items()}
         longest = max(every, key=lambda name: len(every[name]))
         for name, frames in every.items():
