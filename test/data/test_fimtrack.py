@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
+import os
 import re
+import subprocess
 import tracemalloc
 import warnings
 from collections.abc import Callable
@@ -18,9 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from variants.fimtrack import variants
 
-from support import command
+from support import RECORDINGS, ROOT, command
 from taggingbackends import Labels, TrackFileError, dependency
 from taggingbackends.analysis.info import info
+from taggingbackends.backend.juliascripts import JULIA
 from taggingbackends.data import (
     Recording,
     featuretable,
@@ -578,3 +582,44 @@ def test_tracks_are_those_of_a_loop_over_cells(data: st.DataObject, block: int) 
             expected = np.array(outline_by_loop(track.spine[at], radii))
             defined = np.isfinite(expected)
             assert np.allclose(outline(track, at)[defined], expected[defined], atol=1e-6)
+
+
+def digest(recording: Recording) -> str:
+    """Return the digest of `tables.jl`."""
+    parts = [recording.run.encode()]
+    for larva, track in recording.items():
+        parts.append(np.array([larva], dtype=np.int64).tobytes())
+        arrays = (track.times, track.spine, track.outline, track.outline_offsets)
+        parts += [array.tobytes() for array in arrays]
+        for name, values in sorted(track.indicators.items()):
+            parts += [name.encode(), values.tobytes()]
+    return hashlib.sha1(b"".join(parts)).hexdigest()
+
+
+def test_julia_reads_the_same(compiling_julia: dict[str, str], tmp_path: Path) -> None:
+    tables = []
+    for name, files, _ in VARIANTS:
+        tables.append(tmp_path / name / "table.csv")
+        tables[-1].parent.mkdir()
+        tables[-1].write_bytes(files["table.csv"])
+    real = RECORDINGS / "fimtrack" / RUN / "table.csv"
+    tables += [real] * real.is_file()
+    expected = []
+    for table in tables:
+        try:
+            recording = loaded(table, pixelsize=100)
+            found = ["read", digest(recording), *(recording.left_out or [""])]
+        except TrackFileError as error:
+            found = ["refused", str(error.line or ""), error.key or ""]
+        expected.append(f"{table.parent.name}\t" + "\t".join(found).replace("'", '"'))
+    julia = [compiling_julia[JULIA], "--startup-file=no", "-O0", f"--project={ROOT}"]
+    result = subprocess.run(
+        [*julia, str(ROOT / "test" / "data" / "tables.jl"), *map(str, tables)],
+        env=os.environ | compiling_julia,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [f"{t.parent.name}\t{line}" for t, line in zip(tables, lines, strict=True)] == expected
