@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -246,8 +248,9 @@ class _RowTable:
                     self._refuse(line, f"expected {expected}, found {found}")
                 self.short += 1
             elif len(cells) > stop or not gapless:
-                more = [i for i, cell in enumerate(cells) if cell.strip() and i not in known]
-                if more and more[-1] > self.names:
+                others = range(stop if gapless else first, len(cells))
+                more = [i for i in others if cells[i].strip() and i not in known]
+                if more:
                     expected = f"a name and one cell per larva ({len(columns)})"
                     found = f"found {shown(cells[more[-1]][:60])} in column {more[-1] + 1}"
                     self._refuse(line, f"expected {expected}, {found}, which has no name")
@@ -305,20 +308,16 @@ class _RowTable:
         raise TrackFileError(f"{problem}; {fix}", file=self.file)
 
     def _numbers(self, row: _Row) -> list[float]:
-        cells = row.cells
-        try:
-            joined = "\n".join(cells)
-            if self.mark == ",":
-                if "." in joined:
-                    raise ValueError
-                joined = joined.replace(",", ".")
-                cells = joined.split("\n")
-            values = list(map(float, cells))
-        except ValueError:
-            pass
-        else:
-            if "_" not in joined and all(-np.inf < value < np.inf for value in values):
-                return values
+        joined = "\n".join(row.cells)
+        is_usual = "_" not in joined
+        if self.mark == ",":
+            is_usual &= "." not in joined
+            joined = joined.replace(",", ".")
+        if is_usual:
+            with suppress(ValueError):
+                values = [float(cell) if cell else np.nan for cell in joined.split("\n")]
+                if not any(map(math.isinf, values)):
+                    return values
         return [self._number(cell.strip(), row) for cell in row.cells]
 
     def _number(self, cell: str, row: _Row) -> float:
