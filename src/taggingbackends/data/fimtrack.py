@@ -24,7 +24,7 @@ from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.system.names import utf8_name
 from taggingbackends.system.words import counted, listed
 
-__all__ = ["load", "options_from"]
+__all__ = ["load", "options_from", "run_of"]
 
 _FRAMERATE = 30.0  # frames/s, FIMTrack's default
 _BOOLEANS = (
@@ -154,10 +154,14 @@ def load(
                 None if contours is None else np.arange(n + 1) * contours.shape[1],
                 {name: values[rows] for name, values in booleans.items()},
             )
-    folder = path.absolute().parent.name
-    run = folder if _DATE_TIME.fullmatch(folder) else utf8_name(path.stem)
     metadata = {"camera": {"framerate": framerate, "pixelsize": pixelsize}}
-    return Recording(run, tracks, metadata, "FIMTrack", (path,), left_out=tuple(left_out))
+    return Recording(run_of(path), tracks, metadata, "FIMTrack", (path,), left_out=tuple(left_out))
+
+
+def run_of(path: Path) -> str:
+    """Return the run of a table: the folder's name if it is a date_time, else the file's stem."""
+    folder = path.absolute().parent.name
+    return folder if _DATE_TIME.fullmatch(folder) else utf8_name(path.stem)
 
 
 def options_from(metadata: Mapping[str, Any]) -> dict[str, Any]:
