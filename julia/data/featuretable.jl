@@ -155,6 +155,9 @@ end
 
 # -- rows
 
+"""Return text without white space at its ends, as defined by Python."""
+trimmed(text) = strip(c -> isspace(c) || '\x1c' <= c <= '\x1f', text)
+
 """Call `work` with the number and the text of each line that is not blank."""
 function each_line(work, table::FeatureTable)
     blank = (' ', '"', '\t', '\x1a', table.separator)
@@ -182,10 +185,10 @@ end
 function name_of(table, line)
     if table.names > 1 || startswith(line, '"')
         cells = cells_of(table, line)
-        return length(cells) >= table.names ? strip(cells[table.names]) : SubString("")
+        return length(cells) >= table.names ? trimmed(cells[table.names]) : SubString("")
     end
     stop = something(findfirst(==(table.separator), line), ncodeunits(line) + 1)
-    return strip(SubString(line, 1, prevind(line, stop)))
+    return trimmed(SubString(line, 1, prevind(line, stop)))
 end
 
 """Split a line at separators outside of quotes. A cell is quoted if it begins with a quote."""
@@ -218,7 +221,7 @@ function read_first_row(table::FeatureTable)
     known = Set{Int}()
     each_line(table) do number, line
         table.start > 0 && return nothing
-        names = strip.(cells_of(table, line))
+        names = trimmed.(cells_of(table, line))
         any(name -> occursin(LARVA, name), names) || return nothing
         table.start = number
         for (column, name) in enumerate(names)
@@ -258,7 +261,7 @@ function each_row(work, table::FeatureTable)
             push!(table.strange, name)
             return nothing
         end
-        feature = String(strip(found[1]))
+        feature = String(trimmed(found[1]))
         get!(() -> table.wanted(feature), of_use, feature) || return nothing
         cells = cells_of(table, text)
         if length(cells) < stop
@@ -268,7 +271,7 @@ function each_row(work, table::FeatureTable)
             table.short += 1
         elseif length(cells) > stop || !gapless
             for i in table.names + 1:length(cells)
-                isempty(strip(cells[i])) || !isempty(searchsorted(columns, i)) || haskey(table.others, i) ||
+                isempty(trimmed(cells[i])) || !isempty(searchsorted(columns, i)) || haskey(table.others, i) ||
                     refuse(table, "$expected, found $(shown(String(first(cells[i], 60)))) in column $i, which has " *
                                   "no name", line)
             end
@@ -288,13 +291,11 @@ function decimal_mark(table::FeatureTable)
     certain = Dict{Char,String}()  # decimal mark => a cell that shows it
     either = Dict{Char,String}()  # mark => a cell in which it is a decimal mark or groups digits
     grouped = false  # whether digits are certainly grouped
-    commas = false
     other_mark(mark) = mark == ',' ? '.' : ','
     each_row(table) do row
         for cell in row.cells
             ',' in cell || '.' in cell || continue
-            commas |= ',' in cell
-            found = match(NUMBER, strip(cell))
+            found = match(NUMBER, trimmed(cell))
             found === nothing && continue
             number = found[2]
             comma, point = findlast(',', number), findlast('.', number)
@@ -314,16 +315,13 @@ function decimal_mark(table::FeatureTable)
             end
         end
     end
-    commas || return '.'
+    haskey(certain, ',') || haskey(either, ',') || return '.'  # otherwise, commas are in words only
     fix = "save the table with decimal points and without separators of thousands"
     stop(found) = refuse(table, "expected numbers with one decimal mark, found $found; $fix")
     length(certain) == 2 && stop(join((shown(certain[mark]) for mark in ",."), " and "))
-    mark = isempty(certain) ? (table.separator == ';' ? ',' : nothing) : first(keys(certain))
-    if mark === nothing
-        # neither a number with a comma: text only
-        haskey(either, ',') && stop("$(shown(either[','])), in which the comma could also group digits")
-        return '.'
-    end
+    isempty(certain) && table.separator != ';' &&
+        stop("$(shown(either[','])), in which the comma could also group digits")
+    mark = isempty(certain) ? ',' : first(keys(certain))
     other = other_mark(mark)
     !grouped && haskey(either, other) &&
         stop("$(shown(either[other])), in which a comma or point could also group digits")
@@ -335,7 +333,7 @@ function cell_value(table::FeatureTable, cell, row)
     isempty(cell) && return NaN
     value = plain_number(cell, table.mark)
     isnan(value) || return value
-    cell = strip(cell)
+    cell = trimmed(cell)
     occursin(MISSING, cell) && return NaN
     row.feature in table.booleans && haskey(WORDS, lowercase(cell)) && return WORDS[lowercase(cell)]
     found = match(NUMBER, cell)

@@ -505,6 +505,11 @@ def test_what_is_left_out(tmp_path: Path) -> None:
             "2 frames in which a larva lacks a coordinate or radius (larva 0, 1)",
         ),
         "radius-nan": ("2 frames in which a larva lacks a coordinate or radius (larva 0, 1)",),
+        "row-without-cells": (
+            "the last larvae in 1 row that is shorter than the first",
+            "2 frames in which a larva lacks a coordinate or radius (larva 0, 1)",
+        ),
+        "carriage-return": ("2 rows that are not feature(frame) ('00.025', '00.125')",),
         "rows-shorter": ("the last larvae in 15 rows that are shorter than the first",),
         "landmark-with-a-comma": ("4 rows that are not feature(frame) ('is_in_odor')",),
         "row-without-a-frame": ("1 row that is not feature(frame) ('comment')",),

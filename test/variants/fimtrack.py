@@ -194,6 +194,7 @@ SEMICOLONS: dict[str, Change] = {
     "commas-and-groups": chained(to_commas, grouped(".", fraction=",00")),
     "commas-and-quotes": chained(to_commas, quoted),
     "commas-and-groups-of-no-break-spaces": chained(to_commas, grouped("\u00a0")),
+    "commas-in-words-only": chained(cells("^1$", "a,b", "in_land"), cells("^$", "#1,5")),
     "commas-and-missing": chained(to_commas, cells("^$", "#NV")),
 }
 
@@ -202,6 +203,10 @@ REPORTED: dict[str, Change] = {
     "coordinate-NA": cells("^1041$", "NA", r"head_x\(1\)"),
     "coordinate-empty": cells("^1041$", "", r"head_x\(1\)"),
     "radius-nan": cells(".+", "nan", r"radius_2\(1\)"),
+    "row-without-cells": lambda table: [
+        row[:1] if row[0] == "head_x(1)" else row for row in table
+    ],
+    "carriage-return": cells(r"^700", "7\r00", "mom_x"),
     "rows-shorter": lambda table: [row if row[2] else row[:2] for row in table],
     "landmark-with-a-comma": unused("is_in_odor, left"),
     "row-without-a-frame": after("mom_x(3)", ["comment", "", "nothing"]),
@@ -244,6 +249,7 @@ REFUSED: dict[str, Change] = {
 
 # changes of a table with semicolons
 REFUSED_SEMICOLONS: dict[str, Change] = {
+    "groups-of-points": cells(r"^1(\d)(\d)(\d)$", r"1.0\1\2.\g<3>00", "head"),
     "points-and-commas": cells(r"^2\.125$", "2,1", "radius"),
     "groups-without-decimals": chained(to_commas, grouped(".", point=",")),
     "groups-or-decimals": chained(cells("[.]15", ".125", "radius"), to_commas, grouped(".")),

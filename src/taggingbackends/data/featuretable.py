@@ -121,6 +121,7 @@ class _Table:
 
     def add(self, text: bytes) -> None:
         """Parse some rows; `text` consists of whole lines."""
+        _check(text.count(b"\r") in (0, text.count(b"\r\n")))  # alone, it ends a line, too
         characters = np.frombuffer(text, np.uint8)
         stops = np.flatnonzero(characters == ord("\n")) + 1
         starts = np.append(0, stops[:-1])

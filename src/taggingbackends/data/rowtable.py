@@ -272,7 +272,7 @@ class _RowTable:
         distinct: dict[str, None] = {}
         for row in self._rows():
             distinct.update(dict.fromkeys(row.cells))
-        if not any("," in cell for cell in distinct):
+        if not any("," in cell or cell.count(".") > 1 for cell in distinct):
             return "."
         certain: dict[str, str] = {}  # decimal mark -> a cell that shows it
         either: dict[str, str] = {}  # mark -> a cell in which it is a decimal mark or groups digits
@@ -293,6 +293,8 @@ class _RowTable:
                 either[marks[0]] = cell
             elif marks:
                 certain[marks[0]] = cell
+        if not ({*certain, *either} - {"."}):
+            return "."  # commas are in words only
         mark = next(iter(certain), "," if self.separator == ";" else "")
         other = "." if mark == "," else ","
         if len(certain) == 2:
@@ -308,6 +310,8 @@ class _RowTable:
         raise TrackFileError(f"{problem}; {fix}", file=self.file)
 
     def _numbers(self, row: _Row) -> list[float]:
+        if not row.cells:
+            return []
         joined = "\n".join(row.cells)
         is_usual = "_" not in joined
         if self.mark == ",":
