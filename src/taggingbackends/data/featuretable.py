@@ -121,7 +121,8 @@ class _Table:
 
     def add(self, text: bytes) -> None:
         """Parse some rows; `text` consists of whole lines."""
-        _check(text.count(b"\r") in (0, text.count(b"\r\n")))  # alone, it ends a line, too
+        # alone, a carriage return ends a line, too
+        _check(b"\r" not in text or text.count(b"\r") == text.count(b"\r\n"))
         characters = np.frombuffer(text, np.uint8)
         stops = np.flatnonzero(characters == ord("\n")) + 1
         starts = np.append(0, stops[:-1])
