@@ -60,6 +60,8 @@ include("../julia/data/gzip.jl")
 include("../julia/data/formats.jl")
 include("../julia/data/tracks.jl")
 include("../julia/data/choreography.jl")
+include("../julia/data/featuretable.jl")
+include("../julia/data/fimtrack.jl")
 
 # backend: a backend's folder and its scripts
 include("../julia/backend/identifiers.jl")

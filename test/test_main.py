@@ -102,6 +102,19 @@ def test_a_function_receives_only_its_options(
     assert ("no script took" in result.stderr) is bool(warned)
 
 
+def test_tracker_options_that_are_not_taken(make_backend: Maker) -> None:
+    script = make_backend(predict_model=SHOW.format(parameters="backend", shown="1"))
+    script = script / "scripts" / "predict_model.py"
+    result = by_hand(script, "--pixelsize", "73", cwd=script.parent)
+    assert "predict_model takes no --pixelsize" in result.stderr
+    own = SHOW.format(parameters="backend, pixelsize", shown="pixelsize, backend.tracker_options")
+    script.write_text(own)
+    result = by_hand(script, "--pixelsize=73", "--framerate=2", cwd=script.parent)
+    assert result.stdout == "73 {'framerate': '2'}\n"
+    assert "takes no --framerate" in result.stderr
+    assert "takes no --pixelsize" not in result.stderr
+
+
 def test_options_that_a_function_needs(make_backend: Maker) -> None:
     text = SHOW.format(parameters="backend, learning_rate", shown="learning_rate")
     project = make_backend(predict_model=text)

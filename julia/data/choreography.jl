@@ -4,8 +4,8 @@
 
 const FEWEST_POINTS = 3  # of a spine
 const STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
-const NUMBER = r"^[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?$"i
-const MISSING = r"^([-+]?(nan(\([0-9a-z_]*\))?|inf(inity)?|1[.]#[0-9a-z_]+)|na|n/a|null|none)$"i
+const NUMBER_FIELD = r"^[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?$"i
+const MISSING_FIELD = r"^([-+]?(nan(\([0-9a-z_]*\))?|inf(inity)?|1[.]#[0-9a-z_]+)|na|n/a|null|none)$"i
 const NAMED = 3  # items that are listed at most
 
 is_whitespace(byte) = byte == UInt8(' ') || UInt8('\t') <= byte <= UInt8('\r')
@@ -214,7 +214,7 @@ function layout_of(file, content, start, n, fault)
         at = field_after(content, at)
     end
     larva = tracker_name(file)[2]
-    is_number = [occursin(NUMBER, field) for field in fields]
+    is_number = [occursin(NUMBER_FIELD, field) for field in fields]
     is_id(field) = occursin(r"^[0-9]+$", field)
     is_larva = [is_id(field) && length(field) < 10 && parse(Int, field) == larva for field in fields]
     run_at, larva_at = 1, 2
@@ -325,7 +325,7 @@ function check_counts(suffix, counts, layout, points, fault)
 end
 
 is_missing(content, at) =
-    occursin(MISSING, join(byte == UInt8(',') ? '.' : Char(byte) for byte in content[at:field_end(content, at) - 1]))
+    occursin(MISSING_FIELD, join(byte == UInt8(',') ? '.' : Char(byte) for byte in content[at:field_end(content, at) - 1]))
 
 """Check that commas are decimal commas: one in each number, before as many decimals."""
 function check_commas(content, starts, counts, layout, fault)

@@ -1,5 +1,5 @@
 # Tracker files and label files, recognized by their names and first bytes. Recordings are found as in
-# Python, so that both languages name the same outputs; only Choreography's are loaded.
+# Python, so that both languages name the same outputs; trx.mat files are not loaded.
 
 const LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
@@ -8,7 +8,7 @@ const HEAD = 1024  # bytes; enough to recognize a file
 # the files that make up a recording; the first that exists is the one to load
 const CHOREOGRAPHY = (".spine", ".outline")
 
-# other formats: suffix => start of the file; for FIMTrack's tables see below
+# formats that only Python loads: suffix => start of the file
 const OTHER_TRACKERS = (".mat" => "MATLAB 7.3 MAT-file",)
 const FIMTRACK = ".csv"
 
@@ -81,7 +81,7 @@ end
 
 """Return whether a file is a tracker file that only Python reads."""
 function is_other_tracker_file(path)
-    return is_fimtrack(path) || any(OTHER_TRACKERS) do (suffix, start)
+    return any(OTHER_TRACKERS) do (suffix, start)
         tracker_suffix(path) == suffix && startswith(String(tracker_head(path)), start)
     end
 end
@@ -90,9 +90,8 @@ end
     findrecordings(files; unreadable=nothing)
 
 Find the recordings among files. The tracker files of one stem in one folder are one recording; if they are in
-several formats, Choreography's is the one to load, else the trx.mat. Files of single larvae,
-`<stem>.00012.spine`, have the stem of their recording. FIMTrack's tables are found too, but
-[`loadtracks`](@ref) cannot read them.
+several formats, Choreography's is the one to load, else the trx.mat, which [`loadtracks`](@ref) cannot read,
+else FIMTrack's table. Files of single larvae, `<stem>.00012.spine`, have the stem of their recording.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
@@ -114,7 +113,7 @@ function findrecordings(files; unreadable=nothing)
     found = OrderedDict{String,Vector{String}}()  # folder and stem -> files
     for file in files
         try
-            tracker_suffix(file) in CHOREOGRAPHY || is_other_tracker_file(file) || continue
+            tracker_suffix(file) in CHOREOGRAPHY || is_fimtrack(file) || is_other_tracker_file(file) || continue
         catch error
             error isa Union{SystemError,Base.IOError} && unreadable !== nothing || rethrow()
             unreadable[file] = error
@@ -127,12 +126,7 @@ function findrecordings(files; unreadable=nothing)
 end
 
 """Return whether a file is a table of FIMTrack, by its suffix and first line."""
-is_fimtrack(path) = tracker_suffix(path) == FIMTRACK && is_fimtrack_head(tracker_head(path))
-
-function is_fimtrack_head(head)
-    text = join(Char(byte) for byte in head)  # in Latin-1
-    return occursin(r"^,larva\([0-9]+\)(,|\r?\n|\z)", text)
-end
+is_fimtrack(path) = tracker_suffix(path) == FIMTRACK && table_separator(tracker_head(path)) !== nothing
 
 """
     companions(path)

@@ -66,7 +66,7 @@ The larvae of one run: larva identifier => [`Track`](@ref), in the order of the 
 # Fields
 - `run::String`: the run's identifier, typically `date_time`.
 - `metadata`: information about the recording, from the file or its name.
-- `format::String`: the name of the format, `"Choreography"`.
+- `format::String`: the name of the format, `"Choreography"` or `"FIMTrack"`.
 - `sources::Vector{String}`: the files read.
 - `left_out::Vector{String}`: what these files contain and the recording does not, counted. Usually empty.
 
@@ -124,19 +124,22 @@ recordinglabels(loadtracks("groundtruth.label"))["20240611_101500"][1].states
 recordinglabels(recording::Recording) = recording.own_labels
 
 """
-    loadtracks(path; spine=true, outline=true)
+    loadtracks(path; spine=true, outline=true, framerate=nothing, pixelsize=nothing, radii=nothing)
 
 Load the recording that a file belongs to. What its files contain and the recording does not is reported in one
 warning.
 
 # Arguments
-- `path`: a .spine or .outline file of Choreography, with the other files in the same folder; or a label file. The
-  files that a label file depends on are checked and loaded, and [`recordinglabels`](@ref) returns its
-  labels.
+- `path`: a .spine or .outline file of Choreography, with the other files in the same folder; a table of FIMTrack
+  (.csv); or a label file. The files that a label file depends on are checked and loaded, and
+  [`recordinglabels`](@ref) returns its labels.
 - `spine`, `outline`: whether to load the spines and the outlines.
+- `pixelsize` (µm; required), `framerate` (frames/s; by default 30) and `radii` (pixels): options of FIMTrack's
+  tables. The metadata of a label file can give them instead. `radii` lists the radii at spine points 1, 2, ...,
+  which replace the table's; `nothing` keeps the table's. Or it is a dictionary with keys 1, 2, ...
 
 # Returns
-A [`Recording`](@ref).
+A [`Recording`](@ref). There is one warning if the files contain something that it does not.
 
 # Errors
 - `TrackFileError`: an unknown format; a missing file; or a violation of the format, with its line.
@@ -150,14 +153,26 @@ track = loadtracks("20240611_101500@g@e@t5@p.spine"; outline=false)[1]
 head_x = track.spine[:, 1, 1]
 ```
 """
-function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
-    islabelfile(path) && return load_labelled(path; spine=spine, outline=outline)
+function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true, options...)
+    check_option_names(options)
+    islabelfile(path) && return load_labelled(path; spine=spine, outline=outline, options...)
+    if is_fimtrack(path)
+        recording = load_fimtrack(path; spine=spine, outline=outline, options...)
+        isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
+        return recording
+    end
     if is_other_tracker_file(path)
-        throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline), the only format " *
-                             "that Julia reads, found $(basename(path)); load it in Python"; file=path))
+        throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline) or FIMTrack (.csv), the " *
+                             "formats that Julia reads, found $(basename(path)); load it in Python"; file=path))
+    end
+    if suffix_of(path) == FIMTRACK
+        found = read_head(path, 40)
+        throw(TrackFileError(isempty(found) ? "expected tracks, found an empty file" :
+            "expected a FIMTrack file, which begins with a line `,larva(0),larva(1),...`, found " *
+            "$(shown(String(found)))"; file=path))
     end
     if !(tracker_suffix(path) in CHOREOGRAPHY)
-        throw(TrackFileError("expected a tracker file (.spine, .outline) or a label file, found suffix " *
+        throw(TrackFileError("expected a tracker file (.spine, .outline, .csv) or a label file, found suffix " *
                              repr(suffix_of(path)); file=path))
     end
     head = tracker_head(path)
@@ -173,15 +188,30 @@ function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true)
     return recording
 end
 
-function load_labelled(path; options...)
+function check_option_names(options)
+    for name in keys(options)
+        name in (:framerate, :pixelsize, :radii) ||
+            throw(ArgumentError("expected options out of spine, outline, framerate, pixelsize, radii, found $name"))
+    end
+end
+
+function load_labelled(path; spine, outline, options...)
     found = readlabels(path)
     recordings = findrecordings(checkdependencies(found, dirname(path)))
     if length(recordings) != 1 || length(found) != 1
         throw(TrackFileError("expected one run that depends on the files of one recording, found " *
             "$(length(found)) runs and $(length(recordings)) recordings"; file=path, key="dependencies"))
     end
-    recording = loadtracks(first(keys(recordings)); options...)
-    metadata = merge!(recording.metadata, first(values(found)).metadata)
+    file, given = first(keys(recordings)), first(values(found)).metadata
+    known = is_fimtrack(file) ? fimtrack_options(given) : Dict{Symbol,Any}()
+    asked = Dict{Symbol,Any}(name => value for (name, value) in pairs(options) if value !== nothing)
+    recording = loadtracks(file; spine=spine, outline=outline, merge(known, asked)...)
+    camera = get(recording.metadata, "camera", nothing)
+    metadata = merge!(recording.metadata, given)
+    if camera !== nothing && get(given, "camera", nothing) isa AbstractDict
+        # the values that were used to load the table take precedence
+        metadata["camera"] = merge(given["camera"], camera)
+    end
     return Recording(recording.run, recording.larvae, recording.tracks, metadata, recording.format,
                      [recording.sources; path], found, recording.left_out)
 end

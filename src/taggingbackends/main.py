@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +13,14 @@ from typing import Any, NoReturn
 from taggingbackends.backend.explorer import BackendExplorer
 from taggingbackends.backend.folder import TRAINING
 from taggingbackends.backend.identifiers import new_instance
-from taggingbackends.backend.options import TAKEN, OptionError, Options, parse_options
+from taggingbackends.backend.options import (
+    TAKEN,
+    TRACKER_OPTIONS,
+    OptionError,
+    Options,
+    parse_options,
+    report_taken,
+)
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.project import is_backend
 from taggingbackends.backend.unfinished import unfinished_model
@@ -85,12 +92,15 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         if by_hand and instance is None:
             instance = new_instance()
         backend = BackendExplorer(_project_of(script), instance, sandbox)
+        backend.tracker_options = _tracker_options(function, options)
         if by_hand:
             with unfinished_model(backend) as environment:
                 os.environ.update(environment)
                 function(backend, **keywords)
         else:
             function(backend, **keywords)
+        if not backend.tracker_options_taken:
+            _warn_of_unused(function, backend.tracker_options.keys() - keywords)
         flush_output()
     except OptionError as error:
         report(f"{script.name}: {error}")
@@ -109,6 +119,8 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
             raise
         if backend is not None and isinstance(error, (LabelFileError, TrackFileError)):
             error.file = error.file and origin(backend, error.file)
+        if isinstance(error, TrackFileError):
+            error.problem = in_command_words(error.problem)
         if isinstance(error, BackendError):
             error.fix = _in_script_words(error.fix, script.stem)
         fail(error)
@@ -157,14 +169,23 @@ def _keywords(function: Callable[..., Any], options: Options) -> Options:
     if missing:
         needed = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
         raise OptionError(f"{function.__name__} needs {needed}")
-    list_of_taken = os.environ.get(TAKEN)
-    if list_of_taken:
-        with Path(list_of_taken).open("a") as file:
-            file.writelines(f"{name}\n" for name in taken)
-    else:
-        for name in options.keys() - taken.keys():
-            logger.warning(f"{function.__name__} takes no --{name.replace('_', '-')}")
+    report_taken(taken)
+    _warn_of_unused(function, options.keys() - taken.keys() - set(TRACKER_OPTIONS))
     return taken
+
+
+def _warn_of_unused(function: Callable[..., Any], names: Iterable[str]) -> None:
+    if TAKEN not in os.environ:  # otherwise, the command warns
+        for name in names:
+            logger.warning(f"{function.__name__} takes no --{name.replace('_', '-')}")
+
+
+def _tracker_options(function: Callable[..., Any], options: Options) -> Options:
+    """Return the options of `BackendExplorer.load_tracks` that are not the function's own."""
+    from inspect import signature
+
+    own = signature(function).parameters
+    return {name: options[name] for name in TRACKER_OPTIONS if name in options and name not in own}
 
 
 def _project_of(script: Path) -> Path | None:

@@ -16,6 +16,7 @@ from support import backend_error, command, refused, tree, write_labels, write_r
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init, requirement
 from taggingbackends.data import Track
+from variants.fimtrack import rows, text
 
 FULL = [
     ".gitignore",
@@ -99,6 +100,33 @@ def test_init_minimal(tmp_path: Path) -> None:
     assert result.returncode == 0
     assert result.stderr == "Warning: predicted.label: no frame has a label\n"
     assert Labels.read(tmp_path / "lab" / "predicted.label").count() == {"": 10}
+
+
+@pytest.mark.parametrize("minimal", [True, False], ids=["minimal", "full"])
+def test_tracker_options_reach_the_template(minimal: bool, tmp_path: Path) -> None:
+    init("Mini", tmp_path, minimal=minimal)
+    table = tmp_path / "20240611_101500" / "table.csv"
+    table.parent.mkdir()
+    table.write_text(text(rows()))
+    request = ["predict", table, "--model-instance=default"]
+    if minimal:
+        script, outcome = tmp_path / "Mini" / "scripts" / "predict_model.py", "predict_model"
+    else:
+        (tmp_path / "Mini" / "models" / "default").mkdir()
+        (tmp_path / "Mini" / "models" / "default" / "model.json").write_text('{"names": []}')
+        script = tmp_path / "Mini" / "src" / "mini" / "features" / "build_features.py"
+        outcome = "build_features"
+    assert "backend.load_tracks(file" in script.read_text()
+    result = command(*request, cwd=tmp_path / "Mini")
+    refused(result, f"{outcome} failed", lines=3)
+    assert "give it in µm with --pixelsize, or as metadata" in result.stderr
+    result = command(*request, "--pixelsize=wide", cwd=tmp_path / "Mini")
+    refused(result, "expected a number, found --pixelsize wide", 2, lines=3)
+    result = command(*request, "--pixelsize", "73", "--framerate=2", cwd=tmp_path / "Mini")
+    assert (result.returncode, "no script took" in result.stderr) == (0, False), result.stderr
+    labels = Labels.read(table.with_name("predicted.label"))
+    assert list(labels) == [table.parent.name]
+    assert labels[table.parent.name][0].times.tolist() == [0, 0.5, 1, 1.5]
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:

@@ -377,7 +377,7 @@ end
         @test occursin(r"expected a Choreography file.*found \"head,tail", error.problem)
         touch_files(folder, "y.spine", "z.avi")
         @test occursin("found an empty file", refusal(joinpath(folder, "y.spine")).problem)
-        @test occursin("a tracker file (.spine, .outline)", refusal(joinpath(folder, "z.avi")).problem)
+        @test occursin("a tracker file (.spine, .outline, .csv)", refusal(joinpath(folder, "z.avi")).problem)
         @test refusal(joinpath(folder, "none.spine")) isa SystemError
         for head in ("", "20240611_101500", "20240611_101500 x 1", "x", "head,tail\n1,2", "a\0b 1 2")
             @test !TB.is_choreography(codeunits(head))
@@ -439,30 +439,9 @@ end
               [outline => [beside, outline], spine => [spine], trx => [trx]]
         error = refusal(trx)
         @test error isa TrackFileError && error.file == trx
-        @test occursin("the only format that Julia reads, found trx.mat; load it in Python", error.problem)
+        @test occursin("the formats that Julia reads, found trx.mat; load it in Python", error.problem)
         @test occursin("found suffix \".mat\"", refusal(old).problem)
         @test isempty(TB.companions(trx))
-    end
-end
-
-@testset "tables of FIMTrack are recordings, which Python loads" begin
-    in_folder() do folder
-        table, other = joinpath(folder, "table.csv"), joinpath(folder, "other.csv")
-        write(table, ",larva(0),larva(1)\nmom_x(0),1,2\n")
-        write(other, "larva(0),larva(1)\n")
-        @test collect(findrecordings([other, table])) == [table => [table]]
-        error = refusal(table)
-        @test error isa TrackFileError && error.file == table
-        @test occursin("the only format that Julia reads, found", error.problem)
-        @test refusal(other) isa TrackFileError
-        spine = write_recording(folder, "table")
-        @test collect(findrecordings([table, spine])) == [spine => [table, spine]]
-        for head in (",larva(0)", ",larva(12)\r\n", ",larva(0),x")
-            @test TB.is_fimtrack_head(codeunits(head))
-        end
-        for head in ("", ",larva()", ",larva(0", ",larva(0);", "\n,larva(0)\n", ",larva(0)\r", ",larva(0)\0")
-            @test !TB.is_fimtrack_head(codeunits(head))
-        end
     end
 end
 

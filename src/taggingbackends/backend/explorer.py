@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taggingbackends.backend import pipeline, sandboxes, staging
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.options import numbers, report_taken
+from taggingbackends.backend.origins import origin
 from taggingbackends.backend.sandboxes import Sandbox
 from taggingbackends.backend.unfinished import remove_model
+from taggingbackends.data.formats import several_runs
+from taggingbackends.system.lazy import lazy_function
+
+if TYPE_CHECKING:
+    from taggingbackends.data.tracks import Recording
+
+_load_tracks = lazy_function("taggingbackends.data.loading", "load_tracks")
+_run_of_table = lazy_function("taggingbackends.data.fimtrack", "run_of")
 
 __all__ = ["BackendExplorer"]
 
@@ -56,6 +68,54 @@ class BackendExplorer(BackendFolder):
     >>> backend.output_path(file).relative_to(backend.project_dir).as_posix()
     'data/processed/default/day1/predicted.label'
     """
+
+    tracker_options: Mapping[str, str | bool] = {}  # of the script's call; see `load_tracks`
+    tracker_options_taken = False
+
+    def load_tracks(self, file: str | PathLike[str], **options: Any) -> Recording:
+        """Load a recording with the tracker options of the command.
+
+        The run of a FIMTrack table in data/raw is that of the file that was pushed.
+
+        Parameters
+        ----------
+        file : path
+            A tracker file, e.g. one that `find_recordings` returns.
+        **options
+            Options of `taggingbackends.data.load_tracks`. In a script, ``--pixelsize 73`` (µm) and
+            ``--framerate 16`` (frames/s) are the defaults of the options of these names, unless
+            the script's function has a parameter of the same name.
+
+        Raises
+        ------
+        OptionError
+            An option of the command is not a number.
+        TrackFileError, LabelFileError, OSError
+            As in `taggingbackends.data.load_tracks`.
+        """
+        self.tracker_options_taken = True
+        report_taken(self.tracker_options)
+        recording: Recording = _load_tracks(file, **(numbers(self.tracker_options) | options))
+        if recording.format == "FIMTrack" and recording.sources == (Path(file),):
+            # a single file comes without the folder that names its run
+            recording = replace(recording, run=_run_of_table(origin(self, Path(file))))
+        return recording
+
+    def load_runs(self, file: str | PathLike[str], **options: Any) -> Iterator[Recording]:
+        """Load the runs of a file, one after the other; most files contain one.
+
+        Parameters
+        ----------
+        file, **options
+            As for `load_tracks`.
+
+        Yields
+        ------
+        Recording
+        """
+        runs: list[dict[str, str]] = [{"run": run} for run in several_runs(Path(file))]
+        for run in runs or [{}]:
+            yield self.load_tracks(file, **options, **run)
 
     # -- input, output, removal
 

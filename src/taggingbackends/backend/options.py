@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
-__all__ = ["TAKEN", "OptionError", "Options", "format_options", "parse_options"]
+__all__ = [
+    "TAKEN",
+    "TRACKER_OPTIONS",
+    "OptionError",
+    "Options",
+    "format_options",
+    "numbers",
+    "parse_options",
+    "report_taken",
+]
 
 TAKEN = "TAGGINGBACKENDS_TAKEN"
 """Environment variable for scripts: the file to which they append the options they used."""
+
+TRACKER_OPTIONS = ("pixelsize", "framerate")
+"""Options of `BackendExplorer.load_tracks`: numbers."""
 
 Options: TypeAlias = dict[str, str | bool]
 """Keyword arguments: a string, or True for an option without a value."""
@@ -60,3 +74,25 @@ def format_options(options: Mapping[str, Any]) -> list[str]:
         for name, value in options.items()
         if value is not None and value is not False
     ]
+
+
+def numbers(options: Mapping[str, str | bool]) -> dict[str, float]:
+    """Convert the values of options to numbers; raise OptionError for another value."""
+    found = {}
+    for name, text in options.items():
+        try:
+            found[name] = float(str(text))
+        except ValueError:
+            option = f"--{name.replace('_', '-')}"
+            given = "" if text is True else f" {text}"
+            raise OptionError(f"expected a number, found {option}{given}") from None
+    return found
+
+
+def report_taken(names: Iterable[str]) -> bool:
+    """Append the names of options to the file in `TAKEN`; return whether there is one."""
+    file = os.environ.get(TAKEN)
+    if file:
+        with Path(file).open("a") as stream:
+            stream.writelines(f"{name}\n" for name in names)
+    return bool(file)

@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.data.featuretable import Feature, common_cells, read_features
+from taggingbackends.data.featuretable import common_cells, read_features
+from taggingbackends.data.rowtable import Feature
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.system.names import utf8_name
+from taggingbackends.system.words import counted, listed
 
-__all__ = ["load", "options_from"]
+__all__ = ["load", "options_from", "run_of"]
 
 _FRAMERATE = 30.0  # frames/s, FIMTrack's default
 _BOOLEANS = (
@@ -98,7 +100,9 @@ def load(
         raise TrackFileError(problem, file=path, key="pixelsize")
     pixelsize = _positive(path, pixelsize, "pixelsize", "µm")
     given = _given_radii(path, radii)
-    larvae, features = read_features(path, lambda name: _is_of_use(name, given))
+    larvae, features, left_out = read_features(
+        path, lambda name: _is_of_use(name, given), _BOOLEANS
+    )
     names = _spine_names(path, features)
     count = len(names) // 2 - 2  # spine points between head and tail
     _check_radii(path, given, features, count, outline)
@@ -108,6 +112,7 @@ def load(
     if not len(cells):
         problem = "expected a frame of a larva with all coordinates and radii, found none"
         raise TrackFileError(problem, file=path, key=needed[0])
+    left_out += _incomplete(larvae, cells, [features[name].cells for name in needed])
     columns = (cells % len(larvae)).astype(np.uint16)
     order = np.argsort(columns, kind="stable")
 
@@ -149,10 +154,14 @@ def load(
                 None if contours is None else np.arange(n + 1) * contours.shape[1],
                 {name: values[rows] for name, values in booleans.items()},
             )
-    folder = path.absolute().parent.name
-    run = folder if _DATE_TIME.fullmatch(folder) else utf8_name(path.stem)
     metadata = {"camera": {"framerate": framerate, "pixelsize": pixelsize}}
-    return Recording(run, tracks, metadata, "FIMTrack", (path,))
+    return Recording(run_of(path), tracks, metadata, "FIMTrack", (path,), left_out=tuple(left_out))
+
+
+def run_of(path: Path) -> str:
+    """Return the run of a table: the folder's name if it is a date_time, else the file's stem."""
+    folder = path.absolute().parent.name
+    return folder if _DATE_TIME.fullmatch(folder) else utf8_name(path.stem)
 
 
 def options_from(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,6 +250,26 @@ def _check_features(
     if missing is not None:
         problem = f"expected rows {missing}(frame), found none{fix or '; is the file cut?'}"
         raise TrackFileError(problem, file=path, key=missing)
+
+
+def _incomplete(
+    larvae: list[int], complete: NDArray[np.int64], all_cells: list[NDArray[np.int64]]
+) -> list[str]:
+    """Return what is left out: frames in which a larva has only some values, and whole larvae."""
+    left_out = []
+    distinct = {id(cells): cells for cells in all_cells}.values()
+    if len(distinct) > 1:
+        partly = np.setdiff1d(np.concatenate(list(distinct)), complete)
+        if len(partly):
+            some = [larvae[column] for column in np.unique(partly % len(larvae)).tolist()]
+            found = counted(len(partly), "frame in which a larva", "frames in which a larva")
+            left_out.append(f"{found} lacks a coordinate or radius (larva {listed(some)})")
+    sizes = np.bincount(complete % len(larvae), minlength=len(larvae))
+    missing = [larva for larva, n in zip(larvae, sizes.tolist(), strict=True) if not n]
+    if missing:
+        found = counted(len(missing), "larva", "larvae")
+        left_out.append(f"{found} without a complete frame ({listed(missing)})")
+    return left_out
 
 
 # -- outlines

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from taggingbackends.data.compressed import decompressed_head
+from taggingbackends.data.dialect import dialect_of
 from taggingbackends.errors import wrong_type
 from taggingbackends.system.files import open_file, walk
 from taggingbackends.system.lazy import lazy_function
@@ -121,7 +122,7 @@ FORMATS: list[Format] = [
     Format(
         name="FIMTrack",
         suffixes=(".csv",),
-        recognize=lambda head: bool(re.match(rb",larva\(\d+\)(,|\r?\n|\Z)", head)),
+        recognize=lambda head: dialect_of(head) is not None,
         load=lazy_function("taggingbackends.data.fimtrack", "load"),
         beginning="a line `,larva(0),larva(1),...`",
         options=("spine", "outline", "framerate", "pixelsize", "radii"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-__all__ = ["UNPRINTABLE", "counted", "printable"]
+__all__ = ["UNPRINTABLE", "counted", "listed", "printable"]
+
+_LISTED = 3
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal acts on: control characters, line separators, changes of the direction of text,
@@ -19,3 +22,9 @@ def printable(text: str) -> str:
 def counted(n: int, one: str, several: str | None = None) -> str:
     """Return a number with its noun: ``1 run``, ``2 runs``, ``3 larvae``."""
     return f"{n} {one if n == 1 else several or f'{one}s'}"
+
+
+def listed(items: Iterable[object]) -> str:
+    """Return the first three items: ``1, 2, 3, ...``."""
+    texts = [printable(str(item)[:40]) for item in items]
+    return ", ".join(texts[:_LISTED]) + ", ..." * (len(texts) > _LISTED)

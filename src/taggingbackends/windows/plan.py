@@ -24,7 +24,7 @@ from numpy.typing import DTypeLike, NDArray
 from taggingbackends.data.bodyframe import body_length
 from taggingbackends.data.formats import Paths, as_paths, find_recordings, is_label_file
 from taggingbackends.data.loading import load_silently, load_tracks
-from taggingbackends.data.resampling import complete_frames
+from taggingbackends.data.resampling import SAME_TIME, complete_frames
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.labels.dependencies import dependency
@@ -43,6 +43,7 @@ from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_wi
 __all__ = ["DatasetPlan", "plan_dataset"]
 
 _MOST = 1024  # windows per block
+_ROUNDING = 0.5e-3 + SAME_TIME  # s, of times in label files
 
 
 class _Survey(NamedTuple):
@@ -204,6 +205,7 @@ class DatasetPlan:
             )
             codes = classes[candidate.states[candidate.fits]]
             anchors = candidate.anchors[candidate.fits]
+            labelled = candidate.labelled[candidate.fits]
             taken = np.zeros(len(codes), dtype=np.intp)
             for code in range(len(repeats)):
                 at = np.flatnonzero(codes == code)
@@ -217,7 +219,7 @@ class DatasetPlan:
                     codes[part].astype(np.int32),
                     np.full(n, index, dtype=np.int32),
                     np.full(n, candidate.larva, dtype=np.int32),
-                    anchors[part],
+                    labelled[part],
                 )
 
 
@@ -372,7 +374,8 @@ class _Candidate(NamedTuple):
     larva: int
     times: NDArray[np.float64]  # (n,) times of the track's frames that have a spine, s
     spine: NDArray[np.float64]  # (n, points, 2) mm
-    anchors: NDArray[np.float64]  # (m,) times of the labels, s
+    labelled: NDArray[np.float64]  # (m,) times of the labels, s
+    anchors: NDArray[np.float64]  # (m,) times of the track's frames that have these labels, s
     states: NDArray[np.int32]  # (m,) indices into `table`
     table: list[tuple[str, ...]]  # primary labels of each state
     fits: NDArray[np.bool_]  # (m,) whether the track covers the window
@@ -397,8 +400,25 @@ def _candidates(recording: Recording, shape: WindowShape, file: Path) -> Iterato
             if points not in (None, spine.shape[1]):
                 raise _other_points(file, points, spine.shape[1], "as in the larvae before")
             points = spine.shape[1]
-        fits = shape.fits(times, labels.times)
-        yield _Candidate(larva, times, spine, labels.times, labels.codes, table, fits)
+        anchors = _at_frames(labels.times, times)
+        fits = shape.fits(times, anchors)
+        codes = labels.codes
+        yield _Candidate(larva, times, spine, labels.times, anchors, codes, table, fits)
+
+
+def _at_frames(labelled: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return times of labels as those of the frames that they are rounded from, if there are any.
+
+    Label files round times to milliseconds. Around a rounded time, a window may begin before the
+    track's first frame, and it is interpolated between frames.
+    """
+    if not len(times):
+        return labelled
+    after = np.searchsorted(times, labelled).clip(max=len(times) - 1)
+    before = (after - 1).clip(min=0)
+    is_before = labelled - times[before] < np.abs(times[after] - labelled)
+    frames = times[np.where(is_before, before, after)]
+    return np.where(np.abs(frames - labelled) <= _ROUNDING, frames, labelled)
 
 
 def _run(recording: Recording, file: Path) -> RunLabels:

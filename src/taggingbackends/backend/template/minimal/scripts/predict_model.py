@@ -1,14 +1,14 @@
 """Label the recordings in data/raw and write the label files to data/processed."""
 
 from taggingbackends import BackendExplorer, Labels
-from taggingbackends.data import find_recordings, load_runs
+from taggingbackends.data import find_recordings
 from taggingbackends.main import main
 
 
 def predict_model(backend: BackendExplorer, **options: str) -> None:
     """Write one label file per recording. Replace this code: it leaves every frame undefined."""
     for file in find_recordings(backend.list_input_files()):
-        for recording in load_runs(file):
+        for recording in backend.load_runs(file):
             labels = Labels()
             labels.add_run(recording.run)
             for larva, track in recording.items():

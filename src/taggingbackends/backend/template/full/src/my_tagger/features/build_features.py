@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends import BackendExplorer
-from taggingbackends.data import Track, find_recordings, load_tracks
+from taggingbackends.data import Track, find_recordings
 from taggingbackends.main import main
 
 
@@ -24,7 +24,7 @@ def features(track: Track) -> NDArray[np.float64]:
 def build_features(backend: BackendExplorer) -> None:
     """Write one .npz file per recording: run, larvae, and the times and features of each larva."""
     for file in find_recordings(backend.list_input_files()):
-        recording = load_tracks(file, outline=False)
+        recording = backend.load_tracks(file, outline=False)
         arrays = {f"times_{larva}": track.times for larva, track in recording.items()}
         arrays |= {f"features_{larva}": features(track) for larva, track in recording.items()}
         folder = backend.interim_data_dir() / file.parent.relative_to(backend.raw_data_dir())
