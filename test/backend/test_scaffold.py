@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -116,7 +117,7 @@ def test_tracker_options_reach_the_template(minimal: bool, tmp_path: Path) -> No
         (tmp_path / "Mini" / "models" / "default" / "model.json").write_text('{"names": []}')
         script = tmp_path / "Mini" / "src" / "mini" / "features" / "build_features.py"
         outcome = "build_features"
-    assert "backend.load_tracks(file" in script.read_text()
+    assert re.search(r"backend\.load_(tracks|runs)\(file", script.read_text())
     result = command(*request, cwd=tmp_path / "Mini")
     refused(result, f"{outcome} failed", lines=3)
     assert "give it in µm with --pixelsize, or as metadata" in result.stderr
