@@ -706,3 +706,20 @@ def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
 def test_a_root_must_be_a_folder(project: Path, lab: Path) -> None:
     with backend_error("no-input"):
         discover(BackendExplorer(project, "m"), [lab])
+
+
+@posix
+def test_temporary_files_are_removed_where_labels_are_up_to_date(project: Path, lab: Path) -> None:
+    (folder,) = write_lab(lab, 1)
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from taggingbackends.system.temporaries import temporary_beside\n"
+        "temporary_beside(Path(sys.argv[1], 'x')).touch(); os._exit(9)\n"
+    )
+    assert command(*arguments(lab), cwd=project).returncode == 0
+    subprocess.run([sys.executable, "-c", code, folder], check=False)
+    assert len(list(folder.glob(".*.tmp"))) == 1
+    result = command(*arguments(lab), cwd=project)
+    assert "removed 1 temporary file of processes that were killed" in result.stderr
+    assert "up to date 1" in result.stderr
+    assert list(folder.glob(".*.tmp")) == []
