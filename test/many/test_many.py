@@ -777,3 +777,20 @@ def test_a_script_must_label_each_run(make_backend: Maker, lab: Path) -> None:
     )
     result = command("predict", lab / "trx.mat", "--model-instance=m", cwd=project)
     assert f"trx.mat: no {missing} was predicted" in result.stderr
+
+
+@posix
+def test_temporary_files_are_removed_where_labels_are_up_to_date(project: Path, lab: Path) -> None:
+    (folder,) = write_lab(lab, 1)
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from taggingbackends.system.temporaries import temporary_beside\n"
+        "temporary_beside(Path(sys.argv[1], 'x')).touch(); os._exit(9)\n"
+    )
+    assert command(*arguments(lab), cwd=project).returncode == 0
+    subprocess.run([sys.executable, "-c", code, folder], check=False)
+    assert len(list(folder.glob(".*.tmp"))) == 1
+    result = command(*arguments(lab), cwd=project)
+    assert "removed 1 temporary file of processes that were killed" in result.stderr
+    assert "up to date 1" in result.stderr
+    assert list(folder.glob(".*.tmp")) == []

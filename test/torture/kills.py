@@ -35,7 +35,8 @@ def _killed(random: Random, folder: Path, *arguments: str | Path, longest: float
     code, errors = after(start(*arguments, cwd=folder), seconds, number, group)
     if code == 0:
         return "finished first"
-    if code == -number and "taggingbackends" not in errors:  # killed, or Python was still starting
+    starting = "taggingbackends" not in errors and "import_site" in errors  # Python itself
+    if starting or (code == -number and "taggingbackends" not in errors):
         check_no_processes(folder)
         return number.name
     if number in (signal.SIGINT, signal.SIGTERM):

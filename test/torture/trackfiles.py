@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from taggingbackends import Labels, TaggingBackendsError
-from taggingbackends.data import Dataset, choreography, featuretable, load_tracks, structarray
+from taggingbackends.data import Dataset, compressed, featuretable, load_tracks, structarray
 from taggingbackends.data.tracks import Recording
 from taggingbackends.windows import windowfile
 from torture.drill import Defect, drill
@@ -162,6 +162,8 @@ def check_pair(path: Path) -> None:
     """Compare what is read with what a loop over the lines gives, which refuses what it must."""
     recording = load_tracks(path)
     check_recording(recording)
+    if recording.left_out or not all(track.has_spine.all() for track in recording.values()):
+        return  # read in part, as it says
     spines, outlines = (lines_of(path.with_suffix(suffix)) for suffix in (".spine", ".outline"))
     assert list(recording) == list(spines), "other larvae"
     assert spines.keys() == outlines.keys(), "larvae that only one file has"
@@ -345,7 +347,7 @@ def changing(path: Path, rng: Random) -> Iterator[None]:
 
     with (
         mock.patch.object(structarray.StructArray, "_read", read),
-        mock.patch.object(choreography, "open_file", opening),
+        mock.patch.object(compressed, "open_file", opening),
         mock.patch.object(featuretable, "open_file", opening),
     ):
         yield
@@ -367,6 +369,7 @@ def attempt(name: str, rng: Random, whole: list[Path], folder: Path) -> str:
     read = FORMATS[name][1]
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of what is left out
             warnings.simplefilter("error", RuntimeWarning)
             if moves:
                 with changing(target, rng):

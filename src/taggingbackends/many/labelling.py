@@ -21,6 +21,7 @@ from taggingbackends.many.labelstatus import label_files, label_status
 from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, describe
 from taggingbackends.system.processes import environment, interrupts_blocked, own_module
+from taggingbackends.system.temporaries import clean_once
 
 __all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
 
@@ -155,6 +156,7 @@ def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
 
 def _looked_at(task: Task) -> Outcome | None:
     """Return the outcome if there is nothing to do and no leftover sandbox, otherwise None."""
+    clean_once(task.place.parent)  # where nothing is written, nobody else would
     if any(folder.exists() for folder in task.backend().data_dirs()):
         return None
     return settled(task)[0]

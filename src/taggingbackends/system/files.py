@@ -54,15 +54,18 @@ def open_file(path: Path) -> BufferedReader:
         The file cannot be opened, or it is a pipe, a socket or a device. Opening such a file
         could block, and reading it could have no end.
     """
+    return open(path, "rb", opener=_open_regular)
+
+
+def _open_regular(path: str, flags: int) -> int:
     # without O_NONBLOCK, opening a pipe waits for a writer
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     try:
-        _check_regular(path, os.fstat(descriptor).st_mode)
-        return os.fdopen(descriptor, "rb")
+        _check_regular(Path(path), os.fstat(descriptor).st_mode)
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
 
 
 def _check_regular(path: Path, mode: int) -> None:

@@ -45,7 +45,7 @@ def end_by_signals() -> None:
 def ignore_signals() -> None:
     """Ignore these signals from now on, because the exit code is known."""
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _ignore)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -68,10 +68,14 @@ def _raise(number: int) -> NoReturn:
     # Ctrl-C on a terminal can make a parent process send another signal.
     for other in _SIGNALS:
         if other != signal.SIGINT:
-            signal.signal(other, signal.SIG_IGN)
+            signal.signal(other, _ignore)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing. With SIG_IGN instead, Python reports a signal that arrives just before."""
 
 
 def _outermost_import(frame: FrameType | None) -> FrameType | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taggingbackends.system.words import counted
 
-__all__ = ["remove_leftovers", "temporary_beside"]
+__all__ = ["clean_once", "remove_leftovers", "temporary_beside"]
 
 _NAME = re.compile(r"\.taggingbackends-(.+)-(\d+)-[0-9a-f]{16}\.tmp")
 
@@ -31,15 +31,21 @@ def temporary_beside(path: Path) -> Path:
     Files of other machines are never removed, because their processes are out of sight. On
     Windows, no file is removed.
     """
-    if path.parent not in _cleaned:
-        _cleaned.add(path.parent)
-        removed = remove_leftovers(path.parent)
-        if removed:
-            files = counted(removed, "temporary file")
-            problem = f"{path.parent}: removed {files} of processes that were killed"
-            warnings.warn(problem, stacklevel=3)
+    clean_once(path.parent)
     name = f".taggingbackends-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
     return path.with_name(name)
+
+
+def clean_once(folder: Path) -> None:
+    """Do `remove_leftovers` at the first call for a folder, and warn of what was removed."""
+    if folder in _cleaned:
+        return
+    _cleaned.add(folder)
+    removed = remove_leftovers(folder)
+    if removed:
+        files = counted(removed, "temporary file")
+        problem = f"{folder}: removed {files} of processes that were killed"
+        warnings.warn(problem, stacklevel=4)
 
 
 def remove_leftovers(folder: Path) -> int:
