@@ -217,6 +217,11 @@ def test_any_format_is_labelled(backend: Path, tmp_path: Path) -> None:
         tagging_backend(backend, "predict", file, *instance, *options)
         predicted = Labels.read(file.with_name("predicted.label"))
         assert np.mean(recalls(truth, predicted, list(STATES))) > 0.85
+    dated = tmp_path / "20240611_120000" / "table.csv"  # the folder names the run
+    dated.parent.mkdir()
+    dated.write_bytes(table.read_bytes())
+    tagging_backend(backend, "predict", dated, *instance, *camera)
+    assert list(Labels.read(dated.with_name("predicted.label"))) == ["20240611_120000"]
     # the metadata of the labels is enough to load the table
     recording = load_tracks(table.with_name("predicted.label"), outline=False)
     assert recording.metadata["camera"] == {"pixelsize": PIXEL, "framerate": 1 / FRAME}

@@ -117,12 +117,16 @@ def test_gaps_are_counted_by_run(tmp_path: Path) -> None:
 def test_a_file_of_several_runs(tmp_path: Path) -> None:
     path = tmp_path / "trx.mat"
     path.write_bytes(trxmat.image(trxmat.larva(1), trxmat.larva(1, id=trxmat.OTHER))["trx.mat"])
-    assert info(path) == (
-        {
-            "format": "trx.mat",
-            "files": "trx.mat",
-            "run 1": f"{trxmat.RUN}, 1 larva, 4 frames",
-            "run 2": f"{trxmat.OTHER}, 1 larva, 4 frames",
-        },
-        [],
+    assert (
+        info(path)
+        == info(tmp_path)
+        == (
+            {
+                "format": "trx.mat",
+                "files": "trx.mat",
+                "run 1": f"{trxmat.RUN}, 1 larva, 4 frames",
+                "run 2": f"{trxmat.OTHER}, 1 larva, 4 frames",
+            },
+            [],
+        )
     )

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from support import (
@@ -779,6 +780,7 @@ def test_a_script_must_label_each_run(make_backend: Maker, lab: Path) -> None:
     assert f"trx.mat: no {missing} was predicted" in result.stderr
 
 
+<<<<<<< HEAD
 @posix
 def test_temporary_files_are_removed_where_labels_are_up_to_date(project: Path, lab: Path) -> None:
     (folder,) = write_lab(lab, 1)
@@ -794,3 +796,31 @@ def test_temporary_files_are_removed_where_labels_are_up_to_date(project: Path, 
     assert "removed 1 temporary file of processes that were killed" in result.stderr
     assert "up to date 1" in result.stderr
     assert list(folder.glob(".*.tmp")) == []
+=======
+def test_files_of_several_runs_in_pushed_folders(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(predict_model=PREDICT_RUNS)
+    (lab / "a").mkdir(parents=True)
+    image = trxmat.image(trxmat.larva(1), trxmat.larva(1, id=trxmat.OTHER))
+    (lab / "a" / "trx.mat").write_bytes(image["trx.mat"])
+    backend = BackendExplorer(project, "m")
+    backend.push(lab)
+    backend.predict_model()
+    names = {f"trx.{run}.predicted.label" for run in (trxmat.RUN, trxmat.OTHER)}
+    assert {path.name for path in backend.pull()} == names
+    assert {path.name for path in (lab / "a").glob("*.label")} == names
+
+
+@pytest.mark.parametrize("load", ["backend.load_tracks", "load_tracks"])
+def test_what_scripts_leave_out_is_reported(make_backend: Maker, lab: Path, load: str) -> None:
+    script = PREDICT_RUNS.replace("load_runs(file)", f"[{load}(file)]")
+    project = make_backend(predict_model=script.replace("load_runs", "load_tracks"))
+    lab.mkdir()
+    image = trxmat.image(trxmat.larva(1), trxmat.larva(2, t=np.zeros((0, 0))))
+    (lab / "trx.mat").write_bytes(image["trx.mat"])
+    what = "left out: 1 larva without frames (2)"
+    result = command(*arguments(lab), cwd=project)
+    assert f"Warning: {lab / 'trx.mat'}: {what}" in result.stderr.splitlines()
+    result = command("predict", lab / "trx.mat", "--model-instance=m", "--force", cwd=project)
+    place = lab if load.startswith("backend") else ""
+    assert f"{place}/trx.mat: {what}" in result.stderr
+>>>>>>> r-labs

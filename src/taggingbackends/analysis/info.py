@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from taggingbackends.data.formats import is_label_file, several_runs
-from taggingbackends.data.loading import load_silently
+from taggingbackends.data.loading import load_silently, only_recording
 from taggingbackends.data.tracks import Recording, Track, without_spine
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
@@ -47,6 +47,7 @@ def info(path: str | PathLike[str], **options: Any) -> tuple[dict[str, str], lis
         return _label_file_info(path, options)
     problems: list[str] = []
     try:
+        path = only_recording(path) if path.is_dir() else path
         runs = several_runs(path)
     except (TaggingBackendsError, OSError):
         runs = []  # the error comes again below

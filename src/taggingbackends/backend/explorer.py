@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -21,7 +22,8 @@ from taggingbackends.system.lazy import lazy_function
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
 
-_load_tracks = lazy_function("taggingbackends.data.loading", "load_tracks")
+_left_out_of = lazy_function("taggingbackends.data.loading", "left_out_of")
+_load_silently = lazy_function("taggingbackends.data.loading", "load_silently")
 _run_of_table = lazy_function("taggingbackends.data.fimtrack", "run_of")
 
 __all__ = ["BackendExplorer"]
@@ -95,7 +97,10 @@ class BackendExplorer(BackendFolder):
         """
         self.tracker_options_taken = True
         report_taken(self.tracker_options)
-        recording: Recording = _load_tracks(file, **(numbers(self.tracker_options) | options))
+        recording: Recording = _load_silently(file, **(numbers(self.tracker_options) | options))
+        if recording.left_out:
+            source = origin(self, recording.sources[0])
+            warnings.warn(_left_out_of(recording, source), stacklevel=2)
         if recording.format == "FIMTrack" and recording.sources == (Path(file),):
             # a single file comes without the folder that names its run
             recording = replace(recording, run=_run_of_table(origin(self, Path(file))))

@@ -223,12 +223,11 @@ class BackendFolder:
         if not path.is_relative_to(raw):
             problem = f"{path}: expected an input file below {raw}"
             raise BackendError("no-input", problem, "bring files there with push(...)")
-        if run is not None and _runs(path):
-            path = path.with_name(_run_name(path, run))
-            return self.processed_data_dir() / path.relative_to(raw)
         folder = self.processed_data_dir() / path.parent.relative_to(raw)
         if path.parent != raw:
             folder.mkdir(parents=True, exist_ok=True)
+        if run is not None and _runs(path):
+            return folder / _run_name(path, run)
         labelled = path.is_file() and is_label_file(path)
         known = labelled or _is_of_recording(path)
         if not _has_several(path.parent, None if known else path.suffix):

@@ -24,7 +24,7 @@ from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 from taggingbackends.system.files import open_file
 
-__all__ = ["load_runs", "load_silently", "load_tracks", "runs_in"]
+__all__ = ["left_out_of", "load_runs", "load_silently", "load_tracks", "only_recording", "runs_in"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -72,9 +72,13 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     """
     recording = load_silently(path, **options)
     if recording.left_out:
-        problem = f"{recording.sources[0]}: left out: {'; '.join(recording.left_out)}"
-        warnings.warn(problem, stacklevel=2)
+        warnings.warn(left_out_of(recording, recording.sources[0]), stacklevel=2)
     return recording
+
+
+def left_out_of(recording: Recording, file: Path) -> str:
+    """Return the warning of what a recording lacks, which names `file`."""
+    return f"{file}: left out: {'; '.join(recording.left_out)}"
 
 
 def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
@@ -84,7 +88,7 @@ def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
     path = Path(path)
     _check_options(options)
     if path.is_dir():
-        path = _only_recording(path)
+        path = only_recording(path)
     if is_label_file(path):
         return _load_labelled(path, options)
     format = format_of(path)
@@ -141,7 +145,7 @@ def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
     load_runs : Load each run.
     """
     path = Path(path)
-    path = _only_recording(path) if path.is_dir() else path
+    path = only_recording(path) if path.is_dir() else path
     several = [] if is_label_file(path) else several_runs(path)
     return several or [load_silently(path, **options).run]
 
@@ -167,7 +171,7 @@ def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
         As for `load_tracks`.
     """
     path = Path(path)
-    path = _only_recording(path) if path.is_dir() else path
+    path = only_recording(path) if path.is_dir() else path
     several = [] if is_label_file(path) else several_runs(path)
     if not several:
         yield load_tracks(path, **options)
@@ -187,7 +191,8 @@ def _fix(found: Any) -> str:
     )
 
 
-def _only_recording(folder: Path) -> Path:
+def only_recording(folder: Path) -> Path:
+    """Return the file to load in a folder; raise TrackFileError unless it has one recording."""
     files = list(find_recordings(folder))
     if len(files) != 1:
         names = ", ".join(str(file.relative_to(folder)) for file in files[:_NAMED])

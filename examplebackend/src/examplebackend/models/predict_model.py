@@ -14,7 +14,6 @@ from taggingbackends.data import (
     Recording,
     body_length,
     find_recordings,
-    load_runs,
     predict_frames,
 )
 from taggingbackends.main import main
@@ -55,7 +54,7 @@ def predict_model(
     options = numbers(pixelsize=pixelsize, framerate=framerate)
     forest, colors = read_model(backend.model_dir() / "forest.skops")
     for file in find_recordings(backend.list_input_files()):
-        for recording in load_runs(file, outline=False, **options):
+        for recording in backend.load_runs(file, outline=False, **options):
             path = backend.output_path(file, recording.run)
             tag(recording, forest, colors).write(path)
 
