@@ -780,7 +780,6 @@ def test_a_script_must_label_each_run(make_backend: Maker, lab: Path) -> None:
     assert f"trx.mat: no {missing} was predicted" in result.stderr
 
 
-<<<<<<< HEAD
 @posix
 def test_temporary_files_are_removed_where_labels_are_up_to_date(project: Path, lab: Path) -> None:
     (folder,) = write_lab(lab, 1)
@@ -796,7 +795,8 @@ def test_temporary_files_are_removed_where_labels_are_up_to_date(project: Path, 
     assert "removed 1 temporary file of processes that were killed" in result.stderr
     assert "up to date 1" in result.stderr
     assert list(folder.glob(".*.tmp")) == []
-=======
+
+
 def test_files_of_several_runs_in_pushed_folders(make_backend: Maker, lab: Path) -> None:
     project = make_backend(predict_model=PREDICT_RUNS)
     (lab / "a").mkdir(parents=True)
@@ -823,4 +823,3 @@ def test_what_scripts_leave_out_is_reported(make_backend: Maker, lab: Path, load
     result = command("predict", lab / "trx.mat", "--model-instance=m", "--force", cwd=project)
     place = lab if load.startswith("backend") else ""
     assert f"{place}/trx.mat: {what}" in result.stderr
->>>>>>> r-labs
