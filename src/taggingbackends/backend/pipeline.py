@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
@@ -33,6 +33,7 @@ from taggingbackends.system.progress import progress
 
 __all__ = [
     "PYTHON",
+    "Expected",
     "check_prediction",
     "finetune",
     "predict",
@@ -220,7 +221,7 @@ def predict_in_sandbox(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
-    before_pull: Callable[[], object] = lambda: None,
+    before_pull: Callable[[list[Expected]], object] = lambda expected: None,
     replacing: Mapping[Path, Stamp | None] | None = None,
 ) -> list[Path]:
     """Do what `predict_files` does, in a sandbox that the caller holds and removes.
@@ -230,7 +231,8 @@ def predict_in_sandbox(
     backend, files, options, force, skip
         As for `predict_files`.
     before_pull : callable
-        Called after predicting, before the labels are pulled. If it raises, nothing is pulled.
+        Called with the expected labels, after predicting and before pulling. If it raises, nothing
+        is pulled.
     replacing : mapping, optional
         With `force`: the label files to replace, and what the caller has found there. Those that
         have changed since then are not replaced. By default, this is looked up before predicting.
@@ -241,6 +243,21 @@ def predict_in_sandbox(
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
 
 
+class Expected(NamedTuple):
+    """A recording in data/raw: the file to load, all its files, and the paths of its labels."""
+
+    recording: Path
+    files: list[Path]
+    labels: list[Path]
+
+
+def _expected(backend: BackendFolder) -> list[Expected]:
+    return [
+        Expected(file, parts, label_paths(file, backend.output_path(file)))
+        for file, parts in find_recordings(backend.list_input_files()).items()
+    ]
+
+
 def _push_input(
     backend: BackendFolder,
     files: Sequence[str | PathLike[str]],
@@ -249,12 +266,7 @@ def _push_input(
 ) -> dict[Path, Destination]:
     """Push files, and return the expected label files with the places to pull them to."""
     push(backend, files, private=True)
-    recordings = find_recordings(backend.list_input_files())
-    inputs = {
-        path: parts
-        for file, parts in recordings.items()
-        for path in label_paths(file, backend.output_path(file))
-    }
+    inputs = {path: one.files for one in _expected(backend) for path in one.labels}
 
     def accept(file: Path, target: Path) -> bool:
         try:
@@ -272,7 +284,7 @@ def _predict_pushed(
     output: str | PathLike[str] | None,
     force: bool,
     skip: Iterable[str],
-    before_pull: Callable[[], object] = lambda: None,
+    before_pull: Callable[[list[Expected]], object] = lambda expected: None,
 ) -> list[Path]:
     predicted = predict(backend, options, skip)
     if not predicted:
@@ -281,13 +293,13 @@ def _predict_pushed(
             problem += "; the input has no tracker file of a known format"
         raise BackendError("no-output", problem)
     done = set(predicted)
-    for recording in find_recordings(backend.list_input_files()):
-        paths = label_paths(recording, backend.output_path(recording))
+    expected = _expected(backend)  # again, since scripts may bring input
+    for recording, _, paths in expected:
         for path in paths:
             if path not in done:
                 what = f"no {path.name} was" if len(paths) > 1 else "no labels were"
                 warnings.warn(f"{recording.name}: {what} predicted", stacklevel=3)
-    before_pull()
+    before_pull(expected)
     return pull(backend, output, force, decided)
 
 

@@ -16,10 +16,9 @@ import warnings
 from contextlib import ExitStack
 from typing import IO
 
-from taggingbackends.backend.folder import BackendFolder, label_paths
-from taggingbackends.backend.pipeline import predict_in_sandbox
+from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.pipeline import Expected, predict_in_sandbox
 from taggingbackends.backend.sandboxes import free_sandbox
-from taggingbackends.data.formats import find_recordings
 from taggingbackends.errors import BackendError, ScriptError
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.system.files import remove_file
@@ -91,7 +90,7 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
             task.options,
             force=task.force or bool(outdated),
             skip=task.skip,
-            before_pull=lambda: _check_output(backend),
+            before_pull=lambda expected: _check_output(backend, expected),
             replacing=outdated,
         )
     except BackendError as error:
@@ -107,10 +106,9 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
     return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 
-def _check_output(backend: BackendFolder) -> None:
-    """Raise an error if labels have a name that `label_file` does not find."""
-    for recording in find_recordings(backend.list_input_files()):
-        places = label_paths(recording, backend.output_path(recording))
+def _check_output(backend: BackendFolder, expected: list[Expected]) -> None:
+    """Raise an error if labels have a name that `label_files` does not find."""
+    for *_, places in expected:
         for place in places:
             if place.exists():
                 continue
