@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from torture.drill import Unavailable, drill
-from torture.lab import Backend, check_label_file, check_no_leftovers, expect, recordings, start
+from torture.lab import Backend, check_labels, check_no_leftovers, expect, recordings, start
 
 __all__: list[str] = []
 
@@ -44,8 +44,7 @@ def workers_killed(random: Random, folder: Path) -> str:
             process.kill()
             expect(False, "the run hangs")
     expect(process.returncode == 0, f"exit code {process.returncode}: {errors}")
-    for spine in inputs:
-        check_label_file(spine.with_name("predicted.label")).check_dependencies(spine.parent)
+    check_labels(inputs)
     lines = output.split()
     expect(len(lines) == len(set(lines)), f"a label file is printed twice: {lines}")
     check_no_leftovers(folder / "in", backend.folder / "data")

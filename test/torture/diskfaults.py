@@ -13,7 +13,17 @@ from random import Random
 
 import support
 from torture.drill import Unavailable, drill
-from torture.lab import Backend, check_label_file, command, expect, pace, recordings, start, succeed
+from torture.lab import (
+    Backend,
+    check_label_file,
+    command,
+    expect,
+    pace,
+    recordings,
+    start,
+    succeed,
+    training_set,
+)
 
 __all__: list[str] = []
 
@@ -37,13 +47,6 @@ def _mounted(folder: Path, *arguments: str) -> Iterator[Path]:
             time.sleep(0.1)
 
 
-_WRITE = """
-import sys
-from taggingbackends.data import plan_dataset
-plan_dataset(sys.argv[1], duration=0.2, framerate=10).write(sys.argv[2])
-"""
-
-
 @drill("a disk that is full: old files stay, nothing half-written remains, no traceback")
 def full(random: Random, folder: Path) -> str:
     size = random.randrange(8, 200) * 1024
@@ -54,9 +57,7 @@ def full(random: Random, folder: Path) -> str:
         if what == "convert":
             words = command("labels", "convert", file, "-o", disk / "x.label")
         elif what == "training set":
-            script = folder / "write.py"
-            script.write_text(_WRITE)
-            words = [command()[0], str(script), str(file), str(disk / "x.h5")]
+            words = training_set(folder, file, disk / "x.h5")
         elif what == "push":
             try:
                 backend = Backend(disk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -10,14 +9,16 @@ from random import Random
 
 import support
 from taggingbackends import Labels
+from taggingbackends.data import Dataset
+from torture import lab
 from torture.drill import drill
 from torture.lab import (
     Backend,
     after,
     check_label_file,
+    check_labels,
     check_no_leftovers,
     check_no_processes,
-    command,
     expect,
     pace,
     recordings,
@@ -83,8 +84,6 @@ def in_place(random: Random, folder: Path) -> str:
 def push(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     inputs = recordings(folder / "in", 10)
-    for spine in inputs:
-        spine.write_bytes(spine.read_bytes() * 1)
     arguments = ("push", folder / "in", "--model-instance", "m")
     outcome = _killed(random, backend.folder, *arguments)
     succeed(*arguments, cwd=backend.folder)
@@ -105,12 +104,9 @@ def pull(random: Random, folder: Path) -> str:
     succeed("predict", "--model-instance", "m", cwd=backend.folder)
     arguments = ("pull", "--model-instance", "m")
     outcome = _killed(random, backend.folder, *arguments)
-    for spine in inputs:
-        if spine.with_name("predicted.label").exists():
-            check_label_file(spine.with_name("predicted.label"))
+    check_labels(inputs, some=True)
     succeed(*arguments, cwd=backend.folder)
-    for spine in inputs:
-        check_label_file(spine.with_name("predicted.label")).check_dependencies(spine.parent)
+    check_labels(inputs)
     check_no_leftovers(folder / "in")
     return outcome
 
@@ -118,14 +114,12 @@ def pull(random: Random, folder: Path) -> str:
 @drill("predict FILES: labels are whole or absent; the next one removes the sandbox of the dead")
 def predict_files(random: Random, folder: Path) -> str:
     backend = Backend(folder)
-    (spine,) = recordings(folder / "in", 1)
-    arguments = ("predict", spine, "--model-instance", "m")
+    inputs = recordings(folder / "in", 1)
+    arguments = ("predict", *inputs, "--model-instance", "m")
     outcome = _killed(random, backend.folder, *arguments, longest=10)
-    labels = spine.with_name("predicted.label")
-    if labels.exists():
-        check_label_file(labels)
+    check_labels(inputs, some=True)
     succeed(*arguments, cwd=backend.folder)
-    check_label_file(labels).check_dependencies(spine.parent)
+    check_labels(inputs)
     if outcome == "SIGKILL":  # others keep the sandbox on purpose and say so
         raw = backend.folder / "data" / "raw" / "m"
         expect(not any(raw.iterdir()), f"left in data/raw: {sorted(raw.iterdir())}")
@@ -139,12 +133,9 @@ def recursive(random: Random, folder: Path) -> str:
     inputs = recordings(folder / "in", 3)
     arguments = ("predict", "--recursive", folder / "in", "--model-instance", "m", "--jobs", "2")
     outcome = _killed(random, backend.folder, *arguments, longest=20)
-    for spine in inputs:
-        if spine.with_name("predicted.label").exists():
-            check_label_file(spine.with_name("predicted.label"))
+    check_labels(inputs, some=True)
     succeed(*arguments, cwd=backend.folder)
-    for spine in inputs:
-        check_label_file(spine.with_name("predicted.label")).check_dependencies(spine.parent)
+    check_labels(inputs)
     check_no_leftovers(folder / "in", backend.folder / "data")
     for stage in ("raw", "interim", "processed"):
         left = list((backend.folder / "data" / stage / "m").glob("*"))
@@ -193,22 +184,12 @@ def reset_model(random: Random, folder: Path) -> str:
     return outcome
 
 
-_WRITE = """
-import sys
-from pathlib import Path
-from taggingbackends.data import plan_dataset
-plan_dataset(Path(sys.argv[1]), duration=0.2, framerate=10).write(sys.argv[2])
-"""
-
-
 @drill("writing a training set: the file is whole or absent; nothing is left after the next one")
 def training_set(random: Random, folder: Path) -> str:
     truth = support.write_labels(support.write_recording(folder / "in"))
-    script = folder / "write.py"
-    script.write_text(_WRITE)
     output = folder / "out" / "windows.h5"
     output.parent.mkdir()
-    words = [command()[0], str(script), str(truth), str(output)]
+    words = lab.training_set(folder, truth, output)
     process = subprocess.Popen(
         words,
         cwd=folder,
@@ -219,8 +200,9 @@ def training_set(random: Random, folder: Path) -> str:
     )
     code, _ = after(process, random.uniform(0, 8) * pace(), signal.SIGKILL, False)
     if output.exists():
-        shutil.copy(output, folder / "kept.h5")
+        expect(len(Dataset(output)) > 0, "the training set has no windows")
     done = subprocess.run(words, capture_output=True, text=True)
-    expect(done.returncode == 0 or output.exists(), f"the next one fails: {done.stderr}")
+    expect(done.returncode == 0, f"the next one fails: {done.stderr}")
+    expect(len(Dataset(output)) > 0, "the training set has no windows")
     check_no_leftovers(output.parent)
     return "finished first" if code == 0 else "SIGKILL"

@@ -19,6 +19,7 @@ __all__ = [
     "Backend",
     "after",
     "check_label_file",
+    "check_labels",
     "check_no_leftovers",
     "check_no_processes",
     "command",
@@ -28,6 +29,7 @@ __all__ = [
     "signal_and_time",
     "start",
     "succeed",
+    "training_set",
 ]
 
 _PREDICT = """
@@ -60,6 +62,13 @@ def train_model(backend, content="new", files="20"):
 
 if __name__ == "__main__":
     main(train_model)
+"""
+
+
+_WRITE = """
+import sys
+from taggingbackends.data import plan_dataset
+plan_dataset(sys.argv[1], duration=0.2, framerate=10).write(sys.argv[2])
 """
 
 
@@ -152,6 +161,21 @@ def check_label_file(path: Path) -> Labels:
         return Labels.read(path)
     except (LabelFileError, OSError) as error:
         raise Defect(f"a broken label file is left: {error}") from None
+
+
+def check_labels(spines: Iterable[Path], *, some: bool = False) -> None:
+    """Raise `Defect` unless there are valid labels beside recordings; with `some`, if any."""
+    for spine in spines:
+        labels = spine.with_name("predicted.label")
+        if labels.exists() or not some:
+            check_label_file(labels).check_dependencies(spine.parent)
+
+
+def training_set(folder: Path, labels: Path, output: Path) -> list[str]:
+    """Return the command that writes a training set, for which it writes a script."""
+    script = folder / "write.py"
+    script.write_text(_WRITE)
+    return [sys.executable, str(script), str(labels), str(output)]
 
 
 def check_no_leftovers(*folders: Path, known: Iterable[Path] = ()) -> None:

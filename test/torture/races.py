@@ -12,7 +12,7 @@ import support
 from torture.drill import drill
 from torture.lab import (
     Backend,
-    check_label_file,
+    check_labels,
     check_no_leftovers,
     expect,
     pace,
@@ -101,14 +101,14 @@ def push_ended(random: Random, folder: Path) -> str:
 @drill("predict FILES of one recording in several processes: whole labels, nothing left", limit=300)
 def predict_files(random: Random, folder: Path) -> Counter[str]:
     backend = Backend(folder)
-    (spine,) = recordings(folder / "in", 1)
-    arguments = ("predict", spine, "--model-instance", "m")
+    inputs = recordings(folder / "in", 1)
+    arguments = ("predict", *inputs, "--model-instance", "m")
     ended = _all([start(*arguments, cwd=backend.folder) for _ in range(random.choice(_AT_ONCE))])
     won = sum(code == 0 for code, _ in ended)
     expect(won >= 1, f"no prediction succeeded: {ended}")
     for code, errors in ended:
         expect(code == 0 or "exists" in errors, f"exit code {code}: {errors}")
-    check_label_file(spine.with_name("predicted.label")).check_dependencies(spine.parent)
+    check_labels(inputs)
     check_no_leftovers(folder / "in")
     return Counter(labelled=won, refused=len(ended) - won)
 
@@ -125,8 +125,7 @@ def recursive(random: Random, folder: Path) -> str:
         expect(code == 0, f"exit code {code}: {errors}")
     runs = (folder / "runs").read_text().split()
     expect(len(runs) == len(set(runs)) == len(inputs), f"{len(runs)} scripts for 4 recordings")
-    for spine in inputs:
-        check_label_file(spine.with_name("predicted.label")).check_dependencies(spine.parent)
+    check_labels(inputs)
     check_no_leftovers(folder / "in", backend.folder / "data")
     return "complete"
 
