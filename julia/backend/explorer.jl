@@ -26,13 +26,8 @@ function reset_data(backend::BackendExplorer)
         folder = joinpath(folders[1], name)
         is_sandbox(folder) && unless_in_use(() -> nothing, folder)
     end
-    lock = training_lock(backend, backend.model_instance)
-    isfile(lock) || return filter(remove_folder, folders)
-    try
-        return locked(() -> filter(remove_folder, folders), lock)
-    catch error
-        error isa LockedError && error.path == lock || rethrow()
-        throw(BackendError("in-use", "$(folders[1]): a training uses this input"; fix="wait for it, or end it"))
+    return unless_locked(training_lock(backend, backend.model_instance), "$(folders[1]): a training uses this input") do
+        filter(remove_folder, folders)
     end
 end
 
@@ -55,15 +50,17 @@ function remove_sandbox(folders)
 end
 
 """Call `work()` while holding a sandbox's lock, which the command that made the sandbox holds while it runs."""
-function unless_in_use(work, raw)
-    lock = joinpath(dirname(raw), ".$(basename(raw)).lock")
+unless_in_use(work, raw) =
+    unless_locked(work, joinpath(dirname(raw), ".$(basename(raw)).lock"), "$raw: a command is running in this sandbox")
+
+"""Call `work()` while holding a lock, if there is one. If another process holds it, throw `in-use`."""
+function unless_locked(work, lock, problem)
     isfile(lock) || return work()
     try
         return locked(work, lock)
     catch error
         error isa LockedError && error.path == lock || rethrow()
-        throw(BackendError("in-use", "$raw: a command is running in this sandbox";
-                           fix="wait for it, or end it"))
+        throw(BackendError("in-use", problem; fix="wait for it, or end it"))
     end
 end
 

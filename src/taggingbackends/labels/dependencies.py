@@ -5,6 +5,7 @@ They are beside the label file, which names them by file name and SHA-1.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -88,7 +89,7 @@ def check_dependencies(
     paths = []
     for index, entry in enumerate(validate_dependencies(list(entries))):
         path = Path(folder) / local_name(entry["filename"])
-        if path not in known and not _is_file(path):
+        if path not in known and not os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise
             problem = "expected this file beside the labels, which depend on it; found none"
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         found = known[path] = known.get(path) or sha1(path)
@@ -100,13 +101,6 @@ def check_dependencies(
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         paths.append(path)
     return paths
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # no file can have this name
-        return False
 
 
 def _fault(entry: Any) -> str | None:
