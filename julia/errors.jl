@@ -147,3 +147,6 @@ end
 
 """Return a number of things for a message, in the singular or the plural."""
 counted(n, one, several=one * "s") = "$n $(n == 1 ? one : several)"
+
+"""Return the first items for a message: `1, 2, 3, ...`."""
+listed(items, most=3) = join(Iterators.take(items, most), ", ") * (length(items) > most ? ", ..." : "")

@@ -193,8 +193,7 @@ function collect_input(paths)
     end
     if !isempty(unreadable)
         folders = counted(length(unreadable), "folder")
-        more = length(unreadable) > 3 ? ", ..." : ""
-        @warn "skipped $folders that cannot be read: $(join(Iterators.take(unreadable, 3), ", "))$more"
+        @warn "skipped $folders that cannot be read: $(listed(unreadable))"
     end
     if isempty(sources)
         throw(BackendError("no-input", "$common: expected visible files, found none"))

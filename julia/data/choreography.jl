@@ -6,7 +6,6 @@ const FEWEST_POINTS = 3  # of a spine
 const STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
 const NUMBER_FIELD = r"^[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?$"i
 const MISSING_FIELD = r"^([-+]?(nan(\([0-9a-z_]*\))?|inf(inity)?|1[.]#[0-9a-z_]+)|na|n/a|null|none)$"i
-const NAMED = 3  # items that are listed at most
 
 is_whitespace(byte) = byte == UInt8(' ') || UInt8('\t') <= byte <= UInt8('\r')
 
@@ -23,7 +22,7 @@ function load_choreography(path, spine, outline)
     left_out, files, tables = String[], String[], Dict{String,Table}()
     chosen = Dict(suffix => part_of(path, suffix) for suffix in wanted)
     others = sort!(basename.(reduce(vcat, (chosen[suffix][2] for suffix in wanted))))
-    isempty(others) || push!(left_out, "$(some(others)), beside $(basename(path))")
+    isempty(others) || push!(left_out, "$(listed(others)), beside $(basename(path))")
     for suffix in wanted
         append!(files, chosen[suffix][1])
         tables[suffix] = read_part(chosen[suffix][1], suffix, left_out)
@@ -64,8 +63,6 @@ function part_of(path, suffix)
     part = [chosen[larva] for larva in sort!(collect(keys(chosen)); by=larva -> something(larva, 0))]
     return part, filter(file -> !(file in part), files)
 end
-
-some(items) = join(items[1:min(NAMED, end)], ", ") * (length(items) > NAMED ? ", ..." : "")
 
 """Return the run of a file whose lines have none: a date_time in its name or its folder's."""
 function run_of(path)
@@ -196,7 +193,7 @@ function read_table(file, suffix, left_out)
     n == length(times) && throw(TrackFileError("expected times, found none in any line"; file=file))
     rows, row_of = rows_by_larva(larvae, times)
     if named !== nothing && !haskey(row_of, named)
-        found = some(sort!(collect(keys(row_of))))
+        found = listed(sort!(collect(keys(row_of))))
         push!(left_out, "the number in the name of $(basename(file)), which has larva $found")
     end
     table = Table(file, run, rows, row_of, times, coordinates, offsets, diff(offsets), points,
@@ -549,7 +546,7 @@ function differences(spines, outlines)
     end
     common > 0 || throw(TrackFileError("expected larvae and times of $(basename(spines.file)), found none of them";
                                        file=outlines.file))
-    of(larvae) = "$(length(larvae) == 1 ? "larva" : "larvae") $(some(larvae))"
+    of(larvae) = "$(length(larvae) == 1 ? "larva" : "larvae") $(listed(larvae))"
     found = String[]
     lacking > 0 &&
         push!(found, "outlines of $(counted(lacking, "frame")), which are missing ($(of(lacking_larvae)))")

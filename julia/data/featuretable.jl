@@ -137,21 +137,18 @@ function left_out(table::FeatureTable)
     found = String[]
     n = length(table.others)
     n > 0 && push!(found, "$(counted(n, "column without a larva", "columns without a larva")) " *
-                          "($(first_of(values(table.others))))")
+                          "($(listed(short.(values(table.others)))))")
     n = length(table.strange)
     n > 0 && push!(found, "$(counted(n, "row that is", "rows that are")) not feature(frame) " *
-                          "($(first_of(repr.(unique(table.strange)))))")
+                          "($(listed(short.(repr.(unique(table.strange))))))")
     table.repeated > 0 && push!(found, counted(table.repeated, "repeated row"))
     n = table.short
     n > 0 && push!(found, "the last larvae in $(counted(n, "row that is", "rows that are")) shorter than the first")
     return found
 end
 
-"""Return the first three items for a message."""
-function first_of(items)
-    texts = [printable(first(string(item), 40)) for item in items]
-    return join(texts[1:min(3, end)], ", ") * (length(texts) > 3 ? ", ..." : "")
-end
+"""Return a name from a file, in a length for messages."""
+short(text) = printable(first(string(text), 40))
 
 # -- rows
 

@@ -155,13 +155,13 @@ function incomplete(larvae, complete, all_cells)
         if !isempty(partly)
             some = larvae[sort!(unique(column.(partly)))]
             push!(omitted, counted(length(partly), "frame in which a larva", "frames in which a larva") *
-                           " lacks a coordinate or radius (larva $(first_of(some)))")
+                           " lacks a coordinate or radius (larva $(listed(some)))")
         end
     end
     missing_larvae = larvae[setdiff(eachindex(larvae), column.(complete))]
     isempty(missing_larvae) ||
         push!(omitted, counted(length(missing_larvae), "larva", "larvae") * " without a complete frame " *
-                       "($(first_of(missing_larvae)))")
+                       "($(listed(missing_larvae)))")
     return omitted
 end
 

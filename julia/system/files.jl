@@ -382,8 +382,7 @@ function walk_files(top; enter=folder -> true)
     is_folder(top) && walk_into!(files, special, top, enter, String[])
     if !isempty(special)
         what = counted(length(special), "pipe, socket or device", "pipes, sockets or devices")
-        more = length(special) == 1 ? "" : ", ..."
-        @warn "skipped $what in $top: $(first(special))$more"
+        @warn "skipped $what in $top: $(listed(special, 1))"
     end
     return files
 end

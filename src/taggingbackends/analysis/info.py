@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from taggingbackends.data.formats import is_label_file, several_runs
-from taggingbackends.data.loading import load_silently, only_recording
+from taggingbackends.data.formats import is_label_file
+from taggingbackends.data.loading import file_and_runs, load_silently
 from taggingbackends.data.tracks import Recording, Track, without_spine
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
@@ -47,8 +47,7 @@ def info(path: str | PathLike[str], **options: Any) -> tuple[dict[str, str], lis
         return _label_file_info(path, options)
     problems: list[str] = []
     try:
-        path = only_recording(path) if path.is_dir() else path
-        runs = several_runs(path)
+        path, runs = file_and_runs(path)
     except (TaggingBackendsError, OSError):
         runs = []  # the error comes again below
     if runs:

@@ -16,12 +16,12 @@ from taggingbackends.backend.options import numbers, report_taken
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.sandboxes import Sandbox
 from taggingbackends.backend.unfinished import remove_model
-from taggingbackends.data.formats import several_runs
 from taggingbackends.system.lazy import lazy_function
 
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
 
+_file_and_runs = lazy_function("taggingbackends.data.loading", "file_and_runs")
 _left_out_of = lazy_function("taggingbackends.data.loading", "left_out_of")
 _load_silently = lazy_function("taggingbackends.data.loading", "load_silently")
 _run_of_table = lazy_function("taggingbackends.data.fimtrack", "run_of")
@@ -118,9 +118,11 @@ class BackendExplorer(BackendFolder):
         ------
         Recording
         """
-        runs: list[dict[str, str]] = [{"run": run} for run in several_runs(Path(file))]
-        for run in runs or [{}]:
-            yield self.load_tracks(file, **options, **run)
+        file, several = _file_and_runs(Path(file))
+        if not several:
+            yield self.load_tracks(file, **options)
+        for run in several:
+            yield self.load_tracks(file, **options, run=run)
 
     # -- input, output, removal
 

@@ -39,7 +39,7 @@ from taggingbackends.system.locks import locked_if_free
 from taggingbackends.system.messages import describe
 from taggingbackends.system.names import is_utf8
 from taggingbackends.system.progress import progress
-from taggingbackends.system.words import counted
+from taggingbackends.system.words import counted, listed
 
 __all__ = [
     "NOT_THERE",
@@ -337,10 +337,9 @@ def _collect(paths: list[Path]) -> dict[Path, Path]:
             problem = f"{str(source)!r}: expected a name in UTF-8; rename the file or folder"
             raise BackendError("bad-name", problem)
     if unreadable:
-        some = ", ".join(map(describe, list(unreadable.values())[:3]))
-        more = ", ..." if len(unreadable) > 3 else ""
         folders = counted(len(unreadable), "folder")
-        warnings.warn(f"skipped {folders} that cannot be read: {some}{more}", stacklevel=4)
+        some = listed(map(describe, unreadable.values()))
+        warnings.warn(f"skipped {folders} that cannot be read: {some}", stacklevel=4)
     if not sources:
         raise BackendError("no-input", f"{common}: expected visible files, found none")
     return {source.relative_to(common): source for source in sources}

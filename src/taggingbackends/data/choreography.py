@@ -29,7 +29,7 @@ from taggingbackends.errors import TrackFileError
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.memory import keep_freed_memory
 from taggingbackends.system.names import utf8_name
-from taggingbackends.system.words import counted
+from taggingbackends.system.words import counted, listed
 
 __all__ = ["load"]
 
@@ -37,7 +37,6 @@ _FEWEST_POINTS = 3  # of a spine
 _BLOCK = 1 << 18  # bytes read at once; arrays of larger blocks would not fit into the cache
 _LONGEST = 1 << 20  # longest line in bytes, an outline of 50,000 points
 _STEM = ("date_time", "genotype", "effector", "tracker", "protocol")
-_NAMED = 3  # items that are listed at most
 _DATE_TIME = re.compile(r"\d{8}_\d{6}")
 _NUMBER = re.compile(rb"[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
 # what C, Java, MATLAB, Python, R and Visual C++ write
@@ -69,7 +68,7 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     if not wanted:
         raise ValueError("expected spine or outline to be loaded, found both turned off")
     parts, others = _parts(path, wanted)
-    left_out = [f"{_some(others)}, beside {path.name}"] if others else []
+    left_out = [f"{listed(others)}, beside {path.name}"] if others else []
     files = [file for part in parts.values() for file in part]
     with unchanged(*files):
         tables = {suffix: _table(parts[suffix], suffix, left_out) for suffix in wanted}
@@ -124,11 +123,6 @@ _T = TypeVar("_T")
 def _first(items: Iterable[_T | None]) -> _T | None:
     """Return the first item that is not None."""
     return next((item for item in items if item is not None), None)
-
-
-def _some(items: list[str] | list[int]) -> str:
-    more = ", ..." if len(items) > _NAMED else ""
-    return ", ".join(map(str, items[:_NAMED])) + more
 
 
 def _metadata(stem: str) -> dict[str, str]:
@@ -302,7 +296,7 @@ def _read(file: Path, suffix: str, left_out: list[str]) -> _Table | None:
     _check_times(table, lines)
     named = tracker_name(file).larva
     if named is not None and named not in table.rows:
-        found = _some(sorted(table.rows))
+        found = listed(sorted(table.rows))
         left_out.append(f"the number in the name of {file.name}, which has larva {found}")
     return table
 
@@ -610,7 +604,7 @@ def _times(table: _Table, larva: int) -> NDArray[np.float64]:
 
 
 def _of(larvae: list[int]) -> str:
-    return f"{'larva' if len(larvae) == 1 else 'larvae'} {_some(sorted(larvae))}"
+    return f"{'larva' if len(larvae) == 1 else 'larvae'} {listed(sorted(larvae))}"
 
 
 def _set_spines(table: _Table, left_out: list[str]) -> None:

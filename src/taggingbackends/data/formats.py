@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from taggingbackends.data.compressed import decompressed_head
-from taggingbackends.data.dialect import dialect_of
 from taggingbackends.errors import wrong_type
 from taggingbackends.system.files import open_file, walk
 from taggingbackends.system.lazy import lazy_function
@@ -32,6 +31,7 @@ __all__ = [
     "find_recordings",
     "format_of",
     "is_label_file",
+    "recognized",
     "recording_files",
     "recording_stem",
     "recordings_in",
@@ -45,6 +45,8 @@ __all__ = [
 LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+_dialect_of = lazy_function("taggingbackends.data.dialect", "dialect_of")
 
 _HEAD = 1024  # bytes read to recognize a format
 _LARVA = re.compile(r"\.(\d{5})")  # at the end of the stem of a larva's own file
@@ -122,7 +124,7 @@ FORMATS: list[Format] = [
     Format(
         name="FIMTrack",
         suffixes=(".csv",),
-        recognize=lambda head: dialect_of(head) is not None,
+        recognize=lambda head: _dialect_of(head) is not None,
         load=lazy_function("taggingbackends.data.fimtrack", "load"),
         beginning="a line `,larva(0),larva(1),...`",
         options=("spine", "outline", "framerate", "pixelsize", "radii"),
@@ -183,12 +185,20 @@ def format_of(path: str | PathLike[str]) -> Format | None:
     OSError
         The file has the suffix of a tracker file but cannot be read.
     """
-    path = Path(path)
+    return recognized(Path(path))[0]
+
+
+def recognized(path: Path) -> tuple[Format | None, bytes]:
+    """Return the format of a file, as `format_of` does, and the file's first bytes.
+
+    The bytes are not decompressed. There are none if no format has the file's suffix.
+    """
     near = suffix_formats(path)
     if not near:
-        return None
-    head = decompressed_head(_head(path), _HEAD)
-    return next((format for format in near if format.recognize(head)), None)
+        return None, b""
+    head = _head(path)
+    content = decompressed_head(head, _HEAD)
+    return next((format for format in near if format.recognize(content)), None), head
 
 
 def tracker_format(path: Path) -> Format | None:
@@ -216,6 +226,8 @@ def several_runs(path: str | PathLike[str]) -> list[str]:
     TrackFileError, OSError
         The runs cannot be read.
     """
+    if all(format.runs is None for format in suffix_formats(path)):
+        return []  # without opening the file
     format = format_of(path)
     runs = format.runs(Path(path)) if format is not None and format.runs is not None else []
     return runs if len(runs) > 1 else []

@@ -12,19 +12,19 @@ from typing import Any
 from taggingbackends.data.compressed import decompressed_head, is_compressed
 from taggingbackends.data.formats import (
     FORMATS,
-    Format,
     find_recordings,
     format_of,
     is_label_file,
+    recognized,
     several_runs,
     suffix_formats,
 )
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
-from taggingbackends.system.files import open_file
+from taggingbackends.system.words import listed
 
-__all__ = ["left_out_of", "load_runs", "load_silently", "load_tracks", "only_recording", "runs_in"]
+__all__ = ["file_and_runs", "left_out_of", "load_runs", "load_silently", "load_tracks", "runs_in"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -88,19 +88,19 @@ def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
     path = Path(path)
     _check_options(options)
     if path.is_dir():
-        path = only_recording(path)
+        path = _only_recording(path)
     if is_label_file(path):
         return _load_labelled(path, options)
-    format = format_of(path)
+    format, head = recognized(path)
     if format is not None:
-        _check_readable(path, format)
+        if is_compressed(head) and not format.compressed:
+            problem = f"expected a plain {format.name} file, found one compressed with gzip"
+            raise TrackFileError(f"{problem}; decompress it first (gunzip)", file=path)
         known = {k: v for k, v in options.items() if k in format.options}
         return format.load(path, **known)
     near = suffix_formats(path)
     if near:
-        with open_file(path) as file:
-            head = file.read(1024)
-        found = decompressed_head(head, 1024)[:40].decode(errors="replace")
+        found = decompressed_head(head, 40)[:40].decode(errors="replace")
         expected = " or ".join(
             f"a {one.name} file, which begins with {one.beginning}" for one in near
         )
@@ -113,14 +113,6 @@ def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
     suffixes = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({suffixes}) or a label file, found suffix {path.suffix!r}"
     raise TrackFileError(problem, file=path)
-
-
-def _check_readable(path: Path, format: Format) -> None:
-    if not format.compressed:
-        with open_file(path) as file:
-            if is_compressed(file.peek(2)):
-                problem = f"expected a plain {format.name} file, found one compressed with gzip"
-                raise TrackFileError(f"{problem}; decompress it first (gunzip)", file=path)
 
 
 def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
@@ -144,10 +136,14 @@ def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
     --------
     load_runs : Load each run.
     """
-    path = Path(path)
-    path = only_recording(path) if path.is_dir() else path
-    several = [] if is_label_file(path) else several_runs(path)
-    return several or [load_silently(path, **options).run]
+    file, several = file_and_runs(Path(path))
+    return several or [load_silently(file, **options).run]
+
+
+def file_and_runs(path: Path) -> tuple[Path, list[str]]:
+    """Return the file to load, also for a folder, and its runs if there are several."""
+    path = _only_recording(path) if path.is_dir() else path
+    return path, [] if is_label_file(path) else several_runs(path)
 
 
 def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
@@ -170,13 +166,11 @@ def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
     TrackFileError, LabelFileError, OSError, TypeError
         As for `load_tracks`.
     """
-    path = Path(path)
-    path = only_recording(path) if path.is_dir() else path
-    several = [] if is_label_file(path) else several_runs(path)
+    file, several = file_and_runs(Path(path))
     if not several:
-        yield load_tracks(path, **options)
+        yield load_tracks(file, **options)
     for run in several:
-        yield load_tracks(path, **options, run=run)
+        yield load_tracks(file, **options, run=run)
 
 
 def _fix(found: Any) -> str:
@@ -191,12 +185,11 @@ def _fix(found: Any) -> str:
     )
 
 
-def only_recording(folder: Path) -> Path:
+def _only_recording(folder: Path) -> Path:
     """Return the file to load in a folder; raise TrackFileError unless it has one recording."""
     files = list(find_recordings(folder))
     if len(files) != 1:
-        names = ", ".join(str(file.relative_to(folder)) for file in files[:_NAMED])
-        names += ", ..." if len(files) > _NAMED else ""
+        names = listed((file.relative_to(folder) for file in files), _NAMED)
         found = f"{len(files)}: {names}; load one by one" if files else "none"
         raise TrackFileError(f"expected one recording in this folder, found {found}", file=folder)
     return files[0]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from taggingbackends.data.dialect import LARVA, Dialect, dialect_of
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
-from taggingbackends.system.words import counted, listed
+from taggingbackends.system.words import counted, listed, printable
 
 __all__ = ["Feature", "FeatureTable", "read_rows"]
 
@@ -94,6 +94,11 @@ def read_rows(
         problem = "expected a first row `,larva(0),larva(1),...`, found another"
         raise TrackFileError(problem, file=file, line=1)
     return _RowTable(file, _decoded(file, content, dialect), dialect, wanted, booleans).read()
+
+
+def _short(text: str) -> str:
+    """Return a name from a file, in a length for messages."""
+    return printable(text[:40])
 
 
 def _decoded(file: Path, content: bytes, dialect: Dialect) -> str:
@@ -169,10 +174,11 @@ class _RowTable:
         left_out = []
         if self.others:
             found = counted(len(self.others), "column without a larva", "columns without a larva")
-            left_out.append(f"{found} ({listed(self.others.values())})")
+            left_out.append(f"{found} ({listed(map(_short, self.others.values()))})")
         if self.strange:
             found = counted(self.strange.total(), "row that is", "rows that are")
-            left_out.append(f"{found} not feature(frame) ({listed(map(shown, self.strange))})")
+            names = listed(_short(shown(name)) for name in self.strange)
+            left_out.append(f"{found} not feature(frame) ({names})")
         if self.repeated:
             left_out.append(counted(self.repeated, "repeated row"))
         if self.short:

@@ -24,7 +24,7 @@ from taggingbackends.labels.states import State
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.memory import keep_freed_memory
-from taggingbackends.system.words import counted
+from taggingbackends.system.words import counted, listed
 
 __all__ = ["load", "runs"]
 
@@ -155,14 +155,9 @@ class _LeftOut:
 
     def sentences(self) -> tuple[str, ...]:
         return tuple(
-            f"{counted(sum(cases.values()), *words)} ({_few(cases)})"
+            f"{counted(sum(cases.values()), *words)} ({listed(cases, _NAMED)})"
             for words, cases in self._cases.items()
         )
-
-
-def _few(names: Iterable[object]) -> str:
-    every = [str(name) for name in names]
-    return ", ".join(every[:_NAMED]) + (", ..." if len(every) > _NAMED else "")
 
 
 @contextmanager
@@ -243,12 +238,12 @@ def _of_run(path: Path, larvae: list[_Larva], run: str | None) -> list[_Larva]:
     """Return the larvae of the run; by default, of the only run."""
     there = list(dict.fromkeys(one.run for one in larvae))
     if run is None and len(there) > 1:
-        problem = f"expected one run, found {len(there)} ({_few(there)}); choose one of those "
-        problem += "that runs_in(path) returns: load_tracks(path, run=...)"
+        problem = f"expected one run, found {len(there)} ({listed(there, _NAMED)}); choose one of "
+        problem += "those that runs_in(path) returns: load_tracks(path, run=...)"
         raise TrackFileError(problem, file=path)
     chosen = [one for one in larvae if run is None or one.run == run]
     if not chosen:
-        raise TrackFileError(f"expected run {shown(run)}, found {_few(there)}", file=path)
+        raise TrackFileError(f"expected run {shown(run)}, found {listed(there, _NAMED)}", file=path)
     return chosen
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from taggingbackends.system.words import counted
+from taggingbackends.system.words import counted, listed
 
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
@@ -51,6 +51,6 @@ def undeclared_names(runs: Mapping[str, RunLabels]) -> list[str]:
         if run.undeclared:
             counts = run.count()
             found = [f"{name!r} ({counted(counts[name], 'frame')})" for name in run.undeclared]
-            listed = ", ".join(found[:_NAMED]) + ", ..." * (len(found) > _NAMED)
-            sentences.append(f"run {run.id}: labels that the file does not declare: {listed}")
+            names = listed(found, _NAMED)
+            sentences.append(f"run {run.id}: labels that the file does not declare: {names}")
     return sentences

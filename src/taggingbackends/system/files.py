@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from taggingbackends.errors import BackendError
 from taggingbackends.system.renames import exchange, rename_new
 from taggingbackends.system.temporaries import temporary_beside
-from taggingbackends.system.words import counted
+from taggingbackends.system.words import counted, listed
 
 __all__ = [
     "Destination",
@@ -558,8 +558,7 @@ def walk(
                 open_folder(path, target)
     if special:
         what = counted(len(special), "pipe, socket or device", "pipes, sockets or devices")
-        more = ", ..." if len(special) > 1 else ""
-        warnings.warn(f"skipped {what} in {top}: {special[0]}{more}", stacklevel=2)
+        warnings.warn(f"skipped {what} in {top}: {listed(special, 1)}", stacklevel=2)
 
 
 # in lower case: of ext4, of NTFS, of NetApp, of Synology

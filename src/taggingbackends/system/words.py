@@ -7,8 +7,6 @@ from collections.abc import Iterable
 
 __all__ = ["UNPRINTABLE", "counted", "listed", "printable"]
 
-_LISTED = 3
-
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal acts on: control characters, line separators, changes of the direction of text,
 and what it cannot show: lone surrogates."""
@@ -24,7 +22,7 @@ def counted(n: int, one: str, several: str | None = None) -> str:
     return f"{n} {one if n == 1 else several or f'{one}s'}"
 
 
-def listed(items: Iterable[object]) -> str:
-    """Return the first three items: ``1, 2, 3, ...``."""
-    texts = [printable(str(item)[:40]) for item in items]
-    return ", ".join(texts[:_LISTED]) + ", ..." * (len(texts) > _LISTED)
+def listed(items: Iterable[object], most: int = 3) -> str:
+    """Return the first items: ``1, 2, 3, ...``."""
+    texts = [str(item) for item in items]
+    return ", ".join(texts[:most]) + ", ..." * (len(texts) > most)
