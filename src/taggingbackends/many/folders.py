@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.inputfiles import report
 from taggingbackends.backend.pipeline import check_prediction
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
@@ -22,10 +23,20 @@ __all__ = ["Plan", "label_all", "plan"]
 
 
 class Plan(NamedTuple):
-    """The tasks, and the outcomes of recordings and folders that cannot be used."""
+    """The tasks, and what cannot be labelled.
+
+    Attributes
+    ----------
+    tasks : list of Task
+    failed : list of Outcome
+        Those of recordings and folders that cannot be used.
+    near_misses : dict
+        File that looks like a tracker file, but is in no known format -> the error.
+    """
 
     tasks: list[Task]
     failed: list[Outcome]
+    near_misses: dict[Path, Exception]
 
 
 def plan(
@@ -34,6 +45,7 @@ def plan(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
+    format: str | None = None,
 ) -> Plan:
     """Find the recordings below folders. No script is run and no label file is read.
 
@@ -47,23 +59,28 @@ def plan(
         As for `pipeline.predict`.
     force : bool
         Label recordings that have labels, too. Replace the labels, whoever made them.
+    format : str, optional
+        Label only recordings in this format.
 
     Raises
     ------
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``. ``no-input``: there are no
         recordings, or a root is not a folder. ``unusable-data``: no sandbox can be created.
+        ``unknown-format``.
 
     Warns
     -----
     UserWarning
-        Sandboxes of killed commands were removed, or cannot be removed.
+        Sandboxes of killed commands were removed, or cannot be removed. There are no recordings,
+        and files that look like tracker files cannot be read.
     """
     check_prediction(backend)
     backend.check_data_dirs()
     instance = backend.required_instance("predict")
-    found, unusable = discover(backend, roots)
+    found, unusable, near_misses = discover(backend, roots, format)
     if not found and not unusable:
+        report(near_misses)
         places = ", ".join(map(str, roots))
         raise BackendError("no-input", f"no recording of a known format below {places}")
     remove_dead(backend)
@@ -83,7 +100,7 @@ def plan(
     failed = [
         Outcome(path, Result.FAILED, why=_why(path, error)) for path, error in unusable.items()
     ]
-    return Plan(tasks, failed)
+    return Plan(tasks, failed, near_misses)
 
 
 def _why(path: Path, error: Exception) -> str:
