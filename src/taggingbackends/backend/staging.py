@@ -342,9 +342,8 @@ def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict
     named = [path for path, kind in kinds.items() if kind == "file"]
     sources = input_files(named, found, choice, suffixes)
     if not sources:
-        expected = "visible files"
-        if found and choice.purpose != "push":
-            expected = "recordings of a known format that can be read"
+        is_push = choice.purpose == "push" or not found
+        expected = "visible files" if is_push else "recordings of a known format"
         raise BackendError("no-input", f"{common}: expected {expected}, found none")
     return {source.relative_to(common): source for source in sources}
 

@@ -332,9 +332,16 @@ def find_recordings(
             if unreadable is not None and not is_own_table:
                 unreadable[file] = error
         if format is not None:
-            found.setdefault((file.parent, stem_of(file)), {})[file] = _rank(file, format)
+            rank = _rank(file, format, is_damaged=error is not None)
+            found.setdefault((file.parent, stem_of(file)), {})[file] = rank
     _remove_other_forms(found)
-    return {min(ranks, key=ranks.__getitem__): list(ranks) for ranks in found.values()}
+    recordings = {min(ranks, key=ranks.__getitem__): list(ranks) for ranks in found.values()}
+    if unreadable:
+        for main, parts in recordings.items():
+            for file in parts if main not in unreadable else ():
+                if tracker_name(file).larva is not None:  # loading the recording reports it
+                    unreadable.pop(file, None)
+    return recordings
 
 
 def _remove_other_forms(found: dict[tuple[Path, str], dict[Path, tuple[Any, ...]]]) -> None:
@@ -387,11 +394,11 @@ def _known_runs(file: Path, seen: Stamp | None) -> frozenset[str]:
     return frozenset()
 
 
-def _rank(file: Path, format: Format) -> tuple[Any, ...]:
+def _rank(file: Path, format: Format, is_damaged: bool = False) -> tuple[Any, ...]:
     """Return the place of a file among those of one stem; the first one is to be loaded.
 
-    A file of all larvae comes before those of single larvae, then a plain file before a compressed
-    one, and a suffix in lower case before others.
+    A file of all larvae comes before those of single larvae, then one in its format before a
+    damaged one, a plain file before a compressed one, and a suffix in lower case before others.
     """
     name = tracker_name(file)
     is_usual = file.name.endswith(name.suffix)
@@ -399,6 +406,7 @@ def _rank(file: Path, format: Format) -> tuple[Any, ...]:
         FORMATS.index(format),
         name.larva is not None,
         _suffixes(format).index(name.suffix),
+        is_damaged,
         -1 if name.larva is None else name.larva,
         file.suffix.lower() == ".gz",
         not is_usual,

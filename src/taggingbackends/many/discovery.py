@@ -15,7 +15,7 @@ from taggingbackends.data.formats import find_recordings, stem_of
 from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.system.files import walk
 
-__all__ = ["Discovery", "FoundRecording", "discover"]
+__all__ = ["FoundRecording", "discover"]
 
 
 class FoundRecording(NamedTuple):
@@ -25,28 +25,9 @@ class FoundRecording(NamedTuple):
     place: Path
 
 
-class Discovery(NamedTuple):
-    """What is below some folders.
-
-    Attributes
-    ----------
-    recordings : list of FoundRecording
-        Sorted for each root.
-    unusable : dict
-        Recording or folder that cannot be used -> the error. A recording is represented by its
-        first file that cannot be read.
-    near_misses : dict
-        File that looks like a tracker file, but is in no known format -> the error.
-    """
-
-    recordings: list[FoundRecording]
-    unusable: dict[Path, Exception]
-    near_misses: dict[Path, Exception]
-
-
 def discover(
     backend: BackendFolder, roots: Sequence[str | os.PathLike[str]], format: str | None = None
-) -> Discovery:
+) -> tuple[list[FoundRecording], dict[Path, Exception]]:
     """Find the recordings of known formats below folders.
 
     Hidden files and folders, the data folders of backends and sandboxes are skipped. A folder
@@ -60,6 +41,15 @@ def discover(
     format : str, optional
         Find only recordings in this format.
 
+    Returns
+    -------
+    list of FoundRecording
+        The recordings, sorted for each root.
+    dict
+        Recording or folder that cannot be used -> the error. A recording is represented by its
+        first file that cannot be read. A TrackFileError is about a file that looks like a tracker
+        file, but is in no known format.
+
     Raises
     ------
     BackendError
@@ -68,7 +58,6 @@ def discover(
     """
     check_format(format)
     suffixes = own_suffixes(backend.project_dir)
-    near_misses: dict[Path, Exception] = {}
     unusable: dict[Path, Exception] = {}
     unreadable: dict[Path, OSError] = {}
     own_data = os.path.realpath(backend.data_folder)
@@ -116,7 +105,7 @@ def discover(
             refused.clear()
             recordings = find_recordings([x for x in files if has_format(x, format)], refused)
         near = {x: e for x, e in refused.items() if isinstance(e, TrackFileError)}
-        near_misses |= {x: e for x, e in near.items() if not x.name.lower().endswith(suffixes)}
+        unusable |= {x: e for x, e in near.items() if not x.name.lower().endswith(suffixes)}
         failed: dict[str, Path] = {}  # each recording fails once
         for file in reversed(refused):
             if file not in near:
@@ -129,7 +118,7 @@ def discover(
             place = main.with_name(label_name(stem, several))
             parts = (main, *(file for file in others if file != main))
             found.append(FoundRecording(parts, place))
-    return Discovery(found, unreadable | unusable, near_misses)
+    return found, unreadable | unusable
 
 
 def _is_backends_data(folder: Path) -> bool:

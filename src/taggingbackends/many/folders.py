@@ -13,7 +13,7 @@ from taggingbackends.backend.inputfiles import report
 from taggingbackends.backend.pipeline import check_prediction
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.executors import Executor
 from taggingbackends.many.labelling import Outcome, Result, Task
@@ -36,7 +36,7 @@ class Plan(NamedTuple):
 
     tasks: list[Task]
     failed: list[Outcome]
-    near_misses: dict[Path, Exception]
+    near_misses: Mapping[Path, Exception]
 
 
 def plan(
@@ -78,7 +78,9 @@ def plan(
     check_prediction(backend)
     backend.check_data_dirs()
     instance = backend.required_instance("predict")
-    found, unusable, near_misses = discover(backend, roots, format)
+    found, unusable = discover(backend, roots, format)
+    near_misses = {x: e for x, e in unusable.items() if isinstance(e, TrackFileError)}
+    unusable = {x: e for x, e in unusable.items() if x not in near_misses}
     if not found and not unusable:
         report(near_misses)
         places = ", ".join(map(str, roots))
