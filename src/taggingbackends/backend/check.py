@@ -117,7 +117,9 @@ def _check_project(
     try:
         own_suffixes(path.parent)
     except BackendError as error:
-        yield Problem(path, str(error).removeprefix(f"{path}: "), 'write it like [".avi"]')
+        yield Problem(
+            path, str(error).removeprefix(f"{path}: "), 'write it like suffixes = [".avi"]'
+        )
     if "taggingbackends" not in names:
         what = "expected taggingbackends among the dependencies, found none"
         yield Problem(path, what, 'add "taggingbackends" to [project] dependencies')
