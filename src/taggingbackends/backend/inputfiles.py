@@ -9,10 +9,11 @@ from typing import Literal, NamedTuple
 
 from taggingbackends import labels
 from taggingbackends.data.formats import (
-    FORMATS,
+    check_format,
     companions,
     examined,
     find_recordings,
+    has_format,
     is_label_file,
     suffix_formats,
 )
@@ -25,8 +26,7 @@ __all__ = [
     "ALL_FILES",
     "USUAL_FILES",
     "Choice",
-    "check_format",
-    "has_format",
+    "checked_format",
     "input_files",
     "report",
 ]
@@ -58,18 +58,13 @@ ALL_FILES = Choice(all_files=True)
 USUAL_FILES = Choice()
 
 
-def check_format(name: str | None) -> None:
-    """Raise `BackendError` ``unknown-format`` if no format has the name."""
-    names = [format.name for format in FORMATS]
-    if name is not None and name not in names:
-        problem = f"expected a format out of {', '.join(names)}, found {name}"
-        raise BackendError("unknown-format", problem)
-
-
-def has_format(file: Path, name: str | None) -> bool:
-    """Return whether a file may be in a format, by its suffix, or is no tracker file."""
-    near = suffix_formats(file)
-    return name is None or not near or name in [format.name for format in near]
+def checked_format(name: str | None) -> str | None:
+    """Return the name of a format; raise `BackendError` ``unknown-format`` if there is none."""
+    try:
+        check_format(name)
+    except ValueError as error:
+        raise BackendError("unknown-format", str(error)) from None
+    return name
 
 
 def input_files(
@@ -101,7 +96,7 @@ def input_files(
     UserWarning
         Files cannot be read, are in no known format, or are not used.
     """
-    check_format(choice.format)
+    format = checked_format(choice.format)
     labelled = {file for file in (*named, *found) if is_label_file(file)}
     used = labelled
     if choice.purpose == "predict" and not choice.all_files:
@@ -109,11 +104,11 @@ def input_files(
     needs = {file: _dependencies(file) for file in progress(sorted(used), "collecting")}
 
     def is_chosen(file: Path) -> bool:
-        return all(has_format(x, choice.format) for x in (file, *needs.get(file, ())))
+        return all(has_format(x, format) for x in (file, *needs.get(file, ())))
 
     for file in named:
         if not is_chosen(file):
-            problem = f"{file}: expected a file in the format {choice.format}, found another"
+            problem = f"{file}: expected a file in the format {format}, found another"
             raise BackendError("no-input", problem)
     files = dict.fromkeys([*named, *(x for file in named for x in companions(file)), *found])
     taken = [file for file in files if is_chosen(file)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from taggingbackends.data.compressed import decompressed_head, is_compressed
 from taggingbackends.data.nearmisses import is_own_table, reason, reason_for_archive
-from taggingbackends.errors import TrackFileError, wrong_type
+from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.system.files import Stamp, open_file, stamp, walk
 from taggingbackends.system.lazy import lazy_function
 
@@ -29,10 +29,12 @@ __all__ = [
     "Paths",
     "TrackerName",
     "as_paths",
+    "check_format",
     "companions",
     "examined",
     "find_recordings",
     "format_of",
+    "has_format",
     "is_label_file",
     "may_be_one",
     "recording_files",
@@ -191,6 +193,19 @@ def suffix_formats(path: str | PathLike[str]) -> list[Format]:
     return _formats_with(tracker_name(path).suffix)
 
 
+def check_format(name: str | None) -> None:
+    """Raise ValueError if no format has the name."""
+    names = [format.name for format in FORMATS]
+    if name is not None and name not in names:
+        raise ValueError(f"expected a format out of {', '.join(names)}, found {shown(name)}")
+
+
+def has_format(path: Path, name: str | None) -> bool:
+    """Return whether a file may be in a format, by its suffix, or has none of any format."""
+    near = suffix_formats(path) if name is not None else ()
+    return not near or name in [format.name for format in near]
+
+
 def format_of(path: str | PathLike[str]) -> Format | None:
     """Return the format of a file by its suffix and first bytes; None if no format matches.
 
@@ -285,7 +300,7 @@ def several_runs(path: str | PathLike[str]) -> list[str]:
 
 
 def find_recordings(
-    files: Paths, unreadable: dict[Path, Exception] | None = None
+    files: Paths, unreadable: dict[Path, Exception] | None = None, format: str | None = None
 ) -> dict[Path, list[Path]]:
     """Find the recordings among files.
 
@@ -303,6 +318,8 @@ def find_recordings(
         Collects the files that cannot be read, each with its error. By default, an OSError is
         raised. A TrackFileError says why a file that looks like a tracker file is in no format,
         and how to fix it. ZIP archives with tracker files are among these files.
+    format : str, optional
+        Find only recordings in this format, one of the names in `FORMATS`.
 
     Returns
     -------
@@ -317,22 +334,27 @@ def find_recordings(
         not exist.
     TypeError
         `files` is not a path or an iterable of paths.
+    ValueError
+        No format has the name `format`.
     """
+    check_format(format)
     found: dict[tuple[Path, str], dict[Path, tuple[Any, ...]]] = {}
     for file in _expanded(files):
+        if not has_format(file, format):
+            continue
         try:
-            format, error, is_own_table = examined(file, archives=unreadable is not None)
+            known, error, is_own_table = examined(file, archives=unreadable is not None)
         except OSError as refused:
             if unreadable is None:
                 raise
             unreadable[file] = refused
             continue
         if error is not None:
-            format = _damaged(file)
+            known = _damaged(file)
             if unreadable is not None and not is_own_table:
                 unreadable[file] = error
-        if format is not None:
-            rank = _rank(file, format, is_damaged=error is not None)
+        if known is not None:
+            rank = _rank(file, known, is_damaged=error is not None)
             found.setdefault((file.parent, stem_of(file)), {})[file] = rank
     _remove_other_forms(found)
     recordings = {min(ranks, key=ranks.__getitem__): list(ranks) for ranks in found.values()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder, is_sandbox
-from taggingbackends.backend.inputfiles import check_format, has_format
+from taggingbackends.backend.inputfiles import checked_format
 from taggingbackends.backend.project import is_backend, own_suffixes
 from taggingbackends.backend.staging import label_name
 from taggingbackends.data.formats import find_recordings, stem_of
@@ -56,7 +56,7 @@ def discover(
         ``no-input``: a root is not a folder, or it is in a backend's data folder.
         ``unknown-format``.
     """
-    check_format(format)
+    format = checked_format(format)
     suffixes = own_suffixes(backend.project_dir)
     unusable: dict[Path, Exception] = {}
     unreadable: dict[Path, OSError] = {}
@@ -103,7 +103,7 @@ def discover(
         several = len(recordings) > 1
         if format is not None:
             refused.clear()
-            recordings = find_recordings([x for x in files if has_format(x, format)], refused)
+            recordings = find_recordings(files, refused, format)
         near = {x: e for x, e in refused.items() if isinstance(e, TrackFileError)}
         unusable |= {x: e for x, e in near.items() if not x.name.lower().endswith(suffixes)}
         failed: dict[str, Path] = {}  # each recording fails once
