@@ -260,7 +260,13 @@ def examined(path: Path, archives: bool = True) -> Examined:
     known = next((format for format in near if format.recognize(content)), None)
     if known is not None and (known.compressed or not is_compressed(head)):
         return Examined(known)
-    why = reason(head, content, [known] if known else near, is_known=known is not None)
+    if known is not None:
+        why = f"expected a plain {known.name} file, found one compressed with gzip"
+        why += "; decompress it first (gunzip)"
+    else:
+        expected = (f"a {one.name} file, which begins with {one.beginning}" for one in near)
+        fixes = "; ".join(one.fix for one in near if one.fix)
+        why = reason(head, content, " or ".join(expected), fixes)
     return Examined(None, TrackFileError(why, file=path), is_own_table(content))
 
 

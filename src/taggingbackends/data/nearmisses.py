@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from taggingbackends.data.compressed import is_compressed
 from taggingbackends.errors import shown
 from taggingbackends.system.csvtext import OWN_TABLES
 from taggingbackends.system.words import listed
-
-if TYPE_CHECKING:
-    from taggingbackends.data.formats import Format
 
 __all__ = ["is_own_table", "reason", "reason_for_archive"]
 
@@ -38,8 +34,8 @@ _SHOWN = 40  # characters of an unknown file
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def reason(head: bytes, content: bytes, formats: Iterable[Format], is_known: bool = False) -> str:
-    """Return why a file cannot be read, and the fix.
+def reason(head: bytes, content: bytes, expected: str, usual_fix: str) -> str:
+    """Return why a file is in none of the formats that have its suffix, and the fix.
 
     Parameters
     ----------
@@ -47,24 +43,16 @@ def reason(head: bytes, content: bytes, formats: Iterable[Format], is_known: boo
         The file's first bytes.
     content : bytes
         The first bytes of the content: those of `head`, decompressed if necessary.
-    formats : iterable of Format
-        The formats that have the file's suffix.
-    is_known : bool
-        Whether the content is of one of these formats, which is not read compressed.
+    expected : str
+        How files of these formats begin.
+    usual_fix : str
+        The fix for files of other kinds than those that have one of their own.
     """
-    if is_known:
-        names = " or ".join(one.name for one in formats)
-        problem = f"expected a plain {names} file, found one compressed with gzip"
-        return f"{problem}; decompress it first (gunzip)"
     if not content:
         empty = "no content or damaged gzip" if is_compressed(head) else "an empty file"
         return f"expected tracks, found {empty}; {_COPY_AGAIN}"
-    expected = " or ".join(
-        f"a {one.name} file, which begins with {one.beginning}" for one in formats
-    )
-    fixes = "; ".join(one.fix for one in formats if one.fix)
     found, fix = _kind(content)
-    return "; ".join(filter(None, (f"expected {expected}, found {found}", fix or fixes)))
+    return "; ".join(filter(None, (f"expected {expected}, found {found}", fix or usual_fix)))
 
 
 def _kind(content: bytes) -> tuple[str, str]:
