@@ -174,7 +174,7 @@ def _used(
         fixes.append("take all with all_files=True")
     if others:
         counts.append(f"{counted(len(others), 'file')} in other formats ({_names(sorted(others))})")
-        fixes.append("choose a format with format=...")
+        fixes += ["choose a format with format=..."] if choice.format is None else []
     if counts:
         problem = f"left out {' and '.join(counts)}"
         warnings.warn(InputWarning(problem, ", or ".join(fixes)), stacklevel=5)
