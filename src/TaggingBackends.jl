@@ -58,6 +58,7 @@ include("../julia/labels/reading.jl")
 # data: tracker files in, arrays out
 include("../julia/data/gzip.jl")
 include("../julia/data/formats.jl")
+include("../julia/data/nearmisses.jl")
 include("../julia/data/tracks.jl")
 include("../julia/data/choreography.jl")
 include("../julia/data/featuretable.jl")

@@ -393,7 +393,7 @@ is_sandbox(folder) = ispath(joinpath(folder, SANDBOX_MARK))
 
 """Return whether a path is a tracker file that can be read."""
 function is_tracker_file(path)
-    isfile(path) || return false
+    tracker_suffix(path) in TRACKER_SUFFIXES && isfile(path) || return false
     return !isempty(findrecordings([path]; unreadable=Dict{String,Exception}()))
 end
 

@@ -60,6 +60,27 @@ function project_metadata(project_dir)
     return found
 end
 
+"""
+    own_suffixes(project_dir)
+
+Return the suffixes of the backend's own formats, in lower case: `suffixes` in `[tool.taggingbackends]` of
+pyproject.toml.
+
+# Errors
+`BackendError` `not-a-backend`: the file is not TOML, or something else is there.
+"""
+function own_suffixes(project_dir)
+    path = joinpath(project_dir, "pyproject.toml")
+    values = read_toml(path)
+    own = [key[3:end] => value for (key, value) in values if length(key) > 2 && key[1:2] == ["tool", "taggingbackends"]]
+    suffixes = [value for (key, value) in sort!(own; by=first) if length(key) == 2]
+    is_valid(key, value) = key[1] == "suffixes" && (length(key) == 1 ? value === :value :
+        length(key) == 2 && value isa String && startswith(value, ".") && length(value) > 1)
+    all(((key, value),) -> is_valid(key, value), own) || throw(BackendError("not-a-backend",
+        "$path: expected suffixes in [tool.taggingbackends] such as [\".avi\"], found something else"))
+    return map(lowercase, suffixes)
+end
+
 """Return the string that a package's `__init__.py` assigns to `__version__`, or `nothing`."""
 function assigned_version(package)
     init = joinpath(package, "__init__.py")

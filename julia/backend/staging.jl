@@ -1,7 +1,7 @@
 # Copy input into a backend's folder (push) and predicted labels out of it (pull). Either copies all files or none.
 
 """
-    push(backend, paths...; link=false, alone=false)
+    push(backend, paths...; link=false, alone=false, all_files=false)
 
 Copy files into data/raw, for the explorer's instance (and sandbox).
 
@@ -17,6 +17,7 @@ One push into a data folder runs at a time. The next one removes or completes wh
 - `link`: make symbolic links instead of copies. Copies share blocks with the original where the file system
   can do so.
 - `alone`: fail if there is other input already.
+- `all_files`: do not warn of files that look like tracker files but cannot be read, or are in no known format.
 
 # Returns
 The paths of the input files in data/raw.
@@ -36,9 +37,11 @@ Nothing is copied then.
 push(backend, "recordings/20240611_101500@g@e@t5@p.spine")
 ```
 """
-function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=false)
+function push(backend::BackendExplorer, paths...; link::Bool=false, alone::Bool=false, all_files::Bool=false)
     foreach(check_utf8, paths)
-    sources = collect_input([unslashed(abspath(path)) for path in paths])
+    sources, depended = collect_input([unslashed(abspath(path)) for path in paths])
+    suffixes = own_suffixes(backend.project_dir)
+    all_files || report_files(last.(sources), depended, suffixes)
     top = data_dir(backend, "raw")
     check_data_dir(top)
     if backend.sandbox !== nothing && !is_sandbox(top) && !isempty(walk_files(top))
@@ -176,7 +179,7 @@ function check_writable(target)
     return nothing
 end
 
-"""Return relative path in data/raw => source, for all files to copy."""
+"""Return relative path in data/raw => source, for all files to copy; and those on which label files depend."""
 function collect_input(paths)
     for path in paths
         found = what_is(path)
@@ -185,11 +188,15 @@ function collect_input(paths)
     end
     common = length(paths) == 1 && isdir(paths[1]) ? paths[1] : common_folder(dirname.(paths))
     unreadable = String[]  # errors of folders
-    sources = String[]
+    sources, depended = String[], String[]
     for path in paths, file in (isdir(path) ? folder_files(path, unreadable) : [path; companions(path)])
         check_utf8(file)
         push!(sources, file)
-        islabelfile(file) && append!(sources, labelled_files(file))
+        if islabelfile(file)
+            files = labelled_files(file)
+            append!(sources, files)
+            append!(depended, files)
+        end
     end
     if !isempty(unreadable)
         folders = counted(length(unreadable), "folder")
@@ -198,8 +205,37 @@ function collect_input(paths)
     if isempty(sources)
         throw(BackendError("no-input", "$common: expected visible files, found none"))
     end
-    return [relpath(source, common) => source for source in unique(sources)]
+    return [relpath(source, common) => source for source in unique(sources)], depended
 end
+
+"""Warn of files that look like tracker files but cannot be read, and of those in no known format."""
+function report_files(files, depended, suffixes)
+    unreadable = OrderedDict{String,Exception}()
+    recordings = findrecordings(files; unreadable=unreadable)
+    is_own(file) = any(suffix -> endswith(lowercase(file), suffix), suffixes)
+    near = [file => error for (file, error) in unreadable if error isa TrackFileError && !is_own(file)]
+    shown_of_fix = Dict{SubString{String},Int}()
+    for (file, error) in near
+        fix = last(split(error.problem, "; "))
+        n = shown_of_fix[fix] = get(shown_of_fix, fix, 0) + 1
+        n <= MOST_REPORTED && @warn "$file: $(error.problem)"
+    end
+    for (fix, n) in shown_of_fix
+        n > MOST_REPORTED && @warn "and $(n - MOST_REPORTED) more; $fix"
+    end
+    length(near) > 1 && @warn "$(length(near)) files cannot be read"
+    known = Set{String}([depended; filter(islabelfile, files); reduce(vcat, values(recordings); init=String[])])
+    unknown = filter(files) do file
+        return !(file in known || haskey(unreadable, file) || is_own(file) || tracker_suffix(file) in TRACKER_SUFFIXES)
+    end
+    if !isempty(unknown)
+        @warn "$(counted(length(unknown), "file")) in no known format: $(listed(basename.(unknown))); list the " *
+              "backend's own suffixes in pyproject.toml, or pass all_files=true"
+    end
+    return nothing
+end
+
+const MOST_REPORTED = 20  # files that warnings name for one reason
 
 """Return the deepest folder that contains, or is, all of these."""
 function common_folder(folders)

@@ -39,11 +39,11 @@ stem_of(path) = first(tracker_name(path))
 tracker_suffix(path) = last(tracker_name(path))
 
 """Return the place of a file among those of its stem, as in Python; the first one is to be loaded."""
-function rank_of(path)
+function rank_of(path, is_damaged=false)
     _, larva, suffix = tracker_name(path)
     place = findfirst(isequal(suffix), TRACKER_SUFFIXES)
     format = suffix in CHOREOGRAPHY ? 1 : place
-    return (format, larva !== nothing, place, something(larva, -1), lowercase(suffix_of(path)) == ".gz",
+    return (format, larva !== nothing, place, is_damaged, something(larva, -1), lowercase(suffix_of(path)) == ".gz",
             !endswith(path, suffix), basename(path))
 end
 
@@ -73,19 +73,6 @@ function islabelfile(path)
            (startswith(head, "{") && occursin("\"runs\":{\"", head) && occursin(run, head))
 end
 
-"""Return the first bytes of a tracker file, decompressed if necessary."""
-function tracker_head(path)
-    head = read_head(path)
-    return is_gzip(head) ? gunzip_head(head, HEAD) : head
-end
-
-"""Return whether a file is a tracker file that only Python reads."""
-function is_other_tracker_file(path)
-    return any(OTHER_TRACKERS) do (suffix, start)
-        tracker_suffix(path) == suffix && startswith(String(tracker_head(path)), start)
-    end
-end
-
 """
     findrecordings(files; unreadable=nothing)
 
@@ -95,8 +82,9 @@ else FIMTrack's table. Files of single larvae, `<stem>.00012.spine`, have the st
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.
-- `unreadable`: a dictionary that gets the files that cannot be read, each with its error. Without it, the error is
-  thrown.
+- `unreadable`: a dictionary that gets the files that cannot be read, each with its error. A `TrackFileError` says
+  why a file that looks like a tracker file is in no format, and how to fix it. Without the dictionary, other errors
+  are thrown.
 
 # Returns
 An ordered dictionary: the file to pass to [`loadtracks`](@ref) => all files of that recording, in the
@@ -111,22 +99,36 @@ end
 """
 function findrecordings(files; unreadable=nothing)
     found = OrderedDict{String,Vector{String}}()  # folder and stem -> files
+    damaged = Set{String}()
     for file in files
-        try
-            tracker_suffix(file) in CHOREOGRAPHY || is_fimtrack(file) || is_other_tracker_file(file) || continue
+        is_known, problem, is_own_table = try
+            examined(file; archives=unreadable !== nothing)
         catch error
             error isa Union{SystemError,Base.IOError} && unreadable !== nothing || rethrow()
             unreadable[file] = error
             continue
         end
+        if problem !== nothing
+            unreadable === nothing || is_own_table || (unreadable[file] = TrackFileError(problem; file=file))
+            tracker_suffix(file) in CHOREOGRAPHY || continue  # loading it throws the error
+            push!(damaged, file)
+        elseif !is_known
+            continue
+        end
         push!(get!(() -> String[], found, joinpath(dirname(file), stem_of(file))), file)
     end
-    main(parts) = parts[last(findmin(map(rank_of, parts)))]
-    return OrderedDict{String,Vector{String}}(main(parts) => parts for parts in values(found))
+    rank(file) = rank_of(file, file in damaged)
+    recordings = OrderedDict{String,Vector{String}}(
+        parts[last(findmin(map(rank, parts)))] => parts for parts in values(found))
+    for (main, parts) in recordings, file in parts
+        # loading the recording reports the damaged file of a larva
+        main in damaged || tracker_name(file)[2] === nothing || unreadable === nothing || delete!(unreadable, file)
+    end
+    return recordings
 end
 
 """Return whether a file is a table of FIMTrack, by its suffix and first line."""
-is_fimtrack(path) = tracker_suffix(path) == FIMTRACK && table_separator(tracker_head(path)) !== nothing
+is_fimtrack(path) = tracker_suffix(path) == FIMTRACK && examined(path)[1]
 
 """
     companions(path)

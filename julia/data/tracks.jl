@@ -156,32 +156,21 @@ head_x = track.spine[:, 1, 1]
 function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true, options...)
     check_option_names(options)
     islabelfile(path) && return load_labelled(path; spine=spine, outline=outline, options...)
-    if is_fimtrack(path)
+    is_known, problem, _ = examined(path)
+    problem === nothing || throw(TrackFileError(problem; file=path))
+    suffix = tracker_suffix(path)
+    if suffix == FIMTRACK
         recording = load_fimtrack(path; spine=spine, outline=outline, options...)
         isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
         return recording
     end
-    if is_other_tracker_file(path)
+    if is_known && !(suffix in CHOREOGRAPHY)
         throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline) or FIMTrack (.csv), the " *
                              "formats that Julia reads, found $(basename(path)); load it in Python"; file=path))
     end
-    if suffix_of(path) == FIMTRACK
-        found = read_head(path, 40)
-        throw(TrackFileError(isempty(found) ? "expected tracks, found an empty file" :
-            "expected a FIMTrack file, which begins with a line `,larva(0),larva(1),...`, found " *
-            "$(shown(String(found)))"; file=path))
-    end
-    if !(tracker_suffix(path) in CHOREOGRAPHY)
+    if !is_known
         throw(TrackFileError("expected a tracker file (.spine, .outline, .csv) or a label file, found suffix " *
                              repr(suffix_of(path)); file=path))
-    end
-    head = tracker_head(path)
-    if !is_choreography(head)
-        found = head[1:min(40, end)]
-        empty = is_gzip(read_head(path)) ? "no content or damaged gzip" : "an empty file"
-        throw(TrackFileError(isempty(found) ? "expected tracks, found $empty" :
-            "expected a Choreography file, which begins with a line `date_time larva_id time x1 y1 " *
-            "x2 y2 ...`, found $(shown(String(found)))"; file=path))
     end
     recording = load_choreography(path, spine, outline)
     isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"

@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "BackendError",
+    "InputWarning",
     "JuliaSetupError",
     "KeptDataWarning",
     "LabelFileError",
@@ -127,7 +128,26 @@ class _KindedError(_Fixable, TaggingBackendsError):
         super().__init__(kind, problem, fix)
 
 
-class KeptDataWarning(_Fixable, UserWarning):
+class _FixableWarning(_Fixable, UserWarning):
+    def __init__(self, problem: str, fix: str) -> None:
+        self.problem = problem
+        self.fix = fix
+        super().__init__(problem, fix)
+
+
+class InputWarning(_FixableWarning):
+    """Files that are left out of the input, or that no reader of this package knows.
+
+    Parameters
+    ----------
+    problem : str
+        Their number and names.
+    fix : str
+        How to use them or to avoid the warning, in words of the API.
+    """
+
+
+class KeptDataWarning(_FixableWarning):
     """Data of an interrupted or failed run that stay in the backend's folder.
 
     Parameters
@@ -137,11 +157,6 @@ class KeptDataWarning(_Fixable, UserWarning):
     fix : str
         How to remove it, in words of the API.
     """
-
-    def __init__(self, problem: str, fix: str) -> None:
-        self.problem = problem
-        self.fix = fix
-        super().__init__(problem, fix)
 
 
 class BackendError(_KindedError):
@@ -154,9 +169,9 @@ class BackendError(_KindedError):
         ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
         ``existing-file``, ``changed-file``, ``changed-input``, ``outside-link``,
         ``not-a-sandbox``, ``in-use``, ``unusable-data``, ``no-output``, ``unknown-origin``,
-        ``bad-name``, ``repeated-run``; of clusters ``missing-package``, ``no-scheduler``,
-        ``unsuitable-worker``; of training sets ``unknown-label``, ``no-window`` or
-        ``not-a-dataset``.
+        ``bad-name``, ``repeated-run``, ``unknown-format``; of clusters ``missing-package``,
+        ``no-scheduler``, ``unsuitable-worker``; of training sets ``unknown-label``, ``no-window``
+        or ``not-a-dataset``.
     problem : str
         What is wrong, and where.
     fix : str

@@ -249,7 +249,7 @@ end
 
 @testset "files that cannot be read are no recordings" begin
     in_folder() do folder
-        touch_files(folder, "r.spine")
+        write(joinpath(folder, "r.spine"), "$RUN 1 0.5 1 2\n")
         bad = joinpath(folder, "gone.csv")
         @test_throws Union{SystemError,Base.IOError} findrecordings([bad])
         unreadable = Dict()

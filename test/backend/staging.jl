@@ -557,3 +557,25 @@ end
         @test isfile(joinpath(models, "z", "weights"))
     end
 end
+
+@testset "files that cannot be read, or are in no known format, are reported" begin
+    in_lab() do backend, lab
+        spine = write_recording(lab)
+        write_labels(spine)
+        write(joinpath(lab, "old.mat"), "MATLAB 5.0 MAT-file")
+        write(joinpath(lab, "x.csv"), "a,b\n")
+        write(joinpath(lab, "notes.txt"), "fed")
+        write(joinpath(lab, "bouts.csv"), "run,larva,label\n")
+        @test_logs((:warn, r"old\.mat: .*found a MATLAB 5 file; save it"),
+                   (:warn, r"x\.csv: expected a FIMTrack file"), (:warn, "2 files cannot be read"),
+                   (:warn, r"^1 file in no known format: notes\.txt; list the backend's own suffixes"),
+                   push(backend, lab))
+        @test length(listed(backend)) == 7
+        @test_logs push(backend, lab; all_files=true)
+        open(io -> println(io, "[tool.taggingbackends]\nsuffixes = [\".TXT\", \".csv\", \".mat\"]"),
+             joinpath(backend.project_dir, "pyproject.toml"), "a")
+        @test_logs push(backend, lab)
+        open(io -> println(io, "suffix = 1"), joinpath(backend.project_dir, "pyproject.toml"), "a")
+        @test kind_of(() -> push(backend, lab), "expected suffixes in") == "not-a-backend"
+    end
+end

@@ -244,7 +244,9 @@ def test_no_labels_at_all(make_backend: Maker, lab: Path) -> None:
     (lab / "notes").mkdir()
     (lab / "notes" / "x.txt").touch()
     result = command("predict", lab / "notes", "--model-instance=m", cwd=project)
-    refused(result, "the input has no tracker file of a known format", lines=2)
+    refused(result, "notes: expected recordings of a known format, found none", lines=2)
+    result = command("predict", lab / "notes" / "x.txt", "--model-instance=m", cwd=project)
+    refused(result, "the input has no tracker file of a known format", lines=3)
     assert len(sandboxes(project)) == 2
     result = command("predict", "--model-instance=m", cwd=project)
     refused(result, "Warning: predict_model wrote no label file", exit_code=0)

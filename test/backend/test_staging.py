@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
@@ -33,6 +34,7 @@ from taggingbackends.system.files import copy_file
 from taggingbackends.system.temporaries import temporary_beside
 
 OTHER = "20240612_090000@x"
+LINE = f"{RUN} 1 1.000 2.000".encode()  # as in a .spine file
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_files_of_a_recording_under_other_names(
     """Any file brings the others, and the labels have the stem of the recording."""
     lab.mkdir()
     for name in names:
-        (lab / name).touch()
+        (lab / name).write_bytes(gzip.compress(LINE) if name.endswith(".gz") else LINE)
     for name in names:
         backend.push(lab / name)
         assert listed(backend) == names
@@ -150,7 +152,7 @@ def test_pushing_an_existing_file_again(backend: BackendExplorer, lab: Path) -> 
     backend.push(spine)
     before = tree(backend.raw_data_dir())
     spine.write_text(spine.read_text().replace("1.1", "1.2"))
-    spine.with_name("new.txt").write_text("new")
+    write_recording(lab, OTHER)
     with backend_error("existing-file", r"exists already, and differs from .*; remove it"):
         backend.push(lab)
     assert tree(backend.raw_data_dir()) == before
@@ -180,7 +182,7 @@ def test_links_to_folders_outside_are_refused(backend: BackendExplorer, lab: Pat
     write_recording(lab / "elsewhere")
     folder = lab / "folder"
     folder.mkdir()
-    (folder / "real.txt").write_text("x")
+    (folder / "real.spine").write_bytes(LINE)
     (folder / ".hidden").symlink_to(lab / "elsewhere")
     backend.push(folder)
     (folder / "sub").symlink_to(lab / "elsewhere")
@@ -188,7 +190,7 @@ def test_links_to_folders_outside_are_refused(backend: BackendExplorer, lab: Pat
         "outside-link", "sub: found a link to a folder outside .*folder; remove it, and"
     ):
         backend.push(folder)
-    assert listed(backend) == ["real.txt"]
+    assert listed(backend) == ["real.spine"]
 
 
 @posix
@@ -317,7 +319,7 @@ def test_a_failed_push_leaves_nothing(
     backend: BackendExplorer, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spine = write_recording(lab / "a")
-    (lab / "x").touch()
+    (lab / "x.spine").write_bytes(LINE)
     real = staging.copy_file
 
     def fail(source: Path, path: Path) -> None:
@@ -327,7 +329,7 @@ def test_a_failed_push_leaves_nothing(
 
     monkeypatch.setattr(staging, "copy_file", fail)
     with pytest.raises(OSError, match="No space left"):
-        backend.push(spine, lab / "x")
+        backend.push(spine, lab / "x.spine")
     assert tree(backend.raw_data_dir()) == {}
 
 
@@ -365,7 +367,7 @@ def test_pushes_at_once_lose_no_origin(backend: BackendExplorer, lab: Path) -> N
         folders.append(lab / str(n))
         folders[-1].mkdir(parents=True)
         for file in range(10):
-            (folders[-1] / f"{n}-{file}.txt").write_text(str(n))
+            (folders[-1] / f"{n}-{file}.spine").write_bytes(LINE)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(backend.push, folders))
     files = backend.list_input_files()
@@ -456,12 +458,12 @@ def test_a_killed_push_leaves_the_places_of_its_files_to_others(
 ) -> None:
     for folder, text in (("a", "one"), ("b", "two")):
         (lab / folder / "sub").mkdir(parents=True)
-        (lab / folder / "sub" / "1.csv").write_text(text)
-        (lab / folder / "sub" / "2.csv").write_text(text)
+        (lab / folder / "sub" / "1.spine").write_text(f"{RUN} 1 {text}")
+        (lab / folder / "sub" / "2.spine").write_text(f"{RUN} 1 {text}")
     killed_push(backend, lab / "a")
     with pytest.warns(UserWarning, match="earlier push did not finish.*: 1 removed"):
         backend.push(lab / "b")
-    assert {path.read_text() for path in backend.list_input_files()} == {"two"}
+    assert {path.read_text() for path in backend.list_input_files()} == {f"{RUN} 1 two"}
     assert len(listed(backend)) == 2
 
 

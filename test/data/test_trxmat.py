@@ -259,7 +259,7 @@ def test_a_trxmat_is_recognized_by_suffix_and_first_bytes(path: Path, tmp_path: 
     other = tmp_path / "trx.dat"
     other.write_bytes(path.read_bytes())
     assert find_recordings([old, other, path]) == {path: [path]}
-    with pytest.raises(TrackFileError, match=r"saves it so with -v7\.3\), found 'MATLAB 5\.0 MAT"):
+    with pytest.raises(TrackFileError, match="found a MATLAB 5 file; save it in MATLAB with"):
         load_tracks(old)
     with pytest.raises(TrackFileError, match=r"as MATLAB saves with -v7\.3, found none"):
         trxmat.load(old)

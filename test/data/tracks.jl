@@ -440,8 +440,40 @@ end
         error = refusal(trx)
         @test error isa TrackFileError && error.file == trx
         @test occursin("the formats that Julia reads, found trx.mat; load it in Python", error.problem)
-        @test occursin("found suffix \".mat\"", refusal(old).problem)
+        @test occursin("found a MATLAB 5 file; save it in MATLAB with -v7.3", refusal(old).problem)
         @test isempty(TB.companions(trx))
+    end
+end
+
+@testset "near misses: the contract's cases ($n $(case["file"]))" for (n, case) in
+        enumerate(TB.parse_json(read(joinpath(CONTRACT, "nearmisses.json"), String)))
+    in_folder() do folder
+        path = joinpath(folder, case["file"])
+        write(path, hex2bytes(case["hex"]))
+        unreadable = Dict{String,Exception}()
+        findrecordings([path]; unreadable=unreadable)
+        if case["problem"] === nothing
+            @test isempty(unreadable)
+        else
+            problem = unreadable[path].problem
+            ends = split(case["problem"], "found ...")
+            @test startswith(problem, ends[1]) && endswith(problem, ends[end])
+            @test length(ends) == 2 || problem == case["problem"]
+            @test refusal(path).problem == problem
+        end
+    end
+end
+
+@testset "files of single larvae are reported when loading" begin
+    in_folder() do folder
+        for suffix in (".spine", ".outline")
+            write(joinpath(folder, "x.00001$suffix"), "")
+            write(joinpath(folder, "x.00002$suffix"), "$RUN 2 0.5 1 2 3 4 5 6\n")
+        end
+        unreadable = Dict{String,Exception}()
+        found = findrecordings(TB.visible_files(folder); unreadable=unreadable)
+        @test isempty(unreadable)
+        @test only(keys(found)) == joinpath(folder, "x.00002.spine")
     end
 end
 

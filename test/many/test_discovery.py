@@ -135,7 +135,7 @@ def test_files_of_single_larvae_are_one_recording(lab: Path, found: Found) -> No
     for larva in (1, 20):
         for suffix in (".spine", ".outline.gz"):
             (lab / "x").mkdir(exist_ok=True)
-            (lab / "x" / f"20240611_120000.{larva:05d}{suffix}").touch()
+            (lab / "x" / f"20240611_120000.{larva:05d}{suffix}").write_text("20240611_120000 1 1.5")
     write_recording(lab / "y", "20240612_120000")
     for file in (lab / "y").iterdir():
         file.rename(file.with_suffix(file.suffix.upper()))

@@ -149,7 +149,7 @@ def test_recordings_are_found_wherever_they_are(project: Path, lab: Path) -> Non
     one = write_recording(lab / "a" / "b", "20240611_101500")
     two, three = (write_recording(lab / "c", f"2024061{i}_101500@x") for i in (2, 3))
     write_recording(lab / ".hidden")
-    (lab / "notes.csv").write_text("a,b\n")
+    (lab / "bouts.csv").write_text("run,larva,label,start\n")
     if os.name == "posix":
         (lab / "loop").symlink_to(lab)
         (lab / "again").symlink_to(lab / "a")
@@ -354,7 +354,7 @@ def test_what_is_labelled_and_what_is_left_alone(project: Path, lab: Path) -> No
 def test_failures_are_reported_and_do_not_stop_the_others(project: Path, lab: Path) -> None:
     folders = write_lab(lab, 4)
     broken = next(folders[1].glob("*.spine"))
-    broken.write_text("broken")
+    broken.write_text("x 1 broken")
     (lab / "dangling.spine").symlink_to(lab / "nowhere")
     result = command(*arguments(lab, "--jobs=2"), cwd=project)
     assert result.returncode == 1
@@ -676,7 +676,7 @@ def test_without_distributed(project: Path, lab: Path, tmp_path: Path) -> None:
 def test_a_dask_cluster_with_a_worker_killed(project: Path, lab: Path) -> None:
     distributed = pytest.importorskip("distributed")
     folders = write_lab(lab, 8)
-    next(folders[2].glob("*.spine")).write_text("broken")
+    next(folders[2].glob("*.spine")).write_text("x 1 broken")
     holds = hold(project, folders)
     with distributed.LocalCluster(
         n_workers=0, threads_per_worker=1, dashboard_address=":0"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from taggingbackends.data.formats import is_label_file
+from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.data.loading import file_and_runs, load_silently
 from taggingbackends.data.tracks import Recording, Track, without_spine
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
@@ -20,9 +20,21 @@ from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.system.messages import describe
 from taggingbackends.system.words import counted
 
-__all__ = ["info"]
+__all__ = ["files_in", "info"]
 
 _COORDINATES = "mm"
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return the files of a folder to describe: one for each recording, and those in no format.
+
+    A file stands for itself, and so does a folder without such files.
+    """
+    if not path.is_dir():
+        return [path]
+    unreadable: dict[Path, Exception] = {}
+    found = {*find_recordings(path, unreadable), *unreadable}
+    return sorted(found) or [path]
 
 
 def info(path: str | PathLike[str], **options: Any) -> tuple[dict[str, str], list[str]]:

@@ -18,6 +18,7 @@ from taggingbackends.backend.project import (
     assigned_version,
     candidates,
     is_backend,
+    own_suffixes,
     package_of,
     project_metadata,
     project_tables,
@@ -113,6 +114,12 @@ def _check_project(
             path, what, 'write it like taggingbackends = "*" in [tool.poetry.dependencies]'
         )
     names = {re.split(r"[^A-Za-z0-9_.-]", text.strip(), maxsplit=1)[0].lower() for text in required}
+    try:
+        own_suffixes(path.parent)
+    except BackendError as error:
+        yield Problem(
+            path, str(error).removeprefix(f"{path}: "), 'write it like suffixes = [".avi"]'
+        )
     if "taggingbackends" not in names:
         what = "expected taggingbackends among the dependencies, found none"
         yield Problem(path, what, 'add "taggingbackends" to [project] dependencies')

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from taggingbackends.backend import pipeline, sandboxes, staging
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.inputfiles import Choice
 from taggingbackends.backend.options import numbers, report_taken
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.sandboxes import Sandbox
@@ -127,7 +128,12 @@ class BackendExplorer(BackendFolder):
     # -- input, output, removal
 
     def push(
-        self, *paths: str | PathLike[str], link: bool = False, alone: bool = False
+        self,
+        *paths: str | PathLike[str],
+        link: bool = False,
+        alone: bool = False,
+        format: str | None = None,
+        all_files: bool = False,
     ) -> list[Path]:
         """Copy or link files and folders into data/raw, with the files that belong to them.
 
@@ -139,6 +145,11 @@ class BackendExplorer(BackendFolder):
             Create symbolic links instead of copies.
         alone : bool
             Raise an error if the data folder has other input.
+        format : str, optional
+            Take only tracker files in this format, one of the names in ``FORMATS``, and label files
+            that depend on such files.
+        all_files : bool
+            Do not warn of files that cannot be read or are in no known format.
 
         Returns
         -------
@@ -148,12 +159,18 @@ class BackendExplorer(BackendFolder):
         Raises
         ------
         BackendError
-            ``no-input``, ``existing-file``, ``outside-link``, ``bad-name``, ``unknown-origin`` or
-            ``not-a-sandbox``. data/raw is unchanged then.
+            ``no-input``, ``existing-file``, ``outside-link``, ``bad-name``, ``unknown-origin``,
+            ``unknown-format`` or ``not-a-sandbox``. data/raw is unchanged then.
         LabelFileError
             A label file or one of its dependencies is invalid. data/raw is unchanged then.
+
+        Warns
+        -----
+        UserWarning
+            Files look like tracker files but cannot be read, are in no known format, or are left
+            out.
         """
-        return staging.push(self, paths, link=link, alone=alone)
+        return staging.push(self, paths, link, alone, choice=Choice(format, all_files))
 
     def pull(
         self, destination: str | PathLike[str] | None = None, force: bool = False

@@ -19,6 +19,8 @@ from taggingbackends.backend.project import (
 from taggingbackends.data.formats import (
     FORMATS,
     is_label_file,
+    may_be_one,
+    recordings_in,
     several_runs,
     stem_of,
     suffix_formats,
@@ -478,17 +480,19 @@ def _has_several(folder: Path, suffix: str | None) -> bool:
     """
     if not folder.is_dir():
         return False
-    stem = None
+    found: list[Path] = []  # of different stems, which may be of one recording nevertheless
     with os.scandir(folder) as entries:
         for entry in entries:
             file = folder / entry.name
-            if entry.name.startswith(".") or stem_of(file) == stem or not entry.is_file():
+            if entry.name.startswith(".") or not entry.is_file():
+                continue
+            if found and stem_of(file) in map(stem_of, found):
                 continue
             if file.suffix == suffix or _is_tracker_file(file):
-                if stem is not None:
+                if not all(may_be_one(file, other) for other in found):
                     return True
-                stem = stem_of(file)
-    return False
+                found.append(file)
+    return len(found) > 1 and len(recordings_in(folder)) > 1
 
 
 def _labelled_stem(path: Path) -> str:

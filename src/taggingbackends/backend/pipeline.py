@@ -18,6 +18,7 @@ from taggingbackends.backend import sandboxes
 from taggingbackends.backend.claims import claim_instance, claimed, remove_dead_claims
 from taggingbackends.backend.folder import DATA, BackendFolder, label_paths
 from taggingbackends.backend.identifiers import new_sandbox
+from taggingbackends.backend.inputfiles import ALL_FILES, USUAL_FILES, Choice
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
 from taggingbackends.backend.provenance import Status, complete, status_of
@@ -141,6 +142,7 @@ def predict_files(
     output: str | PathLike[str] | None = None,
     force: bool = False,
     skip: Iterable[str] = (),
+    choice: Choice = USUAL_FILES,
 ) -> list[Path]:
     """Push files into a new sandbox, predict, pull the labels and remove the sandbox.
 
@@ -159,6 +161,8 @@ def predict_files(
         The folder for the labels. The default is beside each input file.
     force : bool
         Replace existing files.
+    choice : Choice
+        Which of the files to use, for any purpose.
 
     Returns
     -------
@@ -202,7 +206,7 @@ def predict_files(
         sandboxes.mark_temporary(backend)
         kept = False
         try:
-            decided = _push_input(backend, files, output, force)
+            decided = _push_input(backend, files, choice._replace(purpose="predict"), output, force)
             try:
                 return _predict_pushed(backend, decided, options, output, force, skip)
             except BaseException:
@@ -237,7 +241,7 @@ def predict_in_sandbox(
         With `force`: the label files to replace, and what the caller has found there. Those that
         have changed since then are not replaced. By default, this is looked up before predicting.
     """
-    decided = _push_input(backend, files, None, force)
+    decided = _push_input(backend, files, ALL_FILES, None, force)
     for file, (path, before) in decided.items():
         decided[file] = Destination(path, (replacing or {}).get(path, before))
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
@@ -261,11 +265,12 @@ def _expected(backend: BackendFolder) -> list[Expected]:
 def _push_input(
     backend: BackendFolder,
     files: Sequence[str | PathLike[str]],
+    choice: Choice,
     output: str | PathLike[str] | None,
     force: bool,
 ) -> dict[Path, Destination]:
     """Push files, and return the expected label files with the places to pull them to."""
-    push(backend, files, private=True)
+    push(backend, files, private=True, choice=choice)
     inputs = {path: one.files for one in _expected(backend) for path in one.labels}
 
     def accept(file: Path, target: Path) -> bool:
@@ -310,6 +315,7 @@ def train(
     force: bool = False,
     skip: Iterable[str] = (),
     step: str = "train_model",
+    choice: Choice = USUAL_FILES,
 ) -> str:
     """Run make_dataset, build_features and train_model.
 
@@ -326,6 +332,8 @@ def train(
         Replace an existing model.
     step : str
         The training script, train_model or finetune_model.
+    choice : Choice
+        Which of the files to push, for any purpose.
 
     Returns
     -------
@@ -364,7 +372,7 @@ def train(
         if chosen:
             stack.enter_context(claimed(backend))
         if files:
-            push(backend, files, alone=True)
+            push(backend, files, alone=True, choice=choice._replace(purpose="train"))
         if not backend.list_input_files():
             fix = "name files, or add them with push(...)"
             raise BackendError("no-input", f"no input in {raw}", fix)
@@ -397,6 +405,7 @@ def finetune(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
+    choice: Choice = USUAL_FILES,
 ) -> str:
     """Run make_dataset, build_features and finetune_model. See `train`.
 
@@ -407,7 +416,7 @@ def finetune(
         problem = f"expected a new instance for the finetuned model, found the original {original}"
         raise BackendError("existing-model", problem, "name another with model_instance=...")
     options = {"original_model_instance": original, **options}
-    return train(backend, files, options, force, skip, step="finetune_model")
+    return train(backend, files, options, force, skip, "finetune_model", choice)
 
 
 def _warn_of_labels(backend: BackendFolder) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "find_backend",
     "is_backend",
     "nearest_project",
+    "own_suffixes",
     "package_name",
     "package_of",
     "project_metadata",
@@ -66,15 +67,45 @@ def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     BackendError
         ``not-a-backend``: the file is not TOML, or one of these is not a table.
     """
+    path, content = _content(project_dir)
+    tool = _table(path, content, "tool")
+    return _table(path, content, "project"), _table(path, tool, "poetry")
+
+
+def own_suffixes(project_dir: Path) -> tuple[str, ...]:
+    """Return the suffixes of the backend's own formats, in lower case.
+
+    They are listed in pyproject.toml: ``suffixes = [".avi"]`` in ``[tool.taggingbackends]``.
+
+    Raises
+    ------
+    BackendError
+        ``not-a-backend``: the file is not TOML, or something else is there.
+    """
+    path, content = _content(project_dir)
+    own = _table(path, _table(path, content, "tool"), "taggingbackends")
+    suffixes = own.get("suffixes", [])
+    if not (
+        isinstance(suffixes, list)
+        and all(isinstance(x, str) and x.startswith(".") and len(x) > 1 for x in suffixes)
+    ):
+        problem = f'{path}: expected suffixes in [tool.taggingbackends] such as [".avi"], found'
+        raise BackendError("not-a-backend", f"{problem} {shown(suffixes)}")
+    other = next((key for key in own if key != "suffixes"), None)
+    if other is not None:
+        problem = f"{path}: expected only suffixes in [tool.taggingbackends], found {other}"
+        raise BackendError("not-a-backend", problem)
+    return tuple(suffix.lower() for suffix in suffixes)
+
+
+def _content(project_dir: Path) -> tuple[Path, dict[str, Any]]:
     import tomllib
 
     path = project_dir / "pyproject.toml"
     try:
-        content = tomllib.loads(path.read_text("utf-8-sig"))
+        return path, tomllib.loads(path.read_text("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # overlong integers raise ValueError, too
         raise BackendError("not-a-backend", f"{path}: expected TOML, found: {error}") from None
-    tool = _table(path, content, "tool")
-    return _table(path, content, "project"), _table(path, tool, "poetry")
 
 
 def project_metadata(project_dir: Path) -> dict[str, str]:

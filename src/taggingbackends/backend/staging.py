@@ -15,14 +15,10 @@ from pathlib import Path
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
+from taggingbackends.backend.inputfiles import USUAL_FILES, Choice, input_files
 from taggingbackends.backend.origins import bring, folders_of, pushing, read_origins
-from taggingbackends.data.formats import (
-    companions,
-    is_label_file,
-    recording_stem,
-    recordings_in,
-    stem_of,
-)
+from taggingbackends.backend.project import own_suffixes
+from taggingbackends.data.formats import is_label_file, recording_stem, recordings_in, stem_of
 from taggingbackends.errors import BackendError
 from taggingbackends.system.files import (
     Destination,
@@ -62,6 +58,7 @@ def push(
     link: bool = False,
     alone: bool = False,
     private: bool = False,
+    choice: Choice = USUAL_FILES,
 ) -> list[Path]:
     """Copy or link files into data/raw, for a model instance (and sandbox).
 
@@ -86,6 +83,8 @@ def push(
         Raise an error if the data folder has other input.
     private : bool
         The data folder is new, and no other process knows it. So it need not be locked.
+    choice : Choice
+        Which of the files to take.
 
     Returns
     -------
@@ -101,17 +100,22 @@ def push(
         ``not-a-sandbox``: the sandbox has the name of a folder of input. ``unusable-data``: no
         files can be written there. ``bad-name``: the name of a file is not UTF-8.
         ``unknown-origin``: the record of earlier pushes is invalid. In each case data/raw is
-        unchanged.
+        unchanged. ``unknown-format``: `choice` names none of the formats.
     LabelFileError
         A label file or one of its dependencies is invalid. data/raw is unchanged.
+    TrackFileError
+        A file cannot be read, unless `choice` allows it. data/raw is unchanged.
 
     Warns
     -----
     UserWarning
         Pipes, devices and unreadable folders in a pushed folder are skipped, or an earlier push
-        did not finish.
+        did not finish. Files look like tracker files and cannot be read, or are in no known
+        format, or `choice` leaves them out.
     """
-    sources = _collect([_absolute(path) for path in paths])
+    sources = _collect(
+        [_absolute(path) for path in paths], choice, own_suffixes(backend.project_dir)
+    )
     top = backend.data_dirs()[0]
     backend.check_data_dirs(top)
     if backend.sandbox is not None and not is_sandbox(top) and any(walk(top)):
@@ -314,7 +318,7 @@ def _absolute(path: str | PathLike[str]) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - links named by the user stay links
 
 
-def _collect(paths: list[Path]) -> dict[Path, Path]:
+def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict[Path, Path]:
     """Return the files to push: relative path in data/raw -> source."""
     kinds = {path: _kind(path) for path in paths}
     for path, kind in kinds.items():
@@ -325,23 +329,22 @@ def _collect(paths: list[Path]) -> dict[Path, Path]:
     else:
         common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
     unreadable: dict[Path, OSError] = {}
-    sources: dict[Path, None] = {}
-    for path in progress(paths, "collecting"):
-        is_folder = kinds[path] == "folder"
-        for file in _folder_files(path, unreadable) if is_folder else (path, *companions(path)):
-            sources[file] = None
-            if is_label_file(file):
-                sources |= dict.fromkeys(_labelled_files(file))
-    for source in sources:
-        if not is_utf8(source):
-            problem = f"{str(source)!r}: expected a name in UTF-8; rename the file or folder"
+    folders = [path for path, kind in kinds.items() if kind == "folder"]
+    found = [file for folder in folders for file in _folder_files(folder, unreadable)]
+    for path in (*paths, *found):
+        if not is_utf8(path):
+            problem = f"{str(path)!r}: expected a name in UTF-8; rename the file or folder"
             raise BackendError("bad-name", problem)
     if unreadable:
-        folders = counted(len(unreadable), "folder")
+        skipped = counted(len(unreadable), "folder")
         some = listed(map(describe, unreadable.values()))
-        warnings.warn(f"skipped {folders} that cannot be read: {some}", stacklevel=4)
+        warnings.warn(f"skipped {skipped} that cannot be read: {some}", stacklevel=4)
+    named = [path for path, kind in kinds.items() if kind == "file"]
+    sources = input_files(named, found, choice, suffixes)
     if not sources:
-        raise BackendError("no-input", f"{common}: expected visible files, found none")
+        is_push = choice.purpose == "push" or not found
+        expected = "visible files" if is_push else "recordings of a known format"
+        raise BackendError("no-input", f"{common}: expected {expected}, found none")
     return {source.relative_to(common): source for source in sources}
 
 
@@ -374,12 +377,6 @@ def _folder_files(folder: Path, unreadable: dict[Path, OSError]) -> Iterator[Pat
         if file.is_symlink():
             _kind(file)  # an error if the link is broken
         yield file
-
-
-def _labelled_files(file: Path) -> list[Path]:
-    """Return the dependencies of a label file, after checking them, and their companions."""
-    files = labels.Labels.read(file).check_dependencies(file.parent)
-    return [*files, *(sibling for path in files for sibling in companions(path))]
 
 
 def _check_place(backend: BackendFolder, target: Path, top: Path) -> None:

@@ -18,6 +18,8 @@ _WORDS = (
     (r"data_folder=\.\.\.", "--data DIR"),
     (r"model_instance=\.\.\.", "--model-instance NAME"),
     (r"force=True", "--force"),
+    (r"all_files=True", "--all-files"),
+    (r"format=\.\.\.", "--format NAME"),
     (r"the option pixelsize", "--pixelsize"),
 )
 

@@ -17,7 +17,7 @@ from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
 from taggingbackends.cli.output import echo
-from taggingbackends.errors import BackendError, KeptDataWarning
+from taggingbackends.errors import BackendError, InputWarning, KeptDataWarning
 from taggingbackends.system.signals import ignore_signals
 from taggingbackends.system.streams import (
     READER_GONE,
@@ -188,6 +188,6 @@ def _log_exit(error: BaseException) -> None:
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     from taggingbackends.system.messages import show_warning
 
-    if isinstance(message, KeptDataWarning):
+    if isinstance(message, (InputWarning, KeptDataWarning)):
         message.fix = in_command_words(message.fix)
     show_warning(message)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from taggingbackends.backend.folder import BackendFolder
 
 __all__ = [
+    "ALL_FILES",
     "FILES",
     "FORCE",
+    "FORMAT",
     "SANDBOX",
     "ScriptCommand",
     "complete_instance",
@@ -171,6 +173,18 @@ SANDBOX = click.option(
 )
 FORCE = click.option("--force", is_flag=True, help="Replace existing files.")
 FORCE_MODEL = click.option("--force", is_flag=True, help="Replace an existing model.")
+
+
+ALL_FILES = click.option(
+    "--all-files",
+    is_flag=True,
+    help="Take all files from folders, and accept files that no reader knows.",
+)
+FORMAT = click.option(
+    "--format",
+    metavar="NAME",
+    help="Use only tracker files in this format: Choreography, trx.mat or FIMTrack.",
+)
 
 
 def skips(command: F) -> F:

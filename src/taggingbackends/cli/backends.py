@@ -8,6 +8,7 @@ import click
 
 from taggingbackends.cli.arguments import (
     FORCE,
+    FORMAT,
     SANDBOX,
     explorer,
     instance_option,
@@ -77,6 +78,10 @@ def check(ctx: click.Context) -> None:
 @instance_option(help="Add the input to this model instance.")
 @SANDBOX
 @click.option("--link", is_flag=True, help="Create symbolic links instead of copies.")
+@FORMAT
+@click.option(
+    "--all-files", is_flag=True, help="Do not warn of files that cannot be read or are not known."
+)
 @click.pass_context
 def push(
     ctx: click.Context,
@@ -84,6 +89,8 @@ def push(
     model_instance: str,
     sandbox: str | None,
     link: bool,
+    format: str | None,
+    all_files: bool,
 ) -> None:
     """Copy files or a folder into data/raw.
 
@@ -92,7 +99,8 @@ def push(
     \b
     Example: tagging-backend push recordings/ --model-instance 20240611
     """
-    print_names(explorer(ctx, model_instance, sandbox).push(*paths, link=link))
+    backend = explorer(ctx, model_instance, sandbox)
+    print_names(backend.push(*paths, link=link, format=format, all_files=all_files))
 
 
 @click.command()

@@ -33,15 +33,16 @@ def data_info(
 ) -> None:
     """Describe tracker files and label files and list their problems.
 
-    The exit code is 1 if a file has a problem.
+    Of a folder, each recording is described, and each file that looks like a tracker file but
+    cannot be read. The exit code is 1 if a file has a problem.
 
     \b
     Example: tagging-backend data info recording.spine table.csv --pixelsize 73
     """
-    from taggingbackends.analysis.info import info
+    from taggingbackends.analysis.info import files_in, info
 
     wrong = False
-    for position, file in enumerate(files):
+    for position, file in enumerate(file for path in files for file in files_in(path)):
         facts, problems = info(file, pixelsize=pixelsize, framerate=framerate)
         wrong |= bool(problems)
         echo(*[""] * bool(position), file)

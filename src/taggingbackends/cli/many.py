@@ -6,11 +6,12 @@ import logging
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taggingbackends.backend.inputfiles import report
 from taggingbackends.backend.options import Options
 from taggingbackends.backend.wording import in_command_words
 from taggingbackends.cli.output import echo, print_names
@@ -33,14 +34,15 @@ def predict_below(
     skip: Sequence[str],
     jobs: int,
     scheduler: str | None,
+    format: str | None,
 ) -> int:
     """Label the recordings below folders, print a summary and return the exit code."""
     from taggingbackends.many.executors import DaskExecutor, Executor, LocalExecutor
     from taggingbackends.many.folders import label_all, plan
     from taggingbackends.many.labelling import Result
 
-    tasks, failed = plan(backend, roots, options, force, skip)
-    tally = _Tally(backend)
+    tasks, failed, near_misses = plan(backend, roots, options, force, skip, format)
+    tally = _Tally(backend, near_misses)
     for outcome in failed:
         tally.add(outcome)
     with ExitStack() as stack:
@@ -62,7 +64,8 @@ def predict_below(
 
 
 class _Tally:
-    def __init__(self, backend: BackendExplorer) -> None:
+    def __init__(self, backend: BackendExplorer, near_misses: Mapping[Path, Exception]) -> None:
+        self._near_misses = near_misses
         self._model = backend.model_instance
         self._model_time = _newest(backend.model_dir())
         self._counts: Counter[str] = Counter()
@@ -95,6 +98,9 @@ class _Tally:
                 f"{counted(self._older, 'label file')} up to date, but older than model "
                 f"{self._model}; if the model was trained again, use --force to label all"
             )
+        report(self._near_misses, count=False)
+        if self._near_misses:
+            self._counts["not readable"] = len(self._near_misses)
         _say(", ".join(f"{result} {n}" for result, n in self._counts.items()))
         if self._left:
             reasons = ", ".join(f"{n} {why}" for why, n in self._left.items())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from taggingbackends.cli.arguments import (
+    ALL_FILES,
     FILES,
     FORCE,
     FORCE_MODEL,
+    FORMAT,
     SANDBOX,
     ScriptCommand,
     complete_instance,
@@ -22,6 +25,9 @@ from taggingbackends.cli.arguments import (
     skips,
 )
 from taggingbackends.cli.output import print_names
+
+if TYPE_CHECKING:
+    from taggingbackends.backend.inputfiles import Choice
 
 __all__ = ["finetune", "predict", "train"]
 
@@ -52,6 +58,8 @@ __all__ = ["finetune", "predict", "train"]
     help="With --recursive: run on this machine (the default) or on a Dask cluster.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask scheduler at this address.")
+@FORMAT
+@ALL_FILES
 @skips
 @click.pass_context
 def predict(
@@ -65,6 +73,8 @@ def predict(
     jobs: int | None,
     executor: str | None,
     scheduler: str | None,
+    format: str | None,
+    all_files: bool,
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -90,8 +100,11 @@ def predict(
 
     skip = skipped(skip_make_dataset, skip_build_features)
     if recursive:
-        if not files or sandbox or output:
-            problem = "--recursive needs folders, and cannot be used with --sandbox or --output"
+        if not files or sandbox or output or all_files:
+            problem = (
+                "--recursive needs folders, and cannot be used with --sandbox, --output or "
+                "--all-files"
+            )
             raise click.UsageError(problem, ctx)
         if (executor == "dask") != bool(scheduler) or (scheduler and jobs):
             problem = "--executor dask needs --scheduler ADDRESS, and cannot be used with --jobs"
@@ -103,13 +116,14 @@ def predict(
     if recursive:
         from taggingbackends.cli.many import predict_below
 
-        ctx.exit(
-            predict_below(backend, files, script_options(ctx), force, skip, jobs or 1, scheduler)
-        )
+        options = script_options(ctx)
+        ctx.exit(predict_below(backend, files, options, force, skip, jobs or 1, scheduler, format))
     if files:
-        found = pipeline.predict_files(backend, files, script_options(ctx), output, force, skip)
-    elif output or force:
-        raise click.UsageError("--output and --force need FILES", ctx)
+        choice = _choice(ctx, files, format, all_files)
+        options = script_options(ctx)
+        found = pipeline.predict_files(backend, files, options, output, force, skip, choice)
+    elif output or force or format or all_files:
+        raise click.UsageError("--output, --force, --format and --all-files need FILES", ctx)
     else:
         found = pipeline.predict(backend, script_options(ctx), skip)
         if not found:
@@ -131,6 +145,8 @@ def predict(
     shell_complete=complete_pretrained,
 )
 @FORCE_MODEL
+@FORMAT
+@ALL_FILES
 @skips
 @click.pass_context
 def train(
@@ -139,6 +155,8 @@ def train(
     model_instance: str | None,
     pretrained_model_instance: str | None,
     force: bool,
+    format: str | None,
+    all_files: bool,
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -163,7 +181,18 @@ def train(
         backend.pretrained_model_dir(pretrained_model_instance)
         options = {"pretrained_model_instance": pretrained_model_instance, **options}
     skip = skipped(skip_make_dataset, skip_build_features)
-    print_names([pipeline.train(backend, files, options, force, skip)])
+    choice = _choice(ctx, files, format, all_files)
+    print_names([pipeline.train(backend, files, options, force, skip, choice=choice)])
+
+
+def _choice(
+    ctx: click.Context, files: tuple[Path, ...], format: str | None, all_files: bool
+) -> Choice:
+    from taggingbackends.backend.inputfiles import Choice
+
+    if not files and (format or all_files):
+        raise click.UsageError("--format and --all-files need FILES", ctx)
+    return Choice(format, all_files)
 
 
 @click.command(cls=ScriptCommand)
@@ -179,6 +208,8 @@ def train(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
 )
 @FORCE_MODEL
+@FORMAT
+@ALL_FILES
 @skips
 @click.pass_context
 def finetune(
@@ -187,6 +218,8 @@ def finetune(
     original_model_instance: str,
     model_instance: str | None,
     force: bool,
+    format: str | None,
+    all_files: bool,
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -202,6 +235,12 @@ def finetune(
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)
     instance = pipeline.finetune(
-        backend, original_model_instance, files, script_options(ctx), force, skip
+        backend,
+        original_model_instance,
+        files,
+        script_options(ctx),
+        force,
+        skip,
+        _choice(ctx, files, format, all_files),
     )
     print_names([instance])

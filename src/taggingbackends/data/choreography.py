@@ -11,7 +11,8 @@ High-throughput behavioral analysis in C. elegans, Nature Methods 8:592.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -31,7 +32,7 @@ from taggingbackends.system.memory import keep_freed_memory
 from taggingbackends.system.names import utf8_name
 from taggingbackends.system.words import counted, listed
 
-__all__ = ["load"]
+__all__ = ["load", "run_of"]
 
 _FEWEST_POINTS = 3  # of a spine
 _BLOCK = 1 << 18  # bytes read at once; arrays of larger blocks would not fit into the cache
@@ -128,6 +129,22 @@ def _first(items: Iterable[_T | None]) -> _T | None:
 def _metadata(stem: str) -> dict[str, str]:
     parts = stem.split("@")
     return dict(zip(_STEM, parts, strict=False)) if len(parts) >= len(_STEM) else {}
+
+
+def run_of(path: Path) -> str:
+    """Return the run of a recording, by the first line of one of its files.
+
+    Raises
+    ------
+    TrackFileError
+        The file has no line, or an invalid one.
+    """
+    with closing(_blocks(path)) as blocks:
+        block = next(blocks, None)
+    if block is None:
+        raise TrackFileError("expected tracks, found an empty file", file=path)
+    at = _layout(path, block).run
+    return _run_of(path) if at is None else _run(path, block.field(at), int(block.lines[0]))
 
 
 def _run_of(file: Path) -> str:
@@ -354,7 +371,7 @@ def _run(file: Path, run: bytes, line: int) -> str:
         raise TrackFileError(problem, file=file, line=line) from None
 
 
-def _blocks(file: Path) -> Iterator[_Block]:
+def _blocks(file: Path) -> Generator[_Block, None, None]:
     """Yield the blocks of a file, each of whole lines."""
     keep_freed_memory()
     above = 0  # lines before the block

@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from taggingbackends.data.compressed import decompressed_head
-from taggingbackends.errors import wrong_type
-from taggingbackends.system.files import open_file, walk
+from taggingbackends.data.compressed import decompressed_head, is_compressed
+from taggingbackends.data.nearmisses import is_own_table, reason, reason_for_archive
+from taggingbackends.errors import TrackFileError, shown, wrong_type
+from taggingbackends.system.files import Stamp, open_file, stamp, walk
 from taggingbackends.system.lazy import lazy_function
 
 if TYPE_CHECKING:
@@ -27,11 +29,14 @@ __all__ = [
     "Paths",
     "TrackerName",
     "as_paths",
+    "check_format",
     "companions",
+    "examined",
     "find_recordings",
     "format_of",
+    "has_format",
     "is_label_file",
-    "recognized",
+    "may_be_one",
     "recording_files",
     "recording_stem",
     "recordings_in",
@@ -71,6 +76,8 @@ class Format(NamedTuple):
         ``load(path, **options)`` returns the `Recording`.
     beginning : str
         How a file of this format begins, for error messages.
+    fix : str
+        What to do with another file of the same suffix, for error messages.
     specific : bool
         Whether no other kind of file has these suffixes. A file with such a suffix that is not
         recognized then counts as damaged.
@@ -86,6 +93,9 @@ class Format(NamedTuple):
         Whether `load` reads files that are compressed with gzip.
     runs : callable, optional
         ``runs(path)`` returns the runs of a file, if files of this format may contain several.
+    run : callable, optional
+        ``run(path)`` returns the run of a file. Files of other formats that have `runs` are other
+        forms of the recording if they are in the same folder and contain this run.
     """
 
     name: str
@@ -99,6 +109,8 @@ class Format(NamedTuple):
     per_larva: bool = False
     compressed: bool = False
     runs: Callable[[Path], list[str]] | None = None
+    run: Callable[[Path], str] | None = None
+    fix: str = ""
 
 
 FORMATS: list[Format] = [
@@ -111,15 +123,18 @@ FORMATS: list[Format] = [
         specific=True,
         per_larva=True,
         compressed=True,
+        run=lazy_function("taggingbackends.data.choreography", "run_of"),
+        fix="export it with Choreography again",
     ),
     Format(
         name="trx.mat",
         suffixes=(".mat",),
         recognize=lambda head: head.startswith(b"MATLAB 7.3 MAT-file"),
         load=lazy_function("taggingbackends.data.trxmat", "load"),
-        beginning="`MATLAB 7.3 MAT-file` (MATLAB saves it so with -v7.3)",
+        beginning="`MATLAB 7.3 MAT-file`",
         options=("spine", "outline", "labels", "run"),
         runs=lazy_function("taggingbackends.data.trxmat", "runs"),
+        fix="save it in MATLAB with -v7.3",
     ),
     Format(
         name="FIMTrack",
@@ -129,6 +144,7 @@ FORMATS: list[Format] = [
         beginning="a line `,larva(0),larva(1),...`",
         options=("spine", "outline", "framerate", "pixelsize", "radii"),
         options_from=lazy_function("taggingbackends.data.fimtrack", "options_from"),
+        fix="save it with FIMTrack again, or move it if it is another table",
     ),
 ]
 """All formats. A backend can append its own."""
@@ -177,6 +193,19 @@ def suffix_formats(path: str | PathLike[str]) -> list[Format]:
     return _formats_with(tracker_name(path).suffix)
 
 
+def check_format(name: str | None) -> None:
+    """Raise ValueError if no format has the name."""
+    names = [format.name for format in FORMATS]
+    if name is not None and name not in names:
+        raise ValueError(f"expected a format out of {', '.join(names)}, found {shown(name)}")
+
+
+def has_format(path: Path, name: str | None) -> bool:
+    """Return whether a file may be in a format, by its suffix, or has none of any format."""
+    near = suffix_formats(path) if name is not None else ()
+    return not near or name in [format.name for format in near]
+
+
 def format_of(path: str | PathLike[str]) -> Format | None:
     """Return the format of a file by its suffix and first bytes; None if no format matches.
 
@@ -185,20 +214,60 @@ def format_of(path: str | PathLike[str]) -> Format | None:
     OSError
         The file has the suffix of a tracker file but cannot be read.
     """
-    return recognized(Path(path))[0]
+    return examined(Path(path), archives=False).format
 
 
-def recognized(path: Path) -> tuple[Format | None, bytes]:
-    """Return the format of a file, as `format_of` does, and the file's first bytes.
+class Examined(NamedTuple):
+    """The format of a file, or why it cannot be read although its name is like a tracker file's.
 
-    The bytes are not decompressed. There are none if no format has the file's suffix.
+    Attributes
+    ----------
+    format : Format or None
+    error : TrackFileError or None
+        The reason, with the fix. None if there is a format, or if the name is another.
+    is_own_table : bool
+        Whether it is a table that this package writes.
+    """
+
+    format: Format | None = None
+    error: TrackFileError | None = None
+    is_own_table: bool = False
+
+
+def examined(path: Path, archives: bool = True) -> Examined:
+    """Look at the name and the first bytes of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Only its first bytes are read.
+    archives : bool
+        Whether to look into ZIP archives, which are never recognized, for tracker files.
+
+    Raises
+    ------
+    OSError
+        The file has the suffix of a tracker file but cannot be read.
     """
     near = suffix_formats(path)
     if not near:
-        return None, b""
+        if not archives or path.suffix.lower() != ".zip":
+            return Examined()
+        why = reason_for_archive(path, lambda name: bool(suffix_formats(name)))
+        return Examined(error=TrackFileError(why, file=path) if why else None)
     head = _head(path)
     content = decompressed_head(head, _HEAD)
-    return next((format for format in near if format.recognize(content)), None), head
+    known = next((format for format in near if format.recognize(content)), None)
+    if known is not None and (known.compressed or not is_compressed(head)):
+        return Examined(known)
+    if known is not None:
+        why = f"expected a plain {known.name} file, found one compressed with gzip"
+        why += "; decompress it first (gunzip)"
+    else:
+        expected = (f"a {one.name} file, which begins with {one.beginning}" for one in near)
+        fixes = "; ".join(one.fix for one in near if one.fix)
+        why = reason(head, content, " or ".join(expected), fixes)
+    return Examined(None, TrackFileError(why, file=path), is_own_table(content))
 
 
 def tracker_format(path: Path) -> Format | None:
@@ -206,8 +275,11 @@ def tracker_format(path: Path) -> Format | None:
 
     An unrecognized file counts as a damaged tracker file if its suffix is specific to a format.
     """
-    damaged = (format for format in suffix_formats(path) if format.specific)
-    return format_of(path) or next(damaged, None)
+    return format_of(path) or _damaged(path)
+
+
+def _damaged(path: Path) -> Format | None:
+    return next((format for format in suffix_formats(path) if format.specific), None)
 
 
 def _head(path: Path) -> bytes:
@@ -234,13 +306,14 @@ def several_runs(path: str | PathLike[str]) -> list[str]:
 
 
 def find_recordings(
-    files: Paths, unreadable: dict[Path, OSError] | None = None
+    files: Paths, unreadable: dict[Path, Exception] | None = None, format: str | None = None
 ) -> dict[Path, list[Path]]:
     """Find the recordings among files.
 
     Tracker files with the same stem in the same folder make up one recording. If they are of
     several formats, the format that comes first in `FORMATS` is the one to load. Files of single
-    larvae, ``<stem>.00012.spine``, have the stem of their recording.
+    larvae, ``<stem>.00012.spine``, have the stem of their recording. A trx.mat beside files of
+    Choreography is passed over if these have the same runs.
 
     Parameters
     ----------
@@ -248,13 +321,17 @@ def find_recordings(
         Files of any kind, e.g. ``backend.list_input_files()``. A folder stands for all files in it
         and in its subfolders, except hidden ones.
     unreadable : dict, optional
-        Collects the files that cannot be read, each with its error. By default, the error is
-        raised.
+        Collects the files that cannot be read, each with its error. By default, an OSError is
+        raised. A TrackFileError says why a file that looks like a tracker file is in no format,
+        and how to fix it. ZIP archives with tracker files are among these files.
+    format : str, optional
+        Find only recordings in this format, one of the names in `FORMATS`.
 
     Returns
     -------
     dict
         The file to pass to `load_tracks` -> all files of that recording, in order of appearance.
+        A .spine or .outline file in another format counts: `load_tracks` raises its error.
 
     Raises
     ------
@@ -263,26 +340,93 @@ def find_recordings(
         not exist.
     TypeError
         `files` is not a path or an iterable of paths.
+    ValueError
+        No format has the name `format`.
     """
+    check_format(format)
     found: dict[tuple[Path, str], dict[Path, tuple[Any, ...]]] = {}
     for file in _expanded(files):
+        if not has_format(file, format):
+            continue
         try:
-            format = tracker_format(file)
-        except OSError as error:
+            known, error, is_own_table = examined(file, archives=unreadable is not None)
+        except OSError as refused:
             if unreadable is None:
                 raise
-            unreadable[file] = error
+            unreadable[file] = refused
             continue
-        if format is not None:
-            found.setdefault((file.parent, stem_of(file)), {})[file] = _rank(file, format)
-    return {min(ranks, key=ranks.__getitem__): list(ranks) for ranks in found.values()}
+        if error is not None:
+            known = _damaged(file)
+            if unreadable is not None and not is_own_table:
+                unreadable[file] = error
+        if known is not None:
+            rank = _rank(file, known, is_damaged=error is not None)
+            found.setdefault((file.parent, stem_of(file)), {})[file] = rank
+    _remove_other_forms(found)
+    recordings = {min(ranks, key=ranks.__getitem__): list(ranks) for ranks in found.values()}
+    if unreadable:
+        for main, parts in recordings.items():
+            for file in parts if main not in unreadable else ():
+                if tracker_name(file).larva is not None:  # loading the recording reports it
+                    unreadable.pop(file, None)
+    return recordings
 
 
-def _rank(file: Path, format: Format) -> tuple[Any, ...]:
+def _remove_other_forms(found: dict[tuple[Path, str], dict[Path, tuple[Any, ...]]]) -> None:
+    """Remove files whose runs are all those of other recordings in the same folder."""
+    several = [
+        (key, file)
+        for key, ranks in found.items()
+        for file, rank in ranks.items()
+        if FORMATS[rank[0]].runs is not None
+    ]
+    known: dict[Path, set[str]] = {folder: set() for (folder, _), _ in several}
+    for (folder, _), ranks in found.items() if several else ():
+        if folder in known:
+            main = min(ranks, key=ranks.__getitem__)
+            if FORMATS[ranks[main][0]].run is not None:
+                known[folder] |= _runs_of(main)
+    for key, file in several:
+        runs = _runs_of(file) if known[key[0]] else None
+        if runs and runs <= known[key[0]]:
+            del found[key][file]
+            if not found[key]:
+                del found[key]
+
+
+def may_be_one(one: Path, other: Path) -> bool:
+    """Return whether files of different stems may be of one recording: they have a common run."""
+    if all(format.runs is None for file in (one, other) for format in suffix_formats(file)):
+        return False  # without opening the files
+    return not _runs_of(one).isdisjoint(_runs_of(other))
+
+
+def _runs_of(file: Path) -> frozenset[str]:
+    """Return the runs of a file; none if its format does not give them, or it cannot be read."""
+    try:
+        return _known_runs(file, stamp(file))
+    except OSError:
+        return frozenset()
+
+
+@lru_cache(maxsize=1024)  # each of many files in a folder is compared with the first ones
+def _known_runs(file: Path, seen: Stamp | None) -> frozenset[str]:
+    format = format_of(file)
+    try:
+        if format is not None and format.runs is not None:
+            return frozenset(format.runs(file))
+        if format is not None and format.run is not None:
+            return frozenset([format.run(file)])
+    except TrackFileError:  # loading the file raises it again
+        pass
+    return frozenset()
+
+
+def _rank(file: Path, format: Format, is_damaged: bool = False) -> tuple[Any, ...]:
     """Return the place of a file among those of one stem; the first one is to be loaded.
 
-    A file of all larvae comes before those of single larvae, then a plain file before a compressed
-    one, and a suffix in lower case before others.
+    A file of all larvae comes before those of single larvae, then one in its format before a
+    damaged one, a plain file before a compressed one, and a suffix in lower case before others.
     """
     name = tracker_name(file)
     is_usual = file.name.endswith(name.suffix)
@@ -290,6 +434,7 @@ def _rank(file: Path, format: Format) -> tuple[Any, ...]:
         FORMATS.index(format),
         name.larva is not None,
         _suffixes(format).index(name.suffix),
+        is_damaged,
         -1 if name.larva is None else name.larva,
         file.suffix.lower() == ".gz",
         not is_usual,

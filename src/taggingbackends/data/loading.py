@@ -9,19 +9,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from taggingbackends.data.compressed import decompressed_head, is_compressed
 from taggingbackends.data.formats import (
     FORMATS,
+    examined,
     find_recordings,
     format_of,
     is_label_file,
-    recognized,
     several_runs,
-    suffix_formats,
 )
 from taggingbackends.data.tracks import Recording
-from taggingbackends.errors import TrackFileError, shown, wrong_type
+from taggingbackends.errors import TrackFileError, wrong_type
 from taggingbackends.labels.labels import Labels
+from taggingbackends.system.messages import describe
 from taggingbackends.system.words import listed
 
 __all__ = ["file_and_runs", "left_out_of", "load_runs", "load_silently", "load_tracks", "runs_in"]
@@ -91,24 +90,12 @@ def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
         path = _only_recording(path)
     if is_label_file(path):
         return _load_labelled(path, options)
-    format, head = recognized(path)
+    format, error, _ = examined(path)
+    if error is not None:
+        raise error
     if format is not None:
-        if is_compressed(head) and not format.compressed:
-            problem = f"expected a plain {format.name} file, found one compressed with gzip"
-            raise TrackFileError(f"{problem}; decompress it first (gunzip)", file=path)
         known = {k: v for k, v in options.items() if k in format.options}
         return format.load(path, **known)
-    near = suffix_formats(path)
-    if near:
-        found = decompressed_head(head, 40)[:40].decode(errors="replace")
-        expected = " or ".join(
-            f"a {one.name} file, which begins with {one.beginning}" for one in near
-        )
-        problem = f"expected {expected}, found {shown(found)}"
-        if not found:
-            empty = "no content or damaged gzip" if is_compressed(head) else "an empty file"
-            problem = f"expected tracks, found {empty}"
-        raise TrackFileError(problem, file=path)
     path.stat()  # a missing file is an error whatever its suffix
     suffixes = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
     problem = f"expected a tracker file ({suffixes}) or a label file, found suffix {path.suffix!r}"
@@ -187,10 +174,16 @@ def _fix(found: Any) -> str:
 
 def _only_recording(folder: Path) -> Path:
     """Return the file to load in a folder; raise TrackFileError unless it has one recording."""
-    files = list(find_recordings(folder))
+    unreadable: dict[Path, Exception] = {}
+    files = list(find_recordings(folder, unreadable))
+    for error in unreadable.values():
+        if isinstance(error, OSError):
+            raise error
     if len(files) != 1:
         names = listed((file.relative_to(folder) for file in files), _NAMED)
         found = f"{len(files)}: {names}; load one by one" if files else "none"
+        if unreadable and not files:
+            found += f"; cannot be read: {listed(map(describe, unreadable.values()), _NAMED)}"
         raise TrackFileError(f"expected one recording in this folder, found {found}", file=folder)
     return files[0]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder, is_sandbox
-from taggingbackends.backend.project import is_backend
+from taggingbackends.backend.inputfiles import checked_format
+from taggingbackends.backend.project import is_backend, own_suffixes
 from taggingbackends.backend.staging import label_name
 from taggingbackends.data.formats import find_recordings, stem_of
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.system.files import walk
 
 __all__ = ["FoundRecording", "discover"]
@@ -25,12 +26,20 @@ class FoundRecording(NamedTuple):
 
 
 def discover(
-    backend: BackendFolder, roots: Sequence[str | os.PathLike[str]]
+    backend: BackendFolder, roots: Sequence[str | os.PathLike[str]], format: str | None = None
 ) -> tuple[list[FoundRecording], dict[Path, Exception]]:
     """Find the recordings of known formats below folders.
 
     Hidden files and folders, the data folders of backends and sandboxes are skipped. A folder
     that can be reached by several paths is searched once.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+    roots : sequence of path
+        The folders.
+    format : str, optional
+        Find only recordings in this format.
 
     Returns
     -------
@@ -38,13 +47,17 @@ def discover(
         The recordings, sorted for each root.
     dict
         Recording or folder that cannot be used -> the error. A recording is represented by its
-        first file that cannot be read.
+        first file that cannot be read. A TrackFileError is about a file that looks like a tracker
+        file, but is in no known format.
 
     Raises
     ------
     BackendError
         ``no-input``: a root is not a folder, or it is in a backend's data folder.
+        ``unknown-format``.
     """
+    format = checked_format(format)
+    suffixes = own_suffixes(backend.project_dir)
     unusable: dict[Path, Exception] = {}
     unreadable: dict[Path, OSError] = {}
     own_data = os.path.realpath(backend.data_folder)
@@ -85,15 +98,24 @@ def discover(
             folders.setdefault(file.parent, []).append(file)
     found = []
     for files in folders.values():
-        refused: dict[Path, OSError] = {}
+        refused: dict[Path, Exception] = {}
         recordings = find_recordings(files, refused)
-        failed = {stem_of(file): file for file in reversed(refused)}  # each recording fails once
+        several = len(recordings) > 1
+        if format is not None:
+            refused.clear()
+            recordings = find_recordings(files, refused, format)
+        near = {x: e for x, e in refused.items() if isinstance(e, TrackFileError)}
+        unusable |= {x: e for x, e in near.items() if not x.name.lower().endswith(suffixes)}
+        failed: dict[str, Path] = {}  # each recording fails once
+        for file in reversed(refused):
+            if file not in near:
+                failed[stem_of(file)] = file
         unusable |= {file: refused[file] for file in failed.values()}
         for main, others in recordings.items():
             stem = stem_of(main)
-            if stem in failed:
+            if stem in failed or main in near:
                 continue
-            place = main.with_name(label_name(stem, len(recordings) > 1))
+            place = main.with_name(label_name(stem, several))
             parts = (main, *(file for file in others if file != main))
             found.append(FoundRecording(parts, place))
     return found, unreadable | unusable

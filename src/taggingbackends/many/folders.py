@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.inputfiles import report
 from taggingbackends.backend.pipeline import check_prediction
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.executors import Executor
 from taggingbackends.many.labelling import Outcome, Result, Task
@@ -22,10 +23,20 @@ __all__ = ["Plan", "label_all", "plan"]
 
 
 class Plan(NamedTuple):
-    """The tasks, and the outcomes of recordings and folders that cannot be used."""
+    """The tasks, and what cannot be labelled.
+
+    Attributes
+    ----------
+    tasks : list of Task
+    failed : list of Outcome
+        Those of recordings and folders that cannot be used.
+    near_misses : dict
+        File that looks like a tracker file, but is in no known format -> the error.
+    """
 
     tasks: list[Task]
     failed: list[Outcome]
+    near_misses: Mapping[Path, Exception]
 
 
 def plan(
@@ -34,6 +45,7 @@ def plan(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
+    format: str | None = None,
 ) -> Plan:
     """Find the recordings below folders. No script is run and no label file is read.
 
@@ -47,23 +59,30 @@ def plan(
         As for `pipeline.predict`.
     force : bool
         Label recordings that have labels, too. Replace the labels, whoever made them.
+    format : str, optional
+        Label only recordings in this format.
 
     Raises
     ------
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``. ``no-input``: there are no
         recordings, or a root is not a folder. ``unusable-data``: no sandbox can be created.
+        ``unknown-format``.
 
     Warns
     -----
     UserWarning
-        Sandboxes of killed commands were removed, or cannot be removed.
+        Sandboxes of killed commands were removed, or cannot be removed. There are no recordings,
+        and files that look like tracker files cannot be read.
     """
     check_prediction(backend)
     backend.check_data_dirs()
     instance = backend.required_instance("predict")
-    found, unusable = discover(backend, roots)
+    found, unusable = discover(backend, roots, format)
+    near_misses = {x: e for x, e in unusable.items() if isinstance(e, TrackFileError)}
+    unusable = {x: e for x, e in unusable.items() if x not in near_misses}
     if not found and not unusable:
+        report(near_misses)
         places = ", ".join(map(str, roots))
         raise BackendError("no-input", f"no recording of a known format below {places}")
     remove_dead(backend)
@@ -83,7 +102,7 @@ def plan(
     failed = [
         Outcome(path, Result.FAILED, why=_why(path, error)) for path, error in unusable.items()
     ]
-    return Plan(tasks, failed)
+    return Plan(tasks, failed, near_misses)
 
 
 def _why(path: Path, error: Exception) -> str:

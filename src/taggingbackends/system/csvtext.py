@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["plain_text", "text_cell"]
+__all__ = ["OWN_TABLES", "plain_text", "text_cell"]
+
+OWN_TABLES = (b"run,larva,",)
+"""How the tables that this package writes begin. In folders of recordings, they are no input."""
 
 # what spreadsheets take for a formula; more apostrophes keep `plain_text` the inverse
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")

@@ -1,0 +1,138 @@
+# Files that look like tracker files, by their suffix, and cannot be read: why, and the fix, as in Python.
+
+struct TrackerFormat
+    name::String
+    beginning::String
+    fix::String
+end
+
+function format_of_suffix(suffix)
+    suffix in CHOREOGRAPHY && return TrackerFormat("Choreography",
+        "a line `date_time larva_id time x1 y1 x2 y2 ...`", "export it with Choreography again")
+    suffix == FIMTRACK && return TrackerFormat("FIMTrack", "a line `,larva(0),larva(1),...`",
+        "save it with FIMTrack again, or move it if it is another table")
+    return TrackerFormat("trx.mat", "`MATLAB 7.3 MAT-file`", "save it in MATLAB with -v7.3")
+end
+
+# first bytes in lower case, what has them, and the fix if it is not the format's own
+const KINDS_OF_FILES = (
+    (b"matlab 5.0 mat-file", "a MATLAB 5 file", ""),
+    (b"\x89hdf\r\n\x1a\n", "HDF5 without the header of MATLAB", ""),
+    (b"# created by octave", "a text file of Octave", ""),
+    (b"octave-1-l", "a binary file of Octave", ""),
+    (b"pk\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (b"bzh", "a file compressed with bzip2", "decompress it first"),
+    (b"\xfd7zxz\0", "a file compressed with xz", "decompress it first"),
+    (b"\x28\xb5\x2f\xfd", "a file compressed with zstd", "decompress it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
+    (b"rar!\x1a\x07", "a RAR archive", "unpack it"),
+    (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file (git lfs pull)"),
+    (b"/annex/objects/", "a pointer of git-annex", "fetch the file (git annex get)"),
+    (b"<!doctype html", "a web page", "download the file again"),
+    (b"<html", "a web page", "download the file again"),
+)
+
+const COPY_AGAIN = "copy the file again, or remove it"
+
+# how the tables that Python writes begin; in folders of recordings, they are no input
+const OWN_TABLES = b"run,larva,"
+
+"""
+    examined(path; archives=true)
+
+Look at the name and the first bytes of a file.
+
+# Returns
+Whether the file is in a known format; if not, why it cannot be read although its name is like a tracker file's,
+else `nothing`; and whether it is a table that Python writes.
+"""
+function examined(path; archives=true)
+    suffix = tracker_suffix(path)
+    if !(suffix in TRACKER_SUFFIXES)
+        is_archive = archives && lowercase(suffix_of(path)) == ".zip"
+        return (false, is_archive ? reason_for_archive(path) : nothing, false)
+    end
+    head = read_head(path)
+    content = is_gzip(head) ? gunzip_head(head, HEAD) : head
+    is_known = is_in_format(suffix, content)
+    is_known && (suffix in CHOREOGRAPHY || !is_gzip(head)) && return (true, nothing, false)
+    return (false, reason(suffix, head, content, is_known), starts_with(content, OWN_TABLES))
+end
+
+starts_with(bytes, start) = length(bytes) >= length(start) && view(bytes, 1:length(start)) == start
+
+function is_in_format(suffix, content)
+    suffix in CHOREOGRAPHY && return is_choreography(content)
+    suffix == FIMTRACK && return table_separator(content) !== nothing
+    return any(other == suffix && starts_with(content, codeunits(start)) for (other, start) in OTHER_TRACKERS)
+end
+
+function reason(suffix, head, content, is_known)
+    format = format_of_suffix(suffix)
+    is_known && return "expected a plain $(format.name) file, found one compressed with gzip; decompress it " *
+                       "first (gunzip)"
+    if isempty(content)
+        empty = is_gzip(head) ? "no content or damaged gzip" : "an empty file"
+        return "expected tracks, found $empty; $COPY_AGAIN"
+    end
+    found, fix = kind_of_file(content)
+    return "expected a $(format.name) file, which begins with $(format.beginning), found $found; " *
+           (isempty(fix) ? format.fix : fix)
+end
+
+"""Return what a file is by its first bytes, and the fix."""
+function kind_of_file(content)
+    lower(byte) = UInt8('A') <= byte <= UInt8('Z') ? byte + 0x20 : byte
+    first_shown = something(findfirst(byte -> !(byte in b" \t\n\v\f\r"), content), 1)
+    start = map(lower, content[first_shown:min(first_shown + 31, end)])
+    for (bytes, what, fix) in KINDS_OF_FILES
+        starts_with(start, bytes) && return (what, fix)
+    end
+    all(iszero, content) && return ("zeros, as in a copy that was interrupted", COPY_AGAIN)
+    encoding = encoding_of(content)
+    text = decoded(content[1:(encoding == :utf8 ? end : length(content) & ~1)], encoding)
+    line = text === nothing ? "" : first(split(strip(text), r"\r|\n"))
+    return (shown(String(first(line, 40))), "")
+end
+
+"""Return the fix for a ZIP archive with tracker files; nothing for other archives and files."""
+function reason_for_archive(path)
+    names = filter(archive_names(path)) do name
+        return tracker_suffix(name) in TRACKER_SUFFIXES && !occursin("__MACOSX/", name)
+    end
+    isempty(names) && return nothing
+    return "expected tracker files, found an archive of them ($(listed(names))); unpack it"
+end
+
+const ZIP_END = b"PK\x05\x06"
+const ZIP_ENTRY = b"PK\x01\x02"
+const ZIP_TAIL = 22 + 65535  # bytes: the record at the end, and the longest comment
+
+"""Return the names in a ZIP archive (APPNOTE.TXT, 4.3.12 and 4.3.16); none if it is damaged or has no such list."""
+function archive_names(path)
+    names = String[]
+    try
+        isfile(path) || return names
+        open(path) do io
+            seek(io, max(0, filesize(io) - ZIP_TAIL))
+            tail = read(io)
+            at = findlast(i -> starts_with(view(tail, i:length(tail)), ZIP_END), 1:length(tail) - 21)
+            at === nothing && return nothing
+            number(from, n) = foldr((byte, sum) -> sum << 8 | byte, from[1:n]; init=0)
+            seek(io, number(tail[at + 16:at + 19], 4))
+            directory = read(io, number(tail[at + 12:at + 15], 4))
+            i = 1
+            while i + 45 <= length(directory) && starts_with(view(directory, i:length(directory)), ZIP_ENTRY)
+                sizes = [number(directory[i + offset:i + offset + 1], 2) for offset in (28, 30, 32)]
+                name = String(directory[i + 46:min(i + 45 + sizes[1], end)])
+                push!(names, isvalid(name) ? name : "?")
+                i += 46 + sum(sizes)
+            end
+            return nothing
+        end
+    catch error
+        error isa Union{SystemError,Base.IOError,EOFError} || rethrow()
+    end
+    return names
+end
