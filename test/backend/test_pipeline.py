@@ -266,6 +266,26 @@ labels.write(backend.output_path("20240612_090000@x.spine"))"""
 
 
 @pytest.mark.parametrize("recursive", [False, True])
+def test_input_can_be_linked(recursive: bool, make_backend: Maker, lab: Path) -> None:
+    body = """for file in backend.list_input_files():
+    assert file.is_symlink() == bool(linked), file"""
+    project = make_backend(make_dataset=script("make_dataset", body, "backend, linked"))
+    write_recording(lab / "1")
+    (lab / "2").mkdir()
+    for file in (lab / "1").iterdir():  # as in DataLad's folders
+        (lab / "2" / file.name).symlink_to(Path("..", "1", file.name))
+    before = tree(lab)
+    options = ("--recursive", "--force") if recursive else ("--force",)
+    for linked in ("1", ""):
+        more = [*options, *["--link"] * bool(linked), f"--linked={linked}"]
+        result = command("predict", lab, "--model-instance=m", *more, cwd=project)
+        assert result.returncode == 0, result.stderr
+        assert before.items() <= tree(lab).items()
+        for folder in (lab / "1", lab / "2"):
+            assert len(Labels.read(folder / "predicted.label").check_dependencies(folder)) == 2
+
+
+@pytest.mark.parametrize("recursive", [False, True])
 def test_a_script_that_changes_its_input(recursive: bool, make_backend: Maker, lab: Path) -> None:
     body = """for file in backend.list_input_files():
     file.write_text(file.read_text() + "\\n")

@@ -141,6 +141,7 @@ def predict_files(
     output: str | PathLike[str] | None = None,
     force: bool = False,
     skip: Iterable[str] = (),
+    link: bool = False,
 ) -> list[Path]:
     """Push files into a new sandbox, predict, pull the labels and remove the sandbox.
 
@@ -159,6 +160,8 @@ def predict_files(
         The folder for the labels. The default is beside each input file.
     force : bool
         Replace existing files.
+    link : bool
+        Link the files instead of copying them.
 
     Returns
     -------
@@ -202,7 +205,7 @@ def predict_files(
         sandboxes.mark_temporary(backend)
         kept = False
         try:
-            decided = _push_input(backend, files, output, force)
+            decided = _push_input(backend, files, output, force, link)
             try:
                 return _predict_pushed(backend, decided, options, output, force, skip)
             except BaseException:
@@ -223,12 +226,13 @@ def predict_in_sandbox(
     skip: Iterable[str] = (),
     before_pull: Callable[[list[Expected]], object] = lambda expected: None,
     replacing: Mapping[Path, Stamp | None] | None = None,
+    link: bool = False,
 ) -> list[Path]:
     """Do what `predict_files` does, in a sandbox that the caller holds and removes.
 
     Parameters
     ----------
-    backend, files, options, force, skip
+    backend, files, options, force, skip, link
         As for `predict_files`.
     before_pull : callable
         Called with the expected labels, after predicting and before pulling. If it raises, nothing
@@ -237,7 +241,7 @@ def predict_in_sandbox(
         With `force`: the label files to replace, and what the caller has found there. Those that
         have changed since then are not replaced. By default, this is looked up before predicting.
     """
-    decided = _push_input(backend, files, None, force)
+    decided = _push_input(backend, files, None, force, link)
     for file, (path, before) in decided.items():
         decided[file] = Destination(path, (replacing or {}).get(path, before))
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
@@ -263,9 +267,10 @@ def _push_input(
     files: Sequence[str | PathLike[str]],
     output: str | PathLike[str] | None,
     force: bool,
+    link: bool,
 ) -> dict[Path, Destination]:
     """Push files, and return the expected label files with the places to pull them to."""
-    push(backend, files, private=True)
+    push(backend, files, link=link, private=True)
     inputs = {path: one.files for one in _expected(backend) for path in one.labels}
 
     def accept(file: Path, target: Path) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo
 
 __all__ = ["data"]
@@ -17,7 +18,7 @@ def data() -> None:
 
 
 @data.command("info")
-@click.argument("files", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
+@takes_files()
 @click.option(
     "--pixelsize", type=float, metavar="UM", help="Set the pixel size of FIMTrack tables, in µm."
 )

@@ -33,13 +33,14 @@ def predict_below(
     skip: Sequence[str],
     jobs: int,
     scheduler: str | None,
+    link: bool = False,
 ) -> int:
     """Label the recordings below folders, print a summary and return the exit code."""
     from taggingbackends.many.executors import DaskExecutor, Executor, LocalExecutor
     from taggingbackends.many.folders import label_all, plan
     from taggingbackends.many.labelling import Result
 
-    tasks, failed = plan(backend, roots, options, force, skip)
+    tasks, failed = plan(backend, roots, options, force, skip, link)
     tally = _Tally(backend)
     for outcome in failed:
         tally.add(outcome)

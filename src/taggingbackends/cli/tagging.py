@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from taggingbackends.cli.arguments import (
-    FILES,
     FORCE,
     FORCE_MODEL,
     SANDBOX,
@@ -21,13 +20,14 @@ from taggingbackends.cli.arguments import (
     skipped,
     skips,
 )
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import print_names
 
 __all__ = ["finetune", "predict", "train"]
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @instance_option()
 @SANDBOX
 @click.option(
@@ -37,6 +37,7 @@ __all__ = ["finetune", "predict", "train"]
     help="With FILES: write the labels to DIR; by default beside each input file.",
 )
 @FORCE
+@click.option("--link", is_flag=True, help="With FILES: link the input instead of copying it.")
 @click.option(
     "--recursive", is_flag=True, help="Label each recording below the folders FILES separately."
 )
@@ -61,6 +62,7 @@ def predict(
     sandbox: str | None,
     output: Path | None,
     force: bool,
+    link: bool,
     recursive: bool,
     jobs: int | None,
     executor: str | None,
@@ -103,13 +105,16 @@ def predict(
     if recursive:
         from taggingbackends.cli.many import predict_below
 
+        options = script_options(ctx)
         ctx.exit(
-            predict_below(backend, files, script_options(ctx), force, skip, jobs or 1, scheduler)
+            predict_below(backend, files, options, force, skip, jobs or 1, scheduler, link=link)
         )
     if files:
-        found = pipeline.predict_files(backend, files, script_options(ctx), output, force, skip)
-    elif output or force:
-        raise click.UsageError("--output and --force need FILES", ctx)
+        found = pipeline.predict_files(
+            backend, files, script_options(ctx), output, force, skip, link=link
+        )
+    elif output or force or link:
+        raise click.UsageError("--output, --force and --link need FILES", ctx)
     else:
         found = pipeline.predict(backend, script_options(ctx), skip)
         if not found:
@@ -120,7 +125,7 @@ def predict(
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @instance_option(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
 )
@@ -167,7 +172,7 @@ def train(
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @click.option(
     "--original-model-instance",
     metavar="NAME",

@@ -47,6 +47,8 @@ class Task(NamedTuple):
         Wait for another process that is labelling this recording.
     data_folder : Path, optional
         As for `BackendExplorer`.
+    link : bool
+        Link the tracker files instead of copying them.
     """
 
     project_dir: Path
@@ -58,6 +60,7 @@ class Task(NamedTuple):
     force: bool = False
     wait: bool = False
     data_folder: Path | None = None
+    link: bool = False
 
     def backend(self) -> BackendFolder:
         """Return the backend with the sandbox of this recording."""

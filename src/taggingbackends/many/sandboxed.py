@@ -92,6 +92,7 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
             skip=task.skip,
             before_pull=lambda expected: _check_output(backend, expected),
             replacing=outdated,
+            link=task.link,
         )
     except BackendError as error:
         if error.kind not in ("existing-file", "changed-file"):
