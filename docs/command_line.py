@@ -41,7 +41,7 @@ END = """## Lists of files
 
 Commands that take FILES also take lists of them, in addition or instead:
 
-    find /data/lab -name '*.spine' -print0 | tagging-backend predict --files-from - --model-instance NAME
+    find lab -name '*.spine' -print0 | tagging-backend predict --files-from - --model-instance NAME
 
 - A list has one path per line. Relative paths are relative to the current folder.
 - Lines without a path are skipped. Lines may end with CRLF, and a byte order mark is skipped.

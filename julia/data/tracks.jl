@@ -158,8 +158,7 @@ function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true, 
     islabelfile(path) && return load_labelled(path; spine=spine, outline=outline, options...)
     if is_fimtrack(path)
         recording = load_fimtrack(path; spine=spine, outline=outline, options...)
-        isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
-        return recording
+        return warned_of_left_out(recording, path)
     end
     if is_other_tracker_file(path)
         throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline) or FIMTrack (.csv), the " *
@@ -184,7 +183,15 @@ function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true, 
             "x2 y2 ...`, found $(shown(String(found)))"; file=path))
     end
     recording = load_choreography(path, spine, outline)
-    isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
+    return warned_of_left_out(recording, path)
+end
+
+"""Warn of what a recording lacks, or leave it to the command that runs this script."""
+function warned_of_left_out(recording, path)
+    left_out = recording.left_out
+    if !isempty(left_out) && !leave_note("left out", path, left_out...)
+        @warn "$path: left out: $(join(left_out, "; "))"
+    end
     return recording
 end
 

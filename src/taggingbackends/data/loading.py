@@ -20,11 +20,11 @@ from taggingbackends.data.formats import (
     suffix_formats,
 )
 from taggingbackends.data.tracks import Recording
-from taggingbackends.errors import TrackFileError, shown, wrong_type
+from taggingbackends.errors import LeftOutWarning, TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
 from taggingbackends.system.words import listed
 
-__all__ = ["file_and_runs", "left_out_of", "load_runs", "load_silently", "load_tracks", "runs_in"]
+__all__ = ["file_and_runs", "load_runs", "load_silently", "load_tracks", "runs_in"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -66,19 +66,14 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
 
     Warns
     -----
-    UserWarning
+    LeftOutWarning
         The files contain something that the recording does not, see `Recording.left_out`. There is
         one warning for a recording.
     """
     recording = load_silently(path, **options)
     if recording.left_out:
-        warnings.warn(left_out_of(recording, recording.sources[0]), stacklevel=2)
+        warnings.warn(LeftOutWarning(recording.sources[0], recording.left_out), stacklevel=2)
     return recording
-
-
-def left_out_of(recording: Recording, file: Path) -> str:
-    """Return the warning of what a recording lacks, which names `file`."""
-    return f"{file}: left out: {'; '.join(recording.left_out)}"
 
 
 def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
