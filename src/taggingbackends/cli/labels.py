@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -352,7 +352,8 @@ def fill(
     target = _target(file, output, in_place, force)
     labels = Labels.read(file)
     options = {"pixelsize": pixelsize, "framerate": framerate}
-    labels.fill(label, None if like is None else _frames(like, options))
+    for frames in [None] if like is None else _frames(like, labels, options):
+        labels.fill(label, frames)
     _write(target, labels)
 
 
@@ -432,15 +433,17 @@ def _check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> Non
         raise click.UsageError(f"{problem}; {fix}" if fix else problem)
 
 
-def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
+def _frames(
+    file: Path, labels: Labels, options: dict[str, float | None]
+) -> Sequence[Labels | Recording]:
     from taggingbackends.data.formats import is_label_file
     from taggingbackends.labels import Labels
 
     if is_label_file(file):
-        return Labels.read(file)
-    from taggingbackends.data.loading import load_tracks
+        return [Labels.read(file)]
+    from taggingbackends.data.loading import load_wanted
 
-    return load_tracks(file, outline=False, **options)
+    return load_wanted(file, labels, outline=False, **options)
 
 
 def _target(
