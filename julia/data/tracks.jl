@@ -224,8 +224,8 @@ function load_labelled(path; spine, outline, run, options...)
     found = labels_of_run(path, run)
     recordings = findrecordings(checkdependencies(found, dirname(path)))
     if length(recordings) != 1
-        throw(TrackFileError("expected a run that depends on the files of one recording, found " *
-            counted(length(recordings), "recording"); file=path, key="dependencies of run $(first(keys(found)))"))
+        throw(TrackFileError("expected run $(first(keys(found))) to depend on the files of one recording, found " *
+            counted(length(recordings), "recording"); file=path, key="dependencies"))
     end
     file, given = first(keys(recordings)), first(values(found)).metadata
     known = is_fimtrack(file) ? fimtrack_options(given) : Dict{Symbol,Any}()

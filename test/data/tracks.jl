@@ -404,7 +404,7 @@ end
         writelabels(path, alone)
         error = refusal(path)
         @test (error.file, error.key) == (path, "dependencies")
-        @test occursin("found 1 runs and 0 recordings", error.problem)
+        @test occursin("one recording, found 0 recordings", error.problem)
     end
 end
 

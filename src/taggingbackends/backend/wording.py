@@ -19,6 +19,10 @@ _WORDS = (
     (r"model_instance=\.\.\.", "--model-instance NAME"),
     (r"force=True", "--force"),
     (r"the option pixelsize", "--pixelsize"),
+    (
+        r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",
+        "a script loads each with backend.load_runs(file)",
+    ),
 )
 
 

@@ -242,9 +242,9 @@ def _load_labelled(path: Path, options: dict[str, Any], labels: Labels | None = 
     ((run, labelled),) = labels.items()
     recordings = find_recordings(labels.check_dependencies(path.parent))
     if len(recordings) != 1:
-        problem = "expected a run that depends on the files of one recording, found "
+        problem = f"expected run {run} to depend on the files of one recording, found "
         problem += counted(len(recordings), "recording")
-        raise TrackFileError(problem, file=path, key=f"dependencies of run {run}")
+        raise TrackFileError(problem, file=path, key="dependencies")
     file = next(iter(recordings))
     given = labelled.metadata
     format = format_of(file)
