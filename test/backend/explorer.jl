@@ -232,6 +232,12 @@ end
             @test output_path(backend, file) == joinpath(processed, "a", "b", "predicted.label")
         end
         @test isdir(joinpath(processed, "a", "b"))
+        interim = joinpath(interim_data_dir(backend), "a", "b")
+        for file in (spine, TB.with_suffix(spine, ".outline"), label, relpath(spine, raw), "$spine.gz")
+            @test interim_path(backend, file, ".csv") == joinpath(interim, "$STEM.csv")
+        end
+        @test isdir(interim)
+        @test kind_of(() -> interim_path(backend, "../x", ".csv"), "an input file below") == "no-input"
         other = write_recording(joinpath(raw, "a", "b"), OTHER)
         @test basename(output_path(backend, spine)) == "$STEM.predicted.label"
         @test basename(output_path(backend, label)) == "$STEM.predicted.label"

@@ -220,14 +220,7 @@ class BackendFolder:
         BackendError
             ``no-input``: the file is not below `raw_data_dir`.
         """
-        raw = self._data_dir("raw")
-        path = Path(os.path.normpath(raw / input_file))
-        if not path.is_relative_to(raw):
-            problem = f"{path}: expected an input file below {raw}"
-            raise BackendError("no-input", problem, "bring files there with push(...)")
-        folder = self.processed_data_dir() / path.parent.relative_to(raw)
-        if path.parent != raw:
-            folder.mkdir(parents=True, exist_ok=True)
+        path, folder = self._mirrored(input_file, self.processed_data_dir())
         if run is not None and _runs(path):
             return folder / _run_name(path, run)
         labelled = path.is_file() and is_label_file(path)
@@ -235,6 +228,31 @@ class BackendFolder:
         if not _has_several(path.parent, None if known else path.suffix):
             return folder / PREDICTED
         return folder / f"{_labelled_stem(path) if labelled else stem_of(path)}.{PREDICTED}"
+
+    def interim_path(self, input_file: str | PathLike[str], suffix: str) -> Path:
+        """Return a path for preprocessed data of an input file. Create its folder.
+
+        Parameters
+        ----------
+        input_file : path
+            As for `output_path`. A label file stands for the recording that it depends on.
+        suffix : str
+            End of the name, e.g. ``".npz"``.
+
+        Returns
+        -------
+        Path
+            ``<stem><suffix>`` in the same relative folder below `interim_data_dir`, the same for
+            all files of a recording.
+
+        Raises
+        ------
+        BackendError
+            ``no-input``: the file is not below `raw_data_dir`.
+        """
+        path, folder = self._mirrored(input_file, self.interim_data_dir())
+        labelled = path.is_file() and is_label_file(path)
+        return folder / f"{_labelled_stem(path) if labelled else stem_of(path)}{suffix}"
 
     # -- models
 
@@ -352,6 +370,18 @@ class BackendFolder:
     def _data_dir(self, stage: str) -> Path:
         folder = self.data_folder / stage / self.required_instance(f"data/{stage}")
         return folder if self.sandbox is None else folder / self.sandbox
+
+    def _mirrored(self, input_file: str | PathLike[str], top: Path) -> tuple[Path, Path]:
+        """Return the path of an input file, and its folder's counterpart below `top`, created."""
+        raw = self._data_dir("raw")
+        path = Path(os.path.normpath(raw / input_file))
+        if not path.is_relative_to(raw):
+            problem = f"{path}: expected an input file below {raw}"
+            raise BackendError("no-input", problem, "bring files there with push(...)")
+        folder = top / path.parent.relative_to(raw)
+        if path.parent != raw:
+            folder.mkdir(parents=True, exist_ok=True)
+        return path, folder
 
     def _made(self, folder: Path) -> Path:
         try:

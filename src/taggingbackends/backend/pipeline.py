@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
@@ -20,22 +20,25 @@ from taggingbackends.backend.folder import DATA, BackendFolder, label_paths
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.inputfiles import ALL_FILES, USUAL_FILES, Choice
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
-from taggingbackends.backend.options import TAKEN, format_options
+from taggingbackends.backend.options import format_options
+from taggingbackends.backend.origins import origins_of
 from taggingbackends.backend.provenance import Status, complete, status_of
 from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
-from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
+from taggingbackends.errors import BackendError, KeptDataWarning, LeftOutWarning, ScriptError
 from taggingbackends.labels.origin import predicting_instance, undeclared_names
 from taggingbackends.system import processes
 from taggingbackends.system.files import Destination, Stamp, stamp
-from taggingbackends.system.messages import VERBOSITY, logger
+from taggingbackends.system.messages import VERBOSITY, logger, warn_of_each
+from taggingbackends.system.notes import LEFT_OUT, TAKEN, collected_notes
 from taggingbackends.system.progress import progress
 
 __all__ = [
     "PYTHON",
     "Expected",
     "check_prediction",
+    "expected_labels",
     "finetune",
     "predict",
     "predict_files",
@@ -115,7 +118,9 @@ def predict(
     Warns
     -----
     UserWarning
-        No script took one of the options.
+        No labels were predicted for one of the recordings. No script took one of the options.
+    LeftOutWarning
+        Tracker files contain something that the scripts did not use.
     """
     check_prediction(backend)
     backend.check_data_dirs(backend.data_dirs()[-1])
@@ -123,7 +128,7 @@ def predict(
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
     before = _stamps(backend.list_input_files())
-    with _options_taken(options):
+    with _reporting(backend, options):
         _prepare(backend, options, skip)
         predicted = run_prediction(backend, options)
     for file, now in _stamps(backend.list_input_files()).items():
@@ -132,7 +137,22 @@ def predict(
             raise BackendError(
                 "changed-input", f"{problem}; the script should write into data/interim"
             )
+    if predicted:
+        _warn_of_missing(backend, set(predicted))
     return predicted
+
+
+def _warn_of_missing(backend: BackendFolder, predicted: Collection[Path]) -> None:
+    """Warn of the recordings, or runs, for which a script predicted no labels."""
+    lacking = [
+        (one.recording, f"no {path.name} was" if len(one.labels) > 1 else "no labels were")
+        for one in expected_labels(backend)  # again, since scripts may bring input
+        for path in one.labels
+        if path not in predicted
+    ]
+    files = origins_of(backend, [recording for recording, _ in lacking])
+    pairs = zip(files, lacking, strict=True)
+    warn_of_each([f"{file}: {what} predicted" for file, (_, what) in pairs], 3)
 
 
 def predict_files(
@@ -143,6 +163,7 @@ def predict_files(
     force: bool = False,
     skip: Iterable[str] = (),
     choice: Choice = USUAL_FILES,
+    link: bool = False,
 ) -> list[Path]:
     """Push files into a new sandbox, predict, pull the labels and remove the sandbox.
 
@@ -163,6 +184,8 @@ def predict_files(
         Replace existing files.
     choice : Choice
         Which of the files to use, for any purpose.
+    link : bool
+        Link the files instead of copying them.
 
     Returns
     -------
@@ -183,8 +206,7 @@ def predict_files(
     KeptDataWarning
         An error occurred after the input was pushed; the sandbox is kept.
     UserWarning
-        No labels were predicted for one of the recordings. Leftovers were removed, or cannot be
-        removed.
+        Warnings of `predict`. Leftovers were removed, or cannot be removed.
     """
     check_prediction(backend)
     instance = backend.required_instance("predict")
@@ -206,7 +228,8 @@ def predict_files(
         sandboxes.mark_temporary(backend)
         kept = False
         try:
-            decided = _push_input(backend, files, choice._replace(purpose="predict"), output, force)
+            choice = choice._replace(purpose="predict")
+            decided = _push_input(backend, files, choice, output, force, link)
             try:
                 return _predict_pushed(backend, decided, options, output, force, skip)
             except BaseException:
@@ -225,23 +248,23 @@ def predict_in_sandbox(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
-    before_pull: Callable[[list[Expected]], object] = lambda expected: None,
+    before_pull: Callable[[], object] = lambda: None,
     replacing: Mapping[Path, Stamp | None] | None = None,
+    link: bool = False,
 ) -> list[Path]:
     """Do what `predict_files` does, in a sandbox that the caller holds and removes.
 
     Parameters
     ----------
-    backend, files, options, force, skip
+    backend, files, options, force, skip, link
         As for `predict_files`.
     before_pull : callable
-        Called with the expected labels, after predicting and before pulling. If it raises, nothing
-        is pulled.
+        Called after predicting and before pulling. If it raises, nothing is pulled.
     replacing : mapping, optional
         With `force`: the label files to replace, and what the caller has found there. Those that
         have changed since then are not replaced. By default, this is looked up before predicting.
     """
-    decided = _push_input(backend, files, ALL_FILES, None, force)
+    decided = _push_input(backend, files, ALL_FILES, None, force, link)
     for file, (path, before) in decided.items():
         decided[file] = Destination(path, (replacing or {}).get(path, before))
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
@@ -255,7 +278,8 @@ class Expected(NamedTuple):
     labels: list[Path]
 
 
-def _expected(backend: BackendFolder) -> list[Expected]:
+def expected_labels(backend: BackendFolder) -> list[Expected]:
+    """Return the recordings in data/raw, with the paths of their labels."""
     return [
         Expected(file, parts, label_paths(file, backend.output_path(file)))
         for file, parts in find_recordings(backend.list_input_files()).items()
@@ -268,10 +292,11 @@ def _push_input(
     choice: Choice,
     output: str | PathLike[str] | None,
     force: bool,
+    link: bool,
 ) -> dict[Path, Destination]:
     """Push files, and return the expected label files with the places to pull them to."""
-    push(backend, files, private=True, choice=choice)
-    inputs = {path: one.files for one in _expected(backend) for path in one.labels}
+    push(backend, files, link=link, private=True, choice=choice)
+    inputs = {path: one.files for one in expected_labels(backend) for path in one.labels}
 
     def accept(file: Path, target: Path) -> bool:
         try:
@@ -289,7 +314,7 @@ def _predict_pushed(
     output: str | PathLike[str] | None,
     force: bool,
     skip: Iterable[str],
-    before_pull: Callable[[list[Expected]], object] = lambda expected: None,
+    before_pull: Callable[[], object] = lambda: None,
 ) -> list[Path]:
     predicted = predict(backend, options, skip)
     if not predicted:
@@ -297,14 +322,7 @@ def _predict_pushed(
         if not decided:
             problem += "; the input has no tracker file of a known format"
         raise BackendError("no-output", problem)
-    done = set(predicted)
-    expected = _expected(backend)  # again, since scripts may bring input
-    for recording, _, paths in expected:
-        for path in paths:
-            if path not in done:
-                what = f"no {path.name} was" if len(paths) > 1 else "no labels were"
-                warnings.warn(f"{recording.name}: {what} predicted", stacklevel=3)
-    before_pull(expected)
+    before_pull()
     return pull(backend, output, force, decided)
 
 
@@ -378,7 +396,7 @@ def train(
             raise BackendError("no-input", f"no input in {raw}", fix)
         _warn_of_labels(backend)
         try:
-            with _options_taken(options):
+            with _reporting(backend, options):
                 _prepare(backend, options, skip)
                 _run(backend, script, options, environment)
         except BaseException:
@@ -499,21 +517,20 @@ def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
 
 
 @contextmanager
-def _options_taken(options: Mapping[str, Any]) -> Iterator[None]:
-    """Warn after the scripts have run about options that no script took."""
-    if not options:
-        yield
-        return
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix="taggingbackends-") as folder:
-        taken = Path(folder, "taken")
-        os.environ[TAKEN] = str(taken)
-        try:
+def _reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[None]:
+    """Warn, after scripts have run, of what they left out, and of options that none took."""
+    notes: list[list[str]] = []
+    try:
+        with collected_notes() as notes:
             yield
-        finally:
-            os.environ.pop(TAKEN, None)
-        if taken.is_file():
-            for name in options.keys() - set(taken.read_text().split()):
-                option = f"--{name.replace('_', '-')}"
-                warnings.warn(f"no script took the option {option}", stacklevel=3)
+    finally:
+        left_out: dict[str, dict[str, None]] = {}
+        for kind, file, *sentences in (note for note in notes if len(note) > 1):
+            if kind == LEFT_OUT:
+                left_out.setdefault(file, {}).update(dict.fromkeys(sentences))
+        files = origins_of(backend, list(map(Path, left_out)))
+        pairs = zip(files, left_out.values(), strict=True)
+        warn_of_each([LeftOutWarning(file, list(sentences)) for file, sentences in pairs], 3)
+    taken = [set(texts) for kind, *texts in notes if kind == TAKEN]
+    for name in options.keys() - set().union(*taken) if taken else ():
+        warnings.warn(f"no script took the option --{name.replace('_', '-')}", stacklevel=3)

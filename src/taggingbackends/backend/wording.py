@@ -21,6 +21,10 @@ _WORDS = (
     (r"all_files=True", "--all-files"),
     (r"format=\.\.\.", "--format NAME"),
     (r"the option pixelsize", "--pixelsize"),
+    (
+        r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",
+        "a script loads each with backend.load_runs(file)",
+    ),
 )
 
 

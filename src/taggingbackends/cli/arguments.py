@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_FILES",
-    "FILES",
     "FORCE",
     "FORMAT",
     "SANDBOX",
@@ -167,7 +165,6 @@ def instance_option(
     )
 
 
-FILES = click.argument("files", nargs=-1, type=click.Path(readable=False, path_type=Path))
 SANDBOX = click.option(
     "--sandbox", metavar="TOKEN", help="Keep the data in a subfolder TOKEN of each data folder."
 )

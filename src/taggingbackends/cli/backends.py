@@ -13,6 +13,7 @@ from taggingbackends.cli.arguments import (
     explorer,
     instance_option,
 )
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_names
 
 __all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
@@ -74,7 +75,7 @@ def check(ctx: click.Context) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
+@takes_files("paths")
 @instance_option(help="Add the input to this model instance.")
 @SANDBOX
 @click.option("--link", is_flag=True, help="Create symbolic links instead of copies.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from taggingbackends.cli.arguments import FORCE
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_json, print_names
 from taggingbackends.errors import TaggingBackendsError, located
 from taggingbackends.system.words import counted
@@ -31,7 +32,6 @@ _TROUBLE = 2  # exit code of diff if the files cannot be compared, or the result
 
 _PATH = click.Path(readable=False, path_type=Path)
 _FILE = click.argument("file", type=_PATH)
-_FILES = click.argument("files", nargs=-1, required=True, type=_PATH)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 _WRITTEN = click.option(
     "--output", "-o", required=True, type=_PATH, metavar="FILE", help="Write to FILE."
@@ -77,7 +77,7 @@ def labels() -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @_MAX_GAP
 @_JSON
 def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
@@ -115,7 +115,7 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @click.pass_context
 def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """List every error in label files.
@@ -146,7 +146,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @click.option("--names", is_flag=True, help="Write states as names instead of codes.")
 @click.option("--bouts", is_flag=True, help="Write a CSV table of bouts instead.")
 @_MAX_GAP
@@ -250,7 +250,7 @@ def _comparison_lines(found: Comparison, most: int | None) -> list[str]:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @_output
 def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: bool) -> None:
     """Merge label files into the first one.
@@ -352,7 +352,8 @@ def fill(
     target = _target(file, output, in_place, force)
     labels = Labels.read(file)
     options = {"pixelsize": pixelsize, "framerate": framerate}
-    labels.fill(label, None if like is None else _frames(like, options))
+    for frames in [None] if like is None else _frames(like, labels, options):
+        labels.fill(label, frames)
     _write(target, labels)
 
 
@@ -405,7 +406,7 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @_MAX_GAP
 @_WRITTEN
 @FORCE
@@ -432,15 +433,17 @@ def _check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> Non
         raise click.UsageError(f"{problem}; {fix}" if fix else problem)
 
 
-def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
+def _frames(
+    file: Path, labels: Labels, options: dict[str, float | None]
+) -> Sequence[Labels | Recording]:
     from taggingbackends.data.formats import is_label_file
     from taggingbackends.labels import Labels
 
     if is_label_file(file):
-        return Labels.read(file)
-    from taggingbackends.data.loading import load_tracks
+        return [Labels.read(file)]
+    from taggingbackends.data.loading import load_wanted
 
-    return load_tracks(file, outline=False, **options)
+    return load_wanted(file, labels, outline=False, **options)
 
 
 def _target(

@@ -10,7 +10,6 @@ import click
 
 from taggingbackends.cli.arguments import (
     ALL_FILES,
-    FILES,
     FORCE,
     FORCE_MODEL,
     FORMAT,
@@ -24,6 +23,7 @@ from taggingbackends.cli.arguments import (
     skipped,
     skips,
 )
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import print_names
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ __all__ = ["finetune", "predict", "train"]
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @instance_option()
 @SANDBOX
 @click.option(
@@ -43,6 +43,7 @@ __all__ = ["finetune", "predict", "train"]
     help="With FILES: write the labels to DIR; by default beside each input file.",
 )
 @FORCE
+@click.option("--link", is_flag=True, help="With FILES: link the input instead of copying it.")
 @click.option(
     "--recursive", is_flag=True, help="Label each recording below the folders FILES separately."
 )
@@ -69,6 +70,7 @@ def predict(
     sandbox: str | None,
     output: Path | None,
     force: bool,
+    link: bool,
     recursive: bool,
     jobs: int | None,
     executor: str | None,
@@ -117,13 +119,16 @@ def predict(
         from taggingbackends.cli.many import predict_below
 
         options = script_options(ctx)
-        ctx.exit(predict_below(backend, files, options, force, skip, jobs or 1, scheduler, format))
+        ctx.exit(
+            predict_below(backend, files, options, force, skip, jobs or 1, scheduler, link, format)
+        )
     if files:
         choice = _choice(ctx, files, format, all_files)
         options = script_options(ctx)
-        found = pipeline.predict_files(backend, files, options, output, force, skip, choice)
-    elif output or force or format or all_files:
-        raise click.UsageError("--output, --force, --format and --all-files need FILES", ctx)
+        found = pipeline.predict_files(backend, files, options, output, force, skip, choice, link)
+    elif output or force or link or format or all_files:
+        problem = "--output, --force, --link, --format and --all-files need FILES"
+        raise click.UsageError(problem, ctx)
     else:
         found = pipeline.predict(backend, script_options(ctx), skip)
         if not found:
@@ -134,7 +139,7 @@ def predict(
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @instance_option(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
 )
@@ -196,7 +201,7 @@ def _choice(
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @click.option(
     "--original-model-instance",
     metavar="NAME",

@@ -45,6 +45,7 @@ def plan(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
+    link: bool = False,
     format: str | None = None,
 ) -> Plan:
     """Find the recordings below folders. No script is run and no label file is read.
@@ -59,6 +60,8 @@ def plan(
         As for `pipeline.predict`.
     force : bool
         Label recordings that have labels, too. Replace the labels, whoever made them.
+    link : bool
+        Link the input of the scripts instead of copying it.
     format : str, optional
         Label only recordings in this format.
 
@@ -96,6 +99,7 @@ def plan(
             skip=tuple(skip),
             force=force,
             data_folder=backend.data_folder,
+            link=link,
         )
         for files, place in found
     ]
