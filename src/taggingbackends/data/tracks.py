@@ -111,6 +111,9 @@ class Recording(Mapping[int, Track]):
     left_out : tuple of str
         What these files contain and the recording does not, counted: ``"12 rows that are not
         used"``. Usually empty.
+    run_is_derived : bool
+        Whether `run` is the name of the file or of its folder, because the files do not contain
+        the run's identifier. A copy elsewhere may then have another one.
     """
 
     run: str
@@ -120,6 +123,7 @@ class Recording(Mapping[int, Track]):
     sources: tuple[Path, ...]
     own_labels: Labels = field(default_factory=Labels, repr=False)
     left_out: tuple[str, ...] = ()
+    run_is_derived: bool = False
 
     def labels(self) -> Labels:
         """Return the labels that the loaded file contains; empty if it contains none."""
