@@ -48,9 +48,10 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     """Load a .spine and .outline file, or one of them, or such files of each larva.
 
     The times are those of the spines. A spine that is missing is NaN, an outline that is missing
-    is empty. Without both, tracks have times only, of the outlines if there are no spines; the
-    coordinates are not checked. If all lines of a larva are consecutive, as Choreography writes them, its arrays are
+    is empty. If all lines of a larva are consecutive, as Choreography writes them, its arrays are
     views into arrays of the whole recording. Copy them to keep one track without the others.
+
+    Without spines and outlines, only times are read: those of the spines, or else of the outlines.
 
     Parameters
     ----------
