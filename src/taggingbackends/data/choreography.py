@@ -276,11 +276,11 @@ def _read(file: Path, suffix: str, left_out: list[str], only_times: bool) -> _Ta
         if suffix == ".spine" and points is None:
             points = _number_of_points(file, block, layout)
         _check_counts(file, block, layout, points, suffix, blocks)
+        if layout.has_commas:
+            _check_commas(file, block, layout, places)
         whole = block
         if only_times:
             block = block.of_first_fields(layout.before)
-        if layout.has_commas:
-            _check_commas(file, block, layout, places)
         larvae, times, xy, wrong, missing = _numbers(file, block, layout)
         has_missing = has_missing or missing
         coordinates.extend(xy.data)
