@@ -93,6 +93,15 @@ Recording(run, larvae, tracks, metadata, format, sources, own_labels) =
     Recording(run, larvae, tracks, metadata, format, sources, own_labels, String[])
 
 Base.length(recording::Recording) = length(recording.larvae)
+
+"""Return the names of the recording's files, with those that belong to them, or [] if one has one of these SHA-1."""
+function other_files(recording::Recording, names)
+    isempty(recording.sources) && return String[]
+    files = filter!(is_file, unique([recording.sources; companions(first(recording.sources))]))
+    sort!(files; by=file -> !(basename(file) in values(names)))
+    return any(file -> haskey(names, sha1_of(file)), files) ? String[] : basename.(files)
+end
+
 Base.haskey(recording::Recording, larva) = haskey(recording.tracks, larva)
 Base.get(recording::Recording, larva, default) = get(recording.tracks, larva, default)
 Base.get(default::Base.Callable, recording::Recording, larva) = get(default, recording.tracks, larva)

@@ -408,6 +408,25 @@ end
     end
 end
 
+@testset "filling with tracks of another recording" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        labels = readlabels(write_labels(spine))
+        other = write_recording(joinpath(folder, "other"), "$RUN@g@e@t15@p")
+        write(other, replace(read(other, String), "1.1" => "1.11"))
+        rm(other_file(other))
+        labels[RUN].dependencies = [dependency(other_file(spine))]  # the loaded file's companion
+        filllabels!(labels, "run"; like=loadtracks(spine; outline=false))
+        tracks = loadtracks(other; outline=false)
+        before = TB.text(labels)
+        @test kind_of(() -> filllabels!(labels, "run"; like=tracks)) == "bad-dependency"
+        @test TB.text(labels) == before
+        filllabels!(labels, "run"; like=tracks, force=true)
+        labels[RUN].dependencies = []
+        filllabels!(labels, "run"; like=tracks)
+    end
+end
+
 @testset "finding recordings" begin
     in_folder() do folder
         one, two = write_recording(folder), write_recording(folder, "20240612_090000@g@1.5.x")
