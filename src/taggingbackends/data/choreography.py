@@ -100,6 +100,10 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
 
 def _first_part(path: Path) -> tuple[dict[str, list[Path]], list[str]]:
     """Return the files of spines, or else those of outlines, as `_parts` does."""
+    usual = path.with_suffix(".spine")
+    is_usual = path.suffix in (".spine", ".outline") and tracker_name(path).larva is None
+    if is_usual and usual.is_file():  # without listing the folder, which may be large
+        return {".spine": [usual]}, []
     try:
         return _parts(path, [".spine"])
     except TrackFileError:
