@@ -333,10 +333,10 @@ def changing(path: Path, rng: Random) -> Iterator[None]:
                 file.seek(at)
                 file.write(rng.randbytes(200))
 
-    whole = structarray.StructArray._read
+    whole = structarray._fill
     reads = 0
 
-    def read(*arguments: Any) -> None:
+    def fill(*arguments: Any) -> None:
         nonlocal reads
         reads += 1
         if reads == 4 * turn:
@@ -349,7 +349,7 @@ def changing(path: Path, rng: Random) -> Iterator[None]:
         return stream
 
     with (
-        mock.patch.object(structarray.StructArray, "_read", read),
+        mock.patch.object(structarray, "_fill", fill),
         mock.patch.object(compressed, "open_file", opening),
         mock.patch.object(featuretable, "open_file", opening),
     ):
