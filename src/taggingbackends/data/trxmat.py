@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
 from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -438,9 +439,10 @@ def _labels(
             left_out.add(words, larva.number, int(other.sum()))
             for number, name in enumerate(_STATES, 1):
                 is_on[name] = (values == number) | is_on.get(name, False)
-        columns = np.array([is_on[name] for name in names])
-        codes = np.zeros(len(track), np.int64)  # a number for each combination of labels
-        for byte in np.packbits(columns, axis=0):
+        columns = np.array([is_on[name] for name in names], np.uint8)
+        codes: Any = 0  # a number for each combination of labels
+        for first in range(0, len(names), 8):
+            byte = reduce(lambda bits, on: bits << 1 | on, columns[first : first + 8])
             _, frames, codes = np.unique(codes << 8 | byte, return_index=True, return_inverse=True)
         # once per combination: `Labels.set` would process the state of each frame
         numbers = [
