@@ -394,7 +394,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str | None, str]] = {
     "no larva": (
         edited(replaced("trx/t", lambda g, n: g.create_dataset(n, (1, 0), h5py.ref_dtype))),
         "trx",
-        "one larva or more",
+        "one larva with frames or more",
     ),
     **{
         f"no {field}": (

@@ -12,6 +12,7 @@ import os
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -118,8 +119,12 @@ class _Array(NamedTuple):
     shape: tuple[int, int]
     kind: str
 
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
     def __str__(self) -> str:
-        if not prod(self.shape):
+        if not self.size:
             return "an empty array"
         names = {"text": "text", "references": "references (a cell or a struct array)"}
         return f"{_times(self.shape[::-1])} {names.get(self.kind, self.dataset.dtype)}"
@@ -163,7 +168,6 @@ class StructArray:
         self._bytes = path.stat().st_size
         self._room = _MOST_OF_FILE * self._bytes + _MOST_OF_ANY_FILE  # bytes of memory left
         self._elements: dict[str, list[Any]] = {}
-        self._objects: tuple[list[Any], list[list[int]], list[int]] | None = None
         with self._expecting("a variable of tracks", "trx"):
             self._root = h5py.h5g.open(self._file, b"/")
             names = [name.decode() for name in self._root]
@@ -184,8 +188,6 @@ class StructArray:
                 raise _Found("an array; store the tracks as a struct array")
             self.fields = sorted(name.decode() for name in self._group)
         self._size = len(self._elements_of("t"))
-        if not self._size:
-            raise TrackFileError("expected one larva or more, found none", file=path, key=self.name)
 
     def __len__(self) -> int:
         return self._size
@@ -202,26 +204,31 @@ class StructArray:
         """Turn `_Found` and errors of h5py into a TrackFileError that names the key."""
         try:
             yield
+            return
         except _Found as error:
             problem = f"expected {error.expected or expected}, found {error.found}"
-            raise TrackFileError(problem, file=self.path, key=key) from None
         except _H5PY_ERRORS as error:
             problem = f"expected HDF5 that can be read, found damage ({_said(error)}); copy it anew"
-            raise TrackFileError(problem, file=self.path, key=key) from None
+        raise TrackFileError(problem, file=self.path, key=key)
+
+    @contextmanager
+    def _element(self, field: str, index: int, expected: str) -> Iterator[_Array]:
+        """Give a field of an element to a block, see `_expecting`."""
+        found = self._elements_of(field)[index]
+        with self._expecting(expected, self._key(field, index)):
+            yield self._array(found)
 
     def text(self, field: str, index: int) -> str | None:
         """Return a text; None if it is empty or an object whose text is not in the file.
 
         MATLAB stores char as UTF-16, other programs also as UTF-8 or UTF-32.
         """
-        found = self._elements_of(field)[index]
-        with self._expecting("text (char, 1 x n)", self._key(field, index)):
-            array = self._array(found)
+        with self._element(field, index, "text (char, 1 x n)") as array:
             for _ in range(_MOST_LINKS):  # a cell, or a cell in a cell
                 if (array.kind, array.shape) == ("references", (1, 1)):
                     array = self._array(self._read(array, h5py.ref_dtype).item())
             _check(array, (1, None), _TEXT)
-            if not prod(array.shape):
+            if not array.size:
                 return None
             codes = self._read(array, f"<u{array.dataset.dtype.itemsize}").ravel()
             if codes.itemsize == 4 and codes[0] == _OBJECT:
@@ -234,23 +241,11 @@ class StructArray:
     def _text_of_object(self, codes: NDArray[np.uint32]) -> str | None:
         """Return the text of an object of class string; None if the file does not contain it.
 
-        The first cell of the subsystem lists, as uint32, the objects and their properties. The
-        only property of a string is the number of a cell, counted from the third one on. This
+        The only property of a string is the number of a cell, counted from the third one on. This
         cell contains, as uint64, 1, the number of dimensions, the size, the number of characters
         of each string, and UTF-16.
         """
         try:
-            if self._objects is None:
-                found = self._array(self._followed(self._root, "#subsystem#/MCOS"))
-                cells = self._read(found, h5py.ref_dtype).ravel().tolist()
-                words = self._read(self._array(cells[0]), "u1").view("<u4").ravel().tolist()
-                first, end = (place // 4 for place in words[3:5])
-                lists, at = [], first  # of properties: their number, then each in three words
-                while at < end:
-                    lists.append(words[at : at + 4])
-                    at += 1 + 3 * words[at]
-                    at += (at - first) % 2
-                self._objects = cells, lists, words[end:]
             cells, lists, objects = self._objects
             # an object has six words, the fourth is the number of its list
             count, _, kind, cell = lists[objects[6 * int(codes[-2]) + 3]]
@@ -263,14 +258,26 @@ class StructArray:
         except (_Found, *_H5PY_ERRORS):
             return None
 
+    @cached_property
+    def _objects(self) -> tuple[list[Any], list[list[int]], list[int]]:
+        """The cells of the subsystem, and the properties and objects that the first cell lists."""
+        array = self._array(self._followed(self._root, "#subsystem#/MCOS"))
+        cells = self._read(array, h5py.ref_dtype).ravel().tolist()
+        words = self._read(self._array(cells[0]), "u1").view("<u4").ravel().tolist()
+        first, end = (place // 4 for place in words[3:5])
+        lists, at = [], first  # of properties: their number, then each in three words
+        while at < end:
+            lists.append(words[at : at + 4])
+            at += 1 + 3 * words[at]
+            at += (at - first) % 2
+        return cells, lists, words[end:]
+
     def numbers(self, field: str, index: int, sizes: _Sizes) -> NDArray[np.float64]:
         """Return a column (or a row) of numbers, as (n,) float64; (0,) if it is ``[]``."""
         expected = f"numbers ({_times(sizes)}{', as many as in t' if sizes[0] else ''})"
         if sizes == (1, 1):
             expected = "a number"
-        found = self._elements_of(field)[index]
-        with self._expecting(expected, self._key(field, index)):
-            array = self._array(found)
+        with self._element(field, index, expected) as array:
             _check(array, sizes, _NUMBERS)
             return self._read(array, np.float64).ravel()
 
@@ -298,15 +305,12 @@ class StructArray:
         """
         datasets: list[DatasetID] = []
         for field in (f"x_{shape}", f"y_{shape}"):
-            found = self._elements_of(field)[index]
             expected = f"numbers ({_times(sizes)}, as many rows as in t)"
-            with self._expecting(expected, self._key(field, index)):
-                array = self._array(found)
+            with self._element(field, index, expected) as array:
                 _check(array, sizes, _NUMBERS)
-                if datasets and not prod(array.shape) and 0 not in sizes:
+                if datasets and 0 in array.shape and 0 not in sizes:
                     raise _Found(array)
-                if prod(array.shape):
-                    self._account(array)
+                self._account(array)
             points, frames = array.shape
             sizes = (frames, points)
             datasets.append(array.dataset)
@@ -333,7 +337,7 @@ class StructArray:
             array = self._array(found)
             elements: list[Any] = [found]
             if array.kind == "references":
-                if prod(array.shape) > MAX_LARVA_ID + 1:
+                if array.size > MAX_LARVA_ID + 1:
                     raise _Found(_times(array.shape[::-1]), f"{MAX_LARVA_ID + 1} larvae at most")
                 elements = self._read(array, h5py.ref_dtype).ravel().tolist()
             if self._elements and len(elements) != self._size:
@@ -399,9 +403,9 @@ class StructArray:
 
     def _read(self, array: _Array, dtype: DTypeLike) -> NDArray[Any]:
         """Return the content of an array."""
+        self._account(array)
         values = np.empty(array.shape, dtype)
         if values.size:
-            self._account(array)
             _fill(values, array.dataset)
         return values
 
@@ -410,6 +414,8 @@ class StructArray:
 
         HDF5 reads whole chunks, and inflates them before it looks at their size.
         """
+        if not array.size:
+            return
         dataset, shape = array.dataset, array.dataset.shape
         chunk = _chunk(dataset)
         properties = dataset.get_create_plist()
@@ -423,20 +429,19 @@ class StructArray:
         chunks = prod(-(-n // most) for n, most in zip(shape, chunk or shape, strict=True))
         declared = size * dataset.dtype.itemsize
         memory = chunks * max(size * (_REFERENCE if array.kind == "references" else 8), _CHUNK)
+        can_grow = chunk is not None and _MOST_DEFLATED * stored > self._room
         if (
             stored > self._bytes
             or chunks * declared > _MOST_DEFLATED * stored
             or memory > self._room
-            or (
-                chunk and _MOST_DEFLATED * stored > self._room and self._outgrows(dataset, declared)
-            )
+            or (can_grow and self._grows(dataset, declared))
         ):
             advice = "copy it anew, or save it with -nocompression"
             raise _Found(f"{array}, stored in {stored} bytes, too much for this file; {advice}")
         self._room -= memory
 
-    def _outgrows(self, dataset: DatasetID, size: int) -> bool:
-        """Return whether a chunk that may exceed the memory left is inflated beyond its size."""
+    def _grows(self, dataset: DatasetID, size: int) -> bool:
+        """Return whether a chunk that may exceed the memory left is longer than `size` inflated."""
 
         def visit(chunk: Any) -> bool | None:
             if _MOST_DEFLATED * chunk.size > self._room:
@@ -485,7 +490,7 @@ def _check(array: _Array, sizes: _Sizes, kinds: Collection[str]) -> None:
         all(size in (None, n) for size, n in zip(wanted, array.shape[::-1], strict=True))
         for wanted in turned
     )
-    if prod(array.shape) and not (fits and array.kind in kinds):
+    if array.size and not (fits and array.kind in kinds):
         raise _Found(array)
 
 
