@@ -25,6 +25,7 @@ from taggingbackends import TrackFileError, dependency
 from taggingbackends.data import (
     Recording,
     find_recordings,
+    load_runs,
     load_tracks,
     plan_dataset,
     runs_in,
@@ -846,13 +847,15 @@ def test_variants(files: dict[str, bytes], expected: str, tmp_path: Path) -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what was left out
         try:
-            recording = load_tracks(tmp_path / name)
+            recordings = list(load_runs(tmp_path / name))
         except TrackFileError as error:
             assert expected == "refused"
             assert error.file == tmp_path / name
             return
-    assert ("reported" if recording.left_out else "read") == expected
-    for number, track in recording.items():
+    left_out = any(recording.left_out for recording in recordings)
+    assert ("reported" if left_out else "read") == expected
+    assert all(recording.run in (RUN, OTHER, name.removesuffix(".mat")) for recording in recordings)
+    for number, track in (item for recording in recordings for item in recording.items()):
         wanted = larva(number)
         frames = (8 * track.times).astype(int)
         assert track.spine is not None
