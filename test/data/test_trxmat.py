@@ -172,6 +172,7 @@ def test_selection_of_indicators_as_labels(path: Path) -> None:
         assert labels[RUN][1].states == labels[RUN][2].states
         return labels[RUN][1].states
 
+    assert list(load_tracks(path)[1].indicators) == [*ACTIONS, "run_large", "cast_strong"]
     assert load_tracks(path).labels()[RUN][1].states == states("plain")
     assert states("plain") == ["run", ("cast", "run"), (), "small_motion"]
     assert states("large") == ["run_large", (), (), "small_motion"]

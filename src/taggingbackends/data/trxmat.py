@@ -349,7 +349,7 @@ def _set_indicators(
     """
     fields = [x for x in trx.fields if x not in _NO_INDICATORS and not x.startswith(_STATE_FIELD)]
     names = [name for name in fields if name in _KNOWN or _is_indicator(trx, name, every)]
-    names.sort(key=lambda name: _KINDS.index(_kind(name, names)))
+    names = sorted(names, key=lambda name: _KINDS.index(_kind(name, names)))
     for one in larvae:
         for name in names:
             tracks[one.number].indicators[name] = _column(trx, name, one, left_out) == 1
