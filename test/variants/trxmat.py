@@ -365,6 +365,7 @@ def variants() -> Iterator[tuple[str, dict[str, bytes], str]]:
         everywhere(
             t=lambda g, n: g.create_dataset(n, data=np.arange(4) / 8.0),
             stop=lambda g, n: g.create_dataset(n, data=-np.ones(4)),
+            roll=lambda g, n: g.create_dataset(n, data=np.array([0, 0, 0, 1], "u8")),
         ),
         "read",
     )
