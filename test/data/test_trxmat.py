@@ -25,6 +25,7 @@ from taggingbackends import TrackFileError, dependency
 from taggingbackends.data import (
     Recording,
     find_recordings,
+    hdf5,
     load_runs,
     load_tracks,
     plan_dataset,
@@ -707,6 +708,23 @@ def test_a_damaged_root_group(path: Path) -> None:
         load_tracks(path)
 
 
+@pytest.mark.parametrize("group", ["/", "trx"])
+def test_free_blocks_in_circles(path: Path, group: str) -> None:
+    """HDF5 copies this list of a group's heap until no memory is left."""
+    write_trxmat(path, larva(1), larva(2))
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        header = h5py.h5o.get_info(file[group].id).addr
+    heap, *_ = struct.unpack_from("<Q", content, 512 + header + 32)
+    struct.pack_into("<Q", content, 512 + heap + 16, 0)  # the first free block
+    (start,) = struct.unpack_from("<Q", content, 512 + heap + 24)
+    struct.pack_into("<QQ", content, 512 + start, 16, 16)  # the next block, and the size
+    struct.pack_into("<QQ", content, 512 + start + 16, 0, 16)
+    path.write_bytes(content)
+    with pytest.raises(TrackFileError, match="free blocks leads in circles"):
+        load_tracks(path)
+
+
 def test_damaged_chunks(path: Path) -> None:
     write_trxmat(path, larva(1, 400), larva(2, 400), compression="gzip")
     with h5py.File(path) as file:
@@ -757,7 +775,7 @@ def test_a_file_is_read_where_locks_are_not_supported(
 
 
 def test_errors_of_the_system_name_the_file(path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"trx\.mat"), structarray.opened(path):
+    with pytest.raises(FileNotFoundError, match=r"trx\.mat"), hdf5.opened(path):
         pass
 
 

@@ -7,8 +7,6 @@ datasets, the fields of a single struct are the datasets themselves.
 
 from __future__ import annotations
 
-import errno
-import os
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,14 +21,14 @@ from h5py.h5d import DatasetID
 from h5py.h5g import GroupID
 from numpy.typing import DTypeLike, NDArray
 
+from taggingbackends.data.hdf5 import cause, check_names
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.words import counted
 
-__all__ = ["StructArray", "opened"]
+__all__ = ["StructArray"]
 
 _BLOCK = 1 << 19  # bytes of coordinates read at once
-_SIEVE = 1 << 12  # least bytes per read of HDF5; of its default, 64 kB, often 12 bytes are used
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
 _MOST_OF_FILE = 64  # bytes in memory per byte of the file; real tracks are deflated to a third
 _MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
@@ -43,56 +41,12 @@ _H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, Arith
 
 _FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
 
-_UNLOCKED = "unable to lock file"  # message of HDF5
-_UNCLOSED = "file consistency flags"  # message of HDF5
-
 _NUMBERS = ("b1", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 _TEXT = ("text", "u1", "u2", "u4")
 _ENCODINGS = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}  # by bytes per code
 _OBJECT = 0xDD000000  # a uint32 array that begins so refers to an object
 
 _Sizes: TypeAlias = tuple[int | None, int | None]  # rows and columns in MATLAB; None: any
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file; raise TrackFileError if it is not a MATLAB 7.3 file, is damaged or locked."""
-    try:
-        file = _open(path)
-    except OSError as error:
-        if _UNCLOSED in str(error):
-            problem = (
-                "expected a file that was closed after writing; close it in the program that "
-                "writes to it, or run `h5clear -s` on a copy if that program has ended"
-            )
-        elif error.errno is None:
-            problem = (
-                "expected HDF5 after a header of 512 bytes, as MATLAB saves with -v7.3, "
-                f"found none or a damaged one ({_said(error)}); is the file cut?"
-            )
-        elif _UNLOCKED in str(error):
-            problem = (
-                f"cannot lock this file ({os.strerror(error.errno)}); close it in other programs, "
-                "or set the environment variable HDF5_USE_FILE_LOCKING=FALSE to read it unlocked"
-            )
-        else:
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
-        raise TrackFileError(problem, file=path) from None
-    with file:
-        yield file
-
-
-def _open(path: Path) -> h5py.File:
-    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
-    access.set_sieve_buf_size(_SIEVE)
-    try:
-        return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
-    except OSError as error:
-        if error.errno in (None, errno.EAGAIN) or _UNLOCKED not in str(error):
-            raise
-    access.set_file_locking(False, True)  # this file system does not support locks
-    return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
 
 
 class _Found(Exception):  # noqa: N818 - the word of the message
@@ -171,7 +125,7 @@ class StructArray:
         with self._expecting("a variable of tracks", "trx"):
             self._root = h5py.h5g.open(self._file, b"/")
             names = [name.decode() for name in self._root]
-            found = [name for name in names if _is_struct(self._root, name, required)]
+            found = [name for name in names if self._is_struct(name, required)]
             found.sort(key=lambda name: name != "trx")
             if not found and "trx" not in names:
                 there = ", ".join(name for name in names if not name.startswith("#")) or "none"
@@ -208,7 +162,7 @@ class StructArray:
         except _Found as error:
             problem = f"expected {error.expected or expected}, found {error.found}"
         except _H5PY_ERRORS as error:
-            problem = f"expected HDF5 that can be read, found damage ({_said(error)}); copy it anew"
+            problem = f"expected HDF5 that can be read, found damage ({cause(error)}); copy it anew"
         raise TrackFileError(problem, file=self.path, key=key)
 
     @contextmanager
@@ -355,7 +309,7 @@ class StructArray:
                 raise _Found("none; docs/contract.md, section 7, lists the fields", "this field")
             kind = found.links.get_info(step).type
             if kind == h5py.h5l.TYPE_HARD:
-                found = h5py.h5o.open(found, step)
+                found = self._opened(found, step)
             elif kind != h5py.h5l.TYPE_SOFT:
                 raise _Found("a link to another; copy them here", "data in this file")
             elif links == _MOST_LINKS:
@@ -367,6 +321,21 @@ class StructArray:
                     found = self._root
                 steps += [part for part in target.split("/") if part not in ("", ".")][::-1]
         return found
+
+    def _opened(self, group: GroupID, name: bytes) -> GroupID | DatasetID:
+        """Return the object of a hard link."""
+        found = h5py.h5o.open(group, name)
+        if isinstance(found, GroupID):
+            check_names(self.path, group.links.get_info(name).u)
+        return found
+
+    def _is_struct(self, name: str, fields: Collection[str]) -> bool:
+        """Return whether a variable has the fields; a link to one does not count."""
+        link = self._root.links.get_info(name.encode())
+        if link.type != h5py.h5l.TYPE_HARD or name.startswith("#"):  # MATLAB's own groups
+            return False
+        found = self._opened(self._root, name.encode())
+        return isinstance(found, GroupID) and all(found.links.exists(x.encode()) for x in fields)
 
     def _array(self, found: Any) -> _Array:
         """Return the array that is found, or to which the reference that is found leads.
@@ -475,14 +444,6 @@ def _inflates_beyond(data: bytes, size: int) -> bool:
         return False
 
 
-def _is_struct(root: GroupID, name: str, fields: Collection[str]) -> bool:
-    """Return whether a variable has the fields; a link to one does not count."""
-    if root.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
-        return False
-    found = h5py.h5o.open(root, name.encode())
-    return isinstance(found, GroupID) and all(found.links.exists(x.encode()) for x in fields)
-
-
 def _check(array: _Array, sizes: _Sizes, kinds: Collection[str]) -> None:
     """Raise `_Found` unless an array is empty or as expected; a column may be a row."""
     turned = [sizes, sizes[::-1]] if 1 in sizes else [sizes]
@@ -496,9 +457,3 @@ def _check(array: _Array, sizes: _Sizes, kinds: Collection[str]) -> None:
 
 def _times(sizes: Iterable[int | None]) -> str:
     return " x ".join("n" if size is None else str(size) for size in sizes)
-
-
-def _said(error: Exception) -> str:
-    """Return the cause of an error of h5py, which is in parentheses after the attempted action."""
-    text = " ".join(str(error).split())
-    return text.partition("(")[2].rstrip(")") or shown(text)

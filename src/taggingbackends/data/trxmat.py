@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.data.changes import unchanged
-from taggingbackends.data.structarray import StructArray, opened
+from taggingbackends.data.hdf5 import opened
+from taggingbackends.data.structarray import StructArray
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
