@@ -716,10 +716,10 @@ def test_free_blocks_in_circles(path: Path, group: str) -> None:
     with h5py.File(path) as file:
         header = h5py.h5o.get_info(file[group].id).addr
     heap, *_ = struct.unpack_from("<Q", content, 512 + header + 32)
-    struct.pack_into("<Q", content, 512 + heap + 16, 0)  # the first free block
+    struct.pack_into("<Q", content, 512 + heap + 16, 8)  # the first free block
     (start,) = struct.unpack_from("<Q", content, 512 + heap + 24)
-    struct.pack_into("<QQ", content, 512 + start, 16, 16)  # the next block, and the size
-    struct.pack_into("<QQ", content, 512 + start + 16, 0, 16)
+    # two blocks, each with the next one and its size
+    struct.pack_into("<QQQQ", content, 512 + start + 8, 24, 16, 8, 16)
     path.write_bytes(content)
     with pytest.raises(TrackFileError, match="free blocks leads in circles"):
         load_tracks(path)
