@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trials at a time")
     parser.add_argument("--only", default="", metavar="NAME", help="run the drills of this name")
     parser.add_argument("--trial", type=int, help="run this trial only; needs --only")
+    parser.add_argument("--trials", type=int, help="run this number of each drill, however long")
     parser.add_argument("--list", action="store_true", help="list the drills and what they cover")
     arguments = parser.parse_args()
     order = [module.__name__.rpartition(".")[2] for module in MODULES]
@@ -54,8 +55,10 @@ def main() -> None:
     if arguments.trial is not None:
         campaign.run([(drills[0], arguments.trial)], 1, None)
     else:
-        trials = ((drill, number) for number in count() for drill in drills)
-        campaign.run(trials, arguments.jobs, arguments.seconds)
+        numbers = count() if arguments.trials is None else range(arguments.trials)
+        seconds = arguments.seconds if arguments.trials is None else None
+        trials = ((drill, number) for number in numbers for drill in drills)
+        campaign.run(trials, arguments.jobs, seconds)
     campaign.print_table()
     sys.exit(1 if campaign.defects else 0)
 

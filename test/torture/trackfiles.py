@@ -30,7 +30,8 @@ __all__: list[str] = []
 RUN = "20240611_101500"
 STEM = f"{RUN}@line@none@t1@protocol"
 ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
-_MEMORY = 3 << 29  # bytes of address space that reading one small file may need
+_SPACE = 3 << 29  # bytes of address space that reading one small file may need
+_MEMORY = 10**9  # bytes of memory
 _FILES = 100  # of a trial
 
 # -- whole files
@@ -216,6 +217,14 @@ def check_dataset(path: Path) -> None:
 Reader = Callable[[Path], object]
 FORMATS: dict[str, tuple[Callable[[Path], list[Path]], Reader]] = {
     "choreography": (write_choreography, check_pair),
+    "spine": (
+        lambda folder: write_choreography(folder)[:1],
+        lambda path: check_recording(load_tracks(path, outline=False)),
+    ),
+    "outline": (
+        lambda folder: write_choreography(folder)[1:],
+        lambda path: check_recording(load_tracks(path, spine=False)),
+    ),
     "fimtrack": (write_fimtrack, lambda path: check_recording(load_tracks(path, pixelsize=73))),
     "trx.mat": (write_trxmat, lambda path: check_recording(load_tracks(path))),
     "deflated trx.mat": (
@@ -333,10 +342,10 @@ def changing(path: Path, rng: Random) -> Iterator[None]:
                 file.seek(at)
                 file.write(rng.randbytes(200))
 
-    whole = structarray.StructArray._read
+    whole = structarray._fill
     reads = 0
 
-    def read(*arguments: Any) -> None:
+    def fill(*arguments: Any) -> None:
         nonlocal reads
         reads += 1
         if reads == 4 * turn:
@@ -349,7 +358,7 @@ def changing(path: Path, rng: Random) -> Iterator[None]:
         return stream
 
     with (
-        mock.patch.object(structarray.StructArray, "_read", read),
+        mock.patch.object(structarray, "_fill", fill),
         mock.patch.object(compressed, "open_file", opening),
         mock.patch.object(featuretable, "open_file", opening),
     ):
@@ -362,7 +371,7 @@ def attempt(name: str, rng: Random, whole: list[Path], folder: Path) -> str:
     for file, copy in zip(whole, files, strict=True):
         shutil.copyfile(file, copy)
     target = rng.choice(files)
-    moves = name.startswith(("choreography", "fimtrack", "trx")) and rng.random() < 0.15
+    moves = name in ("choreography", "fimtrack", "trx.mat") and rng.random() < 0.15
     if not moves:
         data = bytearray(target.read_bytes())
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
@@ -390,13 +399,17 @@ def attempt(name: str, rng: Random, whole: list[Path], folder: Path) -> str:
 
 def _drill(name: str) -> Callable[[Random, Path], Counter[str]]:
     def damaged(random: Random, folder: Path) -> Counter[str]:
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (_SPACE, _SPACE))
         (whole := folder / "whole").mkdir()
         (work := folder / RUN).mkdir()
         write, read = FORMATS[name]
         files = write(whole)
         read(files[0])
-        return Counter(attempt(name, random, files, work) for _ in range(_FILES))
+        outcomes = Counter(attempt(name, random, files, work) for _ in range(_FILES))
+        peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if peak > _MEMORY:
+            raise Defect(f"{peak / 1e6:.0f} MB of memory")
+        return outcomes
 
     return damaged
 

@@ -313,8 +313,8 @@ def variants() -> Iterator[tuple[str, dict[str, bytes], str]]:
     )
     yield "no struct array of tracks", image({"x": column(1)}), "refused"
 
-    yield "two runs", pair({"id": OTHER}), "refused"
-    yield "two runs of one larva", pair({"id": OTHER, "numero_larva_num": column(1)}), "refused"
+    yield "two runs", pair({"id": OTHER}), "read"
+    yield "two runs of one larva", pair({**larva(1), "id": OTHER}), "read"
     yield "a larva twice", pair({"numero_larva_num": column(1)}), "refused"
 
     texts: dict[str, Callable[[str], Any]] = {
@@ -329,14 +329,14 @@ def variants() -> Iterator[tuple[str, dict[str, bytes], str]]:
     }
     for name, text in texts.items():
         yield f"id as {name}", everywhere(id=text(RUN)), "read"
-        yield f"id of another run as {name}", pair({"id": text(OTHER)}), "refused"
+        yield f"id of another run as {name}", pair({"id": text(OTHER)}), "read"
     texts_of_strings = subsystem(RUN, OTHER, RUN)
     yield "id as string", pair({"id": string(3)}, {"id": string(1)}, edit=texts_of_strings), "read"
     yield "id as string in a cell", everywhere(id=cell(string(1))), "reported"
     yield (
         "id of another run as string",
         pair({"id": string(2)}, {"id": string(1)}, edit=texts_of_strings),
-        "refused",
+        "read",
     )
     yield "id as string without its text", everywhere(id=string(1)), "reported"
     yield "id as string of another number", everywhere(id=string(9)), "reported"
@@ -365,6 +365,7 @@ def variants() -> Iterator[tuple[str, dict[str, bytes], str]]:
         everywhere(
             t=lambda g, n: g.create_dataset(n, data=np.arange(4) / 8.0),
             stop=lambda g, n: g.create_dataset(n, data=-np.ones(4)),
+            roll=lambda g, n: g.create_dataset(n, data=np.array([0, 0, 0, 1], "u8")),
         ),
         "read",
     )

@@ -9,18 +9,20 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
+from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.data.changes import unchanged
-from taggingbackends.data.structarray import StructArray, opened
+from taggingbackends.data.hdf5 import opened
+from taggingbackends.data.structarray import StructArray
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
-from taggingbackends.labels.states import State
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.memory import keep_freed_memory
@@ -30,7 +32,8 @@ __all__ = ["load", "runs"]
 
 _REQUIRED = ("t", "numero_larva_num")  # fields that only a struct array of tracks has
 _ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
-_KINDS = {"plain": "", "large": "_large", "strong": "_strong", "weak": "_weak"}
+_KINDS = ("plain", "large", "strong", "weak")  # all but the first are suffixes of variants
+_KNOWN = {*_ACTIONS, *(f"{action}_{kind}" for action in _ACTIONS for kind in _KINDS[1:])}
 _STATES = ("run", "cast", "stop", "hunch", "back", "roll", "small_motion")  # numbers from 1 on
 _STATE_FIELD = "global_state"  # prefix of columns with numbers of states
 _NO_INDICATORS = {
@@ -38,8 +41,6 @@ _NO_INDICATORS = {
     *(f"{axis}_{shape}" for axis in "xy" for shape in ("spine", "contour")),
 }
 _SPINE_POINTS = 11  # if no larva has a spine
-_ROOM = 16  # factor by which the array of outlines grows
-_BITS = 32  # labels whose combinations are numbered at once
 _NAMED = 5  # larvae that a sentence names at most
 
 
@@ -122,8 +123,8 @@ def load(
         tracks = {one.number: _track(trx, one, spine, outline, left_out) for one in larvae}
         if spine:
             _complete(path, tracks)
-        names = _indicators(trx, larvae, every, tracks, left_out)
-        labelled = _labels(trx, kinds, names, larvae, tracks, left_out)
+        indicators = _set_indicators(trx, larvae, every, tracks, left_out)
+        labelled = _labels(trx, kinds, indicators, larvae, tracks, left_out)
         is_derived = not ("id" in trx.fields and trx.text("id", larvae[0].place))
     run = larvae[0].run
     metadata = {"date_time": run} if re.fullmatch(r"\d{8}_\d{6}", run) else {}
@@ -169,25 +170,44 @@ def _read(path: Path, left_out: _LeftOut) -> Iterator[tuple[StructArray, list[_L
     with unchanged(path), opened(path) as file:
         trx = StructArray(path, file, _REQUIRED)
         for other in trx.others:
-            words = (f"struct array beside {trx.name}", f"struct arrays beside {trx.name}")
-            left_out.add(words, other)
-        larvae = []
-        for index in range(len(trx)):
-            times = trx.numbers("t", index, (None, 1))
-            timed = ~np.isnan(times)
-            if not timed.any():
-                name = _number_or_place(trx, index)
-                left_out.add(("larva without frames", "larvae without frames"), name)
-            else:
-                frames = slice(None) if timed.all() else np.flatnonzero(timed)
-                larvae.append(_Larva(index, "", _number(trx, index), times, frames))
-        if not larvae:
-            problem = "expected one larva with frames or more, found none"
-            raise TrackFileError(problem, file=path, key=trx.name)
-        names = _run_names(trx, larvae, left_out)
-        larvae = [one._replace(run=name) for one, name in zip(larvae, names, strict=True)]
-        _check_different(trx, larvae)
-        yield trx, larvae
+            left_out.add(("struct array beside trx", "struct arrays beside trx"), other)
+        yield trx, _larvae(trx, left_out)
+
+
+def _larvae(trx: StructArray, left_out: _LeftOut) -> list[_Larva]:
+    larvae = []
+    for index in range(len(trx)):
+        times = trx.numbers("t", index, (None, 1))
+        timed = ~np.isnan(times)
+        if timed.any():
+            run = trx.text("id", index) if "id" in trx.fields else None
+            frames = slice(None) if timed.all() else np.flatnonzero(timed)
+            larvae.append(_Larva(index, run or "", _number(trx, index), times, frames))
+        else:
+            name = _number_or_place(trx, index)
+            left_out.add(("larva without frames", "larvae without frames"), name)
+    if not larvae:
+        problem = "expected one larva with frames or more, found none"
+        raise TrackFileError(problem, file=trx.path, key=trx.name)
+    if not any(one.run for one in larvae):  # as for formats without a run's identifier
+        folder, stem = trx.path.absolute().parent.name, trx.path.stem
+        name = folder if re.fullmatch(r"\d{8}_\d{6}", folder) else stem
+        rest = f"of the run, named {name} instead"
+        for one in larvae:
+            left_out.add((f"missing identifier {rest}", f"missing identifiers {rest}"), one.number)
+        larvae = [one._replace(run=name) for one in larvae]
+    first: dict[tuple[str, int], int] = {}
+    for one in larvae:
+        if not one.run or not one.run.isprintable():
+            found = shown(one.run) if one.run else "none that can be read"
+            problem = f"expected the run's identifier, found {found}"
+            raise trx.error("id", one.place, problem)
+        before = first.setdefault((one.run, one.number), one.place)
+        if before != one.place:
+            problem = f"expected another larva than in {trx.name}({before + 1})"
+            problem = f"{problem}, found {one.number} of run {one.run} again"
+            raise trx.error("numero_larva_num", one.place, problem)
+    return larvae
 
 
 def _number(trx: StructArray, index: int) -> int:
@@ -205,36 +225,6 @@ def _number_or_place(trx: StructArray, index: int) -> int | str:
         return _number(trx, index)
     except TrackFileError:
         return f"{trx.name}({index + 1})"
-
-
-def _run_names(trx: StructArray, larvae: list[_Larva], left_out: _LeftOut) -> list[str]:
-    texts = [trx.text("id", one.place) if "id" in trx.fields else None for one in larvae]
-    if not any(texts):  # as for formats without a run's identifier
-        folder, stem = trx.path.absolute().parent.name, trx.path.stem
-        name = folder if re.fullmatch(r"\d{8}_\d{6}", folder) else stem
-        instead = f"of the run, named {name} instead"
-        for one in larvae:
-            words = (f"missing identifier {instead}", f"missing identifiers {instead}")
-            left_out.add(words, one.number)
-        return [name] * len(larvae)
-    names = []
-    for one, text in zip(larvae, texts, strict=True):
-        if not text or not text.isprintable():
-            found = shown(text) if text else "none that can be read"
-            problem = f"expected the run's identifier, found {found}"
-            raise trx.error("id", one.place, problem)
-        names.append(text)
-    return names
-
-
-def _check_different(trx: StructArray, larvae: list[_Larva]) -> None:
-    first: dict[tuple[str, int], int] = {}
-    for one in larvae:
-        before = first.setdefault((one.run, one.number), one.place)
-        if before != one.place:
-            problem = f"expected another larva than in {trx.name}({before + 1})"
-            problem = f"{problem}, found {one.number} of run {one.run} again"
-            raise trx.error("numero_larva_num", one.place, problem)
 
 
 def _of_run(path: Path, larvae: list[_Larva], run: str | None) -> list[_Larva]:
@@ -266,15 +256,8 @@ def _track(
         frame = np.arange(n)[larva.timed][at] + 1
         problem = f"expected {expected}, found {times[at]} in frame {frame}"
         raise trx.error("t", larva.place, problem)
-    midline = _spine(trx, larva, left_out) if spine else None
-    contours, offsets = _outline(trx, larva, left_out) if outline else (None, None)
-    if midline is not None:
-        midline = midline[larva.timed]
-    if contours is not None and offsets is not None and len(times) < n:
-        sizes = np.diff(offsets)
-        contours = contours[np.repeat(~np.isnan(larva.times), sizes)]
-        offsets = np.concatenate([[0], np.cumsum(sizes[larva.timed])])
-    return Track(times, midline, contours, offsets)
+    midline = _spine(trx, larva, left_out)[larva.timed] if spine else None
+    return Track(times, midline, *(_outline(trx, larva, left_out) if outline else ()))
 
 
 def _spine(trx: StructArray, larva: _Larva, left_out: _LeftOut) -> NDArray[np.float64]:
@@ -314,42 +297,40 @@ def _complete(path: Path, tracks: dict[int, Track]) -> None:
 def _outline(
     trx: StructArray, larva: _Larva, left_out: _LeftOut
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the outlines of frames with a time, and their offsets."""
     n = len(larva.times)
     outline = np.empty((0, 2))
-    offsets = np.zeros(n + 1, dtype=np.int64)
+    sizes = np.zeros(n, dtype=np.int64)
     end = 0
     for first, xy in trx.points("contour", larva.place, (n, None)):
-        most = n * xy.shape[1]
-        sizes = offsets[first + 1 : first + 1 + len(xy)]
-        sizes[:] = xy.shape[1]
+        if not first:  # memory is not occupied until it is used
+            outline = np.empty((n * xy.shape[1], 2))
+        frames = slice(first, first + len(xy))
+        xy[np.isnan(larva.times[frames])] = np.nan
         there = np.isfinite(xy)
-        is_full = there.all()
-        if not is_full:
-            filled = ~np.isnan(xy).all(axis=(0, 2))
-            used = slice(np.flatnonzero(filled).max(initial=-1) + 1)
-            xy, there = xy[:, used], there[:, used]  # often most points are padding
-            valid = there[:, :, 0]
-            bad = (there[:, :, 1] != valid) | ~(there[:, :, 0] | np.isnan(xy[:, :, 0]))
-            bad[:, 1:] |= valid[:, 1:] & ~valid[:, :-1]
-            if bad.any():  # a contour has finite x and y, and NaN for both after its last point
-                frames = bad.any(axis=1)
-                words = ("invalid outline", "invalid outlines")
-                left_out.add(words, larva.number, int(frames.sum()))
-                valid[frames] = False
-            valid.sum(axis=1, out=sizes)
-        start, end = end, end + int(sizes.sum())
-        if end > len(outline):  # spare room occupies no memory until it is used
-            grown = np.empty((min(_ROOM * end, most), 2))
-            grown[:start] = outline[:start]
-            outline = grown
-        if is_full:
+        if there.all():
+            start, end = end, end + len(xy) * xy.shape[1]
+            sizes[frames] = xy.shape[1]
             _copy(xy, outline[start:end].reshape(xy.shape))
-        else:
-            points = np.empty(xy.shape)
-            _copy(xy, points)
-            points.reshape(-1, 2).compress(valid.ravel(), axis=0, out=outline[start:end])
+            continue
+        filled = ~np.isnan(xy).all(axis=(0, 2))
+        used = slice(np.flatnonzero(filled).max(initial=-1) + 1)
+        xy, there = xy[:, used], there[:, used]  # often most points are padding
+        valid = there[:, :, 0]
+        bad = (there[:, :, 1] != valid) | ~(valid | np.isnan(xy[:, :, 0]))
+        bad[:, 1:] |= valid[:, 1:] & ~valid[:, :-1]
+        if bad.any():  # a contour has finite x and y, and NaN for both after its last point
+            invalid = bad.any(axis=1)
+            words = ("invalid outline", "invalid outlines")
+            left_out.add(words, larva.number, int(invalid.sum()))
+            valid[invalid] = False
+        valid.sum(axis=1, out=sizes[frames])
+        start, end = end, end + int(sizes[frames].sum())
+        points = np.empty(xy.shape)
+        _copy(xy, points)
+        points.reshape(-1, 2).compress(valid.ravel(), axis=0, out=outline[start:end])
     outline.resize((end, 2), refcheck=False)
-    return outline, np.cumsum(offsets, out=offsets)
+    return outline, np.concatenate([[0], np.cumsum(sizes[larva.timed])])
 
 
 def _copy(xy: NDArray[np.float64], to: NDArray[np.float64]) -> None:
@@ -358,7 +339,7 @@ def _copy(xy: NDArray[np.float64], to: NDArray[np.float64]) -> None:
     to[:, :, 1] = xy[:, :, 1]
 
 
-def _indicators(
+def _set_indicators(
     trx: StructArray,
     larvae: list[_Larva],
     every: list[_Larva],
@@ -367,78 +348,69 @@ def _indicators(
 ) -> list[str]:
     """Set the indicators of the tracks, and return their names.
 
-    The known actions and their variants are indicators whatever their values, other columns
-    depending on their values in all larvae of the file.
+    The known actions and their variants are indicators whatever their values. Others are if their
+    values in all larvae of the file, NaN aside, are only 0 and 1, or -1 and 1.
     """
-    known = {action + suffix for action in _ACTIONS for suffix in _KINDS.values()}
-    others = (x for x in trx.fields if not (x in _NO_INDICATORS or x.startswith(_STATE_FIELD)))
-    names = [name for name in others if name in known or _is_indicator(trx, name, every)]
-    order = list(_KINDS)
-    names = sorted(names, key=lambda name: order.index(_kind(name, names)))
+    fields = [x for x in trx.fields if x not in _NO_INDICATORS and not x.startswith(_STATE_FIELD)]
+    names = [name for name in fields if name in _KNOWN or _is_indicator(trx, name, every)]
+    names = sorted(names, key=lambda name: _KINDS.index(_kind(name, names)))
     for one in larvae:
         for name in names:
             tracks[one.number].indicators[name] = _column(trx, name, one, left_out) == 1
     return names
 
 
-def _column(trx: StructArray, name: str, larva: _Larva, left_out: _LeftOut) -> NDArray[np.float64]:
+def _column(
+    trx: StructArray, name: str, larva: _Larva, left_out: _LeftOut | None = None
+) -> NDArray[np.float64]:
     """Return a number per frame with a time; NaN if the column is ``[]`` or invalid."""
     n = len(larva.times)
     try:
         values = trx.numbers(name, larva.place, (n, 1))
     except TrackFileError:
-        left_out.add((f"invalid column {name}", f"invalid columns {name}"), larva.number)
+        if left_out is not None:
+            left_out.add((f"invalid column {name}", f"invalid columns {name}"), larva.number)
         values = np.empty(0)
     return (values if values.size else np.full(n, np.nan))[larva.timed]
 
 
 def _is_indicator(trx: StructArray, name: str, larvae: list[_Larva]) -> bool:
-    """Return whether a column, NaN aside, has only the values 0 and 1, or -1 and 1."""
-    seen: set[float] = set()
+    off = {0, -1}  # values that may stand for off
     is_column = False
     for larva in larvae:
-        n = len(larva.times)
-        try:
-            values = trx.numbers(name, larva.place, (n, 1))
-        except TrackFileError:
-            continue
-        is_column |= values.size > 1  # not a number per larva
-        values = values[~np.isnan(values)]
-        others = values[values != 1]
-        seen |= {*values[:1].tolist(), *others[:1].tolist()}
-        if not (seen <= {0, 1} or seen <= {-1, 1}) or (others != others[:1]).any():
+        values = _column(trx, name, larva)
+        missing = np.isnan(values)
+        off = {value for value in off if ((values == value) | (values == 1) | missing).all()}
+        if not off:
             return False
-    return is_column and bool(seen)
+        is_column |= len(values) > 1 and not missing.all()  # not a number per larva
+    return is_column
 
 
 def _kind(name: str, names: Iterable[str]) -> str:
     """Return the kind of an indicator: that of a variant if the action itself is there, too."""
-    for kind, suffix in _KINDS.items():
-        if suffix and name.endswith(suffix) and name.removesuffix(suffix) in names:
-            return kind
-    return "plain"
+    action, _, kind = name.rpartition("_")
+    return kind if kind in _KINDS[1:] and action in names else "plain"
 
 
 def _chosen(trx: StructArray, kinds: tuple[str, ...], names: list[str]) -> list[str]:
     """Return the indicators that become labels."""
     chosen: list[str] = []
     for kind in kinds:
-        suffix = _KINDS.get(kind, "")
-        if suffix and not any(name.endswith(suffix) for name in names):
-            found = ", ".join(names) or "no indicators"
-            problem = f"expected indicators such as run{suffix}, found {found}; choose other labels"
-            raise TrackFileError(problem, file=trx.path, key=trx.name)
-        if kind not in _KINDS and kind not in trx.fields:
+        if kind == "plain":
+            chosen += [name for name in names if _kind(name, names) == "plain"]
+        elif kind in _KINDS:
+            suffix = f"_{kind}"
+            if not any(name.endswith(suffix) for name in names):
+                found = ", ".join(names) or "no indicators"
+                problem = f"expected indicators such as run{suffix}, found {found}; "
+                problem += "choose other labels"
+                raise TrackFileError(problem, file=trx.path, key=trx.name)
+            chosen += [x for x in names if x.endswith(suffix) or x == "small_motion"]
+        elif kind not in trx.fields:
             found = ", ".join(name for name in trx.fields if name.startswith(_STATE_FIELD))
             problem = f"expected a column {shown(kind)}, found {found or 'no column of states'}"
             raise TrackFileError(problem, file=trx.path, key=trx.name)
-        if kind in _KINDS:
-            chosen += [
-                name
-                for name in names
-                if name == "small_motion"
-                or (name.endswith(suffix) if suffix else _kind(name, names) == "plain")
-            ]
     return list(dict.fromkeys(chosen))
 
 
@@ -453,8 +425,8 @@ def _labels(
     """Return the labels that indicators and columns of state numbers give."""
     labels = Labels()
     chosen = _chosen(trx, kinds, indicators)
-    numbered = [kind for kind in kinds if kind not in _KINDS]
-    names = list(dict.fromkeys([*chosen, *(_STATES if numbered else ())]))
+    fields = [kind for kind in kinds if kind not in _KINDS]
+    names = list(dict.fromkeys([*chosen, *(_STATES if fields else ())]))
     if not names:
         return labels
     states = labels.add_run(larvae[0].run)
@@ -463,32 +435,23 @@ def _labels(
     for larva in larvae:
         track = tracks[larva.number]
         is_on = {name: track.indicators[name] for name in chosen}
-        for field in numbered:
+        for field in fields:
             values = _column(trx, field, larva, left_out)
-            wrong = f"a number in {field} that is no state"
+            rest = f"a number in {field} that is no state"
             other = ~(np.isin(values, range(len(_STATES) + 1)) | np.isnan(values))
-            left_out.add(
-                (f"frame with {wrong}", f"frames with {wrong}"), larva.number, int(other.sum())
-            )
+            words = (f"frame with {rest}", f"frames with {rest}")
+            left_out.add(words, larva.number, int(other.sum()))
             for number, name in enumerate(_STATES, 1):
                 is_on[name] = (values == number) | is_on.get(name, False)
-        codes = np.zeros(len(track), np.int64)  # a number for each combination of labels
-        for place, name in enumerate(names):
-            if place % _BITS == _BITS - 1:  # fewer bits, so that an int64 never overflows
-                codes = np.unique(codes, return_inverse=True)[1]
-            codes <<= 1
-            codes |= is_on[name]
-        distinct, codes = np.unique(codes, return_inverse=True)
-        frames = np.empty(len(distinct), np.int64)
-        frames[codes] = np.arange(len(codes))  # a frame of each combination
-        # once per distinct state: `Labels.set` would process the state of each frame
+        columns = np.array([is_on[name] for name in names], np.uint8)
+        codes: Any = 0  # a number for each combination of labels
+        for first in range(0, len(names), 8):
+            byte = reduce(lambda bits, on: bits << 1 | on, columns[first : first + 8])
+            _, frames, codes = np.unique(codes << 8 | byte, return_index=True, return_inverse=True)
+        # once per combination: `Labels.set` would process the state of each frame
         numbers = [
-            table.number(_state([name for name in names if is_on[name][frame]])) for frame in frames
+            table.number(tuple(compress(names, columns[:, frame].tolist()))) for frame in frames
         ]
-        columns = track.times.copy(), np.array(numbers, np.int32)[codes]
-        states._tracks[larva.number] = TrackLabels(table, *columns)
+        numbered = np.array(numbers, np.int32)[codes]
+        states._tracks[larva.number] = TrackLabels(table, track.times.copy(), numbered)
     return labels
-
-
-def _state(on: list[str]) -> State:
-    return on[0] if len(on) == 1 else tuple(on)

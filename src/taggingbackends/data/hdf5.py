@@ -1,0 +1,110 @@
+"""HDF5 files of MATLAB, opened for reading, also if they are damaged or their locks fail."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from taggingbackends.errors import TrackFileError, shown
+
+__all__ = ["cause", "check_names", "opened"]
+
+_HEADER = 512  # bytes before HDF5
+_SIEVE = 1 << 12  # least bytes per read of HDF5; of its default, 64 kB, often 12 bytes are used
+
+_SYMBOLS = 0x11  # type of the message that has the address of a group's names
+_LAST = 1  # what the last free block of a heap gives as the next one
+
+_UNLOCKED = "unable to lock file"  # message of HDF5
+_UNCLOSED = "file consistency flags"  # message of HDF5
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file; raise TrackFileError if it is not a MATLAB 7.3 file, is damaged or locked."""
+    try:
+        file = _open(path)
+    except OSError as error:
+        if _UNCLOSED in str(error):
+            problem = (
+                "expected a file that was closed after writing; close it in the program that "
+                "writes to it, or run `h5clear -s` on a copy if that program has ended"
+            )
+        elif error.errno is None:
+            problem = (
+                "expected HDF5 after a header of 512 bytes, as MATLAB saves with -v7.3, "
+                f"found none or a damaged one ({cause(error)}); is the file cut?"
+            )
+        elif _UNLOCKED in str(error):
+            problem = (
+                f"cannot lock this file ({os.strerror(error.errno)}); close it in other programs, "
+                "or set the environment variable HDF5_USE_FILE_LOCKING=FALSE to read it unlocked"
+            )
+        else:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+        raise TrackFileError(problem, file=path) from None
+    with file:
+        yield file
+
+
+def _open(path: Path) -> h5py.File:
+    check_names(path, None)
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_sieve_buf_size(_SIEVE)
+    try:
+        return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
+    except OSError as error:
+        if error.errno in (None, errno.EAGAIN) or _UNLOCKED not in str(error):
+            raise
+    access.set_file_locking(False, True)  # this file system does not support locks
+    return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
+
+
+def check_names(path: Path, group: int | None) -> None:
+    """Raise OSError if HDF5 would never end reading the names in a group.
+
+    The names are in a heap. HDF5 copies the list of its free blocks to memory, also a list that
+    leads in circles.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    group : int or None
+        Address of the group's object header; None for the root.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+
+        def read(address: int, form: str) -> tuple[int, ...]:
+            file.seek(_HEADER + min(address, size))
+            return struct.unpack(form, file.read(struct.calcsize(form)))
+
+        try:
+            if group is None:
+                (group,) = read(0, "<64xQ")
+            version, message, heap = read(group, "<B15xH14xQ")
+            if (version, message) != (1, _SYMBOLS):
+                return  # a newer kind of group
+            length, free, start = read(heap, "<8xQQQ")
+            passed = set()
+            while free != _LAST and free < length and free not in passed:
+                passed.add(free)
+                (free,) = read(start + free, "<Q")
+        except struct.error:
+            return  # the file is cut, as HDF5 finds, too
+    if free in passed:
+        raise OSError("a heap whose list of free blocks leads in circles")
+
+
+def cause(error: Exception) -> str:
+    """Return the cause of an error of h5py, which is in parentheses after the attempted action."""
+    text = " ".join(str(error).split())
+    return text.partition("(")[2].rstrip(")") or shown(text)
