@@ -89,6 +89,20 @@ def test_later_signals_do_not_disturb_the_end() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (143, "clean\n", "")
 
 
+def test_later_signals_do_not_disturb_the_end_of_python() -> None:
+    # Python deletes modules' names after it has restored its own handlers
+    program = """
+from taggingbackends.system.signals import ignore_signals
+class Late:
+    def __del__(self, kill=os.kill, process=os.getpid()):
+        kill(process, 2)
+late = Late()
+ignore_signals()
+sys.exit(130)
+"""
+    assert python(program).returncode == 130
+
+
 def test_ignored_signals_stay_ignored() -> None:
     program = f"signal.signal(1, signal.SIG_IGN)\n{START}end_by_signals()\n"
     result = python(f"{program}os.kill(os.getpid(), 1); time.sleep(0.01); print('going on')")

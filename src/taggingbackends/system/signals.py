@@ -46,6 +46,8 @@ def ignore_signals() -> None:
     """Ignore these signals from now on, because the exit code is known."""
     for number in _SIGNALS:
         signal.signal(number, _ignore)
+    if sys.platform != "win32":  # Python's own end restores the handlers that end the process
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
