@@ -161,11 +161,11 @@ def test_libraries_of_python_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None:
     project = shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("data"))
     spine = write_recording(tmp_path / "lab")
-    arguments = ("predict", spine, "--model-instance=thresholds", "--speed=0.1", "--other=1")
+    arguments = ("predict", spine, "--model-instance=thresholds", "--speed=0.1", "--pixelsize=1")
     result = command(*arguments, cwd=project, **any_julia)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{tmp_path / 'lab' / 'predicted.label'}\n"
-    assert result.stderr == "Warning: no script took the option --other\n"
+    assert result.stderr == "Warning: no script took the option --pixelsize\n"
     labels = Labels.read(tmp_path / "lab" / "predicted.label")
     run = labels[RUN]
     assert {larva: track.states for larva, track in run.items()} == {

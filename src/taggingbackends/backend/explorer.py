@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from taggingbackends.backend import pipeline, sandboxes, staging
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.options import numbers, report_taken
+from taggingbackends.backend.options import report_taken
+from taggingbackends.backend.optiontypes import TRACKER
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.sandboxes import Sandbox
 from taggingbackends.backend.unfinished import remove_model
@@ -71,7 +72,7 @@ class BackendExplorer(BackendFolder):
     'data/processed/default/day1/predicted.label'
     """
 
-    tracker_options: Mapping[str, str | bool] = {}  # of the script's call; see `load_tracks`
+    tracker_options: Mapping[str, Any] = {}  # of the script's call; see `load_tracks`
     tracker_options_taken = False
 
     def load_tracks(self, file: str | PathLike[str], **options: Any) -> Recording:
@@ -91,13 +92,15 @@ class BackendExplorer(BackendFolder):
         Raises
         ------
         OptionError
-            An option of the command is not a number.
+            An option of the command is not a positive number.
         TrackFileError, LabelFileError, OSError
             As in `taggingbackends.data.load_tracks`.
         """
         self.tracker_options_taken = True
         report_taken(self.tracker_options)
-        recording: Recording = _load_silently(file, **(numbers(self.tracker_options) | options))
+        recording: Recording = _load_silently(
+            file, **(TRACKER.keywords({**self.tracker_options}) | options)
+        )
         if recording.left_out:
             source = origin(self, recording.sources[0])
             warnings.warn(_left_out_of(recording, source), stacklevel=2)

@@ -26,7 +26,7 @@ from taggingbackends.cli.output import print_names
 __all__ = ["finetune", "predict", "train"]
 
 
-@click.command(cls=ScriptCommand)
+@click.command(cls=ScriptCommand, step="predict_model")
 @FILES
 @instance_option()
 @SANDBOX
@@ -111,7 +111,7 @@ def predict(
     elif output or force:
         raise click.UsageError("--output and --force need FILES", ctx)
     else:
-        found = pipeline.predict(backend, script_options(ctx), skip)
+        found = pipeline.predict(backend, script_options(ctx), skip, refuse_unknown=False)
         if not found:
             warnings.warn(
                 f"predict_model wrote no label file in {backend.processed_data_dir()}", stacklevel=2
@@ -119,7 +119,7 @@ def predict(
     print_names(found)
 
 
-@click.command(cls=ScriptCommand)
+@click.command(cls=ScriptCommand, step="train_model")
 @FILES
 @instance_option(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
@@ -166,7 +166,7 @@ def train(
     print_names([pipeline.train(backend, files, options, force, skip)])
 
 
-@click.command(cls=ScriptCommand)
+@click.command(cls=ScriptCommand, step="finetune_model")
 @FILES
 @click.option(
     "--original-model-instance",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.pipeline import check_prediction
+from taggingbackends.backend.pipeline import check_prediction, checked
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
 from taggingbackends.errors import BackendError
@@ -50,6 +50,8 @@ def plan(
 
     Raises
     ------
+    OptionError
+        As for `pipeline.predict`.
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``. ``no-input``: there are no
         recordings, or a root is not a folder. ``unusable-data``: no sandbox can be created.
@@ -59,7 +61,9 @@ def plan(
     UserWarning
         Sandboxes of killed commands were removed, or cannot be removed.
     """
+    skip = tuple(skip)
     check_prediction(backend)
+    options = checked(backend, options, "predict_model", skip)
     backend.check_data_dirs()
     instance = backend.required_instance("predict")
     found, unusable = discover(backend, roots)
@@ -74,7 +78,7 @@ def plan(
             files=files,
             place=place,
             options=options,
-            skip=tuple(skip),
+            skip=skip,
             force=force,
             data_folder=backend.data_folder,
         )
