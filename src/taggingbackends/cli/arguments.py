@@ -188,14 +188,15 @@ def _options_of_scripts(
 
 def _row(option: str, parameter: Parameter) -> tuple[str, str]:
     """Return an option of a script and its help."""
+    default = parameter.default
     kind = parameter.type
-    if kind.flag and kind.placeholder == "[true|false]":
-        option += f" / --no-{option[2:]}"
+    if kind.flag and not kind.choices:
+        name = option.removeprefix("--")
+        default = {"True": name, "False": f"no-{name}"}.get(default, default)
+        option += f" / --no-{name}"
     else:
         option += f" {kind.placeholder}"
-    notes = "required" if parameter.required else ""
-    if parameter.default:
-        notes = f"default: {parameter.default}"
+    notes = f"default: {default}" if default else "required" if parameter.required else ""
     return option, " ".join(filter(None, (parameter.doc, notes and f"[{notes}]")))
 
 
