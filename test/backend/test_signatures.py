@@ -391,3 +391,94 @@ def test_a_script_that_cannot_be_read(make_backend: Maker, label: Path) -> None:
     assert [path.name for path in (project / "models").iterdir()] == ["m"]
     shown = command("train", "--help", cwd=project).stdout
     assert "The options of train_model.py are unknown until it runs." in shown
+
+
+# -- Julia
+
+JULIA_TRAIN = '''
+using TaggingBackends
+const RATE = 0.5
+
+"""
+    train_model(backend; epochs=20, ...)
+
+# Arguments
+- `epochs`: number of passes
+  over the data. More take longer.
+"""
+function train_model(backend::BackendExplorer; epochs::Int=20, rate=RATE, shuffle=true,
+                     labels=["run", "cast"], mode::Union{Nothing,String}=nothing, plain=nothing)
+    found = (epochs, rate, shuffle, labels, mode, plain)
+    write(joinpath(model_dir(backend), "options"), repr(found))
+end
+
+if abspath(PROGRAM_FILE) == @__FILE__
+    TaggingBackends.main(train_model)
+end
+'''
+
+
+@pytest.fixture
+def julia_project(project: Path) -> Path:
+    """Return a backend whose script train_model is in Julia, and the others in Python."""
+    (project / "scripts" / "train_model.py").unlink()
+    (project / "scripts" / "train_model.jl").write_text(JULIA_TRAIN)
+    return project
+
+
+def test_options_of_julia_scripts(
+    julia_project: Path, label: Path, any_julia: dict[str, str]
+) -> None:
+    def trained(*arguments: str) -> subprocess.CompletedProcess[str]:
+        where = ("train", label, "--model-instance=m", "--force")
+        return command(*where, *arguments, cwd=julia_project, **any_julia)
+
+    before = tree(julia_project)
+    for arguments, message in (
+        (["--epoch=5"], "no script takes --epoch; did you mean --epochs?"),
+        (["--epochs=five"], "train_model.jl: --epochs: expected int, found 'five'"),
+        (["--rate=a"], "train_model.jl: --rate: expected float, found 'a'"),
+        (["--window=x"], "build_features.py: --window: expected float, found 'x'"),
+    ):
+        refused_usage(trained(*arguments), message)
+        assert tree(julia_project) == before
+    result = trained("--epochs=5", "--no-shuffle", "--labels=a", "--mode=x", "--plain=5")
+    assert result.returncode == 0, result.stderr
+    found = (julia_project / "models" / "m" / "options").read_text()
+    assert found == '(5, 0.5, false, ["a"], "x", "5")'
+    shown = command("train", "--help", cwd=julia_project, **any_julia).stdout
+    assert shown.endswith("""\
+  --window FLOAT            [default: 0.5]
+  --epochs INT              number of passes over the data. [default: 20]
+  --rate FLOAT              [default: RATE]
+  --shuffle / --no-shuffle  [default: shuffle]
+  --labels TEXT,...         [default: run,cast]
+  --mode TEXT
+  --plain TEXT
+""")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JULIA_TRAIN.replace("main(train_model)", "main(backend -> train_model(backend))"),
+        JULIA_TRAIN + "\ntrain_model(one, two) = 1\n",
+        JULIA_TRAIN + "\n)",
+        "using Elsewhere\nTaggingBackends.main(Elsewhere.train_model)",
+    ],
+)
+def test_julia_scripts_that_cannot_be_read(
+    text: str, julia_project: Path, any_julia: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (julia_project / "scripts" / "train_model.jl").write_text(text)
+    monkeypatch.setenv("TAGGINGBACKENDS_JULIA", any_julia["TAGGINGBACKENDS_JULIA"])
+    found = read_signatures(BackendExplorer(julia_project), "train_model", ["build_features"])
+    assert list(found.values()) == [None]
+
+
+def test_without_julia(julia_project: Path, label: Path) -> None:
+    nothing = {"TAGGINGBACKENDS_JULIA": "/none"}
+    result = command("train", "--help", cwd=julia_project, **nothing)
+    assert (result.returncode, "Options of the backend's" in result.stdout) == (0, False)
+    result = command("train", label, "--epochs=5", cwd=julia_project, **nothing)
+    refused(result, "TAGGINGBACKENDS_JULIA: expected a Julia that can be run, found /none")

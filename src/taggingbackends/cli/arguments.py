@@ -192,7 +192,7 @@ def _row(option: str, parameter: Parameter) -> tuple[str, str]:
     kind = parameter.type
     if kind.flag and not kind.choices:
         name = option.removeprefix("--")
-        default = {"True": name, "False": f"no-{name}"}.get(default, default)
+        default = {"true": name, "false": f"no-{name}"}.get(default.lower(), default)
         option += f" / --no-{name}"
     else:
         option += f" {kind.placeholder}"
