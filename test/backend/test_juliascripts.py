@@ -229,7 +229,7 @@ def test_options_and_variables_reach_a_script(
     assert result.stdout.split() == ["20", "true", "m", str(project), "1", f"{ROOT}{os.pathsep}"]
     assert "no script took" not in result.stderr
     result = command(*arguments[:2], cwd=project, **any_julia)
-    refused(result, "make_dataset needs --epochs", exit_code=2, lines=2)
+    refused(result, "make_dataset.jl: make_dataset needs --epochs", exit_code=2, lines=4)
 
 
 def test_training_in_julia(

@@ -80,8 +80,8 @@ def predict(
     are skipped if their labels are up to date, were edited, or were made by other software.
     --force labels all recordings. After an interruption, run the command again to continue.
 
-    Other options are passed to the backend's scripts, e.g. --threshold 0.5. Put FILES before
-    such options, or after --.
+    Other options are passed to the backend's scripts, e.g. --threshold 0.5. In a backend, this
+    help lists them. Put FILES before such options, or after --.
 
     \b
     Example: tagging-backend predict recording.spine --model-instance 20240611
@@ -149,8 +149,8 @@ def train(
     put it for this identifier. The model appears only if training succeeds. Until then, an
     existing model is unchanged.
 
-    Other options are passed to the backend's scripts, e.g. --epochs 20. Put FILES before such
-    options, or after --.
+    Other options are passed to the backend's scripts, e.g. --epochs 20. In a backend, this help
+    lists them. Put FILES before such options, or after --.
 
     \b
     Example: tagging-backend train recordings/*.label
