@@ -101,6 +101,7 @@ def refused_usage(result: subprocess.CompletedProcess[str], message: str) -> Non
     [
         (["--iteratons", "5"], "no script takes --iteratons; did you mean --iterations?"),
         (["--no-shufle"], "no script takes --no-shufle; did you mean --no-shuffle or --shuffle?"),
+        (["--model-instanc"], "no such option --model-instanc; did you mean --model-instance?"),
         (["--no-plain"], "no script takes --no-plain; "),
         (["--iterations=five"], "train_model.py: --iterations: expected int, found 'five'"),
         (["--window", "wide"], "build_features.py: --window: expected float, found 'wide'"),
@@ -131,13 +132,44 @@ def test_options_arrive_as_declared(project: Path, label: Path) -> None:
     result = train(project, label, *arguments, *more)
     assert result.returncode == 0, result.stderr
     found = (project / "models" / "m" / "options").read_text()
-    path = repr(Path("a/b"))
+    path = repr(project / "a" / "b")
     mode = "<Mode.SLOW: 'slow'>"
     assert found == f"[5, 1.0, False, {mode}, 'gpu', {path}, ['run', 'stop'], '5']"
     result = train(project, "--labels=a,b", "--labels=c")
     assert result.returncode == 0, result.stderr
     found = (project / "models" / "m" / "options").read_text()
     assert found == "[100, 0.1, True, <Mode.FAST: 'fast'>, None, None, ['a,b', 'c'], 'x']"
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ("--forse", "did you mean --force?"),
+        ("--verbose", "for the command's own --verbose, put it before train"),
+    ],
+)
+def test_options_of_the_command_are_suggested(
+    option: str, hint: str, project: Path, label: Path
+) -> None:
+    result = command("train", label, option, cwd=project)
+    refused_usage(result, f"no script takes {option}; known options: --")
+    assert result.stderr.endswith(f"; {hint}\n")
+
+
+def test_paths_are_those_of_the_caller(project: Path, label: Path, tmp_path: Path) -> None:
+    """Check that a path means the caller's file, although scripts run in the backend's folder."""
+    text = TRAIN.replace("labels: list[str] =", "labels: list[Path] | None =")
+    (project / "scripts" / "train_model.py").write_text(text)
+    where = ("--project", project, "train", label, "--model-instance=m", "--force")
+    result = command(*where, "--weights=a", "--labels=b,/c", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = (project / "models" / "m" / "options").read_text()
+    labels = [tmp_path / "b", Path("/c")]
+    assert (
+        found == f"[100, 0.1, True, <Mode.FAST: 'fast'>, None, {tmp_path / 'a'!r}, {labels}, 'x']"
+    )
+    result = command(*where, "--labels=", "--labels=b,c", cwd=tmp_path)
+    assert repr([tmp_path / "b,c"]) in (project / "models" / "m" / "options").read_text()
 
 
 def test_options_of_calls_in_python(project: Path) -> None:
@@ -153,7 +185,7 @@ def test_options_of_calls_in_python(project: Path) -> None:
     values: dict[str, Any] = {"shuffle": False, "weights": Path("w"), "device": None}
     backend.train_model(force=True, labels=["a,b"], rate=1, **values)
     found = (project / "models" / "m" / "options").read_text()
-    weights = repr(Path("w"))
+    weights = repr(Path("w").absolute())
     assert found == f"[100, 1.0, False, <Mode.FAST: 'fast'>, None, {weights}, ['a,b'], 'x']"
 
 

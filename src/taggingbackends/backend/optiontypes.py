@@ -66,6 +66,8 @@ class OptionType(NamedTuple):
         The only values, if there are few.
     any : bool
         Whether every value is taken as it is: text, or True if none is given.
+    path : bool
+        Whether a value is a path.
     """
 
     name: str
@@ -75,6 +77,7 @@ class OptionType(NamedTuple):
     collect: Callable[[list[Any]], Any] | None = None
     choices: tuple[str, ...] = ()
     any: bool = False
+    path: bool = False
 
     def value(self, option: str, given: str | bool | list[str | bool]) -> Any:
         """Return the value of an option.
@@ -92,13 +95,26 @@ class OptionType(NamedTuple):
             return values[-1]
         if self.collect is None:
             return self._one(option, values[-1])
-        if len(values) == 1 and isinstance(values[0], str):
-            values = [part.strip() for part in values[0].split(",")]
-        found = [self._one(option, value) for value in values if value != ""]
+        values = self._several(values)
+        found = [self._one(option, value) for value in values]
         try:
             return self.collect(found)
         except ValueError:
             raise self._wrong(option, ",".join(map(str, values))) from None
+
+    def absolute(self, given: str | bool | list[str | bool]) -> str | bool | list[str | bool]:
+        """Return the value of an option with absolute paths, if the value is a path."""
+        if not self.path:
+            return given
+        values = as_list(given)
+        values = self._several(values) if self.collect is not None else values[-1:]
+        found = [str(Path(value).absolute()) for value in values if isinstance(value, str)]
+        return found[0] if self.collect is None else ["", *found]  # commas in paths do not count
+
+    def _several(self, values: list[str | bool]) -> list[str | bool]:
+        if len(values) == 1 and isinstance(values[0], str):
+            values = [part.strip() for part in values[0].split(",")]
+        return [value for value in values if value != ""]
 
     def _one(self, option: str, given: str | bool) -> Any:
         if isinstance(given, bool):
@@ -184,7 +200,7 @@ def type_of(annotation: Any, lookup: Callable[[str], Any] = lambda name: Unknown
         return _SIMPLE[annotation]
     if isinstance(annotation, type) and typing.get_origin(annotation) is None:
         if issubclass(annotation, PurePath) and issubclass(Path, annotation):
-            return OptionType("a path", "PATH", _path)
+            return OptionType("a path", "PATH", _path, path=True)
         if issubclass(annotation, Enum):
             return _enumeration(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -468,7 +484,8 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 
         options["annotation_format"] = annotationlib.Format.FORWARDREF
     first, *others = inspect.signature(function, **options).parameters.values()
-    names = getattr(inspect.unwrap(function), "__globals__", {})
+    inner = inspect.unwrap(function)
+    names = getattr(getattr(inner, "func", inner), "__globals__", {})  # func: of a partial
 
     def lookup(name: str) -> Any:
         start, *rest = name.split(".")

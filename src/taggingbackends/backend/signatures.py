@@ -68,7 +68,7 @@ def check_options(
     Returns
     -------
     dict
-        The options as text, for `format_options`.
+        The options as text, for `format_options`. Paths are absolute.
 
     Raises
     ------
@@ -87,6 +87,10 @@ def check_options(
                 signature.keywords(given)
             except OptionError as error:
                 raise OptionError(f"{script.name}: {error}") from None
+    for signature in known:
+        for name, parameter in signature.parameters.items():
+            if name in given:  # scripts run in the backend's folder
+                given[name] = parameter.type.absolute(given[name])
     names = {name for one in known for name in one.parameters}
     TRACKER.keywords({name: value for name, value in given.items() if name not in names})
     if refuse_unknown and len(known) == len(signatures):

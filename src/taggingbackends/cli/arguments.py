@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from taggingbackends.backend.options import OptionError, Options, parse_options
+from taggingbackends.backend.options import OptionError, Options, parse_options, spelled
 from taggingbackends.errors import TaggingBackendsError
 
 if TYPE_CHECKING:
@@ -55,7 +55,14 @@ class ScriptCommand(click.Command):
         try:
             return super().invoke(ctx)
         except OptionError as error:
-            raise click.UsageError(str(error), ctx) from None
+            problem = str(error)
+            given = list(map(spelled, script_options(ctx)))
+            misplaced = [option for option in _FLAGS if f"no script takes {option};" in problem]
+            if misplaced:
+                problem += f"; for the command's own {misplaced[0]}, put it before {self.name}"
+            elif "did you mean" not in problem:
+                problem += self._hint(ctx, given)
+            raise click.UsageError(problem, ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options of the command, and those of the scripts of the backend here."""
@@ -164,7 +171,6 @@ def _options_of_scripts(
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Return the options of a backend's scripts with their help, and sentences about others."""
     from taggingbackends.backend.folder import BackendFolder
-    from taggingbackends.backend.options import spelled
     from taggingbackends.backend.signatures import read_signatures
 
     rows: dict[str, str] = {}
