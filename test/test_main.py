@@ -104,6 +104,42 @@ def test_a_function_receives_only_its_options(
     assert ("no script took" in result.stderr) is bool(unknown)
 
 
+def test_options_are_converted_by_annotations(make_backend: Maker) -> None:
+    text = """
+from __future__ import annotations
+from functools import partial, wraps
+from typing import TYPE_CHECKING
+from taggingbackends.main import main
+if TYPE_CHECKING:
+    from pathlib import Path
+    from nowhere import Missing
+
+def decorated(function):
+    @wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+    return wrapper
+
+@decorated
+def predict_model(
+    backend: Missing, epochs: int = 1, model: Path | None = None, other: Missing = None
+):
+    print(epochs, model is not None and model.name, other)
+if __name__ == "__main__":
+    main(predict_model)
+"""
+    project = make_backend(predict_model=text)
+    script = project / "scripts" / "predict_model.py"
+    arguments = ("--epochs=5", "--model=a/b", "--other=1")
+    for changed in (text, text.replace("main(pred", "main(partial(pred").replace("l)\n", "l))\n")):
+        script.write_text(changed)
+        result = by_hand(script, *arguments, cwd=project)
+        assert result.stdout == "5 b 1\n", result.stderr
+        result = command("predict", "--model-instance=m", *arguments, cwd=project)
+        assert result.stdout == "5 b 1\n", result.stderr
+        refused(by_hand(script, "--epochs=x", cwd=project), "--epochs: expected int, found 'x'", 2)
+
+
 def test_tracker_options_that_are_not_taken(make_backend: Maker) -> None:
     script = make_backend(predict_model=SHOW.format(parameters="backend", shown="1"))
     script = script / "scripts" / "predict_model.py"
