@@ -18,9 +18,13 @@ The explorer is the first argument. Its model instance and sandbox are those of 
 `--sandbox`. Its backend is the one that contains the script, or else the nearest at or above the current
 folder.
 
-The other options become keyword arguments: `--epochs 20` becomes `epochs="20"`, and `--verbose` becomes
-`verbose=true`. Dashes in names become underscores. A function without `options...` only gets the options
-that it names.
+The other options become keyword arguments, of the types of their declarations or else of their default values:
+`--epochs 20` becomes `epochs=20` for `epochs::Int` or `epochs=10`, and `epochs="20"` for `epochs=nothing`. A
+function without `options...` only gets the options that it names.
+
+These types are converted: integers, floating-point numbers, `Bool` (`--shuffle`, `--no-shuffle`), `String`,
+`Symbol`, a `Vector` of these, and `Union{Nothing,T}`. The values of a vector are given as `--labels run,cast` or
+`--labels run --labels cast`. They are read from the function's source text. Other types get text.
 
 `--help` alone prints the usage, the function's docstring and its options.
 
@@ -39,7 +43,7 @@ their stack trace.
 ```julia
 using TaggingBackends
 
-function predict_model(backend; threshold="0.5")
+function predict_model(backend; threshold=0.5)
     for (file, parts) in findrecordings(list_input_files(backend))
         # ...
     end
@@ -172,35 +176,100 @@ function report(error, trace)
 end
 
 function take_out!(options, name)
-    value = pop!(options, name, nothing)
+    value = last(as_list(pop!(options, name, nothing)))
     value === true && throw(OptionError("$(dashed(name)) needs a value"))
     return value
 end
 
-"""Return the options that a function takes. Report them to the command, or warn about the others."""
+"""
+Return the keyword arguments for a function. Report the options that it takes to the command. Without a command,
+refuse the others: no other script runs that could take them.
+"""
 function taken_options(work, options)
+    keywords = isempty(options) ? Keyword[] : keywords_in_source(work)
     names = keyword_names(work)
     takes_all = any(name -> endswith(String(name), "..."), names)
-    taken = takes_all ? options : filter(option -> first(option) in names, options)
-    if !leave_note("taken", keys(taken)...)
-        for name in sort!(collect(setdiff(keys(options), keys(taken))))
+    taken = Symbol[]
+    values = OrderedDict{Symbol,Any}()
+    known = OrderedDict{Symbol,Keyword}(one.name => one for one in keywords)
+    for (name, given) in options
+        flag = Symbol(replace(String(name), r"^no_" => ""))
+        if name in names || (takes_all && !is_flag(known, flag))
+            values[name] = converted(work, get(known, name, nothing), name, given)
+        elseif is_flag(known, flag)
+            last(as_list(given)) === true ||
+                throw(OptionError("$(dashed(name)): expected no value, found $(shown(last(as_list(given))))"))
+            delete!(values, flag)
+            values[flag] = false
+        else
+            continue
+        end
+        push!(taken, name)
+    end
+    leave_note("taken", taken...) && return values
+    for name in setdiff(keys(options), taken)
+        if name in TRACKER_OPTIONS
             @warn "$(nameof(work)) takes no $(dashed(name))"
+        else
+            throw(OptionError("$(nameof(work)) takes no $(dashed(name)); $(known_options(name, names))"))
         end
     end
-    return taken
+    return values
 end
 
-"""Return the names of a function's keyword arguments, with `...` after a name that takes all others."""
-function keyword_names(work)
+"""Options of `loadtracks`, which a script may leave aside."""
+const TRACKER_OPTIONS = (:pixelsize, :framerate)
+
+is_flag(known, name) = haskey(known, name) && known[name].kind == "bool"
+
+function known_options(name, names)
+    isempty(names) && return "there are no options"
+    near = did_you_mean(String(name), String.(names))
+    startswith(near, "did you mean") || return "known options: $(join(map(dashed, sort(names)), ", "))"
+    return replace(near, r"(?<=mean | or )\w+" => dashed)
+end
+
+"""Return the value of an option of a function, of the type that the keyword declares."""
+function converted(work, keyword, name, given)
+    keyword === nothing && return last(as_list(given))
+    value = option_value(keyword.kind, dashed(name), given)
+    (keyword.kind == "text" || keyword.type === nothing) && return value
+    type = Core.eval(parentmodule(work), keyword.type)
+    value isa String && Symbol <: type && return Symbol(value)
+    try
+        return convert(type, value)
+    catch error
+        error isa InexactError || rethrow()
+        throw(wrong_value(keyword.kind, dashed(name), last(as_list(given))))
+    end
+end
+
+"""Return the keyword arguments in the source text of a function; none if that cannot be found."""
+function keywords_in_source(work)
+    for method in methods_of(work)
+        file = abspath(String(method.file))
+        isfile(file) || continue
+        found = definitions(file)
+        # the line of a definition is that of its docstring, if it has one
+        above = filter(one -> one.line <= method.line, get(found.functions, nameof(work), Definition[]))
+        isempty(above) || return first(keywords_of(last(above).call, found.constants))
+    end
+    return Keyword[]
+end
+
+"""Return the methods of the definition of a function of a `BackendExplorer`."""
+function methods_of(work)
     if !hasmethod(work, Tuple{BackendExplorer})
         throw(ArgumentError("expected a function of a BackendExplorer, found $work"))
     end
     method = which(work, Tuple{BackendExplorer})
     # Default values of positional arguments make several methods of one definition. Only the method with
     # all arguments has the keywords.
-    same = filter(m -> (m.file, m.line) == (method.file, method.line), collect(methods(work)))
-    return union(Symbol[], map(Base.kwarg_decl, same)...)
+    return filter(m -> (m.file, m.line) == (method.file, method.line), collect(methods(work)))
 end
+
+"""Return the names of a function's keyword arguments, with `...` after a name that takes all others."""
+keyword_names(work) = union(Symbol[], map(Base.kwarg_decl, methods_of(work))...)
 
 function call_with(work, backend, options)
     try

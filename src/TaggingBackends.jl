@@ -67,6 +67,7 @@ include("../julia/data/fimtrack.jl")
 # backend: a backend's folder and its scripts
 include("../julia/backend/identifiers.jl")
 include("../julia/backend/options.jl")
+include("../julia/backend/signatures.jl")
 include("../julia/backend/project.jl")
 include("../julia/backend/folder.jl")
 include("../julia/backend/origins.jl")

@@ -39,14 +39,23 @@ by_hand(project, name, arguments...; dir=project, variables...) =
             @test by_function(all_of_them, "--backend=1") == (0, "")  # not a keyword
             @test by_function(named, "--a", "1") == (0, "")
             @test got[] == ("1", nothing)
-            code, said = by_function(named, "--c", "1", "--b=2", "--model=y")
-            @test (code, said) == (0, "Warning: named takes no --c\nWarning: named takes no --model\n")
+            @test by_function(named, "--c", "1", "--b=2"; script="x.jl") ==
+                  (2, "Error: x.jl: named takes no --c; known options: --a, --b\n")
+            @test by_function(named, "--pixelsize=1", "--b=2") == (0, "Warning: named takes no --pixelsize\n")
             @test got[] == ("0", "2")
             @test by_function(positional, "--a=5") == (0, "")
             @test got[] == ("x", "5")
-            code, said = by_function(none, "--x-y")
-            @test (code, said) == (0, "Warning: none takes no --x-y\n")
+            @test by_function(none, "--x-y"; script="x.jl") ==
+                  (2, "Error: x.jl: none takes no --x-y; there are no options\n")
+            @test by_function(none) == (0, "")
             @test got[].project_dir == project
+            typed(backend; epochs::Int=20, shuffle=true) = got[] = (epochs, shuffle)
+            @test by_function(typed, "--epochs=5", "--no-shuffle") == (0, "")
+            @test got[] == (5, false)
+            @test by_function(typed, "--epochs=five"; script="x.jl") ==
+                  (2, "Error: x.jl: --epochs: expected int, found \"five\"\n")
+            @test by_function(typed, "--epoch=5"; script="x.jl") ==
+                  (2, "Error: x.jl: typed takes no --epoch; did you mean --epochs?\n")
             @test by_function(needed, "--learning-rate=1") == (0, "")
             @test got[] == "1"
             @test by_function(needed; script="/x/predict_model.jl") ==

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import struct
 from collections import Counter
@@ -16,6 +17,7 @@ from support import CONTRACT, backend_error, parse, text
 from taggingbackends import BackendExplorer, LabelFileError, Labels
 from taggingbackends.analysis import compare
 from taggingbackends.backend.options import OptionError, format_options, parse_options
+from taggingbackends.backend.optiontypes import TEXT, Parameter, Signature, type_of
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.data import find_recordings
 from taggingbackends.system.names import check_identifier
@@ -124,7 +126,22 @@ def test_options() -> None:
                 parse_options(case["arguments"])
         else:
             assert parse_options(case["arguments"]) == case["options"], case["arguments"]
+            assert list(parse_options(case["arguments"])) == list(case["options"])
             assert parse_options(format_options(case["options"])) == case["options"]
+
+
+def test_option_values() -> None:
+    for case in json.loads((CONTRACT / "optionvalues.json").read_text("utf-8")):
+        named = case["type"]
+        kind = TEXT if named == "text" else type_of(named, lambda name: getattr(builtins, name))
+        signature = Signature("f", {"x": Parameter(kind)})
+        options = parse_options(case["arguments"])
+        if "refused" in case:
+            with pytest.raises(OptionError, match=r"^--(no-)?x: expected .*, found "):
+                signature.keywords(options)
+        else:
+            value = signature.keywords(options)["x"]
+            assert (value, type(value)) == (case["value"], type(case["value"])), case
 
 
 @pytest.mark.parametrize(

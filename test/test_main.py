@@ -44,8 +44,8 @@ def by_hand(script: Path, *arguments: str, cwd: Path) -> subprocess.CompletedPro
         (["--learning-rate", "-0.5"], None),
         (["--a=", "--b", ""], {"a": "", "b": ""}),
         (["--a=b=c"], {"a": "b=c"}),
-        (["--a", "1", "--a", "2", "--a=3"], {"a": "3"}),
-        (["--a", "1", "--a"], {"a": True}),
+        (["--a", "1", "--a", "2", "--a=3"], {"a": ["1", "2", "3"]}),
+        (["--a", "1", "--a"], {"a": ["1", True]}),
         (["stray"], None),
         (["-v"], None),
         (["--"], None),
@@ -73,7 +73,7 @@ def test_options_survive_a_command_line(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "arguments", "printed", "warned"),
+    ("parameters", "arguments", "printed", "unknown"),
     [
         ("backend, **options", ["--a", "1", "--b"], "{'a': '1', 'b': True}", []),
         ("backend, a='0', *, b=None", ["--a", "1"], "['1', None]", []),
@@ -85,21 +85,59 @@ def test_a_function_receives_only_its_options(
     parameters: str,
     arguments: list[str],
     printed: str | None,
-    warned: list[str],
+    unknown: list[str],
     make_backend: Maker,
 ) -> None:
     shown = parameters.rpartition("**")[2] if "**" in parameters else "[a, b]"
     text = SHOW.format(parameters=parameters, shown=shown)
     project = make_backend(predict_model=text)
     result = by_hand(project / "scripts" / "predict_model.py", *arguments, cwd=project)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == (printed or "{'backend_options': '1'}")
-    expected = [f"Warning: predict_model takes no --{name}" for name in warned]
-    assert result.stderr.splitlines() == expected
-    result = command("predict", "--model-instance=m", *arguments, cwd=project)
-    for name in warned:
+    if unknown:
+        refused(result, f"predict_model takes no --{unknown[0]}; known options: --a, --b", 2)
+    else:
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.strip() == (printed or "{'backend_options': '1'}")
+    result = command("predict", "--model-instance=m", *arguments, cwd=project)  # as Nyx does
+    assert result.stdout.strip() == (printed or "{'backend_options': '1'}"), result.stderr
+    for name in unknown:
         assert f"Warning: no script took the option --{name}" in result.stderr
-    assert ("no script took" in result.stderr) is bool(warned)
+    assert ("no script took" in result.stderr) is bool(unknown)
+
+
+def test_options_are_converted_by_annotations(make_backend: Maker) -> None:
+    text = """
+from __future__ import annotations
+from functools import partial, wraps
+from typing import TYPE_CHECKING
+from taggingbackends.main import main
+if TYPE_CHECKING:
+    from pathlib import Path
+    from nowhere import Missing
+
+def decorated(function):
+    @wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+    return wrapper
+
+@decorated
+def predict_model(
+    backend: Missing, epochs: int = 1, model: Path | None = None, other: Missing = None
+):
+    print(epochs, model is not None and model.name, other)
+if __name__ == "__main__":
+    main(predict_model)
+"""
+    project = make_backend(predict_model=text)
+    script = project / "scripts" / "predict_model.py"
+    arguments = ("--epochs=5", "--model=a/b", "--other=1")
+    for changed in (text, text.replace("main(pred", "main(partial(pred").replace("l)\n", "l))\n")):
+        script.write_text(changed)
+        result = by_hand(script, *arguments, cwd=project)
+        assert result.stdout == "5 b 1\n", result.stderr
+        result = command("predict", "--model-instance=m", *arguments, cwd=project)
+        assert result.stdout == "5 b 1\n", result.stderr
+        refused(by_hand(script, "--epochs=x", cwd=project), "--epochs: expected int, found 'x'", 2)
 
 
 def test_tracker_options_count_as_taken(make_backend: Maker) -> None:

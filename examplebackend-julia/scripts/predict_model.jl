@@ -40,14 +40,19 @@ function read_thresholds(folder)
     return Dict(name => parse(Float64, value) for (name, value, unit) in split.(lines))
 end
 
-"""Write one label file per recording. `bend` and `speed` override the model's thresholds."""
-function predict_model(backend; bend=nothing, speed=nothing)
+"""
+    predict_model(backend; bend=nothing, speed=nothing)
+
+Write one label file per recording.
+
+# Arguments
+- `bend`: angle above which a larva casts, in rad; by default the model's.
+- `speed`: speed below which a larva stops, in mm/s; by default the model's.
+"""
+function predict_model(backend; bend::Union{Nothing,Float64}=nothing, speed::Union{Nothing,Float64}=nothing)
     thresholds = read_thresholds(model_dir(backend))
-    for (name, text) in ("bend" => bend, "speed" => speed)
-        text === nothing && continue
-        value = tryparse(Float64, string(text))
-        value === nothing && throw(TaggingBackends.OptionError("expected a number as --$name, found $text"))
-        thresholds[name] = value
+    for (name, value) in ("bend" => bend, "speed" => speed)
+        value === nothing || (thresholds[name] = value)
     end
     for file in keys(findrecordings(list_input_files(backend)))
         recording = loadtracks(file; outline=false)

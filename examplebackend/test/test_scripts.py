@@ -321,16 +321,26 @@ def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> Non
     trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=23)
     instance = ("--model-instance=simulated", "--output", tmp_path / "out")
     result = run(backend, "predict", spine, *instance, "--pixelsize=wide")
-    refused(result, "expected a number, found --pixelsize wide", 2)
+    refused(result, "--pixelsize: expected a positive number, found 'wide'", 2)
     result = run(backend, "train", trxmat, "--model-instance=loud", "--indicators=loud")
     refused(result, "plain, large, strong, weak, global_state*, found 'loud'")
 
 
-@pytest.mark.parametrize("option", ["--trees=many", "--trees", "--trees=0", "--seed=-1"])
-def test_bad_options(option: str, backend: Path, lab: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--trees=many", "train_model.py: --trees: expected int, found 'many'"),
+        ("--trees", "--trees: expected int, found no value"),
+        ("--trees=0", "--trees: expected at least 1, found 0"),
+        ("--seed=-1", "--seed: expected a number from 0 to 2^32 - 1, found -1"),
+        ("--tree=5", "no script takes --tree; did you mean --trees?"),
+    ],
+)
+def test_bad_options(option: str, message: str, backend: Path, lab: Path) -> None:
     label = lab / "11" / "truth.label"
     result = run(backend, "train", label, "--model-instance=bad", option)
-    refused(result, "expected whole numbers, found --trees", 2)
+    refused(result, message, 2)
+    assert not (backend / "models" / "bad").exists()
 
 
 def test_no_labels_to_train_on(backend: Path, lab: Path) -> None:

@@ -14,12 +14,13 @@ from taggingbackends.backend.explorer import BackendExplorer
 from taggingbackends.backend.folder import TRAINING
 from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.backend.options import (
-    TRACKER_OPTIONS,
     OptionError,
     Options,
-    numbers,
+    as_list,
     parse_options,
+    spelled,
 )
+from taggingbackends.backend.optiontypes import TRACKER, Signature, signature_of, unknown_option
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.project import is_backend
 from taggingbackends.backend.unfinished import unfinished_model
@@ -31,7 +32,6 @@ from taggingbackends.system.messages import (
     fail,
     is_user_error,
     log,
-    logger,
     report,
 )
 from taggingbackends.system.notes import TAKEN, leave_note
@@ -87,12 +87,13 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         end_by_signals()
         options = parse_options(arguments)
         instance, sandbox = (_taken_out(options, name) for name in ("model_instance", "sandbox"))
-        keywords = _keywords(function, options)
+        signature = signature_of(function)
+        keywords = _keywords(signature, options)
         by_hand = script.stem in _TRAINING_SCRIPTS and TRAINING not in os.environ
         if by_hand and instance is None:
             instance = new_instance()
         backend = BackendExplorer(_project_of(script), instance, sandbox)
-        backend.tracker_options = numbers(_tracker_options(function, options))
+        backend.tracker_options = TRACKER.keywords(_tracker_options(signature, options))
         if by_hand:
             with unfinished_model(backend) as environment:
                 os.environ.update(environment)
@@ -133,52 +134,30 @@ def _in_script_words(fix: str, step: str) -> str:
 
 
 def _taken_out(options: Options, name: str) -> str | None:
-    value = options.pop(name, None)
+    value = as_list(options.pop(name))[-1] if name in options else None
     if isinstance(value, bool):
-        raise OptionError(f"--{name.replace('_', '-')} needs a value")
+        raise OptionError(f"{spelled(name)} needs a value")
     return value
 
 
-def _keywords(function: Callable[..., Any], options: Options) -> Options:
-    """Return the options that a function takes.
+def _keywords(signature: Signature, options: Options) -> dict[str, Any]:
+    """Return the keyword arguments for a function.
 
-    Report their names to the command. If there is none, warn about the other options. Those of
-    `BackendExplorer.load_tracks` count as taken.
+    Report the names of the options that it takes to the command. Without a command, refuse the
+    others: no other script runs that could take them.
     """
-    from inspect import signature
-
-    first, *others = signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in others):
-        if first.name in options:
-            raise OptionError(
-                f"--{first.name} is reserved: {function.__name__} receives it as an argument"
-            )
-        taken = options
-    else:
-        named = {parameter.name for parameter in others}
-        taken = {name: value for name, value in options.items() if name in named}
-    missing = [
-        parameter.name
-        for parameter in others
-        if parameter.default is parameter.empty
-        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        and parameter.name not in taken
-    ]
-    if missing:
-        needed = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-        raise OptionError(f"{function.__name__} needs {needed}")
-    if not leave_note(TAKEN, *taken, *TRACKER_OPTIONS):
-        for name in options.keys() - taken.keys() - set(TRACKER_OPTIONS):
-            logger.warning(f"{function.__name__} takes no --{name.replace('_', '-')}")
-    return taken
+    keywords = signature.keywords(options)
+    taken = signature.taken(options)
+    if not leave_note(TAKEN, *taken, *TRACKER.parameters):
+        for name in options.keys() - {*taken, *TRACKER.parameters}:
+            raise unknown_option(f"{signature.function} takes no", name, signature.parameters)
+    return keywords
 
 
-def _tracker_options(function: Callable[..., Any], options: Options) -> Options:
+def _tracker_options(signature: Signature, options: Options) -> Options:
     """Return the options of `BackendExplorer.load_tracks` that are not the function's own."""
-    from inspect import signature
-
-    own = signature(function).parameters
-    return {name: options[name] for name in TRACKER_OPTIONS if name in options and name not in own}
+    names = TRACKER.parameters.keys() - signature.parameters.keys()
+    return {name: given for name, given in options.items() if name in names}
 
 
 def _project_of(script: Path) -> Path | None:

@@ -29,12 +29,86 @@ end
         if case["options"] === nothing
             @test_throws TB.OptionError TB.parse_options(arguments)
         else
-            options = TB.Options(Symbol(name) => value for (name, value) in case["options"])
+            given(value) = value isa Vector ? Union{String,Bool}[value...] : value
+            options = TB.Options(Symbol(name) => given(value) for (name, value) in case["options"])
             @test TB.parse_options(arguments) == options
+            @test collect(keys(TB.parse_options(arguments))) == collect(keys(options))
             @test TB.parse_options(TB.format_options(options)) == options
         end
     end
     @test TB.format_options((a=1, b=nothing, c_d=true, e=false)) == ["--a=1", "--c-d"]
+    @test TB.format_options((a=["x", "y"], b=["x,y"], c=Int[], d=[:x])) ==
+          ["--a=x", "--a=y", "--b=", "--b=x,y", "--c=", "--d=x"]
+end
+
+# functions of an option x of each type in the contract's cases
+x_int(backend; x::Int=0) = x
+x_float(backend; x::Float64=0.0) = x
+x_bool(backend; x::Bool=true) = x
+x_str(backend; x::String="a") = x
+x_text(backend; x=nothing) = x
+maybe_int(backend; x::Union{Nothing,Int}=nothing) = x
+maybe_str(backend; x::Union{Nothing,String}=nothing) = x
+maybe_bool(backend; x::Union{Nothing,Bool}=nothing) = x
+strings(backend; x::Vector{String}=String[]) = x
+integers(backend; x=[1, 2]) = x
+maybe_floats(backend; x::Union{Nothing,Vector{Float64}}=nothing) = x
+
+const X_FUNCTIONS = Dict("int" => x_int, "float" => x_float, "bool" => x_bool, "str" => x_str, "text" => x_text,
+                         "int | None" => maybe_int, "str | None" => maybe_str, "bool | None" => maybe_bool,
+                         "list[str]" => strings, "list[int]" => integers, "list[float] | None" => maybe_floats)
+
+@testset "values of options: the contract's cases" begin
+    for case in CASES("optionvalues.json")
+        work = X_FUNCTIONS[case["type"]]
+        options = TB.parse_options(String.(case["arguments"]))
+        if haskey(case, "refused")
+            error = try TB.taken_options(work, options) catch error error end
+            @test error isa TB.OptionError && occursin(r"^--(no-)?x: expected .*, found ", error.problem)
+        else
+            value = TB.taken_options(work, options)[:x]
+            @test value == case["value"] && (value isa Vector || typeof(value) == typeof(case["value"]))
+        end
+    end
+end
+
+const RATE = 0.1
+"""
+    documented(backend; ...)
+
+# Arguments
+- `epochs`: number of passes
+  over the data. More take longer.
+- `rate=0.1`: a step.
+"""
+function documented(backend, model="x"; epochs::Int32=Int32(20), rate=RATE, mode=:fast, small::UInt8=1, size=[0.5],
+                    ratio=1/3, name::Symbol, others...)
+    return (epochs, rate, mode, small, size, ratio, name, others)
+end
+
+@testset "types of options" begin
+    taken(arguments...) = TB.taken_options(documented, TB.parse_options(collect(arguments)))
+    values = taken("--epochs=5", "--rate=1", "--mode=slow", "--small=2", "--size=1,2", "--ratio=1", "--name=x", "--y=1")
+    @test collect(pairs(values)) == [:epochs => Int32(5), :rate => 1.0, :mode => :slow, :small => UInt8(2),
+                                     :size => [1.0, 2.0], :ratio => "1", :name => :x, :y => "1"]
+    @test documented(nothing; values...)[1:2] === (Int32(5), 1.0)
+    for (argument, message) in ("--small=300" => "--small: expected int, found \"300\"",
+                                "--epochs=5000000000" => "--epochs: expected int, found \"5000000000\"",
+                                "--size=1,b" => "--size: expected float, several with commas between, found \"b\"")
+        error = try taken(argument) catch error error end
+        @test error isa TB.OptionError && error.problem == message
+    end
+    found = TB.definitions(@__FILE__)
+    definition = only(found.functions[:documented])
+    keywords, takes_all = TB.keywords_of(definition.call, found.constants)
+    @test takes_all
+    @test [(one.name, one.kind, one.required) for one in keywords] ==
+          [(:epochs, "int", false), (:rate, "float", false), (:mode, "str", false), (:small, "int", false),
+           (:size, "list[float]", false), (:ratio, "text", false), (:name, "str", true)]
+    @test [one.default for one in keywords[1:5]] == ["Int32(20)", "RATE", "fast", "1", "0.5"]
+    @test TB.documentation(definition.doc, :epochs) == "number of passes over the data."
+    @test TB.documentation(definition.doc, :rate) == "a step."
+    @test TB.documentation(definition.doc, :mode) == ""
 end
 
 @testset "pyproject.toml: the contract's cases" begin

@@ -161,11 +161,11 @@ def test_libraries_of_python_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None:
     project = shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("data"))
     spine = write_recording(tmp_path / "lab")
-    arguments = ("predict", spine, "--model-instance=thresholds", "--speed=0.1", "--other=1")
+    arguments = ("predict", spine, "--model-instance=thresholds", "--speed=0.1", "--pixelsize=1")
     result = command(*arguments, cwd=project, **any_julia)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{tmp_path / 'lab' / 'predicted.label'}\n"
-    assert result.stderr == "Warning: no script took the option --other\n"
+    assert result.stderr == "Warning: no script took the option --pixelsize\n"
     labels = Labels.read(tmp_path / "lab" / "predicted.label")
     run = labels[RUN]
     assert {larva: track.states for larva, track in run.items()} == {
@@ -229,7 +229,7 @@ def test_options_and_variables_reach_a_script(
     assert result.stdout.split() == ["20", "true", "m", str(project), "1", f"{ROOT}{os.pathsep}"]
     assert "no script took" not in result.stderr
     result = command(*arguments[:2], cwd=project, **any_julia)
-    refused(result, "make_dataset needs --epochs", exit_code=2, lines=2)
+    refused(result, "make_dataset.jl: make_dataset needs --epochs", exit_code=2, lines=4)
 
 
 def test_training_in_julia(

@@ -123,7 +123,7 @@ def test_tracker_options_reach_the_template(minimal: bool, tmp_path: Path) -> No
     refused(result, f"{outcome} failed", lines=3)
     assert "give it in µm with --pixelsize, or as metadata" in result.stderr
     result = command(*request, "--pixelsize=wide", cwd=tmp_path / "Mini")
-    refused(result, "expected a number, found --pixelsize wide", 2, lines=3)
+    refused(result, "Error: --pixelsize: expected a positive number, found 'wide'", 2, lines=4)
     result = command(*request, "--pixelsize", "73", "--framerate=2", cwd=tmp_path / "Mini")
     assert (result.returncode, "no script took" in result.stderr) == (0, False), result.stderr
     labels = Labels.read(table.with_name("predicted.label"))

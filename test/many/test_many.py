@@ -404,10 +404,10 @@ if __name__ == "__main__":
 
 def test_warnings_are_shown_once(project: Path, lab: Path) -> None:
     write_lab(lab, 3)
-    result = command(*arguments(lab, "--epochs=5"), cwd=project)
+    result = command(*arguments(lab, "--pixelsize=5"), cwd=project)
     assert result.returncode == 0
     (line,) = (line for line in result.stderr.splitlines() if line.startswith("Warning"))
-    assert line.endswith("(and 2 more): no script took the option --epochs")
+    assert line.endswith("(and 2 more): no script took the option --pixelsize")
 
 
 def test_labels_under_the_other_name_are_found(project: Path, lab: Path) -> None:

@@ -46,9 +46,9 @@ def spine(tmp_path: Path) -> Path:
 
 
 def test_quiet_shows_only_errors_and_results(project: Path, spine: Path) -> None:
-    predict = ("predict", spine, "--model-instance", "m", "--other", "1", "--force")
+    predict = ("predict", spine, "--model-instance", "m", "--pixelsize=1", "--force")
     result = command(*predict, cwd=project)
-    assert result.stderr == "Warning: no script took the option --other\n"
+    assert result.stderr == "Warning: no script took the option --pixelsize\n"
     quiet = command("--quiet", *predict, cwd=project)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, result.stdout, "")
     spine.with_name("predicted.label").write_text("mine")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from enum import Enum
 from typing import Any, TypeAlias
 
 __all__ = [
-    "TRACKER_OPTIONS",
     "OptionError",
     "Options",
+    "as_list",
     "format_options",
-    "numbers",
     "parse_options",
+    "spelled",
 ]
 
-TRACKER_OPTIONS = ("pixelsize", "framerate")
-"""Options of `BackendExplorer.load_tracks`: numbers."""
-
-Options: TypeAlias = dict[str, str | bool]
-"""Keyword arguments: a string, or True for an option without a value."""
+Options: TypeAlias = dict[str, str | bool | list[str | bool]]
+"""Option -> its text, or True if it has no value; a list of these for a repeated option."""
 
 
 class OptionError(ValueError):
@@ -26,11 +24,11 @@ class OptionError(ValueError):
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
-    """Convert arguments such as ``--epochs 20 --labels=run,cast --verbose`` to keyword arguments.
+    """Split arguments such as ``--epochs 20 --labels=run,cast --verbose`` into options.
 
     An option takes the next argument as its value, unless that begins with a dash. Use ``=`` for
-    a value that begins with a dash. Dashes in names become underscores. If an option is repeated,
-    the last value is used.
+    a value that begins with a dash. Dashes in names become underscores. The options are in the
+    order of their last values.
 
     Raises
     ------
@@ -41,42 +39,60 @@ def parse_options(arguments: Sequence[str]) -> Options:
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
-        name, equals, value = argument.removeprefix("--").partition("=")
+        name, equals, text = argument.removeprefix("--").partition("=")
         keyword = name.replace("-", "_")
         if not (argument.startswith("--") and keyword.isidentifier()):
             raise OptionError(
                 f"expected an option such as --epochs 20, found {argument!r}; options begin with "
                 "two dashes, and a value that begins with a dash is given with ="
             )
+        value: str | bool = True
         if equals:
-            options[keyword] = value
+            value = text
         elif rest and not rest[0].startswith("-"):
-            options[keyword] = rest.pop(0)
-        else:
-            options[keyword] = True
+            value = rest.pop(0)
+        before = options.pop(keyword, None)
+        options[keyword] = value if before is None else [*as_list(before), value]
     return options
 
 
-def format_options(options: Mapping[str, Any]) -> list[str]:
-    """Convert keyword arguments to command-line arguments. `parse_options` is the inverse.
+def format_options(options: Mapping[str, Any], flags: Collection[str] = ()) -> list[str]:
+    """Convert keyword arguments to command-line arguments.
 
-    True becomes an option without a value. False and None are omitted. Other values become text.
+    Parameters
+    ----------
+    options : mapping
+        True becomes an option without a value. A list becomes a repeated option. A member of an
+        Enum becomes its name. None is omitted. Other values become text.
+    flags : collection of str
+        The options of type bool, for which False becomes ``--no-<option>``. For others, False is
+        omitted.
     """
-    return [
-        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
-        for name, value in options.items()
-        if value is not None and value is not False
-    ]
+    arguments = []
+    for name, value in options.items():
+        option = spelled(name)
+        if value is False and name in flags:
+            arguments.append(spelled(f"no_{name}"))
+        elif isinstance(value, list | tuple | set | frozenset):
+            values = [str(_text(one)) if one is not True else one for one in value]
+            # an empty value counts as none, and commas only separate the values of a single option
+            if not values or (len(values) == 1 and "," in str(values[0])):
+                values.insert(0, "")
+            arguments += [option if one is True else f"{option}={one}" for one in values]
+        elif value is not None and value is not False:
+            arguments.append(option if value is True else f"{option}={_text(value)}")
+    return arguments
 
 
-def numbers(options: Mapping[str, str | bool]) -> dict[str, float]:
-    """Convert the values of options to numbers; raise OptionError for another value."""
-    found = {}
-    for name, text in options.items():
-        try:
-            found[name] = float(str(text))
-        except ValueError:
-            option = f"--{name.replace('_', '-')}"
-            given = "" if text is True else f" {text}"
-            raise OptionError(f"expected a number, found {option}{given}") from None
-    return found
+def _text(value: Any) -> Any:
+    return value.name if isinstance(value, Enum) else value
+
+
+def as_list(given: str | bool | list[str | bool]) -> list[str | bool]:
+    """Return all values of an option."""
+    return given if isinstance(given, list) else [given]
+
+
+def spelled(name: str) -> str:
+    """Return a keyword as it is on a command line: ``--batch-size``."""
+    return f"--{name.replace('_', '-')}"

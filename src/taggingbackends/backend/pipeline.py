@@ -20,9 +20,10 @@ from taggingbackends.backend.folder import DATA, BackendFolder, label_paths
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.inputfiles import ALL_FILES, USUAL_FILES, Choice
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
-from taggingbackends.backend.options import format_options
+from taggingbackends.backend.options import Options, format_options
 from taggingbackends.backend.origins import origins_of
 from taggingbackends.backend.provenance import Status, complete, status_of
+from taggingbackends.backend.signatures import PREPARING, check_options, read_signatures
 from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
@@ -38,6 +39,7 @@ __all__ = [
     "PYTHON",
     "Expected",
     "check_prediction",
+    "checked",
     "expected_labels",
     "finetune",
     "predict",
@@ -52,8 +54,6 @@ __all__ = [
 PYTHON = "TAGGINGBACKENDS_PYTHON"
 """Environment variable for scripts in other languages: the Python that started them."""
 
-_PREPARING = ("make_dataset", "build_features")
-
 
 def check_prediction(backend: BackendFolder) -> None:
     """Raise `BackendError` if the model or the script predict_model is missing."""
@@ -61,11 +61,46 @@ def check_prediction(backend: BackendFolder) -> None:
     _required_script(backend, "predict_model")
 
 
+def checked(
+    backend: BackendFolder,
+    options: Mapping[str, Any],
+    step: str,
+    skip: Iterable[str] | None = None,
+    refuse_unknown: bool = True,
+) -> Options:
+    """Check the options for the scripts that will run, before any of them runs.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+    options : mapping
+        Keyword arguments for the scripts' functions.
+    step : str
+        The last step.
+    skip : iterable of str, optional
+        The steps among make_dataset and build_features that are skipped. The default is both.
+    refuse_unknown : bool
+        Whether an option that no script takes is an error.
+
+    Returns
+    -------
+    dict
+        The options as text, for the functions that run scripts.
+
+    Raises
+    ------
+    OptionError
+        See `check_options`.
+    """
+    skip = PREPARING if skip is None else skip
+    return check_options(read_signatures(backend, step, skip), options, refuse_unknown)
+
+
 def run_optional(backend: BackendFolder, step: str, options: Mapping[str, Any]) -> None:
     """Run the script of a step if the backend has one."""
     script = backend.find_script(step)
     if script is not None:
-        _run(backend, script, options)
+        _run(backend, script, checked(backend, options, step))
 
 
 def run_training(
@@ -73,12 +108,18 @@ def run_training(
 ) -> None:
     """Run train_model or finetune_model. The model appears only if the script succeeds."""
     script = _required_script(backend, step)
+    options = checked(backend, options, step)
     with unfinished_model(backend, force) as environment:
         _run(backend, script, options, environment)
 
 
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model, then complete and return the label files that it wrote or changed."""
+    _required_script(backend, "predict_model")
+    return _run_prediction(backend, checked(backend, options, "predict_model"))
+
+
+def _run_prediction(backend: BackendFolder, options: Options) -> list[Path]:
     script = _required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
@@ -89,7 +130,10 @@ def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[P
 
 
 def predict(
-    backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[str] = ()
+    backend: BackendFolder,
+    options: Mapping[str, Any],
+    skip: Iterable[str] = (),
+    refuse_unknown: bool = True,
 ) -> list[Path]:
     """Run make_dataset, build_features and predict_model on the input in data/raw.
 
@@ -101,6 +145,8 @@ def predict(
         Keyword arguments for the scripts' functions.
     skip : iterable of str
         Steps to skip: make_dataset, build_features or both.
+    refuse_unknown : bool
+        Whether an option that no script takes is an error. Otherwise, it is a warning.
 
     Returns
     -------
@@ -109,6 +155,8 @@ def predict(
 
     Raises
     ------
+    OptionError
+        An option that no script takes, or a value of the wrong type. Raised before a script runs.
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``, ``unusable-data``. Raised
         before a script runs. ``changed-input``: a script changed a file in data/raw.
@@ -122,7 +170,12 @@ def predict(
     LeftOutWarning
         Tracker files contain something that the scripts did not use.
     """
+    skip = tuple(skip)
     check_prediction(backend)
+    return _predict(backend, checked(backend, options, "predict_model", skip, refuse_unknown), skip)
+
+
+def _predict(backend: BackendFolder, options: Options, skip: Iterable[str]) -> list[Path]:
     backend.check_data_dirs(backend.data_dirs()[-1])
     if backend.sandbox is not None:  # mark the folders first, so that reset works after a failure
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
@@ -130,7 +183,7 @@ def predict(
     before = _stamps(backend.list_input_files())
     with _reporting(backend, options):
         _prepare(backend, options, skip)
-        predicted = run_prediction(backend, options)
+        predicted = _run_prediction(backend, options)
     for file, now in _stamps(backend.list_input_files()).items():
         if before.get(file, now) != now:
             problem = f"{file}: changed by a script, so the labels do not belong to the input"
@@ -194,6 +247,8 @@ def predict_files(
 
     Raises
     ------
+    OptionError
+        As for `predict`.
     BackendError
         ``existing-file``: a label file exists with other content, or the sandbox exists. For
         labels, this is raised before a script runs, unless they can be the result of the same
@@ -208,7 +263,9 @@ def predict_files(
     UserWarning
         Warnings of `predict`. Leftovers were removed, or cannot be removed.
     """
+    skip = tuple(skip)
     check_prediction(backend)
+    options = checked(backend, options, "predict_model", skip)
     instance = backend.required_instance("predict")
     sandboxes.remove_dead(backend)
     new = backend.sandbox is None
@@ -245,7 +302,7 @@ def predict_files(
 def predict_in_sandbox(
     backend: BackendFolder,
     files: Sequence[str | PathLike[str]],
-    options: Mapping[str, Any],
+    options: Options,
     force: bool = False,
     skip: Iterable[str] = (),
     before_pull: Callable[[], object] = lambda: None,
@@ -256,8 +313,10 @@ def predict_in_sandbox(
 
     Parameters
     ----------
-    backend, files, options, force, skip, link
+    backend, files, force, skip, link
         As for `predict_files`.
+    options : dict
+        As `checked` returns them.
     before_pull : callable
         Called after predicting and before pulling. If it raises, nothing is pulled.
     replacing : mapping, optional
@@ -310,13 +369,13 @@ def _push_input(
 def _predict_pushed(
     backend: BackendFolder,
     decided: Mapping[Path, Destination],
-    options: Mapping[str, Any],
+    options: Options,
     output: str | PathLike[str] | None,
     force: bool,
     skip: Iterable[str],
     before_pull: Callable[[], object] = lambda: None,
 ) -> list[Path]:
-    predicted = predict(backend, options, skip)
+    predicted = _predict(backend, options, skip)
     if not predicted:
         problem = f"predict_model wrote no label file in {backend.processed_data_dir()}"
         if not decided:
@@ -360,6 +419,8 @@ def train(
 
     Raises
     ------
+    OptionError
+        As for `predict`.
     BackendError
         ``existing-model``, ``no-input``, ``missing-script``. Raised before a script runs.
     ScriptError
@@ -373,7 +434,9 @@ def train(
         Unedited predictions are among the training labels, or no script took one of the options.
         The input of a killed training was removed.
     """
+    skip = tuple(skip)
     script = _required_script(backend, step)
+    options = checked(backend, options, step, skip)
     chosen = backend.model_instance is None
     if chosen:
         if not files:
@@ -455,10 +518,11 @@ def _warn_of_labels(backend: BackendFolder) -> None:
             )
 
 
-def _prepare(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[str]) -> None:
-    for step in _PREPARING:
-        if step not in skip:
-            run_optional(backend, step, options)
+def _prepare(backend: BackendFolder, options: Options, skip: Iterable[str]) -> None:
+    for step in PREPARING:
+        script = None if step in skip else backend.find_script(step)
+        if script is not None:
+            _run(backend, script, options)
 
 
 def _required_script(backend: BackendFolder, step: str) -> Path:
@@ -475,7 +539,7 @@ def _required_script(backend: BackendFolder, step: str) -> Path:
 def _run(
     backend: BackendFolder,
     script: Path,
-    options: Mapping[str, Any],
+    options: Options,
     environment: Mapping[str, str] | None = None,
 ) -> None:
     arguments = [str(script)]

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from taggingbackends.backend.options import OptionError, Options, parse_options
+from taggingbackends.backend.options import OptionError, Options, parse_options, spelled
 from taggingbackends.errors import TaggingBackendsError
 
 if TYPE_CHECKING:
     from taggingbackends.backend.explorer import BackendExplorer
     from taggingbackends.backend.folder import BackendFolder
+    from taggingbackends.backend.optiontypes import Parameter
 
 __all__ = [
     "ALL_FILES",
@@ -37,7 +38,42 @@ _RESERVED = ("model_instance", "sandbox", "original_model_instance")  # never pa
 
 
 class ScriptCommand(click.Command):
-    """A command that passes unknown options to the backend's scripts."""
+    """A command that passes unknown options to the backend's scripts.
+
+    Parameters
+    ----------
+    step : str
+        The last step that the command runs.
+    """
+
+    def __init__(self, *args: Any, step: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._step = step
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. What is wrong with options for the scripts is wrong usage."""
+        try:
+            return super().invoke(ctx)
+        except OptionError as error:
+            problem = str(error)
+            given = list(map(spelled, script_options(ctx)))
+            misplaced = [option for option in _FLAGS if f"no script takes {option};" in problem]
+            if misplaced:
+                problem += f"; for the command's own {misplaced[0]}, put it before {self.name}"
+            elif "did you mean" not in problem:
+                problem += self._hint(ctx, given)
+            raise click.UsageError(problem, ctx) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the command, and those of the scripts of the backend here."""
+        super().format_options(ctx, formatter)
+        rows, others = _options_of_scripts(ctx, self._step, set(self._takes_value(ctx)))
+        if rows:
+            with formatter.section("Options of the backend's scripts"):
+                formatter.write_dl(rows)
+        for sentence in others:
+            formatter.write_paragraph()
+            formatter.write_text(sentence)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep unknown options and their values for the scripts."""
@@ -128,6 +164,46 @@ class ScriptCommand(click.Command):
             else:
                 known.append(arg)
         return known, unknown
+
+
+def _options_of_scripts(
+    ctx: click.Context, step: str, own: set[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the options of a backend's scripts with their help, and sentences about others."""
+    from taggingbackends.backend.folder import BackendFolder
+    from taggingbackends.backend.signatures import read_signatures
+
+    rows: dict[str, str] = {}
+    sentences: list[str] = []
+    try:
+        found = read_signatures(BackendFolder(ctx.find_root().params.get("project")), step)
+    except (TaggingBackendsError, OSError):  # no backend here, or no Julia for its scripts
+        return [], []
+    for script, signature in found.items():
+        if signature is None:
+            sentences.append(f"The options of {script.name} are unknown until it runs.")
+            continue
+        for name, parameter in signature.parameters.items():
+            option = spelled(name)
+            if option not in own and name not in _RESERVED:
+                rows.setdefault(*_row(option, parameter))
+        if signature.takes_all:
+            sentences.append(f"{script.name} takes any other option, too.")
+    return list(rows.items()), sentences
+
+
+def _row(option: str, parameter: Parameter) -> tuple[str, str]:
+    """Return an option of a script and its help."""
+    default = parameter.default
+    kind = parameter.type
+    if kind.flag and not kind.choices:
+        name = option.removeprefix("--")
+        default = {"true": name, "false": f"no-{name}"}.get(default.lower(), default)
+        option += f" / --no-{name}"
+    else:
+        option += f" {kind.placeholder}"
+    notes = f"default: {default}" if default else "required" if parameter.required else ""
+    return option, " ".join(filter(None, (parameter.doc, notes and f"[{notes}]")))
 
 
 def complete_instance(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:

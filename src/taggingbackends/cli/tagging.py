@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["finetune", "predict", "train"]
 
 
-@click.command(cls=ScriptCommand)
+@click.command(cls=ScriptCommand, step="predict_model")
 @takes_files(required=False)
 @instance_option()
 @SANDBOX
@@ -92,8 +92,8 @@ def predict(
     are skipped if their labels are up to date, were edited, or were made by other software.
     --force labels all recordings. After an interruption, run the command again to continue.
 
-    Other options are passed to the backend's scripts, e.g. --threshold 0.5. Put FILES before
-    such options, or after --.
+    Other options are passed to the backend's scripts, e.g. --threshold 0.5. In a backend, this
+    help lists them. Put FILES before such options, or after --.
 
     \b
     Example: tagging-backend predict recording.spine --model-instance 20240611
@@ -130,7 +130,7 @@ def predict(
         problem = "--output, --force, --link, --format and --all-files need FILES"
         raise click.UsageError(problem, ctx)
     else:
-        found = pipeline.predict(backend, script_options(ctx), skip)
+        found = pipeline.predict(backend, script_options(ctx), skip, refuse_unknown=False)
         if not found:
             warnings.warn(
                 f"predict_model wrote no label file in {backend.processed_data_dir()}", stacklevel=2
@@ -138,7 +138,7 @@ def predict(
     print_names(found)
 
 
-@click.command(cls=ScriptCommand)
+@click.command(cls=ScriptCommand, step="train_model")
 @takes_files(required=False)
 @instance_option(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
@@ -172,8 +172,8 @@ def train(
     put it for this identifier. The model appears only if training succeeds. Until then, an
     existing model is unchanged.
 
-    Other options are passed to the backend's scripts, e.g. --epochs 20. Put FILES before such
-    options, or after --.
+    Other options are passed to the backend's scripts, e.g. --epochs 20. In a backend, this help
+    lists them. Put FILES before such options, or after --.
 
     \b
     Example: tagging-backend train recordings/*.label
@@ -200,7 +200,7 @@ def _choice(
     return Choice(format, all_files)
 
 
-@click.command(cls=ScriptCommand)
+@click.command(cls=ScriptCommand, step="finetune_model")
 @takes_files(required=False)
 @click.option(
     "--original-model-instance",

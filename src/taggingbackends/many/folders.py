@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.inputfiles import report
-from taggingbackends.backend.pipeline import check_prediction
+from taggingbackends.backend.pipeline import check_prediction, checked
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
 from taggingbackends.errors import BackendError, TrackFileError
@@ -67,6 +67,8 @@ def plan(
 
     Raises
     ------
+    OptionError
+        As for `pipeline.predict`.
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``. ``no-input``: there are no
         recordings, or a root is not a folder. ``unusable-data``: no sandbox can be created.
@@ -78,7 +80,9 @@ def plan(
         Sandboxes of killed commands were removed, or cannot be removed. There are no recordings,
         and files that look like tracker files cannot be read.
     """
+    skip = tuple(skip)
     check_prediction(backend)
+    options = checked(backend, options, "predict_model", skip)
     backend.check_data_dirs()
     instance = backend.required_instance("predict")
     found, unusable = discover(backend, roots, format)
@@ -96,7 +100,7 @@ def plan(
             files=files,
             place=place,
             options=options,
-            skip=tuple(skip),
+            skip=skip,
             force=force,
             data_folder=backend.data_folder,
             link=link,

@@ -8,13 +8,14 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.options import Options
 from taggingbackends.backend.provenance import Status
 from taggingbackends.data.formats import stem_of
 from taggingbackends.many.labelstatus import label_files, label_status
@@ -39,7 +40,9 @@ class Task(NamedTuple):
         Absolute paths of the tracker files.
     place : Path
         The path for the labels.
-    options, skip
+    options : dict
+        As `pipeline.checked` returns them.
+    skip : tuple of str
         As for `pipeline.predict`.
     force : bool
         Replace existing labels, whoever made them.
@@ -55,7 +58,7 @@ class Task(NamedTuple):
     model_instance: str
     files: tuple[Path, ...]
     place: Path
-    options: Mapping[str, Any]
+    options: Options
     skip: tuple[str, ...] = ()
     force: bool = False
     wait: bool = False

@@ -16,6 +16,7 @@ __all__ = [
     "is_identifier",
     "is_utf8",
     "local_name",
+    "similar",
     "utf8_name",
 ]
 
@@ -53,11 +54,16 @@ def check_identifier(what: str, identifier: str) -> str:
 
 def did_you_mean(name: str, names: Collection[str]) -> str:
     """Return the part of a message that suggests names similar to an unknown one."""
-    completions = sorted(known for known in names if name and known.startswith(name))
-    near = completions[:3] or get_close_matches(name, names, n=3, cutoff=0.6)
+    near = similar(name, names)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are {', '.join(sorted(names)[:10])}" if names else "there are none"
+
+
+def similar(name: str, names: Collection[str]) -> list[str]:
+    """Return up to three names that an unknown one may stand for."""
+    completions = sorted(known for known in names if name and known.startswith(name))
+    return completions[:3] or get_close_matches(name, names, n=3, cutoff=0.6)
 
 
 def utf8_name(path: str | PurePath) -> str:

@@ -41,6 +41,11 @@ def predict_model(backend: BackendExplorer) -> None:
 
     The command adds the dependencies, and the backend and model instance, to the file. FIMTrack's
     tables need the camera in µm and frames/s: ``--pixelsize 73 --framerate 16``.
+
+    Parameters
+    ----------
+    backend : BackendExplorer
+        The backend.
     """
     forest, colors = read_model(backend.model_dir() / "forest.skops")
     for file in find_recordings(backend.list_input_files()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from examplebackend.features.spine import WINDOW, spine_features
@@ -14,10 +16,10 @@ _BATCH = 1024  # windows read at once, to bound memory
 
 def train_model(
     backend: BackendExplorer,
-    trees: str = "50",
-    seed: str = "0",
-    labels: str = "*",
-    indicators: str | None = None,
+    trees: int = 50,
+    seed: int = 0,
+    labels: Sequence[str] = ("*",),
+    indicators: list[str] | None = None,
 ) -> None:
     """Train a forest, and store it as the model instance.
 
@@ -28,20 +30,22 @@ def train_model(
     ----------
     backend : BackendExplorer
         The backend.
-    trees : str
-        Number of trees (``--trees 50``).
-    seed : str
-        Seed of the random numbers (``--seed 0``).
-    labels : str
-        Labels to learn, as names and patterns (``--labels run,cast,stop``).
-    indicators : str, optional
-        Indicators of a trx.mat that are its labels (``--indicators strong,weak``).
+    trees : int
+        Number of trees.
+    seed : int
+        Seed of the random numbers.
+    labels : sequence of str
+        Labels to learn, as names and patterns, e.g. run,cast,stop.
+    indicators : list of str, optional
+        Indicators of a trx.mat that are its labels, e.g. strong,weak.
     """
-    if not (str(trees).isdecimal() and str(seed).isdecimal() and int(trees) > 0):
-        raise OptionError(f"expected whole numbers, found --trees {trees} --seed {seed}")
+    if trees < 1:
+        raise OptionError(f"--trees: expected at least 1, found {trees}")
+    if not 0 <= seed < 1 << 32:
+        raise OptionError(f"--seed: expected a number from 0 to 2^32 - 1, found {seed}")
     options: dict[str, object] = dict(backend.tracker_options)
     if indicators is not None:
-        options["labels"] = str(indicators).split(",")
+        options["labels"] = indicators
     files = backend.list_input_files()
     # without label files, use tracker files that contain labels: trx.mat
     labelled = list(filter(is_label_file, files)) or list(find_recordings(files))
@@ -49,7 +53,7 @@ def train_model(
         labelled,
         WINDOW.duration,
         WINDOW.framerate,
-        labels=str(labels).split(","),
+        labels=labels,
         max_gap=WINDOW.max_gap,
         options=options,
     )
@@ -61,7 +65,7 @@ def train_model(
     batches = (slice(i, i + _BATCH) for i in range(0, len(windows), _BATCH))
     features = [spine_features(windows.spines[i], lengths[i]) for i in batches]
     names = [plan.names[code] for code in windows.labels.tolist()]
-    forest = train(np.concatenate(features), names, int(seed), int(trees))
+    forest = train(np.concatenate(features), names, seed, trees)
     write_model(backend.model_dir() / "forest.skops", forest, plan.colors)
 
 

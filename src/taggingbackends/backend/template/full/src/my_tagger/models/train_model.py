@@ -8,11 +8,18 @@ from taggingbackends.main import main
 
 
 def train_model(
-    backend: BackendExplorer, epochs: str = "10", pretrained_model_instance: str | None = None
+    backend: BackendExplorer, epochs: int = 10, pretrained_model_instance: str | None = None
 ) -> None:
     """Store what predict_model needs in ``backend.model_dir()``. Here: the label names.
 
-    Options are strings: ``--epochs 20`` becomes ``epochs="20"``.
+    Parameters
+    ----------
+    backend : BackendExplorer
+        The folders and files of this backend.
+    epochs : int
+        Number of passes over the training data.
+    pretrained_model_instance : str, optional
+        The model to start from.
     """
     files = [file for file in backend.list_input_files() if is_label_file(file)]
     if not files:
@@ -22,7 +29,7 @@ def train_model(
         for run in Labels.read(file).values():
             names.update(dict.fromkeys(run.names))
             # features: np.load(backend.interim_path(file, ".npz")); states: run[larva].states
-    model = {"names": list(names), "epochs": int(epochs)}
+    model = {"names": list(names), "epochs": epochs}
     (backend.model_dir() / "model.json").write_text(json.dumps(model))
 
 
