@@ -28,7 +28,7 @@ def run_labels(draw: st.DrawFn, labels: Labels, identifier: str) -> None:
     run.declare(primary, draw(st.none() | st.just(["#808080"] * len(primary))))
     run.secondary_names = vocabulary[len(primary) :]
     reserved = {"id", "metadata", "units", "labels", "secondarylabels", "dependencies", "data"}
-    reserved |= {"t", "runs"}
+    reserved |= {"t", "runs", "confidence", "second"}
     run.metadata = {k: v for k, v in draw(objects).items() if k not in reserved}
     run.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
     states = st.sampled_from(vocabulary) | st.lists(
@@ -38,7 +38,12 @@ def run_labels(draw: st.DrawFn, labels: Labels, identifier: str) -> None:
     for larva in larvae:
         thousandths = draw(st.lists(st.integers(-(10**9), 10**12), max_size=6, unique=True))
         times = np.array(sorted(thousandths)) / 1000.0
-        labels.set(identifier, larva, times, [draw(states) for _ in times])
+        n = len(times)
+        fractions = st.integers(0, 100).map(lambda percent: percent / 100) | st.just(np.nan)
+        confidence = draw(st.none() | st.lists(fractions, min_size=n, max_size=n))
+        choices = st.sampled_from([*vocabulary, "chosen", ()])
+        second = draw(st.none() | st.lists(choices, min_size=n, max_size=n))
+        labels.set(identifier, larva, times, [draw(states) for _ in times], confidence, second)
         others = {k: v for k, v in draw(objects).items() if k not in reserved}
         # leave out lists as long as the track: they are per-frame records and become arrays
         labels[identifier][larva].records |= {

@@ -17,6 +17,8 @@ from taggingbackends import BackendExplorer, LabelFileError, Labels
 from taggingbackends.backend.options import OptionError, format_options, parse_options
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.data import find_recordings
+from taggingbackends.labels import TrackLabels
+from taggingbackends.labels.states import labels_of
 from taggingbackends.system.names import check_identifier
 
 
@@ -47,6 +49,7 @@ def meaning(labels: Labels) -> dict[str, Any]:
                             key: value.tolist() if isinstance(value, np.ndarray) else value
                             for key, value in track.records.items()
                         },
+                        **columns(track),
                     }
                     for larva, track in run.items()
                 ],
@@ -54,6 +57,16 @@ def meaning(labels: Labels) -> dict[str, Any]:
             for run in labels.values()
         ],
     }
+
+
+def columns(track: TrackLabels) -> dict[str, Any]:
+    """Return the columns that a track may have; null is unknown."""
+    found: dict[str, Any] = {}
+    if track.confidence is not None:
+        found["confidence"] = [None if x != x else x for x in track.confidence.tolist()]
+    if track.second is not None:
+        found["second"] = [list(labels_of(choice)) for choice in track.second]
+    return found
 
 
 @pytest.mark.parametrize("path", cases("good"))

@@ -51,7 +51,9 @@ function random_labels(rng)
             times = sort(unique(rand(rng, -(10^6):10^9, rand(rng, 0:6)))) ./ 1000
             states = Any[rand(rng, Bool) ? rand(rng, names) : names[randperm(rng, length(names))[1:rand(rng, 0:end)]]
                          for _ in times]
-            setlabels!(labels, run.id, larva, times, states)
+            confidence = rand(rng, Bool) ? nothing : [rand(rng, Bool) ? NaN : rand(rng) for _ in times]
+            second = rand(rng, Bool) ? nothing : Any[rand(rng, Bool) ? [] : rand(rng, names) for _ in times]
+            setlabels!(labels, run.id, larva, times, states; confidence=confidence, second=second)
             labels[run.id][larva].records["speed"] = [random_float(rng) for _ in times]
         end
     end

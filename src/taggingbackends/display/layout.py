@@ -55,7 +55,8 @@ def limited(run: RunLabels) -> RunLabels:
     for code in run._used_codes():
         numbers[code] = table.number(tuple(dict.fromkeys(map(drawn, labels_of(states[code])))))
     for larva, track in run.items():
-        shown._tracks[larva] = TrackLabels(table, track.times, numbers[track.codes])
+        codes = numbers[track.codes]
+        shown._tracks[larva] = TrackLabels(table, track.times, codes, confidence=track.confidence)
     return shown
 
 

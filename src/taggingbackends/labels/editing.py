@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located
-from taggingbackends.labels.nested import copied
+from taggingbackends.labels.origin import EDITED
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels, is_record
@@ -137,7 +137,9 @@ def _merge_run(known: RunLabels, run: RunLabels, overwrites: NDArray[np.bool_]) 
     for larva, track in run.items():
         codes = translation[track.codes]
         if larva not in known:
-            known._tracks[larva] = TrackLabels(table, track.times, codes, copied(track.records))
+            second = track.second_codes
+            second = None if second is None else table.adopt(run._table, second)
+            known._tracks[larva] = track._on(table, codes, second)
             continue
         at = known[larva].match(track.times)
         chosen = overwrites[track.codes] & (at >= 0)
@@ -148,8 +150,27 @@ def _merge_run(known: RunLabels, run: RunLabels, overwrites: NDArray[np.bool_]) 
 
 
 def _replace(run: RunLabels, larva: int, codes: Codes) -> None:
+    """Set the states of a track; frames that get other labels, or "edited", lose confidence."""
     track = run[larva]
-    run._tracks[larva] = TrackLabels(run._table, track.times, codes, track.records)
+    confidence, second = track.confidence, track.second_codes
+    if confidence is not None or second is not None:
+        kept = ~_changed(run._table, track.codes, codes)
+        confidence = None if confidence is None else np.where(kept, confidence, np.nan)
+        second = None if second is None else second * kept
+    run._tracks[larva] = TrackLabels(
+        run._table, track.times, codes, track.records, confidence, second
+    )
+
+
+def _changed(table: StateTable, old: Codes, new: Codes) -> NDArray[np.bool_]:
+    """Return where the primary labels change, or the label "edited"."""
+
+    def meaning(code: int) -> tuple[tuple[str, ...], bool]:
+        return table.primary(code), EDITED in labels_of(table.states[code])
+
+    pairs, places = np.unique(old.astype(np.int64) << 32 | new, return_inverse=True)
+    changed = [meaning(pair >> 32) != meaning(pair & 0xFFFFFFFF) for pair in pairs.tolist()]
+    return np.array(changed, dtype=bool)[places]
 
 
 def _add(
@@ -162,8 +183,13 @@ def _add(
         all_times = np.concatenate([track.times, times[new]])
         order = np.argsort(all_times, kind="stable")
         all_codes = np.concatenate([track.codes, codes[new]])
+        confidence, second, n = track.confidence, track.second_codes, int(new.sum())
+        if confidence is not None:
+            confidence = np.append(confidence, np.full(n, np.nan))[order]
+        if second is not None:
+            second = np.append(second, np.zeros(n, np.int32))[order]
         run._tracks[larva] = TrackLabels(
-            run._table, all_times[order], all_codes[order], track.records
+            run._table, all_times[order], all_codes[order], track.records, confidence, second
         )
 
 

@@ -21,9 +21,9 @@ from taggingbackends.labels.lookup import check_seconds, missing_run
 from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import html_table
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import State, StateTable, listed
+from taggingbackends.labels.states import State, StateTable, check_second, listed
 from taggingbackends.labels.tracklabels import TrackLabels
-from taggingbackends.labels.validation import check_larva, check_run, check_times
+from taggingbackends.labels.validation import check_confidence, check_larva, check_run, check_times
 from taggingbackends.system.words import counted
 
 __all__ = ["Labels"]
@@ -143,7 +143,15 @@ class Labels(MutableMapping[str, RunLabels]):
         """Return the labels of a run; add an empty run if it is missing."""
         return self._runs.setdefault(check_run(run), RunLabels(run))
 
-    def set(self, run: str, larva: int, times: ArrayLike, states: Iterable[Any]) -> None:
+    def set(
+        self,
+        run: str,
+        larva: int,
+        times: ArrayLike,
+        states: Iterable[Any],
+        confidence: ArrayLike | None = None,
+        second: Iterable[Any] | None = None,
+    ) -> None:
         """Set the labels of a larva, replacing its old track.
 
         Parameters
@@ -157,12 +165,17 @@ class Labels(MutableMapping[str, RunLabels]):
         states : n states
             Each is a str or a sequence of str; an empty sequence is undefined. New names are
             declared in order of appearance.
+        confidence : (n,) array_like of float, optional
+            Probability that a model gives to each state, 0 to 1; NaN if it is unknown. Label files
+            hold whole percents.
+        second : n labels, optional
+            The model's second choice for each frame: a str, or an empty sequence for none.
 
         Raises
         ------
         LabelFileError
-            ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label`` or ``length-mismatch``.
-            Nothing is changed then.
+            ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label``, ``length-mismatch`` or
+            ``bad-confidence``. Nothing is changed then.
         """
         larva = check_larva(larva, check_run(run))
         with located(run=run, track=larva):
@@ -171,12 +184,16 @@ class Labels(MutableMapping[str, RunLabels]):
             if len(items) != len(column):
                 problem = f"expected {len(column)} states, as many as times, found {len(items)}"
                 raise LabelFileError("length-mismatch", problem)
+            n = len(column)
+            confidence = None if confidence is None else check_confidence(confidence, n)
+            choices = None if second is None else check_second(second, n)
             known = self._runs.get(run)
             table = StateTable() if known is None else known._table
             codes = table.encode(items)
+            second_codes = None if choices is None else table.encode(choices)
         labels = self.add_run(run)
         labels._table = table
-        labels._tracks[larva] = TrackLabels(table, column, codes)
+        labels._tracks[larva] = TrackLabels(table, column, codes, None, confidence, second_codes)
 
     def to_dict(self) -> dict[str, dict[int, dict[float, State]]]:
         """Return plain nested dictionaries: run -> larva -> time -> state."""
