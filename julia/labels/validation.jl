@@ -44,14 +44,14 @@ function check_confidence(values, n)
     if values isa AbstractString || !applicable(iterate, values)
         bad("expected numbers from 0 to 1, found $(shown(values))")
     end
-    column = collect(Any, values)
+    column = values isa Vector{Float64} ? copy(values) : collect(Any, values)
     length(column) == n || bad("expected $n numbers, as many as times, found $(length(column))")
-    for (i, value) in enumerate(column)
-        value isa Real && (0 <= value <= 1 || isnan(value)) ||
-            bad("expected a number from 0 to 1, or NaN, found $(shown(value))", i)
-    end
+    i = findfirst(value -> !is_fraction(value), column)
+    i === nothing || bad("expected a number from 0 to 1, or NaN, found $(shown(column[i]))", i)
     return Vector{Float64}(column)
 end
+
+is_fraction(value) = value isa Real && (0 <= value <= 1 || isnan(value))
 
 check_confidence(values::Nothing, n) = nothing
 

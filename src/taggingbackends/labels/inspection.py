@@ -27,7 +27,7 @@ from taggingbackends.labels.reading import (
     parse_larva,
 )
 from taggingbackends.labels.states import StateTable
-from taggingbackends.labels.validation import TRACK_KEYS, check_overlap
+from taggingbackends.labels.validation import COLUMN_KEYS, TRACK_KEYS, check_overlap
 from taggingbackends.system.files import open_file
 
 __all__ = ["find_errors"]
@@ -187,8 +187,8 @@ def _column_errors(
         larva = parse_larva(track.get("id"), position)
     times, states = (track.get(key, []) for key in ("t", "labels"))
 
-    def errors(times: Any, states: Any) -> list[LabelFileError]:
-        columns = {"t": times, "labels": states}
+    def errors(times: Any, states: Any, **more: Any) -> list[LabelFileError]:
+        columns = {"t": times, "labels": states, **more}
         found = _raised(partial(parse_columns, columns, table, decoder))
         for error in found:
             error.track = larva
@@ -206,6 +206,16 @@ def _column_errors(
         yield from errors([], states)
     if isinstance(times, list) and isinstance(states, list) and track.keys() >= set(TRACK_KEYS):
         yield from errors([*range(len(times))], [[]] * len(states))
+    for key in (key for key in COLUMN_KEYS if key in track):
+        value = track[key]
+
+        def of_column(items: Any, key: str = key) -> list[LabelFileError]:
+            n = len(items) if isinstance(items, list) else 0
+            return errors([*range(n)], [[]] * n, **{key: items})
+
+        yield from _element_errors(value, of_column) if isinstance(value, list) else of_column(value)
+        if isinstance(value, list) and isinstance(times, list) and len(value) != len(times):
+            yield from errors([*range(len(times))], [[]] * len(times), **{key: [0] * len(value)})
 
 
 def _run(**entries: Any) -> dict[str, Any]:

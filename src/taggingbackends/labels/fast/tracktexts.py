@@ -78,15 +78,12 @@ class TrackTexts(list[tuple[int, int]]):
         between = _BEFORE_STATES.match(content, times[1], end)
         if between is None:
             return None
-        start = between.end()
-        ends = (content.find(key, start, end) for key in (b'"confidence"', b'"second"'))
-        stop = next((at for at in ends if at != -1), end)
-        states = start, content.rfind(b"]", start, stop) + 1
+        key = content.find(b'":', between.end(), end)  # of another entry
+        stop = end if key == -1 else key
+        states = between.end(), content.rfind(b"]", between.end(), stop) + 1
         columns = _COLUMNS.fullmatch(content, states[1], end)
         if columns is None:
             return None
-        if content.find(b'":', *states) != -1:
-            return None  # another entry
         if content.find(b"[", times[0] + 1, times[1]) != -1:
             return None  # arrays among the times
         whole = memoryview(content)  # so that the times, most of the text, are not copied
