@@ -213,7 +213,9 @@ def _column_errors(
             n = len(items) if isinstance(items, list) else 0
             return errors([*range(n)], [[]] * n, **{key: items})
 
-        yield from _element_errors(value, of_column) if isinstance(value, list) else of_column(value)
+        yield from (
+            _element_errors(value, of_column) if isinstance(value, list) else of_column(value)
+        )
         if isinstance(value, list) and isinstance(times, list) and len(value) != len(times):
             yield from errors([*range(len(times))], [[]] * len(times), **{key: [0] * len(value)})
 
