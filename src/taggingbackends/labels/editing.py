@@ -17,7 +17,7 @@ from taggingbackends.labels.states import Codes, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels, is_record
 from taggingbackends.labels.validation import check_names, check_overlap
 
-__all__ = ["Frames", "crop", "fill", "merge", "tag"]
+__all__ = ["Frames", "crop", "fill", "merge", "replace_codes", "tag"]
 
 Runs = dict[str, RunLabels]
 Frames = Mapping[str, Mapping[int, NDArray[np.float64]]]
@@ -86,7 +86,7 @@ def fill(runs: Runs, default: str, frames: Frames) -> None:
                 # declare the label only if a frame needs it
                 number = run._table.number(default) if number is None else number
                 codes = np.where(undefined_frames, np.int32(number), track.codes)
-                _replace(run, larva, codes)
+                replace_codes(run, larva, codes)
 
 
 def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
@@ -111,7 +111,7 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
         for code in run._used_codes():
             translation[code] = tagged(table.states[code])
         for larva, track in run.items():
-            _replace(run, larva, translation[track.codes])
+            replace_codes(run, larva, translation[track.codes])
 
 
 def _overwriting(run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> NDArray[np.bool_]:
@@ -145,11 +145,11 @@ def _merge_run(known: RunLabels, run: RunLabels, overwrites: NDArray[np.bool_]) 
         chosen = overwrites[track.codes] & (at >= 0)
         merged = known[larva].codes.copy()
         merged[at[chosen]] = codes[chosen]
-        _replace(known, larva, merged)
+        replace_codes(known, larva, merged)
         _add(known, larva, track.times, codes, at)
 
 
-def _replace(run: RunLabels, larva: int, codes: Codes) -> None:
+def replace_codes(run: RunLabels, larva: int, codes: Codes) -> None:
     """Set the states of a track; frames that get other labels, or "edited", lose confidence."""
     track = run[larva]
     confidence, second = track.confidence, track.second_codes
@@ -166,7 +166,8 @@ def _changed(table: StateTable, old: Codes, new: Codes) -> NDArray[np.bool_]:
     """Return where the primary labels change, or the label "edited"."""
 
     def meaning(code: int) -> tuple[tuple[str, ...], bool]:
-        return table.primary(code), EDITED in labels_of(table.states[code])
+        state = table.states[code]
+        return table.primary(state), EDITED in labels_of(state)
 
     pairs, places = np.unique(old.astype(np.int64) << 32 | new, return_inverse=True)
     changed = [meaning(pair >> 32) != meaning(pair & 0xFFFFFFFF) for pair in pairs.tolist()]

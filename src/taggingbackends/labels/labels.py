@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown, wrong_type
-from taggingbackends.labels import editing, reading, writing
+from taggingbackends.labels import editing, reading, smoothing, writing
 from taggingbackends.labels.dependencies import check_dependencies
 from taggingbackends.labels.lookup import check_seconds, missing_run
 from taggingbackends.labels.nested import copied, is_equal
@@ -288,6 +288,36 @@ class Labels(MutableMapping[str, RunLabels]):
             Nothing is changed then.
         """
         editing.tag(self._runs, name, (unless,) if isinstance(unless, str) else unless)
+
+    def smooth(self, shortest: float, max_gap: float | None = None) -> None:
+        """Give bouts that are too short the primary labels of a neighbour.
+
+        A bout is here a longest series of consecutive frames of a larva with the same primary
+        labels; a gap ends it. The shortest bout comes first. It gets the labels of the bout before
+        or after it: of the one with the higher mean confidence, if both have one, else of the
+        longer one, else of the one before. Then it is one bout with that. This is repeated until no
+        bout is too short. Bouts with a frame that has the label "edited" stay, and so do undefined
+        frames, which are no neighbours. Frames keep their secondary labels. Those that change lose
+        their confidence.
+
+        Parameters
+        ----------
+        shortest : float
+            Seconds. Durations are compared in whole µs.
+        max_gap : float, optional
+            Longest step between successive frames of a bout, s. By default the longer of 1 s and
+            5 median frame intervals of the run's tracks.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-time``: a time is so large that no double holds it in milliseconds.
+        ValueError
+            `shortest` or `max_gap` is not above 0.
+
+        Nothing is changed then.
+        """
+        smoothing.smooth(self._runs, shortest, max_gap)
 
     def check_dependencies(self, folder: str | PathLike[str]) -> list[Path]:
         """Check that the tracker files of all runs are in a folder and unchanged.

@@ -124,9 +124,9 @@ class StateTable:
             self.states.append(state)
         return number
 
-    def primary(self, code: int) -> tuple[str, ...]:
+    def primary(self, state: State) -> tuple[str, ...]:
         """Return the primary labels of a state."""
-        return tuple(name for name in labels_of(self.states[code]) if not self._secondary.get(name))
+        return tuple(name for name in labels_of(state) if not self._secondary.get(name))
 
     def encode(self, states: list[Any]) -> Codes:
         """Return the numbers of states; declare new names in order of appearance.
