@@ -59,3 +59,27 @@ def any_labels(draw: st.DrawFn) -> Labels:
     reserved = ("data", "runs")
     labels.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
     return labels
+
+
+RUN = "20150701_105504"
+EDITED = "edited"
+STATES = ["run", "cast", "stop", ("run", "cast"), (), ("run", "seen"), ("cast", EDITED), ("seen",)]
+
+
+@st.composite
+def tracks_of_bouts(draw: st.DrawFn) -> Labels:
+    """Return labels of larvae with short bouts, gaps, and some confidence."""
+    labels = Labels()
+    labels.add_run(RUN).declare(["run", "cast", "stop"])
+    labels[RUN].secondary_names = [EDITED, "seen"]
+    for larva in range(draw(st.integers(0, 2))):
+        bouts = draw(st.lists(st.tuples(st.sampled_from(STATES), st.integers(1, 4)), max_size=12))
+        states = [state for state, n in bouts for _ in range(n)]
+        n = len(states)
+        steps = st.lists(st.sampled_from([100, 100, 100, 120, 4000]), min_size=n, max_size=n)
+        times = np.cumsum(draw(steps), dtype=np.int64) / 1000
+        percents = st.lists(st.integers(-1, 100) | st.just(50), min_size=n, max_size=n)
+        sure = draw(st.none() | percents)
+        sure = None if sure is None else [np.nan if x < 0 else x / 100 for x in sure]
+        labels.set(RUN, larva, times, states, sure)
+    return labels

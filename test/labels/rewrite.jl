@@ -1,5 +1,6 @@
 # Used by the tests of other languages. Reads one request per line and answers with one line.
 #   rewrite<TAB>IN<TAB>OUT   read the label file IN, write it as OUT: "ok", or the kind of the error
+#   smooth<TAB>IN<TAB>OUT    the same, with bouts that are shorter than 0.3 s smoothed
 #   random<TAB>SEED<TAB>OUT  write random labels as OUT: "ok"
 
 using Random, TaggingBackends
@@ -66,6 +67,8 @@ function answer(request)
     try
         if command == "rewrite"
             writelabels(out, readlabels(argument))
+        elseif command == "smooth"
+            writelabels(out, smoothlabels!(readlabels(argument), 0.3))
         else
             writelabels(out, random_labels(MersenneTwister(parse(Int, argument))))
         end

@@ -10,13 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from strategies import EDITED, RUN, tracks_of_bouts
 
 from taggingbackends import LabelFileError, Labels
 from taggingbackends.labels.stretches import default_max_gap
-
-RUN = "20150701_105504"
-EDITED = "edited"
-STATES = ["run", "cast", "stop", ("run", "cast"), (), ("run", "seen"), ("cast", EDITED), ("seen",)]
 
 
 def labels_of(
@@ -146,24 +143,6 @@ def test_nothing_is_changed_if_a_run_is_refused() -> None:
     assert letters(labels) == "rrrrrrrr"
 
 
-@st.composite
-def tracks(draw: st.DrawFn) -> Labels:
-    labels = Labels()
-    labels.add_run(RUN).declare(["run", "cast", "stop"])
-    labels[RUN].secondary_names = [EDITED, "seen"]
-    for larva in range(draw(st.integers(0, 2))):
-        bouts = draw(st.lists(st.tuples(st.sampled_from(STATES), st.integers(1, 4)), max_size=12))
-        states = [state for state, n in bouts for _ in range(n)]
-        n = len(states)
-        steps = st.lists(st.sampled_from([100, 100, 100, 120, 4000]), min_size=n, max_size=n)
-        times = np.cumsum(draw(steps), dtype=np.int64) / 1000
-        percents = st.lists(st.integers(-1, 100) | st.just(50), min_size=n, max_size=n)
-        sure = draw(st.none() | percents)
-        sure = None if sure is None else [np.nan if x < 0 else x / 100 for x in sure]
-        labels.set(RUN, larva, times, states, sure)
-    return labels
-
-
 Bout = tuple[int, int]  # first and last frame
 
 
@@ -234,7 +213,7 @@ def simple(labels: Labels, shortest: float) -> list[list[tuple[str, ...]]]:
     return smoothed
 
 
-@given(tracks(), st.sampled_from([0.05, 0.15, 0.25, 0.3, 1, 100]))
+@given(tracks_of_bouts(), st.sampled_from([0.05, 0.15, 0.25, 0.3, 1, 100]))
 def test_smoothing_is_as_defined(labels: Labels, shortest: float) -> None:
     before, expected = copy(labels), simple(labels, shortest)
     labels.smooth(shortest)
