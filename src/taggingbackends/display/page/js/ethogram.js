@@ -153,12 +153,13 @@ function drawRows(context, ratio) {
     along(shown, row, from / rescaled, scale * rescaled, width, line, share);
     const columns = striped(shown, bottom - top, faded);
     const clear = faded ? striped(shown, bottom - top, 0) : columns;
-    const hatched = shown.states.map(([a, b]) => !a.length && !b.length && !hidden.has(UNDEFINED) && !faded);
+    const hatching = !hidden.has(UNDEFINED) && !faded;
+    const hatched = columns.map((_, stripe) => hatching && !shown.states[stripe % shown.states.length].flat().length);
     for (let y = Math.max(top, 0); y < Math.min(bottom, height); y++) {
       for (let x = 0, at = y * width; x < width; x++, at++) {
         if (!line[x]) continue;
-        const stripe = line[x] - 1, state = stripe % shown.states.length;
-        pixels[at] = hatched[state] && (x + y) % 5 === 0 ? hatch : (wrong[x] ? clear : columns)[stripe][y - top];
+        const stripe = line[x] - 1;
+        pixels[at] = hatched[stripe] && (x + y) % 5 === 0 ? hatch : (wrong[x] ? clear : columns)[stripe][y - top];
       }
     }
   };
