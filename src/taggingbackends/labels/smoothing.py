@@ -64,7 +64,7 @@ def _smoothed(run: RunLabels, shortest: float, max_gap: float | None) -> list[Co
     numbers, names = np.zeros(len(pairs), dtype=np.int32), list(classes)
     for place, pair in enumerate(pairs.tolist()):
         state = table.states[pair & 0xFFFFFFFF]
-        primary = table.primary(state)
+        primary = set(table.primary(state))
         own = (name for name in labels_of(state) if name not in primary)  # secondary labels
         numbers[place] = table.number((*names[pair >> 32], *own))
     codes[changed] = numbers[places]
