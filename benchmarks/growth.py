@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.harness import row
 from taggingbackends import LabelFileError, Labels
+from taggingbackends.analysis import review
 from taggingbackends.analysis.comparison import compare_files
 from taggingbackends.analysis.info import info
 from taggingbackends.analysis.overview import overview
@@ -80,6 +81,14 @@ def frames(n: int) -> Labels:
     return labels
 
 
+def sure_frames(n: int) -> Labels:
+    """Return the same with confidence and second choices."""
+    labels = Labels()
+    states = ("run", "cast", "stop", ()) * (n // 4)
+    labels.set("run", 1, range(n), states, (0.5, 0.6, 0.7, 0.8) * (n // 4), states[::-1])
+    return labels
+
+
 def attributes(n: int) -> Labels:
     """Return a run with many metadata, attributes and records."""
     labels = frames(4)
@@ -98,6 +107,7 @@ SHAPES: dict[Shape, int] = {
     runs: 500,
     tracks: 1000,
     frames: 12_000,
+    sure_frames: 12_000,
     attributes: 2000,
 }
 
@@ -137,6 +147,8 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
     yield "crop", lambda: labels.crop(0, 1e9)
     yield "fill", changed(lambda x: x.fill("stop", like=same))
     yield "tag", changed(lambda x: x.tag("edited"))
+    yield "smooth", changed(lambda x: x.smooth(1.5))
+    yield "review", lambda: review(labels)
     yield "declare", changed(lambda x: x[first].declare(reversed(x[first].names)))
     yield (
         "secondary names",

@@ -21,6 +21,7 @@ __all__ = [
     "named_file",
     "real_label_files",
     "recording",
+    "sure_file",
     "trxmat",
 ]
 
@@ -51,6 +52,21 @@ def label_file(path: Path, odd: float = 0.0, frames: int = 1_000_000, larvae: in
         is_odd = rng.random(n) < odd
         numbers[is_odd] = rng.integers(len(NAMES), len(states), is_odd.sum())
         labels.set(RUN, larva, times.round(3), [states[number] for number in numbers])
+    labels.write(path)
+    return path
+
+
+def sure_file(path: Path, coded: Path, as_record: bool = False) -> Path:
+    """Write a label file with confidence and second choices, or with one record of numbers."""
+    rng = np.random.default_rng(2)
+    labels = Labels.read(coded)
+    for larva, track in list(labels[RUN].items()):
+        confidence = rng.integers(30, 101, len(track)) / 100
+        if as_record:
+            track.records["p"] = np.rint(100 * confidence).astype(np.int64)
+        else:
+            second = [NAMES[number] for number in rng.integers(0, len(NAMES), len(track))]
+            labels.set(RUN, larva, track.times, track.states, confidence, second)
     labels.write(path)
     return path
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import compare, peak_memory, row
-from benchmarks.inputs import dumped_file, label_file, named_file, real_label_files
+from benchmarks.inputs import dumped_file, label_file, named_file, real_label_files, sure_file
 from taggingbackends import Labels
 from taggingbackends.labels.fast import jsonarrays
 
@@ -73,6 +73,16 @@ def run(folder: Path) -> None:
         jsonarrays.simdjson = module
         compare(f"{name}: 1 M frames", lambda: Labels.read(clean), lambda: Labels.read(odd))
     jsonarrays.simdjson = simdjson
+    record = sure_file(folder / "record.label", clean, as_record=True)
+    sure = sure_file(folder / "sure.label", clean)
+    row("\nreading with confidence and second choice", "of the time without")
+    compare("1 M frames", lambda: Labels.read(clean), lambda: Labels.read(sure))
+    row("\nreading with confidence and second choice", "of the time with a record")
+    compare("1 M frames", lambda: Labels.read(record), lambda: Labels.read(sure))
+    row("\nwriting with confidence and second choice", "of the time with a record")
+    ours, theirs = Labels.read(sure), Labels.read(record)
+    target = folder / "ours.label"
+    compare("1 M frames", partial(theirs.write, target), partial(ours.write, target), rounds=5)
     row("\nwriting", "of the baseline's time", "ours", "baseline")
     for case, path in files.items():
         labels, nested = Labels.read(path), read_nested(path)

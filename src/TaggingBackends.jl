@@ -10,7 +10,8 @@ module TaggingBackends
 export BackendError, CommandError, LabelFileError, ScriptError, TaggingBackendsError, TrackFileError
 # labels and label files
 export Labels, addrun!, checkdependencies, countlabels, croplabels, declarelabels!, dependency
-export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, taglabels!, writelabels
+export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, smoothlabels!, taglabels!
+export writelabels
 # recordings
 export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
 # a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
@@ -51,6 +52,7 @@ include("../julia/labels/runlabels.jl")
 include("../julia/labels/labels.jl")
 include("../julia/labels/dependencies.jl")
 include("../julia/labels/editing.jl")
+include("../julia/labels/smoothing.jl")
 include("../julia/labels/writing.jl")
 include("../julia/labels/otherwriters.jl")
 include("../julia/labels/reading.jl")

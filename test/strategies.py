@@ -28,7 +28,7 @@ def run_labels(draw: st.DrawFn, labels: Labels, identifier: str) -> None:
     run.declare(primary, draw(st.none() | st.just(["#808080"] * len(primary))))
     run.secondary_names = vocabulary[len(primary) :]
     reserved = {"id", "metadata", "units", "labels", "secondarylabels", "dependencies", "data"}
-    reserved |= {"t", "runs"}
+    reserved |= {"t", "runs", "confidence", "second"}
     run.metadata = {k: v for k, v in draw(objects).items() if k not in reserved}
     run.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
     states = st.sampled_from(vocabulary) | st.lists(
@@ -38,7 +38,12 @@ def run_labels(draw: st.DrawFn, labels: Labels, identifier: str) -> None:
     for larva in larvae:
         thousandths = draw(st.lists(st.integers(-(10**9), 10**12), max_size=6, unique=True))
         times = np.array(sorted(thousandths)) / 1000.0
-        labels.set(identifier, larva, times, [draw(states) for _ in times])
+        n = len(times)
+        fractions = st.integers(0, 100).map(lambda percent: percent / 100) | st.just(np.nan)
+        confidence = draw(st.none() | st.lists(fractions, min_size=n, max_size=n))
+        choices = st.sampled_from([*vocabulary, "chosen", ()])
+        second = draw(st.none() | st.lists(choices, min_size=n, max_size=n))
+        labels.set(identifier, larva, times, [draw(states) for _ in times], confidence, second)
         others = {k: v for k, v in draw(objects).items() if k not in reserved}
         # leave out lists as long as the track: they are per-frame records and become arrays
         labels[identifier][larva].records |= {
@@ -53,4 +58,28 @@ def any_labels(draw: st.DrawFn) -> Labels:
         draw(run_labels(labels, identifier))
     reserved = ("data", "runs")
     labels.attributes = {k: v for k, v in draw(objects).items() if k not in reserved}
+    return labels
+
+
+RUN = "20150701_105504"
+EDITED = "edited"
+STATES = ["run", "cast", "stop", ("run", "cast"), (), ("run", "seen"), ("cast", EDITED), ("seen",)]
+
+
+@st.composite
+def tracks_of_bouts(draw: st.DrawFn) -> Labels:
+    """Return labels of larvae with short bouts, gaps, and some confidence."""
+    labels = Labels()
+    labels.add_run(RUN).declare(["run", "cast", "stop"])
+    labels[RUN].secondary_names = [EDITED, "seen"]
+    for larva in range(draw(st.integers(0, 2))):
+        bouts = draw(st.lists(st.tuples(st.sampled_from(STATES), st.integers(1, 4)), max_size=12))
+        states = [state for state, n in bouts for _ in range(n)]
+        n = len(states)
+        steps = st.lists(st.sampled_from([100, 100, 100, 120, 4000]), min_size=n, max_size=n)
+        times = np.cumsum(draw(steps), dtype=np.int64) / 1000
+        percents = st.lists(st.integers(-1, 100) | st.just(50), min_size=n, max_size=n)
+        sure = draw(st.none() | percents)
+        sure = None if sure is None else [np.nan if x < 0 else x / 100 for x in sure]
+        labels.set(RUN, larva, times, states, sure)
     return labels

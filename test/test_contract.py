@@ -20,6 +20,8 @@ from taggingbackends.backend.options import OptionError, format_options, parse_o
 from taggingbackends.backend.optiontypes import TEXT, Parameter, Signature, type_of
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.data import find_recordings
+from taggingbackends.labels import TrackLabels
+from taggingbackends.labels.states import labels_of
 from taggingbackends.system.names import check_identifier
 
 
@@ -50,6 +52,7 @@ def meaning(labels: Labels) -> dict[str, Any]:
                             key: value.tolist() if isinstance(value, np.ndarray) else value
                             for key, value in track.records.items()
                         },
+                        **columns(track),
                     }
                     for larva, track in run.items()
                 ],
@@ -57,6 +60,16 @@ def meaning(labels: Labels) -> dict[str, Any]:
             for run in labels.values()
         ],
     }
+
+
+def columns(track: TrackLabels) -> dict[str, Any]:
+    """Return the columns that a track may have; null is unknown."""
+    found: dict[str, Any] = {}
+    if track.confidence is not None:
+        found["confidence"] = [None if x != x else x for x in track.confidence.tolist()]
+    if track.second is not None:
+        found["second"] = [list(labels_of(choice)) for choice in track.second]
+    return found
 
 
 @pytest.mark.parametrize("path", cases("good"))

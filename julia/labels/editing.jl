@@ -77,8 +77,10 @@ function croplabels(labels::Labels, start::Real, stop::Real)
             for (key, value) in track.records
                 records[key] = deepcopy(is_record(value, length(track)) ? value[segment] : value)
             end
+            part(column) = column === nothing ? nothing : column[segment]
             copied.tracks[larva] = TrackLabels(copied.table, track.times[segment],
-                                               track.codes[segment], records)
+                                               track.codes[segment], records, part(track.confidence),
+                                               part(track.second_codes))
         end
     end
     return cropped
@@ -210,7 +212,8 @@ function merge_run!(known::RunLabels, run::RunLabels, overwrites)
     for (larva, track) in run
         codes = Int32[numbers[code + 1] for code in track.codes]
         if !haskey(known, larva)
-            known.tracks[larva] = TrackLabels(table, copy(track.times), codes, deepcopy(track.records))
+            known.tracks[larva] = copied_on(table, track, codes,
+                                            adopt!(table, run.table, track.second_codes))
             continue
         end
         matched = match_times(known[larva], track.times)
@@ -224,10 +227,26 @@ function merge_run!(known::RunLabels, run::RunLabels, overwrites)
     return known
 end
 
+"""Set the states of a track; frames that get other labels, or "edited", lose their confidence."""
 function replace_codes!(run::RunLabels, larva, codes::Vector{Int32})
     track = run[larva]
-    run.tracks[larva] = TrackLabels(run.table, track.times, codes, track.records)
+    confidence, second = copied_column(track.confidence), copied_column(track.second_codes)
+    if !(confidence === second === nothing)
+        changed = changed_frames(run.table, track.codes, codes)
+        confidence === nothing || (confidence[changed] .= NaN)
+        second === nothing || (second[changed] .= 0)
+    end
+    run.tracks[larva] = TrackLabels(run.table, track.times, codes, track.records, confidence, second)
     return run
+end
+
+const EDITED = "edited"  # the label of frames whose labels a person has changed or confirmed
+
+"""Return where the primary labels change, or the label "edited"."""
+function changed_frames(table::StateTable, old::Vector{Int32}, new::Vector{Int32})
+    known = Dict{Tuple{Int32,Int32},Bool}()
+    meaning(code) = (primary(table, code), EDITED in labels_of(table.states[code + 1]))
+    return Bool[get!(() -> meaning(a) != meaning(b), known, (a, b)) for (a, b) in zip(old, new)]
 end
 
 """Add to a track the frames that match none of its own (`matched` is 0)."""
@@ -237,7 +256,10 @@ function add!(run::RunLabels, larva, times, codes, matched)
     any(new) || return run
     all_times, all_codes = [track.times; times[new]], [track.codes; codes[new]]
     order = sortperm(all_times)
-    run.tracks[larva] = TrackLabels(run.table, all_times[order], all_codes[order], track.records)
+    extended(column, value) = column === nothing ? nothing : [column; fill(value, count(new))][order]
+    run.tracks[larva] = TrackLabels(run.table, all_times[order], all_codes[order], track.records,
+                                    extended(track.confidence, NaN),
+                                    extended(track.second_codes, Int32(0)))
     return run
 end
 

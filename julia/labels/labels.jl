@@ -121,7 +121,7 @@ function addrun!(labels::Labels, run::AbstractString)
 end
 
 """
-    setlabels!(labels, run, larva, times, states)
+    setlabels!(labels, run, larva, times, states; confidence=nothing, second=nothing)
 
 Set the whole track of one larva; return the labels.
 
@@ -131,21 +131,25 @@ Set the whole track of one larva; return the labels.
 - `times`: seconds, finite, strictly increasing.
 - `states`: one for each time. A state is a string, or a vector or tuple of strings; an empty one is
   undefined. New names are declared in order of appearance.
+- `confidence`: the probability that a model gives to each state, 0 to 1; `NaN` if it is unknown. Label
+  files hold whole percents.
+- `second`: the model's second choice for each frame, a string, or an empty vector for none.
 
 # Errors
-[`LabelFileError`](@ref) `bad-larva-id`, `bad-time`, `bad-code`, `bad-label` or `length-mismatch`. The
-labels are not changed then.
+[`LabelFileError`](@ref) `bad-larva-id`, `bad-time`, `bad-code`, `bad-label`, `length-mismatch` or
+`bad-confidence`. The labels are not changed then.
 
 # Example
 ```julia
 setlabels!(labels, "20150701_105504", 512, [0.1, 0.2, 0.3], ["run", ["cast", "small"], []])
 ```
 """
-function setlabels!(labels::Labels, run::AbstractString, larva, times, states)
+function setlabels!(labels::Labels, run::AbstractString, larva, times, states; confidence=nothing,
+                    second=nothing)
     id = check_larva(larva; run=run)
     known = get(labels, run, nothing)
     table = known === nothing ? StateTable() : known.table
-    column, codes = located(; run=run, track=id) do
+    column, codes, sure, second_codes = located(; run=run, track=id) do
         column = check_times(times_column(times))
         if states isa AbstractString
             problem = "expected one state for each frame, found one string, $(shown(states))"
@@ -156,11 +160,13 @@ function setlabels!(labels::Labels, run::AbstractString, larva, times, states)
             problem = "expected $(length(column)) states, as many as times, found $(length(items))"
             throw(LabelFileError("length-mismatch", problem))
         end
-        return column, encode!(table, items)
+        sure, choices = check_confidence(confidence, length(column)), check_second(second, length(column))
+        codes = encode!(table, items)
+        return column, codes, sure, choices === nothing ? nothing : encode!(table, choices)
     end
     of_run = addrun!(labels, run)
     of_run.table = table
-    of_run.tracks[id] = TrackLabels(table, column, codes)
+    of_run.tracks[id] = TrackLabels(table, column, codes, OrderedDict{String,Any}(), sure, second_codes)
     return labels
 end
 

@@ -234,10 +234,55 @@ function parse_track(document::OrderedDict{String,Any}, table::StateTable, decod
     for key in TRACK_KEYS
         delete!(document, key)
     end
+    confidence = second = nothing
     for (key, value) in document
-        document[key] = parse_record(value, length(times))
+        if key == "confidence"
+            percents = parse_integers(value, length(times), key, -1, 100)
+            confidence = Float64[percent < 0 ? NaN : percent / 100 for percent in percents]
+        elseif key == "second"
+            largest = decoder.declared ? length(decoder.names) : typemax(Int32)
+            second = parse_integers(value, length(times), key, 0, largest)
+        else
+            document[key] = parse_record(value, length(times))
+        end
     end
-    return TrackLabels(table, times, codes, document)  # the remaining entries are the records
+    for key in COLUMN_KEYS
+        delete!(document, key)
+    end
+    # the remaining entries are the records
+    return TrackLabels(table, times, codes, document, confidence, second)
+end
+
+"""Return n integers in a range; `bad-confidence` otherwise."""
+function parse_integers(values::Vector{Int64}, n, key, least, largest)
+    for (i, value) in enumerate(values)
+        least <= value <= largest || throw(bad_integer(key, least, largest, value, i))
+    end
+    if length(values) != n
+        problem = "expected $n integers as \"$key\", as many as times, found $(length(values))"
+        throw(LabelFileError("bad-confidence", problem))
+    end
+    return Vector{Int32}(values)
+end
+
+function parse_integers(@nospecialize(value), n, key, least, largest)
+    listed = value isa Number && !(value isa Bool) ? Any[value] : value
+    listed isa AbstractVector ||
+        throw(LabelFileError("bad-confidence", "expected a list as \"$key\", found $(shown(value))"))
+    items = elements_of(Vector{Any}(listed), Number)
+    integers = Int64[]
+    for (i, item) in enumerate(items)
+        integer = item isa Float64 ? whole(item) : item  # MATLAB's numbers are doubles
+        integer isa Int64 && least <= integer <= largest ||
+            throw(bad_integer(key, least, largest, item, i))
+        push!(integers, integer)
+    end
+    return parse_integers(integers, n, key, least, largest)
+end
+
+function bad_integer(key, least, largest, found, i)
+    problem = "expected integers from $least to $largest as \"$key\", found $(shown(found))"
+    return LabelFileError("bad-confidence", problem; index=i)
 end
 
 parse_times(values::Vector{Float64}) = check_times(values)

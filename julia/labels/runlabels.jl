@@ -126,8 +126,13 @@ function used_codes(run::RunLabels)
     return Int32[i - 1 for i in findall(used)]
 end
 
-used_names(run::RunLabels) =
-    unique(name for code in used_codes(run) for name in labels_of(run.table.states[code + 1]))
+function used_names(run::RunLabels)
+    used = Set{Int32}(used_codes(run))
+    for track in values(run.tracks)
+        track.second_codes === nothing || union!(used, track.second_codes)
+    end
+    return unique(name for code in used for name in labels_of(run.table.states[code + 1]))
+end
 
 Base.length(run::RunLabels) = length(run.tracks)
 Base.iterate(run::RunLabels, i::Int=1) = iterate(run.tracks, i)
@@ -138,22 +143,8 @@ Base.delete!(run::RunLabels, larva) = (delete!(run.tracks, larva); run)
 
 function Base.setindex!(run::RunLabels, track::TrackLabels, larva)
     id = check_larva(larva; run=run.id)
-    table = run.table
-    numbers = Dict{Int32,Int32}()  # of the states in use only: there may be many more
-    for code in sort!(unique(track.codes))
-        state = track.table.states[code + 1]
-        for name in labels_of(state)
-            # declare new names, secondary ones as secondary
-            if !(name in table.declared) && name in track.table.secondary
-                push!(table.declared, name)
-                push!(table.secondary, name)
-                push!(table.secondary_names, name)
-            end
-        end
-        numbers[code] = number!(table, state)
-    end
-    codes = Int32[numbers[code] for code in track.codes]
-    run.tracks[id] = TrackLabels(table, copy(track.times), codes, deepcopy(track.records))
+    codes = adopt!(run.table, track.table, track.codes)
+    run.tracks[id] = copied_on(run.table, track, codes, adopt!(run.table, track.table, track.second_codes))
     return run
 end
 
@@ -201,8 +192,8 @@ end
 function copied(run::RunLabels, id=run.id)
     copied = copied_without_tracks(run, id)
     for (larva, track) in run
-        copied.tracks[larva] = TrackLabels(copied.table, copy(track.times), copy(track.codes),
-                                           deepcopy(track.records))
+        copied.tracks[larva] = copied_on(copied.table, track, copy(track.codes),
+                                         copied_column(track.second_codes))
     end
     return copied
 end

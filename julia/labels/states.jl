@@ -97,6 +97,28 @@ function number!(table::StateTable, state::State)
     end
 end
 
+"""Translate the numbers of a table into those of another one; declare new names."""
+function adopt!(table::StateTable, other::StateTable, codes)
+    codes === nothing && return nothing
+    numbers = Dict{Int32,Int32}()  # of the states in use only: there may be many more
+    for code in sort!(unique(codes))
+        state = other.states[code + 1]
+        for name in labels_of(state)
+            # secondary names stay secondary
+            if !(name in table.declared) && name in other.secondary
+                push!(table.declared, name)
+                push!(table.secondary, name)
+                push!(table.secondary_names, name)
+            end
+        end
+        numbers[code] = number!(table, state)
+    end
+    return Int32[numbers[code] for code in codes]
+end
+
+"""Return the primary labels of a state."""
+primary(table::StateTable, code) = filter(!in(table.secondary), labels_of(table.states[code + 1]))
+
 """
 Turn states into numbers; declare new names in order of appearance.
 

@@ -17,6 +17,9 @@ A time matches the nearest frame within 1 ms, or the earlier of two frames that 
   labels, or none).
 - `codes::Vector{Int32}`: the number of each frame's state, `labels[run].states[code + 1]`; 0 is undefined.
   Read only.
+- `confidence`: the probability that a model gives to each state, 0 to 1 (`NaN`: unknown), or `nothing`.
+- `second`: the model's second choice for each frame, a `String`, or an empty `Vector{String}` for none; or
+  `nothing`. `second_codes` has their numbers, as `codes`.
 - `records`: further entries of the track in a label file. A vector as long as `times` holds one value per
   frame; anything else belongs to the track as a whole.
 
@@ -32,19 +35,37 @@ struct TrackLabels <: AbstractDict{Float64,State}
     times::Vector{Float64}
     codes::Vector{Int32}
     records::OrderedDict{String,Any}
+    confidence::Union{Vector{Float64},Nothing}
+    second_codes::Union{Vector{Int32},Nothing}
 end
 
-TrackLabels(table, times, codes) = TrackLabels(table, times, codes, OrderedDict{String,Any}())
+TrackLabels(table, times, codes, records=OrderedDict{String,Any}()) =
+    TrackLabels(table, times, codes, records, nothing, nothing)
 
 function Base.getproperty(track::TrackLabels, name::Symbol)
-    name === :states || return getfield(track, name)
-    # copies of the states in use only: there may be many more
-    states = Dict{Int32,State}()
-    return State[get!(() -> own(track.table.states[code + 1]), states, code) for code in track.codes]
+    name === :states && return states_of(track.table, track.codes)
+    name === :second || return getfield(track, name)
+    return track.second_codes === nothing ? nothing : states_of(track.table, track.second_codes)
 end
 
+function states_of(table::StateTable, codes::Vector{Int32})
+    # copies of the states in use only: there may be many more
+    states = Dict{Int32,State}()
+    return State[get!(() -> own(table.states[code + 1]), states, code) for code in codes]
+end
+
+const TRACK_PROPERTIES = (:times, :states, :codes, :confidence, :second, :second_codes, :records)
+
 Base.propertynames(::TrackLabels, private::Bool=false) =
-    private ? (:times, :states, :codes, :records, :table) : (:times, :states, :codes, :records)
+    private ? (TRACK_PROPERTIES..., :table) : TRACK_PROPERTIES
+
+"""Return a copy of a track with the numbers of another table."""
+function copied_on(table::StateTable, track::TrackLabels, codes, second)
+    return TrackLabels(table, copy(track.times), codes, deepcopy(track.records),
+                       copied_column(track.confidence), second)
+end
+
+copied_column(column) = column === nothing ? nothing : copy(column)
 
 """Return the index of the frame nearest to a time; 0 if none is within 1 ms."""
 function nearest(track::TrackLabels, time::Float64)
@@ -102,7 +123,9 @@ function Base.iterate(track::TrackLabels, frame::Int=1)
 end
 
 function Base.:(==)(one::TrackLabels, other::TrackLabels)
-    return one.times == other.times && same_states(one, other) &&
+    return one.times == other.times && same_states(one.table, one.codes, other.table, other.codes) &&
+           isequal(one.confidence, other.confidence) &&
+           same_states(one.table, one.second_codes, other.table, other.second_codes) &&
            collect(keys(one.records)) == collect(keys(other.records)) && one.records == other.records
 end
 
@@ -116,7 +139,8 @@ function Base.show(io::IO, ::MIME"text/plain", track::TrackLabels)
 end
 
 """Compare the states of two tracks of equal length; their state numbers may differ."""
-function same_states(one::TrackLabels, other::TrackLabels)
-    pairs = Set{Tuple{Int32,Int32}}(zip(one.codes, other.codes))
-    return all(pair -> one.table.states[pair[1] + 1] == other.table.states[pair[2] + 1], pairs)
+function same_states(table::StateTable, codes, other::StateTable, others)
+    (codes === nothing || others === nothing) && return codes === others
+    pairs = Set{Tuple{Int32,Int32}}(zip(codes, others))
+    return all(pair -> table.states[pair[1] + 1] == other.states[pair[2] + 1], pairs)
 end

@@ -5,6 +5,7 @@ const MAX_LARVA_ID = 65535  # Nyx holds larva identifiers in 16 bits
 # The entries of a run and of a track in a label file; attributes must not have these names.
 const RUN_KEYS = ("metadata", "units", "labels", "secondarylabels", "dependencies", "data")
 const TRACK_KEYS = ("id", "t", "labels")
+const COLUMN_KEYS = ("confidence", "second")  # also reserved; integers of a track's frames
 
 """Check a run identifier; `not-a-label-file` if it is empty."""
 function check_run(id::AbstractString)
@@ -36,6 +37,42 @@ function bad_time(time, previous, i)
     expected = isfinite(time) ? "a time after $previous" : "a finite time"
     return LabelFileError("bad-time", "expected $expected, found $time"; index=i)
 end
+
+"""Return n numbers from 0 to 1, or NaN, as a new vector; `bad-confidence` otherwise."""
+function check_confidence(values, n)
+    bad(problem, i=nothing) = throw(LabelFileError("bad-confidence", problem; index=i))
+    if values isa AbstractString || !applicable(iterate, values)
+        bad("expected numbers from 0 to 1, found $(shown(values))")
+    end
+    column = values isa Vector{Float64} ? copy(values) : collect(Any, values)
+    length(column) == n || bad("expected $n numbers, as many as times, found $(length(column))")
+    i = findfirst(value -> !is_fraction(value), column)
+    i === nothing || bad("expected a number from 0 to 1, or NaN, found $(shown(column[i]))", i)
+    return Vector{Float64}(column)
+end
+
+is_fraction(value) = value isa Real && (0 <= value <= 1 || isnan(value))
+
+check_confidence(values::Nothing, n) = nothing
+
+"""Return n second choices, each a label or none; `bad-confidence` otherwise."""
+function check_second(second, n)
+    bad(problem, i=nothing) = throw(LabelFileError("bad-confidence", problem; index=i))
+    second isa AbstractString &&
+        bad("expected second choices, one for each frame, found one string, $(shown(second))")
+    choices = collect(Any, second)
+    length(choices) == n ||
+        bad("expected $n second choices, as many as times, found $(length(choices))")
+    for (i, choice) in enumerate(choices)
+        is_choice(choice) || bad("expected a label, or an empty vector, found $(shown(choice))", i)
+    end
+    return choices
+end
+
+check_second(second::Nothing, n) = nothing
+
+is_choice(choice) = choice isa AbstractString ? !isempty(choice) :
+    choice isa Union{AbstractVector,Tuple} && length(choice) <= 1 && all(is_choice, choice)
 
 """Return units with `t`; `bad-units` unless `t` is "s" or missing."""
 function check_units(units)

@@ -65,10 +65,11 @@ function write_run(io::IO, run::RunLabels, depth::Int)
         end
         write(io, ",\n\"data\":[")
         texts = state_texts(run)
+        choices = [state isa String ? code : "0" for (state, code) in zip(run.table.states, texts)]
         bytes = UInt8[]  # a buffer for columns, shared by all tracks because it is large
         for (position, (larva, track)) in enumerate(run)
             write(io, position == 1 ? "\n" : ",\n")
-            located(() -> write_track(io, larva, track, texts, bytes, depth + 2); track=larva)
+            located(() -> write_track(io, larva, track, texts, choices, bytes, depth + 2); track=larva)
         end
         write(io, isempty(run) ? "]}" : "\n]}")
     end
@@ -77,14 +78,27 @@ end
 
 reserved(problem) = LabelFileError("not-a-label-file", problem)
 
+const PERCENTS = string.(-1:100)  # -1: unknown
+
+place_of_percent(x::Float64) = isnan(x) ? Int32(0) : round(Int32, 100x) + Int32(1)
+
 function write_track(io::IO, larva::Int, track::TrackLabels, texts::Vector{String},
-                     bytes::Vector{UInt8}, depth::Int)
+                     choices::Vector{String}, bytes::Vector{UInt8}, depth::Int)
     print(io, "{\"id\":\"", larva, "\",\"t\":")
     write(io, view(bytes, 1:put_times!(bytes, track.times)))
     write(io, ",\"labels\":")
     write(io, view(bytes, 1:put_codes!(bytes, track.codes, texts)))
+    if track.confidence !== nothing
+        places = place_of_percent.(check_confidence(track.confidence, length(track)))
+        write(io, ",\"confidence\":")
+        write(io, view(bytes, 1:put_codes!(bytes, places, PERCENTS)))
+    end
+    if track.second_codes !== nothing
+        write(io, ",\"second\":")
+        write(io, view(bytes, 1:put_codes!(bytes, track.second_codes, choices)))
+    end
     for (key, value) in track.records
-        key in TRACK_KEYS &&
+        key in (TRACK_KEYS..., COLUMN_KEYS...) &&
             throw(reserved("expected no record named \"$key\": the key is reserved"))
         write(io, ',')
         write_entry(io, key, value, depth)

@@ -159,7 +159,9 @@ function run_content(run::RunLabels, arrays)
         records = Any[is_placeable(value) ? Any[key, place!(arrays, value), nothing] :
                       Any[key, nothing, value] for (key, value) in track.records]
         push!(tracks, object("id" => larva, "times" => place!(arrays, track.times),
-                             "codes" => place!(arrays, track.codes), "records" => records))
+                             "codes" => place!(arrays, track.codes), "records" => records,
+                             "confidence" => placed(arrays, track.confidence),
+                             "second_codes" => placed(arrays, track.second_codes)))
     end
     return object("id" => run.id, "metadata" => run.metadata, "units" => check_units(run.units),
                   "names" => table.names, "secondary_names" => table.secondary_names,
@@ -167,6 +169,9 @@ function run_content(run::RunLabels, arrays)
                   "dependencies" => validate_dependencies(run.dependencies),
                   "attributes" => run.attributes, "tracks" => tracks)
 end
+
+placed(arrays, column) = column === nothing ? nothing : place!(arrays, column)
+column_from(place, owner) = place === nothing ? nothing : array_from(place, owner)
 
 function labels_from(content, owner)
     labels = Labels()
@@ -190,8 +195,9 @@ function run_from(content, owner)
         for (key, place, value) in track["records"]
             records[key] = place === nothing ? value : array_from(place, owner)
         end
-        run.tracks[track["id"]] = TrackLabels(table, array_from(track["times"], owner),
-                                              array_from(track["codes"], owner), records)
+        times, codes, confidence, second =
+            (column_from(track[name], owner) for name in ("times", "codes", "confidence", "second_codes"))
+        run.tracks[track["id"]] = TrackLabels(table, times, codes, records, confidence, second)
     end
     return run
 end

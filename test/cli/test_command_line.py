@@ -44,6 +44,9 @@ def project(make_backend: Callable[..., Path]) -> Path:
     for folder in ("recordings", "more"):
         write_labels(write_recording(project / folder))
         labels = Labels.read(project / folder / "truth.label")
+        for run in labels.values():
+            for larva, track in list(run.items()):
+                labels.set(run.id, larva, track.times, track.states, [0.9] * len(track))
         labels.write(project / folder / "predicted.label")
     for name in ("truth.label", "predicted.label", "edited.label"):
         labels.write(project / name)

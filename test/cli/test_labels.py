@@ -64,6 +64,18 @@ def several_runs(tmp_path: Path, labels: Labels) -> Path:
     return tmp_path / "both.label"
 
 
+@pytest.fixture
+def predicted(tmp_path: Path) -> Path:
+    """Return predicted labels of a larva, of which somebody has edited some frames."""
+    labels = Labels()
+    states = ["run"] * 6 + ["cast"] + ["run"] * 4 + [("cast", "edited")] * 4
+    confidence = [0.9] * 5 + [0.7] + [np.nan] + [0.7] * 4 + [0.2] * 4
+    labels.set(RUN, 7, np.arange(15) / 10, states, confidence, ["cast"] * 15)
+    labels[RUN].secondary_names = ["edited"]
+    labels.write(tmp_path / "predicted.label")
+    return tmp_path / "predicted.label"
+
+
 def run(*arguments: Any, cwd: Path, exit_code: int = 0) -> str:
     result = command("labels", *arguments, cwd=cwd)
     assert (result.returncode, result.stderr) == (exit_code, "")
@@ -105,10 +117,25 @@ def test_show_json(file: Path, several_runs: Path) -> None:
                 "labels": {"run": 50, "cast": 30, "roll": 40, "small": 40},
                 "undefined": 20,
                 "secondary": ["small"],
+                "confidence": {},
+                "rated": {},
             }
         ],
     }
     assert [run["run"] for run in two["runs"]] == [RUN, OTHER]
+
+
+def test_show_prints_the_mean_confidence(predicted: Path) -> None:
+    lines = run("show", predicted, cwd=predicted.parent).splitlines()
+    assert lines[5:8] == [
+        "label      frames   share  confidence",
+        "run            10   66.7%         80%",
+        "cast            5   33.3%",  # one without confidence, the others edited
+    ]
+    (shown,) = json.loads(run("show", "--json", predicted, cwd=predicted.parent))
+    (of_run,) = shown["runs"]
+    assert of_run["confidence"] == {"run": pytest.approx(0.8)}
+    assert of_run["rated"] == {"run": 10}
 
 
 def test_tables_fit_the_width(labels: Labels) -> None:
@@ -255,6 +282,21 @@ def test_names_that_a_file_does_not_declare_are_a_warning(tmp_path: Path) -> Non
     assert result.stderr == (
         f"Warning: x.label: run {RUN}: labels that the file does not declare: 'NA' (2 frames)\n"
     )
+
+
+def test_records_that_nyx_cannot_read_are_a_warning(tmp_path: Path) -> None:
+    head = f'{{"metadata":{{"id":"{RUN}"}},'
+    records = '"a":[1.0,0.9],"b":[0.9,1.0],"c":[null,1]'
+    data = f'"data":[{{"id":"1","t":[0.5,0.6],"labels":["run","run"],{records}}}]}}'
+    (tmp_path / "x.label").write_text(head + data)
+    result = command("labels", "check", "x.label", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, "x.label: nothing to fix\n")
+    assert result.stderr.splitlines() == [
+        f"Warning: x.label: run {RUN}: Nyx cannot read the record 'a' of larva 1: "
+        "a whole number first, and others that are not whole",
+        f"Warning: x.label: run {RUN}: Nyx cannot read the record 'c' of larva 1: "
+        "null among its values",
+    ]
 
 
 def test_unreadable_files_do_not_stop_the_check_of_others(file: Path) -> None:
@@ -689,3 +731,73 @@ def test_times_that_become_equal_are_refused(tmp_path: Path) -> None:
     result = command("labels", "convert", "x.label", "-o", "y.label", cwd=tmp_path)
     refused(result, "y.label: run r, larva 1, index 1: bad-time")
     assert not (tmp_path / "y.label").exists()
+
+
+# review and smooth
+
+
+def test_review(predicted: Path, several_runs: Path) -> None:
+    folder = predicted.parent
+    assert run("review", predicted.name, cwd=folder).splitlines() == [
+        "larva  label  start   stop  confidence  second  doubt",
+        "    7  run    0.700  1.100         70%  cast    0.120",
+        "    7  run    0.000  0.600         87%  cast    0.080",
+        "",
+        "2 bouts; not listed: 2 without confidence or edited",
+    ]
+    found = json.loads(run("review", "--json", "--most", "1", predicted.name, cwd=folder))
+    (bout,) = found.pop("bouts")
+    assert found == {"total": 2, "others": 2}
+    assert bout == {
+        "file": "predicted.label",
+        "run": RUN,
+        "larva": 7,
+        "label": "run",
+        "start": 0.7,
+        "stop": pytest.approx(1.1),
+        "confidence": pytest.approx(0.7),
+        "second": "cast",
+        "doubt": pytest.approx(0.12),
+    }
+    assert run("review", "--most", "1", predicted.name, "-o", "x.csv", cwd=folder) == "x.csv\n"
+    assert (folder / "x.csv").read_text() == (
+        "file,run,larva,label,start,stop,confidence,second,doubt\n"
+        f"predicted.label,{RUN},7,run,0.700,1.100,0.700,cast,0.120\n"
+    )
+    files = ("predicted.label", "both.label")
+    result = command("labels", "review", "--most", "1", *files, cwd=folder, COLUMNS="120")
+    assert result.returncode == 0
+    assert result.stderr == "Warning: both.label: no frame has a confidence\n"
+    assert result.stdout.splitlines() == [
+        "file             run              larva  label  start   stop  confidence  second  doubt",
+        f"predicted.label  {RUN}      7  run    0.700  1.100         70%  cast    0.120",
+        "",
+        "the first 1 of 2 bouts; not listed: 2 without confidence or edited",
+    ]
+
+
+def test_review_refuses(predicted: Path, file: Path) -> None:
+    result = command("labels", "review", file.name, cwd=file.parent)
+    refused(result, "x.label: no frame has a confidence", lines=2)
+    assert "Error: expected labels with a confidence, found none" in result.stderr
+    both = ("labels", "review", predicted.name, "--json", "-o", "x.csv")
+    refused(command(*both, cwd=file.parent), "--json and --output", exit_code=2, lines=4)
+    for more in (("-o", "x.txt"), ("--most", "0")):
+        result = command("labels", "review", predicted.name, *more, cwd=file.parent)
+        assert result.returncode == 2
+
+
+def test_smooth(predicted: Path) -> None:
+    folder = predicted.parent
+    arguments = ("smooth", predicted.name, "--shortest", "0.3")
+    assert run(*arguments, "-o", "out.label", cwd=folder) == "out.label\n"
+    track = Labels.read(folder / "out.label")[RUN][7]
+    assert track.states == ["run"] * 11 + [("cast", "edited")] * 4
+    assert track.confidence is not None
+    assert np.isnan(track.confidence[6])
+    content = (folder / "out.label").read_bytes()
+    run("smooth", "out.label", "--shortest", "0.3", "--in-place", cwd=folder)
+    assert (folder / "out.label").read_bytes() == content
+    for wrong in (("--shortest", "0"), ("--shortest", "nan"), ()):
+        result = command("labels", "smooth", predicted.name, *wrong, "--in-place", cwd=folder)
+        assert result.returncode == 2

@@ -431,6 +431,39 @@ def test_the_keys(labels: Labels, browser: Browser) -> None:
     assert browser.range() == (0, 10)
 
 
+def test_unsure_bouts_are_faint(labels: Labels, browser: Browser) -> None:
+    page = report({"my.label": labels})
+    assert "confidence" not in data_of(page)["views"][0]["spans"]
+    browser.open(page)
+    assert "confidence" not in browser.text("labels")
+    assert browser.run("return document.getElementById('faint-note').hidden")
+    track = labels[RUN][7]
+    confidence = [0.95] * 50 + [0.75] * 30 + [0.1] * 10 + [np.nan] * 10
+    labels.set(RUN, 7, track.times, track.states, confidence)
+    page = report({"my.label": labels})
+    (view,) = data_of(page)["views"]
+    assert column(view["spans"]["confidence"]) == [96, 76, 11, 0]
+    assert [row.get("confidence") for row in view["labels"]] == [0.95, 0.75, None, None]
+    browser.open(page)
+    plot = browser.run(
+        "return getComputedStyle(document.documentElement).getPropertyValue('--plot')"
+    )
+    ends = zip(
+        *([int(x.strip()[i : i + 2], 16) for i in (1, 3, 5)] for x in (RED, plot)), strict=True
+    )
+    faint = "#" + "".join(f"{round(own + (back - own) * 0.36):02x}" for own, back in ends)
+    assert browser.share(faint) > 0.05
+    assert not browser.run("return document.getElementById('faint-note').hidden")
+    assert browser.share(GREEN) > 0.1
+    labels_text = " ".join(browser.text("labels").split())
+    assert "median length confidence run 90" in labels_text
+    assert "95.0 %" in labels_text
+    times = "5.00–8.00 s (3.00 s, 30 frames, confidence 75 %)"
+    assert browser.hover(6.0, 0, 2) == f"larva 7\ncast {times}"
+    assert browser.hover(9.0, 0, 2).endswith("(2.00 s, 20 frames, confidence 10 %)")
+    assert browser.messages() == []
+
+
 def test_labels_can_be_switched_off(labels: Labels, browser: Browser) -> None:
     browser.open(report({"my.label": labels}))
     button = "document.querySelector('#legend button')"

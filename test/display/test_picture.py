@@ -67,6 +67,22 @@ def test_pixels(labels: Labels, tmp_path: Path) -> None:
     assert share(picture, "#e6e6e6") > 0.01  # undefined
 
 
+def test_unsure_states_are_faint(labels: Labels, tmp_path: Path) -> None:
+    track = labels[RUN][7]
+    confidence = [0.95] * 50 + [0.75] * 30 + [0.1] * 20
+    labels.set(RUN, 7, track.times, track.states, confidence)
+    labels.set(RUN, 12, np.arange(20, 60) / 10, ["run"] * 40, [0.3] * 40)
+    plot_ethogram(labels, tmp_path / "e.png")
+    picture = image.imread(tmp_path / "e.png")
+    parts = {0.36: RED, 0.72: GREEN}
+    for part, color in parts.items():
+        own = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        faint = "#" + "".join(f"{round(x + (255 - x) * part):02x}" for x in own)
+        assert share(picture, faint) > 0.02
+    assert share(picture, GREEN) > 0.02
+    assert share(picture, RED) < 0.01  # in the legend
+
+
 def test_texts_in_the_picture(labels: Labels, tmp_path: Path) -> None:
     found = texts(svg(labels, tmp_path / "e.svg"))
     for text in (RUN, "time (s)", "larva", "7", "12", "run", "cast", "undefined"):

@@ -6,7 +6,8 @@ crossed(x) = (parcel = TaggingBackends.pack(x); TaggingBackends.unpack(parcel.te
 
 @testset "labels" begin
     labels = Labels()
-    setlabels!(labels, "r", 512, [0.1, 0.2, 0.3], ["run", ["run", "cast"], []])
+    setlabels!(labels, "r", 512, [0.1, 0.2, 0.3], ["run", ["run", "cast"], []];
+               confidence=[0.5, NaN, 1.0], second=["cast", [], "run"])
     setlabels!(labels, "r", 7, [], [])
     run = labels["r"]
     run.secondary_names = ["edited"]
@@ -22,6 +23,8 @@ crossed(x) = (parcel = TaggingBackends.pack(x); TaggingBackends.unpack(parcel.te
     @test again["r"].states == run.states
     @test pointer(again["r"][512].times) == pointer(run[512].times)
     @test pointer(again["r"][512].codes) == pointer(run[512].codes)
+    @test pointer(again["r"][512].confidence) == pointer(run[512].confidence)
+    @test pointer(again["r"][512].second_codes) == pointer(run[512].second_codes)
     @test again["r"][512].records["seen"] isa Vector{Bool}
     setlabels!(again, "r", 512, [9.0], ["roll"])
     @test run[512].times == [0.1, 0.2, 0.3]

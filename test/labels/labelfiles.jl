@@ -25,14 +25,26 @@ function refusal(work)
     return nothing
 end
 
+"""Return the columns that a track may have; nothing is unknown."""
+function columns_of(track)
+    found = Dict{String,Any}()
+    if track.confidence !== nothing
+        found["confidence"] = [isnan(x) ? nothing : x for x in track.confidence]
+    end
+    track.second === nothing || (found["second"] = labels_of.(track.second))
+    return found
+end
+
 """Return labels in the normalized form of the cases."""
 function meaning(labels)
     return Dict("attributes" => labels.attributes, "runs" => [Dict(
         "id" => run.id, "metadata" => run.metadata, "units" => run.units, "names" => run.names,
         "colors" => run.colors, "secondary_names" => run.secondary_names,
         "dependencies" => run.dependencies, "attributes" => run.attributes,
-        "tracks" => [Dict("id" => larva, "times" => track.times, "states" => labels_of.(track.states),
-                          "records" => track.records) for (larva, track) in run])
+        "tracks" => [merge!(Dict{String,Any}("id" => larva, "times" => track.times,
+                                             "states" => labels_of.(track.states),
+                                             "records" => track.records), columns_of(track))
+                     for (larva, track) in run])
         for run in values(labels)])
 end
 

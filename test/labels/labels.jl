@@ -519,4 +519,93 @@ end
     test_refused(() -> taglabels!(labels, ""), labels, "bad-label", nothing, nothing, 1)
 end
 
+sure_labels() = setlabels!(Labels(), RUN, 7, [0.1, 0.2, 0.3, 0.4], ["run", "cast", [], "run"];
+                           confidence=[0.9, 0.5, NaN, 1.0], second=["cast", "run", [], "stop"])
+
+function test_sure(track, confidence, second)
+    @test isequal(track.confidence, confidence)
+    @test track.second == second
+end
+
+@testset "confidence and second choices" begin
+    labels = sure_labels()
+    run = labels[RUN]
+    test_sure(run[7], [0.9, 0.5, NaN, 1.0], ["cast", "run", [], "stop"])
+    @test run.names == ["run", "cast", "stop"]
+    @test [run.states[code + 1] for code in run[7].second_codes] == run[7].second
+    setlabels!(labels, RUN, 8, [0.1], ["run"])
+    test_sure(run[8], nothing, nothing)
+    setlabels!(labels, RUN, 8, [0.1], ["run"]; confidence=(1,))
+    test_sure(run[8], [1.0], nothing)
+    setlabels!(labels, RUN, 8, [0.1], ["run"]; second=[("stop",)])
+    test_sure(run[8], nothing, ["stop"])
+    @test sure_labels() == sure_labels()
+    for (confidence, second) in ((nothing, ["cast", "run", [], "stop"]), ([0.9, 0.5, NaN, 1.0], nothing),
+                                 ([0.9, 0.5, 0.1, 1.0], ["cast", "run", [], "stop"]),
+                                 ([0.9, 0.5, NaN, 1.0], ["cast", "run", "run", "stop"]))
+        other = setlabels!(Labels(), RUN, 7, [0.1, 0.2, 0.3, 0.4], ["run", "cast", [], "run"];
+                           confidence=confidence, second=second)
+        @test other[RUN][7] != sure_labels()[RUN][7]
+    end
+    for (confidence, second, index) in (([0.5], nothing, nothing), (["a", "b", "c", "d"], nothing, 1),
+                                        (nothing, "abcd", nothing), (nothing, ["a"], nothing),
+                                        ([0.5, 1.01, 2, 0], nothing, 2), ([0, -0.01, 0, 0], nothing, 2),
+                                        (nothing, ["a", ["a", "b"], [], []], 2),
+                                        (nothing, ["a", "b", nothing, []], 3),
+                                        (nothing, ["a", "", [], []], 2), (0.5, nothing, nothing))
+        set() = setlabels!(labels, RUN, 7, [0.1, 0.2, 0.3, 0.4], ["new", "new", "new", "new"];
+                           confidence=confidence, second=second)
+        test_refused(set, labels, "bad-confidence", RUN, 7, index)
+    end
+end
+
+@testset "operations carry confidence, and clear it where labels change" begin
+    labels = sure_labels()
+    test_sure(croplabels(labels, 0.2, 0.3)[RUN][7], [0.5, NaN], ["run", []])
+    other = Labels()
+    declarelabels!(addrun!(other, "b"), ["back"])
+    other["b"][3] = labels[RUN][7]
+    test_sure(other["b"][3], labels[RUN][7].confidence, labels[RUN][7].second)
+    other["c"] = labels[RUN]
+    test_sure(other["c"][7], labels[RUN][7].confidence, labels[RUN][7].second)
+
+    other = setlabels!(Labels(), RUN, 7, [0.15, 0.2, 0.3, 0.4], ["run", "stop", "run", "run"];
+                       confidence=[0.7, 0.7, 0.7, 0.7])
+    setlabels!(other, RUN, 8, [0.1], ["run"]; confidence=[0.7], second=["hunch"])
+    mergelabels!(labels, other)
+    test_sure(labels[RUN][7], [0.9, NaN, NaN, NaN, 1.0], ["cast", [], [], [], "stop"])
+    test_sure(labels[RUN][8], [0.7], ["hunch"])
+
+    labels = setlabels!(Labels(), RUN, 7, [0.1, 0.2], ["run", []]; confidence=[0.9, 0.5], second=["a", "b"])
+    filllabels!(labels, "stop"; like=setlabels!(Labels(), RUN, 7, [0.15], ["x"]))
+    test_sure(labels[RUN][7], [0.9, NaN, NaN], ["a", [], []])
+
+    labels = sure_labels()
+    taglabels!(labels, "seen")
+    test_sure(labels[RUN][7], [0.9, 0.5, NaN, 1.0], ["cast", "run", [], "stop"])
+    taglabels!(labels, "edited"; unless="cast")
+    test_sure(labels[RUN][7], [NaN, 0.5, NaN, NaN], [[], "run", [], []])
+    labels = sure_labels()
+    declare() = declarelabels!(labels[RUN], ["run", "cast"])
+    test_refused(declare, labels, "bad-label", RUN, nothing, nothing)
+end
+
+# rewrite.jl and test_both_languages.py compare many more with Python's
+@testset "smoothing" begin
+    smoothed(states; confidence=nothing, shortest=0.3) =
+        smoothlabels!(setlabels!(Labels(), RUN, 1, 0.1 .* (0:(length(states) - 1)), states;
+                                 confidence=confidence), shortest)[RUN][1]
+    @test smoothed(["r", "r", "r", "c", "s", "s", "s", "s"]).states == ["r", "r", "r", "s", "s", "s", "s", "s"]
+    track = smoothed(["r", "r", "r", "c", "s", "s", "s", "s"]; confidence=[1, 1, 1, 0.5, 0.9, 0.9, 0.9, 0.9])
+    @test track.states == ["r", "r", "r", "r", "s", "s", "s", "s"]
+    @test isequal(track.confidence, [1, 1, 1, NaN, 0.9, 0.9, 0.9, 0.9])
+    @test smoothed(["c"]).states == ["c"]
+    @test smoothed(Any["r", "r", "r", [], "c"]).states == Any["r", "r", "r", [], "c"]
+    @test isempty(smoothlabels!(Labels(), 1))
+    labels = setlabels!(Labels(), RUN, 1, [0.0, 1e300], ["r", "r"])
+    test_refused(() -> smoothlabels!(labels, 1), labels, "bad-time", RUN, 1, 2)
+    @test_throws ArgumentError smoothlabels!(Labels(), 0)
+    @test_throws ArgumentError smoothlabels!(Labels(), 1; max_gap=-1)
+end
+
 end

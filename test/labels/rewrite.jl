@@ -1,5 +1,6 @@
 # Used by the tests of other languages. Reads one request per line and answers with one line.
 #   rewrite<TAB>IN<TAB>OUT   read the label file IN, write it as OUT: "ok", or the kind of the error
+#   smooth<TAB>IN<TAB>OUT    the same, with bouts that are shorter than 0.3 s smoothed
 #   random<TAB>SEED<TAB>OUT  write random labels as OUT: "ok"
 
 using Random, TaggingBackends
@@ -51,7 +52,9 @@ function random_labels(rng)
             times = sort(unique(rand(rng, -(10^6):10^9, rand(rng, 0:6)))) ./ 1000
             states = Any[rand(rng, Bool) ? rand(rng, names) : names[randperm(rng, length(names))[1:rand(rng, 0:end)]]
                          for _ in times]
-            setlabels!(labels, run.id, larva, times, states)
+            confidence = rand(rng, Bool) ? nothing : [rand(rng, Bool) ? NaN : rand(rng) for _ in times]
+            second = rand(rng, Bool) ? nothing : Any[rand(rng, Bool) ? [] : rand(rng, names) for _ in times]
+            setlabels!(labels, run.id, larva, times, states; confidence=confidence, second=second)
             labels[run.id][larva].records["speed"] = [random_float(rng) for _ in times]
         end
     end
@@ -64,6 +67,8 @@ function answer(request)
     try
         if command == "rewrite"
             writelabels(out, readlabels(argument))
+        elseif command == "smooth"
+            writelabels(out, smoothlabels!(readlabels(argument), 0.3))
         else
             writelabels(out, random_labels(MersenneTwister(parse(Int, argument))))
         end

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from strategies import any_labels
+from strategies import any_labels, tracks_of_bouts
 
 from support import CONTRACT, ROOT, parse, text
 from taggingbackends import LabelFileError, Labels
@@ -100,6 +100,21 @@ def test_both_read_the_variants_of_other_writers(julia: Ask, places: tuple[Path,
             with pytest.raises(LabelFileError) as caught:
                 parse(content)
             assert answer.split()[0] == caught.value.kind, name
+
+
+@settings(
+    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(labels=tracks_of_bouts())
+def test_julia_smooths_as_python_does(
+    labels: Labels, julia: Ask, places: tuple[Path, Path]
+) -> None:
+    ours, theirs = places
+    labels.write(ours)
+    assert julia("smooth", ours, theirs) == "ok"
+    labels = Labels.read(ours)
+    labels.smooth(0.3)
+    assert theirs.read_bytes() == text(labels)
 
 
 def test_python_and_julia_write_real_files_alike(

@@ -60,6 +60,10 @@ COMMANDS: list[list[str]] = [
     ["labels", "crop", "ONE", "--stop", "START", "-o", "OUT.label", "--force"],
     ["labels", "fill", "ONE", "--label", "NAME", "--like", "OTHER", "-o", "OUT.label", "--force"],
     ["labels", "tag", "ONE", "NAME", "--unless", "NAME", "-o", "OUT.label", "--force"],
+    ["labels", "smooth", "ONE", "--shortest", "GAP", "-o", "OUT.label", "--force"],
+    ["labels", "review", "ONE"],
+    ["labels", "review", "ONE", "OTHER", "--json"],
+    ["labels", "review", "ONE", "-o", "OUT.csv", "--force", "--max-gap", "GAP"],
     ["labels", "plot", "ONE", "-o", "OUT.png", "--force"],
     ["labels", "plot", "ONE", "-o", "OUT.svg", "--force", "--max-gap", "GAP"],
     ["labels", "report", "ONE", "OTHER", "-o", "OUT.html", "--force"],
@@ -118,7 +122,10 @@ def a_run(rng: Random, identifier: str, larvae: int, frames: int) -> JSON:
             t = t[:1]
         labels = [state() for _ in t]
         records = extras(rng) if larvae < 10 else {}
-        track = {"id": str(65535 - larva), "t": t, "labels": labels}
+        track: JSON = {"id": str(65535 - larva), "t": t, "labels": labels}
+        if rng.random() < 0.3:
+            track["confidence"] = [rng.randint(-1, 100) for _ in t]
+            track["second"] = [rng.randint(0, len(names)) for _ in t]
         run["data"].append(track | {k: v for k, v in records.items() if k not in track})
     return run
 

@@ -300,6 +300,66 @@ def test_every_frame_takes_the_nearest_window_of_a_frame_with_a_spine(
     np.testing.assert_allclose(predicted, expected, atol=1e-9)
 
 
+def test_confidence_and_second_choice_are_those_of_the_nearest_window() -> None:
+    shape = WindowShape(0.3, 10, max_gap=0.5)
+    track = straight(np.arange(30) / 10)
+    assert track.spine is not None
+    track.spine[10:22] = np.nan
+
+    def predict(windows: Any) -> Any:
+        at = windows[:, shape.anchor_frame, 0, 0]
+        names = np.where(at < 1, "run", "cast")
+        return names, (at / 10).astype(np.float32), np.where(at < 0.5, "stop", "run")
+
+    labels = Labels()
+    for batch in (1, 1024):
+        times, states, confidence, second = result = predict_frames(
+            track, shape, predict, batch, confidence=True
+        )
+        at = np.array([1, *range(1, 9), *[8] * 5, *[np.nan] * 4, *[23] * 6, *range(24, 29), 28])
+        at = at / 10
+        np.testing.assert_allclose(confidence, at / 10, rtol=1e-6)
+        assert confidence.dtype == np.float64
+        undefined = np.isnan(at)
+        assert states.tolist() == [
+            () if nothing else "run" if x < 1 else "cast"
+            for x, nothing in zip(at, undefined, strict=True)
+        ]
+        assert second.tolist() == [
+            () if nothing else "stop" if x < 0.5 else "run"
+            for x, nothing in zip(at, undefined, strict=True)
+        ]
+        labels.set("r", 1, *result)
+    assert labels["r"][1].second == second.tolist()
+    assert np.array_equal(labels["r"][1].times, times)
+
+
+def test_a_track_without_windows_has_no_confidence() -> None:
+    shape = WindowShape(3, 10)
+    result = predict_frames(straight([0, 0.1]), shape, lambda _: pytest.fail(), confidence=True)
+    labels = Labels()
+    labels.set("r", 1, *result)
+    track = labels["r"][1]
+    assert track.states == track.second == [(), ()]
+    assert track.confidence is not None
+    assert np.isnan(track.confidence).all()
+    assert [column.dtype.kind for column in result] == ["f", "O", "f", "O"]
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (np.ones(10), "expected a tuple of names, confidence and second choices"),
+        ((np.ones(8), np.ones(8)), "expected a tuple of names, confidence and second choices"),
+        ((["run"] * 8, np.ones(7), ["run"] * 8), "expected 8 rows from predict"),
+    ],
+)
+def test_confidence_needs_three_columns(result: Any, message: str) -> None:
+    shape, track = WindowShape(0.3, 10), straight(np.arange(10) / 10)
+    with pytest.raises(ValueError, match=message):
+        predict_frames(track, shape, lambda _: result, confidence=True)
+
+
 def test_undefined_rows_fit_what_is_predicted() -> None:
     shape = WindowShape(0.3, 10, max_gap=0.2)
     track = straight(np.arange(12) / 10)

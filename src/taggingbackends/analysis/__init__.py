@@ -9,14 +9,18 @@ from taggingbackends.system.lazy import lazy_names
 if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison, compare, compare_files
     from taggingbackends.analysis.protocol import parse_protocol, stimulus_windows
+    from taggingbackends.analysis.reviewing import Review, UnsureBout, review
     from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 
 __all__ = [
     "Comparison",
+    "Review",
+    "UnsureBout",
     "bout_lengths",
     "compare",
     "compare_files",
     "parse_protocol",
+    "review",
     "shares_over_time",
     "stimulus_windows",
     "transitions",
@@ -27,6 +31,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "taggingbackends.analysis.comparison": ("Comparison", "compare", "compare_files"),
         "taggingbackends.analysis.protocol": ("parse_protocol", "stimulus_windows"),
+        "taggingbackends.analysis.reviewing": ("Review", "UnsureBout", "review"),
         "taggingbackends.analysis.summaries": ("bout_lengths", "shares_over_time", "transitions"),
     },
 )

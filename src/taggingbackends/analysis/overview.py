@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from taggingbackends.labels import Labels
+from taggingbackends.labels.confidence import mean_confidence
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import columns_of
 
@@ -29,6 +30,10 @@ class RunOverview:
         Frames without a label.
     secondary : list of str
         The secondary labels among `labels`.
+    confidence : dict of str to float
+        Mean confidence of each label, over the frames that have one and that nobody edited.
+    rated : dict of str to int
+        Number of these frames, for the labels in `confidence`.
     """
 
     run: str
@@ -39,6 +44,8 @@ class RunOverview:
     labels: dict[str, int]
     undefined: int
     secondary: list[str]
+    confidence: dict[str, float]
+    rated: dict[str, int]
 
     @property
     def duration(self) -> float:
@@ -61,6 +68,7 @@ def _of_run(run: RunLabels) -> RunOverview:
     counts = run.count()
     undefined = counts.pop("", 0)
     _, times, _ = columns_of(run)
+    confidence = mean_confidence(run)
     return RunOverview(
         run=run.id,
         larvae=len(run),
@@ -70,4 +78,6 @@ def _of_run(run: RunLabels) -> RunOverview:
         labels=counts,
         undefined=undefined,
         secondary=[name for name in run.secondary_names if name in counts],
+        confidence={name: mean for name, (mean, _) in confidence.items()},
+        rated={name: frames for name, (_, frames) in confidence.items()},
     )

@@ -135,7 +135,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     recording. The command does not stop at the first error. It prints one line per error, and at
     most 20 errors for one list, such as the labels of a track. The exit code is 1 if there is an
     error. Names that a file uses without declaring them, although it declares others, cause a
-    warning.
+    warning. So do records that Nyx cannot read.
 
     \b
     Example: tagging-backend labels check recordings/*.label
@@ -405,6 +405,115 @@ def tag(
     labels = Labels.read(file)
     labels.tag(name, unless)
     _write(target, labels)
+
+
+@labels.command()
+@_FILE
+@click.option(
+    "--shortest",
+    type=float,
+    required=True,
+    callback=lambda *given: _above_0(given[2]),
+    metavar="S",
+    help="Change bouts that are shorter than S seconds.",
+)
+@_MAX_GAP
+@_output
+def smooth(
+    file: Path,
+    shortest: float,
+    max_gap: float | None,
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+) -> None:
+    """Give short bouts the labels of a neighbour.
+
+    The shortest bout comes first. It gets the labels of the surer of its two neighbours, if both
+    have a confidence, and of the longer one otherwise. Bouts with an edited frame and undefined
+    frames stay. Gaps separate bouts.
+
+    \b
+    Example: tagging-backend labels smooth predicted.label --shortest 0.3 -o smooth.label
+    """
+    from taggingbackends.labels import Labels
+
+    target = _target(file, output, in_place, force)
+    labels = Labels.read(file)
+    with located(file=file):
+        labels.smooth(shortest, max_gap)
+    _write(target, labels)
+
+
+@labels.command()
+@takes_files()
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="List N bouts at most.",
+)
+@_MAX_GAP
+@_JSON
+@click.option("--output", "-o", type=_PATH, metavar="FILE", help="Write a CSV table to FILE.")
+@FORCE
+def review(
+    files: tuple[Path, ...],
+    most: int,
+    max_gap: float | None,
+    as_json: bool,
+    output: Path | None,
+    force: bool,
+) -> None:
+    """List the bouts of predicted labels to look at first.
+
+    The first bout has the largest doubt: the sum over its frames of (1 - confidence) times
+    duration. Bouts of edited frames, and bouts without confidence, are counted only. The exit code
+    is 1 if no file has a confidence.
+
+    \b
+    Example: tagging-backend labels review recordings/predicted.label --most 20
+    """
+    from dataclasses import asdict
+
+    from taggingbackends.analysis.reviewing import review, review_csv
+    from taggingbackends.display.tables import review_table
+    from taggingbackends.labels import Labels
+
+    if as_json and output is not None:
+        raise click.UsageError("--json and --output cannot be used together")
+    target = None if output is None else _target(files[0], output, False, force, (".csv",))
+    bouts, others, several = [], 0, False
+    for file in files:
+        labels = Labels.read(file)
+        several |= len(labels) > 1
+        with located(file=file):
+            found = review(labels, max_gap)
+        if found is None:
+            warnings.warn(f"{file}: no frame has a confidence", stacklevel=1)
+        else:
+            bouts += [(str(file), bout) for bout in found.bouts]
+            others += found.others
+    if not bouts and not others:
+        raise TaggingBackendsError("expected labels with a confidence, found none")
+    bouts.sort(key=lambda item: -item[1].doubt)
+    shown = bouts[:most]
+    if as_json:
+        listed = [{"file": file, **asdict(bout)} for file, bout in shown]
+        print_json({"bouts": listed, "total": len(bouts), "others": others})
+        return
+    if target is not None:
+        _put(target, review_csv(shown).encode())
+        return
+    columns = ["file"] * (len(files) > 1) + ["run"] * several
+    echo(*review_table(shown, columns, _width()).split("\n"))
+    first = f"the first {most} of " if len(bouts) > most else ""
+    echo(
+        "",
+        f"{first}{counted(len(bouts), 'bout')}; not listed: {others} without confidence or edited",
+    )
 
 
 @labels.command()

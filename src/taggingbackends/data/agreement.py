@@ -18,7 +18,7 @@ from taggingbackends.data.loading import load_silently
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
 from taggingbackends.labels.dependencies import are_different_recordings, names_by_sha1
-from taggingbackends.labels.inspection import find_errors
+from taggingbackends.labels.inspection import find_errors, unreadable_records
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.origin import undeclared_names
 from taggingbackends.labels.runlabels import RunLabels
@@ -136,7 +136,7 @@ class LabelFileCheck:
             if recording is None or not recording.run_is_derived:
                 found += self._repeated(file, run)
             errors += _placed(found, file, run)
-        return errors, undeclared_names(labels)
+        return errors, undeclared_names(labels) + unreadable_records(labels)
 
     def mismatches(self, file: Path, labels: Labels, **options: Any) -> list[LabelFileError]:
         """Compare the labels of a file with the tracker files beside it.

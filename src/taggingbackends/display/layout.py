@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from taggingbackends.display.colors import label_colors
+from taggingbackends.labels.confidence import known_confidence
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import NEW_COLOR, StateTable, labels_of
 from taggingbackends.labels.stretches import Spans
 from taggingbackends.labels.tracklabels import TrackLabels
 
-__all__ = ["limited", "row_layout", "time_range"]
+__all__ = ["fading", "limited", "row_layout", "span_confidence", "time_range"]
 
 _CLOCK = 0xFFFFFFFF / 1000  # s; the range of 32 bits of ms, 49 days
 
@@ -55,7 +57,8 @@ def limited(run: RunLabels) -> RunLabels:
     for code in run._used_codes():
         numbers[code] = table.number(tuple(dict.fromkeys(map(drawn, labels_of(states[code])))))
     for larva, track in run.items():
-        shown._tracks[larva] = TrackLabels(table, track.times, numbers[track.codes])
+        codes = numbers[track.codes]
+        shown._tracks[larva] = TrackLabels(table, track.times, codes, confidence=track.confidence)
     return shown
 
 
@@ -77,6 +80,28 @@ def row_layout(run: RunLabels) -> list[tuple[list[int], list[int]]]:
         primary = [index for index in places if index < len(run.names)]
         found.append((primary, [index for index in places if index >= len(run.names)]))
     return found
+
+
+def span_confidence(run: RunLabels, spans: Spans) -> NDArray[np.float64] | None:
+    """Return the mean confidence of each span of a run, NaN if unknown; None without any."""
+    confidence = known_confidence(run)
+    known = ~np.isnan(confidence)
+    if not known.any():
+        return None
+    of_frame = np.repeat(np.arange(len(spans)), spans.frames)[known]
+    counts = np.bincount(of_frame, minlength=len(spans))
+    sums = np.bincount(of_frame, confidence[known], minlength=len(spans))
+    return np.where(counts > 0, sums / counts.clip(min=1), np.nan)
+
+
+def fading(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far colours fade to the background: 0 above 90 %, at most 0.72 up to 60 %.
+
+    There are five levels, as in the page's script.
+    """
+    levels = np.floor(10 * (1 - np.nan_to_num(confidence, nan=1.0)) + 1e-9).clip(0, 4)
+    parts: NDArray[np.float64] = 0.18 * levels
+    return parts
 
 
 def time_range(spans: Spans) -> tuple[float, float]:

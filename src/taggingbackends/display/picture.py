@@ -7,14 +7,20 @@ import warnings
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.display.colors import label_colors
-from taggingbackends.display.layout import limited, row_layout, time_range
+from taggingbackends.display.layout import (
+    fading,
+    limited,
+    row_layout,
+    span_confidence,
+    time_range,
+)
 from taggingbackends.display.tables import cut
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.labels import Labels
@@ -49,7 +55,8 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
     hatched in grey where its state is undefined (only grey if there are many such spans).
     Simultaneous primary labels share the height of the row, in their order in the state. Secondary
     labels are a thin line at the bottom of the row. A bar above the rows shows when the stimulus is
-    on (see `stimulus_windows`).
+    on (see `stimulus_windows`). States are fainter if the mean confidence of their frames is lower:
+    from 90 % (full colour) to 60 % and less.
 
     Only the first 20 runs are drawn; a warning says so. Of more than 60 labels of a run, the most
     frequent ones are drawn; the last one stands for all others.
@@ -205,6 +212,8 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
         ]
         for label, top, height in tops or [(-1, 0.0, 1.0)]:
             parts.setdefault(label, []).append((found, top, height))
+    confidence = span_confidence(run, spans)
+    faint = np.zeros(len(spans)) if confidence is None else fading(confidence)
     margin = 0.08 if len(run) * _ROW <= _TALLEST else 0.0  # above and below, relative to a row
     for label in sorted(parts):
         verts = [
@@ -216,9 +225,10 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
             )
             for found, top, height in parts[label]
         ]
-        style = {"facecolor": _UNDEFINED, "edgecolor": _HATCH, "hatch": "////"}
+        fades = np.concatenate([faint[found] for found, _, _ in parts[label]])
+        style: dict[str, Any] = {"facecolor": _UNDEFINED, "edgecolor": _HATCH, "hatch": "////"}
         if label >= 0:
-            style = {"facecolor": colors[label]}
+            style = {"facecolor": _faded(colors[label], fades)}
         elif sum(map(len, verts)) > _HATCHED:
             style = {"facecolor": _UNDEFINED}
         # antialiasing would leave seams between neighbours
@@ -232,6 +242,14 @@ def _rectangles(axes: Axes, run: RunLabels, colors: list[str], spans: Spans) -> 
         )
         axes.add_collection(drawn, autolim=False)
     return [label for label in sorted(parts) if label >= 0]
+
+
+def _faded(color: str, fades: NDArray[np.float64]) -> str | NDArray[np.float64]:
+    """Return a colour, or the colours of rectangles as (n, 3) red, green and blue."""
+    if not fades.any():
+        return color
+    own = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return own + (1 - own) * fades[:, None]
 
 
 def _corners(

@@ -7,6 +7,7 @@ from unicodedata import category, east_asian_width
 
 from taggingbackends.analysis.comparison import NOT_THERE, Comparison
 from taggingbackends.analysis.overview import RunOverview
+from taggingbackends.analysis.reviewing import UnsureBout
 from taggingbackends.system.words import printable
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "cut",
     "differences_table",
     "label_table",
+    "review_table",
     "run_table",
 ]
 
@@ -84,18 +86,64 @@ def run_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
 
 
 def label_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
-    """Return a table of the labels of some runs: frames, and their share of all frames."""
+    """Return a table of the labels of some runs: frames, and their share of all frames.
+
+    If there is any confidence, a third column has its mean.
+    """
     counts: dict[str, int] = {}
+    sums: dict[str, float] = {}
+    rated: dict[str, int] = {}
     for run in runs:
         for name, n in run.labels.items():
             counts[name] = counts.get(name, 0) + n
+        for name, n in run.rated.items():
+            rated[name] = rated.get(name, 0) + n
+            sums[name] = sums.get(name, 0) + n * run.confidence[name]
     undefined = sum(run.undefined for run in runs)
     if undefined:
         counts["(undefined)"] = undefined
     frames = sum(run.frames for run in runs)
-    rows = [("label", "   frames", " share")]  # padded to align the tables of several files
-    rows += [(name, str(n), f"{n / frames:.1%}") for name, n in counts.items()]
+    rows = [["label", "   frames", " share"]]  # padded to align the tables of several files
+    rows += [[name, str(n), f"{n / frames:.1%}"] for name, n in counts.items()]
+    if rated:
+        rows[0].append("confidence")
+        for row in rows[1:]:
+            row.append(f"{sums[row[0]] / rated[row[0]]:.0%}" if row[0] in rated else "")
     return aligned(rows, width=width)
+
+
+def review_table(
+    bouts: Sequence[tuple[str, UnsureBout]], columns: Collection[str], width: int | None = None
+) -> str:
+    """Return a table of bouts, each with the name of its file.
+
+    Parameters
+    ----------
+    bouts : sequence of (str, UnsureBout)
+        The bouts.
+    columns : collection of str
+        "file" or "run" or both: the columns at the left.
+    width : int, optional
+        Width of the terminal in columns.
+    """
+    names = [name for name in ("file", "run") if name in columns]
+    rows = [[*names, "larva", "label", "start", "stop", "confidence", "second", "doubt"]]
+    for file, x in bouts:
+        before = [{"file": file, "run": x.run}[name] for name in names]
+        times = [f"{x.start:.3f}", f"{x.stop:.3f}"]
+        rows.append(
+            [
+                *before,
+                str(x.larva),
+                x.label,
+                *times,
+                f"{x.confidence:.0%}",
+                x.second,
+                f"{x.doubt:.3f}",
+            ]
+        )
+    n = len(names)
+    return aligned(rows, left=(*range(n), n + 1, n + 5), width=width if names else None)
 
 
 def confusion_table(found: Comparison, width: int) -> str:

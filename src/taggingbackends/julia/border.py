@@ -180,6 +180,13 @@ def _run_content(run: RunLabels, parcel: Parcel) -> dict[str, Any]:
                     "id": larva,
                     "times": parcel.place(track.times),
                     "codes": parcel.place(track.codes),
+                    **{
+                        name: None if column is None else parcel.place(column)
+                        for name, column in (
+                            ("confidence", track.confidence),
+                            ("second_codes", track.second_codes),
+                        )
+                    },
                     "records": [
                         [key, parcel.place(value), None]
                         if _is_placeable(value)
@@ -217,7 +224,11 @@ def _run_from(content: dict[str, Any], owner: object) -> RunLabels:
             key: value if place is None else _array_from(place, owner)
             for key, place, value in track["records"]
         }
-        run._tracks[track["id"]] = TrackLabels(table, times, codes, records)
+        confidence, second = (
+            None if track[name] is None else _array_from(track[name], owner)
+            for name in ("confidence", "second_codes")
+        )
+        run._tracks[track["id"]] = TrackLabels(table, times, codes, records, confidence, second)
     return run
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located
 from taggingbackends.labels.dependencies import check_same_recording
-from taggingbackends.labels.nested import copied
+from taggingbackends.labels.origin import EDITED
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels, is_record
 from taggingbackends.labels.validation import check_names, check_overlap
 
-__all__ = ["Frames", "crop", "fill", "merge", "tag"]
+__all__ = ["Frames", "crop", "fill", "merge", "replace_codes", "tag"]
 
 Runs = dict[str, RunLabels]
 Frames = Mapping[str, Mapping[int, NDArray[np.float64]]]
@@ -90,7 +90,7 @@ def fill(runs: Runs, default: str, frames: Frames) -> None:
                 # declare the label only if a frame needs it
                 number = run._table.number(default) if number is None else number
                 codes = np.where(undefined_frames, np.int32(number), track.codes)
-                _replace(run, larva, codes)
+                replace_codes(run, larva, codes)
 
 
 def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
@@ -115,7 +115,7 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
         for code in run._used_codes():
             translation[code] = tagged(table.states[code])
         for larva, track in run.items():
-            _replace(run, larva, translation[track.codes])
+            replace_codes(run, larva, translation[track.codes])
 
 
 def _overwriting(run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> NDArray[np.bool_]:
@@ -141,19 +141,41 @@ def _merge_run(known: RunLabels, run: RunLabels, overwrites: NDArray[np.bool_]) 
     for larva, track in run.items():
         codes = translation[track.codes]
         if larva not in known:
-            known._tracks[larva] = TrackLabels(table, track.times, codes, copied(track.records))
+            second = track.second_codes
+            second = None if second is None else table.adopt(run._table, second)
+            known._tracks[larva] = track._on(table, codes, second)
             continue
         at = known[larva].match(track.times)
         chosen = overwrites[track.codes] & (at >= 0)
         merged = known[larva].codes.copy()
         merged[at[chosen]] = codes[chosen]
-        _replace(known, larva, merged)
+        replace_codes(known, larva, merged)
         _add(known, larva, track.times, codes, at)
 
 
-def _replace(run: RunLabels, larva: int, codes: Codes) -> None:
+def replace_codes(run: RunLabels, larva: int, codes: Codes) -> None:
+    """Set the states of a track; frames that get other labels, or "edited", lose confidence."""
     track = run[larva]
-    run._tracks[larva] = TrackLabels(run._table, track.times, codes, track.records)
+    confidence, second = track.confidence, track.second_codes
+    if confidence is not None or second is not None:
+        kept = ~_changed(run._table, track.codes, codes)
+        confidence = None if confidence is None else np.where(kept, confidence, np.nan)
+        second = None if second is None else second * kept
+    run._tracks[larva] = TrackLabels(
+        run._table, track.times, codes, track.records, confidence, second
+    )
+
+
+def _changed(table: StateTable, old: Codes, new: Codes) -> NDArray[np.bool_]:
+    """Return where the primary labels change, or the label "edited"."""
+
+    def meaning(code: int) -> tuple[tuple[str, ...], bool]:
+        state = table.states[code]
+        return table.primary(state), EDITED in labels_of(state)
+
+    pairs, places = np.unique(old.astype(np.int64) << 32 | new, return_inverse=True)
+    changed = [meaning(pair >> 32) != meaning(pair & 0xFFFFFFFF) for pair in pairs.tolist()]
+    return np.array(changed, dtype=bool)[places]
 
 
 def _add(
@@ -166,8 +188,13 @@ def _add(
         all_times = np.concatenate([track.times, times[new]])
         order = np.argsort(all_times, kind="stable")
         all_codes = np.concatenate([track.codes, codes[new]])
+        confidence, second, n = track.confidence, track.second_codes, int(new.sum())
+        if confidence is not None:
+            confidence = np.append(confidence, np.full(n, np.nan))[order]
+        if second is not None:
+            second = np.append(second, np.zeros(n, np.int32))[order]
         run._tracks[larva] = TrackLabels(
-            run._table, all_times[order], all_codes[order], track.records
+            run._table, all_times[order], all_codes[order], track.records, confidence, second
         )
 
 

@@ -6,13 +6,16 @@ each column of a track. When it refuses an element of a list, it checks the list
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels.dependencies import check_dependencies
@@ -26,11 +29,14 @@ from taggingbackends.labels.reading import (
     parse_document,
     parse_larva,
 )
+from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import StateTable
-from taggingbackends.labels.validation import TRACK_KEYS, check_overlap
+from taggingbackends.labels.tracklabels import is_record
+from taggingbackends.labels.validation import COLUMN_KEYS, TRACK_KEYS, check_overlap
 from taggingbackends.system.files import open_file
+from taggingbackends.system.words import listed
 
-__all__ = ["find_errors"]
+__all__ = ["find_errors", "unreadable_records"]
 
 _Check = Callable[[list[Any]], list[Path]]
 
@@ -80,6 +86,39 @@ def find_errors(
         error.file = error.file or path
         distinct.setdefault((error.kind, error.problem, error.run, error.track, error.index), error)
     return list(distinct.values())
+
+
+def unreadable_records(runs: Mapping[str, RunLabels]) -> list[str]:
+    """Return a sentence for each per-frame record of a run that Nyx cannot read.
+
+    Nyx reads a record as values of the type of the first one. To Nyx, whole floats are integers.
+    """
+    sentences = []
+    for run in runs.values():
+        found: dict[tuple[str, str], list[int]] = {}
+        for larva, track in run.items():
+            for key, value in track.records.items():
+                problem = _unreadable(value) if is_record(value, len(track)) else None
+                if problem is not None:
+                    found.setdefault((key, problem), []).append(larva)
+        for (key, problem), larvae in found.items():
+            of = f"{'larva' if len(larvae) == 1 else 'larvae'} {listed(larvae, 5)}"
+            sentences.append(f"run {run.id}: Nyx cannot read the record {key!r} of {of}: {problem}")
+    return sentences
+
+
+def _unreadable(record: list[Any] | NDArray[Any]) -> str | None:
+    """Return why Nyx cannot read a per-frame record; None if it can."""
+    values = record.tolist() if isinstance(record, np.ndarray) else record
+    kinds = {float if type(value) is int else type(value) for value in values}
+    if type(None) in kinds:
+        return "null among its values"
+    if not (kinds <= {float} or kinds <= {bool} or kinds <= {str}):
+        return "values that are not all numbers, all booleans or all strings"
+    whole = [float(value).is_integer() for value in values if kinds == {float}]
+    if whole and whole[0] and not all(whole):
+        return "a whole number first, and others that are not whole"
+    return None
 
 
 def _document_errors(document: Any, check: _Check) -> Iterator[LabelFileError]:
@@ -197,8 +236,8 @@ def _column_errors(
         larva = parse_larva(track.get("id"), position)
     times, states = (track.get(key, []) for key in ("t", "labels"))
 
-    def errors(times: Any, states: Any) -> list[LabelFileError]:
-        columns = {"t": times, "labels": states}
+    def errors(times: Any, states: Any, **more: Any) -> list[LabelFileError]:
+        columns = {"t": times, "labels": states, **more}
         found = _raised(partial(parse_columns, columns, table, decoder))
         for error in found:
             error.track = larva
@@ -216,6 +255,18 @@ def _column_errors(
         yield from errors([], states)
     if isinstance(times, list) and isinstance(states, list) and track.keys() >= set(TRACK_KEYS):
         yield from errors([*range(len(times))], [[]] * len(states))
+    for key in (key for key in COLUMN_KEYS if key in track):
+        value = track[key]
+
+        def of_column(items: Any, key: str = key) -> list[LabelFileError]:
+            n = len(items) if isinstance(items, list) else 0
+            return errors([*range(n)], [[]] * n, **{key: items})
+
+        yield from (
+            _element_errors(value, of_column) if isinstance(value, list) else of_column(value)
+        )
+        if isinstance(value, list) and isinstance(times, list) and len(value) != len(times):
+            yield from errors([*range(len(times))], [[]] * len(times), **{key: [0] * len(value)})
 
 
 def _run(**entries: Any) -> dict[str, Any]:

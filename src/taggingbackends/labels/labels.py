@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown, wrong_type
-from taggingbackends.labels import editing, reading, writing
+from taggingbackends.labels import editing, reading, smoothing, writing
 from taggingbackends.labels.dependencies import (
     check_dependencies,
     check_same_recording,
@@ -26,9 +26,9 @@ from taggingbackends.labels.lookup import check_seconds, missing_run
 from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import html_table
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import State, StateTable, listed
+from taggingbackends.labels.states import State, StateTable, check_second, listed
 from taggingbackends.labels.tracklabels import TrackLabels
-from taggingbackends.labels.validation import check_larva, check_run, check_times
+from taggingbackends.labels.validation import check_confidence, check_larva, check_run, check_times
 from taggingbackends.system.words import counted
 
 __all__ = ["Labels"]
@@ -148,7 +148,15 @@ class Labels(MutableMapping[str, RunLabels]):
         """Return the labels of a run; add an empty run if it is missing."""
         return self._runs.setdefault(check_run(run), RunLabels(run))
 
-    def set(self, run: str, larva: int, times: ArrayLike, states: Iterable[Any]) -> None:
+    def set(
+        self,
+        run: str,
+        larva: int,
+        times: ArrayLike,
+        states: Iterable[Any],
+        confidence: ArrayLike | None = None,
+        second: Iterable[Any] | None = None,
+    ) -> None:
         """Set the labels of a larva, replacing its old track.
 
         Parameters
@@ -162,12 +170,17 @@ class Labels(MutableMapping[str, RunLabels]):
         states : n states
             Each is a str or a sequence of str; an empty sequence is undefined. New names are
             declared in order of appearance.
+        confidence : (n,) array_like of float, optional
+            Probability that a model gives to each state, 0 to 1; NaN if it is unknown. Label files
+            hold whole percents.
+        second : n labels, optional
+            The model's second choice for each frame: a str, or an empty sequence for none.
 
         Raises
         ------
         LabelFileError
-            ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label`` or ``length-mismatch``.
-            Nothing is changed then.
+            ``bad-larva-id``, ``bad-time``, ``bad-code``, ``bad-label``, ``length-mismatch`` or
+            ``bad-confidence``. Nothing is changed then.
         """
         larva = check_larva(larva, check_run(run))
         with located(run=run, track=larva):
@@ -176,12 +189,16 @@ class Labels(MutableMapping[str, RunLabels]):
             if len(items) != len(column):
                 problem = f"expected {len(column)} states, as many as times, found {len(items)}"
                 raise LabelFileError("length-mismatch", problem)
+            n = len(column)
+            confidence = None if confidence is None else check_confidence(confidence, n)
+            choices = None if second is None else check_second(second, n)
             known = self._runs.get(run)
             table = StateTable() if known is None else known._table
             codes = table.encode(items)
+            second_codes = None if choices is None else table.encode(choices)
         labels = self.add_run(run)
         labels._table = table
-        labels._tracks[larva] = TrackLabels(table, column, codes)
+        labels._tracks[larva] = TrackLabels(table, column, codes, None, confidence, second_codes)
 
     def to_dict(self) -> dict[str, dict[int, dict[float, State]]]:
         """Return plain nested dictionaries: run -> larva -> time -> state."""
@@ -313,6 +330,36 @@ class Labels(MutableMapping[str, RunLabels]):
             Nothing is changed then.
         """
         editing.tag(self._runs, name, (unless,) if isinstance(unless, str) else unless)
+
+    def smooth(self, shortest: float, max_gap: float | None = None) -> None:
+        """Give bouts that are too short the primary labels of a neighbour.
+
+        A bout is here a longest series of consecutive frames of a larva with the same primary
+        labels; a gap ends it. The shortest bout comes first. It gets the labels of the bout before
+        or after it: of the one with the higher mean confidence, if both have one, else of the
+        longer one, else of the one before. Then it is one bout with that. This is repeated until no
+        bout is too short. Bouts with a frame that has the label "edited" stay, and so do undefined
+        frames, which are no neighbours. Frames keep their secondary labels. Those that change lose
+        their confidence.
+
+        Parameters
+        ----------
+        shortest : float
+            Seconds. Durations are compared in whole µs.
+        max_gap : float, optional
+            Longest step between successive frames of a bout, s. By default the longer of 1 s and
+            5 median frame intervals of the run's tracks.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-time``: a time is so large that no double holds it in milliseconds.
+        ValueError
+            `shortest` or `max_gap` is not above 0.
+
+        Nothing is changed then.
+        """
+        smoothing.smooth(self._runs, shortest, max_gap)
 
     def check_dependencies(self, folder: str | PathLike[str]) -> list[Path]:
         """Check that the tracker files of all runs are in a folder and unchanged.

@@ -10,7 +10,10 @@ from taggingbackends.system.words import counted, listed
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["is_edited", "predicting_instance", "undeclared_names"]
+__all__ = ["EDITED", "is_edited", "predicting_instance", "undeclared_names"]
+
+EDITED = "edited"
+"""The label of frames whose labels a person has changed or confirmed."""
 
 _NAMED = 5  # names that a sentence lists at most
 
@@ -21,7 +24,7 @@ def is_edited(run: RunLabels) -> bool:
     They are edited if a frame has the label "edited", primary or secondary. Declaring the name is
     not enough.
     """
-    return "edited" in run.count()
+    return EDITED in run.count()
 
 
 def predicting_instance(runs: Mapping[str, RunLabels]) -> str | None:

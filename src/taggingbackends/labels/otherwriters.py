@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from taggingbackends.labels.validation import TRACK_KEYS
+from taggingbackends.labels.validation import COLUMN_KEYS, TRACK_KEYS
 
 __all__ = ["normalize_document", "normalize_run", "normalize_track", "whole"]
 
@@ -55,10 +55,12 @@ def normalize_track(track: dict[str, Any]) -> None:
     _change(track, "id", _only(str, int, float))
     if type(track.get("id")) is float:
         track["id"] = whole(track["id"])
-    for key, types in (("t", (int, float)), ("labels", (int, float, str))):
+    for key in ("t", "labels", *COLUMN_KEYS):
+        types = (int, float, str) if key == "labels" else (int, float)
         if type(track.get(key)) in types:
             track[key] = [track[key]]
-    _change(track, "t", lambda times: _elements(times, int, float))
+    for key in ("t", *COLUMN_KEYS):
+        _change(track, key, lambda numbers: _elements(numbers, int, float))
 
 
 def whole(number: float) -> int | float:

@@ -15,11 +15,12 @@ from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.fast.elements import Decoder
 from taggingbackends.labels.fast.jsonarrays import ArrayReader
 from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
-from taggingbackends.labels.otherwriters import normalize_run, normalize_track
+from taggingbackends.labels.otherwriters import normalize_run, normalize_track, whole
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import StateTable
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import (
+    COLUMN_KEYS,
     MAX_LARVA_ID,
     RUN_KEYS,
     TRACK_KEYS,
@@ -43,6 +44,9 @@ __all__ = [
     "parse_larva",
     "read",
 ]
+
+
+_FRACTIONS = np.append(np.arange(101) / 100, np.nan)  # by percent; -1, unknown, is the last
 
 
 class Content(NamedTuple):
@@ -242,8 +246,12 @@ def _read_track(
     try:
         times = check_times(reader.floats(text.times))
         codes = decoder.read(text.states, reader)
-        if len(times) == len(codes):
-            return TrackLabels(table, times, codes)
+        confidence, second = (
+            None if column is None else reader.integers(column)
+            for column in (text.confidence, text.second)
+        )
+        if len(times) == len(codes) and _is_valid(confidence, second, len(times), decoder):
+            return TrackLabels(table, times, codes, None, _fractions(confidence), second)
     except ValueError:
         pass
     if len(table.states) > known:
@@ -287,10 +295,53 @@ def parse_columns(document: dict[str, Any], table: StateTable, decoder: Decoder)
     if n != found:
         problem = f"expected {n} labels, as many as times, found {found}"
         raise LabelFileError("length-mismatch", problem)
-    records = {
-        key: _parse_record(value, n) for key, value in document.items() if key not in TRACK_KEYS
-    }
-    return TrackLabels(table, columns["t"], columns["labels"], records)
+    integers: dict[str, NDArray[np.int32]] = {}
+    records: dict[str, Any] = {}
+    for key, value in document.items():
+        if key in COLUMN_KEYS:
+            integers[key] = _parse_integers(value, n, key, *_range(key, decoder))
+        elif key not in TRACK_KEYS:
+            records[key] = _parse_record(value, n)
+    confidence, second = map(integers.get, COLUMN_KEYS)
+    times, codes = columns["t"], columns["labels"]
+    return TrackLabels(table, times, codes, records, _fractions(confidence), second)
+
+
+def _range(key: str, decoder: Decoder) -> tuple[int, int]:
+    """Return the least and the largest integer in a column."""
+    if key == "confidence":
+        return -1, 100
+    return 0, np.iinfo(np.int32).max if decoder.largest is None else decoder.largest
+
+
+def _is_valid(
+    confidence: NDArray[np.int32] | None, second: NDArray[np.int32] | None, n: int, decoder: Decoder
+) -> bool:
+    for key, column in zip(COLUMN_KEYS, (confidence, second), strict=True):
+        if column is not None:
+            least, largest = _range(key, decoder)
+            if len(column) != n or ((column < least) | (column > largest)).any():
+                return False
+    return True
+
+
+def _parse_integers(value: Any, n: int, key: str, least: int, largest: int) -> NDArray[np.int32]:
+    if not isinstance(value, list):
+        problem = f'expected a list as "{key}", found {shown(value)}'
+        raise LabelFileError("bad-confidence", problem)
+    for index, item in enumerate(value):
+        integer = whole(item) if type(item) is float else item  # MATLAB's numbers are doubles
+        if not (type(integer) is int and least <= integer <= largest):
+            problem = f'expected integers from {least} to {largest} as "{key}", found {shown(item)}'
+            raise LabelFileError("bad-confidence", problem, index=index)
+    if len(value) != n:
+        problem = f'expected {n} integers as "{key}", as many as times, found {len(value)}'
+        raise LabelFileError("bad-confidence", problem)
+    return np.array(value, dtype=np.int32)
+
+
+def _fractions(percents: NDArray[np.int32] | None) -> NDArray[np.float64] | None:
+    return None if percents is None else _FRACTIONS[percents]
 
 
 def _parse_times(values: list[Any]) -> NDArray[np.float64]:

@@ -153,7 +153,11 @@ class RunLabels(MutableMapping[int, TrackLabels]):
             self._table.redeclare(names, secondary, colors)
 
     def _used_names(self) -> set[str]:
-        return {name for code in self._used_codes() for name in labels_of(self._table.states[code])}
+        used = self._used_codes()
+        for track in self._tracks.values():
+            if track.second_codes is not None:
+                used += np.unique(track.second_codes).tolist()
+        return {name for code in set(used) for name in labels_of(self._table.states[code])}
 
     def _used_codes(self) -> list[int]:
         used = np.zeros(len(self._table.states), dtype=bool)
@@ -173,7 +177,9 @@ class RunLabels(MutableMapping[int, TrackLabels]):
             raise wrong_type("TrackLabels, such as labels[run][larva]", track, fix)
         larva = check_larva(larva, self.id)
         codes = self._table.adopt(track._table, track.codes)
-        self._tracks[larva] = TrackLabels(self._table, track.times, codes, copied(track.records))
+        second = track.second_codes
+        second = None if second is None else self._table.adopt(track._table, second)
+        self._tracks[larva] = track._on(self._table, codes, second)
 
     def __delitem__(self, larva: int) -> None:
         self[larva]  # raises the error for a missing key
@@ -207,8 +213,7 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         for name in ("metadata", "units", "attributes", "dependencies"):
             setattr(copy, name, copied(getattr(self, name)))
         for larva, track in self._tracks.items() if tracks else ():
-            records = copied(track.records)
-            copy._tracks[larva] = TrackLabels(copy._table, track.times, track.codes, records)
+            copy._tracks[larva] = track._on(copy._table, track.codes, track.second_codes)
         return copy
 
     def __copy__(self) -> RunLabels:

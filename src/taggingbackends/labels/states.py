@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from taggingbackends.errors import LabelFileError, shown
 from taggingbackends.labels.validation import check_colors, check_overlap, fault_in
 
-__all__ = ["NEW_COLOR", "Codes", "State", "StateTable", "labels_of", "listed"]
+__all__ = ["NEW_COLOR", "Codes", "State", "StateTable", "check_second", "labels_of", "listed"]
 
 State: TypeAlias = str | tuple[str, ...]
 """One label (a str), several labels at once, or undefined: ``()``."""
@@ -32,6 +32,26 @@ def listed(states: Iterable[Any]) -> list[Any]:
         problem = f"expected a list of states, one per frame, found {shown(states)}"
         raise LabelFileError("bad-code", problem)
     return list(states)
+
+
+def check_second(second: Iterable[Any], n: int) -> list[Any]:
+    """Return n second choices as a list; raise ``bad-confidence`` unless all are labels or ()."""
+    if isinstance(second, (str, set, frozenset)):
+        problem = f"expected a list of second choices, one per frame, found {shown(second)}"
+        raise LabelFileError("bad-confidence", problem)
+    choices = [tuple(x) if isinstance(x, (list, np.ndarray)) else x for x in second]
+    if len(choices) != n:
+        problem = f"expected {n} second choices, as many as times, found {len(choices)}"
+        raise LabelFileError("bad-confidence", problem)
+    try:
+        distinct: Iterable[Any] = dict.fromkeys(choices)
+    except TypeError:  # an unhashable choice, which is refused below
+        distinct = choices
+    for choice in distinct:
+        if fault_in(choice) or len(labels_of(choice)) > 1:
+            problem = f"expected a label or (), found {shown(choice)}"
+            raise LabelFileError("bad-confidence", problem, index=choices.index(choice))
+    return choices
 
 
 class StateTable:
@@ -103,6 +123,10 @@ class StateTable:
             number = self._numbers[state] = len(self.states)
             self.states.append(state)
         return number
+
+    def primary(self, state: State) -> tuple[str, ...]:
+        """Return the primary labels of a state."""
+        return tuple(name for name in labels_of(state) if not self._secondary.get(name))
 
     def encode(self, states: list[Any]) -> Codes:
         """Return the numbers of states; declare new names in order of appearance.

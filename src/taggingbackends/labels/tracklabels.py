@@ -32,6 +32,10 @@ class TrackLabels(Mapping[float, State]):
         Seconds, strictly increasing.
     codes : (n,) int32 array, read-only
         Index of each state in the run's table of states (``labels[run].states``); 0: undefined.
+    confidence : (n,) float64 array, read-only, or None
+        Probability that a model gives to each state, 0 to 1; NaN: unknown. None without any.
+    second_codes : (n,) int32 array, read-only, or None
+        The model's second choice for each frame, a single label, as in `codes`; 0: none.
     records : dict
         Further entries of the track in a label file. A list as long as `times` is a per-frame
         record; one of numbers or booleans is stored as an array. Other entries belong to the track.
@@ -45,11 +49,15 @@ class TrackLabels(Mapping[float, State]):
         times: NDArray[np.float64],
         codes: Codes,
         records: dict[str, Any] | None = None,
+        confidence: NDArray[np.float64] | None = None,
+        second_codes: Codes | None = None,
     ) -> None:
-        times.flags.writeable = codes.flags.writeable = False
         self._table = table
         self.times = times
         self.codes = codes
+        self.confidence = confidence
+        self.second_codes = second_codes
+        self._protect()
         self.records: dict[str, Any] = {} if records is None else records
 
     @property
@@ -57,6 +65,19 @@ class TrackLabels(Mapping[float, State]):
         """State of each frame: a str (one label) or a tuple of str (several, or none)."""
         states = self._table.states
         return [states[code] for code in self.codes.tolist()]
+
+    @property
+    def second(self) -> list[State] | None:
+        """Second choice for each frame: a str, or ``()`` for none. None without any choices."""
+        if self.second_codes is None:
+            return None
+        states = self._table.states
+        return [states[code] for code in self.second_codes.tolist()]
+
+    def _protect(self) -> None:
+        for column in (self.times, self.codes, self.confidence, self.second_codes):
+            if column is not None:
+                column.flags.writeable = False
 
     def find(self, times: ArrayLike) -> NDArray[np.intp]:
         """Return the index of the frame nearest to each time, or -1 if none is within 1 ms.
@@ -124,7 +145,9 @@ class TrackLabels(Mapping[float, State]):
             for key, value in self.records.items()
         }
         times, codes = self.times[frames].copy(), self.codes[frames].copy()
-        return TrackLabels(self._table, times, codes, records)
+        confidence = None if self.confidence is None else self.confidence[frames].copy()
+        second = None if self.second_codes is None else self.second_codes[frames].copy()
+        return TrackLabels(self._table, times, codes, records, confidence, second)
 
     def __iter__(self) -> Iterator[float]:
         return iter(self.times.tolist())
@@ -145,13 +168,19 @@ class TrackLabels(Mapping[float, State]):
             return NotImplemented
         return (
             np.array_equal(self.times, other.times)
-            and _same_states(self, other)
+            and _same_states(self._table, self.codes, other._table, other.codes)
+            and _same_confidence(self, other)
             and list(self.records) == list(other.records)
             and is_equal(self.records, other.records)
         )
 
     def __copy__(self) -> TrackLabels:
-        return TrackLabels(self._table.copy(), self.times, self.codes, copied(self.records))
+        return self._on(self._table.copy(), self.codes, self.second_codes)
+
+    def _on(self, table: StateTable, codes: Codes, second: Codes | None) -> TrackLabels:
+        """Return a copy with the numbers of another table."""
+        records = copied(self.records)
+        return TrackLabels(table, self.times, codes, records, self.confidence, second)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TrackLabels:
         return copy(self)
@@ -162,7 +191,7 @@ class TrackLabels(Mapping[float, State]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         # pickle and copy make the arrays writable
         vars(self).update(state)
-        self.times.flags.writeable = self.codes.flags.writeable = False
+        self._protect()
 
 
 def find_frames(frames: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -199,9 +228,18 @@ class _Values(ValuesView[State]):
         return iter(self._mapping.states)
 
 
-def _same_states(one: TrackLabels, other: TrackLabels) -> bool:
+def _same_states(table: StateTable, codes: Codes, other: StateTable, others: Codes) -> bool:
     """Compare the states of two tracks of equal length, which may number states differently."""
-    states, others = one._table.states, other._table.states
     # each pair of numbers once: the tables may be larger than the track
-    pairs = np.unique(one.codes.astype(np.int64) << 32 | other.codes).tolist()
-    return all(states[pair >> 32] == others[pair & 0xFFFFFFFF] for pair in pairs)
+    pairs = np.unique(codes.astype(np.int64) << 32 | others).tolist()
+    return all(table.states[pair >> 32] == other.states[pair & 0xFFFFFFFF] for pair in pairs)
+
+
+def _same_confidence(one: TrackLabels, other: TrackLabels) -> bool:
+    a, b = one.confidence, other.confidence
+    if not (a is b if a is None or b is None else np.array_equal(a, b, equal_nan=True)):
+        return False
+    c, d = one.second_codes, other.second_codes
+    if c is None or d is None:
+        return c is d
+    return _same_states(one._table, c, other._table, d)

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.errors import LabelFileError, shown
 
 __all__ = [
+    "COLUMN_KEYS",
     "MAX_LARVA_ID",
     "RUN_KEYS",
     "TRACK_KEYS",
     "check_colors",
+    "check_confidence",
     "check_larva",
     "check_names",
     "check_overlap",
@@ -27,7 +29,9 @@ __all__ = [
 MAX_LARVA_ID = 65535  # Nyx holds larva identifiers in 16 bits
 RUN_KEYS = ("metadata", "units", "labels", "secondarylabels", "dependencies", "data")
 TRACK_KEYS = ("id", "t", "labels")
-"""Reserved entries of a run and of a track in a label file."""
+"""Reserved entries of a run and of a track in a label file, which a track must have."""
+COLUMN_KEYS = ("confidence", "second")
+"""Reserved entries of a track that are optional: integers of its frames."""
 
 
 def check_run(run: Any) -> str:
@@ -66,6 +70,27 @@ def check_times(times: NDArray[np.float64]) -> NDArray[np.float64]:
             problem = f"expected a finite time, found {times[index]}"
         raise LabelFileError("bad-time", problem, index=index)
     return times
+
+
+def check_confidence(values: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Return n numbers from 0 to 1, or NaN, as a new column; raise ``bad-confidence`` otherwise."""
+    try:
+        column = np.array(values)
+        if column.dtype.kind not in "biufO":  # e.g. texts
+            raise TypeError
+        column = column.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError):
+        problem = f"expected numbers from 0 to 1, found {shown(values)}"
+        raise LabelFileError("bad-confidence", problem) from None
+    if column.shape != (n,):
+        problem = f"expected {n} numbers, as many as times, found an array of shape {column.shape}"
+        raise LabelFileError("bad-confidence", problem)
+    bad = (column < 0) | (column > 1)
+    if bad.any():
+        index = int(bad.argmax())
+        problem = f"expected a number from 0 to 1, or NaN, found {column[index]}"
+        raise LabelFileError("bad-confidence", problem, index=index)
+    return column
 
 
 def check_units(units: Any) -> dict[str, Any]:

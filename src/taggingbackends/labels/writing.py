@@ -19,7 +19,13 @@ from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels
-from taggingbackends.labels.validation import RUN_KEYS, TRACK_KEYS, check_units
+from taggingbackends.labels.validation import (
+    COLUMN_KEYS,
+    RUN_KEYS,
+    TRACK_KEYS,
+    check_confidence,
+    check_units,
+)
 from taggingbackends.system.files import Expected, write_file
 
 __all__ = ["json_text", "text", "write"]
@@ -115,8 +121,14 @@ def _reserved(problem: str) -> LabelFileError:
 def _track_text(larva: int, track: TrackLabels, states: _StateTexts, depth: int) -> bytes:
     parts = [b'{"id":"%d","t":' % larva, _times_text(track.times), b',"labels":']
     parts.append(states.column(track.codes))
+    if track.confidence is not None:
+        percents = np.rint(100 * check_confidence(track.confidence, len(track)))
+        percents[np.isnan(percents)] = -1
+        parts += [b',"confidence":', _dumps(percents.astype(np.int32))]
+    if track.second_codes is not None:
+        parts += [b',"second":', _dumps(states.codes[track.second_codes])]
     for key, value in track.records.items():
-        if key in TRACK_KEYS:
+        if key in TRACK_KEYS or key in COLUMN_KEYS:
             raise _reserved(f'expected no record named "{key}": the key is reserved')
         parts += [b",", _entry(key, value, depth)]
     return b"".join((*parts, b"}"))
@@ -151,6 +163,10 @@ class _StateTexts:
             # a state without frames may have names that are no longer declared
             return [code_of.get(name, 0) for name in labels_of(state)]
 
+        # of single labels; a state without frames may have names that are no longer declared
+        self.codes = run._table.translation(
+            lambda state: code_of.get(state, 0) if isinstance(state, str) else 0
+        )
         self._single = run._table.translation(
             lambda state: code_of.get(state, 0) if isinstance(state, str) and not named else -1
         )

@@ -8,17 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.data.resampling import complete_frames, interpolate, is_covered, nearest
 from taggingbackends.data.tracks import Track
+from taggingbackends.errors import shown
 from taggingbackends.labels.stretches import check_max_gap, default_max_gap, is_gap
 
 __all__ = ["WindowShape", "predict_frames"]
 
+_UNKNOWN = np.float64(math.nan)  # confidence
 _UNDEFINED = {"U": (), "O": (), "f": math.nan, "i": -1, "u": -1}  # by kind of dtype
 
 
@@ -144,6 +146,7 @@ class WindowShape:
         return values.reshape(len(anchors), len(self.offsets), *spine.shape[1:])
 
 
+@overload
 def predict_frames(
     track: Track,
     shape: WindowShape,
@@ -151,7 +154,27 @@ def predict_frames(
     batch: int = 1024,
     *,
     undefined: Any = None,
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    confidence: Literal[False] = False,
+) -> tuple[NDArray[np.float64], NDArray[Any]]: ...
+@overload
+def predict_frames(
+    track: Track,
+    shape: WindowShape,
+    predict: Callable[[NDArray[np.float64]], tuple[ArrayLike, ArrayLike, ArrayLike]],
+    batch: int = 1024,
+    *,
+    undefined: Any = None,
+    confidence: Literal[True],
+) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[Any]]: ...
+def predict_frames(
+    track: Track,
+    shape: WindowShape,
+    predict: Callable[[NDArray[np.float64]], Any],
+    batch: int = 1024,
+    *,
+    undefined: Any = None,
+    confidence: bool = False,
+) -> tuple[NDArray[Any], ...]:
     """Predict a value for every frame of a track from the window around the frame.
 
     The windows are cut as those of a training set of the same shape, around the frames that have a
@@ -175,6 +198,9 @@ def predict_frames(
     undefined : optional
         Value of undefined rows. By default ``()`` for names, as in `Labels.set`, -1 for integers,
         and NaN for floats.
+    confidence : bool
+        Whether `predict` returns a tuple of three arrays of m rows: names, the confidence in each
+        (0 to 1), and the second choices (names).
 
     Returns
     -------
@@ -184,6 +210,9 @@ def predict_frames(
         One row per frame. The type is one that also holds `undefined`: object for names and ``()``.
         If no window fits in the track, `predict` is not called, and all rows are `undefined`, by
         default ``()``.
+    confidence, second : (n,) array
+        Only with `confidence`: NaN and ``()`` where the result is undefined. The result fits
+        ``labels.set(run, larva, *result)``.
 
     Raises
     ------
@@ -197,22 +226,40 @@ def predict_frames(
     shape = shape.for_tracks([track])
     assert shape.max_gap is not None
     anchors = times[shape.fits(times, times)]
+    undefined_values = (undefined, _UNKNOWN, ()) if confidence else (undefined,)
     if len(anchors) == 0:
-        value = _undefined_value(np.dtype(object), undefined)
-        return track.times, np.full((len(track), *value.shape), value)
-    parts = []
+        values = [_undefined_value(np.dtype(object), given) for given in undefined_values]
+        return track.times, *(np.full((len(track), *value.shape), value) for value in values)
+    parts: list[list[NDArray[Any]]] = [[] for _ in undefined_values]
     for start in range(0, len(anchors), batch):
         part = anchors[start : start + batch]
-        parts.append(np.asarray(predict(shape.cut(times, spine, part))))
-        if parts[-1].shape[:1] != part.shape:
-            problem = f"expected {len(part)} rows from predict, one per window"
-            raise ValueError(f"{problem}, found an array of shape {parts[-1].shape}")
-    predicted = np.concatenate(parts)
-    value = _undefined_value(predicted.dtype, undefined)
+        result = predict(shape.cut(times, spine, part))
+        if confidence and not (isinstance(result, tuple) and len(result) == len(parts)):
+            problem = "expected a tuple of names, confidence and second choices from predict"
+            raise ValueError(f"{problem}, found {shown(result)}")
+        for found, rows in zip(parts, result if confidence else (result,), strict=True):
+            found.append(_rows(rows, len(part)))
     frames = nearest(anchors, track.times.clip(anchors[0], anchors[-1]))
-    rows = predicted.astype(np.promote_types(predicted.dtype, value.dtype), copy=False)[frames]
-    rows[is_gap(np.abs(anchors[frames] - track.times), shape.max_gap)] = value
-    return track.times, rows
+    without = is_gap(np.abs(anchors[frames] - track.times), shape.max_gap)
+    columns = []
+    for found, given in zip(parts, undefined_values, strict=True):
+        predicted = np.concatenate(found)
+        value = _undefined_value(predicted.dtype, given)
+        column = predicted.astype(np.promote_types(predicted.dtype, value.dtype), copy=False)[
+            frames
+        ]
+        column[without] = value
+        columns.append(column)
+    return track.times, *columns
+
+
+def _rows(rows: Any, n: int) -> NDArray[Any]:
+    """Return the result for n windows as an array."""
+    array = np.asarray(rows)
+    if array.shape[:1] != (n,):
+        problem = f"expected {n} rows from predict, one per window"
+        raise ValueError(f"{problem}, found an array of shape {array.shape}")
+    return array
 
 
 def _undefined_value(dtype: np.dtype[Any], given: Any) -> NDArray[Any]:
@@ -226,7 +273,7 @@ def _undefined_value(dtype: np.dtype[Any], given: Any) -> NDArray[Any]:
         value = np.empty((), dtype=object)
         value[()] = given
         return value
-    return np.asarray(given, dtype=np.min_scalar_type(given))
+    return np.asarray(given, dtype=None if given is _UNKNOWN else np.min_scalar_type(given))
 
 
 def _whole(name: str, seconds: float, framerate: float, least: int) -> int:

@@ -55,7 +55,9 @@ def full_labels() -> Labels:
     """Return labels with everything that they can carry."""
     labels = Labels()
     times = np.arange(1, 6) / 8
-    labels.set(RUN, 512, times, ["run", ("run", "cast"), (), "edited", "run"])
+    states = ["run", ("run", "cast"), (), "edited", "run"]
+    confidence = [0.5, 1, np.nan, np.nan, 0.25]
+    labels.set(RUN, 512, times, states, confidence, ["cast", "back", (), (), "cast"])
     labels.set(RUN, 7, [], [])
     run = labels[RUN]
     run.secondary_names = ["edited"]
@@ -129,6 +131,8 @@ def test_no_column_of_labels_is_copied(julia: ModuleType, functions: Any, labels
     ours, theirs = labels[RUN][512], again[RUN][512]
     assert np.shares_memory(ours.times, theirs.times)
     assert np.shares_memory(ours.codes, theirs.codes)
+    assert np.shares_memory(ours.confidence, theirs.confidence)
+    assert np.shares_memory(ours.second_codes, theirs.second_codes)
     assert np.shares_memory(ours.records["speed"], theirs.records["speed"])
     assert not theirs.times.flags.writeable
     assert not theirs.codes.flags.writeable

@@ -14,10 +14,11 @@ from taggingbackends.analysis.comparison import NOT_THERE, Comparison, compare
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.display.colors import PALETTE, label_colors
-from taggingbackends.display.layout import limited, row_layout, time_range
+from taggingbackends.display.layout import limited, row_layout, span_confidence, time_range
 from taggingbackends.errors import located
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import Bouts, find_bouts
+from taggingbackends.labels.confidence import mean_confidence
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import Spans, find_spans
 from taggingbackends.labels.writing import json_text
@@ -83,6 +84,18 @@ def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
     # milliseconds, as in label files; longer units if 32 bits (49 days) do not suffice
     unit = max(math.ceil((stop - start) * 1000 / 0xFFFFFFFF), 1) / 1000
     windows = stimulus_windows(run)
+    columns = {
+        "counts": np.bincount(spans.tracks, minlength=len(run)),
+        "stretches": spans.stretches,
+        "states": spans.states,
+        "frames": spans.frames,
+        "start": np.rint((spans.start - start) / unit),
+        "stop": np.rint((spans.stop - start) / unit),
+    }
+    confidence = span_confidence(run, spans)
+    if confidence is not None:
+        # percents, plus 1; 0 is unknown
+        columns["confidence"] = np.nan_to_num(np.rint(100 * confidence) + 1, nan=0)
     return {
         "file": file,
         "run": run.id,
@@ -96,14 +109,7 @@ def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
         "stop": stop,
         "unit": unit,
         "interval": spans.interval,
-        "spans": {
-            "counts": _packed(np.bincount(spans.tracks, minlength=len(run))),
-            "stretches": _packed(spans.stretches),
-            "states": _packed(spans.states),
-            "frames": _packed(spans.frames),
-            "start": _packed(np.rint((spans.start - start) / unit)),
-            "stop": _packed(np.rint((spans.stop - start) / unit)),
-        },
+        "spans": {name: _packed(column) for name, column in columns.items()},
         "stimulus": [window for window in windows if window.start < stop and window.stop > start],
         "labels": _table(run, spans, bouts),
         "shares": _shares(run, max_gap),
@@ -165,11 +171,11 @@ def _text(value: Any, levels: int = 3) -> str:
 
 
 def _table(run: RunLabels, spans: Spans, bouts: Bouts) -> list[JSON]:
-    """Return frames, time, larvae, bouts and median bout length of each label.
+    """Return frames, time, larvae, bouts, median bout length and mean confidence of each label.
 
     The last row has the frames and the time of undefined.
     """
-    frames = run.count()
+    frames, confidence = run.count(), mean_confidence(run)
     lengths = bout_lengths(bouts)
     rows: list[JSON] = []
     for label, name in enumerate(bouts.names):
@@ -183,6 +189,8 @@ def _table(run: RunLabels, spans: Spans, bouts: Bouts) -> list[JSON]:
                 "median": _number(float(lengths.medians[label])),
             }
         )
+        if name in confidence:
+            rows[-1]["confidence"] = _number(confidence[name][0])
     undefined = float((spans.stop - spans.start)[spans.states == 0].sum())
     return [*rows, {"frames": frames.get("", 0), "seconds": _number(undefined)}]
 

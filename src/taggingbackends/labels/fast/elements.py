@@ -43,12 +43,17 @@ class Decoder:
 
     With `declared` false the declarations are invalid: codes cannot be checked, and the result is
     never used.
+
+    Attributes
+    ----------
+    largest : int or None
+        Largest code; None if codes cannot be checked.
     """
 
     def __init__(self, table: StateTable, declared: bool) -> None:
         self._table = table
         self._names = [*table.names, *table.secondary_names]  # by code - 1
-        self._largest = len(self._names) if declared else None
+        self.largest = len(self._names) if declared else None
         self._numbers = _Found(lambda text: table.number(self._resolve(orjson.loads(text))))
         self._bytes = _Found(self._byte)
         self._of_byte = bytearray(
@@ -113,8 +118,8 @@ class Decoder:
             ``bad-code`` or ``bad-label``, with ``index``.
         """
         kinds = set(map(type, elements))
-        if kinds == {int} and self._largest is not None:
-            if min(elements) >= 1 and max(elements) <= self._largest:
+        if kinds == {int} and self.largest is not None:
+            if min(elements) >= 1 and max(elements) <= self.largest:
                 return np.array(elements, dtype=np.int32)  # codes are state numbers
         elif kinds <= {int, float, str, list}:
             lists = (element for element in elements if type(element) is list)
@@ -153,11 +158,11 @@ class Decoder:
         if type(part) is not int:
             problem = f"expected a code, a name or an array of these, found {shown(element)}"
             raise LabelFileError("bad-code", problem)
-        if self._largest is None:
+        if self.largest is None:
             return f"\0code {part}"  # any name that data do not have
-        if not 1 <= part <= self._largest:
-            problem = f"expected a code from 1 to {self._largest}, found {part}"
-            if self._largest == 0:
+        if not 1 <= part <= self.largest:
+            problem = f"expected a code from 1 to {self.largest}, found {part}"
+            if self.largest == 0:
                 problem = f"expected a name, since no names are declared, found code {part}"
             raise LabelFileError("bad-code", problem)
         return self._names[part - 1]

@@ -21,23 +21,26 @@ _DATA = _pattern(rb'"data" : \[ (?=\{)')
 _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
 _BEFORE_TIMES = _pattern(rb'\{ "id" : "([0-9]{1,5})" , "t" : (?=\[)')
 _BEFORE_STATES = _pattern(rb' , "labels" : (?=\[)')
-_AFTER_STATES = _pattern(rb" \}")
+_COLUMNS = _pattern(rb'(?: , "confidence" : (\[[^][]*\]))?(?: , "second" : (\[[^][]*\]))? \}')
 
 
 class TrackText(NamedTuple):
-    """A track in its usual form: three entries, in this order.
+    """A track in its usual form: these entries, in this order. The last two may be missing.
 
     Attributes
     ----------
     larva : int
     times : memoryview
     states : bytes
-        Both from bracket to bracket. Whether they are valid arrays is found when reading them.
+    confidence, second : bytes or None
+        All from bracket to bracket. Whether they are valid arrays is found when reading them.
     """
 
     larva: int
     times: memoryview
     states: bytes
+    confidence: bytes | None
+    second: bytes | None
 
 
 class TrackTexts(list[tuple[int, int]]):
@@ -75,15 +78,18 @@ class TrackTexts(list[tuple[int, int]]):
         between = _BEFORE_STATES.match(content, times[1], end)
         if between is None:
             return None
-        states = between.end(), content.rfind(b"]", between.end(), end) + 1
-        if not _AFTER_STATES.fullmatch(content, states[1], end):
+        key = content.find(b'":', between.end(), end)  # of another entry
+        stop = end if key == -1 else key
+        states = between.end(), content.rfind(b"]", between.end(), stop) + 1
+        columns = _COLUMNS.fullmatch(content, states[1], end)
+        if columns is None:
             return None
-        if content.find(b'":', *states) != -1:
-            return None  # another entry
         if content.find(b"[", times[0] + 1, times[1]) != -1:
             return None  # arrays among the times
         whole = memoryview(content)  # so that the times, most of the text, are not copied
-        return TrackText(int(before[1]), whole[slice(*times)], content[slice(*states)])
+        return TrackText(
+            int(before[1]), whole[slice(*times)], content[slice(*states)], *columns.groups()
+        )
 
 
 def take_apart(content: bytes) -> Any:

@@ -71,8 +71,14 @@ function rgb(text, towards, part = 0) {
 
 const pixel = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
-/* Returns, for each state, the colours of the pixels from top to bottom of a row. */
+/* Returns the colours of the pixels from top to bottom of a row: for each state, and again for each
+   further faintness if there is any confidence. */
 function stripes(shown, height, background, faded) {
+  const fades = shown.columns.confidence ? FADES : [0];
+  return fades.flatMap((fade) => stripesOf(shown, height, background, Math.max(fade, faded)));
+}
+
+function stripesOf(shown, height, background, faded) {
   const undefinedColor = pixel(rgb(color("--undefined"), background, faded));
   const [off, blank] = [color("--off"), background].map((text) => pixel(rgb(text)));
   const paint = (label) =>
@@ -91,7 +97,8 @@ function stripes(shown, height, background, faded) {
   });
 }
 
-/* Sets, for each pixel along a row, the state that covers most of it, plus 1; 0 is not tracked. */
+/* Sets, for each pixel along a row, the index into its stripes of the span that covers most of it, plus 1;
+   0 is not tracked. */
 function along(shown, row, from, scale, width, line, share) {
   const { begins, start, stop, states } = shown.columns;
   line.fill(0);
@@ -106,7 +113,7 @@ function along(shown, row, from, scale, width, line, share) {
     const x0 = (start[span] - from) * scale, x1 = (stop[span] - from) * scale;
     if (x0 >= width) break;
     if (x1 <= 0) continue;
-    const value = states[span] + 1;
+    const value = faintness(shown, span) * shown.states.length + states[span] + 1;
     const i0 = Math.floor(x0), i1 = Math.floor(x1);
     if (i0 === i1) {
       put(i0, x1 - x0, value);
@@ -146,12 +153,13 @@ function drawRows(context, ratio) {
     along(shown, row, from / rescaled, scale * rescaled, width, line, share);
     const columns = striped(shown, bottom - top, faded);
     const clear = faded ? striped(shown, bottom - top, 0) : columns;
-    const hatched = shown.states.map(([a, b]) => !a.length && !b.length && !hidden.has(UNDEFINED) && !faded);
+    const hatching = !hidden.has(UNDEFINED) && !faded;
+    const hatched = columns.map((_, stripe) => hatching && !shown.states[stripe % shown.states.length].flat().length);
     for (let y = Math.max(top, 0); y < Math.min(bottom, height); y++) {
       for (let x = 0, at = y * width; x < width; x++, at++) {
         if (!line[x]) continue;
-        const state = line[x] - 1;
-        pixels[at] = hatched[state] && (x + y) % 5 === 0 ? hatch : (wrong[x] ? clear : columns)[state][y - top];
+        const stripe = line[x] - 1;
+        pixels[at] = hatched[stripe] && (x + y) % 5 === 0 ? hatch : (wrong[x] ? clear : columns)[stripe][y - top];
       }
     }
   };

@@ -18,6 +18,7 @@ function show(index) {
   document.title = `${view.run} – ${view.file}`;
   canvas.setAttribute("aria-label", `Ethogram of ${counted(view.larvae.length, "larva", "larvae")}, run ${view.run}`);
   $("several-note").hidden = !view.states.some(([primary, secondary]) => primary.length + secondary.length > 1);
+  $("faint-note").hidden = !view.columns.confidence;
   facts();
   note();
   legend();

@@ -1,5 +1,7 @@
 /* Spans: columns of a view, and the labels at a point. */
 
+const FADES = [0, 0.18, 0.36, 0.54, 0.72]; // part of the background in the colour of unsure labels
+
 for (const view of data.views) {
   const columns = {};
   for (const [name, text] of Object.entries(view.spans)) columns[name] = unpack(text);
@@ -29,6 +31,12 @@ function spanBefore(view, row, x) {
   return low > begins[row] ? low - 1 : -1;
 }
 
+/* Returns how faint a span is drawn: an index into FADES. */
+function faintness(view, span) {
+  const known = view.columns.confidence?.[span]; // percent, plus 1; 0 is unknown
+  return known ? Math.min(Math.floor((101 - known) / 10), FADES.length - 1) : 0;
+}
+
 function labelsOf(view, span) {
   const [primary, secondary] = view.states[view.columns.states[span]];
   return [...primary, ...secondary];
@@ -37,7 +45,7 @@ function labelsOf(view, span) {
 /* Returns the bout of a label around a span: the adjacent spans of its stretch with the label
    (-1 is undefined). */
 function bout(view, span, label) {
-  const { stretches, start, stop, frames } = view.columns;
+  const { stretches, start, stop, frames, confidence } = view.columns;
   const has = (at) => {
     if (stretches[at] !== stretches[span]) return false; // also true beyond the first and last span
     return label < 0 ? !labelsOf(view, at).length : labelsOf(view, at).includes(label);
@@ -45,9 +53,15 @@ function bout(view, span, label) {
   let from = span, to = span;
   while (has(from - 1)) from--;
   while (has(to + 1)) to++;
-  let n = 0;
-  for (let at = from; at <= to; at++) n += frames[at];
-  return { start: view.seconds(start[from]), stop: view.seconds(stop[to]), frames: n };
+  let n = 0, known = 0, percents = 0;
+  for (let at = from; at <= to; at++) {
+    n += frames[at];
+    if (!confidence?.[at]) continue;
+    known += frames[at];
+    percents += frames[at] * (confidence[at] - 1);
+  }
+  const sure = known ? percents / known : null;
+  return { start: view.seconds(start[from]), stop: view.seconds(stop[to]), frames: n, sure };
 }
 
 function describe(view, row, x) {
@@ -59,9 +73,10 @@ function describe(view, row, x) {
   }
   const labels = labelsOf(view, span);
   const lines = (labels.length ? labels : [-1]).map((label) => {
-    const { start, stop: end, frames } = bout(view, span, label);
+    const { start, stop: end, frames, sure } = bout(view, span, label);
     const times = `${start.toFixed(2)}–${end.toFixed(2)} s`;
-    const long = `${(end - start).toFixed(2)} s, ${counted(frames, "frame")}`;
+    const confidence = sure === null ? "" : `, confidence ${Math.round(sure)} %`;
+    const long = `${(end - start).toFixed(2)} s, ${counted(frames, "frame")}${confidence}`;
     return { label, text: label < 0 ? UNDEFINED : view.names[label], times, long };
   });
   return { span, lines };

@@ -17,6 +17,7 @@ function head(names) {
 function labelTable() {
   const { start, stop } = view.columns;
   const tracked = start.reduce((sum, from, at) => sum + stop[at] - from, 0) * view.unit;
+  const rated = view.labels.some((row) => row.confidence != null);
   const rows = view.labels.map((row, at) => {
     const label = at < view.names.length ? at : -1;
     if (label < 0 && !row.frames) return null;
@@ -29,11 +30,12 @@ function labelTable() {
       row.bouts === undefined ? "" : whole(row.bouts),
       row.median == null ? "" : duration(row.median),
     ];
+    if (rated) cells.push(row.confidence == null ? "" : percent(row.confidence));
     const first = element("th", { scope: "row" }, swatch(view, label), ` ${name}`);
     return element("tr", {}, first, ...cells.map((text) => element("td", {}, text)));
   });
   $("labels").replaceChildren(
-    head(["label", "frames", "time", "share", "larvae", "bouts", "median length"]),
+    head(["label", "frames", "time", "share", "larvae", "bouts", "median length", ...(rated ? ["confidence"] : [])]),
     element("tbody", {}, ...rows.filter(Boolean)),
   );
 }
