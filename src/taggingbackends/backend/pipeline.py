@@ -30,15 +30,19 @@ from taggingbackends.system import processes
 from taggingbackends.system.files import Destination, Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, logger
 from taggingbackends.system.progress import progress
+from taggingbackends.system.temporaries import temporary_folder
 
 __all__ = [
     "PYTHON",
     "Expected",
     "check_prediction",
+    "expected_labels",
     "finetune",
+    "options_taken",
     "predict",
     "predict_files",
     "predict_in_sandbox",
+    "required_script",
     "run_optional",
     "run_prediction",
     "run_training",
@@ -54,7 +58,7 @@ _PREPARING = ("make_dataset", "build_features")
 def check_prediction(backend: BackendFolder) -> None:
     """Raise `BackendError` if the model or the script predict_model is missing."""
     backend.check_model()
-    _required_script(backend, "predict_model")
+    required_script(backend, "predict_model")
 
 
 def run_optional(backend: BackendFolder, step: str, options: Mapping[str, Any]) -> None:
@@ -68,14 +72,14 @@ def run_training(
     backend: BackendFolder, step: str, options: Mapping[str, Any], force: bool = False
 ) -> None:
     """Run train_model or finetune_model. The model appears only if the script succeeds."""
-    script = _required_script(backend, step)
+    script = required_script(backend, step)
     with unfinished_model(backend, force) as environment:
         _run(backend, script, options, environment)
 
 
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model, then complete and return the label files that it wrote or changed."""
-    script = _required_script(backend, "predict_model")
+    script = required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
     new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
@@ -122,7 +126,7 @@ def predict(
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
     before = _stamps(backend.list_input_files())
-    with _options_taken(options):
+    with options_taken(options):
         _prepare(backend, options, skip)
         predicted = run_prediction(backend, options)
     for file, now in _stamps(backend.list_input_files()).items():
@@ -251,7 +255,8 @@ class Expected(NamedTuple):
     labels: list[Path]
 
 
-def _expected(backend: BackendFolder) -> list[Expected]:
+def expected_labels(backend: BackendFolder) -> list[Expected]:
+    """Return the recordings in data/raw, with the label files that predict_model should write."""
     return [
         Expected(file, parts, label_paths(file, backend.output_path(file)))
         for file, parts in find_recordings(backend.list_input_files()).items()
@@ -266,7 +271,7 @@ def _push_input(
 ) -> dict[Path, Destination]:
     """Push files, and return the expected label files with the places to pull them to."""
     push(backend, files, private=True)
-    inputs = {path: one.files for one in _expected(backend) for path in one.labels}
+    inputs = {path: one.files for one in expected_labels(backend) for path in one.labels}
 
     def accept(file: Path, target: Path) -> bool:
         try:
@@ -293,7 +298,7 @@ def _predict_pushed(
             problem += "; the input has no tracker file of a known format"
         raise BackendError("no-output", problem)
     done = set(predicted)
-    expected = _expected(backend)  # again, since scripts may bring input
+    expected = expected_labels(backend)  # again, since scripts may bring input
     for recording, _, paths in expected:
         for path in paths:
             if path not in done:
@@ -347,7 +352,7 @@ def train(
         Unedited predictions are among the training labels, or no script took one of the options.
         The input of a killed training was removed.
     """
-    script = _required_script(backend, step)
+    script = required_script(backend, step)
     chosen = backend.model_instance is None
     if chosen:
         if not files:
@@ -370,7 +375,7 @@ def train(
             raise BackendError("no-input", f"no input in {raw}", fix)
         _warn_of_labels(backend)
         try:
-            with _options_taken(options):
+            with options_taken(options):
                 _prepare(backend, options, skip)
                 _run(backend, script, options, environment)
         except BaseException:
@@ -434,7 +439,8 @@ def _prepare(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[
             run_optional(backend, step, options)
 
 
-def _required_script(backend: BackendFolder, step: str) -> Path:
+def required_script(backend: BackendFolder, step: str) -> Path:
+    """Return the script of a step; raise `BackendError` if it is missing or cannot be run."""
     script = backend.find_script(step)
     if script is None:
         places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"
@@ -490,15 +496,16 @@ def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
 
 
 @contextmanager
-def _options_taken(options: Mapping[str, Any]) -> Iterator[None]:
-    """Warn after the scripts have run about options that no script took."""
-    if not options:
+def options_taken(options: Mapping[str, Any]) -> Iterator[None]:
+    """Warn about options that none of the scripts took that were run in the block.
+
+    Within another such block, that one warns.
+    """
+    if not options or TAKEN in os.environ:
         yield
         return
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix="taggingbackends-") as folder:
-        taken = Path(folder, "taken")
+    with temporary_folder() as folder:
+        taken = folder / "taken"
         os.environ[TAKEN] = str(taken)
         try:
             yield

@@ -23,7 +23,18 @@ from taggingbackends.system.messages import VERBOSITY, describe
 from taggingbackends.system.processes import environment, interrupts_blocked, own_module
 from taggingbackends.system.temporaries import clean_once
 
-__all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
+__all__ = [
+    "Outcome",
+    "Processes",
+    "Result",
+    "Task",
+    "ask",
+    "ended_with",
+    "label_recording",
+    "last_line",
+    "settled",
+    "with_reason",
+]
 
 _TAIL = 1 << 16  # bytes at the end of a process's output that are searched for its last line
 
@@ -164,28 +175,47 @@ def _looked_at(task: Task) -> Outcome | None:
 
 def _in_process(task: Task, processes: Processes) -> Outcome:
     with tempfile.TemporaryFile() as output:
-        with processes.started(output) as process:
-            assert process.stdin is not None and process.stdout is not None
-            with suppress(BrokenPipeError):  # it has ended already
-                process.stdin.write(pickle.dumps(task))
-                process.stdin.flush()
-            answer = process.stdout.read()
-            exit_code = process.wait()
-        said = _last_line(output)
+        answer, exit_code = ask("taggingbackends.many.sandboxed", task, processes, output)
+        said = last_line(output)
         left_out = _left_out(output) if answer else []
     if answer:
         outcome: Outcome = pickle.loads(answer)
         if outcome.result is Result.LABELLED:
             outcome = outcome._replace(warnings=(*left_out, *outcome.warnings))
         if outcome.step:  # the failed script has printed the reason
-            return outcome._replace(why=_with_reason(outcome.why, said))
+            return outcome._replace(why=with_reason(outcome.why, said))
         return outcome
-    ended = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
-    return Outcome(task.files[0], Result.FAILED, why=_with_reason(f"ended with {ended}", said))
+    return Outcome(task.files[0], Result.FAILED, why=with_reason(ended_with(exit_code), said))
+
+
+def ask(module: str, request: object, processes: Processes, output: IO[bytes]) -> tuple[bytes, int]:
+    """Run a module of this package in a process, and return its answer and its exit code.
+
+    Parameters
+    ----------
+    module : str
+        The module. It reads the pickled request from its standard input.
+    request : object
+    processes : Processes
+        The group that the process joins.
+    output : binary file
+        Receives its standard error.
+    """
+    with processes.started(module, output) as process:
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended already
+            process.stdin.write(pickle.dumps(request))
+            process.stdin.flush()
+        return process.stdout.read(), process.wait()
+
+
+def ended_with(exit_code: int) -> str:
+    """Return how a process ended that gave no answer."""
+    return f"ended with {f'signal {-exit_code}' if exit_code < 0 else f'exit code {exit_code}'}"
 
 
 class Processes:
-    """The running processes that label recordings. Several threads may share this object."""
+    """Running processes that work side by side. Several threads may share this object."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -193,8 +223,11 @@ class Processes:
         self._ending = False
 
     @contextmanager
-    def started(self, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a process. Its input is open within the block; closing the input ends it."""
+    def started(self, module: str, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a process that runs a module of this package.
+
+        Its input is open within the block; closing the input ends it.
+        """
         with self._lock:
             if self._ending:
                 raise InterruptedError("interrupted")
@@ -202,7 +235,7 @@ class Processes:
             variables.pop(VERBOSITY, None)  # with --verbose, the last line would be no error
             with interrupts_blocked():
                 process = subprocess.Popen(
-                    own_module("taggingbackends.many.sandboxed"),
+                    own_module(module),
                     env=variables,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -231,7 +264,8 @@ def _hang_up(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def _last_line(output: IO[bytes]) -> str:
+def last_line(output: IO[bytes]) -> str:
+    """Return the last line that a process printed."""
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - _TAIL))
     lines = output.read().decode("utf-8", "replace").splitlines()
@@ -249,7 +283,8 @@ def _left_out(output: IO[bytes]) -> list[str]:
     return list(said)
 
 
-def _with_reason(ended: str, said: str) -> str:
+def with_reason(ended: str, said: str) -> str:
+    """Return how a script ended, with the last line that it printed."""
     reason = said.removeprefix("Error: ")
     if not reason or ended == "exit code 1":  # that of any exception, so not informative
         return reason or ended
