@@ -70,6 +70,11 @@ class Counts:
         right = sum(n for (true, predicted), n in self.frames.items() if true == predicted)
         return right / self.frames.total() if self.frames else math.nan
 
+    @property
+    def without_prediction(self) -> int:
+        """Number of frames whose prediction is undefined or missing."""
+        return sum(n for (_, predicted), n in self.frames.items() if not predicted)
+
     def add(self, other: Counts) -> None:
         """Add the counts of another run of the recording."""
         self.names = list(dict.fromkeys([*self.names, *other.names]))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from taggingbackends.analysis.protocol import NAME_PARTS
-from taggingbackends.analysis.scores import Counts
+from taggingbackends.analysis.scores import LEAST_RECORDINGS, Counts, score
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.pipeline import check_prediction, required_script
+from taggingbackends.backend.project import project_metadata
 from taggingbackends.errors import BackendError
 from taggingbackends.many.executors import side_by_side
 from taggingbackends.many.labelled import LabelledRecording
@@ -22,26 +23,30 @@ from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted, listed
 
 __all__ = [
-    "MOST_LEFT_OUT",
+    "FOLDS",
+    "FOLDS_FROM",
     "RECORDING",
     "Fold",
     "FoldOutcome",
     "FoldTask",
     "check_not_trained_on",
+    "check_scripts",
     "each_recording",
     "evaluate",
+    "failure",
     "leave_out",
     "split",
+    "summary",
 ]
 
 RECORDING = "recording"
 """What is left out: each recording in turn, rather than those of a genotype, for example."""
 
-MOST_LEFT_OUT = 10
-"""By default, each recording is left out in turn, if there are no more; else there are folds."""
-
 FOLDS = 5
-"""Number of folds by default, if there are more recordings."""
+"""Number of folds by default, if there are many recordings."""
+
+FOLDS_FROM = 11
+"""With fewer recordings, each is left out in turn by default."""
 
 _RECORD = "training.json"  # of a model
 _NAMED = 5  # files that an error lists at most
@@ -165,9 +170,8 @@ def leave_out(recordings: Sequence[LabelledRecording], what: str) -> list[Fold]:
 
 def _check_several(recordings: Sequence[LabelledRecording]) -> None:
     if len(recordings) < 2:
-        problem = (
-            f"expected 2 labelled recordings or more, found {listed(x.file for x in recordings)}"
-        )
+        names = listed(one.file for one in recordings)
+        problem = f"expected 2 labelled recordings or more, found {names}"
         fix = "add recordings, or evaluate a trained model with model_instance=..."
         raise BackendError("no-input", problem, fix)
 
@@ -244,6 +248,21 @@ def _trained_on(backend: BackendFolder, instance: str) -> set[str]:
     return digests
 
 
+def check_scripts(backend: BackendFolder) -> None:
+    """Check that a backend can be evaluated.
+
+    Raises
+    ------
+    BackendError
+        ``unknown-model``, ``missing-script`` or ``ambiguous-script``.
+    """
+    if backend.model_instance is None:
+        required_script(backend, "train_model")
+        required_script(backend, "predict_model")
+    else:
+        check_prediction(backend)
+
+
 def evaluate(
     backend: BackendFolder,
     folds: Sequence[Fold],
@@ -269,17 +288,7 @@ def evaluate(
     -------
     generator of FoldOutcome
         In the order in which they end. Closing it ends the processes.
-
-    Raises
-    ------
-    BackendError
-        ``unknown-model``, ``missing-script`` or ``ambiguous-script``, before anything runs.
     """
-    if backend.model_instance is not None:
-        check_prediction(backend)
-    else:
-        for step in ("train_model", "predict_model"):
-            required_script(backend, step)
     tasks = [
         FoldTask(fold, backend.project_dir, backend.model_instance, dict(options), tuple(skip))
         for fold in folds
@@ -299,6 +308,56 @@ def _in_process(task: FoldTask, processes: Processes) -> FoldOutcome:
     if outcome.step:  # the failed script has printed the reason
         return outcome._replace(why=with_reason(outcome.why, said))
     return outcome
+
+
+def summary(
+    backend: BackendFolder, by: str, outcomes: Sequence[FoldOutcome], seconds: float
+) -> dict[str, Any]:
+    """Return the result of an evaluation as plain lists and numbers, with None instead of NaN.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+        With a model instance if that was evaluated.
+    by : str
+        What was left out in turn: ``"recording"``, ``"genotype"``, ... or ``"fold"``; or
+        ``"model"`` if a trained model was evaluated.
+    outcomes : sequence of FoldOutcome
+        The outcomes of all folds.
+    seconds : float
+        The time it took, s.
+    """
+    pairs = [
+        (outcome.fold, recording, counts)
+        for outcome in outcomes
+        for recording, counts in zip(outcome.fold.held_out, outcome.counts, strict=True)
+    ]
+    pairs.sort(key=lambda pair: pair[1].file)
+    scores = score([counts for *_, counts in pairs])
+    few = f"they need {LEAST_RECORDINGS} recordings or more, and there are {scores.recordings}"
+    return {
+        "backend": project_metadata(backend.project_dir),
+        "model_instance": backend.model_instance,
+        "left_out": by,
+        "folds": len(outcomes),
+        "seconds": {
+            "training": sum(outcome.training for outcome in outcomes),
+            "predicting": sum(outcome.predicting for outcome in outcomes),
+            "total": seconds,
+        },
+        **scores.to_dict(),
+        "why_no_intervals": few if scores.recordings < LEAST_RECORDINGS else None,
+        "recordings": [
+            {
+                "recording": str(recording.file),
+                "fold": fold.name,
+                "frames": counts.frames.total(),
+                "without_prediction": counts.without_prediction,
+                "accuracy": counts.accuracy,
+            }
+            for fold, recording, counts in pairs
+        ],
+    }
 
 
 def failure(outcome: FoldOutcome) -> str:

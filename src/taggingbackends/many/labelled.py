@@ -139,7 +139,7 @@ def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecordin
     for reason, left in left_out.items():
         names = listed(left)
         warnings.warn(f"left out {len(left)} {reason}: {names}", stacklevel=2)
-    found = [
+    labelled = [
         LabelledRecording(
             recordings[main],
             tuple(dict.fromkeys(sources[main].values())),
@@ -149,11 +149,11 @@ def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecordin
         for main in sorted(recordings)
         if frames[main]
     ]
-    if not found:
+    if not labelled:
         some = counted(len(paths), "path")
         fix = "name label files beside their tracker files, or folders of these"
         raise BackendError("no-input", f"no labelled recording in {some}", fix)
-    return found
+    return labelled
 
 
 def true_labels(recording: LabelledRecording) -> dict[str, RunLabels]:
@@ -174,11 +174,9 @@ def own_labels(file: Path) -> Iterator[RunLabels]:
     format = format_of(file)
     if format is None or "labels" not in format.options:
         return
-    options = {"spine": False, "outline": False}
-    file, several = file_and_runs(file)
-    for run in several or [None]:
-        known = options if run is None else options | {"run": run}
-        yield from load_silently(file, **known).labels().values()
+    _, several = file_and_runs(file)
+    for run in several or (None,):
+        yield from load_silently(file, spine=False, outline=False, run=run).labels().values()
 
 
 def _labelled_by(file: Path, labels: Labels) -> list[Path]:

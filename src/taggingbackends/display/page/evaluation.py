@@ -1,0 +1,32 @@
+"""Report on an evaluation: a self-contained page for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from taggingbackends.display.evaluation import how
+from taggingbackends.display.page.filling import filled
+
+__all__ = ["evaluation_page"]
+
+_SCRIPTS = ("elements", "tables", "scores")
+
+
+def evaluation_page(result: Mapping[str, Any]) -> str:
+    """Return an HTML page with the figures of an evaluation. It needs no network.
+
+    Parameters
+    ----------
+    result : mapping
+        As `taggingbackends.many.evaluation.summary` returns it.
+
+    Returns
+    -------
+    str
+        HTML, to be encoded in UTF-8.
+    """
+    name = result["backend"].get("name", "Backend")
+    return filled(
+        "evaluation.html", _SCRIPTS, f"{name}: evaluation", {**result, "how": how(result)}
+    )
