@@ -36,6 +36,7 @@ __all__ = [
 LEAST_RECORDINGS = 5
 """Fewer recordings give no intervals."""
 
+_CLASSES = 1000  # in a matrix of JSON
 _RESAMPLES = 2000
 _SEED = 0
 _OVERLAP = 0.5  # least share of the union of two bouts that both cover
@@ -259,11 +260,15 @@ class Scores:
     bout_f1: Estimate
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, with None instead of NaN."""
+        """Return plain lists and numbers, with None instead of NaN.
+
+        Of more than 1000 classes, the last name in ``names`` stands for the less frequent ones.
+        """
+        names, matrix = self.confusion.condensed(_CLASSES)
         return {
             "frames": self.confusion.frames,
-            "names": self.confusion.names,
-            "matrix": self.confusion.matrix.tolist(),
+            "names": names,
+            "matrix": matrix.tolist(),
             "accuracy": self.accuracy.to_dict(),
             "balanced_accuracy": self.balanced_accuracy.to_dict(),
             "kappa": self.kappa.to_dict(),

@@ -30,7 +30,7 @@ from taggingbackends.system import processes
 from taggingbackends.system.files import Destination, Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, logger
 from taggingbackends.system.progress import progress
-from taggingbackends.system.temporaries import temporary_folder
+from taggingbackends.system.temporaries import remove_dead_folders, temporary_folder
 
 __all__ = [
     "PYTHON",
@@ -189,6 +189,7 @@ def predict_files(
     check_prediction(backend)
     instance = backend.required_instance("predict")
     sandboxes.remove_dead(backend)
+    remove_dead_folders()
     new = backend.sandbox is None
     backend = backend.with_instance(instance, backend.sandbox or new_sandbox())
     backend.check_data_dirs()
@@ -362,6 +363,7 @@ def train(
         remove_dead_claims(backend)
         backend = claim_instance(backend)
     instance = backend.required_instance(step)
+    remove_dead_folders()
     raw = backend.data_dirs()[0]
     with ExitStack() as stack:
         stack.callback(_remove_empty, raw)

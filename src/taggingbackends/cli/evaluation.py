@@ -104,11 +104,13 @@ def evaluate(
     from taggingbackends.system.files import write_file
     from taggingbackends.system.messages import logger
     from taggingbackends.system.progress import meter
+    from taggingbackends.system.temporaries import remove_dead_folders
 
     if sum(option is not None for option in (folds, leave_out, model_instance)) > 1:
         problem = "only one of --folds, --leave-out and --model-instance can be used"
         raise click.UsageError(problem, ctx)
     target = None if report is None else _target(ctx, report, force)
+    remove_dead_folders()
     start = time.monotonic()
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)

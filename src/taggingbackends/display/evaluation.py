@@ -12,7 +12,7 @@ from taggingbackends.analysis.comparison import UNDEFINED, Confusion
 from taggingbackends.display.tables import aligned, confusion_table
 from taggingbackends.system.words import counted
 
-__all__ = ["evaluation_text", "how"]
+__all__ = ["confusion_of", "evaluation_text", "how"]
 
 _RECORDINGS = 10  # in the table of recordings
 
@@ -29,8 +29,9 @@ def evaluation_text(result: Mapping[str, Any], width: int) -> str:
     """
     parts = [_head(result)]
     if result["frames"]:
+        matrix = confusion_table(confusion_of(result), width, UNDEFINED)
         parts += [
-            "frames by true label (row) and predicted label (column)\n" + _matrix(result, width),
+            f"frames by true label (row) and predicted label (column)\n{matrix}",
             aligned(_frame_rows(result), width=width),
             aligned(_bout_rows(result), width=width),
             _totals(result),
@@ -62,11 +63,12 @@ def _head(result: Mapping[str, Any]) -> str:
     )
 
 
-def _matrix(result: Mapping[str, Any], width: int) -> str:
+def confusion_of(result: Mapping[str, Any]) -> Confusion:
+    """Return the confusion matrix of an evaluation."""
     matrix = np.array(result["matrix"], dtype=np.int64)
     one, other = matrix.nonzero()
     cells = np.stack([one, other, matrix[one, other]], axis=1)
-    return confusion_table(Confusion(result["names"], cells), width, UNDEFINED)
+    return Confusion(result["names"], cells)
 
 
 def _frame_rows(result: Mapping[str, Any]) -> list[list[str]]:

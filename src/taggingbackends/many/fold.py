@@ -19,6 +19,7 @@ from taggingbackends.backend import pipeline
 from taggingbackends.backend.folder import MODELS, BackendFolder
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.staging import push
+from taggingbackends.data.unlabelled import copy_without_labels, has_labels
 from taggingbackends.errors import KeptDataWarning, ScriptError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
@@ -62,42 +63,55 @@ def _outcome(task: FoldTask) -> FoldOutcome:
 
 
 def _evaluated(task: FoldTask, folder: Path) -> FoldOutcome:
-    start = time.monotonic()
+    training = 0.0
     instance = task.model_instance
     if instance is None:
+        start = time.monotonic()
         os.environ[MODELS] = str(folder / "models")
         # the model is trained on other data than it predicts: scripts list all their input
         backend = BackendFolder(task.project_dir, data_folder=folder / "training")
         files = [file for one in task.fold.training for file in one.sources]
         instance = pipeline.train(backend, files, task.options, skip=task.skip)
-    trained = time.monotonic()
+        training = time.monotonic() - start
+    start = time.monotonic()
     backend = BackendFolder(task.project_dir, instance, data_folder=folder / "prediction")
-    predicted = _predict(task, backend)
-    predicting = time.monotonic() - trained
+    predicted = _predict(task, backend, folder)
+    predicting = time.monotonic() - start
     counts = []
     for recording in task.fold.held_out:
-        guesses = predicted.get(recording.file, {})
+        guesses = predicted[recording.file]
         together = Counts()
         for run, labels in true_labels(recording).items():
             together.add(count(labels, guesses.get(run)))
         counts.append(together)
-    return FoldOutcome(task.fold, counts, trained - start, predicting)
+    return FoldOutcome(task.fold, counts, training, predicting)
 
 
-def _predict(task: FoldTask, backend: BackendFolder) -> dict[Path, dict[str, RunLabels]]:
+def _predict(
+    task: FoldTask, backend: BackendFolder, folder: Path
+) -> dict[Path, dict[str, RunLabels]]:
     """Predict the recordings from their tracker files; return the labels of each by run."""
-    push(backend, [file for one in task.fold.held_out for file in one.trackers], private=True)
+    found: dict[Path, dict[str, RunLabels]] = {one.file: {} for one in task.fold.held_out}
+    shown: dict[Path, Path] = {}  # what the scripts get -> tracker file
+    for n, recording in enumerate(task.fold.held_out):
+        for file in recording.trackers:
+            copy = file
+            if has_labels(file):
+                copy = folder / "unlabelled" / str(n) / file.name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy_without_labels(file, copy)
+            shown[copy] = file
+    push(backend, list(shown), private=True)
     expected = pipeline.expected_labels(backend)
     pipeline.predict(backend, task.options, task.skip)
-    found: dict[Path, dict[str, RunLabels]] = {}
-    for recording, _, paths in expected:
-        file = origin(backend, recording)
-        runs = found.setdefault(file, {})
+    for loaded, _, paths in expected:
+        file = shown[origin(backend, loaded)]
         for path in paths:
             if path.exists():
-                runs.update(Labels.read(path))
+                found[file].update(Labels.read(path))
+    for file, runs in found.items():
         if not runs:
-            warnings.warn(f"{file.name}: no labels were predicted", stacklevel=2)
+            warnings.warn(f"{file}: no labels were predicted", stacklevel=2)
     return found
 
 

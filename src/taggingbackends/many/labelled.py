@@ -16,11 +16,11 @@ from taggingbackends.analysis.protocol import file_name_parts
 from taggingbackends.data.formats import (
     companions,
     find_recordings,
-    format_of,
     is_label_file,
     stem_of,
 )
 from taggingbackends.data.loading import file_and_runs, load_silently
+from taggingbackends.data.unlabelled import has_labels
 from taggingbackends.errors import BackendError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.origin import predicting_instance
@@ -171,8 +171,7 @@ def true_labels(recording: LabelledRecording) -> dict[str, RunLabels]:
 
 def own_labels(file: Path) -> Iterator[RunLabels]:
     """Yield the labels in a tracker file, if its format can contain any."""
-    format = format_of(file)
-    if format is None or "labels" not in format.options:
+    if not has_labels(file):
         return
     _, several = file_and_runs(file)
     for run in several or (None,):

@@ -14,7 +14,13 @@ from pathlib import Path
 
 from taggingbackends.system.words import counted
 
-__all__ = ["clean_once", "remove_leftovers", "temporary_beside", "temporary_folder"]
+__all__ = [
+    "clean_once",
+    "remove_dead_folders",
+    "remove_leftovers",
+    "temporary_beside",
+    "temporary_folder",
+]
 
 _NAME = re.compile(r"\.taggingbackends-(.+)-(\d+)-[0-9a-f]{16}\.tmp")
 
@@ -49,14 +55,23 @@ def temporary_folder() -> Iterator[Path]:
     Path
         The folder. Other users cannot read it.
     """
-    import tempfile  # slow to import
-
-    folder = temporary_beside(Path(tempfile.gettempdir()).absolute() / "folder")
+    folder = temporary_beside(_temporary_files() / "folder")
     folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_dead_folders() -> None:
+    """Remove the temporary folders that killed processes left, once, and warn of it."""
+    clean_once(_temporary_files())
+
+
+def _temporary_files() -> Path:
+    import tempfile  # slow to import
+
+    return Path(tempfile.gettempdir()).absolute()
 
 
 def clean_once(folder: Path) -> None:
@@ -103,7 +118,12 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:  # a process of another user
         pass
-    return True
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:  # no /proc, or it has just ended
+        return True
+    # in a container, nobody may collect the processes whose parents were killed
+    return not status.rpartition(b") ")[2].startswith(b"Z")
 
 
 @cache

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from taggingbackends.display.evaluation import how
+from taggingbackends.display.evaluation import confusion_of, how
 from taggingbackends.display.page.filling import filled
 
 __all__ = ["evaluation_page"]
 
 _SCRIPTS = ("elements", "tables", "scores")
+_CLASSES = 60  # rows and columns of the confusion matrix
 
 
 def evaluation_page(result: Mapping[str, Any]) -> str:
@@ -27,6 +28,6 @@ def evaluation_page(result: Mapping[str, Any]) -> str:
         HTML, to be encoded in UTF-8.
     """
     name = result["backend"].get("name", "Backend")
-    return filled(
-        "evaluation.html", _SCRIPTS, f"{name}: evaluation", {**result, "how": how(result)}
-    )
+    names, matrix = confusion_of(result).condensed(_CLASSES)
+    data = {**result, "how": how(result), "names": names, "matrix": matrix.tolist()}
+    return filled("evaluation.html", _SCRIPTS, f"{name}: evaluation", data)
