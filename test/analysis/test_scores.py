@@ -240,6 +240,17 @@ def test_frames_without_a_prediction_are_wrong() -> None:
     assert scores.labels[0].recall.value == 0
 
 
+def test_confidence_is_compared_with_accuracy() -> None:
+    times = [n / 10 for n in range(6)]
+    true = run_labels({1: (times, ["run"] * 5 + [()])})
+    predicted = run_labels({1: (times, ["run", "cast", "run", (), "run", "run"])})
+    vars(predicted[1])["confidence"] = np.array([0.955, 0.96, 0.1, 0.5, np.nan, 1.0])
+    (low, high) = score([count(true, predicted)] * 2).reliability
+    assert low == (10, 19, 2, 0.1, 1.0)
+    assert high == (90, 100, 4, pytest.approx(0.96), 0.5)
+    assert score([count(true, run_labels({}))]).reliability == []
+
+
 def test_the_order_of_labels_of_a_frame_does_not_matter() -> None:
     pairs = [
         (run_labels({1: ([0.1], [order])}), run_labels({1: ([0.1], [("run", "cast", "edited")])}))

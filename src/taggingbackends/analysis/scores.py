@@ -28,6 +28,7 @@ __all__ = [
     "Counts",
     "Estimate",
     "LabelScores",
+    "Reliability",
     "Scores",
     "count",
     "score",
@@ -37,6 +38,7 @@ LEAST_RECORDINGS = 5
 """Fewer recordings give no intervals."""
 
 _CLASSES = 1000  # in a matrix of JSON
+_RANGE = 10  # percent of confidence
 _RESAMPLES = 2000
 _SEED = 0
 _OVERLAP = 0.5  # least share of the union of two bouts that both cover
@@ -57,6 +59,9 @@ class Counts:
         are empty where the prediction is undefined or has no such frame.
     bouts : dict of str to Counter
         ``"true"``, ``"predicted"`` and ``"found"`` -> number of bouts by label.
+    confidence : Counter
+        (confidence of the prediction in percent, whether it is right) -> number of frames. Frames
+        without a prediction or without its confidence do not count.
     """
 
     names: list[str] = field(default_factory=list)
@@ -64,6 +69,7 @@ class Counts:
     bouts: dict[str, Counter[str]] = field(
         default_factory=lambda: {"true": Counter(), "predicted": Counter(), "found": Counter()}
     )
+    confidence: Counter[tuple[int, bool]] = field(default_factory=Counter)
 
     @property
     def accuracy(self) -> float:
@@ -82,6 +88,7 @@ class Counts:
         self.frames.update(other.frames)
         for kind, counter in other.bouts.items():
             self.bouts[kind].update(counter)
+        self.confidence.update(other.confidence)
 
 
 def count(true: RunLabels, predicted: RunLabels | None) -> Counts:
@@ -112,7 +119,7 @@ def count(true: RunLabels, predicted: RunLabels | None) -> Counts:
     """
     states = primary_labels(true)
     is_labelled = np.array([bool(labels) for labels in states])
-    seen = _on_frames(true, is_labelled, predicted)
+    seen, confidence = _on_frames(true, is_labelled, predicted)
     codes, guesses = (
         np.concatenate([np.empty(0, np.int64), *(track.codes for track in run.values())])
         for run in (true, seen)
@@ -124,23 +131,50 @@ def count(true: RunLabels, predicted: RunLabels | None) -> Counts:
     for pair, n in zip(pairs.tolist(), numbers.tolist(), strict=True):
         counts.frames[states[pair // len(guessed)], guessed[pair % len(guessed)]] += n
     _count_bouts(true, seen, counts.bouts)
+    counts.confidence = _count_confidence(true, seen, confidence)
     return counts
 
 
 def _on_frames(
     true: RunLabels, is_labelled: NDArray[np.bool_], predicted: RunLabels | None
-) -> RunLabels:
-    """Return the predicted labels of the frames of the true ones, undefined where these are."""
+) -> tuple[RunLabels, dict[int, NDArray[np.float64]]]:
+    """Return the predicted labels of the frames of the true ones, undefined where these are.
+
+    Return also the confidence of each frame, of the larvae that have it.
+    """
     table = StateTable() if predicted is None else predicted._table
     seen = RunLabels(true.id, table)
+    confidence = {}
     for larva, track in true.items():
         codes = np.zeros(len(track), dtype=np.int32)
         guess = None if predicted is None else predicted.get(larva)
         if guess is not None and len(guess):
             at = guess.match(track.times)
-            codes = np.where((at >= 0) & is_labelled[track.codes], guess.codes[at], 0)
-        seen._tracks[larva] = TrackLabels(table, track.times, codes.astype(np.int32))
-    return seen
+            known = (at >= 0) & is_labelled[track.codes]
+            codes = np.where(known, guess.codes[at], 0).astype(np.int32)
+            rated = getattr(guess, "confidence", None)
+            if rated is not None:
+                confidence[larva] = np.where(known, rated[at], np.nan)
+        seen._tracks[larva] = TrackLabels(table, track.times, codes)
+    return seen, confidence
+
+
+def _count_confidence(
+    true: RunLabels, seen: RunLabels, confidence: dict[int, NDArray[np.float64]]
+) -> Counter[tuple[int, bool]]:
+    counts: Counter[tuple[int, bool]] = Counter()
+    classes = {_UNDEFINED: 0}
+    of_true, of_seen = (
+        np.array([classes.setdefault(labels, len(classes)) for labels in primary_labels(run)])
+        for run in (true, seen)
+    )
+    for larva, rated in confidence.items():
+        guesses = of_seen[seen[larva].codes]
+        kept = (guesses > 0) & ~np.isnan(rated)
+        percent = np.rint(100 * rated[kept]).astype(np.int64)
+        right = guesses[kept] == of_true[true[larva].codes[kept]]
+        counts.update(zip(percent.tolist(), right.tolist(), strict=True))
+    return counts
 
 
 def _count_bouts(true: RunLabels, seen: RunLabels, counts: dict[str, Counter[str]]) -> None:
@@ -201,6 +235,28 @@ class Estimate(NamedTuple):
         return {"value": None if math.isnan(self.value) else self.value, "interval": interval}
 
 
+class Reliability(NamedTuple):
+    """The frames whose predictions have a confidence in a range.
+
+    Attributes
+    ----------
+    low, high : int
+        The range in percent, both included.
+    frames : int
+    confidence : float
+        Mean confidence, 0 to 1.
+    accuracy : float
+        Share of the frames that are predicted correctly. It is about the confidence if that is
+        calibrated.
+    """
+
+    low: int
+    high: int
+    frames: int
+    confidence: float
+    accuracy: float
+
+
 class LabelScores(NamedTuple):
     """The figures of a class of frames, or of the bouts of a label.
 
@@ -248,6 +304,8 @@ class Scores:
         The figures of the bouts of each label.
     bout_f1 : Estimate
         F1 of the bouts of all labels together.
+    reliability : list of Reliability
+        Ranges of confidence, rising. Empty if the predictions have no confidence.
     """
 
     recordings: int
@@ -258,6 +316,7 @@ class Scores:
     labels: list[LabelScores]
     bouts: list[LabelScores]
     bout_f1: Estimate
+    reliability: list[Reliability]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, with None instead of NaN.
@@ -275,6 +334,7 @@ class Scores:
             "labels": [one.to_dict() for one in self.labels],
             "bouts": [one.to_dict() for one in self.bouts],
             "bout_f1": self.bout_f1.to_dict(),
+            "reliability": [one._asdict() for one in self.reliability],
         }
 
 
@@ -376,7 +436,24 @@ def score(recordings: Sequence[Counts]) -> Scores:
         labels=[x for x in estimates.by_label(of_frames, names) if x.name != UNDEFINED],
         bouts=estimates.by_label(of_bouts, labels),
         bout_f1=estimates.of(of_bouts, _Tally.all_f1)[0],
+        reliability=_reliability(recordings),
     )
+
+
+def _reliability(recordings: Sequence[Counts]) -> list[Reliability]:
+    together: Counter[tuple[int, bool]] = Counter()
+    for one in recordings:
+        together.update(one.confidence)
+    found = []
+    for low in range(0, 100, _RANGE):
+        high = low + _RANGE - 1 if low + _RANGE < 100 else 100
+        inside = {key: n for key, n in together.items() if low <= key[0] <= high}
+        frames = sum(inside.values())
+        if frames:
+            confidence = sum(percent * n for (percent, _), n in inside.items()) / 100 / frames
+            right = sum(n for (_, is_right), n in inside.items() if is_right)
+            found.append(Reliability(low, high, frames, confidence, right / frames))
+    return found
 
 
 class _Estimates:

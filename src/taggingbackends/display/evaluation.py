@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from taggingbackends.analysis.comparison import UNDEFINED, Confusion
 from taggingbackends.display.tables import aligned, confusion_table
 from taggingbackends.system.words import counted
 
-__all__ = ["confusion_of", "evaluation_text", "how"]
+__all__ = ["confusion_of", "evaluation_text", "how", "names_of"]
 
 _RECORDINGS = 10  # in the table of recordings
 
@@ -36,6 +36,8 @@ def evaluation_text(result: Mapping[str, Any], width: int) -> str:
             aligned(_bout_rows(result), width=width),
             _totals(result),
         ]
+        if result["reliability"]:
+            parts.append(aligned(_reliability_rows(result)))
     return "\n\n".join([*parts, _recordings(result, width)])
 
 
@@ -53,12 +55,19 @@ def how(result: Mapping[str, Any]) -> str:
     return f"{recordings} of {folds} values of {result['left_out']}, each left out in turn"
 
 
+def names_of(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the recordings' paths, and these without what all have in common."""
+    paths = [one["recording"] for one in result["recordings"]]
+    top = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
+    return {path: os.path.relpath(path, top) for path in paths}
+
+
 def _head(result: Mapping[str, Any]) -> str:
     seconds = result["seconds"]
     training = f"training {seconds['training']:.1f} s, " if seconds["training"] else ""
     return (
         f"{how(result)}: {counted(result['frames'], 'labelled frame')}\n"
-        f"{training}predicting {seconds['predicting']:.1f} s (sums of all folds); "
+        f"{training}predicting {seconds['predicting']:.1f} s (one after the other); "
         f"took {seconds['total']:.1f} s"
     )
 
@@ -97,12 +106,21 @@ def _totals(result: Mapping[str, Any]) -> str:
     return f"{text}\n{f'no intervals: {why}' if why else 'in brackets: 95 % intervals'}"
 
 
+def _reliability_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    rows = [["confidence", "frames", "mean", "accuracy"]]
+    for one in result["reliability"]:
+        figures = (f"{one['confidence']:.3f}", f"{one['accuracy']:.3f}")
+        rows.append([f"{one['low']} to {one['high']} %", str(one["frames"]), *figures])
+    return rows
+
+
 def _recordings(result: Mapping[str, Any], width: int) -> str:
     found = sorted(result["recordings"], key=lambda one: one["accuracy"])
+    names = names_of(result)
     rows = [["recording", "frames", "no prediction", "accuracy"]]
     for one in found[:_RECORDINGS]:
         numbers = (str(one["frames"]), str(one["without_prediction"]), f"{one['accuracy']:.3f}")
-        rows.append([Path(one["recording"]).name, *numbers])
+        rows.append([names[one["recording"]], *numbers])
     if len(found) > _RECORDINGS:
         rows.append([f"(and {len(found) - _RECORDINGS} better ones)", "", "", ""])
     return aligned(rows, width=width)

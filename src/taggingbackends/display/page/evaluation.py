@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from taggingbackends.display.evaluation import confusion_of, how
+from taggingbackends.display.evaluation import confusion_of, how, names_of
 from taggingbackends.display.page.filling import filled
 
 __all__ = ["evaluation_page"]
@@ -29,5 +29,8 @@ def evaluation_page(result: Mapping[str, Any]) -> str:
     """
     name = result["backend"].get("name", "Backend")
     names, matrix = confusion_of(result).condensed(_CLASSES)
-    data = {**result, "how": how(result), "names": names, "matrix": matrix.tolist()}
+    short = names_of(result)
+    rows = [{**one, "name": short[one["recording"]]} for one in result["recordings"]]
+    data = {**result, "names": names, "matrix": matrix.tolist(), "recordings": rows}
+    data["how"] = how(result)
     return filled("evaluation.html", _SCRIPTS, f"{name}: evaluation", data)

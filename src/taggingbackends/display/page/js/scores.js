@@ -26,7 +26,11 @@ function rows(place, names, lines) {
     const made = cells.map((cell) => (typeof cell === "string" ? element("td", {}, cell) : cell));
     return element("tr", {}, element("th", { scope: "row" }, name), ...made);
   });
-  place.replaceChildren(element("table", { className: "ruled" }, head(names), element("tbody", {}, ...body)));
+  const table = element("table", { className: "ruled" }, head(names), element("tbody", {}, ...body));
+  table.querySelectorAll("tbody tr:first-child .figure").forEach(({ cellIndex }) => {
+    table.tHead.rows[0].cells[cellIndex].classList.add("figure");
+  });
+  place.replaceChildren(table);
 }
 
 function evaluation() {
@@ -40,9 +44,9 @@ function evaluation() {
     ["balanced accuracy", figure(data.balanced_accuracy)],
     ["Cohen’s kappa", figure(data.kappa)],
     ["F1 of all bouts", figure(data.bout_f1)],
-    ...(training ? [["training, all folds", seconds(training)]] : []),
-    ["predicting, all folds", seconds(predicting)],
-    ["time", seconds(total)],
+    ...(training ? [["training", seconds(training)]] : []),
+    ["predicting", seconds(predicting)],
+    ["time in all", seconds(total)],
   ];
   $("title").textContent = `Evaluation of ${name}`;
   $("facts").replaceChildren(
@@ -73,11 +77,21 @@ function evaluation() {
       bar(one.precision), bar(one.recall), bar(one.f1),
     ]),
   );
+  $("confidence").hidden = !data.reliability.length;
+  rows(
+    $("reliability"),
+    ["confidence", "frames", "mean confidence", "accuracy"],
+    data.reliability.map((one) => [
+      `${one.low} to ${one.high} %`, whole(one.frames),
+      bar({ value: one.confidence, interval: null }), bar({ value: one.accuracy, interval: null }),
+    ]),
+  );
+  const folds = data.recordings.some((one) => one.fold !== one.recording);
   rows(
     $("recordings"),
-    ["recording", "left out with", "frames", "without prediction", "accuracy"],
+    ["recording", ...(folds ? ["left out with"] : []), "frames", "without prediction", "accuracy"],
     data.recordings.map((one) => [
-      one.recording, one.fold === one.recording ? "" : one.fold, whole(one.frames),
+      one.name, ...(folds ? [one.fold] : []), whole(one.frames),
       whole(one.without_prediction), bar({ value: one.accuracy, interval: null }),
     ]),
   );
