@@ -16,7 +16,9 @@ import h5py
 import numpy as np
 import pytest
 
+from examplebackend.simulate import main as simulate
 from support import (
+    ROOT,
     backend_error,
     command,
     posix,
@@ -309,13 +311,15 @@ def write_record(model: Path, *files: Path, **options: str) -> None:
     [
         (["--folds=2", "--leave-out=recording"], "only one of --folds, --leave-out and --model"),
         (["--folds=2", "--model-instance=m"], "only one of --folds, --leave-out and --model"),
+        (["--epochs=2"], "name FILES: label files beside tracker files, or folders"),
         (["--folds=1"], "1 is not in the range x>=2"),
         (["--leave-out=larva"], "'larva' is not one of 'recording', 'genotype'"),
         (["--report=page.pdf"], "page.pdf: expected a name that ends in .html or .htm"),
     ],
 )
 def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) -> None:
-    result = command("evaluate", lab, *more, cwd=project)
+    files = [lab] if "epochs" not in more[0] else []
+    result = command("evaluate", *files, *more, cwd=project)
     assert (result.returncode, result.stdout) == (2, "")
     assert message in result.stderr
 
@@ -387,6 +391,20 @@ def test_what_a_killed_evaluation_leaves_is_removed(
     result = command("predict", *lab.glob("1/*.spine"), "--model-instance=m", cwd=project)
     assert "removed 1 temporary file or folder of processes that were killed" in result.stderr
     assert list(temporary.iterdir()) == []
+
+
+# -- examplebackend
+
+
+def test_examplebackend_on_a_simulated_recording(tmp_path: Path) -> None:
+    simulate([str(tmp_path), "--larvae=2", "--seconds=20", "--seed=9"])
+    arguments = ("evaluate", tmp_path, "--model-instance=simulated", "--json")
+    result = command(*arguments, cwd=ROOT / "examplebackend")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["frames"] > 400
+    assert 0.9 < found["accuracy"]["value"] < 1
+    assert found["bout_f1"]["value"] > 0.7
 
 
 # -- labels in tracker files

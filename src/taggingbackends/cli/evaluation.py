@@ -83,14 +83,14 @@ def evaluate(
     and predict those left out from their tracker files. By default, each recording is left out,
     or each of 5 groups if there are more than 10 recordings. All models and data are temporary.
 
-    The figures count the frames that have a label. Frames without a prediction are wrong. A bout
-    is found if a predicted bout covers at least half of the time that the two cover together.
+    Only frames that have a label count. Frames without a prediction are wrong. A bout is found if
+    it shares with a predicted one at least half of the time that the two cover together.
 
     Other options are passed to the backend's scripts, e.g. --epochs 20. Put FILES before such
     options, or after --.
 
     \b
-    Example: tagging-backend evaluate recordings/*/truth.label --leave-out genotype --jobs 4
+    Example: tagging-backend evaluate recordings/truth.label more/truth.label --jobs 2
     """
     import time
     from contextlib import closing
@@ -106,6 +106,8 @@ def evaluate(
     from taggingbackends.system.progress import meter
     from taggingbackends.system.temporaries import remove_dead_folders
 
+    if not files:
+        raise click.UsageError("name FILES: label files beside tracker files, or folders", ctx)
     if sum(option is not None for option in (folds, leave_out, model_instance)) > 1:
         problem = "only one of --folds, --leave-out and --model-instance can be used"
         raise click.UsageError(problem, ctx)
