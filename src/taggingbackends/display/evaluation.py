@@ -67,7 +67,7 @@ def _head(result: Mapping[str, Any]) -> str:
     training = f"training {seconds['training']:.1f} s, " if seconds["training"] else ""
     return (
         f"{how(result)}: {counted(result['frames'], 'labelled frame')}\n"
-        f"{training}predicting {seconds['predicting']:.1f} s (one after the other); "
+        f"{training}predicting {seconds['predicting']:.1f} s (sums of all folds); "
         f"took {seconds['total']:.1f} s"
     )
 
