@@ -175,7 +175,7 @@ def test_bouts_are_those_of_plain_loops(seed: int) -> None:
 
 
 def test_intervals_are_those_of_a_plain_bootstrap() -> None:
-    pairs = [simulated(seed, larvae=2, frames=60) for seed in range(6)]
+    pairs = [simulated(seed, larvae=2, frames=30) for seed in range(6)]
     scores = score([count(*pair) for pair in pairs])
     columns = [frames_of(*pair) for pair in pairs]
     bouts = [plain_bouts(*pair) for pair in pairs]
