@@ -6,6 +6,9 @@ const TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable: the folder to use instead of the backend's folder data."""
 const DATA = "TAGGINGBACKENDS_DATA"
 
+"Environment variable: the folder to use instead of the backend's folder models, in evaluations."
+const MODELS = "TAGGINGBACKENDS_MODELS"
+
 const SANDBOX_MARK = ".sandbox"
 const PREDICTED = "predicted.label"
 const REPLACED = ".replaced"
@@ -232,7 +235,10 @@ end
 
 Return the folder of all models, trained or not.
 """
-models_folder(backend::BackendExplorer) = joinpath(backend.project_dir, "models")
+function models_folder(backend::BackendExplorer)
+    by_environment = get(ENV, MODELS, "")
+    return isempty(by_environment) ? joinpath(backend.project_dir, "models") : by_environment
+end
 
 """
     trained_model_dir(backend, instance)

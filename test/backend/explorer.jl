@@ -399,6 +399,19 @@ end
     end
 end
 
+@testset "models in another folder" begin
+    in_folder() do folder
+        project = make_backend(joinpath(folder, "b"))
+        models = joinpath(folder, "models")
+        mkpath(joinpath(models, "n"))
+        withenv("TAGGINGBACKENDS_MODELS" => models) do
+            backend = BackendExplorer(project; model_instance="n")
+            @test list_models(backend) == ["n"]
+            @test model_dir(backend) == joinpath(models, "n")
+        end
+    end
+end
+
 @testset "a data folder that cannot be used" begin
     in_folder() do folder
         project = make_backend(joinpath(folder, "b"))

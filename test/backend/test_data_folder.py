@@ -12,7 +12,7 @@ from support import STEM, backend_error, command, posix, refused, write_recordin
 from taggingbackends import BackendExplorer
 from taggingbackends.backend import pipeline
 from taggingbackends.backend.check import check
-from taggingbackends.backend.folder import DATA
+from taggingbackends.backend.folder import DATA, MODELS
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.labelling import Task
 
@@ -183,3 +183,17 @@ def test_a_backend_that_may_only_be_read(
     assert check(project, tmp_path / "mine") == []
     elsewhere = BackendExplorer(project, "m", data_folder=tmp_path / "mine")
     assert pipeline.predict_files(elsewhere, [spine], {}) == [spine.with_name("predicted.label")]
+
+
+# -- models elsewhere
+
+
+def test_models_elsewhere(
+    make_backend: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = BackendExplorer(make_backend(), "new")
+    monkeypatch.setenv(MODELS, str(tmp_path / "models"))
+    assert backend.list_models() == []
+    assert backend.model_dir() == tmp_path / "models" / "new"
+    with backend_error("unknown-model", f"no model new in {tmp_path / 'models'}: "):
+        backend.check_model()

@@ -22,6 +22,7 @@ import pytest
 from support import RUN, command, refused
 from taggingbackends import Labels
 from taggingbackends.display.page import report
+from taggingbackends.display.page.evaluation import evaluation_page
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 
@@ -176,6 +177,35 @@ def test_the_command(labels: Labels, predicted: Labels, tmp_path: Path) -> None:
     bad = command("labels", "report", "truth.label", "bad.label", "-o", "b.html", cwd=tmp_path)
     refused(bad, "bad.label: not-a-label-file")
     assert not (tmp_path / "b.html").exists()
+
+
+@pytest.fixture
+def evaluated() -> dict[str, Any]:
+    """Return the result of an evaluation."""
+    estimate = {"value": 0.75, "interval": [0.5, 1.0]}
+    none = {"value": None, "interval": None}
+    label = {"true": 3, "predicted": 3, "right": 2, "precision": estimate}
+    label |= {"recall": none, "f1": estimate}
+    return {
+        "backend": {"name": NASTY, "version": "1.2"},
+        "model_instance": None,
+        "left_out": "genotype",
+        "folds": 2,
+        "seconds": {"training": 1.0, "predicting": 2.0, "total": 3.5},
+        "frames": 4,
+        "names": ["run", "(undefined)"],
+        "matrix": [[3, 1], [0, 0]],
+        **dict.fromkeys(("accuracy", "balanced_accuracy", "kappa", "bout_f1"), estimate),
+        "labels": [{"name": "run", **label}],
+        "bouts": [{"name": NASTY, **label}],
+        "reliability": [{"low": 90, "high": 100, "frames": 4, "confidence": 0.9, "accuracy": 1}],
+        "why_no_intervals": None,
+        "recordings": [
+            {"recording": f"/lab/{n}/x", "fold": f"genotype {n}", "frames": 2, **more}
+            for n in "ab"
+            for more in [{"without_prediction": 0, "accuracy": 0.5}]
+        ],
+    }
 
 
 # -- the browser
@@ -586,3 +616,23 @@ def test_many_larvae(browser: Browser, capsys: pytest.CaptureFixture[str]) -> No
             f"\na report of 2 x 400 larvae, 3,000 frames: {len(page) / 1e6:.1f} MB, opened in "
             f"{opened:.2f} s, hovered in {hovered:.3f} s, zoomed in {zoomed:.3f} s"
         )
+
+
+def test_the_page_about_an_evaluation(evaluated: dict[str, Any], browser: Browser) -> None:
+    browser.open(evaluation_page(evaluated))
+    assert browser.text("title") == f"Evaluation of {NASTY} 1.2"
+    facts = " ".join(browser.text("facts").split())
+    assert "recordings 2 recordings of 2 values of genotype, each left out in turn" in facts
+    assert "accuracy 0.750 (0.50–1.00)" in facts
+    assert browser.text("confusion").split()[-7:] == ["run", "75.0", "%", "3", "25.0", "%", "1"]
+    rows = browser.run("return document.querySelectorAll('#confusion tbody tr').length")
+    assert rows == 1  # no frame is truly undefined
+    assert "run\t3\t3\t2\t 0.750 (0.50–1.00)\t –\t 0.750 (0.50–1.00)" in browser.text("frames")
+    assert NASTY in browser.text("bouts")
+    assert "90 to 100 %\t4\t 0.900\t 1.000" in browser.text("reliability")
+    assert "a/x\tgenotype a\t2\t0\t 0.500" in browser.text("recordings")
+    assert browser.messages() == []
+    assert browser.fetched() == []
+    evaluated["reliability"] = []
+    browser.open(evaluation_page(evaluated))
+    assert browser.run("return document.getElementById('confidence').hidden")

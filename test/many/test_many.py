@@ -792,7 +792,7 @@ def test_temporary_files_are_removed_where_labels_are_up_to_date(project: Path, 
     subprocess.run([sys.executable, "-c", code, folder], check=False)
     assert len(list(folder.glob(".*.tmp"))) == 1
     result = command(*arguments(lab), cwd=project)
-    assert "removed 1 temporary file of processes that were killed" in result.stderr
+    assert "removed 1 temporary file or folder of processes that were killed" in result.stderr
     assert "up to date 1" in result.stderr
     assert list(folder.glob(".*.tmp")) == []
 

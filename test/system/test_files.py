@@ -359,7 +359,9 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     ]
     for other in others:
         other.touch()
-    with pytest.warns(UserWarning, match=f"{tmp_path}: removed 1 temporary file of processes"):
+    with pytest.warns(
+        UserWarning, match=f"{tmp_path}: removed 1 temporary file or folder of processes"
+    ):
         write_file(tmp_path / "new", [b"x"])
     assert {*tmp_path.iterdir()} == {tmp_path / "new", *others}
 

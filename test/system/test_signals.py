@@ -113,7 +113,7 @@ def test_the_process_for_a_recording_ends_without_a_traceback(tmp_path: Path) ->
     from taggingbackends.many.labelling import Processes
 
     with (tmp_path / "output").open("w+b") as output:
-        with Processes().started(output) as process:
+        with Processes().started("taggingbackends.many.sandboxed", output) as process:
             os.kill(process.pid, signal.SIGINT)  # while it is imported
             assert process.wait(30) == 130
         output.seek(0)

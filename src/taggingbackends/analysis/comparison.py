@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.errors import BackendError, located
 from taggingbackends.labels import Labels
@@ -21,7 +22,18 @@ from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.stretches import columns_of, find_stretches
 from taggingbackends.labels.tracklabels import TrackLabels
 
-__all__ = ["NOT_THERE", "UNDEFINED", "Comparison", "Differences", "compare", "compare_files"]
+__all__ = [
+    "NOT_THERE",
+    "UNDEFINED",
+    "Comparison",
+    "Confusion",
+    "Differences",
+    "class_names",
+    "cohens_kappa",
+    "compare",
+    "compare_files",
+    "primary_labels",
+]
 
 UNDEFINED = "(undefined)"
 _CLASSES = 1000  # in a matrix of JSON
@@ -63,30 +75,20 @@ class Differences:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """Agreement and differences of two labellings of a run.
+class Confusion:
+    """Number of frames by their classes in two labellings.
 
     Attributes
     ----------
-    run : str
-        Run identifier.
     names : list of str
         The classes that occur. The class of a frame is its primary labels, several joined by "+",
         or `UNDEFINED`.
     pairs : (m, 3) int64 array
         Class in one, class in other, and number of frames, for each pair of classes that occurs.
-    differences : Differences
-        Frames that differ.
-    only_one, only_other : int
-        Frames that only one labelling has.
     """
 
-    run: str
     names: list[str]
     pairs: NDArray[np.int64]
-    differences: Differences
-    only_one: int
-    only_other: int
 
     @cached_property
     def matrix(self) -> NDArray[np.int64]:
@@ -119,10 +121,50 @@ class Comparison:
         1960, Educational and Psychological Measurement 20:37). NaN if there are no frames, or if
         all frames have the same class in both.
         """
-        n, k = self.frames, len(self.names)
-        of_one, of_other = (np.bincount(self.pairs[:, i], self.pairs[:, 2], k) for i in (0, 1))
-        expected = float(of_one @ of_other) / n**2 if n else 1.0
-        return (self.agreement - expected) / (1 - expected) if expected < 1 else math.nan
+        k = len(self.names)
+        one, other, frames = self.pairs.T
+        of_one, of_other = np.bincount(one, frames, k), np.bincount(other, frames, k)
+        return float(cohens_kappa(frames[one == other].sum(), of_one, of_other))
+
+    def condensed(self, most: int) -> tuple[list[str], NDArray[np.int64]]:
+        """Return at most `most` names, and their confusion matrix.
+
+        If there are more, these are the classes with most frames in both labellings, and the last
+        one stands for all others.
+        """
+        if len(self.names) <= most:
+            return self.names, self.matrix
+        one, other, frames = self.pairs.T
+        counts = np.bincount(np.append(one, other), np.append(frames, frames), len(self.names))
+        kept = np.sort(np.argsort(-counts, kind="stable")[: most - 1])
+        place = np.full(len(self.names), most - 1)
+        place[kept] = np.arange(most - 1)
+        matrix = np.zeros((most, most), dtype=np.int64)
+        np.add.at(matrix, (place[one], place[other]), frames)
+        others = f"({len(self.names) - most + 1} others)"
+        return [*(self.names[n] for n in kept.tolist()), others], matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Confusion):
+    """Agreement and differences of two labellings of a run.
+
+    Attributes
+    ----------
+    names, pairs
+        As for `Confusion`.
+    run : str
+        Run identifier.
+    differences : Differences
+        Frames that differ.
+    only_one, only_other : int
+        Frames that only one labelling has.
+    """
+
+    run: str
+    differences: Differences
+    only_one: int
+    only_other: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers; None stands for NaN and for a missing frame.
@@ -145,24 +187,6 @@ class Comparison:
                 for *row, one, other in zip(*columns.values(), strict=True)
             ],
         }
-
-    def condensed(self, most: int) -> tuple[list[str], NDArray[np.int64]]:
-        """Return at most `most` names, and their confusion matrix.
-
-        If there are more, these are the classes with most frames in both labellings, and the last
-        one stands for all others.
-        """
-        if len(self.names) <= most:
-            return self.names, self.matrix
-        one, other, frames = self.pairs.T
-        counts = np.bincount(np.append(one, other), np.append(frames, frames), len(self.names))
-        kept = np.sort(np.argsort(-counts, kind="stable")[: most - 1])
-        place = np.full(len(self.names), most - 1)
-        place[kept] = np.arange(most - 1)
-        matrix = np.zeros((most, most), dtype=np.int64)
-        np.add.at(matrix, (place[one], place[other]), frames)
-        others = f"({len(self.names) - most + 1} others)"
-        return [*(self.names[n] for n in kept.tolist()), others], matrix
 
     @property
     def is_same(self) -> bool:
@@ -269,24 +293,57 @@ def compare_files(one: Path, other: Path, force: bool = False) -> list[Compariso
         return [compare(run, second[run.id], force=force) for run in first.values()]
 
 
-def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:
-    """Return class names by primary labels: first single labels, then several, undefined last."""
-    names = dict.fromkeys(name for run in runs for name in run.names)
+def cohens_kappa(
+    same: ArrayLike, of_one: NDArray[Any], of_other: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return Cohen's kappa, see `Comparison.kappa`.
+
+    Parameters
+    ----------
+    same : (...) array_like
+        Numbers of frames that have the same class in both labellings.
+    of_one, of_other : (..., k) array
+        Numbers of frames of each class in each labelling.
+    """
+    n = of_one.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = (of_one / n[..., None] * of_other).sum(axis=-1) / n
+        kappa = (np.asarray(same) / n - expected) / (1 - expected)
+    return np.where(expected < 1, kappa, math.nan)
+
+
+def class_names(
+    names: Iterable[str], states: Iterable[frozenset[str]]
+) -> dict[frozenset[str], str]:
+    """Return the names of classes: first single labels, then several, undefined last.
+
+    Parameters
+    ----------
+    names : iterable of str
+        All primary labels.
+    states : iterable of frozenset of str
+        Sets of labels that occur; sets of several labels become classes of their own.
+    """
+    names = dict.fromkeys(names)
     place = {name: index for index, name in enumerate(names)}
     # more plus signs than any name has in a row keep class names unique
     found = (len(signs) for name in names for signs in re.findall(r"\++", name))
     plus = "+" * (max(found, default=0) + 1)
     several = {
         labels: plus.join(sorted(labels, key=place.__getitem__))
-        for run in runs
-        for labels in _primary(run)
+        for labels in states
         if len(labels) > 1
     }
     single = {frozenset((name,)): name for name in names}
     return single | several | {frozenset(): UNDEFINED}
 
 
-def _primary(run: RunLabels) -> list[frozenset[str]]:
+def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:
+    names = (name for run in runs for name in run.names)
+    return class_names(names, (labels for run in runs for labels in primary_labels(run)))
+
+
+def primary_labels(run: RunLabels) -> list[frozenset[str]]:
     """Return the primary labels of each state of a run."""
     names = set(run.names)
     return [frozenset(name for name in labels_of(state) if name in names) for state in run.states]
@@ -295,7 +352,7 @@ def _primary(run: RunLabels) -> list[frozenset[str]]:
 def _codes(run: RunLabels, classes: dict[frozenset[str], str]) -> NDArray[np.int64]:
     """Return the class of each state of a run."""
     place = {labels: code for code, labels in enumerate(classes)}
-    return np.array([place[labels] for labels in _primary(run)], dtype=np.int64)
+    return np.array([place[labels] for labels in primary_labels(run)], dtype=np.int64)
 
 
 def _aligned(

@@ -1,4 +1,4 @@
-"""Stimulation protocols, from the names of Choreography's files."""
+"""Protocols and other facts of experiments, from the names of Choreography's files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["Window", "parse_protocol", "stimulus_windows"]
+__all__ = ["NAME_PARTS", "Window", "file_name_parts", "parse_protocol", "stimulus_windows"]
+
+NAME_PARTS = ("genotype", "effector", "tracker", "protocol")
+"""What the name of a tracker file tells after the run, separated by ``@``."""
 
 # <start>s<n>x<on>s<off>s after an underscore, e.g. p_8_60s1x30s0s
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
@@ -36,9 +39,21 @@ def stimulus_windows(run: RunLabels) -> list[Window]:
     """
     protocol = run.metadata.get("protocol")
     if protocol is None:
-        stems = [str(file.get("filename", "")).split("@") for file in run.dependencies]
-        protocol = next((stem[4] for stem in stems if len(stem) > 4), None)
+        names = (str(file.get("filename", "")) for file in run.dependencies)
+        found = (file_name_parts(name).get("protocol") for name in names)
+        protocol = next((one for one in found if one is not None), None)
     return parse_protocol(protocol) if isinstance(protocol, str) else []
+
+
+def file_name_parts(name: str) -> dict[str, str]:
+    """Return the parts of a tracker file's name: genotype, effector, tracker and protocol.
+
+    Parameters
+    ----------
+    name : str
+        ``date_time@genotype@effector@tracker@protocol@...``. Parts that are missing are omitted.
+    """
+    return dict(zip(NAME_PARTS, name.split("@")[1:], strict=False))
 
 
 def parse_protocol(protocol: str) -> list[Window]:

@@ -32,6 +32,7 @@ from taggingbackends.system.names import check_identifier, did_you_mean, local_n
 
 __all__ = [
     "DATA",
+    "MODELS",
     "PREDICTED",
     "SANDBOX_MARK",
     "STAGES",
@@ -45,6 +46,9 @@ __all__ = [
 
 DATA = "TAGGINGBACKENDS_DATA"
 """Environment variable: the folder to use instead of the backend's folder data."""
+
+MODELS = "TAGGINGBACKENDS_MODELS"
+"""Environment variable: the folder to use instead of the backend's folder models (evaluations)."""
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable for training scripts: the instance that is being trained."""
@@ -259,7 +263,7 @@ class BackendFolder:
     @property
     def models_folder(self) -> Path:
         """The folder of all models, trained or not."""
-        return self.project_dir / "models"
+        return Path(os.environ.get(MODELS) or self.project_dir / "models")
 
     def model_dir(self, instance: str | None = None) -> Path:
         """Return the folder of a model's weights and hyperparameters.
@@ -345,7 +349,7 @@ class BackendFolder:
         instance = self.required_instance("the model") if instance is None else instance
         names = self.list_models()
         if instance not in names:
-            problem = f"no model {instance} in {self.project_dir / 'models'}"
+            problem = f"no model {instance} in {self.models_folder}"
             raise BackendError("unknown-model", f"{problem}: {did_you_mean(instance, names)}")
 
     # -- scripts

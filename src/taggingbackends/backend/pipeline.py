@@ -34,6 +34,7 @@ from taggingbackends.system.files import Destination, Stamp, stamp
 from taggingbackends.system.messages import VERBOSITY, logger, warn_of_each
 from taggingbackends.system.notes import LEFT_OUT, TAKEN, collected_notes
 from taggingbackends.system.progress import progress
+from taggingbackends.system.temporaries import remove_dead_folders
 
 __all__ = [
     "PYTHON",
@@ -45,6 +46,7 @@ __all__ = [
     "predict",
     "predict_files",
     "predict_in_sandbox",
+    "required_script",
     "run_optional",
     "run_prediction",
     "run_training",
@@ -58,7 +60,7 @@ PYTHON = "TAGGINGBACKENDS_PYTHON"
 def check_prediction(backend: BackendFolder) -> None:
     """Raise `BackendError` if the model or the script predict_model is missing."""
     backend.check_model()
-    _required_script(backend, "predict_model")
+    required_script(backend, "predict_model")
 
 
 def checked(
@@ -93,7 +95,7 @@ def checked(
         See `check_options`.
     """
     skip = PREPARING if skip is None else skip
-    return check_options(read_signatures(backend, step, skip), options, refuse_unknown)
+    return check_options(read_signatures(backend, [step], skip), options, refuse_unknown)
 
 
 def run_optional(backend: BackendFolder, step: str, options: Mapping[str, Any]) -> None:
@@ -107,7 +109,7 @@ def run_training(
     backend: BackendFolder, step: str, options: Mapping[str, Any], force: bool = False
 ) -> None:
     """Run train_model or finetune_model. The model appears only if the script succeeds."""
-    script = _required_script(backend, step)
+    script = required_script(backend, step)
     options = checked(backend, options, step)
     with unfinished_model(backend, force) as environment:
         _run(backend, script, options, environment)
@@ -115,12 +117,12 @@ def run_training(
 
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model, then complete and return the label files that it wrote or changed."""
-    _required_script(backend, "predict_model")
+    required_script(backend, "predict_model")
     return _run_prediction(backend, checked(backend, options, "predict_model"))
 
 
 def _run_prediction(backend: BackendFolder, options: Options) -> list[Path]:
-    script = _required_script(backend, "predict_model")
+    script = required_script(backend, "predict_model")
     before = _label_files(backend)
     _run(backend, script, options)
     new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
@@ -268,6 +270,7 @@ def predict_files(
     options = checked(backend, options, "predict_model", skip)
     instance = backend.required_instance("predict")
     sandboxes.remove_dead(backend)
+    remove_dead_folders()
     new = backend.sandbox is None
     backend = backend.with_instance(instance, backend.sandbox or new_sandbox())
     backend.check_data_dirs()
@@ -338,7 +341,7 @@ class Expected(NamedTuple):
 
 
 def expected_labels(backend: BackendFolder) -> list[Expected]:
-    """Return the recordings in data/raw, with the paths of their labels."""
+    """Return the recordings in data/raw, with the label files that predict_model should write."""
     return [
         Expected(file, parts, label_paths(file, backend.output_path(file)))
         for file, parts in find_recordings(backend.list_input_files()).items()
@@ -435,7 +438,7 @@ def train(
         The input of a killed training was removed.
     """
     skip = tuple(skip)
-    script = _required_script(backend, step)
+    script = required_script(backend, step)
     options = checked(backend, options, step, skip)
     chosen = backend.model_instance is None
     if chosen:
@@ -446,6 +449,7 @@ def train(
         remove_dead_claims(backend)
         backend = claim_instance(backend)
     instance = backend.required_instance(step)
+    remove_dead_folders()
     raw = backend.data_dirs()[0]
     with ExitStack() as stack:
         stack.callback(_remove_empty, raw)
@@ -525,7 +529,8 @@ def _prepare(backend: BackendFolder, options: Options, skip: Iterable[str]) -> N
             _run(backend, script, options)
 
 
-def _required_script(backend: BackendFolder, step: str) -> Path:
+def required_script(backend: BackendFolder, step: str) -> Path:
+    """Return the script of a step; raise `BackendError` if it is missing or cannot be run."""
     script = backend.find_script(step)
     if script is None:
         places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"

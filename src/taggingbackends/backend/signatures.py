@@ -35,7 +35,7 @@ from taggingbackends.backend.optiontypes import (
     unknown_option,
 )
 
-__all__ = ["PREPARING", "check_options", "read_signatures"]
+__all__ = ["PREPARING", "check_options", "options_taken", "read_signatures"]
 
 PREPARING = ("make_dataset", "build_features")
 """The steps before training and predicting."""
@@ -102,8 +102,16 @@ def check_options(
     return given
 
 
+def options_taken(signatures: Mapping[Path, Signature | None], options: Options) -> Options:
+    """Return the options that one of the scripts takes, as far as that is known."""
+    taken: set[str] = set()
+    for signature in (TRACKER, *signatures.values()):
+        taken.update(options if signature is None else signature.taken(options))
+    return {name: given for name, given in options.items() if name in taken}
+
+
 def read_signatures(
-    backend: BackendFolder, step: str, skip: Iterable[str] = ()
+    backend: BackendFolder, last: Iterable[str], skip: Iterable[str] = ()
 ) -> dict[Path, Signature | None]:
     """Return the options that the function of each script takes; None where they are unknown.
 
@@ -114,10 +122,10 @@ def read_signatures(
     Parameters
     ----------
     backend : BackendFolder
-    step : str
-        The last step.
+    last : iterable of str
+        The steps after `PREPARING`.
     skip : iterable of str
-        The steps before it that are skipped.
+        The steps of `PREPARING` that are skipped.
 
     Raises
     ------
@@ -127,7 +135,7 @@ def read_signatures(
         ``missing-julia``: there is a script in Julia, and no Julia.
     """
     skip = tuple(skip)
-    steps = [*(one for one in PREPARING if one not in skip), step]
+    steps = [*(one for one in PREPARING if one not in skip), *last]
     scripts = [script for one in steps if (script := backend.find_script(one)) is not None]
     in_julia = [script for script in scripts if script.suffix == ".jl"]
     found = _julia_signatures(in_julia) if in_julia else {}

@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from taggingbackends.backend.wording import in_command_words
-from taggingbackends.cli import backends, tagging
+from taggingbackends.cli import backends, evaluation, tagging
 from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
@@ -108,6 +108,7 @@ for _command in (
     tagging.predict,
     tagging.train,
     tagging.finetune,
+    evaluation.evaluate,
     backends.init,
     backends.models,
     backends.check,

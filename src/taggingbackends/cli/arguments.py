@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -42,13 +42,13 @@ class ScriptCommand(click.Command):
 
     Parameters
     ----------
-    step : str
-        The last step that the command runs.
+    steps : sequence of str
+        The steps that the command runs after the preparing ones.
     """
 
-    def __init__(self, *args: Any, step: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, steps: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._step = step
+        self._steps = steps
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. What is wrong with options for the scripts is wrong usage."""
@@ -67,7 +67,7 @@ class ScriptCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options of the command, and those of the scripts of the backend here."""
         super().format_options(ctx, formatter)
-        rows, others = _options_of_scripts(ctx, self._step, set(self._takes_value(ctx)))
+        rows, others = _options_of_scripts(ctx, self._steps, set(self._takes_value(ctx)))
         if rows:
             with formatter.section("Options of the backend's scripts"):
                 formatter.write_dl(rows)
@@ -167,7 +167,7 @@ class ScriptCommand(click.Command):
 
 
 def _options_of_scripts(
-    ctx: click.Context, step: str, own: set[str]
+    ctx: click.Context, steps: Sequence[str], own: set[str]
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Return the options of a backend's scripts with their help, and sentences about others."""
     from taggingbackends.backend.folder import BackendFolder
@@ -176,7 +176,7 @@ def _options_of_scripts(
     rows: dict[str, str] = {}
     sentences: list[str] = []
     try:
-        found = read_signatures(BackendFolder(ctx.find_root().params.get("project")), step)
+        found = read_signatures(BackendFolder(ctx.find_root().params.get("project")), steps)
     except (TaggingBackendsError, OSError):  # no backend here, or no Julia for its scripts
         return [], []
     for script, signature in found.items():

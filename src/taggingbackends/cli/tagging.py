@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["finetune", "predict", "train"]
 
 
-@click.command(cls=ScriptCommand, step="predict_model")
+@click.command(cls=ScriptCommand, steps=["predict_model"])
 @takes_files(required=False)
 @instance_option()
 @SANDBOX
@@ -138,7 +138,7 @@ def predict(
     print_names(found)
 
 
-@click.command(cls=ScriptCommand, step="train_model")
+@click.command(cls=ScriptCommand, steps=["train_model"])
 @takes_files(required=False)
 @instance_option(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
@@ -200,7 +200,7 @@ def _choice(
     return Choice(format, all_files)
 
 
-@click.command(cls=ScriptCommand, step="finetune_model")
+@click.command(cls=ScriptCommand, steps=["finetune_model"])
 @takes_files(required=False)
 @click.option(
     "--original-model-instance",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from unicodedata import category, east_asian_width
 
-from taggingbackends.analysis.comparison import NOT_THERE, Comparison
+from taggingbackends.analysis.comparison import NOT_THERE, Comparison, Confusion
 from taggingbackends.analysis.overview import RunOverview
 from taggingbackends.analysis.reviewing import UnsureBout
 from taggingbackends.system.words import printable
@@ -146,19 +146,22 @@ def review_table(
     return aligned(rows, left=(*range(n), n + 1, n + 5), width=width if names else None)
 
 
-def confusion_table(found: Comparison, width: int) -> str:
-    """Return a comparison's matrix: rows are classes of the one, columns of the other.
+def confusion_table(found: Confusion, width: int, without_row: str = "") -> str:
+    """Return a confusion matrix: rows are classes of the one, columns of the other.
 
     If the names of columns do not fit into the width, rows and columns are numbered. Of more than
-    60 classes, the most frequent ones are shown; the last one stands for all others.
+    60 classes, the most frequent ones are shown; the last one stands for all others. The class
+    `without_row` gets no row.
     """
     names, matrix = found.condensed(60)
     rows = [[name, *map(str, row)] for name, row in zip(names, matrix.tolist(), strict=True)]
+    rows = [row for row in rows if row[0] != without_row]
     text = aligned([["", *names], *rows])
     if max(map(columns, text.splitlines()), default=0) <= width:
         return text
     numbers = [str(place) for place in range(1, len(names) + 1)]
-    rows = [[f"{number} {row[0]}", *row[1:]] for number, row in zip(numbers, rows, strict=True)]
+    numbered = dict(zip(names, numbers, strict=True))
+    rows = [[f"{numbered[row[0]]} {row[0]}", *row[1:]] for row in rows]
     return aligned([["", *numbers], *rows], width=width)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import pickle
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from taggingbackends.errors import BackendError
 from taggingbackends.many.labelling import Outcome, Processes, Result, Task, label_recording
@@ -19,7 +19,10 @@ from taggingbackends.system.version import own_version
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["DaskExecutor", "Executor", "LocalExecutor"]
+__all__ = ["DaskExecutor", "Executor", "LocalExecutor", "side_by_side"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _CONNECTING = 10  # s; time limit for the scheduler's answer
 
@@ -45,15 +48,33 @@ class LocalExecutor:
 
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield each outcome once it is known. Closing the generator ends the processes."""
-        processes = Processes()
-        with ThreadPoolExecutor(self._jobs) as pool:  # each thread waits for a process
-            futures = [pool.submit(label_recording, task, processes) for task in tasks]
-            try:
-                for future in as_completed(futures):
-                    yield future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-                processes.end()
+        return side_by_side(label_recording, tasks, self._jobs)
+
+
+def side_by_side(
+    work: Callable[[T, Processes], R], tasks: Sequence[T], jobs: int
+) -> Generator[R, None, None]:
+    """Perform tasks in processes, some at a time, and yield each result once it is known.
+
+    Closing the generator ends the processes.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(task, processes)`` waits for a process of this group, and returns a result.
+    tasks : sequence
+    jobs : int
+        The number of tasks that are performed at a time.
+    """
+    processes = Processes()
+    with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process
+        futures = [pool.submit(work, task, processes) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.end()
 
 
 class DaskExecutor:

@@ -24,7 +24,18 @@ from taggingbackends.system.messages import VERBOSITY, describe
 from taggingbackends.system.processes import environment, interrupts_blocked, own_module
 from taggingbackends.system.temporaries import clean_once
 
-__all__ = ["Outcome", "Processes", "Result", "Task", "label_recording", "settled"]
+__all__ = [
+    "Outcome",
+    "Processes",
+    "Result",
+    "Task",
+    "ask",
+    "ended_with",
+    "label_recording",
+    "last_line",
+    "settled",
+    "with_reason",
+]
 
 _TAIL = 1 << 16  # bytes at the end of a process's output that are searched for its last line
 
@@ -173,25 +184,44 @@ def _looked_at(task: Task) -> Outcome | None:
 
 def _in_process(task: Task, processes: Processes) -> Outcome:
     with tempfile.TemporaryFile() as output:
-        with processes.started(output) as process:
-            assert process.stdin is not None and process.stdout is not None
-            with suppress(BrokenPipeError):  # it has ended already
-                process.stdin.write(pickle.dumps(task))
-                process.stdin.flush()
-            answer = process.stdout.read()
-            exit_code = process.wait()
-        said = _last_line(output)
+        answer, exit_code = ask("taggingbackends.many.sandboxed", task, processes, output)
+        said = last_line(output)
     if answer:
         outcome: Outcome = pickle.loads(answer)
         if outcome.step:  # the failed script has printed the reason
-            return outcome._replace(why=_with_reason(outcome.why, said))
+            return outcome._replace(why=with_reason(outcome.why, said))
         return outcome
-    ended = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
-    return Outcome(task.files[0], Result.FAILED, why=_with_reason(f"ended with {ended}", said))
+    return Outcome(task.files[0], Result.FAILED, why=with_reason(ended_with(exit_code), said))
+
+
+def ask(module: str, request: object, processes: Processes, output: IO[bytes]) -> tuple[bytes, int]:
+    """Run a module of this package in a process, and return its answer and its exit code.
+
+    Parameters
+    ----------
+    module : str
+        The module. It reads the pickled request from its standard input.
+    request : object
+    processes : Processes
+        The group that the process joins.
+    output : binary file
+        Receives its standard error.
+    """
+    with processes.started(module, output) as process:
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended already
+            process.stdin.write(pickle.dumps(request))
+            process.stdin.flush()
+        return process.stdout.read(), process.wait()
+
+
+def ended_with(exit_code: int) -> str:
+    """Return how a process ended that gave no answer."""
+    return f"ended with {f'signal {-exit_code}' if exit_code < 0 else f'exit code {exit_code}'}"
 
 
 class Processes:
-    """The running processes that label recordings. Several threads may share this object."""
+    """Running processes that work side by side. Several threads may share this object."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -199,8 +229,11 @@ class Processes:
         self._ending = False
 
     @contextmanager
-    def started(self, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a process. Its input is open within the block; closing the input ends it."""
+    def started(self, module: str, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a process that runs a module of this package.
+
+        Its input is open within the block; closing the input ends it.
+        """
         with self._lock:
             if self._ending:
                 raise InterruptedError("interrupted")
@@ -208,7 +241,7 @@ class Processes:
             variables.pop(VERBOSITY, None)  # with --verbose, the last line would be no error
             with interrupts_blocked():
                 process = subprocess.Popen(
-                    own_module("taggingbackends.many.sandboxed"),
+                    own_module(module),
                     env=variables,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -237,14 +270,16 @@ def _hang_up(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def _last_line(output: IO[bytes]) -> str:
+def last_line(output: IO[bytes]) -> str:
+    """Return the last line that a process printed."""
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - _TAIL))
     lines = output.read().decode("utf-8", "replace").splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _with_reason(ended: str, said: str) -> str:
+def with_reason(ended: str, said: str) -> str:
+    """Return how a script ended, with the last line that it printed."""
     reason = said.removeprefix("Error: ")
     if not reason or ended == "exit code 1":  # that of any exception, so not informative
         return reason or ended

@@ -25,16 +25,16 @@ from taggingbackends.system.files import remove_file
 from taggingbackends.system.messages import configure, describe, is_user_error
 from taggingbackends.system.signals import end_by_signals
 
-__all__ = ["main"]
+__all__ = ["end_with_input", "main", "take_streams"]
 
 
 def main() -> None:
     """Read a task, perform it and write the outcome."""
     end_by_signals()
     configure()
-    requests, answers = _take_streams()
+    requests, answers = take_streams()
     task: Task = pickle.load(requests)
-    threading.Thread(target=_end_with_input, args=(requests,), daemon=True).start()
+    threading.Thread(target=end_with_input, args=(requests,), daemon=True).start()
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         outcome = _label(task)
@@ -47,7 +47,7 @@ def main() -> None:
         pickle.dump(outcome, answers)
 
 
-def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
+def take_streams() -> tuple[IO[bytes], IO[bytes]]:
     """Return copies of the standard streams, and redirect those that scripts inherit."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -57,7 +57,8 @@ def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
     return requests, answers
 
 
-def _end_with_input(requests: IO[bytes]) -> None:
+def end_with_input(requests: IO[bytes]) -> None:
+    """End this process as by SIGTERM when its input is closed."""
     while os.read(requests.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from taggingbackends.system.temporaries import temporary_folder
 from taggingbackends.system.words import printable
 
 __all__ = ["LEFT_OUT", "NOTES", "TAKEN", "collected_notes", "leave_note"]
@@ -37,11 +38,9 @@ def leave_note(kind: str, *texts: str) -> bool:
 @contextmanager
 def collected_notes() -> Iterator[list[list[str]]]:
     """Yield a list that is filled when the block ends, with the notes of scripts run in it."""
-    from tempfile import TemporaryDirectory
-
     notes: list[list[str]] = []
-    with TemporaryDirectory(prefix="taggingbackends-") as folder:
-        file = Path(folder, "notes")
+    with temporary_folder() as folder:
+        file = folder / "notes"
         outer = os.environ.get(NOTES)
         os.environ[NOTES] = str(file)
         try:

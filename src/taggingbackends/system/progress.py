@@ -44,7 +44,7 @@ def progress(items: _SizedIterable[T], doing: str) -> Iterator[T]:
     yield from remaining
 
 
-def meter(total: int) -> tqdm:
+def meter(total: int, what: str = "recordings") -> tqdm:
     """Return a progress bar that counts recordings and estimates the remaining time.
 
     On a terminal the bar is one line, which `close` removes. Elsewhere, e.g. in the log of a
@@ -54,8 +54,10 @@ def meter(total: int) -> tqdm:
     ----------
     total : int
         The number of recordings.
+    what : str
+        What is counted, in the plural.
     """
-    text = "{n_fmt}/{total_fmt} recordings{postfix} [{elapsed}<{remaining}]"
+    text = f"{{n_fmt}}/{{total_fmt}} {what}{{postfix}} [{{elapsed}}<{{remaining}}]"
     options: dict[str, Any] = {"total": total, "bar_format": text, "leave": False}
     if not sys.stderr.isatty():
         tenth = math.ceil(total / 10)

@@ -1,18 +1,26 @@
-"""Names of temporary files, and the removal of those that killed processes left."""
+"""Temporary files and folders, and the removal of those that killed processes left."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from taggingbackends.system.words import counted
 
-__all__ = ["clean_once", "remove_leftovers", "temporary_beside"]
+__all__ = [
+    "clean_once",
+    "remove_dead_folders",
+    "remove_leftovers",
+    "temporary_beside",
+    "temporary_folder",
+]
 
 _NAME = re.compile(r"\.taggingbackends-(.+)-(\d+)-[0-9a-f]{16}\.tmp")
 
@@ -36,6 +44,36 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(name)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder among the system's temporary files, and remove it after the block.
+
+    The first call removes the folders that killed processes left.
+
+    Yields
+    ------
+    Path
+        The folder. Other users cannot read it.
+    """
+    folder = temporary_beside(_temporary_files() / "folder")
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_dead_folders() -> None:
+    """Remove the temporary folders that killed processes left, once, and warn of it."""
+    clean_once(_temporary_files())
+
+
+def _temporary_files() -> Path:
+    import tempfile  # slow to import
+
+    return Path(tempfile.gettempdir()).absolute()
+
+
 def clean_once(folder: Path) -> None:
     """Do `remove_leftovers` at the first call for a folder, and warn of what was removed."""
     if folder in _cleaned:
@@ -43,13 +81,13 @@ def clean_once(folder: Path) -> None:
     _cleaned.add(folder)
     removed = remove_leftovers(folder)
     if removed:
-        files = counted(removed, "temporary file")
+        files = counted(removed, "temporary file or folder", "temporary files or folders")
         problem = f"{folder}: removed {files} of processes that were killed"
         warnings.warn(problem, stacklevel=4)
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Remove the temporary files that killed processes left in a folder. Return their number."""
+    """Remove what killed processes left in a folder, and return the number of files and folders."""
     try:
         with os.scandir(folder) as entries:
             found = [entry for entry in entries if _is_leftover(entry.name)]
@@ -58,7 +96,10 @@ def remove_leftovers(folder: Path) -> int:
     removed = 0
     for entry in found:
         with suppress(OSError):  # of another user, or removed by another process
-            os.unlink(entry)  # noqa: PTH108 - a DirEntry
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry)
+            else:
+                os.unlink(entry)  # noqa: PTH108 - a DirEntry
             removed += 1
     return removed
 
@@ -77,7 +118,12 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:  # a process of another user
         pass
-    return True
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:  # no /proc, or it has just ended
+        return True
+    # in a container, nobody may collect the processes whose parents were killed
+    return not status.rpartition(b") ")[2].startswith(b"Z")
 
 
 @cache

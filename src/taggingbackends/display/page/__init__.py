@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import json
 import warnings
-from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
-from importlib.resources import files
 from itertools import islice
-from typing import Any
 
+from taggingbackends.display.page.filling import filled
 from taggingbackends.display.page.views import views
 from taggingbackends.labels import Labels
-from taggingbackends.system.version import own_version
 
 __all__ = ["report"]
 
@@ -61,29 +55,9 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
     if len(runs) > _RUNS:
         left_out = f'<p class="note">Only the first {_RUNS} of {len(runs)} runs are shown.</p>\n'
         warnings.warn(f"the report shows only the first {_RUNS} of {len(runs)} runs", stacklevel=2)
-    folder = files(__name__)
-    style = folder.joinpath("page.css").read_text("utf-8")
-    script = "".join(folder.joinpath("js", f"{name}.js").read_text("utf-8") for name in _SCRIPTS)
-    script = f'"use strict";\n(() => {{\n{script}}})();\n'
     title = ", ".join(islice(runs, _IN_TITLE)) + ", ..." * (len(runs) > _IN_TITLE) or "Labels"
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
-        f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
-    )
-    slots = {
-        "policy": policy,
-        "generator": f"taggingbackends {own_version()}",
-        "title": html.escape(title),
-        "style": style,
-        "script": script,
-        "left_out": left_out,
-        "data": _data({"version": own_version(), "views": views(labels, drawn, max_gap, force)}),
-    }
-    page, *rest = folder.joinpath("page.html").read_text("utf-8").split("{{")
-    for piece in rest:  # in one pass: inserted text is not searched for slots
-        name, _, text = piece.partition("}}")
-        page += slots[name] + text
-    return page
+    data = {"views": views(labels, drawn, max_gap, force)}
+    return filled("page.html", _SCRIPTS, title, data, left_out=left_out)
 
 
 _RUNS = 500  # a browser takes seconds to open a page with more
@@ -100,14 +74,3 @@ _SCRIPTS = (
     "page",
 )
 """Parts of the page's script, in order. They are joined into one function and share its names."""
-
-
-def _digest(text: str) -> str:
-    """Return the source of a Content-Security-Policy that allows exactly this text."""
-    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
-
-
-def _data(value: Any) -> str:
-    """Return JSON that is safe within an HTML element, whatever its strings contain."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,102 @@
+/* Page about an evaluation: facts, confusion matrix, bars of figures, recordings. */
+
+const BAR = 120;
+
+function figure({ value, interval }) {
+  if (value === null) return "–";
+  const limits = interval ? ` (${interval[0].toFixed(2)}–${interval[1].toFixed(2)})` : "";
+  return value.toFixed(3) + limits;
+}
+
+/* Returns a cell with a bar from 0 to 1, and a line for the interval. */
+function bar(estimate) {
+  const { value, interval } = estimate;
+  const made = svg("svg", { width: BAR + 2, height: 14, role: "img", "aria-label": figure(estimate) });
+  made.append(svg("rect", { class: "empty", x: 1, y: 2, width: BAR, height: 10 }));
+  made.append(svg("rect", { class: "bar", x: 1, y: 2, width: BAR * (value ?? 0), height: 10 }));
+  if (interval) {
+    const [low, high] = interval.map((limit) => 1 + BAR * clamp(limit, 0, 1));
+    made.append(svg("path", { class: "interval", d: `M${low},3V11M${low},7H${high}M${high},3V11` }));
+  }
+  return element("td", { className: "figure" }, made, ` ${figure(estimate)}`);
+}
+
+function rows(place, names, lines) {
+  const body = lines.map(([name, ...cells]) => {
+    const made = cells.map((cell) => (typeof cell === "string" ? element("td", {}, cell) : cell));
+    return element("tr", {}, element("th", { scope: "row" }, name), ...made);
+  });
+  const table = element("table", { className: "ruled" }, head(names), element("tbody", {}, ...body));
+  table.querySelectorAll("tbody tr:first-child .figure").forEach(({ cellIndex }) => {
+    table.tHead.rows[0].cells[cellIndex].classList.add("figure");
+  });
+  place.replaceChildren(table);
+}
+
+function evaluation() {
+  const name = [data.backend.name, data.backend.version, data.model_instance].filter(Boolean).join(" ");
+  const { training, predicting, total } = data.seconds;
+  const seconds = (time) => `${time.toFixed(1)} s`;
+  const known = [
+    ["recordings", data.how],
+    ["labelled frames", whole(data.frames)],
+    ["accuracy", figure(data.accuracy)],
+    ["balanced accuracy", figure(data.balanced_accuracy)],
+    ["Cohen’s kappa", figure(data.kappa)],
+    ["F1 of all bouts", figure(data.bout_f1)],
+    ...(training ? [["training", seconds(training)]] : []),
+    ["predicting", seconds(predicting)],
+    ["time in all", seconds(total)],
+  ];
+  $("title").textContent = `Evaluation of ${name}`;
+  $("facts").replaceChildren(
+    ...known.map(([key, value]) => element("div", {}, element("dt", {}, key), element("dd", {}, value))),
+  );
+  $("intervals").textContent = data.why_no_intervals
+    ? `No intervals: ${data.why_no_intervals}.`
+    : "In brackets: 95 % intervals, by resampling the recordings.";
+  const names = data.names.map((key) => (key === "(undefined)" ? UNDEFINED : key));
+  const frames = data.matrix.filter((row) => row.some(Boolean));
+  const places = data.matrix.map((row, at) => at).filter((at) => data.matrix[at].some(Boolean));
+  const table = $("confusion");
+  matrix(table, "true ↓ predicted →", names, (at) => [names[at]], frames);
+  table.querySelectorAll("tbody th").forEach((cell, at) => (cell.textContent = names[places[at]]));
+  rows(
+    $("frames"),
+    ["label", "frames", "predicted", "right", "precision", "recall", "F1"],
+    data.labels.map((one) => [
+      one.name, whole(one.true), whole(one.predicted), whole(one.right),
+      bar(one.precision), bar(one.recall), bar(one.f1),
+    ]),
+  );
+  rows(
+    $("bouts"),
+    ["label", "bouts", "predicted", "found", "precision", "recall", "F1"],
+    data.bouts.map((one) => [
+      one.name, whole(one.true), whole(one.predicted), whole(one.right),
+      bar(one.precision), bar(one.recall), bar(one.f1),
+    ]),
+  );
+  $("confidence").hidden = !data.reliability.length;
+  rows(
+    $("reliability"),
+    ["confidence", "frames", "mean confidence", "accuracy"],
+    data.reliability.map((one) => [
+      `${one.low} to ${one.high} %`, whole(one.frames),
+      bar({ value: one.confidence, interval: null }), bar({ value: one.accuracy, interval: null }),
+    ]),
+  );
+  const folds = data.recordings.some((one) => one.fold !== one.recording);
+  rows(
+    $("recordings"),
+    ["recording", ...(folds ? ["left out with"] : []), "frames", "without prediction", "accuracy"],
+    data.recordings.map((one) => [
+      one.name, ...(folds ? [one.fold] : []), whole(one.frames),
+      whole(one.without_prediction), bar({ value: one.accuracy, interval: null }),
+    ]),
+  );
+}
+
+evaluation();
+$("footer").textContent = `Made by taggingbackends ${data.version}.`;
+requestAnimationFrame(() => (document.documentElement.dataset.ready = String(Math.round(performance.now()))));

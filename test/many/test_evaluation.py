@@ -1,0 +1,430 @@
+"""Evaluation: which recordings are left out, what scripts see, and what stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from examplebackend.simulate import main as simulate
+from support import (
+    ROOT,
+    backend_error,
+    command,
+    posix,
+    refused,
+    tree,
+    wait_until,
+    write_labels,
+    write_recording,
+)
+from taggingbackends import BackendExplorer, Labels, dependency
+from taggingbackends.analysis.protocol import NAME_PARTS
+from taggingbackends.cli.evaluation import _COLUMNS
+from taggingbackends.data import load_tracks
+from taggingbackends.data.unlabelled import copy_without_labels
+from taggingbackends.many import evaluation
+from taggingbackends.many.evaluation import RECORDING, leave_out, split
+from taggingbackends.many.labelled import LabelledRecording, find_labelled, true_labels
+from taggingbackends.system.files import sha1
+from variants import trxmat
+
+Maker = Callable[..., Path]
+
+# The model is the label of the first label file. It imports little, to start fast.
+TRAIN = """
+import json, os, sys, time
+from taggingbackends.main import main
+
+def train_model(backend, code="0", epochs="1"):
+    files = [file for file in backend.list_input_files() if file.suffix == ".label"]
+    state = backend.project_dir / "state"
+    labels = [json.loads(file.read_text()) for file in files]
+    runs = [one["metadata"]["id"] for one in labels]
+    (state / f"{os.getpid()}.trained").write_text("\\n".join(run[7] for run in runs))
+    deadline = time.monotonic() + 60
+    while (state / "hold").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    if code != "0":
+        print("epoch 1", file=sys.stderr)
+        sys.exit("the loss is not finite")
+    (backend.model_dir() / "label").write_text(labels[0]["labels"][0])
+
+if __name__ == "__main__":
+    main(train_model)
+"""
+
+PREDICT = """
+import json, os
+from taggingbackends.data.formats import find_recordings
+from taggingbackends.main import main
+
+def predict_model(backend, omit=""):
+    label = (backend.model_dir() / "label").read_text()
+    state = backend.project_dir / "state"
+    seen = sorted(path.name for path in backend.data_folder.rglob("*") if path.is_file())
+    (state / f"{os.getpid()}.seen").write_text("\\n".join(seen))
+    for file in find_recordings(backend.list_input_files()):
+        if omit and omit in file.name:
+            continue
+        tracks = {}
+        for line in file.read_text().splitlines():
+            run, larva, time, *_ = line.split()
+            tracks.setdefault(int(larva), []).append(float(time))
+        data = [{"id": str(n), "t": t, "labels": [1] * len(t)} for n, t in tracks.items()]
+        text = json.dumps({"metadata": {"id": run}, "labels": [label], "data": data})
+        backend.output_path(file).write_text(text)
+
+if __name__ == "__main__":
+    main(predict_model)
+"""
+
+
+@pytest.fixture
+def project(make_backend: Maker) -> Path:
+    """Return a backend that predicts the label of the first training recording."""
+    project = make_backend(predict_model=PREDICT, train_model=TRAIN)
+    (project / "state").mkdir()
+    (project / "models" / "m" / "label").write_text("cast")
+    return project
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """Return a folder of three labelled recordings of two genotypes."""
+    for n, (genotype, state) in enumerate([("wt", "run"), ("wt", "run"), ("mutant", "cast")], 1):
+        spine = write_recording(tmp_path / "lab" / str(n), f"2024061{n}_101500@{genotype}@e@t5@p")
+        write_labels(spine, state=state)
+    return tmp_path / "lab"
+
+
+def notes(project: Path, what: str) -> list[list[str]]:
+    """Return what the scripts have seen."""
+    return sorted(path.read_text().splitlines() for path in (project / "state").glob(f"*.{what}"))
+
+
+def recording(n: int, frames: int = 10, **facts: str) -> LabelledRecording:
+    return LabelledRecording((Path(f"{n}.spine"),), (Path(f"{n}.label"),), frames, facts)
+
+
+# -- what is left out
+
+
+def test_folds_have_about_equally_many_frames() -> None:
+    recordings = [recording(n, frames) for n, frames in enumerate([50, 10, 30, 20, 40])]
+    folds = split(recordings, 2)
+    assert [sum(one.frames for one in fold.held_out) for fold in folds] == [80, 70]
+    for fold in folds:
+        assert sorted(fold.held_out + fold.training) == sorted(recordings)
+    assert len(split(recordings, 5)) == 5
+
+
+def test_what_can_be_left_out() -> None:
+    recordings = [recording(n, genotype=genotype) for n, genotype in enumerate("aab")]
+    assert [len(fold.training) for fold in leave_out(recordings, RECORDING)] == [2, 2, 2]
+    folds = leave_out(recordings, "genotype")
+    assert [(fold.name, len(fold.held_out)) for fold in folds] == [
+        ("genotype a", 2),
+        ("genotype b", 1),
+    ]
+    assert (RECORDING, *NAME_PARTS) == _COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("recordings", "what", "message"),
+    [
+        ([recording(1)], RECORDING, "expected 2 labelled recordings or more, found 1.spine; add"),
+        ([recording(1)], 3, "expected 2 labelled recordings or more, found 1.spine; add"),
+        ([recording(1), recording(2)], 3, "expected 3 labelled recordings or more, found 2; add"),
+        ([recording(1), recording(2)], "genotype", "1.spine: expected the genotype in its name"),
+        (
+            [recording(1, genotype="x"), recording(2, genotype="x")],
+            "genotype",
+            "expected recordings of 2 or more values of genotype, found genotype x only; add",
+        ),
+    ],
+)
+def test_too_few_recordings(
+    recordings: list[LabelledRecording], what: str | int, message: str
+) -> None:
+    with backend_error("no-input", re.escape(message)):
+        split(recordings, what) if isinstance(what, int) else leave_out(recordings, what)
+
+
+def test_labelled_recordings_are_found(lab: Path, tmp_path: Path) -> None:
+    predicted = Labels.read(lab / "1" / "truth.label")
+    for run in predicted.values():
+        run.metadata["software"] = {"name": "x", "model_instance": "m"}
+    predicted.write(lab / "1" / "predicted.label")
+    write_recording(lab / "4", "20240614_101500")
+    nothing = Labels()
+    run = nothing.add_run("20240615_101500")
+    spine = write_recording(lab / "5", "20240615_101500")
+    run.dependencies = [dependency(spine)]
+    nothing.set(run.id, 1, [1.0], [()])
+    nothing.write(lab / "5" / "truth.label")
+    with pytest.warns(UserWarning, match="left out 1 ") as warned:
+        found = find_labelled([lab])
+    assert {str(one.message).split(":")[0] for one in warned} == {
+        "left out 1 predicted labels that nobody edited",
+        "left out 1 recordings without labels",
+        "left out 1 recordings without a labelled frame",
+    }
+    assert [one.file.parent.name for one in found] == ["1", "2", "3"]
+    assert [one.frames for one in found] == [10, 10, 10]
+    assert found[2].facts["genotype"] == "mutant"
+    assert [file.suffix for file in found[0].trackers] == [".spine", ".outline"]
+    assert find_labelled(sorted(lab.glob("*/truth.label"))[:3]) == found
+    assert len(find_labelled([lab / "1" / "predicted.label"])) == 1  # named
+
+
+def test_labels_that_are_refused(lab: Path) -> None:
+    truth = lab / "1" / "truth.label"
+    truth.with_name("other.label").write_bytes(truth.read_bytes())
+    with backend_error("repeated-run", "run 20240611_101500 is also labelled in .*; name one of"):
+        find_labelled([lab])
+    both = Labels.read(truth)
+    del both["20240611_101500"].dependencies[:]
+    both.write(truth)
+    with backend_error("no-input", "depend on one recording, found 0; set the dependencies"):
+        find_labelled([truth])
+    with backend_error("no-input", "nowhere: no such file or folder"):
+        find_labelled([lab / "nowhere"])
+    with pytest.warns(UserWarning), backend_error("no-input", "no labelled recording in 1 path"):
+        find_labelled([*(lab / "2").glob("*.spine")])
+
+
+# -- evaluations
+
+
+@posix
+def test_each_recording_is_predicted_by_the_others(
+    project: Path, lab: Path, temporary: Path, tmp_path: Path
+) -> None:
+    before, inputs = tree(project), tree(lab)
+    page = tmp_path / "page.html"
+    result = command(
+        "evaluate", lab, "--jobs=2", "--json", f"--report={page}", "--epochs=3", cwd=project
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Warning" not in result.stderr
+    found = json.loads(result.stdout)
+    assert found["names"] == ["run", "cast"]
+    assert found["matrix"] == [[20, 0], [10, 0]]
+    assert found["accuracy"] == {"value": 20 / 30, "interval": None}
+    assert found["why_no_intervals"] == "they need 5 recordings or more, and there are 3"
+    assert [one["accuracy"] for one in found["recordings"]] == [1.0, 1.0, 0.0]
+    assert found["left_out"] == "recording"
+    assert notes(project, "trained") == [["1", "2"], ["1", "3"], ["2", "3"]]
+    assert not any(name.endswith(".label") for seen in notes(project, "seen") for name in seen)
+    assert all(sum(name.endswith(".spine") for name in x) == 1 for x in notes(project, "seen"))
+    assert {k: v for k, v in tree(project).items() if not k.startswith("state/")} == before
+    assert tree(lab) == inputs
+    assert list(temporary.iterdir()) == []
+    assert "Content-Security-Policy" in page.read_text("utf-8")
+
+
+def test_frames_without_prediction_and_groups(project: Path, lab: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        result = command("evaluate", lab, "--leave-out=genotype", "--omit=12_1015", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert f"Warning: {next((lab / '2').glob('*.spine'))}: no labels were pre" in result.stderr
+    assert notes(project, "trained") == [["1", "2"], ["3"]]
+    head, matrix, *_ = result.stdout.split("\n\n")
+    assert head.startswith("3 recordings of 2 values of genotype, each left out in turn: 30 lab")
+    assert matrix.splitlines()[1:] == [
+        "      run  cast  (undefined)",
+        "run     0    10           10",
+        "cast   10     0            0",
+    ]
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_a_failing_script(project: Path, lab: Path, temporary: Path) -> None:
+    before = tree(project)
+    result = command("evaluate", lab, "--code=3", cwd=project)
+    refused(result, "1 recording held out): train_model: the loss is not finite", lines=2)
+    assert "0/3 folds" in result.stderr
+    assert {k: v for k, v in tree(project).items() if not k.startswith("state/")} == before
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_trained_model(project: Path, lab: Path) -> None:
+    result = command("evaluate", lab / "1", "--model-instance=m", "--json", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert "Warning: model m: training.json does not say which files" in result.stderr
+    found = json.loads(result.stdout)
+    assert (found["model_instance"], found["left_out"]) == ("m", "model")
+    assert (found["names"], found["matrix"]) == (["run", "cast"], [[0, 10], [0, 0]])
+    assert found["seconds"]["training"] == 0
+    assert notes(project, "trained") == []
+
+
+def test_a_model_is_not_evaluated_on_what_it_was_trained_on(project: Path, lab: Path) -> None:
+    backend = BackendExplorer(project, "m")
+    found = find_labelled([lab])
+    original = project / "models" / "original"
+    original.mkdir()
+    write_record(original, lab / "2" / "truth.label")
+    write_record(project / "models" / "m", original_model_instance="original")
+    with backend_error("trained-on", "model m was trained on .*2024061.*; leave these out, or"):
+        evaluation.check_not_trained_on(backend, found)
+    evaluation.check_not_trained_on(backend, [found[0], found[2]])
+    with pytest.warns(UserWarning, match="the figures say nothing about other recordings"):
+        evaluation.check_not_trained_on(backend, found, force=True)
+    write_record(project / "models" / "m", *(lab / "1").glob("*.outline"))
+    with backend_error("trained-on", str(found[0].file)):
+        evaluation.check_not_trained_on(backend, found)
+
+
+def write_record(model: Path, *files: Path, **options: str) -> None:
+    """Write what a model says about its training."""
+    known = [{"file": str(file), "sha1": sha1(file)} for file in files]
+    (model / "training.json").write_text(json.dumps({"files": known, "options": options}))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--folds=2", "--leave-out=recording"], "only one of --folds, --leave-out and --model"),
+        (["--epochs=2"], "name FILES: label files beside tracker files, or folders"),
+        (["--leave-out=larva"], "'larva' is not one of 'recording', 'genotype'"),
+        (["--report=page.pdf"], "page.pdf: expected a name that ends in .html or .htm"),
+    ],
+)
+def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) -> None:
+    files = [lab] if "epochs" not in more[0] else []
+    result = command("evaluate", *files, *more, cwd=project)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_what_is_refused_before_a_script_runs(project: Path, lab: Path) -> None:
+    (project / "page.html").write_text("mine")
+    result = command("evaluate", lab, "--report=page.html", cwd=project)
+    refused(result, "page.html: exists already; replace with --force")
+    evaluation.check_scripts(BackendExplorer(project))
+    evaluation.check_scripts(BackendExplorer(project, "m"))
+    with backend_error("unknown-model", "no model n in"):
+        evaluation.check_scripts(BackendExplorer(project, "n"))
+    (project / "scripts" / "train_model.py").unlink()
+    with backend_error("missing-script", "expected a script "):
+        evaluation.check_scripts(BackendExplorer(project))
+    assert notes(project, "trained") == []
+
+
+# -- interruptions
+
+
+@contextmanager
+def held(project: Path, lab: Path) -> Iterator[subprocess.Popen[str]]:
+    """Evaluate, and wait until a script is training."""
+    (project / "state" / "hold").touch()
+    with subprocess.Popen(
+        [sys.executable, "-m", "taggingbackends", "evaluate", str(lab), "--folds=2"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            wait_until(lambda: notes(project, "trained"))
+            yield process
+        finally:
+            process.kill()
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_ended_evaluation_leaves_nothing(
+    number: int, project: Path, lab: Path, temporary: Path
+) -> None:
+    before = {path for path in project.rglob("*") if path.parent.name != "state"}
+    with held(project, lab) as process:
+        assert len(list(temporary.iterdir())) == 1
+        os.kill(process.pid, number)
+        _, errors = process.communicate()
+    if number != signal.SIGKILL:
+        assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+        assert "Traceback" not in errors
+        assert list(temporary.iterdir()) == []
+    else:  # the other processes end on their own
+        wait_until(lambda: not list(temporary.iterdir()))
+    assert {path for path in project.rglob("*") if path.parent.name != "state"} == before
+
+
+@posix
+def test_what_a_killed_evaluation_leaves_is_removed(
+    project: Path, lab: Path, temporary: Path
+) -> None:
+    with held(project, lab) as process:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    (left,) = temporary.iterdir()
+    assert list(left.rglob("*.label"))
+    (project / "state" / "hold").unlink()
+    result = command("predict", *lab.glob("1/*.spine"), "--model-instance=m", cwd=project)
+    assert "removed 1 temporary file or folder of processes that were killed" in result.stderr
+    assert list(temporary.iterdir()) == []
+
+
+# -- examplebackend
+
+
+def test_examplebackend_on_a_simulated_recording(tmp_path: Path) -> None:
+    simulate([str(tmp_path), "--larvae=1", "--seconds=20", "--seed=9"])
+    arguments = ("evaluate", tmp_path, "--model-instance=simulated", "--json")
+    result = command(*arguments, cwd=ROOT / "examplebackend")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["frames"] > 150
+    assert 0.9 < found["accuracy"]["value"] <= 1
+    assert found["bout_f1"]["value"] > 0.5
+
+
+# -- labels in tracker files
+
+
+def write_trx(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    path = folder / "trx.mat"
+    state = {"global_state_large_state": np.ones((4, 1))}
+    path.write_bytes(trxmat.image(*(trxmat.larva(larva, **state) for larva in (1, 2)))["trx.mat"])
+    return path
+
+
+def test_labels_in_a_tracker_file_are_hidden(tmp_path: Path) -> None:
+    file, copy = write_trx(tmp_path / "1"), tmp_path / "copy.mat"
+    (found,) = find_labelled([tmp_path / "1"])
+    assert (found.sources, found.frames) == ((file,), 8)
+    assert set(true_labels(found)[trxmat.RUN].count().values()) == {2}
+    copy_without_labels(file, copy)
+    whole, without = load_tracks(file), load_tracks(copy)
+    assert whole[1].indicators and not without[1].indicators
+    assert (whole[1].times == without[1].times).all()
+    assert (whole[1].spine == without[1].spine).all()
+    assert without.run == whole.run
+    with h5py.File(copy) as content:
+        assert "global_state_large_state" not in content["trx"]
