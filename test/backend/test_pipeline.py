@@ -60,6 +60,7 @@ def test_predict_files(make_backend: Maker, lab: Path) -> None:
         "name": "backend",
         "version": "1.2",
         "model_instance": "m",
+        "model_digest": "da39a3ee5e6b4b0d3255bfef95601890afd80709",  # of a model without files
         "taggingbackends": __version__,
     }
     labels.check_dependencies(lab)
@@ -208,6 +209,7 @@ labels.write(backend.processed_data_dir() / "predicted.label")"""
         "commit": "abc",
         "version": "1.2",
         "model_instance": "m",
+        "model_digest": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "taggingbackends": __version__,
     }
     assert run.dependencies == [{"filename": "x.spine", "sha1": "ab"}]

@@ -20,7 +20,7 @@ from taggingbackends.backend.folder import DATA, BackendFolder, label_paths
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import TAKEN, format_options
-from taggingbackends.backend.provenance import Status, complete, status_of
+from taggingbackends.backend.provenance import Status, complete, software, status_of
 from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
@@ -76,11 +76,11 @@ def run_training(
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model, then complete and return the label files that it wrote or changed."""
     script = _required_script(backend, "predict_model")
-    before = _label_files(backend)
+    before, known = _label_files(backend), software(backend)
     _run(backend, script, options)
     new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
     if new:
-        complete(backend, progress(new, "completing"))
+        complete(backend, progress(new, "completing"), known)
     return new
 
 

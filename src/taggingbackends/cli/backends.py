@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,9 @@ from taggingbackends.cli.arguments import (
     explorer,
     instance_option,
 )
-from taggingbackends.cli.output import echo, print_names
+from taggingbackends.cli.output import echo, print_json, print_names
+from taggingbackends.errors import BackendError
+from taggingbackends.system.messages import describe, logger
 
 __all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
 
@@ -41,12 +44,42 @@ def init(name: str, minimal: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--long", "as_table", is_flag=True, help="Print a table of what they were trained on."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the records of their training as JSON."
+)
 @click.pass_context
-def models(ctx: click.Context) -> None:
-    """List the trained models, one per line."""
-    from taggingbackends.backend.folder import BackendFolder
+def models(ctx: click.Context, as_table: bool, as_json: bool) -> None:
+    """List the trained models, one per line.
 
-    print_names(BackendFolder(ctx.obj["project"]).list_models())
+    What a model was trained on is in its file training.json, which `train` and `finetune` write.
+    In the table, a model without this file has only a name.
+    """
+    from taggingbackends.backend.folder import BackendFolder
+    from taggingbackends.backend.trainingrecord import read_record
+
+    backend = BackendFolder(ctx.obj["project"])
+    if as_table and as_json:
+        raise click.UsageError("--long cannot be used with --json", ctx)
+    names = backend.list_models()
+    if not (as_table or as_json):
+        print_names(names)
+        return
+    records: dict[str, dict[str, Any] | None] = {}
+    for name in names:
+        try:
+            records[name] = read_record(backend, name)
+        except (BackendError, OSError) as error:
+            logger.warning(describe(error))
+            records[name] = None
+    if as_json:
+        print_json([{"instance": name, "training": record} for name, record in records.items()])
+    else:
+        from taggingbackends.display.models import model_table
+
+        echo(*model_table(records, width=80).split("\n"))
 
 
 @click.command()

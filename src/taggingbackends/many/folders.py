@@ -12,6 +12,7 @@ from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.pipeline import check_prediction
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
+from taggingbackends.backend.trainingrecord import model_digest, state_of
 from taggingbackends.errors import BackendError
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.executors import Executor
@@ -67,6 +68,8 @@ def plan(
         places = ", ".join(map(str, roots))
         raise BackendError("no-input", f"no recording of a known format below {places}")
     remove_dead(backend)
+    model = backend.model_dir()
+    digests = {state_of(model): model_digest(model)}
     tasks = [
         Task(
             project_dir=backend.project_dir,
@@ -77,6 +80,7 @@ def plan(
             skip=tuple(skip),
             force=force,
             data_folder=backend.data_folder,
+            digests=digests,
         )
         for files, place in found
     ]

@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.provenance import Status
+from taggingbackends.backend.trainingrecord import DIGESTS
 from taggingbackends.data.formats import stem_of
 from taggingbackends.many.labelstatus import label_files, label_status
 from taggingbackends.system.files import Stamp, stamp
@@ -47,6 +48,8 @@ class Task(NamedTuple):
         Wait for another process that is labelling this recording.
     data_folder : Path, optional
         As for `BackendExplorer`.
+    digests : mapping
+        `trainingrecord.DIGESTS`, so that the model is read once and not by each process.
     """
 
     project_dir: Path
@@ -58,6 +61,7 @@ class Task(NamedTuple):
     force: bool = False
     wait: bool = False
     data_folder: Path | None = None
+    digests: Mapping[str, str] = {}
 
     def backend(self) -> BackendFolder:
         """Return the backend with the sandbox of this recording."""
@@ -92,7 +96,8 @@ class Outcome(NamedTuple):
     labels : tuple of Path
         The label files that were written or that exist already.
     why : str
-        The reason if the recording was left alone or failed, in one line.
+        The reason if the recording was left alone or failed, in one line. If its labels are up to
+        date, what is unknown about them.
     step : str
         The script that failed, or "".
     warnings : tuple of str
@@ -143,12 +148,13 @@ def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
     dict
         The existing label files to replace, each with what it was just before it was read.
     """
+    DIGESTS.update(task.digests)
     if task.force:
         files = label_files(task.files, task.place).values()
         return None, {file: stamp(file) for file in files if file is not None}
     status, found, why = label_status(task.backend(), task.files, task.place)
     if status is Status.CURRENT:
-        return Outcome(task.files[0], Result.CURRENT, tuple(found)), {}
+        return Outcome(task.files[0], Result.CURRENT, tuple(found), why), {}
     if status is Status.FOREIGN:
         return Outcome(task.files[0], Result.LEFT, tuple(found), why), {}
     return None, found
