@@ -39,6 +39,8 @@ class LabelFileError(TaggingBackendsError, ValueError):
     file, run, track, index : optional
         Where: the file, the run identifier, the larva identifier and the 0-based position (of a
         frame in a track; of a track in ``data``; of a name or a dependency in its list).
+    fix : str, optional
+        What to do, in words of the API, such as ``force=True``; "" if `problem` says all.
     """
 
     def __init__(
@@ -50,9 +52,11 @@ class LabelFileError(TaggingBackendsError, ValueError):
         run: str | None = None,
         track: int | None = None,
         index: int | None = None,
+        fix: str = "",
     ) -> None:
         self.kind = kind
         self.problem = problem
+        self.fix = fix
         self.file = None if file is None else Path(file)
         self.run = run
         self.track = track
@@ -69,7 +73,7 @@ class LabelFileError(TaggingBackendsError, ValueError):
             part
             for part in (str(self.file or ""), ", ".join(where), f"{self.kind}: {self.problem}")
             if part
-        )
+        ) + (self.fix and f"; {self.fix}")
 
 
 class TrackFileError(TaggingBackendsError, ValueError):

@@ -101,7 +101,37 @@ def test_one_of_the_pair_is_loaded_on_request(spine: Path) -> None:
     with pytest.raises(TrackFileError, match="expected this file beside") as caught:
         load_tracks(spine)
     assert caught.value.file == spine.with_suffix(".outline")
-    with pytest.raises(ValueError, match="both turned off"):
+
+
+@pytest.mark.parametrize("files", ["pair", "only spines", "only outlines", "per larva"])
+def test_times_without_coordinates(files: str, spine: Path) -> None:
+    outline = spine.with_suffix(".outline")
+    full = load_tracks(spine)
+    if files == "only spines":
+        outline.unlink()
+    elif files == "only outlines":
+        spine.unlink()
+    elif files == "per larva":
+        for larva in full:
+            own = [x for x in spine.read_text().splitlines(True) if int(x.split()[1]) == larva]
+            lines = [line.split(" ", 2)[2] for line in own]
+            spine.with_name(f"{spine.stem}.{larva:05d}.spine").write_text("".join(lines))
+        spine.unlink()
+        outline.unlink()
+        spine = spine.with_name(f"{spine.stem}.00001.spine")
+    path = outline if files == "only outlines" else spine
+    times = load_tracks(path, spine=False, outline=False)
+    assert times.run == full.run == RUN
+    assert times.run_is_derived == (files == "per larva")
+    assert list(times) == list(full)
+    for larva, track in times.items():
+        assert track.times.tolist() == full[larva].times.tolist()
+        assert (track.spine, track.outline, track.outline_offsets) == (None, None, None)
+
+
+def test_times_of_a_file_that_is_cut(spine: Path) -> None:
+    spine.write_bytes(spine.read_bytes()[:-100])
+    with pytest.raises(TrackFileError, match="is the file cut"):
         load_tracks(spine, spine=False, outline=False)
 
 

@@ -237,8 +237,14 @@ def test_only_spines_or_only_outlines(table: Path) -> None:
     track = load_tracks(table, pixelsize=73, spine=False)[3]
     assert track.spine is None
     assert track.outline.shape == (32, 2)
-    with pytest.raises(ValueError, match="both turned off"):
-        load_tracks(table, pixelsize=73, spine=False, outline=False)
+    recording = load_tracks(table, framerate=16, spine=False, outline=False)
+    assert recording.metadata == {"camera": {"framerate": 16}}
+    assert recording.run_is_derived
+    track = recording[3]
+    assert (track.spine, track.outline, track.outline_offsets) == (None, None, None)
+    full = load_tracks(table, framerate=16, pixelsize=73)[3]
+    assert track.times.tolist() == full.times.tolist()
+    assert track.indicators.keys() == full.indicators.keys()
 
 
 def test_tables_without_radii(tmp_path: Path) -> None:

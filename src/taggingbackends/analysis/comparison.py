@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, located
 from taggingbackends.labels import Labels
+from taggingbackends.labels.dependencies import check_same_recording
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.stretches import columns_of, find_stretches
@@ -169,7 +170,9 @@ class Comparison:
         return len(self.differences) == 0
 
 
-def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> Comparison:
+def compare(
+    one: RunLabels, other: RunLabels, max_gap: float | None = None, force: bool = False
+) -> Comparison:
     """Compare two labellings of a run, frame by frame.
 
     Frames are matched one to one by larva and time, within 1 ms. Primary labels count, in any
@@ -182,6 +185,8 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     max_gap : float, optional
         Longest step between successive frames of a difference, s, as in `find_bouts`. Steps are
         between the frames of both labellings together.
+    force : bool
+        Also compare labels whose dependencies are the files of different recordings.
 
     Returns
     -------
@@ -190,10 +195,13 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     Raises
     ------
     LabelFileError
+        ``bad-dependency``: the two depend on different files and share none, and `force` is False;
         ``bad-time``: see `taggingbackends.labels.find_spans`.
     ValueError
         `max_gap` is not above 0.
     """
+    if not force:
+        check_same_recording(one, other)
     for run in (one, other):
         columns_of(run)  # raises the errors about the labels
     classes = _classes(one, other)
@@ -230,13 +238,15 @@ def compare(one: RunLabels, other: RunLabels, max_gap: float | None = None) -> C
     )
 
 
-def compare_files(one: Path, other: Path) -> list[Comparison]:
+def compare_files(one: Path, other: Path, force: bool = False) -> list[Comparison]:
     """Compare the runs of two label files.
 
     Parameters
     ----------
     one, other : Path
         Label files of the same runs.
+    force : bool
+        As for `compare`.
 
     Returns
     -------
@@ -248,14 +258,15 @@ def compare_files(one: Path, other: Path) -> list[Comparison]:
     BackendError
         ``no-input``: the files have different runs.
     LabelFileError
-        A file is invalid.
+        A file is invalid, or as for `compare`.
     """
     first, second = Labels.read(one), Labels.read(other)
     if first.keys() != second.keys():
         expected, found = (", ".join(islice(runs, 10)) or "none" for runs in (first, second))
         problem = f"{other}: expected the runs of {one}, {expected}; found {found}"
         raise BackendError("no-input", problem)
-    return [compare(run, second[run.id]) for run in first.values()]
+    with located(file=other):
+        return [compare(run, second[run.id], force=force) for run in first.values()]
 
 
 def _classes(*runs: RunLabels) -> dict[frozenset[str], str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from taggingbackends.data.agreement import LabelFileCheck, mismatch_errors
 from taggingbackends.data.formats import is_label_file
 from taggingbackends.data.loading import file_and_runs, load_silently
 from taggingbackends.data.tracks import Recording, Track, without_spine
@@ -78,16 +79,35 @@ def _label_file_info(path: Path, options: dict[str, Any]) -> tuple[dict[str, str
     problems: list[str] = []
     recording = None
     if any(run.dependencies for run in labels.values()):  # else there is no recording to load
-        recording = _load(path, options, problems)
+        if len(labels) == 1:
+            recording = _load(path, options, problems)
+        problems += (
+            _mismatches(path, labels, recording, options) if not problems or recording else []
+        )
     facts = {} if recording is None else _recording_facts(recording)
     of = f", of {facts['format']} tracks" if facts else ""
     facts = {"format": f"label file{of}"} | {k: v for k, v in facts.items() if k != "format"}
     return facts | _label_facts(labels, frames_known=recording is not None), problems
 
 
+def _mismatches(
+    path: Path, labels: Labels, recording: Recording | None, options: dict[str, Any]
+) -> list[str]:
+    """Return what labels have and their tracker files do not, which may be loaded already."""
+    if recording is not None:
+        (run,) = labels.values()
+        return list(map(describe, mismatch_errors(run, recording, options)))
+    try:
+        labels.check_dependencies(path.parent)
+    except (LabelFileError, OSError) as error:
+        return [describe(error)]
+    return list(map(describe, LabelFileCheck().mismatches(path, labels, **options)))
+
+
 def _load(path: Path, options: dict[str, Any], problems: list[str]) -> Recording | None:
-    """Load a recording; if that fails, try without outlines, then without spines."""
-    for given in (options, {"outline": False} | options, {"spine": False} | options):
+    """Load a recording; if that fails, try without outlines, without spines, or without both."""
+    parts: tuple[dict[str, bool], ...] = ({}, {"outline": False}, {"spine": False})
+    for given in (part | options for part in (*parts, {"spine": False, "outline": False})):
         try:
             return load_silently(path, **given)  # what is left out is one of the facts
         except (TaggingBackendsError, OSError, ValueError) as error:

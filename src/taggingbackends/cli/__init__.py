@@ -17,7 +17,7 @@ from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
 from taggingbackends.cli.output import echo
-from taggingbackends.errors import BackendError, KeptDataWarning
+from taggingbackends.errors import BackendError, KeptDataWarning, LabelFileError
 from taggingbackends.system.signals import ignore_signals
 from taggingbackends.system.streams import (
     READER_GONE,
@@ -168,7 +168,7 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
 
         if not is_user_error(error):
             raise
-        if isinstance(error, BackendError):
+        if isinstance(error, (BackendError, LabelFileError)):
             error.fix = in_command_words(error.fix)
         fail(error)
 

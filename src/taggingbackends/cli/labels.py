@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -52,10 +53,10 @@ def _above_0(value: float | None) -> float | None:
     return value
 
 
-def _output(command: F) -> F:
+def _with_output(command: F, force: Callable[[F], F]) -> F:
     """Add the options ``--output``, ``--in-place`` and ``--force``."""
     for option in (
-        FORCE,
+        force,
         click.option(
             "--in-place", is_flag=True, help="Overwrite the input file; of several, the first."
         ),
@@ -69,6 +70,15 @@ def _output(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+_output = partial(_with_output, force=FORCE)
+_output_mixed = partial(
+    _with_output,
+    force=click.option(
+        "--force", is_flag=True, help="Replace existing files; combine different recordings."
+    ),
+)
 
 
 @click.group()
@@ -120,23 +130,25 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
 def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """List every error in label files.
 
-    The files that they depend on are checked, too. The command does not stop at the first error.
-    It prints one line per error, and at most 20 errors for one list, such as the labels of a
-    track. The exit code is 1 if there is an error. Names that a file uses without declaring them,
+    The files that they depend on are checked, too: whether they have changed, and whether they
+    have the run, the larvae and the times of the labels. So are runs of the same identifier in
+    several label files, which depend on different files. The command does not stop at the first
+    error. It prints one line per error, and at most 20 errors for one list, such as the labels of
+    a track. The exit code is 1 if there is an error. Names that a file uses without declaring them,
     although it declares others, cause a warning.
 
     \b
     Example: tagging-backend labels check recordings/*.label
     """
-    from taggingbackends.labels import Labels
-    from taggingbackends.labels.inspection import find_errors
-    from taggingbackends.labels.origin import undeclared_names
+    from taggingbackends.data.agreement import LabelFileCheck
 
     wrong = False
+    check = LabelFileCheck()
     for file in files:
         try:
-            errors = list(map(str, find_errors(file)))
-            for sentence in [] if errors else undeclared_names(Labels.read(file)):
+            found, sentences = check.check(file)
+            errors = list(map(str, found))
+            for sentence in sentences:
                 warnings.warn(f"{file}: {sentence}", stacklevel=1)
         except OSError as error:
             errors = [f"{file}: cannot be read: {error.strerror}"]
@@ -203,14 +215,18 @@ def convert(
 @click.argument("one", type=_PATH)
 @click.argument("other", type=_PATH)
 @click.option("--all", "show_all", is_flag=True, help="Show all differences instead of 20.")
+@click.option("--force", is_flag=True, help="Compare labels of different recordings.")
 @_JSON
 @click.pass_context
-def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bool) -> None:
+def diff(
+    ctx: click.Context, one: Path, other: Path, show_all: bool, force: bool, as_json: bool
+) -> None:
     """Print the agreement of two label files and their differences.
 
     Frames are matched within 1 ms. Only primary labels are compared. The rows of the confusion
-    matrix are the classes in ONE, the columns those in OTHER. The exit code is 0 if all frames are
-    the same, 1 if a frame differs, and 2 if the files cannot be compared.
+    matrix are the classes in ONE, the columns those in OTHER. Labels that depend on the files of
+    different recordings are not compared, unless --force is given. The exit code is 0 if all
+    frames are the same, 1 if a frame differs, and 2 if the files cannot be compared.
 
     \b
     Example: tagging-backend labels diff recordings/predicted.label recordings/truth.label
@@ -218,7 +234,7 @@ def diff(ctx: click.Context, one: Path, other: Path, show_all: bool, as_json: bo
     from taggingbackends.analysis.comparison import compare_files
 
     try:
-        found = compare_files(one, other)
+        found = compare_files(one, other, force)
         if as_json:
             print_json([comparison.to_dict() for comparison in found])
         for position, comparison in enumerate(() if as_json else found):
@@ -251,12 +267,13 @@ def _comparison_lines(found: Comparison, most: int | None) -> list[str]:
 
 @labels.command()
 @_FILES
-@_output
+@_output_mixed
 def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: bool) -> None:
     """Merge label files into the first one.
 
     Later files take precedence: their defined states replace those at the same times. Runs, larvae
-    and times that only a later file has are added.
+    and times that only a later file has are added. Runs that depend on the files of different
+    recordings are not merged, unless --force is given.
 
     \b
     Example: tagging-backend labels merge predicted.label edited.label -o merged.label
@@ -266,9 +283,11 @@ def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: b
     if len(files) < 2:
         raise click.UsageError("name two files or more")
     target = _target(files[0], output, in_place, force)
-    labels, *others = map(Labels.read, files)
-    for other in others:
-        labels.merge(other)
+    labels = Labels.read(files[0])
+    for file in files[1:]:
+        other = Labels.read(file)
+        with located(file=file):
+            labels.merge(other, force=force)
     _write(target, labels)
 
 
@@ -329,9 +348,10 @@ def crop(
     "--framerate",
     type=float,
     metavar="HZ",
-    help="Set the frame rate of a FIMTrack table --like, in frames/s; by default 30.",
+    help="Set the frame rate of a FIMTrack table --like, in frames/s; by default that of FILE, "
+    "or else 30.",
 )
-@_output
+@_output_mixed
 def fill(
     file: Path,
     label: str,
@@ -344,6 +364,9 @@ def fill(
 ) -> None:
     """Give a label to undefined frames.
 
+    If the labels name the files that they depend on, --like must be one of these, or labels that
+    depend on them, unless --force is given.
+
     \b
     Example: tagging-backend labels fill truth.label --label run --in-place
     """
@@ -352,7 +375,9 @@ def fill(
     target = _target(file, output, in_place, force)
     labels = Labels.read(file)
     options = {"pixelsize": pixelsize, "framerate": framerate}
-    labels.fill(label, None if like is None else _frames(like, options))
+    frames = None if like is None else _frames(like, labels, options)
+    with located(file=like):
+        labels.fill(label, frames, force)
     _write(target, labels)
 
 
@@ -408,12 +433,13 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
 @_FILES
 @_MAX_GAP
 @_WRITTEN
-@FORCE
+@click.option("--force", is_flag=True, help="Replace existing files; compare other recordings.")
 def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool) -> None:
     """Write an HTML report about label files.
 
     The page opens in a browser and needs no network. If files label the same run, each later file
-    is compared with the first.
+    is compared with the first. Labels that depend on the files of different recordings are not
+    compared, unless --force is given.
 
     \b
     Example: tagging-backend labels report truth.label predicted.label -o report.html
@@ -422,7 +448,7 @@ def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: 
     from taggingbackends.labels import Labels
 
     target = _target(files[0], output, False, force, (".html", ".htm"))
-    page = report({str(file): Labels.read(file) for file in files}, max_gap)
+    page = report({str(file): Labels.read(file) for file in files}, max_gap, force)
     _put(target, page.encode())
 
 
@@ -432,7 +458,8 @@ def _check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> Non
         raise click.UsageError(f"{problem}; {fix}" if fix else problem)
 
 
-def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
+def _frames(file: Path, labels: Labels, options: dict[str, float | None]) -> Labels | Recording:
+    from taggingbackends.data.agreement import options_for
     from taggingbackends.data.formats import is_label_file
     from taggingbackends.labels import Labels
 
@@ -440,7 +467,9 @@ def _frames(file: Path, options: dict[str, float | None]) -> Labels | Recording:
         return Labels.read(file)
     from taggingbackends.data.loading import load_tracks
 
-    return load_tracks(file, outline=False, **options)
+    runs = list(labels.values())
+    known = options_for(file, runs[0], options) if len(runs) == 1 else options
+    return load_tracks(file, spine=False, outline=False, **known)
 
 
 def _target(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -51,6 +51,8 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
     is empty. If all lines of a larva are consecutive, as Choreography writes them, its arrays are
     views into arrays of the whole recording. Copy them to keep one track without the others.
 
+    Without spines and outlines, only times are read: those of the spines, or else of the outlines.
+
     Parameters
     ----------
     path : Path
@@ -65,29 +67,43 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
         different runs or have no frame in common, or only one of them ends with a line break.
     """
     wanted = [suffix for suffix, on in ((".spine", spine), (".outline", outline)) if on]
-    if not wanted:
-        raise ValueError("expected spine or outline to be loaded, found both turned off")
-    parts, others = _parts(path, wanted)
+    only_times = not wanted
+    parts, others = _parts(path, wanted) if wanted else _first_part(path)
     left_out = [f"{listed(others)}, beside {path.name}"] if others else []
     files = [file for part in parts.values() for file in part]
     with unchanged(*files):
-        tables = {suffix: _table(parts[suffix], suffix, left_out) for suffix in wanted}
+        tables = {
+            suffix: _table(part, suffix, left_out, only_times) for suffix, part in parts.items()
+        }
     first, *rest = tables.values()
     for other in rest:
         _check_same_run(first, other)
         _check_same_end(first, other)
         left_out += _differences(first, other)
-    for suffix, table in tables.items():
-        (_set_spines if suffix == ".spine" else _clean_outlines)(table, left_out)
-    tracks = {larva: _track(larva, tables) for larva in first.rows}
+    if only_times:
+        tracks = {larva: Track(first.times[_slice(rows)]) for larva, rows in first.rows.items()}
+    else:
+        for suffix, table in tables.items():
+            (_set_spines if suffix == ".spine" else _clean_outlines)(table, left_out)
+        tracks = {larva: _track(larva, tables) for larva in first.rows}
+    run = _first(table.run for table in tables.values())
     return Recording(
-        _first(table.run for table in tables.values()) or _run_of(path),
+        _run_of(path) if run is None else run,
         tracks,
         _metadata(utf8_name(stem_of(path))),
         "Choreography",
         tuple(files),
         left_out=tuple(left_out),
+        run_is_derived=run is None,
     )
+
+
+def _first_part(path: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """Return the files of spines, or else those of outlines, as `_parts` does."""
+    try:
+        return _parts(path, [".spine"])
+    except TrackFileError:
+        return _parts(path, [".outline"])
 
 
 def _parts(path: Path, wanted: list[str]) -> tuple[dict[str, list[Path]], list[str]]:
@@ -152,6 +168,17 @@ class _Block:
     def field(self, i: int) -> bytes:
         return self.text[self.stops[i] - self.lengths[i] : self.stops[i]]
 
+    def of_first_fields(self, n: int) -> _Block:
+        """Return the block of the first n fields of each line, which all lines have."""
+        fields = (self.first[:, None] + np.arange(n)).ravel()
+        return replace(
+            self,
+            stops=self.stops[fields],
+            lengths=self.lengths[fields],
+            first=np.arange(0, len(fields), n),
+            counts=np.full(len(self.counts), n),
+        )
+
 
 class _Layout(NamedTuple):
     """What the lines of a file begin with, by its first line."""
@@ -187,9 +214,10 @@ class _Table:
     spine: NDArray[np.float64] | None = field(default=None, init=False)  # (rows, points, 2)
 
 
-def _table(files: list[Path], suffix: str, left_out: list[str]) -> _Table:
+def _table(files: list[Path], suffix: str, left_out: list[str], only_times: bool) -> _Table:
     """Read the files of all larvae, or the one file of them."""
-    tables = [table for file in files if (table := _read(file, suffix, left_out)) is not None]
+    read = (_read(file, suffix, left_out, only_times) for file in files)
+    tables = [table for table in read if table is not None]
     empty = len(files) - len(tables)
     if not tables:
         raise TrackFileError("expected tracks, found an empty file", file=files[0])
@@ -231,7 +259,7 @@ def _joined(tables: list[_Table]) -> _Table:
     )
 
 
-def _read(file: Path, suffix: str, left_out: list[str]) -> _Table | None:
+def _read(file: Path, suffix: str, left_out: list[str], only_times: bool) -> _Table | None:
     """Read a file; None if it has no lines."""
     run = b""
     layout = None
@@ -248,6 +276,9 @@ def _read(file: Path, suffix: str, left_out: list[str]) -> _Table | None:
         if suffix == ".spine" and points is None:
             points = _number_of_points(file, block, layout)
         _check_counts(file, block, layout, points, suffix, blocks)
+        whole = block
+        if only_times:
+            block = block.of_first_fields(layout.before)
         if layout.has_commas:
             _check_commas(file, block, layout, places)
         larvae, times, xy, wrong, missing = _numbers(file, block, layout)
@@ -273,7 +304,7 @@ def _read(file: Path, suffix: str, left_out: list[str]) -> _Table | None:
     for kind in ("run", "number"):
         if kind in faults:
             raise faults[kind]
-    cut = None if _check_end(file, block, layout) else (file, int(lines[-1]))
+    cut = None if _check_end(file, whole, layout) else (file, int(lines[-1]))
     if "larva" in faults:
         raise faults["larva"]
     in_use = np.flatnonzero(~np.isnan(times))

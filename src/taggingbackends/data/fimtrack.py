@@ -66,7 +66,8 @@ def load(
     framerate : float, optional
         Frames/s, by default 30.
     pixelsize : float
-        Width of a pixel in µm. Required, because the table does not contain it.
+        Width of a pixel in µm. Required unless only times are loaded, because the table does not
+        contain it.
     radii : sequence or mapping, optional
         Radii in pixels that replace those of the table in all frames. A sequence gives the radii
         at spine points 1, 2, ...; None keeps the table's. A mapping has keys 1, 2, ...
@@ -74,6 +75,7 @@ def load(
         Whether to load spines: head, spine points 1 to k, tail.
     outline : bool
         Whether to compute outlines of 2 k + 2 points from spines and radii; see `_outlines`.
+        Without both, tracks have times and indicators only.
 
     Returns
     -------
@@ -87,18 +89,19 @@ def load(
         The table breaks the format or changes while it is read, a feature is missing, no larva
         has a complete frame, an option is invalid, or no pixel size is given.
     """
-    if not (spine or outline):
-        raise ValueError("expected spine or outline to be loaded, found both turned off")
     framerate = _FRAMERATE if framerate is None else framerate
     framerate = _positive(path, framerate, "framerate", "frames/s")
-    if pixelsize is None:
+    camera = {"framerate": framerate}
+    has_points = spine or outline
+    if pixelsize is not None:
+        camera["pixelsize"] = pixelsize = _positive(path, pixelsize, "pixelsize", "µm")
+    elif has_points:
         problem = (
             "expected the size of a pixel, which is not in the table, found none; give it in "
             "µm with the option pixelsize, or as metadata.camera.pixelsize of a label file that "
             "depends on this table"
         )
         raise TrackFileError(problem, file=path, key="pixelsize")
-    pixelsize = _positive(path, pixelsize, "pixelsize", "µm")
     given = _given_radii(path, radii)
     larvae, features, left_out = read_features(
         path, lambda name: _is_of_use(name, given), _BOOLEANS
@@ -129,11 +132,12 @@ def load(
         return values
 
     booleans = {name: taken(name) > 0 for name in _BOOLEANS if name in features}
-    points = np.empty((len(cells), count + 2, 2))
-    for i, name in enumerate(names):
-        points[:, i // 2, i % 2] = pixels(name) * pixelsize / 1000
-    contours = None
-    if outline:
+    points = contours = None
+    if pixelsize is not None and has_points:
+        points = np.empty((len(cells), count + 2, 2))
+        for i, name in enumerate(names):
+            points[:, i // 2, i % 2] = pixels(name) * pixelsize / 1000
+    if points is not None and pixelsize is not None and outline:
         widths = [
             np.asarray(given[k]) if k in given else pixels(f"radius_{k}")
             for k in range(1, count + 1)
@@ -149,13 +153,20 @@ def load(
             rows = slice(stop - n, stop)
             tracks[larva] = Track(
                 times[rows],
-                points[rows] if spine else None,
+                points[rows] if points is not None and spine else None,
                 None if contours is None else contours[rows].reshape(-1, 2),
                 None if contours is None else np.arange(n + 1) * contours.shape[1],
                 {name: values[rows] for name, values in booleans.items()},
             )
-    metadata = {"camera": {"framerate": framerate, "pixelsize": pixelsize}}
-    return Recording(run_of(path), tracks, metadata, "FIMTrack", (path,), left_out=tuple(left_out))
+    return Recording(
+        run_of(path),
+        tracks,
+        {"camera": camera},
+        "FIMTrack",
+        (path,),
+        left_out=tuple(left_out),
+        run_is_derived=True,
+    )
 
 
 def run_of(path: Path) -> str:

@@ -11,10 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from taggingbackends.data.formats import companions
 from taggingbackends.errors import shown
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.lookup import check_seconds, frames_between, missing_larva, times_of
 from taggingbackends.labels.reprs import html_table, time_range
+from taggingbackends.system.files import sha1
+from taggingbackends.system.names import local_name, utf8_name
 from taggingbackends.system.words import counted, printable
 
 __all__ = ["Recording", "Track", "without_spine"]
@@ -111,6 +114,9 @@ class Recording(Mapping[int, Track]):
     left_out : tuple of str
         What these files contain and the recording does not, counted: ``"12 rows that are not
         used"``. Usually empty.
+    run_is_derived : bool
+        Whether `run` is the name of the file or of its folder, because the files do not contain
+        the run's identifier. A copy elsewhere may then have another one.
     """
 
     run: str
@@ -120,10 +126,30 @@ class Recording(Mapping[int, Track]):
     sources: tuple[Path, ...]
     own_labels: Labels = field(default_factory=Labels, repr=False)
     left_out: tuple[str, ...] = ()
+    run_is_derived: bool = False
 
     def labels(self) -> Labels:
         """Return the labels that the loaded file contains; empty if it contains none."""
         return self.own_labels
+
+    def other_files(self, names: Mapping[str, str]) -> list[str]:
+        """Return the names of the recording's files, or [] if one has one of these SHA-1.
+
+        Files that belong to `sources`, such as .outline to .spine, count, too. Files that are not
+        there any more do not.
+
+        Parameters
+        ----------
+        names : mapping of str to str
+            SHA-1 in lower case -> name of the file, which is looked for first.
+        """
+        files = [*self.sources, *(companions(self.sources[0]) if self.sources else ())]
+        there = [file for file in dict.fromkeys(files) if file.is_file()]
+        likely = set(map(local_name, names.values()))
+        there.sort(key=lambda file: file.name not in likely)
+        if any(sha1(file) in names for file in there):
+            return []
+        return [utf8_name(file.name) for file in there]
 
     def crop(self, start: float, stop: float) -> Recording:
         """Return the frames with start - 1 ns <= time <= stop + 1 ns (times in seconds).

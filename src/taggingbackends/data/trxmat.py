@@ -124,10 +124,13 @@ def load(
             _complete(path, tracks)
         names = _indicators(trx, larvae, every, tracks, left_out)
         labelled = _labels(trx, kinds, names, larvae, tracks, left_out)
+        is_derived = not ("id" in trx.fields and trx.text("id", larvae[0].place))
     run = larvae[0].run
     metadata = {"date_time": run} if re.fullmatch(r"\d{8}_\d{6}", run) else {}
     sentences = left_out.sentences()
-    return Recording(run, tracks, metadata, "trx.mat", (path,), labelled, left_out=sentences)
+    return Recording(
+        run, tracks, metadata, "trx.mat", (path,), labelled, sentences, run_is_derived=is_derived
+    )
 
 
 def runs(path: Path) -> list[str]:

@@ -8,14 +8,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from taggingbackends.errors import LabelFileError, shown
+from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.system.files import sha1
 from taggingbackends.system.names import is_utf8, local_name, utf8_name
+from taggingbackends.system.words import listed
 
-__all__ = ["check_dependencies", "dependency", "validate_dependencies"]
+if TYPE_CHECKING:
+    from taggingbackends.labels.runlabels import RunLabels
+
+__all__ = [
+    "LabelledRecording",
+    "are_different_recordings",
+    "check_dependencies",
+    "check_same_recording",
+    "dependency",
+    "find_labelled_recordings",
+    "names_by_sha1",
+    "other_recording",
+    "validate_dependencies",
+]
 
 
 def dependency(path: str | PathLike[str]) -> dict[str, str]:
@@ -101,6 +115,114 @@ def check_dependencies(
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         paths.append(path)
     return paths
+
+
+def names_by_sha1(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the names of the files that labels depend on, by SHA-1 in lower case.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-dependency``: an entry is invalid.
+    """
+    valid = validate_dependencies(list(entries))
+    return {entry["sha1"].lower(): entry["filename"] for entry in valid}
+
+
+def check_same_recording(one: RunLabels, other: RunLabels) -> None:
+    """Check that two labellings do not depend on the files of different recordings.
+
+    They do if both have dependencies and share none. Different files of one stem, ``x.spine`` and
+    ``x.outline``, may be of one recording.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-dependency``: they are of different recordings, or a dependency is invalid.
+    """
+    with located(run=other.id):
+        files, others = names_by_sha1(one.dependencies), names_by_sha1(other.dependencies)
+        if are_different_recordings(files, others):
+            raise other_recording(files.values(), others.values())
+
+
+def other_recording(files: Iterable[str], others: Iterable[str]) -> LabelFileError:
+    """Return the error about labels that depend on `files`, and are combined with `others`."""
+    files, others = listed(files), listed(others)
+    found = "another file of this name" if files == others else others
+    problem = f"expected labels or tracks of the recording {files}, found {found}"
+    fix = "if these are one recording, combine them with force=True"
+    return LabelFileError("bad-dependency", problem, fix=fix)
+
+
+class LabelledRecording(NamedTuple):
+    """A recording that label files depend on.
+
+    Attributes
+    ----------
+    run : str
+        Run identifier.
+    label_files : list of Path
+        In the order in which they were given.
+    names : dict of str to str
+        SHA-1 of each tracker file -> its name.
+    """
+
+    run: str
+    label_files: list[Path]
+    names: dict[str, str]
+
+
+def find_labelled_recordings(
+    labels: Iterable[tuple[Path, Mapping[str, RunLabels]]],
+) -> list[LabelledRecording]:
+    """Find the recordings that label files depend on, and the label files of each.
+
+    Labels belong to one recording if they have the same run and share a dependency. Labels without
+    dependencies are left out, since their recording is unknown.
+
+    Parameters
+    ----------
+    labels : iterable of (Path, Labels)
+        Label files and their labels. They may be read one by one: they are not kept.
+
+    Returns
+    -------
+    list of LabelledRecording
+        In the order of the first label file of each. If one has several label files, these label
+        the same recording. If several have the same run, they are recordings under one identifier.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-dependency``: a dependency is invalid.
+    """
+    found: dict[tuple[str, str], LabelledRecording] = {}  # by run and SHA-1
+    for file, runs in labels:
+        for run in runs.values():
+            names = names_by_sha1(run.dependencies)
+            keys = [(run.id, digest) for digest in names]
+            known = {id(found[key]): found[key] for key in keys if key in found}.values()
+            parts = [*known, LabelledRecording(run.id, [file], names)]
+            joined = parts[0]
+            for part in parts[1:]:
+                joined.label_files.extend(part.label_files)
+                joined.names.update(part.names)
+            found.update(((run.id, digest), joined) for digest in joined.names)
+    return list({id(recording): recording for recording in found.values()}.values())
+
+
+def are_different_recordings(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Return whether names of files by SHA-1 are of different recordings, as far as is known."""
+    if not one or not other or one.keys() & other.keys():
+        return False
+    names, others = set(one.values()), set(other.values())
+    # files of one stem are of one recording, unless one file is there in two versions
+    return bool(names & others) or not _stems(names) & _stems(others)
+
+
+def _stems(names: Iterable[str]) -> set[str]:
+    return {PurePath(name).stem for name in names}
 
 
 def _fault(entry: Any) -> str | None:

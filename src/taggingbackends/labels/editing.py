@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located
+from taggingbackends.labels.dependencies import check_same_recording
 from taggingbackends.labels.nested import copied
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, StateTable, labels_of
@@ -28,12 +29,15 @@ def merge(
     runs: Runs,
     other: Mapping[str, RunLabels],
     when: Callable[[tuple[str, ...]], bool] | None = None,
+    force: bool = False,
 ) -> None:
     """See `Labels.merge`."""
     for run in other.values():
         known = runs.get(run.id)
         if known is None:
             continue
+        if not force:
+            check_same_recording(known, run)
         with located(run=run.id):
             check_overlap(known.names, run.secondary_names)
             check_overlap(run.names, known.secondary_names)

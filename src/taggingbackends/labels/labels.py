@@ -16,7 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels import editing, reading, writing
-from taggingbackends.labels.dependencies import check_dependencies
+from taggingbackends.labels.dependencies import (
+    check_dependencies,
+    check_same_recording,
+    names_by_sha1,
+    other_recording,
+)
 from taggingbackends.labels.lookup import check_seconds, missing_run
 from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import html_table
@@ -201,7 +206,12 @@ class Labels(MutableMapping[str, RunLabels]):
         undefined = counts.pop("", 0)
         return counts | ({"": undefined} if undefined else {})
 
-    def merge(self, other: Labels, when: Callable[[tuple[str, ...]], bool] | None = None) -> None:
+    def merge(
+        self,
+        other: Labels,
+        when: Callable[[tuple[str, ...]], bool] | None = None,
+        force: bool = False,
+    ) -> None:
         """Overwrite states with those of other labels at matching times.
 
         Parameters
@@ -211,10 +221,14 @@ class Labels(MutableMapping[str, RunLabels]):
         when : callable, optional
             Called with the labels of a state, as a tuple. A state overwrites only if the result
             is true. By default all states overwrite except undefined ones.
+        force : bool
+            Also merge runs whose dependencies are the files of different recordings.
 
         Raises
         ------
         LabelFileError
+            ``bad-dependency``: a run depends on other files in each of them, which share none, and
+            `force` is False;
             ``overlapping-names``: a name is primary in one and secondary in the other;
             ``length-mismatch``: a time would be added to a track with per-frame records.
             Nothing is changed then.
@@ -223,7 +237,7 @@ class Labels(MutableMapping[str, RunLabels]):
         """
         if not isinstance(other, Labels):
             raise wrong_type("Labels", other, _ways_to_labels(other))
-        editing.merge(self._runs, other, when)
+        editing.merge(self._runs, other, when, force)
 
     def crop(self, start: float, stop: float) -> Labels:
         """Return the labels between two times, in seconds.
@@ -234,7 +248,9 @@ class Labels(MutableMapping[str, RunLabels]):
         runs = editing.crop(self, check_seconds(start), check_seconds(stop))
         return self._of(reading.Content(copied(self.attributes), runs))
 
-    def fill(self, default: str, like: Labels | TrackedRun | None = None) -> None:
+    def fill(
+        self, default: str, like: Labels | TrackedRun | None = None, force: bool = False
+    ) -> None:
         """Give undefined frames a label.
 
         Parameters
@@ -243,16 +259,42 @@ class Labels(MutableMapping[str, RunLabels]):
             The label. A new name is declared.
         like : Labels or Recording, optional
             Frames that are missing here are added from it, with the default label.
+        force : bool
+            Also add frames of another recording.
 
         Raises
         ------
         LabelFileError
+            ``bad-dependency``: the labels depend on files, `like` depends on others or is a
+            recording of others, and `force` is False;
             ``bad-label``: invalid `default`; ``length-mismatch``: a time would be added to a track
             with per-frame records. Nothing is changed then.
         TypeError
             `like` is neither Labels nor a recording.
         """
-        editing.fill(self._runs, default, {} if like is None else _frames_of(like))
+        frames = {} if like is None else _frames_of(like)
+        if like is not None and not force:
+            self._check_like(like)
+        editing.fill(self._runs, default, frames)
+
+    def _check_like(self, like: Labels | TrackedRun) -> None:
+        """Check that labels or a recording are not of another recording than these labels."""
+        if isinstance(like, Labels):
+            for run in like.values():
+                if run.id in self:
+                    check_same_recording(self[run.id], run)
+            return
+        runs = [self[like.run]] if like.run in self else list(self.values())
+        names: dict[str, str] = {}
+        for run in runs:
+            with located(run=run.id):
+                names |= names_by_sha1(run.dependencies)
+        other_files: Callable[[Mapping[str, str]], list[str]] | None
+        other_files = getattr(like, "other_files", None)
+        files = other_files(names) if names and other_files is not None else []
+        if files:
+            with located(run=like.run):
+                raise other_recording(names.values(), files)
 
     def tag(self, name: str, unless: str | Sequence[str] = ()) -> None:
         """Append a secondary label to every defined state.

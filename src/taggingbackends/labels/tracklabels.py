@@ -15,7 +15,7 @@ from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import time_range
 from taggingbackends.labels.states import Codes, State, StateTable
 
-__all__ = ["TIME_TOLERANCE", "TrackLabels", "is_record"]
+__all__ = ["TIME_TOLERANCE", "TrackLabels", "find_frames", "is_record"]
 
 TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
 
@@ -71,16 +71,7 @@ class TrackLabels(Mapping[float, State]):
         (m,) intp array
             0-based. Of two equally near frames, the earlier one.
         """
-        wanted = np.asarray(times, dtype=np.float64)
-        n = len(self.times)
-        if n == 0:
-            return np.full(wanted.shape, -1, dtype=np.intp)
-        after = np.searchsorted(self.times, wanted).clip(max=n - 1)
-        before = (after - 1).clip(min=0)
-        earlier = np.abs(wanted - self.times[before]) <= np.abs(self.times[after] - wanted)
-        nearest = np.where(earlier, before, after)
-        near = np.abs(self.times[nearest] - wanted) <= TIME_TOLERANCE
-        return np.where(near, nearest, -1)
+        return find_frames(self.times, np.asarray(times, dtype=np.float64))
 
     def match(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the result of `find`, but match each frame only to the time nearest to it."""
@@ -172,6 +163,19 @@ class TrackLabels(Mapping[float, State]):
         # pickle and copy make the arrays writable
         vars(self).update(state)
         self.times.flags.writeable = self.codes.flags.writeable = False
+
+
+def find_frames(frames: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the index of the frame nearest to each time, as `TrackLabels.find` does."""
+    n = len(frames)
+    if n == 0:
+        return np.full(times.shape, -1, dtype=np.intp)
+    after = np.searchsorted(frames, times).clip(max=n - 1)
+    before = (after - 1).clip(min=0)
+    earlier = np.abs(times - frames[before]) <= np.abs(frames[after] - times)
+    nearest = np.where(earlier, before, after)
+    near = np.abs(frames[nearest] - times) <= TIME_TOLERANCE
+    return np.where(near, nearest, -1)
 
 
 def is_record(value: Any, n: int) -> bool:

@@ -19,7 +19,7 @@ from taggingbackends.system.version import own_version
 __all__ = ["report"]
 
 
-def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
+def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bool = False) -> str:
     """Return an HTML page about the labels of some files.
 
     For each run, the page shows the ethogram, the frames and bouts of each label, their shares
@@ -38,6 +38,8 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
     max_gap : float, optional
         Longest gap within a bout, in s. Default: the longer of 1 s and 5 median frame intervals of
         the run's tracks.
+    force : bool
+        Also compare labels whose dependencies are the files of different recordings.
 
     Returns
     -------
@@ -47,6 +49,8 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
     Raises
     ------
     LabelFileError
+        ``bad-dependency``: two files have the same run, and depend on different files, and `force`
+        is False;
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
@@ -73,7 +77,7 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None) -> str:
         "style": style,
         "script": script,
         "left_out": left_out,
-        "data": _data({"version": own_version(), "views": views(labels, drawn, max_gap)}),
+        "data": _data({"version": own_version(), "views": views(labels, drawn, max_gap, force)}),
     }
     page, *rest = folder.joinpath("page.html").read_text("utf-8").split("{{")
     for piece in rest:  # in one pass: inserted text is not searched for slots

@@ -15,6 +15,7 @@ from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.display.colors import PALETTE, label_colors
 from taggingbackends.display.layout import limited, row_layout, time_range
+from taggingbackends.errors import located
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import Bouts, find_bouts
 from taggingbackends.labels.runlabels import RunLabels
@@ -29,7 +30,10 @@ _CLASSES = 60  # rows and columns of a confusion matrix
 
 
 def views(
-    labels: Mapping[str, Labels], runs: Container[str], max_gap: float | None = None
+    labels: Mapping[str, Labels],
+    runs: Container[str],
+    max_gap: float | None = None,
+    force: bool = False,
 ) -> list[JSON]:
     """Return the data of the page: a view of each of these runs in each file.
 
@@ -44,7 +48,8 @@ def views(
             view = _view(file, limited(run), max_gap)
             if run.id in alike:
                 index = alike[run.id][0]
-                found = compare(labels[shown[index]["file"]][run.id], run, max_gap)
+                with located(file=file):
+                    found = compare(labels[shown[index]["file"]][run.id], run, max_gap, force)
                 view["comparison"] = _comparison(found, run, view) | {"reference": index}
             alike.setdefault(run.id, []).append(len(shown))
             shown.append(view)
