@@ -138,7 +138,7 @@ def test_models_are_listed_with_their_training(make_backend: Maker) -> None:
     assert command("models", cwd=project).stdout.splitlines() == [long.name, "m"]
     table = command("models", "--long", cwd=project)
     heads, row, bare = table.stdout.splitlines()
-    assert heads.split()[1:] == "date labels recordings frames windows accuracy".split()
+    assert heads.split()[1:] == ["date", "labels", "recordings", "frames", "windows", "accuracy"]
     assert row.split()[1:] == ["2026-03-01", "run,cast", "3", "1280", "93.1%"]
     assert bare.split() == ["m"]
     assert max(map(len, table.stdout.splitlines())) <= 80

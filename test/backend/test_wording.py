@@ -106,7 +106,7 @@ def test_kept_data(make_backend: Maker, tmp_path: Path) -> None:
     assert "Warning: input and results are kept in" in result.stderr
     assert reset.format(f"m --sandbox {sandbox}") in result.stderr
     result = command("train", label, "--model-instance=n", "--code=3", cwd=project)
-    assert reset.format("n") in result.stderr
+    assert reset.format("n --sandbox training-input") in result.stderr
     with (
         pytest.raises(taggingbackends.ScriptError),
         pytest.warns(UserWarning, match=r"BackendExplorer\(model_instance='o'\)\.reset_data\(\)$"),

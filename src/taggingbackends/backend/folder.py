@@ -30,10 +30,12 @@ from taggingbackends.system.names import check_identifier, did_you_mean, local_n
 
 __all__ = [
     "DATA",
+    "LEFT_OUT",
     "PREDICTED",
     "SANDBOX_MARK",
     "STAGES",
     "TRAINING",
+    "TRAINING_INPUT",
     "BackendFolder",
     "data_problem",
     "find_data",
@@ -46,6 +48,15 @@ DATA = "TAGGINGBACKENDS_DATA"
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable for training scripts: the instance that is being trained."""
+
+LEFT_OUT = "TAGGINGBACKENDS_LEFT_OUT"
+"""Environment variable for scripts: a file with the paths of input files that are not listed.
+
+Each path ends with a NUL.
+"""
+
+TRAINING_INPUT = "training-input"
+"""Name of the sandbox with the input that a training has pushed."""
 
 SANDBOX_MARK = ".sandbox"
 """Name of the hidden file that distinguishes a sandbox from a folder of input."""
@@ -365,6 +376,8 @@ class BackendFolder:
         top = self._data_dir(stage)
         of_sandboxes = self.sandbox is not None
         files = list(walk(top, lambda x: of_sandboxes or x.parent != top or not is_sandbox(x)))
+        hidden = _left_out() if stage == "raw" else set()
+        files = [file for file in files if file not in hidden] if hidden else files
         if not grouped:
             return files
         groups: dict[Path, list[Path]] = {}
@@ -433,6 +446,12 @@ def label_paths(file: Path, path: Path) -> list[Path]:
         The path for the labels if the file contains a single run.
     """
     return [path.with_name(_run_name(file, run)) for run in _runs(file)] or [path]
+
+
+def _left_out() -> set[Path]:
+    file = os.environ.get(LEFT_OUT)
+    paths = Path(file).read_bytes().split(b"\0")[:-1] if file else []
+    return {Path(os.fsdecode(path)) for path in paths}
 
 
 def _run_name(file: Path, run: str) -> str:

@@ -37,7 +37,7 @@ class Status(Enum):
     CURRENT = "current"
     """Predicted by this version of the backend and this model, from the present files."""
     OUTDATED = "outdated"
-    """Predicted by this backend and model, but by another version of either, or from other files."""
+    """Predicted by this backend and model: by another version of one, or from other files."""
     FOREIGN = "foreign"
     """Edited, or not made by this backend and model."""
 
@@ -63,7 +63,9 @@ def software(backend: BackendFolder) -> dict[str, str]:
     return known | {"taggingbackends": own_version()}
 
 
-def complete(backend: BackendFolder, files: Iterable[Path], known: Mapping[str, str]) -> None:
+def complete(
+    backend: BackendFolder, files: Iterable[Path], known: Mapping[str, str] | None = None
+) -> None:
     """Add missing software and dependencies to predicted label files.
 
     Parameters
@@ -72,8 +74,8 @@ def complete(backend: BackendFolder, files: Iterable[Path], known: Mapping[str, 
         With the model instance (and sandbox) that made the predictions.
     files : iterable of Path
         Files below ``backend.processed_data_dir()``. A file is written only if it changes.
-    known : mapping
-        The result of `software` before the predictions, since the model may have changed.
+    known : mapping, optional
+        The result of `software` before the predictions, if the model may have changed since then.
 
     Raises
     ------
@@ -86,6 +88,7 @@ def complete(backend: BackendFolder, files: Iterable[Path], known: Mapping[str, 
         The input of a run is unknown, or no frame of a file has a label.
     """
     recordings = cache(_recordings)  # read each folder once, not once per label file
+    known = software(backend) if known is None else known
     raw, _, processed = backend.data_dirs()
     for file in files:
         relative = file.relative_to(processed)

@@ -45,9 +45,11 @@ __all__ = [
     "NOT_THERE",
     "broken_link",
     "check_destinations",
+    "collect",
     "label_name",
     "pull",
     "push",
+    "push_collected",
     "remove_data",
 ]
 
@@ -111,7 +113,25 @@ def push(
         Pipes, devices and unreadable folders in a pushed folder are skipped, or an earlier push
         did not finish.
     """
-    sources = _collect([_absolute(path) for path in paths])
+    return push_collected(backend, collect(paths), link, alone, private)
+
+
+def collect(paths: Iterable[str | PathLike[str]]) -> dict[Path, Path]:
+    """Return the files to push, see `push`: relative path in data/raw -> absolute path.
+
+    Nothing is brought in. The errors and warnings about the files are those of `push`.
+    """
+    return _collect([_absolute(path) for path in paths])
+
+
+def push_collected(
+    backend: BackendFolder,
+    sources: Mapping[Path, Path],
+    link: bool = False,
+    alone: bool = False,
+    private: bool = False,
+) -> list[Path]:
+    """Push the files that `collect` returned, or some of them."""
     top = backend.data_dirs()[0]
     backend.check_data_dirs(top)
     if backend.sandbox is not None and not is_sandbox(top) and any(walk(top)):

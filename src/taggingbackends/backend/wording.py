@@ -18,6 +18,7 @@ _WORDS = (
     (r"data_folder=\.\.\.", "--data DIR"),
     (r"model_instance=\.\.\.", "--model-instance NAME"),
     (r"force=True", "--force"),
+    (r"prefer=\.\.\.", "--prefer PATTERN"),
     (r"the option pixelsize", "--pixelsize"),
 )
 

@@ -77,7 +77,7 @@ def models(ctx: click.Context, as_table: bool, as_json: bool) -> None:
     if as_json:
         print_json([{"instance": name, "training": record} for name, record in records.items()])
     else:
-        from taggingbackends.display.models import model_table
+        from taggingbackends.display.training import model_table
 
         echo(*model_table(records, width=80).split("\n"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,9 +22,20 @@ from taggingbackends.cli.arguments import (
     skipped,
     skips,
 )
-from taggingbackends.cli.output import print_names
+from taggingbackends.cli.output import echo, print_names
+from taggingbackends.system.messages import is_quiet, log
+
+if TYPE_CHECKING:
+    from taggingbackends.analysis.trainingset import TrainingSet
 
 __all__ = ["finetune", "predict", "train"]
+
+_PREFER = click.option(
+    "--prefer",
+    metavar="PATTERN",
+    multiple=True,
+    help="Of several label files of a recording, use the one that PATTERN fits, e.g. '*.edited.*'.",
+)
 
 
 @click.command(cls=ScriptCommand)
@@ -131,6 +143,7 @@ def predict(
     shell_complete=complete_pretrained,
 )
 @FORCE_MODEL
+@_PREFER
 @skips
 @click.pass_context
 def train(
@@ -139,6 +152,7 @@ def train(
     model_instance: str | None,
     pretrained_model_instance: str | None,
     force: bool,
+    prefer: tuple[str, ...],
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -146,8 +160,12 @@ def train(
 
     FILES are label files beside the tracker files that they depend on, tracker files that contain
     labels (trx.mat), or folders of these. Without FILES, the input is in data/raw, where `push`
-    put it for this identifier. The model appears only if training succeeds. Until then, an
-    existing model is unchanged.
+    put it for this identifier, or else what was trained on before. The model appears only if
+    training succeeds. Until then, an existing model is unchanged.
+
+    A table on standard error shows what is trained on. In folders, labels that a model predicted
+    and nobody edited are left out. A recording with several label files is refused, with their
+    agreement; choose one with --prefer.
 
     Other options are passed to the backend's scripts, e.g. --epochs 20. Put FILES before such
     options, or after --.
@@ -163,7 +181,10 @@ def train(
         backend.pretrained_model_dir(pretrained_model_instance)
         options = {"pretrained_model_instance": pretrained_model_instance, **options}
     skip = skipped(skip_make_dataset, skip_build_features)
-    print_names([pipeline.train(backend, files, options, force, skip)])
+    instance = pipeline.train(
+        backend, files, options, force, skip, prefer=prefer, on_plan=_show_plan
+    )
+    print_names([instance])
 
 
 @click.command(cls=ScriptCommand)
@@ -179,6 +200,7 @@ def train(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
 )
 @FORCE_MODEL
+@_PREFER
 @skips
 @click.pass_context
 def finetune(
@@ -187,6 +209,7 @@ def finetune(
     original_model_instance: str,
     model_instance: str | None,
     force: bool,
+    prefer: tuple[str, ...],
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -202,6 +225,22 @@ def finetune(
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)
     instance = pipeline.finetune(
-        backend, original_model_instance, files, script_options(ctx), force, skip
+        backend,
+        original_model_instance,
+        files,
+        script_options(ctx),
+        force,
+        skip,
+        prefer,
+        _show_plan,
     )
     print_names([instance])
+
+
+def _show_plan(found: TrainingSet) -> None:
+    from taggingbackends.display.training import training_table
+
+    for line in training_table(found, width=80).split("\n"):
+        log(line)
+        if not is_quiet():
+            echo(line, err=True)

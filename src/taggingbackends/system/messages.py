@@ -13,6 +13,7 @@ import stat
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +35,7 @@ __all__ = [
     "open_log",
     "report",
     "show_warning",
+    "warn_of_each",
 ]
 
 DEBUG = "TAGGINGBACKENDS_DEBUG"
@@ -50,6 +52,7 @@ logger = logging.getLogger("taggingbackends")
 
 _LEVELS = {"quiet": logging.ERROR, "verbose": logging.INFO}
 _USER_ERRORS = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
+_SHOWN = 20  # warnings of one kind
 _COLORS = {"Error": 31, "Warning": 33}  # red, yellow: ECMA-48, SGR
 
 
@@ -121,6 +124,16 @@ def show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Log a warning; a replacement for `warnings.showwarning`."""
     logger.disabled = False  # logging.config disables the loggers that exist
     logger.warning(str(message))
+
+
+def warn_of_each(messages: Sequence[Warning | str], stacklevel: int = 1) -> None:
+    """Warn of several cases of one kind. Those after the first 20 are only logged, and counted."""
+    for message in messages[:_SHOWN]:
+        warnings.warn(message, stacklevel=stacklevel + 1)
+    for message in messages[_SHOWN:]:
+        log(str(message), logging.WARNING)
+    if len(messages) > _SHOWN:
+        warnings.warn(f"and {len(messages) - _SHOWN} more", stacklevel=stacklevel + 1)
 
 
 class _Handler(logging.Handler):

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from taggingbackends.analysis.trainingset import TrainingSet
 from taggingbackends.display.tables import aligned, cut
+from taggingbackends.system.words import counted, listed
 
-__all__ = ["model_table"]
+__all__ = ["model_table", "training_table"]
 
 _NAMES = 24  # columns for the names of labels
+
+
+def training_table(found: TrainingSet, width: int) -> str:
+    """Return what a model will be trained on: labels by frames and recordings, and what is not.
+
+    Parameters
+    ----------
+    found : TrainingSet
+    width : int
+        Width of the terminal, in columns.
+    """
+    rows = [("label", "frames", "recordings")]
+    for name, n in found.frames_by_label.items():
+        rows.append((name, str(n), str(found.recordings_by_label[name])))
+    if found.undefined:
+        rows.append(("(undefined)", str(found.undefined), ""))
+    lines = [aligned(rows, width=width)] if len(rows) > 1 else ["no labels in the input"]
+    if found.recordings:
+        larvae = counted(found.larvae, "larva", "larvae")
+        total = f"{counted(found.recordings, 'recording')}, {larvae}, "
+        total += counted(found.frames, "frame")
+        lines.append(total + (f", {found.edited} of them edited" if found.edited else ""))
+    if found.unlabelled:
+        lines.append(f"without labels: {counted(found.unlabelled, 'recording')}")
+    reasons: dict[str, list[str]] = {}
+    for file, why in found.left_out.items():
+        reasons.setdefault(why, []).append(str(file))
+    for why, files in reasons.items():
+        sentence = f"left out: {counted(len(files), 'label file')}, {why}: {listed(files)}"
+        lines += textwrap.wrap(
+            sentence,
+            width,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
 
 
 def model_table(records: Mapping[str, Mapping[str, Any] | None], width: int) -> str:
