@@ -14,6 +14,7 @@ import pytest
 
 from support import CONTRACT, backend_error, parse, text
 from taggingbackends import BackendExplorer, LabelFileError, Labels
+from taggingbackends.analysis import compare
 from taggingbackends.backend.options import OptionError, format_options, parse_options
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.data import find_recordings
@@ -124,6 +125,38 @@ def test_options() -> None:
         else:
             assert parse_options(case["arguments"]) == case["options"], case["arguments"]
             assert parse_options(format_options(case["options"])) == case["options"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case["name"])
+        for case in json.loads((CONTRACT / "recordings.json").read_text("utf-8"))
+    ],
+)
+def test_labels_of_different_recordings(case: dict[str, Any]) -> None:
+    def labelled(entries: list[dict[str, str]]) -> Labels:
+        labels = Labels()
+        labels.set("r", 1, [0.0], ["run"])
+        labels["r"].dependencies = entries
+        return labels
+
+    for one, other in (("one", "other"), ("other", "one")):
+        first, second = labelled(case[one]), labelled(case[other])
+        before = text(first)
+        for combine in (
+            first.merge,
+            lambda other, first=first, **force: first.fill("run", other, **force),
+            lambda other, first=first, **force: compare(first["r"], other["r"], **force),
+        ):
+            if case["different"]:
+                with pytest.raises(LabelFileError, match="force=True") as caught:
+                    combine(second)
+                assert (caught.value.kind, caught.value.run) == ("bad-dependency", "r")
+                assert text(first) == before
+            else:
+                combine(second)
+            combine(second, force=True)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ function is_choreography(head)
 end
 
 function load_choreography(path, spine, outline)
-    spine || outline ||
-        throw(ArgumentError("expected spine or outline to be loaded, found both turned off"))
+    spine || outline || return load_times(path)
     wanted = [suffix for (suffix, on) in ((".spine", spine), (".outline", outline)) if on]
     left_out, files, tables = String[], String[], Dict{String,Table}()
     chosen = Dict(suffix => part_of(path, suffix) for suffix in wanted)
@@ -40,6 +39,16 @@ function load_choreography(path, spine, outline)
     runs = [table.run for table in (tables[suffix] for suffix in wanted) if table.run !== nothing]
     run = isempty(runs) ? run_of(path) : first(runs)
     return Recording(run, larvae, tracks, metadata_of(stem_of(path)), "Choreography", files, Labels(), left_out)
+end
+
+"""Return a recording with times only: those of the spines, or of the outlines if there is no file of spines."""
+function load_times(path)
+    has_spines = any(file -> tracker_suffix(file) == ".spine", recording_files(path))
+    recording = load_choreography(path, has_spines, !has_spines)
+    for (larva, track) in recording.tracks
+        recording.tracks[larva] = Track(track.times)
+    end
+    return recording
 end
 
 """Return the files of one suffix to load, and other files of this suffix."""

@@ -10,14 +10,13 @@ const LARGEST = 1e9  # of coordinates in pixels, and of options; far from an ove
 const NO_LENGTH = 1e-12  # vectors up to this length (mm, or sums of unit vectors) are rounding errors
 
 function load_fimtrack(path; spine=true, outline=true, framerate=nothing, pixelsize=nothing, radii=nothing)
-    spine || outline ||
-        throw(ArgumentError("expected spine or outline to be loaded, found both turned off"))
     framerate = positive(path, something(framerate, FRAMERATE), "framerate", "frames/s")
-    pixelsize === nothing &&
+    has_points = spine || outline
+    pixelsize === nothing && has_points &&
         throw(TrackFileError("expected the size of a pixel, which is not in the table, found none; give it in µm " *
                              "with the option pixelsize, or as metadata.camera.pixelsize of a label file that " *
                              "depends on this table"; file=path, key="pixelsize"))
-    pixelsize = positive(path, pixelsize, "pixelsize", "µm")
+    pixelsize === nothing || (pixelsize = positive(path, pixelsize, "pixelsize", "µm"))
     given = given_radii(path, radii)
     larvae, features, omitted = read_features(path, name -> is_of_use(name, given), BOOLEANS)
     count = maximum([0; point_number.(keys(features))])  # spine points between head and tail
@@ -32,7 +31,8 @@ function load_fimtrack(path; spine=true, outline=true, framerate=nothing, pixels
                                            file=path, key=needed[1]))
     append!(omitted, incomplete(larvae, cells, [features[name].cells for name in needed]))
     scale = pixelsize
-    coordinates = [pixels(path, name, features[name], cells, larvae) .* scale ./ 1000 for name in names]
+    coordinates = [pixels(path, name, features[name], cells, larvae) .* scale ./ 1000
+                   for name in (has_points ? names : ())]
     booleans = Dict(name => values_at(features[name], cells) .> 0 for name in BOOLEANS if haskey(features, name))
     widths = outline ? [(haskey(given, k) ? fill(given[k], length(cells)) :
                          pixels(path, "radius_$k", features["radius_$k"], cells, larvae)) .* scale ./ 1000
@@ -60,7 +60,8 @@ function load_fimtrack(path; spine=true, outline=true, framerate=nothing, pixels
     end
     folder = basename(dirname(abspath(path)))
     run = occursin(r"^[0-9]{8}_[0-9]{6}$", folder) ? folder : stem_of(path)
-    camera = OrderedDict{String,Any}("framerate" => framerate, "pixelsize" => pixelsize)
+    camera = OrderedDict{String,Any}("framerate" => framerate)
+    pixelsize === nothing || (camera["pixelsize"] = pixelsize)
     return Recording(run, kept, tracks, OrderedDict{String,Any}("camera" => camera), "FIMTrack", [path], Labels(),
                      omitted)
 end

@@ -93,6 +93,15 @@ Recording(run, larvae, tracks, metadata, format, sources, own_labels) =
     Recording(run, larvae, tracks, metadata, format, sources, own_labels, String[])
 
 Base.length(recording::Recording) = length(recording.larvae)
+
+"""Return the names of the recording's files, with those that belong to them, or [] if one has one of these SHA-1."""
+function other_files(recording::Recording, names)
+    isempty(recording.sources) && return String[]
+    files = filter!(is_file, unique([recording.sources; companions(first(recording.sources))]))
+    sort!(files; by=file -> !(basename(file) in values(names)))
+    return any(file -> haskey(names, sha1_of(file)), files) ? String[] : basename.(files)
+end
+
 Base.haskey(recording::Recording, larva) = haskey(recording.tracks, larva)
 Base.get(recording::Recording, larva, default) = get(recording.tracks, larva, default)
 Base.get(default::Base.Callable, recording::Recording, larva) = get(default, recording.tracks, larva)
@@ -133,7 +142,8 @@ warning.
 - `path`: a .spine or .outline file of Choreography, with the other files in the same folder; a table of FIMTrack
   (.csv); or a label file. The files that a label file depends on are checked and loaded, and
   [`recordinglabels`](@ref) returns its labels.
-- `spine`, `outline`: whether to load the spines and the outlines.
+- `spine`, `outline`: whether to load the spines and the outlines. Without both, tracks have times and
+  indicators only, and tables need no `pixelsize`.
 - `pixelsize` (µm; required), `framerate` (frames/s; by default 30) and `radii` (pixels): options of FIMTrack's
   tables. The metadata of a label file can give them instead. `radii` lists the radii at spine points 1, 2, ...,
   which replace the table's; `nothing` keeps the table's. Or it is a dictionary with keys 1, 2, ...
@@ -144,7 +154,6 @@ A [`Recording`](@ref). There is one warning if the files contain something that 
 # Errors
 - `TrackFileError`: an unknown format; a missing file; or a violation of the format, with its line.
 - `LabelFileError`: an invalid label file, or one whose dependencies are missing or have changed.
-- `ArgumentError`: both `spine` and `outline` are false.
 - `SystemError`: a file cannot be read.
 
 # Example

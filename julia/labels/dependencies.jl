@@ -73,6 +73,56 @@ function checkdependencies(entries::AbstractVector, folder, known=Dict{String,St
     end
 end
 
+"""Return the names of the files that labels depend on, by SHA-1 in lower case."""
+function names_by_sha1(entries)
+    return OrderedDict{String,String}(lowercase(entry["sha1"]) => entry["filename"]
+                                      for entry in validate_dependencies(entries))
+end
+
+"""
+Check that two labellings do not depend on the files of different recordings: both have dependencies, and share
+none. Different files of one stem, `x.spine` and `x.outline`, may be of one recording.
+
+`bad-dependency`: they are of different recordings.
+"""
+function check_same_recording(one::RunLabels, other::RunLabels)
+    located(run=other.id) do
+        names, others = names_by_sha1(one.dependencies), names_by_sha1(other.dependencies)
+        (isempty(names) || isempty(others) || any(sha1 -> haskey(others, sha1), keys(names))) && return nothing
+        stems(names) = Set(first(splitext(name)) for name in values(names))
+        # files of one stem are of one recording, unless one file is there in two versions
+        if !isempty(intersect(values(names), values(others))) || isempty(intersect(stems(names), stems(others)))
+            throw(other_recording(values(names), values(others)))
+        end
+        return nothing
+    end
+end
+
+"""Check that `like`, labels or a recording, is not of another recording than some labels."""
+function check_like(labels::Labels, like)
+    if like isa Labels
+        for run in values(like)
+            haskey(labels, run.id) && check_same_recording(labels[run.id], run)
+        end
+        return nothing
+    end
+    names = OrderedDict{String,String}()
+    for run in (haskey(labels, like.run) ? (labels[like.run],) : values(labels))
+        located(() -> merge!(names, names_by_sha1(run.dependencies)); run=run.id)
+    end
+    isempty(names) && return nothing
+    files = other_files(like, names)
+    isempty(files) || located(() -> throw(other_recording(values(names), files)); run=like.run)
+    return nothing
+end
+
+function other_recording(names, others)
+    expected, found = listed(names), listed(others)
+    expected == found && (found = "another file of this name")
+    return LabelFileError("bad-dependency", "expected labels or tracks of the recording $expected, found $found; " *
+                          "if these are one recording, combine them with force=true")
+end
+
 """Return whether a path is a file; false for a name that no file can have."""
 function is_file(path)
     try

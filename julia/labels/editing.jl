@@ -3,7 +3,7 @@
 const EDGE = 1e-9  # seconds; the ends of a segment are decimals, which doubles only approximate
 
 """
-    mergelabels!(labels, other; when=nothing)
+    mergelabels!(labels, other; when=nothing, force=false)
 
 Overwrite states at matching times with those of other labels; return the labels.
 
@@ -13,9 +13,11 @@ Times match one to one within 1 ms, the nearest first.
 - `other`: its runs, larvae and times that are not in `labels` are added unchanged.
 - `when`: called with the labels of a state, always as a vector; only states for which it returns true
   overwrite. By default all defined states do. Nothing is changed if it throws.
+- `force`: also merge runs whose dependencies are the files of different recordings.
 
 # Errors
 [`LabelFileError`](@ref); nothing is changed then.
+- `bad-dependency`: a run depends on other files in each of them, which share none.
 - `overlapping-names`: a name is primary in one and secondary in the other.
 - `length-mismatch`: a time would be added to a track with further per-frame records.
 
@@ -25,10 +27,11 @@ mergelabels!(labels, predicted)
 mergelabels!(labels, readlabels("edited.label"); when=names -> "edited" in names)
 ```
 """
-function mergelabels!(labels::Labels, other::Labels; when=nothing)
+function mergelabels!(labels::Labels, other::Labels; when=nothing, force::Bool=false)
     for run in values(other)
         known = get(labels, run.id, nothing)
         known === nothing && continue
+        force || check_same_recording(known, run)
         located(run=run.id) do
             check_overlap(known.table.names, run.table.secondary_names)
             check_overlap(run.table.names, known.table.secondary_names)
@@ -82,16 +85,18 @@ function croplabels(labels::Labels, start::Real, stop::Real)
 end
 
 """
-    filllabels!(labels, default; like=nothing)
+    filllabels!(labels, default; like=nothing, force=false)
 
 Give undefined frames a label; return the labels.
 
 # Arguments
 - `default`: the label; declared if it is new.
 - `like`: labels or a recording; frames that only `like` has are added with the default label.
+- `force`: also add frames of another recording.
 
 # Errors
 [`LabelFileError`](@ref); nothing is changed then.
+- `bad-dependency`: the labels depend on files, and `like` depends on others or is a recording of others.
 - `bad-label`: the label is empty.
 - `length-mismatch`: a time would be added to a track with further per-frame records.
 
@@ -100,8 +105,9 @@ Give undefined frames a label; return the labels.
 filllabels!(labels, "stop"; like=loadtracks("20150701_105504@x@y@t15@z.spine"))
 ```
 """
-function filllabels!(labels::Labels, default::AbstractString; like=nothing)
+function filllabels!(labels::Labels, default::AbstractString; like=nothing, force::Bool=false)
     check_names([default])
+    like === nothing || force || check_like(labels, like)
     frames = like === nothing ? () : frames_of(like)
     for (id, tracks) in frames, (larva, track) in tracks
         if haskey(labels, id) && haskey(labels[id], larva)

@@ -286,7 +286,7 @@ def test_valid_files_have_no_errors(path: Path) -> None:
 def test_dependencies_are_checked(tmp_path: Path) -> None:
     spine = write_recording(tmp_path)
     labels = Labels()
-    labels.set(RUN, 1, [0.0], ["run"])
+    labels.set(RUN, 1, [1.0], ["run"])
     labels[RUN].dependencies = [dependency(spine), dependency(spine.with_suffix(".outline"))]
     labels.write(tmp_path / "x.label")
     assert run("check", "x.label", cwd=tmp_path) == "x.label: nothing to fix\n"

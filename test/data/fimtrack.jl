@@ -47,7 +47,10 @@ end
         @test collect(findrecordings([path])) == [path => [path]]
         @test loadtracks(path; pixelsize=1000, outline=false)[1].outline === nothing
         @test loadtracks(path; pixelsize=1000, spine=false)[1].spine === nothing
-        @test_throws ArgumentError loadtracks(path; pixelsize=1000, spine=false, outline=false)
+        times = loadtracks(path; spine=false, outline=false)
+        @test times.metadata["camera"] == Dict("framerate" => 30)
+        @test (times[1].spine, times[1].outline) == (nothing, nothing)
+        @test times[1].times == loadtracks(path; pixelsize=1000)[1].times
         @test loadtracks(write_table(joinpath(folder, "a.csv")); pixelsize=73).run == "a"
         spine = write_recording(folder, "a")
         @test collect(findrecordings([joinpath(folder, "a.csv"), spine])) ==

@@ -102,8 +102,11 @@ end
 @testset "one file of the pair is loaded on request" begin
     in_folder() do folder
         spine = write_recording(folder)
-        @test_throws ArgumentError loadtracks(spine; spine=false, outline=false)
+        times_only(path) = loadtracks(path; spine=false, outline=false)
+        @test times_only(other_file(spine))[20].times == [20.0, 20.1, 20.2, 20.3, 20.4]
+        @test (times_only(spine)[1].spine, times_only(spine)[1].outline) == (nothing, nothing)
         rm(other_file(spine))
+        @test times_only(spine).sources == [spine]
         recording = loadtracks(spine; outline=false)
         @test recording[1].outline === recording[1].outline_offsets === nothing
         @test recording.sources == [spine]
@@ -112,6 +115,7 @@ end
         @test occursin("expected this file beside", error.problem)
         write_recording(folder)
         rm(spine)
+        @test times_only(other_file(spine)).sources == [other_file(spine)]
         track = loadtracks(other_file(spine); spine=false)[20]
         @test track.spine === nothing && length(track) == 5
         @test occursin("outline alone with spine=false", refusal(other_file(spine)).problem)
@@ -405,6 +409,25 @@ end
         error = refusal(path)
         @test (error.file, error.key) == (path, "dependencies")
         @test occursin("found 1 runs and 0 recordings", error.problem)
+    end
+end
+
+@testset "filling with tracks of another recording" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        labels = readlabels(write_labels(spine))
+        other = write_recording(joinpath(folder, "other"), "$RUN@g@e@t15@p")
+        write(other, replace(read(other, String), "1.1" => "1.11"))
+        rm(other_file(other))
+        labels[RUN].dependencies = [dependency(other_file(spine))]  # the loaded file's companion
+        filllabels!(labels, "run"; like=loadtracks(spine; outline=false))
+        tracks = loadtracks(other; outline=false)
+        before = TB.text(labels)
+        @test kind_of(() -> filllabels!(labels, "run"; like=tracks)) == "bad-dependency"
+        @test TB.text(labels) == before
+        filllabels!(labels, "run"; like=tracks, force=true)
+        labels[RUN].dependencies = []
+        filllabels!(labels, "run"; like=tracks)
     end
 end
 

@@ -36,6 +36,31 @@ function meaning(labels)
         for run in values(labels)])
 end
 
+@testset "labels of different recordings: $(case["name"])" for case in
+        parse_json(read(joinpath(CONTRACT, "recordings.json"), String))
+    function labelled(entries)
+        labels = setlabels!(Labels(), RUN, 1, [0.0], ["run"])
+        labels[RUN].dependencies = entries
+        return labels
+    end
+    for (one, other) in (("one", "other"), ("other", "one"))
+        first, second = labelled(case[one]), labelled(case[other])
+        before = text(first)
+        for combine in ((other; options...) -> mergelabels!(first, other; options...),
+                        (other; options...) -> filllabels!(first, "run"; like=other, options...))
+            if case["different"]
+                error = refusal(() -> combine(second))
+                @test (error.kind, error.run) == ("bad-dependency", RUN)
+                @test occursin("force=true", error.problem)
+                @test text(first) == before
+            else
+                @test refusal(() -> combine(second)) === nothing
+            end
+            @test combine(second; force=true) === first
+        end
+    end
+end
+
 @testset "good: $(basename(path))" for path in label_files(joinpath(CONTRACT, "good"))
     labels = readlabels(path)
     expected = beside(path, ".expected.json")

@@ -200,10 +200,10 @@ def compare(
     ValueError
         `max_gap` is not above 0.
     """
-    if not force:
-        check_same_recording(one, other)
     for run in (one, other):
         columns_of(run)  # raises the errors about the labels
+    if not force:
+        check_same_recording(one, other)
     classes = _classes(one, other)
     codes_one, codes_other = (_codes(run, classes) for run in (one, other))
     tracks = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from taggingbackends.data.agreement import find_mismatches
     from taggingbackends.data.bodyframe import body_length, egocentric
     from taggingbackends.data.formats import FORMATS, Format, find_recordings, is_label_file
     from taggingbackends.data.loading import load_runs, load_tracks, runs_in
@@ -28,6 +29,7 @@ __all__ = [
     "body_length",
     "egocentric",
     "even_times",
+    "find_mismatches",
     "find_recordings",
     "is_label_file",
     "load_runs",
@@ -42,6 +44,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "taggingbackends.data.agreement": ("find_mismatches",),
         "taggingbackends.data.bodyframe": ("body_length", "egocentric"),
         "taggingbackends.data.formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
         "taggingbackends.data.loading": ("load_runs", "load_tracks", "runs_in"),

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from taggingbackends.data.formats import find_recordings, format_of, several_runs, stem_of
+from taggingbackends.data.formats import (
+    find_recordings,
+    format_of,
+    several_runs,
+    stem_of,
+    tracker_name,
+)
 from taggingbackends.data.loading import load_silently
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import LabelFileError, TaggingBackendsError
@@ -217,6 +223,11 @@ class LabelFileCheck:
         first, before = self._first.setdefault(run.id, (file, names))
         if not are_different_recordings(before, names):
             return []
+        kinds, others = (
+            {tracker_name(name).suffix for name in x.values()} for x in (before, names)
+        )
+        if first.parent == file.parent and not kinds & others:
+            return []  # a recording in two formats
         problem = f"expected the recording of this run in {first}, {listed(before.values())}"
         found = f"found another one of the same identifier, {listed(names.values())}"
         return [LabelFileError("bad-dependency", f"{problem}; {found}")]

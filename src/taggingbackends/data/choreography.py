@@ -100,6 +100,10 @@ def load(path: Path, spine: bool = True, outline: bool = True) -> Recording:
 
 def _first_part(path: Path) -> tuple[dict[str, list[Path]], list[str]]:
     """Return the files of spines, or else those of outlines, as `_parts` does."""
+    usual = path.with_suffix(".spine")
+    is_usual = path.suffix in (".spine", ".outline") and tracker_name(path).larva is None
+    if is_usual and usual.is_file():  # without listing the folder, which may be large
+        return {".spine": [usual]}, []
     try:
         return _parts(path, [".spine"])
     except TrackFileError:
@@ -276,11 +280,11 @@ def _read(file: Path, suffix: str, left_out: list[str], only_times: bool) -> _Ta
         if suffix == ".spine" and points is None:
             points = _number_of_points(file, block, layout)
         _check_counts(file, block, layout, points, suffix, blocks)
+        if layout.has_commas:
+            _check_commas(file, block, layout, places)
         whole = block
         if only_times:
             block = block.of_first_fields(layout.before)
-        if layout.has_commas:
-            _check_commas(file, block, layout, places)
         larvae, times, xy, wrong, missing = _numbers(file, block, layout)
         has_missing = has_missing or missing
         coordinates.extend(xy.data)

@@ -11,16 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.data.formats import companions
 from taggingbackends.errors import shown
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.lookup import check_seconds, frames_between, missing_larva, times_of
 from taggingbackends.labels.reprs import html_table, time_range
 from taggingbackends.system.files import sha1
+from taggingbackends.system.lazy import lazy_function
 from taggingbackends.system.names import local_name, utf8_name
 from taggingbackends.system.words import counted, printable
 
 __all__ = ["Recording", "Track", "without_spine"]
+
+_companions = lazy_function("taggingbackends.data.formats", "companions")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -143,7 +145,7 @@ class Recording(Mapping[int, Track]):
         names : mapping of str to str
             SHA-1 in lower case -> name of the file, which is looked for first.
         """
-        files = [*self.sources, *(companions(self.sources[0]) if self.sources else ())]
+        files = [*self.sources, *(_companions(self.sources[0]) if self.sources else ())]
         there = [file for file in dict.fromkeys(files) if file.is_file()]
         likely = set(map(local_name, names.values()))
         there.sort(key=lambda file: file.name not in likely)
