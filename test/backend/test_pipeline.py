@@ -545,7 +545,7 @@ def test_an_old_model_comes_back_if_there_is_no_new_one(make_backend: Maker, lab
     (project / "models" / "m" / "weights").write_text("old")
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=m", "--force", cwd=project)
-    refused(result, "No such file or directory", lines=4)
+    refused(result, "No such file or directory", lines=5)
     assert models(project) == {"m/weights": b"old"}
 
 
@@ -791,14 +791,14 @@ def test_labels_that_may_be_wrong_are_reported(make_backend: Maker, lab: Path) -
     labels.write(lab / "1" / "truth.label")
     result = command("train", lab, "--model-instance=n", cwd=project)
     assert result.returncode == 0, result.stderr
-    tracks, points, *plan = result.stderr.splitlines()
+    tracks, times, points, *plan = result.stderr.splitlines()
     assert tracks.startswith(f"Warning: {lab / '1' / 'truth.label'}: run 20240611_101500")
     assert "1 of 3 larvae" in tracks
     expected = "spines of 10 points; 2 of 3 recordings have 11"
     assert points == f"Warning: {label.with_name(spine.name)}: {expected}"
     assert plan[0].split() == ["label", "frames", "recordings"]
     record = json.loads((project / "models" / "n" / "training.json").read_text())
-    assert [f"Warning: {sentence}" for sentence in record["remarks"]] == [tracks, points]
+    assert [f"Warning: {sentence}" for sentence in record["remarks"]] == [tracks, times, points]
 
 
 def test_the_record_of_a_training(make_backend: Maker, lab: Path) -> None:

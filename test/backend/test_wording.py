@@ -109,7 +109,7 @@ def test_kept_data(make_backend: Maker, tmp_path: Path) -> None:
     assert reset.format("n --sandbox training-input") in result.stderr
     with (
         pytest.raises(taggingbackends.ScriptError),
-        pytest.warns(UserWarning, match=r"BackendExplorer\(model_instance='o'\)\.reset_data\(\)$"),
+        pytest.warns(UserWarning, match=r"'o', sandbox='training-input'\)\.reset_data\(\)$"),
     ):
         pipeline.train(BackendExplorer(project, "o"), [label], {"code": "3"})
 

@@ -15,7 +15,6 @@ from taggingbackends.cli.arguments import (
 )
 from taggingbackends.cli.output import echo, print_json, print_names
 from taggingbackends.errors import BackendError
-from taggingbackends.system.messages import describe, logger
 
 __all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
 
@@ -59,6 +58,7 @@ def models(ctx: click.Context, as_table: bool, as_json: bool) -> None:
     """
     from taggingbackends.backend.folder import BackendFolder
     from taggingbackends.backend.trainingrecord import read_record
+    from taggingbackends.system.messages import describe, logger
 
     backend = BackendFolder(ctx.obj["project"])
     if as_table and as_json:

@@ -23,7 +23,6 @@ from taggingbackends.cli.arguments import (
     skips,
 )
 from taggingbackends.cli.output import echo, print_names
-from taggingbackends.system.messages import is_quiet, log
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.trainingset import TrainingSet
@@ -239,6 +238,7 @@ def finetune(
 
 def _show_plan(found: TrainingSet) -> None:
     from taggingbackends.display.training import training_table
+    from taggingbackends.system.messages import is_quiet, log
 
     for line in training_table(found, width=80).split("\n"):
         log(line)
