@@ -6,6 +6,9 @@ const TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable: the folder to use instead of the backend's folder data."""
 const DATA = "TAGGINGBACKENDS_DATA"
 
+"""Environment variable for scripts: a file with paths, each before a NUL, of input that is not listed."""
+const LEFT_OUT = "TAGGINGBACKENDS_LEFT_OUT"
+
 const SANDBOX_MARK = ".sandbox"
 const PREDICTED = "predicted.label"
 const REPLACED = ".replaced"
@@ -377,6 +380,8 @@ function listed(backend, stage, grouped)
     top = data_dir(backend, stage)
     of_sandboxes = backend.sandbox !== nothing
     files = walk_files(top; enter=folder -> of_sandboxes || dirname(folder) != top || !is_sandbox(folder))
+    stage == "raw" && !isempty(get(ENV, LEFT_OUT, "")) &&
+        setdiff!(files, split(read(ENV[LEFT_OUT], String), '\0'))
     grouped || return files
     groups = Dict{Vector{String},Vector{String}}()
     for file in files
