@@ -130,10 +130,9 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
 def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """List every error in label files.
 
-    The files that they depend on are checked, too: whether they have changed, and whether they
-    have the run, the larvae and the times of the labels. So are runs of the same identifier in
-    several label files, which depend on different files. The command does not stop at the first
-    error. It prints one line per error, and at most 20 errors for one list, such as the labels of
+    The tracker files that they depend on must be unchanged, and have the run, the larvae and the
+    times of the labels. Files that label a run of the same identifier must depend on the same
+    recording. The command does not stop at the first error. It prints one line per error, and at most 20 errors for one list, such as the labels of
     a track. The exit code is 1 if there is an error. Names that a file uses without declaring them,
     although it declares others, cause a warning.
 
