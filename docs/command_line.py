@@ -37,7 +37,21 @@ The traceback of an error follows its line.
 
 """
 
-END = """## Exit codes
+END = """## Lists of files
+
+Commands that take FILES also take lists of them, in addition or instead:
+
+    find lab -name '*.spine' -print0 | tagging-backend predict --files-from - --model-instance NAME
+
+- A list has one path per line. Relative paths are relative to the current folder.
+- Lines without a path are skipped. Lines may end with CRLF, and a byte order mark is skipped.
+- If the list contains a NUL byte, each path ends with NUL. Only such a list can have names with
+  line breaks.
+- `--files-from` may be repeated. `-` is standard input, and LIST may be a pipe.
+- A list without a path is refused. So is a path at which there is nothing: the error names the list
+  and the line.
+
+## Exit codes
 
 | code | meaning |
 |---|---|

@@ -182,10 +182,7 @@ function taken_options(work, options)
     names = keyword_names(work)
     takes_all = any(name -> endswith(String(name), "..."), names)
     taken = takes_all ? options : filter(option -> first(option) in names, options)
-    report = get(ENV, TAKEN, "")
-    if !isempty(report)
-        open(file -> foreach(name -> println(file, name), keys(taken)), report, "a")
-    else
+    if !leave_note("taken", keys(taken)...)
         for name in sort!(collect(setdiff(keys(options), keys(taken))))
             @warn "$(nameof(work)) takes no $(dashed(name))"
         end

@@ -15,7 +15,7 @@ export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, taglabels
 export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
 # a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
 export BackendExplorer
-export raw_data_dir, interim_data_dir, processed_data_dir, model_dir, pretrained_model_dir, output_path
+export raw_data_dir, interim_data_dir, processed_data_dir, model_dir, pretrained_model_dir, output_path, interim_path
 export list_input_files, list_interim_files, list_processed_files, list_models, list_pretrained_models
 export push, pull, reset_data, reset_model, check
 export make_dataset, build_features, train_model, finetune_model, predict_model

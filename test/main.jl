@@ -56,16 +56,18 @@ by_hand(project, name, arguments...; dir=project, variables...) =
     end
 end
 
-@testset "a script reports the options that it took" begin
+@testset "a script reports the options that it took, and what it left out" begin
     in_folder() do folder
         project = make_backend(joinpath(folder, "b"))
-        report = joinpath(folder, "taken")
+        notes = joinpath(folder, "notes")
         work(backend; a="", b="") = nothing
-        withenv(TB.TAKEN => report) do
+        withenv(TB.NOTES => notes) do
             @test cd(() -> by_function(work, "--a=1", "--c"), project) == (0, "")
-            @test cd(() -> by_function(work, "--b=1"), project) == (0, "")
+            @test cd(() -> by_function(work), project) == (0, "")
+            @test TB.leave_note("left out", "a\tb.csv", "2 rows", "1 larva")
         end
-        @test readlines(report) == ["a", "b"]
+        @test readlines(notes) == ["taken\ta", "taken", "left out\ta\\tb.csv\t2 rows\t1 larva"]
+        @test !TB.leave_note("taken")
     end
 end
 

@@ -102,17 +102,18 @@ def test_a_function_receives_only_its_options(
     assert ("no script took" in result.stderr) is bool(warned)
 
 
-def test_tracker_options_that_are_not_taken(make_backend: Maker) -> None:
+def test_tracker_options_count_as_taken(make_backend: Maker) -> None:
     script = make_backend(predict_model=SHOW.format(parameters="backend", shown="1"))
     script = script / "scripts" / "predict_model.py"
     result = by_hand(script, "--pixelsize", "73", cwd=script.parent)
-    assert "predict_model takes no --pixelsize" in result.stderr
+    assert (result.stdout, result.stderr) == ("1\n", "")
+    result = by_hand(script, "--pixelsize", "wide", cwd=script.parent)
+    refused(result, "expected a number, found --pixelsize wide", 2)
     own = SHOW.format(parameters="backend, pixelsize", shown="pixelsize, backend.tracker_options")
     script.write_text(own)
     result = by_hand(script, "--pixelsize=73", "--framerate=2", cwd=script.parent)
-    assert result.stdout == "73 {'framerate': '2'}\n"
-    assert "takes no --framerate" in result.stderr
-    assert "takes no --pixelsize" not in result.stderr
+    assert result.stdout == "73 {'framerate': 2.0}\n"
+    assert result.stderr == ""
 
 
 def test_options_that_a_function_needs(make_backend: Maker) -> None:

@@ -7,7 +7,7 @@ const TRAINING = "TAGGINGBACKENDS_TRAINING"
 const DATA = "TAGGINGBACKENDS_DATA"
 
 """Environment variable for scripts: a file with paths, each before a NUL, of input that is not listed."""
-const LEFT_OUT = "TAGGINGBACKENDS_LEFT_OUT"
+const NOT_LISTED = "TAGGINGBACKENDS_NOT_LISTED"
 
 const SANDBOX_MARK = ".sandbox"
 const PREDICTED = "predicted.label"
@@ -155,6 +155,43 @@ writelabels(output_path(backend, "20240611_101500@g@e@t5@p.spine"), predicted)
 ```
 """
 function output_path(backend::BackendExplorer, input_file)
+    path, folder = mirrored(backend, input_file, processed_data_dir(backend))
+    labelled = isfile(path) && islabelfile(path)
+    known = labelled || is_of_recording(path)
+    has_several(dirname(path), known ? nothing : suffix_of(path)) || return joinpath(folder, PREDICTED)
+    return joinpath(folder, "$(labelled ? labelled_stem(path) : stem_of(path)).$PREDICTED")
+end
+
+"""
+    interim_path(backend, input_file, suffix)
+
+Return a path for preprocessed data of an input file; make its folder.
+
+# Arguments
+- `input_file`: as for [`output_path`](@ref). A label file stands for the recording that it depends on.
+- `suffix`: the end of the name, such as ".csv".
+
+# Returns
+`<stem><suffix>` in the same relative folder below [`interim_data_dir`](@ref); the same for all files of a
+recording.
+
+# Errors
+`BackendError` `no-input`: the file is elsewhere. `LabelFileError`: it is an invalid label file.
+
+# Example
+```julia
+interim_path(backend, "a/20240611_101500@g@e@t5@p.spine", ".csv")
+# ".../data/interim/m/a/20240611_101500@g@e@t5@p.csv"
+```
+"""
+function interim_path(backend::BackendExplorer, input_file, suffix)
+    path, folder = mirrored(backend, input_file, interim_data_dir(backend))
+    labelled = isfile(path) && islabelfile(path)
+    return joinpath(folder, "$(labelled ? labelled_stem(path) : stem_of(path))$suffix")
+end
+
+"""Return the path of an input file, and the counterpart of its folder below `top`, which is made."""
+function mirrored(backend, input_file, top)
     raw = data_dir(backend, "raw")
     path = normpath(joinpath(raw, input_file))
     parts = splitpath(relpath(path, raw))
@@ -162,12 +199,7 @@ function output_path(backend::BackendExplorer, input_file)
         throw(BackendError("no-input", "$path: expected an input file below $raw";
                            fix="bring files there with push(...)"))
     end
-    folder = joinpath(processed_data_dir(backend), parts[1:end - 1]...)
-    mkpath(folder)
-    labelled = isfile(path) && islabelfile(path)
-    known = labelled || is_of_recording(path)
-    has_several(dirname(path), known ? nothing : suffix_of(path)) || return joinpath(folder, PREDICTED)
-    return joinpath(folder, "$(labelled ? labelled_stem(path) : stem_of(path)).$PREDICTED")
+    return path, mkpath(joinpath(top, parts[1:end - 1]...))
 end
 
 # -- models
@@ -380,8 +412,8 @@ function listed(backend, stage, grouped)
     top = data_dir(backend, stage)
     of_sandboxes = backend.sandbox !== nothing
     files = walk_files(top; enter=folder -> of_sandboxes || dirname(folder) != top || !is_sandbox(folder))
-    stage == "raw" && !isempty(get(ENV, LEFT_OUT, "")) &&
-        setdiff!(files, split(read(ENV[LEFT_OUT], String), '\0'))
+    stage == "raw" && !isempty(get(ENV, NOT_LISTED, "")) &&
+        setdiff!(files, split(read(ENV[NOT_LISTED], String), '\0'))
     grouped || return files
     groups = Dict{Vector{String},Vector{String}}()
     for file in files

@@ -1,8 +1,5 @@
 # Options: from the command line to keyword arguments of a script's function, and back.
 
-"""Environment variable of scripts: a file that collects the names of the options that functions took."""
-const TAKEN = "TAGGINGBACKENDS_TAKEN"
-
 """Keyword arguments: a string, or `true` for an option without a value."""
 const Options = Dict{Symbol,Union{String,Bool}}
 

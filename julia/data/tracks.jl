@@ -133,7 +133,7 @@ recordinglabels(loadtracks("groundtruth.label"))["20240611_101500"][1].states
 recordinglabels(recording::Recording) = recording.own_labels
 
 """
-    loadtracks(path; spine=true, outline=true, framerate=nothing, pixelsize=nothing, radii=nothing)
+    loadtracks(path; spine=true, outline=true, framerate=nothing, pixelsize=nothing, radii=nothing, run=nothing)
 
 Load the recording that a file belongs to. What its files contain and the recording does not is reported in one
 warning.
@@ -147,6 +147,7 @@ warning.
 - `pixelsize` (µm; required), `framerate` (frames/s; by default 30) and `radii` (pixels): options of FIMTrack's
   tables. The metadata of a label file can give them instead. `radii` lists the radii at spine points 1, 2, ...,
   which replace the table's; `nothing` keeps the table's. Or it is a dictionary with keys 1, 2, ...
+- `run`: the run to load from a label file of several runs.
 
 # Returns
 A [`Recording`](@ref). There is one warning if the files contain something that it does not.
@@ -162,13 +163,12 @@ track = loadtracks("20240611_101500@g@e@t5@p.spine"; outline=false)[1]
 head_x = track.spine[:, 1, 1]
 ```
 """
-function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true, options...)
+function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true, run=nothing, options...)
     check_option_names(options)
-    islabelfile(path) && return load_labelled(path; spine=spine, outline=outline, options...)
+    islabelfile(path) && return load_labelled(path; spine=spine, outline=outline, run=run, options...)
     if is_fimtrack(path)
         recording = load_fimtrack(path; spine=spine, outline=outline, options...)
-        isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
-        return recording
+        return warned_of_left_out(recording, path)
     end
     if is_other_tracker_file(path)
         throw(TrackFileError("expected a tracker file of Choreography (.spine, .outline) or FIMTrack (.csv), the " *
@@ -193,23 +193,48 @@ function loadtracks(path::AbstractString; spine::Bool=true, outline::Bool=true, 
             "x2 y2 ...`, found $(shown(String(found)))"; file=path))
     end
     recording = load_choreography(path, spine, outline)
-    isempty(recording.left_out) || @warn "$path: left out: $(join(recording.left_out, "; "))"
+    return warned_of_left_out(recording, path)
+end
+
+"""Warn of what a recording lacks, or leave it to the command that runs this script."""
+function warned_of_left_out(recording, path)
+    left_out = recording.left_out
+    if !isempty(left_out) && !leave_note("left out", path, left_out...)
+        @warn "$path: left out: $(join(left_out, "; "))"
+    end
     return recording
+end
+
+"""Return the labels of a run in a label file; by default, of the only run."""
+function labels_of_run(path, run)
+    labels = readlabels(path)
+    runs = collect(keys(labels))
+    found = isempty(runs) ? "none" : "$(length(runs)) ($(listed(runs, 5)))"
+    if run === nothing
+        length(runs) == 1 && return labels
+        fix = isempty(runs) ? "" : "; choose one: loadtracks(path; run=...)"
+        throw(TrackFileError("expected labels of one run, found $found$fix"; file=path))
+    end
+    haskey(labels, run) || throw(TrackFileError("expected run $(shown(run)), found $found"; file=path))
+    chosen = Labels()
+    chosen.attributes = labels.attributes
+    chosen[run] = labels[run]
+    return chosen
 end
 
 function check_option_names(options)
     for name in keys(options)
-        name in (:framerate, :pixelsize, :radii) ||
-            throw(ArgumentError("expected options out of spine, outline, framerate, pixelsize, radii, found $name"))
+        name in (:framerate, :pixelsize, :radii) || throw(ArgumentError(
+            "expected options out of spine, outline, framerate, pixelsize, radii, run, found $name"))
     end
 end
 
-function load_labelled(path; spine, outline, options...)
-    found = readlabels(path)
+function load_labelled(path; spine, outline, run, options...)
+    found = labels_of_run(path, run)
     recordings = findrecordings(checkdependencies(found, dirname(path)))
-    if length(recordings) != 1 || length(found) != 1
-        throw(TrackFileError("expected one run that depends on the files of one recording, found " *
-            "$(length(found)) runs and $(length(recordings)) recordings"; file=path, key="dependencies"))
+    if length(recordings) != 1
+        throw(TrackFileError("expected run $(first(keys(found))) to depend on the files of one recording, found " *
+            counted(length(recordings), "recording"); file=path, key="dependencies"))
     end
     file, given = first(keys(recordings)), first(values(found)).metadata
     known = is_fimtrack(file) ? fimtrack_options(given) : Dict{Symbol,Any}()

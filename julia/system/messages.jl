@@ -11,6 +11,9 @@ const VERBOSITY = "TAGGINGBACKENDS_VERBOSITY"
 """Environment variable: the log file, which gets messages of all levels."""
 const LOG = "TAGGINGBACKENDS_LOG"
 
+"""Environment variable of scripts: the file to which they append notes for the command that runs them."""
+const NOTES = "TAGGINGBACKENDS_NOTES"
+
 """
     Messages()
 
@@ -77,6 +80,20 @@ end
 # control characters, line separators, changes of the direction of text, and invalid bytes
 is_unprintable(c::Char) =
     !isvalid(c) || iscntrl(c) || '\u2028' <= c <= '\u202e' || '\u2066' <= c <= '\u2069'
+
+"""
+    leave_note(kind, texts...)
+
+Append a line to the file of notes: `"taken"` and names of options; or `"left out"`, a tracker file, and what a
+recording lacks of it. Return whether there is such a file.
+"""
+function leave_note(kind, texts...)
+    path = get(ENV, NOTES, "")
+    isempty(path) && return false
+    line = join((printable(string(text)) for text in (kind, texts...)), '\t') * "\n"
+    open(file -> write(file, line), path, "a")
+    return true
+end
 
 printable_lines(text) = join(map(printable, split(text, '\n')), '\n')
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -14,6 +14,7 @@ __all__ = [
     "JuliaSetupError",
     "KeptDataWarning",
     "LabelFileError",
+    "LeftOutWarning",
     "MissingKeyError",
     "ScriptError",
     "TaggingBackendsError",
@@ -167,6 +168,31 @@ class BackendError(_KindedError):
         What to do, in words of the API, such as ``force=True``; "" if `problem` says all. The
         command puts it in words of the command line.
     """
+
+
+class LeftOutWarning(UserWarning):
+    """Content of tracker files that a recording lacks.
+
+    Parameters
+    ----------
+    file : path
+        The tracker file.
+    sentences : sequence of str
+        As in `taggingbackends.data.Recording.left_out`.
+    """
+
+    def __init__(self, file: str | PathLike[str], sentences: Sequence[str]) -> None:
+        self.file = Path(file)
+        self.sentences = tuple(sentences)
+        super().__init__(self.file, self.sentences)
+
+    @property
+    def problem(self) -> str:
+        """What is left out, without the file."""
+        return f"left out: {'; '.join(self.sentences)}"
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}"
 
 
 class JuliaSetupError(_KindedError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,12 +14,11 @@ from taggingbackends.backend.explorer import BackendExplorer
 from taggingbackends.backend.folder import TRAINING
 from taggingbackends.backend.identifiers import new_instance
 from taggingbackends.backend.options import (
-    TAKEN,
     TRACKER_OPTIONS,
     OptionError,
     Options,
+    numbers,
     parse_options,
-    report_taken,
 )
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.project import is_backend
@@ -35,6 +34,7 @@ from taggingbackends.system.messages import (
     logger,
     report,
 )
+from taggingbackends.system.notes import TAKEN, leave_note
 from taggingbackends.system.signals import end_by_signals, ignore_signals
 from taggingbackends.system.streams import (
     READER_GONE,
@@ -92,15 +92,13 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         if by_hand and instance is None:
             instance = new_instance()
         backend = BackendExplorer(_project_of(script), instance, sandbox)
-        backend.tracker_options = _tracker_options(function, options)
+        backend.tracker_options = numbers(_tracker_options(function, options))
         if by_hand:
             with unfinished_model(backend) as environment:
                 os.environ.update(environment)
                 function(backend, **keywords)
         else:
             function(backend, **keywords)
-        if not backend.tracker_options_taken:
-            _warn_of_unused(function, backend.tracker_options.keys() - keywords)
         flush_output()
     except OptionError as error:
         report(f"{script.name}: {error}")
@@ -144,8 +142,8 @@ def _taken_out(options: Options, name: str) -> str | None:
 def _keywords(function: Callable[..., Any], options: Options) -> Options:
     """Return the options that a function takes.
 
-    Write their names to the file in the variable `TAKEN`. If it is not set, warn about the other
-    options.
+    Report their names to the command. If there is none, warn about the other options. Those of
+    `BackendExplorer.load_tracks` count as taken.
     """
     from inspect import signature
 
@@ -169,15 +167,10 @@ def _keywords(function: Callable[..., Any], options: Options) -> Options:
     if missing:
         needed = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
         raise OptionError(f"{function.__name__} needs {needed}")
-    report_taken(taken)
-    _warn_of_unused(function, options.keys() - taken.keys() - set(TRACKER_OPTIONS))
-    return taken
-
-
-def _warn_of_unused(function: Callable[..., Any], names: Iterable[str]) -> None:
-    if TAKEN not in os.environ:  # otherwise, the command warns
-        for name in names:
+    if not leave_note(TAKEN, *taken, *TRACKER_OPTIONS):
+        for name in options.keys() - taken.keys() - set(TRACKER_OPTIONS):
             logger.warning(f"{function.__name__} takes no --{name.replace('_', '-')}")
+    return taken
 
 
 def _tracker_options(function: Callable[..., Any], options: Options) -> Options:

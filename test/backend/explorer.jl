@@ -224,7 +224,7 @@ end
         backend = BackendExplorer(make_backend(folder); model_instance="m")
         spine = write_recording(raw_data_dir(backend))
         write(joinpath(folder, "left-out"), "$spine\0")
-        withenv(TB.LEFT_OUT => joinpath(folder, "left-out")) do
+        withenv(TB.NOT_LISTED => joinpath(folder, "left-out")) do
             @test basename.(list_input_files(backend)) == ["$STEM.outline"]
         end
         @test length(list_input_files(backend)) == 2
@@ -255,6 +255,12 @@ end
             @test output_path(backend, file) == joinpath(processed, "a", "b", "predicted.label")
         end
         @test isdir(joinpath(processed, "a", "b"))
+        interim = joinpath(interim_data_dir(backend), "a", "b")
+        for file in (spine, TB.with_suffix(spine, ".outline"), label, relpath(spine, raw), "$spine.gz")
+            @test interim_path(backend, file, ".csv") == joinpath(interim, "$STEM.csv")
+        end
+        @test isdir(interim)
+        @test kind_of(() -> interim_path(backend, "../x", ".csv"), "an input file below") == "no-input"
         other = write_recording(joinpath(raw, "a", "b"), OTHER)
         @test basename(output_path(backend, spine)) == "$STEM.predicted.label"
         @test basename(output_path(backend, label)) == "$STEM.predicted.label"

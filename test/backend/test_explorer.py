@@ -217,6 +217,20 @@ def test_output_path(make_backend: Maker) -> None:
     assert backend.output_path(other).name == "20240612_090000@x.predicted.label"
 
 
+def test_interim_path(make_backend: Maker, tmp_path: Path) -> None:
+    backend = BackendExplorer(make_backend(), "m")
+    raw, interim = backend.raw_data_dir(), backend.interim_data_dir()
+    spine = write_recording(raw / "a" / "b")
+    label = write_labels(spine)
+    larva = spine.with_name(f"{STEM}.00012.spine.gz")
+    for file in (spine, spine.with_suffix(".outline"), label, spine.relative_to(raw), larva):
+        assert backend.interim_path(file, ".npz") == interim / "a" / "b" / f"{STEM}.npz"
+    assert (interim / "a" / "b").is_dir()
+    assert backend.interim_path("a.b.avi", "_poses.npz") == interim / "a.b_poses.npz"
+    with backend_error("no-input", "expected an input file below"):
+        backend.interim_path(tmp_path / "x.spine", ".npz")
+
+
 def test_output_path_of_a_custom_format(make_backend: Maker) -> None:
     backend = BackendExplorer(make_backend(), "m")
     raw = backend.raw_data_dir()

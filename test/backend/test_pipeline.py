@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import PREDICT
 from support import RUN, STEM, command, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, ScriptError, __version__
 from taggingbackends.backend import provenance
@@ -266,8 +267,50 @@ labels.write(backend.output_path("20240612_090000@x.spine"))"""
     assert result.returncode == 0
     assert result.stderr.splitlines() == [
         "Warning: 20240612_090000@x.predicted.label: no frame has a label",
-        f"Warning: {STEM}.spine: no labels were predicted",
+        f"Warning: {files[0]}: no labels were predicted",
     ]
+
+
+def test_every_recording_without_labels_is_reported(make_backend: Maker, tmp_path: Path) -> None:
+    body = PREDICT.replace("list_input_files())", "list_input_files()[:2])")
+    project = make_backend(predict_model=body)
+    spines = [write_recording(tmp_path / "lab" / str(n)) for n in range(3)]
+    warned = [f"Warning: {spine}: no labels were predicted" for spine in spines[1:]]
+    result = command("predict", *spines, "--model-instance=m", cwd=project)
+    assert (result.returncode, result.stderr.splitlines()) == (0, warned)
+    BackendExplorer(project, "m").push(tmp_path / "lab")  # as Nyx does
+    result = command("predict", "--model-instance=m", cwd=project)
+    assert (result.returncode, result.stderr.splitlines()) == (0, warned)
+    result = command("predict", "--recursive", tmp_path, "--model-instance=m", cwd=project)
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 2)
+    for n in range(3, 30):
+        write_recording(tmp_path / "lab" / str(n))
+    log = ("--log", tmp_path / "log")
+    command("reset", "--model-instance=m", cwd=project)
+    result = command(*log, "predict", *spines, tmp_path / "lab", "--model-instance=m", cwd=project)
+    assert result.stderr.splitlines()[-1] == "Warning: and 9 more"
+    assert len(result.stderr.splitlines()) == 21
+    assert (tmp_path / "log").read_text().count("no labels were predicted") == 29
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_input_can_be_linked(recursive: bool, make_backend: Maker, lab: Path) -> None:
+    body = """for file in backend.list_input_files():
+    assert file.is_symlink() == bool(linked), file"""
+    project = make_backend(make_dataset=script("make_dataset", body, "backend, linked"))
+    write_recording(lab / "1")
+    (lab / "2").mkdir()
+    for file in (lab / "1").iterdir():  # as in DataLad's folders
+        (lab / "2" / file.name).symlink_to(Path("..", "1", file.name))
+    before = tree(lab)
+    options = ("--recursive", "--force") if recursive else ("--force",)
+    for linked in ("1", ""):
+        more = [*options, *["--link"] * bool(linked), f"--linked={linked}"]
+        result = command("predict", lab, "--model-instance=m", *more, cwd=project)
+        assert result.returncode == 0, result.stderr
+        assert before.items() <= tree(lab).items()
+        for folder in (lab / "1", lab / "2"):
+            assert len(Labels.read(folder / "predicted.label").check_dependencies(folder)) == 2
 
 
 @pytest.mark.parametrize("recursive", [False, True])

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from support import backend_error, command, refused, tree, write_labels, write_recording
-from taggingbackends import Labels
+from taggingbackends import Labels, dependency
 from taggingbackends.backend.scaffold import init, requirement
-from taggingbackends.data import Track
+from taggingbackends.data import Track, load_runs, runs_in
+from variants import trxmat
 from variants.fimtrack import rows, text
 
 FULL = [
@@ -128,6 +129,33 @@ def test_tracker_options_reach_the_template(minimal: bool, tmp_path: Path) -> No
     labels = Labels.read(table.with_name("predicted.label"))
     assert list(labels) == [table.parent.name]
     assert labels[table.parent.name][0].times.tolist() == [0, 0.5, 1, 1.5]
+
+
+def test_the_template_labels_each_run_of_a_file(tmp_path: Path) -> None:
+    init("Mine", tmp_path)
+    project, lab = tmp_path / "Mine", tmp_path / "lab"
+    (lab / "in").mkdir(parents=True)
+    mat = lab / "in" / "trx.mat"
+    image = trxmat.image(trxmat.larva(1), trxmat.larva(2), trxmat.larva(1, id=trxmat.OTHER))
+    mat.write_bytes(image["trx.mat"])
+    for name, runs in (("one", [trxmat.OTHER]), ("both", runs_in(mat))):
+        truth = Labels()
+        for recording in load_runs(mat):
+            if recording.run in runs:
+                truth.merge(recording.labels())
+                truth[recording.run].dependencies = [dependency(mat)]
+        truth.write(mat.with_name(f"{name}.label"))
+        arguments = (mat.with_name(f"{name}.label"), "--model-instance", name)
+        result = command("train", *arguments, cwd=project)
+        assert result.returncode == 0, result.stderr
+        result = command("predict", mat, "--model-instance", name, "--force", cwd=project)
+        assert result.returncode == 0, result.stderr
+        places = [line for line in result.stdout.splitlines() if line.endswith(".label")]
+        found = [Labels.read(Path(place)) for place in places]
+        assert {run: len(labels[run]) for labels in found for run in labels} == {
+            trxmat.RUN: 2,
+            trxmat.OTHER: 1,
+        }
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from taggingbackends import BackendError, BackendExplorer
 from taggingbackends.backend import pipeline
 from taggingbackends.backend.check import check
 from taggingbackends.backend.wording import in_command_words
+from taggingbackends.data import load_tracks
 from taggingbackends.labels.conversion import split, united
+from variants import fimtrack, trxmat
 
 Maker = Callable[..., Path]
 
@@ -78,10 +80,29 @@ def test_an_error_shows_problem_and_fix() -> None:
         ),
         ("keep it with data_folder=...", "keep it with --data DIR"),
         ("change folder", "change folder"),
+        (
+            "choose one of those that runs_in(path) returns: load_tracks(path, run=...)",
+            "a script loads each with backend.load_runs(file)",
+        ),
     ],
 )
 def test_words(api: str, words: str) -> None:
     assert in_command_words(api) == words
+
+
+def test_options_of_formats_are_named_as_in_the_call(make_backend: Maker, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(fimtrack.text(fimtrack.rows()))
+    with pytest.raises(taggingbackends.TrackFileError, match="with the option pixelsize, or"):
+        load_tracks(table)
+    assert "with --pixelsize, or" in command("data", "info", table, cwd=tmp_path).stdout
+    image = trxmat.image(trxmat.larva(1), trxmat.larva(1, id=trxmat.OTHER))
+    (tmp_path / "trx.mat").write_bytes(image["trx.mat"])
+    project = make_backend()
+    result = command(
+        "--project", project, "predict", tmp_path / "trx.mat", "--model-instance=m", cwd=tmp_path
+    )
+    assert "; a script loads each with backend.load_runs(file)\n" in result.stderr
 
 
 def test_a_model_that_exists_already(make_backend: Maker, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from taggingbackends.display.tables import aligned, confusion_table, label_table
 from taggingbackends.labels import writing
 from taggingbackends.labels.conversion import split, united
 from taggingbackends.labels.inspection import find_errors
+from variants import trxmat
 
 OTHER = "20240612_090000"
 
@@ -538,6 +539,23 @@ def test_fill(tmp_path: Path) -> None:
     assert filled.count() == {"run": 1, "stop": 9}
     run("fill", "y.label", "--label", "a", "--like", "x.label", "--in-place", cwd=tmp_path)
     assert Labels.read(tmp_path / "y.label").count() == {"run": 1, "stop": 1, "a": 8}
+
+
+def test_fill_like_a_file_of_several_runs(tmp_path: Path) -> None:
+    image = trxmat.image(*(trxmat.larva(1, id=name) for name in (trxmat.RUN, trxmat.OTHER)))
+    (tmp_path / "trx.mat").write_bytes(image["trx.mat"])
+    labels = Labels()
+    labels.set(trxmat.OTHER, 1, [0.125], ["run"])
+    labels.write(tmp_path / "x.label")
+    fill = ("fill", "x.label", "--label", "stop", "--like", "trx.mat", "-o", "y.label")
+    run(*fill, cwd=tmp_path)
+    filled = Labels.read(tmp_path / "y.label")
+    assert (list(filled), filled.count()) == ([trxmat.OTHER], {"run": 1, "stop": 3})
+    labels = Labels()
+    labels.set("other", 1, [1.0], ["run"])
+    labels.write(tmp_path / "x.label")
+    result = command("labels", *fill, "--force", cwd=tmp_path)
+    refused(result, f"expected a run of the labels (other), found {trxmat.RUN}, {trxmat.OTHER}")
 
 
 def test_tag(file: Path) -> None:

@@ -95,6 +95,11 @@ end
         message = "left out: 1 frame in which a larva lacks a coordinate or radius (larva 3)"
         recording = @test_logs (:warn, "$table: $message") loadtracks(table; pixelsize=73)
         @test length(recording[3]) == 3 && length(recording[1]) == 4
+        notes = joinpath(folder, "notes")  # of a script that a command runs, which warns
+        withenv(TB.NOTES => notes) do
+            @test_logs loadtracks(table; pixelsize=73)
+        end
+        @test read(notes, String) == "left out\t$table\t$(message[11:end])\n"
         write_table(table; edit=text -> replace(replace(text, "tail_y(2)" => "tail_y 2"), "head_x(2),42" => "x,"))
         error = refusal(table; pixelsize=73)
         @test error isa TrackFileError && occursin("as ", error.problem) && error.line !== nothing

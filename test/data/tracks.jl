@@ -408,7 +408,32 @@ end
         writelabels(path, alone)
         error = refusal(path)
         @test (error.file, error.key) == (path, "dependencies")
-        @test occursin("found 1 runs and 0 recordings", error.problem)
+        @test occursin("one recording, found 0 recordings", error.problem)
+    end
+end
+
+@testset "a run of a label file leads to its tracks" begin
+    in_folder() do folder
+        both = Labels()
+        spines = [write_recording(folder, "$(run)@x") for run in ("20240611_101500", "20240612_101500")]
+        for spine in spines
+            run = loadtracks(spine).run
+            setlabels!(both, run, 1, [1.0], ["run"])
+            both[run].dependencies = [dependency(spine), dependency(TB.with_suffix(spine, ".outline"))]
+        end
+        path = joinpath(folder, "both.label")
+        writelabels(path, both)
+        for (spine, run) in zip(spines, keys(both))
+            recording = loadtracks(path; run=run)
+            @test recording.run == run && spine in recording.sources
+            @test collect(keys(recordinglabels(recording))) == [run]
+        end
+        for (options, message) in ((NamedTuple(), "expected labels of one run, found 2 ("),
+                                   ((run="x",), "expected run \"x\", found 2 ("))
+            error = try loadtracks(path; options...) catch error error end
+            @test error isa TrackFileError && occursin(message, error.problem)
+        end
+        @test length(loadtracks(spines[1]; run="x")) > 0  # an option of other formats
     end
 end
 

@@ -839,13 +839,21 @@ def test_files_of_several_runs_in_pushed_folders(make_backend: Maker, lab: Path)
 @pytest.mark.parametrize("load", ["backend.load_tracks", "load_tracks"])
 def test_what_scripts_leave_out_is_reported(make_backend: Maker, lab: Path, load: str) -> None:
     script = PREDICT_RUNS.replace("load_runs(file)", f"[{load}(file)]")
-    project = make_backend(predict_model=script.replace("load_runs", "load_tracks"))
+    script = script.replace("load_runs", "load_tracks")
+    earlier = script.replace("predict_model", "build_features")
+    project = make_backend(predict_model=script, build_features=earlier)
     lab.mkdir()
     image = trxmat.image(trxmat.larva(1), trxmat.larva(2, t=np.zeros((0, 0))))
     (lab / "trx.mat").write_bytes(image["trx.mat"])
     what = "left out: 1 larva without frames (2)"
     result = command(*arguments(lab), cwd=project)
-    assert f"Warning: {lab / 'trx.mat'}: {what}" in result.stderr.splitlines()
+    assert result.stderr.splitlines().count(f"Warning: {lab / 'trx.mat'}: {what}") == 1
     result = command("predict", lab / "trx.mat", "--model-instance=m", "--force", cwd=project)
-    place = lab if load.startswith("backend") else ""
-    assert f"{place}/trx.mat: {what}" in result.stderr
+    assert result.stderr.splitlines().count(f"Warning: {lab / 'trx.mat'}: {what}") == 1
+    # a script that is run by hand
+    backend = BackendExplorer(project, "m")
+    backend.push(lab / "trx.mat")
+    by_hand = [sys.executable, project / "scripts" / "predict_model.py", "--model-instance=m"]
+    shown = subprocess.run(by_hand, capture_output=True, text=True, check=True).stderr
+    place = lab if load.startswith("backend") else backend.raw_data_dir()
+    assert shown == f"Warning: {place / 'trx.mat'}: {what}\n"

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from multiprocessing import get_context
 from operator import itemgetter
@@ -27,15 +28,18 @@ from taggingbackends.data import (
     WindowShape,
     body_length,
     egocentric,
+    load_runs,
     load_tracks,
     plan_dataset,
     predict_frames,
+    runs_in,
 )
 from taggingbackends.system import temporaries
 from taggingbackends.system.files import sha1
 from taggingbackends.system.temporaries import temporary_beside
 from taggingbackends.windows.plan import DatasetPlan
 from taggingbackends.windows.selection import class_of, repeats, shuffled, sizes
+from variants import trxmat
 
 LARVAE = (1, 20)
 COUNTS = {"run": 100, "cast": 40, "stop": 20}
@@ -511,6 +515,49 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert windows.run(-1) == "20240612_101500"
 
 
+def test_each_run_of_a_file_is_a_recording(tmp_path: Path) -> None:
+    """In a trx.mat, in labels of it, and in labels of several recordings."""
+    frames = np.arange(30.0)[None].T
+    spines = {"x_spine": frames + np.arange(11.0), "y_spine": frames * np.ones(11)}
+    indicators = {"run": np.ones((30, 1)), "stop": -np.ones((30, 1))}
+    fields = {"t": frames / 10, **spines, **indicators}
+    runs = (trxmat.RUN, trxmat.OTHER)
+    larvae = [trxmat.larva(n + 1, 30, **fields, id=run) for n, run in enumerate(runs)]
+    mat = tmp_path / "trx.mat"
+    mat.write_bytes(trxmat.image(*larvae)["trx.mat"])
+    both = Labels()
+    for recording in load_runs(mat):
+        both.merge(recording.labels())
+        both[recording.run].dependencies = [dependency(mat)]
+    both.write(tmp_path / "both.label")
+    spine = write(tmp_path, "20240612_101500", states=["run"] * 30)
+    both.merge(Labels.read(spine))
+    both["20240612_101500"].dependencies = Labels.read(spine)["20240612_101500"].dependencies
+    both.write(tmp_path / "all.label")
+    for file, runs in ((mat, [*both][:2]), ("both.label", [*both][:2]), ("all.label", [*both])):
+        path = tmp_path / file
+        assert runs_in(path) == runs
+        assert [list(recording.labels()) for recording in load_runs(path, outline=False)] == [
+            [x] for x in runs
+        ]
+        plan = plan_dataset(path, 1, 10, labels="run")
+        windows = plan.load()
+        assert [source["run"] for source in windows.sources] == runs
+        assert Counter(windows.recordings.tolist()) == {
+            n: 21 * (1 + (n == 2)) for n in range(len(runs))
+        }
+        with pytest.raises(TrackFileError, match=r"choose one of those that runs_in\(path\)"):
+            load_tracks(path)
+        with pytest.raises(TrackFileError, match="expected run 'x', found"):
+            load_tracks(path, run="x")
+        (only,) = plan_dataset(path, 1, 10, options={"run": runs[1]}).load().sources
+        assert only["run"] == runs[1]
+    both["20240612_101500"].dependencies = []
+    both.write(tmp_path / "all.label")
+    with pytest.raises(TrackFileError, match="the files of one recording, found 0 recordings"):
+        load_tracks(tmp_path / "all.label", run="20240612_101500")
+
+
 def test_missing_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for files, message in (
@@ -589,8 +636,8 @@ def replace_tracks(monkeypatch: pytest.MonkeyPatch) -> Any:
             }
             return replace(recording, tracks=tracks)
 
-        for name in ("load_tracks", "load_silently"):
-            monkeypatch.setattr(plan, name, load)
+        monkeypatch.setattr(plan, "load_silently", load)
+        monkeypatch.setattr(plan, "load_runs", lambda path, **options: [load(path, **options)])
 
     return install
 

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 from taggingbackends.backend import pipeline, sandboxes, staging
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.options import numbers, report_taken
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.sandboxes import Sandbox
 from taggingbackends.backend.unfinished import remove_model
+from taggingbackends.errors import LeftOutWarning
 from taggingbackends.system.lazy import lazy_function
 
 if TYPE_CHECKING:
     from taggingbackends.data.tracks import Recording
 
 _file_and_runs = lazy_function("taggingbackends.data.loading", "file_and_runs")
-_left_out_of = lazy_function("taggingbackends.data.loading", "left_out_of")
 _load_silently = lazy_function("taggingbackends.data.loading", "load_silently")
 _run_of_table = lazy_function("taggingbackends.data.fimtrack", "run_of")
 
@@ -54,6 +53,9 @@ class BackendExplorer(BackendFolder):
         As passed.
     data_folder : Path
         Absolute path of the folder of all data, with the subfolders raw, interim and processed.
+    tracker_options : mapping
+        In a script, the options of `load_tracks` that the command was given: ``pixelsize`` (µm) and
+        ``framerate`` (frames/s), without those that are parameters of the script's function.
 
     Raises
     ------
@@ -71,8 +73,7 @@ class BackendExplorer(BackendFolder):
     'data/processed/default/day1/predicted.label'
     """
 
-    tracker_options: Mapping[str, str | bool] = {}  # of the script's call; see `load_tracks`
-    tracker_options_taken = False
+    tracker_options: Mapping[str, float] = {}
 
     def load_tracks(self, file: str | PathLike[str], **options: Any) -> Recording:
         """Load a recording with the tracker options of the command.
@@ -90,17 +91,13 @@ class BackendExplorer(BackendFolder):
 
         Raises
         ------
-        OptionError
-            An option of the command is not a number.
         TrackFileError, LabelFileError, OSError
             As in `taggingbackends.data.load_tracks`.
         """
-        self.tracker_options_taken = True
-        report_taken(self.tracker_options)
-        recording: Recording = _load_silently(file, **(numbers(self.tracker_options) | options))
+        recording: Recording = _load_silently(file, **{**self.tracker_options, **options})
         if recording.left_out:
             source = origin(self, recording.sources[0])
-            warnings.warn(_left_out_of(recording, source), stacklevel=2)
+            warnings.warn(LeftOutWarning(source, recording.left_out), stacklevel=2)
         if recording.format == "FIMTrack" and recording.sources == (Path(file),):
             # a single file comes without the folder that names its run
             recording = replace(recording, run=_run_of_table(origin(self, Path(file))))

@@ -30,7 +30,7 @@ from taggingbackends.system.names import check_identifier, did_you_mean, local_n
 
 __all__ = [
     "DATA",
-    "LEFT_OUT",
+    "NOT_LISTED",
     "PREDICTED",
     "SANDBOX_MARK",
     "STAGES",
@@ -49,7 +49,7 @@ DATA = "TAGGINGBACKENDS_DATA"
 TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable for training scripts: the instance that is being trained."""
 
-LEFT_OUT = "TAGGINGBACKENDS_LEFT_OUT"
+NOT_LISTED = "TAGGINGBACKENDS_NOT_LISTED"
 """Environment variable for scripts: a file with the paths of input files that are not listed.
 
 Each path ends with a NUL.
@@ -229,14 +229,7 @@ class BackendFolder:
         BackendError
             ``no-input``: the file is not below `raw_data_dir`.
         """
-        raw = self._data_dir("raw")
-        path = Path(os.path.normpath(raw / input_file))
-        if not path.is_relative_to(raw):
-            problem = f"{path}: expected an input file below {raw}"
-            raise BackendError("no-input", problem, "bring files there with push(...)")
-        folder = self.processed_data_dir() / path.parent.relative_to(raw)
-        if path.parent != raw:
-            folder.mkdir(parents=True, exist_ok=True)
+        path, folder = self._mirrored(input_file, self.processed_data_dir())
         if run is not None and _runs(path):
             return folder / _run_name(path, run)
         labelled = path.is_file() and is_label_file(path)
@@ -244,6 +237,31 @@ class BackendFolder:
         if not _has_several(path.parent, None if known else path.suffix):
             return folder / PREDICTED
         return folder / f"{_labelled_stem(path) if labelled else stem_of(path)}.{PREDICTED}"
+
+    def interim_path(self, input_file: str | PathLike[str], suffix: str) -> Path:
+        """Return a path for preprocessed data of an input file. Create its folder.
+
+        Parameters
+        ----------
+        input_file : path
+            As for `output_path`. A label file stands for the recording that it depends on.
+        suffix : str
+            End of the name, e.g. ``".npz"``.
+
+        Returns
+        -------
+        Path
+            ``<stem><suffix>`` in the same relative folder below `interim_data_dir`, the same for
+            all files of a recording.
+
+        Raises
+        ------
+        BackendError
+            ``no-input``: the file is not below `raw_data_dir`.
+        """
+        path, folder = self._mirrored(input_file, self.interim_data_dir())
+        labelled = path.is_file() and is_label_file(path)
+        return folder / f"{_labelled_stem(path) if labelled else stem_of(path)}{suffix}"
 
     # -- models
 
@@ -362,6 +380,18 @@ class BackendFolder:
         folder = self.data_folder / stage / self.required_instance(f"data/{stage}")
         return folder if self.sandbox is None else folder / self.sandbox
 
+    def _mirrored(self, input_file: str | PathLike[str], top: Path) -> tuple[Path, Path]:
+        """Return the path of an input file, and its folder's counterpart below `top`, created."""
+        raw = self._data_dir("raw")
+        path = Path(os.path.normpath(raw / input_file))
+        if not path.is_relative_to(raw):
+            problem = f"{path}: expected an input file below {raw}"
+            raise BackendError("no-input", problem, "bring files there with push(...)")
+        folder = top / path.parent.relative_to(raw)
+        if path.parent != raw:
+            folder.mkdir(parents=True, exist_ok=True)
+        return path, folder
+
     def _made(self, folder: Path) -> Path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -376,7 +406,7 @@ class BackendFolder:
         top = self._data_dir(stage)
         of_sandboxes = self.sandbox is not None
         files = list(walk(top, lambda x: of_sandboxes or x.parent != top or not is_sandbox(x)))
-        hidden = _left_out() if stage == "raw" else set()
+        hidden = _not_listed() if stage == "raw" else set()
         files = [file for file in files if file not in hidden] if hidden else files
         if not grouped:
             return files
@@ -448,8 +478,8 @@ def label_paths(file: Path, path: Path) -> list[Path]:
     return [path.with_name(_run_name(file, run)) for run in _runs(file)] or [path]
 
 
-def _left_out() -> set[Path]:
-    file = os.environ.get(LEFT_OUT)
+def _not_listed() -> set[Path]:
+    file = os.environ.get(NOT_LISTED)
     paths = Path(file).read_bytes().split(b"\0")[:-1] if file else []
     return {Path(os.fsdecode(path)) for path in paths}
 

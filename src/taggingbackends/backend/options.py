@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 __all__ = [
-    "TAKEN",
     "TRACKER_OPTIONS",
     "OptionError",
     "Options",
     "format_options",
     "numbers",
     "parse_options",
-    "report_taken",
 ]
-
-TAKEN = "TAGGINGBACKENDS_TAKEN"
-"""Environment variable for scripts: the file to which they append the options they used."""
 
 TRACKER_OPTIONS = ("pixelsize", "framerate")
 """Options of `BackendExplorer.load_tracks`: numbers."""
@@ -87,12 +80,3 @@ def numbers(options: Mapping[str, str | bool]) -> dict[str, float]:
             given = "" if text is True else f" {text}"
             raise OptionError(f"expected a number, found {option}{given}") from None
     return found
-
-
-def report_taken(names: Iterable[str]) -> bool:
-    """Append the names of options to the file in `TAKEN`; return whether there is one."""
-    file = os.environ.get(TAKEN)
-    if file:
-        with Path(file).open("a") as stream:
-            stream.writelines(f"{name}\n" for name in names)
-    return bool(file)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from taggingbackends.system.names import local_name, utf8_name
 from taggingbackends.system.progress import progress
 from taggingbackends.system.temporaries import remove_leftovers, temporary_beside
 
-__all__ = ["bring", "folders_of", "origin", "pushing", "read_origins"]
+__all__ = ["bring", "folders_of", "origin", "origins_of", "pushing", "read_origins"]
 
 _ORIGINS = ".origins.json"
 _PUSHING = ".pushing.json"
@@ -48,14 +48,19 @@ def origin(backend: BackendFolder, file: Path) -> Path:
     If the file was not pushed, return the file itself. For a missing file of a recording, the
     folder is that of the recording's other files.
     """
+    return origins_of(backend, [file])[0]
+
+
+def origins_of(backend: BackendFolder, files: Sequence[Path]) -> list[Path]:
+    """Return the paths from which files were pushed, as `origin` does."""
     raw = backend.data_dirs()[0] if backend.model_instance is not None else None
-    if raw is None or not file.is_relative_to(raw):
-        return file
-    relative = file.relative_to(raw)
+    if raw is None or not any(file.is_relative_to(raw) for file in files):
+        return list(files)
+    sources: dict[tuple[Path, str], Path] = {}
     for known, source in read_origins(raw).items():
-        if known.parent == relative.parent and stem_of(known) == stem_of(relative):
-            return source.with_name(file.name)
-    return file
+        sources.setdefault((raw / known.parent, stem_of(known)), source)
+    found = (sources.get((file.parent, stem_of(file)), file) for file in files)
+    return [source.with_name(file.name) for source, file in zip(found, files, strict=True)]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -17,7 +18,7 @@ from taggingbackends.backend import sandboxes
 from taggingbackends.backend.claims import claim_instance, claimed, remove_dead_claims
 from taggingbackends.backend.folder import (
     DATA,
-    LEFT_OUT,
+    NOT_LISTED,
     TRAINING_INPUT,
     BackendFolder,
     label_paths,
@@ -25,12 +26,12 @@ from taggingbackends.backend.folder import (
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
 from taggingbackends.backend.options import (
-    TAKEN,
     TRACKER_OPTIONS,
     OptionError,
     format_options,
     numbers,
 )
+from taggingbackends.backend.origins import origins_of
 from taggingbackends.backend.provenance import Status, complete, software, status_of
 from taggingbackends.backend.staging import (
     check_destinations,
@@ -42,12 +43,13 @@ from taggingbackends.backend.staging import (
 from taggingbackends.backend.trainingrecord import new_record, write_record
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file, tracker_format
-from taggingbackends.errors import BackendError, KeptDataWarning, ScriptError
+from taggingbackends.errors import BackendError, KeptDataWarning, LeftOutWarning, ScriptError
 from taggingbackends.system import processes
 from taggingbackends.system.files import Destination, Stamp, sha1, stamp
 from taggingbackends.system.lazy import lazy_function
 from taggingbackends.system.messages import VERBOSITY, logger, warn_of_each
 from taggingbackends.system.names import utf8_name
+from taggingbackends.system.notes import LEFT_OUT, TAKEN, WINDOWS, collected_notes
 from taggingbackends.system.progress import progress
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ __all__ = [
     "PYTHON",
     "Expected",
     "check_prediction",
+    "expected_labels",
     "finetune",
     "predict",
     "predict_files",
@@ -108,8 +111,12 @@ def _run_and_record(
     """Run the scripts of a training, and write its record into the unfinished model."""
     record = new_record(backend, script.stem, options, trained_on)
     start = time.monotonic()
-    _prepare(backend, options, skip)
-    _run(backend, script, options, environment)
+    with _reporting(backend, options) as notes:
+        _prepare(backend, options, skip)
+        _run(backend, script, options, environment)
+    windows = [texts[0] for kind, *texts in notes if kind == WINDOWS]
+    if windows:  # of several training sets, the last one
+        record["windows"] = json.loads(windows[-1])
     record["seconds"] = round(time.monotonic() - start, 1)
     write_record(backend.unfinished_model_dir(record["model_instance"]), record)
 
@@ -165,7 +172,9 @@ def predict(
     Warns
     -----
     UserWarning
-        No script took one of the options.
+        No labels were predicted for one of the recordings. No script took one of the options.
+    LeftOutWarning
+        Tracker files contain something that the scripts did not use.
     """
     check_prediction(backend)
     backend.check_data_dirs(backend.data_dirs()[-1])
@@ -173,7 +182,7 @@ def predict(
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
     before = _stamps(backend.list_input_files())
-    with _options_taken(options):
+    with _reporting(backend, options):
         _prepare(backend, options, skip)
         predicted = run_prediction(backend, options)
     for file, now in _stamps(backend.list_input_files()).items():
@@ -182,7 +191,22 @@ def predict(
             raise BackendError(
                 "changed-input", f"{problem}; the script should write into data/interim"
             )
+    if predicted:
+        _warn_of_missing(backend, set(predicted))
     return predicted
+
+
+def _warn_of_missing(backend: BackendFolder, predicted: Collection[Path]) -> None:
+    """Warn of the recordings, or runs, for which a script predicted no labels."""
+    lacking = [
+        (one.recording, f"no {path.name} was" if len(one.labels) > 1 else "no labels were")
+        for one in expected_labels(backend)  # again, since scripts may bring input
+        for path in one.labels
+        if path not in predicted
+    ]
+    files = origins_of(backend, [recording for recording, _ in lacking])
+    pairs = zip(files, lacking, strict=True)
+    warn_of_each([f"{file}: {what} predicted" for file, (_, what) in pairs], 3)
 
 
 def predict_files(
@@ -192,6 +216,7 @@ def predict_files(
     output: str | PathLike[str] | None = None,
     force: bool = False,
     skip: Iterable[str] = (),
+    link: bool = False,
 ) -> list[Path]:
     """Push files into a new sandbox, predict, pull the labels and remove the sandbox.
 
@@ -210,6 +235,8 @@ def predict_files(
         The folder for the labels. The default is beside each input file.
     force : bool
         Replace existing files.
+    link : bool
+        Link the files instead of copying them.
 
     Returns
     -------
@@ -230,8 +257,7 @@ def predict_files(
     KeptDataWarning
         An error occurred after the input was pushed; the sandbox is kept.
     UserWarning
-        No labels were predicted for one of the recordings. Leftovers were removed, or cannot be
-        removed.
+        Warnings of `predict`. Leftovers were removed, or cannot be removed.
     """
     check_prediction(backend)
     instance = backend.required_instance("predict")
@@ -253,7 +279,7 @@ def predict_files(
         sandboxes.mark_temporary(backend)
         kept = False
         try:
-            decided = _push_input(backend, files, output, force)
+            decided = _push_input(backend, files, output, force, link)
             try:
                 return _predict_pushed(backend, decided, options, output, force, skip)
             except BaseException:
@@ -272,23 +298,23 @@ def predict_in_sandbox(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
-    before_pull: Callable[[list[Expected]], object] = lambda expected: None,
+    before_pull: Callable[[], object] = lambda: None,
     replacing: Mapping[Path, Stamp | None] | None = None,
+    link: bool = False,
 ) -> list[Path]:
     """Do what `predict_files` does, in a sandbox that the caller holds and removes.
 
     Parameters
     ----------
-    backend, files, options, force, skip
+    backend, files, options, force, skip, link
         As for `predict_files`.
     before_pull : callable
-        Called with the expected labels, after predicting and before pulling. If it raises, nothing
-        is pulled.
+        Called after predicting and before pulling. If it raises, nothing is pulled.
     replacing : mapping, optional
         With `force`: the label files to replace, and what the caller has found there. Those that
         have changed since then are not replaced. By default, this is looked up before predicting.
     """
-    decided = _push_input(backend, files, None, force)
+    decided = _push_input(backend, files, None, force, link)
     for file, (path, before) in decided.items():
         decided[file] = Destination(path, (replacing or {}).get(path, before))
     return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
@@ -302,7 +328,8 @@ class Expected(NamedTuple):
     labels: list[Path]
 
 
-def _expected(backend: BackendFolder) -> list[Expected]:
+def expected_labels(backend: BackendFolder) -> list[Expected]:
+    """Return the recordings in data/raw, with the paths of their labels."""
     return [
         Expected(file, parts, label_paths(file, backend.output_path(file)))
         for file, parts in find_recordings(backend.list_input_files()).items()
@@ -314,10 +341,11 @@ def _push_input(
     files: Sequence[str | PathLike[str]],
     output: str | PathLike[str] | None,
     force: bool,
+    link: bool,
 ) -> dict[Path, Destination]:
     """Push files, and return the expected label files with the places to pull them to."""
-    push(backend, files, private=True)
-    inputs = {path: one.files for one in _expected(backend) for path in one.labels}
+    push(backend, files, link=link, private=True)
+    inputs = {path: one.files for one in expected_labels(backend) for path in one.labels}
 
     def accept(file: Path, target: Path) -> bool:
         try:
@@ -335,7 +363,7 @@ def _predict_pushed(
     output: str | PathLike[str] | None,
     force: bool,
     skip: Iterable[str],
-    before_pull: Callable[[list[Expected]], object] = lambda expected: None,
+    before_pull: Callable[[], object] = lambda: None,
 ) -> list[Path]:
     predicted = predict(backend, options, skip)
     if not predicted:
@@ -343,14 +371,7 @@ def _predict_pushed(
         if not decided:
             problem += "; the input has no tracker file of a known format"
         raise BackendError("no-output", problem)
-    done = set(predicted)
-    expected = _expected(backend)  # again, since scripts may bring input
-    for recording, _, paths in expected:
-        for path in paths:
-            if path not in done:
-                what = f"no {path.name} was" if len(paths) > 1 else "no labels were"
-                warnings.warn(f"{recording.name}: {what} predicted", stacklevel=3)
-    before_pull(expected)
+    before_pull()
     return pull(backend, output, force, decided)
 
 
@@ -445,8 +466,7 @@ def train(
         names = {file: name.as_posix() for name, file in sources.items()}
         trained_on = _trained_on(found, names)
         try:
-            with _options_taken(options):
-                _run_and_record(training, script, options, environment, trained_on, skip)
+            _run_and_record(training, script, options, environment, trained_on, skip)
         except BaseException:
             if files:
                 whole = backend if chosen else training
@@ -491,11 +511,11 @@ def _not_listed(files: Collection[Path]) -> Iterator[None]:
     with TemporaryDirectory(prefix="taggingbackends-") as folder:
         path = Path(folder, "left-out")
         path.write_bytes(b"".join(os.fsencode(file) + b"\0" for file in files))
-        os.environ[LEFT_OUT] = str(path)
+        os.environ[NOT_LISTED] = str(path)
         try:
             yield
         finally:
-            del os.environ[LEFT_OUT]
+            del os.environ[NOT_LISTED]
 
 
 def _trained_on(found: TrainingSet, names: Mapping[Path, str]) -> dict[str, Any]:
@@ -611,21 +631,24 @@ def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
 
 
 @contextmanager
-def _options_taken(options: Mapping[str, Any]) -> Iterator[None]:
-    """Warn after the scripts have run about options that no script took."""
-    if not options:
-        yield
-        return
-    from tempfile import TemporaryDirectory
+def _reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[list[list[str]]]:
+    """Warn, after scripts have run, of what they left out, and of options that none took.
 
-    with TemporaryDirectory(prefix="taggingbackends-") as folder:
-        taken = Path(folder, "taken")
-        os.environ[TAKEN] = str(taken)
-        try:
-            yield
-        finally:
-            os.environ.pop(TAKEN, None)
-        if taken.is_file():
-            for name in options.keys() - set(taken.read_text().split()):
-                option = f"--{name.replace('_', '-')}"
-                warnings.warn(f"no script took the option {option}", stacklevel=3)
+    Yield a list, which has all notes of the scripts afterwards.
+    """
+    notes: list[list[str]] = []
+    try:
+        with collected_notes() as notes:
+            yield notes
+    finally:
+        left_out: dict[str, dict[str, None]] = {}
+        for kind, file, *sentences in (note for note in notes if len(note) > 1):
+            if kind == LEFT_OUT:
+                left_out.setdefault(file, {}).update(dict.fromkeys(sentences))
+        files = origins_of(backend, list(map(Path, left_out)))
+        pairs = zip(files, left_out.values(), strict=True)
+        warn_of_each([LeftOutWarning(file, list(sentences)) for file, sentences in pairs], 3)
+    taken = [set(texts) for kind, *texts in notes if kind == TAKEN]
+    given = {name for name, value in options.items() if value is not None and value is not False}
+    for name in given - set().union(*taken) if taken else ():
+        warnings.warn(f"no script took the option --{name.replace('_', '-')}", stacklevel=3)

@@ -20,6 +20,10 @@ _WORDS = (
     (r"force=True", "--force"),
     (r"prefer=\.\.\.", "--prefer PATTERN"),
     (r"the option pixelsize", "--pixelsize"),
+    (
+        r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",
+        "a script loads each with backend.load_runs(file)",
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
 from taggingbackends.cli.output import echo
-from taggingbackends.errors import BackendError, KeptDataWarning, LabelFileError
+from taggingbackends.errors import BackendError, KeptDataWarning, LabelFileError, TrackFileError
 from taggingbackends.system.signals import ignore_signals
 from taggingbackends.system.streams import (
     READER_GONE,
@@ -170,6 +170,8 @@ def _run(context: dict[str, Path | None]) -> NoReturn:
             raise
         if isinstance(error, (BackendError, LabelFileError)):
             error.fix = in_command_words(error.fix)
+        if isinstance(error, TrackFileError):
+            error.problem = in_command_words(error.problem)
         fail(error)
 
 

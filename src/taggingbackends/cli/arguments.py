@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from taggingbackends.backend.folder import BackendFolder
 
 __all__ = [
-    "FILES",
     "FORCE",
     "SANDBOX",
     "ScriptCommand",
@@ -165,7 +163,6 @@ def instance_option(
     )
 
 
-FILES = click.argument("files", nargs=-1, type=click.Path(readable=False, path_type=Path))
 SANDBOX = click.option(
     "--sandbox", metavar="TOKEN", help="Keep the data in a subfolder TOKEN of each data folder."
 )

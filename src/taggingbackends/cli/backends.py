@@ -13,6 +13,7 @@ from taggingbackends.cli.arguments import (
     explorer,
     instance_option,
 )
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_json, print_names
 from taggingbackends.errors import BackendError
 
@@ -106,7 +107,7 @@ def check(ctx: click.Context) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
+@takes_files("paths")
 @instance_option(help="Add the input to this model instance.")
 @SANDBOX
 @click.option("--link", is_flag=True, help="Create symbolic links instead of copies.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from taggingbackends.backend.wording import in_command_words
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo
 
 __all__ = ["data"]
@@ -17,7 +19,7 @@ def data() -> None:
 
 
 @data.command("info")
-@click.argument("files", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
+@takes_files()
 @click.option(
     "--pixelsize", type=float, metavar="UM", help="Set the pixel size of FIMTrack tables, in µm."
 )
@@ -45,6 +47,7 @@ def data_info(
         facts, problems = info(file, pixelsize=pixelsize, framerate=framerate)
         wrong |= bool(problems)
         echo(*[""] * bool(position), file)
-        facts_and_problems = [*facts.items(), *(("wrong", problem) for problem in problems)]
+        wrong_ones = (("wrong", in_command_words(problem)) for problem in problems)
+        facts_and_problems = [*facts.items(), *wrong_ones]
         echo(*(f"  {name:<12}{text}" for name, text in facts_and_problems))
     ctx.exit(int(wrong))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from taggingbackends.cli.arguments import FORCE
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_json, print_names
 from taggingbackends.errors import TaggingBackendsError, located
 from taggingbackends.system.words import counted
@@ -32,7 +33,6 @@ _TROUBLE = 2  # exit code of diff if the files cannot be compared, or the result
 
 _PATH = click.Path(readable=False, path_type=Path)
 _FILE = click.argument("file", type=_PATH)
-_FILES = click.argument("files", nargs=-1, required=True, type=_PATH)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 _WRITTEN = click.option(
     "--output", "-o", required=True, type=_PATH, metavar="FILE", help="Write to FILE."
@@ -87,7 +87,7 @@ def labels() -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @_MAX_GAP
 @_JSON
 def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
@@ -125,16 +125,17 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @click.pass_context
 def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """List every error in label files.
 
     The tracker files that they depend on must be unchanged, and have the run, the larvae and the
     times of the labels. Files that label a run of the same identifier must depend on the same
-    recording. The command does not stop at the first error. It prints one line per error, and at most 20 errors for one list, such as the labels of
-    a track. The exit code is 1 if there is an error. Names that a file uses without declaring them,
-    although it declares others, cause a warning.
+    recording. The command does not stop at the first error. It prints one line per error, and at
+    most 20 errors for one list, such as the labels of a track. The exit code is 1 if there is an
+    error. Names that a file uses without declaring them, although it declares others, cause a
+    warning.
 
     \b
     Example: tagging-backend labels check recordings/*.label
@@ -157,7 +158,7 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @click.option("--names", is_flag=True, help="Write states as names instead of codes.")
 @click.option("--bouts", is_flag=True, help="Write a CSV table of bouts instead.")
 @_MAX_GAP
@@ -265,7 +266,7 @@ def _comparison_lines(found: Comparison, most: int | None) -> list[str]:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @_output_mixed
 def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: bool) -> None:
     """Merge label files into the first one.
@@ -374,9 +375,9 @@ def fill(
     target = _target(file, output, in_place, force)
     labels = Labels.read(file)
     options = {"pixelsize": pixelsize, "framerate": framerate}
-    frames = None if like is None else _frames(like, labels, options)
-    with located(file=like):
-        labels.fill(label, frames, force)
+    for frames in [None] if like is None else _frames(like, labels, options):
+        with located(file=like):
+            labels.fill(label, frames, force)
     _write(target, labels)
 
 
@@ -429,7 +430,7 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
 
 
 @labels.command()
-@_FILES
+@takes_files()
 @_MAX_GAP
 @_WRITTEN
 @click.option("--force", is_flag=True, help="Replace existing files; compare other recordings.")
@@ -457,18 +458,20 @@ def _check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> Non
         raise click.UsageError(f"{problem}; {fix}" if fix else problem)
 
 
-def _frames(file: Path, labels: Labels, options: dict[str, float | None]) -> Labels | Recording:
+def _frames(
+    file: Path, labels: Labels, options: dict[str, float | None]
+) -> Sequence[Labels | Recording]:
     from taggingbackends.data.agreement import options_for
     from taggingbackends.data.formats import is_label_file
     from taggingbackends.labels import Labels
 
     if is_label_file(file):
-        return Labels.read(file)
-    from taggingbackends.data.loading import load_tracks
+        return [Labels.read(file)]
+    from taggingbackends.data.loading import load_wanted
 
     runs = list(labels.values())
     known = options_for(file, runs[0], options) if len(runs) == 1 else options
-    return load_tracks(file, spine=False, outline=False, **known)
+    return load_wanted(file, labels, spine=False, outline=False, **known)
 
 
 def _target(

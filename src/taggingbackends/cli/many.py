@@ -15,7 +15,7 @@ from taggingbackends.backend.options import Options
 from taggingbackends.backend.trainingrecord import RECORD
 from taggingbackends.backend.wording import in_command_words
 from taggingbackends.cli.output import echo, print_names
-from taggingbackends.system.messages import is_quiet, log, logger
+from taggingbackends.system.messages import is_quiet, log, logger, warn_of_each
 from taggingbackends.system.progress import meter
 from taggingbackends.system.words import counted
 
@@ -34,13 +34,14 @@ def predict_below(
     skip: Sequence[str],
     jobs: int,
     scheduler: str | None,
+    link: bool = False,
 ) -> int:
     """Label the recordings below folders, print a summary and return the exit code."""
     from taggingbackends.many.executors import DaskExecutor, Executor, LocalExecutor
     from taggingbackends.many.folders import label_all, plan
     from taggingbackends.many.labelling import Result
 
-    tasks, failed = plan(backend, roots, options, force, skip)
+    tasks, failed = plan(backend, roots, options, force, skip, link)
     tally = _Tally(backend)
     for outcome in failed:
         tally.add(outcome)
@@ -70,12 +71,15 @@ class _Tally:
         self._left: Counter[str] = Counter()
         self._older = 0
         self._warned: dict[str, list[Path]] = {}
+        self._left_out: list[tuple[Path, str]] = []
         self.failed: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
         from taggingbackends.many.labelling import Result
 
         self._counts[outcome.result.value] += 1
+        if outcome.left_out:
+            self._left_out.append((outcome.recording, outcome.left_out))
         for text in outcome.warnings:
             self._warned.setdefault(text, []).append(outcome.recording)
         if outcome.result is Result.FAILED:
@@ -88,6 +92,7 @@ class _Tally:
     def show(self) -> None:
         from taggingbackends.display.tables import aligned
 
+        warn_of_each([f"{path}: {text}" for path, text in self._left_out])
         for text, recordings in self._warned.items():
             several = f" (and {len(recordings) - 1} more)" if len(recordings) > 1 else ""
             logger.warning(f"{recordings[0]}{several}: {text}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from taggingbackends.cli.arguments import (
-    FILES,
     FORCE,
     FORCE_MODEL,
     SANDBOX,
@@ -22,10 +22,13 @@ from taggingbackends.cli.arguments import (
     skipped,
     skips,
 )
+from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_names
+from taggingbackends.errors import BackendError
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.trainingset import TrainingSet
+    from taggingbackends.backend.explorer import BackendExplorer
 
 __all__ = ["finetune", "predict", "train"]
 
@@ -38,7 +41,7 @@ _PREFER = click.option(
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @instance_option()
 @SANDBOX
 @click.option(
@@ -48,6 +51,7 @@ _PREFER = click.option(
     help="With FILES: write the labels to DIR; by default beside each input file.",
 )
 @FORCE
+@click.option("--link", is_flag=True, help="With FILES: link the input instead of copying it.")
 @click.option(
     "--recursive", is_flag=True, help="Label each recording below the folders FILES separately."
 )
@@ -72,6 +76,7 @@ def predict(
     sandbox: str | None,
     output: Path | None,
     force: bool,
+    link: bool,
     recursive: bool,
     jobs: int | None,
     executor: str | None,
@@ -114,13 +119,16 @@ def predict(
     if recursive:
         from taggingbackends.cli.many import predict_below
 
+        options = script_options(ctx)
         ctx.exit(
-            predict_below(backend, files, script_options(ctx), force, skip, jobs or 1, scheduler)
+            predict_below(backend, files, options, force, skip, jobs or 1, scheduler, link=link)
         )
     if files:
-        found = pipeline.predict_files(backend, files, script_options(ctx), output, force, skip)
-    elif output or force:
-        raise click.UsageError("--output and --force need FILES", ctx)
+        found = pipeline.predict_files(
+            backend, files, script_options(ctx), output, force, skip, link=link
+        )
+    elif output or force or link:
+        raise click.UsageError("--output, --force and --link need FILES", ctx)
     else:
         found = pipeline.predict(backend, script_options(ctx), skip)
         if not found:
@@ -131,7 +139,7 @@ def predict(
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @instance_option(
     False, "Set the identifier of the new model; with FILES, the default is the local time."
 )
@@ -183,11 +191,12 @@ def train(
     instance = pipeline.train(
         backend, files, options, force, skip, prefer=prefer, on_plan=_show_plan
     )
+    _show_windows(backend, instance)
     print_names([instance])
 
 
 @click.command(cls=ScriptCommand)
-@FILES
+@takes_files(required=False)
 @click.option(
     "--original-model-instance",
     metavar="NAME",
@@ -233,14 +242,31 @@ def finetune(
         prefer,
         _show_plan,
     )
+    _show_windows(backend, instance)
     print_names([instance])
 
 
 def _show_plan(found: TrainingSet) -> None:
     from taggingbackends.display.training import training_table
+
+    _say(training_table(found, width=80))
+
+
+def _show_windows(backend: BackendExplorer, instance: str) -> None:
+    """Show the windows of the training set, which only the script knew."""
+    from taggingbackends.backend.trainingrecord import read_record
+    from taggingbackends.display.training import windows_line
+
+    with suppress(BackendError):  # a script wrote a file of this name
+        record = read_record(backend, instance) or {}
+        if "windows" in record:
+            _say(windows_line(record["windows"], width=80))
+
+
+def _say(text: str) -> None:
     from taggingbackends.system.messages import is_quiet, log
 
-    for line in training_table(found, width=80).split("\n"):
+    for line in text.split("\n"):
         log(line)
         if not is_quiet():
             echo(line, err=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,12 @@ from taggingbackends.data.formats import (
     suffix_formats,
 )
 from taggingbackends.data.tracks import Recording
-from taggingbackends.errors import TrackFileError, shown, wrong_type
+from taggingbackends.errors import LeftOutWarning, TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
-from taggingbackends.system.words import listed
+from taggingbackends.system.files import Stamp, stamp
+from taggingbackends.system.words import counted, listed
 
-__all__ = ["file_and_runs", "left_out_of", "load_runs", "load_silently", "load_tracks", "runs_in"]
+__all__ = ["file_and_runs", "load_runs", "load_silently", "load_tracks", "load_wanted", "runs_in"]
 
 _NAMED = 5  # recordings that an error lists at most
 
@@ -49,8 +52,8 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
           of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The metadata of a label
           file can give them instead. None means the value of the metadata.
         - ``labels`` and ``run`` are options of trx.mat, see `taggingbackends.data.trxmat.load`.
-          ``run`` is required if the file contains several runs, see `runs_in`. A label file gives
-          its own run.
+          ``run`` is required if the file contains several runs, see `runs_in`. So it is if a label
+          file does: the tracker files that this run depends on are loaded.
 
     Raises
     ------
@@ -66,19 +69,17 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
 
     Warns
     -----
-    UserWarning
+    LeftOutWarning
         The files contain something that the recording does not, see `Recording.left_out`. There is
         one warning for a recording.
     """
-    recording = load_silently(path, **options)
+    return _with_warning(load_silently(path, **options))
+
+
+def _with_warning(recording: Recording) -> Recording:
     if recording.left_out:
-        warnings.warn(left_out_of(recording, recording.sources[0]), stacklevel=2)
+        warnings.warn(LeftOutWarning(recording.sources[0], recording.left_out), stacklevel=3)
     return recording
-
-
-def left_out_of(recording: Recording, file: Path) -> str:
-    """Return the warning of what a recording lacks, which names `file`."""
-    return f"{file}: left out: {'; '.join(recording.left_out)}"
 
 
 def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
@@ -116,9 +117,9 @@ def load_silently(path: str | PathLike[str], **options: Any) -> Recording:
 
 
 def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
-    """Return the identifiers of the runs in a tracker file.
+    """Return the identifiers of the runs in a file.
 
-    Only a trx.mat can contain several.
+    Only a trx.mat and a label file can contain several.
 
     Parameters
     ----------
@@ -143,7 +144,10 @@ def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
 def file_and_runs(path: Path) -> tuple[Path, list[str]]:
     """Return the file to load, also for a folder, and its runs if there are several."""
     path = _only_recording(path) if path.is_dir() else path
-    return path, [] if is_label_file(path) else several_runs(path)
+    if is_label_file(path):
+        runs = list(Labels.read(path))
+        return path, runs if len(runs) > 1 else []
+    return path, several_runs(path)
 
 
 def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
@@ -154,7 +158,7 @@ def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
     path : path
         As for `load_tracks`.
     **options
-        As for `load_tracks`, without ``run``.
+        As for `load_tracks`. With ``run``, only this run is loaded.
 
     Yields
     ------
@@ -166,11 +170,23 @@ def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
     TrackFileError, LabelFileError, OSError, TypeError
         As for `load_tracks`.
     """
-    file, several = file_and_runs(Path(path))
+    file = Path(path)
+    if options.get("run") is not None:
+        yield _with_warning(load_silently(file, **options))
+        return
+    options.pop("run", None)
+    if is_label_file(file) and not file.is_dir():
+        labels = Labels.read(file)  # once
+        _check_options(options)
+        runs: list[str | None] = [*labels] or [None]
+        for run in runs:
+            yield _with_warning(_load_labelled(file, options | {"run": run}, labels))
+        return
+    file, several = file_and_runs(file)
     if not several:
-        yield load_tracks(file, **options)
+        yield _with_warning(load_silently(file, **options))
     for run in several:
-        yield load_tracks(file, **options, run=run)
+        yield _with_warning(load_silently(file, **options, run=run))
 
 
 def _fix(found: Any) -> str:
@@ -183,6 +199,25 @@ def _fix(found: Any) -> str:
         if isinstance(found, Iterable)
         else ""
     )
+
+
+def load_wanted(path: Path, wanted: Collection[str], **options: Any) -> list[Recording]:
+    """Load the recording of a tracker file; of a file of several runs, those that are wanted.
+
+    Raises
+    ------
+    TrackFileError, LabelFileError, OSError, TypeError
+        As for `load_tracks`; or none of several runs is wanted.
+    """
+    file, several = file_and_runs(path)
+    if not several:
+        return [load_tracks(file, **options)]
+    chosen = [run for run in several if run in wanted]
+    if not chosen:
+        expected = listed(wanted, _NAMED) or "none"
+        problem = f"expected a run of the labels ({expected}), found {listed(several, _NAMED)}"
+        raise TrackFileError(problem, file=file)
+    return [load_tracks(file, **options, run=run) for run in chosen]
 
 
 def _only_recording(folder: Path) -> Path:
@@ -202,22 +237,21 @@ def _check_options(options: Mapping[str, Any]) -> None:
         raise TypeError(f"expected options out of {', '.join(known)}, found {other}")
 
 
-def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
-    labels = Labels.read(path)
+def _load_labelled(path: Path, options: dict[str, Any], labels: Labels | None = None) -> Recording:
+    labels = _labels_of_run(path, options.get("run"), labels)
+    ((run, labelled),) = labels.items()
     recordings = find_recordings(labels.check_dependencies(path.parent))
-    if len(recordings) != 1 or len(labels) != 1:
-        problem = (
-            "expected one run that depends on the files of one recording, "
-            f"found {len(labels)} runs and {len(recordings)} recordings"
-        )
+    if len(recordings) != 1:
+        problem = f"expected run {run} to depend on the files of one recording, found "
+        problem += counted(len(recordings), "recording")
         raise TrackFileError(problem, file=path, key="dependencies")
     file = next(iter(recordings))
-    given = next(iter(labels.values())).metadata
+    given = labelled.metadata
     format = format_of(file)
     known = format.options_from(given) if format is not None else {}
-    if several_runs(file):
-        known["run"] = next(iter(labels))
-    recording = load_silently(file, **known | {k: v for k, v in options.items() if v is not None})
+    known |= {key: value for key, value in options.items() if value is not None}
+    known["run"] = run if several_runs(file) else None
+    recording = load_silently(file, **known)
     metadata = recording.metadata | given
     if isinstance(given.get("camera"), Mapping) and "camera" in recording.metadata:
         # the values that were used to load the table take precedence
@@ -228,3 +262,28 @@ def _load_labelled(path: Path, options: dict[str, Any]) -> Recording:
         sources=(*recording.sources, path),
         own_labels=labels,
     )
+
+
+def _labels_of_run(path: Path, run: str | None, labels: Labels | None) -> Labels:
+    """Return the labels of a run in a label file; by default, of the only run."""
+    if labels is None:
+        labels = Labels.read(path) if run is None else _read_labels(path, stamp(path))
+    found = f"{len(labels)} ({listed(labels, _NAMED)})" if len(labels) else "none"
+    if run is None and len(labels) != 1:
+        problem = f"expected labels of one run, found {found}"
+        if len(labels):
+            problem += "; choose one of those that runs_in(path) returns: "
+            problem += "load_tracks(path, run=...)"
+        raise TrackFileError(problem, file=path)
+    run = next(iter(labels)) if run is None else run
+    if run not in labels:
+        raise TrackFileError(f"expected run {shown(run)}, found {found}", file=path)
+    chosen = Labels()
+    chosen.attributes.update(deepcopy(labels.attributes))
+    chosen[run] = labels[run]
+    return chosen
+
+
+@lru_cache(maxsize=1)  # the runs of a file are loaded one after the other
+def _read_labels(path: Path, stamp: Stamp | None) -> Labels:
+    return Labels.read(path)

@@ -9,9 +9,9 @@ from typing import Any
 
 from taggingbackends.analysis.trainingset import TrainingSet
 from taggingbackends.display.tables import aligned, cut
-from taggingbackends.system.words import counted, listed
+from taggingbackends.system.words import counted, listed, printable
 
-__all__ = ["model_table", "training_table"]
+__all__ = ["model_table", "training_table", "windows_line"]
 
 _NAMES = 24  # columns for the names of labels
 
@@ -43,14 +43,22 @@ def training_table(found: TrainingSet, width: int) -> str:
         reasons.setdefault(why, []).append(str(file))
     for why, files in reasons.items():
         sentence = f"left out: {counted(len(files), 'label file')}, {why}: {listed(files)}"
-        lines += textwrap.wrap(
-            sentence,
-            width,
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines.append(_wrapped(sentence, width))
     return "\n".join(lines)
+
+
+def windows_line(windows: Mapping[str, Any], width: int) -> str:
+    """Return the number of windows of a training set, and those of each label."""
+    parts = (f"{name} {n}" for name, n in windows["selected"].items())
+    return _wrapped(f"{counted(windows['total'], 'window')}: {', '.join(parts)}", width)
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Return a text in lines, with paths and names in one piece."""
+    text = printable(text)
+    return textwrap.fill(
+        text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def model_table(records: Mapping[str, Mapping[str, Any] | None], width: int) -> str:

@@ -35,6 +35,7 @@ def plan(
     options: Mapping[str, Any],
     force: bool = False,
     skip: Iterable[str] = (),
+    link: bool = False,
 ) -> Plan:
     """Find the recordings below folders. No script is run and no label file is read.
 
@@ -48,6 +49,8 @@ def plan(
         As for `pipeline.predict`.
     force : bool
         Label recordings that have labels, too. Replace the labels, whoever made them.
+    link : bool
+        Link the input of the scripts instead of copying it.
 
     Raises
     ------
@@ -81,6 +84,7 @@ def plan(
             force=force,
             data_folder=backend.data_folder,
             digests=digests,
+            link=link,
         )
         for files, place in found
     ]

@@ -50,6 +50,8 @@ class Task(NamedTuple):
         As for `BackendExplorer`.
     digests : mapping
         `trainingrecord.DIGESTS`, so that the model is read once and not by each process.
+    link : bool
+        Link the tracker files instead of copying them.
     """
 
     project_dir: Path
@@ -62,6 +64,7 @@ class Task(NamedTuple):
     wait: bool = False
     data_folder: Path | None = None
     digests: Mapping[str, str] = {}
+    link: bool = False
 
     def backend(self) -> BackendFolder:
         """Return the backend with the sandbox of this recording."""
@@ -101,6 +104,8 @@ class Outcome(NamedTuple):
     step : str
         The script that failed, or "".
     warnings : tuple of str
+    left_out : str
+        What the tracker files contain and the labels lack, or "".
     seconds : float
         Time that labelling took, s; 0 if nothing was done.
     """
@@ -111,6 +116,7 @@ class Outcome(NamedTuple):
     why: str = ""
     step: str = ""
     warnings: tuple[str, ...] = ()
+    left_out: str = ""
     seconds: float = 0.0
 
 
@@ -178,11 +184,8 @@ def _in_process(task: Task, processes: Processes) -> Outcome:
             answer = process.stdout.read()
             exit_code = process.wait()
         said = _last_line(output)
-        left_out = _left_out(output) if answer else []
     if answer:
         outcome: Outcome = pickle.loads(answer)
-        if outcome.result is Result.LABELLED:
-            outcome = outcome._replace(warnings=(*left_out, *outcome.warnings))
         if outcome.step:  # the failed script has printed the reason
             return outcome._replace(why=_with_reason(outcome.why, said))
         return outcome
@@ -242,17 +245,6 @@ def _last_line(output: IO[bytes]) -> str:
     output.seek(max(0, size - _TAIL))
     lines = output.read().decode("utf-8", "replace").splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def _left_out(output: IO[bytes]) -> list[str]:
-    """Return what scripts said that the labels lack, see `Recording.left_out`, without files."""
-    output.seek(0)
-    said: dict[str, None] = {}
-    while line := output.readline(_TAIL):
-        mark = line.find(b": left out: ")
-        if mark >= 0 and line.startswith(b"Warning: "):
-            said[line[mark + 2 :].decode("utf-8", "replace").strip()] = None
-    return list(said)
 
 
 def _with_reason(ended: str, said: str) -> str:

@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from typing import IO
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.pipeline import Expected, predict_in_sandbox
+from taggingbackends.backend.pipeline import expected_labels, predict_in_sandbox
 from taggingbackends.backend.sandboxes import free_sandbox
-from taggingbackends.errors import BackendError, ScriptError
+from taggingbackends.errors import BackendError, LeftOutWarning, ScriptError
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
 from taggingbackends.system.files import remove_file
 from taggingbackends.system.messages import configure, describe, is_user_error
@@ -39,7 +39,10 @@ def main() -> None:
         warnings.simplefilter("always")
         outcome = _label(task)
     if outcome.result is Result.LABELLED:
-        outcome = outcome._replace(warnings=tuple(str(warning.message) for warning in warned))
+        messages = [warning.message for warning in warned]
+        left_out = [one.problem for one in messages if isinstance(one, LeftOutWarning)]
+        others = (str(one) for one in messages if not isinstance(one, LeftOutWarning))
+        outcome = outcome._replace(warnings=tuple(others), left_out="; ".join(left_out))
     with answers:
         pickle.dump(outcome, answers)
 
@@ -90,8 +93,9 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
             task.options,
             force=task.force or bool(outdated),
             skip=task.skip,
-            before_pull=lambda expected: _check_output(backend, expected),
+            before_pull=lambda: _check_output(backend),
             replacing=outdated,
+            link=task.link,
         )
     except BackendError as error:
         if error.kind not in ("existing-file", "changed-file"):
@@ -106,9 +110,9 @@ def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
     return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 
-def _check_output(backend: BackendFolder, expected: list[Expected]) -> None:
+def _check_output(backend: BackendFolder) -> None:
     """Raise an error if labels have a name that `label_files` does not find."""
-    for *_, places in expected:
+    for *_, places in expected_labels(backend):
         for place in places:
             if place.exists():
                 continue

@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from taggingbackends.errors import ScriptError, TaggingBackendsError
+from taggingbackends.errors import LeftOutWarning, ScriptError, TaggingBackendsError
+from taggingbackends.system.notes import LEFT_OUT, leave_note
 from taggingbackends.system.words import printable
 
 __all__ = [
@@ -121,7 +122,14 @@ def fail(error: Exception) -> NoReturn:
 
 
 def show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Log a warning; a replacement for `warnings.showwarning`."""
+    """Log a warning; a replacement for `warnings.showwarning`.
+
+    What tracker files contain and recordings lack is left to the command that runs this script.
+    """
+    if isinstance(message, LeftOutWarning) and leave_note(
+        LEFT_OUT, str(message.file), *message.sentences
+    ):
+        return
     logger.disabled = False  # logging.config disables the loggers that exist
     logger.warning(str(message))
 

@@ -8,12 +8,14 @@ per fitting window when windows are cut.
 from __future__ import annotations
 
 import glob
+import json
 import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +25,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from taggingbackends.data.bodyframe import body_length
 from taggingbackends.data.formats import Paths, as_paths, find_recordings, is_label_file
-from taggingbackends.data.loading import load_silently, load_tracks
+from taggingbackends.data.loading import load_runs, load_silently
 from taggingbackends.data.resampling import SAME_TIME, complete_frames
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import BackendError, TrackFileError
@@ -32,6 +34,7 @@ from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.system.files import walk
+from taggingbackends.system.notes import WINDOWS, leave_note
 from taggingbackends.system.progress import progress
 from taggingbackends.system.version import own_version
 from taggingbackends.system.words import counted
@@ -43,6 +46,8 @@ from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_wi
 __all__ = ["DatasetPlan", "plan_dataset"]
 
 _MOST = 1024  # windows per block
+# what the record of a training says of its set
+_NOTED = ("selected", "fitting", "observed", "ambiguous", "duration", "framerate", "margin", "seed")
 _ROUNDING = 0.5e-3 + SAME_TIME  # s, of times in label files
 
 
@@ -51,6 +56,7 @@ class _Survey(NamedTuple):
 
     name: str  # of the file, for display
     file: Path
+    run: str  # of the labels
     source: dict[str, Any]  # as in `Windows.sources`
     points: int | None  # points of a spine; None if no window fits
     declared: dict[str, str | None]  # label names -> colours
@@ -172,7 +178,10 @@ class DatasetPlan:
             "selected": self.selected,
             "ambiguous": self.ambiguous,
         }
-        return self._request | counts | {"dtype": kind}
+        about = self._request | counts | {"dtype": kind}
+        note = {"total": len(self)} | {name: about[name] for name in _NOTED}
+        leave_note(WINDOWS, json.dumps(note))
+        return about
 
     def _blocks(self, dtype: str) -> Iterator[Block]:
         """Yield the windows, recording by recording."""
@@ -192,7 +201,7 @@ class DatasetPlan:
     ) -> Iterator[Block]:
         """Yield the windows of a recording, given how often to take each window of each class."""
         survey = self._surveys[index]
-        recording = load_silently(survey.file, **self._request["options"])
+        recording = load_silently(survey.file, **{**self._request["options"], "run": survey.run})
         if _source(recording) != survey.source:
             problem = f"{survey.file}: expected files unchanged since planning"
             raise BackendError("changed-input", f"{problem}, found changes; plan it again")
@@ -244,7 +253,8 @@ def plan_dataset(
         Label files beside the tracker files that they depend on, or tracker files that contain
         labels. A folder stands for the label files in it, or for its recordings if it has no label
         file. A pattern (``"**/truth.label"``) stands for the files that it matches. Hidden files
-        are left out. Each file counts once; files are sorted by the components of their paths.
+        are left out. Each file counts once, with all its runs. Files are sorted by the components
+        of their paths.
     duration : float
         Duration of a window, s.
     framerate : float
@@ -308,7 +318,9 @@ def plan_dataset(
     selection.sizes([], balance)
     paths = _files(files)
     loading = {"outline": False} | dict(options or {})
-    surveys = [_survey(file, shape, loading) for file in progress(paths, "reading")]
+    surveys: list[_Survey] = []
+    for path in progress(paths, "reading"):  # with map, one recording at a time is in memory
+        surveys += map(partial(_survey, path, shape), load_runs(path, **loading))
     declared: dict[str, str | None] = {}
     for survey in surveys:
         for name, color in survey.declared.items():
@@ -429,8 +441,7 @@ def _run(recording: Recording, file: Path) -> RunLabels:
     return runs[0]
 
 
-def _survey(file: Path, shape: WindowShape, options: Mapping[str, Any]) -> _Survey:
-    recording = load_tracks(file, **options)
+def _survey(file: Path, shape: WindowShape, recording: Recording) -> _Survey:
     run = _run(recording, file)
     instance = predicting_instance(recording.labels())
     if instance is not None:
@@ -452,7 +463,7 @@ def _survey(file: Path, shape: WindowShape, options: Mapping[str, Any]) -> _Surv
             points = candidate.spine.shape[1]
     colors: Iterable[str | None] = run.colors or [None] * len(run.names)
     declared = dict(zip(run.names, colors, strict=True))
-    return _Survey(file.name, file, _source(recording), points, declared, observed, fitting)
+    return _Survey(file.name, file, run.id, _source(recording), points, declared, observed, fitting)
 
 
 def _source(recording: Recording) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from sklearn.ensemble import RandomForestClassifier
 
 from examplebackend.features.spine import WINDOW, spine_features
 from examplebackend.models.forest import Colors, read_model
-from examplebackend.options import numbers
 from taggingbackends import BackendExplorer, Labels
 from taggingbackends.data import (
     Recording,
@@ -37,24 +36,15 @@ def tag(recording: Recording, forest: RandomForestClassifier, colors: Colors) ->
     return labels
 
 
-def predict_model(
-    backend: BackendExplorer, pixelsize: str | None = None, framerate: str | None = None
-) -> None:
+def predict_model(backend: BackendExplorer) -> None:
     """Write one label file per recording.
 
-    The command adds the dependencies, and the backend and model instance, to the file.
-
-    Parameters
-    ----------
-    backend : BackendExplorer
-        The backend.
-    pixelsize, framerate : str, optional
-        Camera of FIMTrack's tables, in µm and frames/s (``--pixelsize 73 --framerate 16``).
+    The command adds the dependencies, and the backend and model instance, to the file. FIMTrack's
+    tables need the camera in µm and frames/s: ``--pixelsize 73 --framerate 16``.
     """
-    options = numbers(pixelsize=pixelsize, framerate=framerate)
     forest, colors = read_model(backend.model_dir() / "forest.skops")
     for file in find_recordings(backend.list_input_files()):
-        for recording in backend.load_runs(file, outline=False, **options):
+        for recording in backend.load_runs(file, outline=False):
             path = backend.output_path(file, recording.run)
             tag(recording, forest, colors).write(path)
 

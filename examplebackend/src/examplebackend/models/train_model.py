@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from examplebackend.features.spine import WINDOW, spine_features
-from examplebackend.options import numbers
 from taggingbackends import BackendExplorer
 from taggingbackends.data import find_recordings, is_label_file, plan_dataset
 from taggingbackends.main import OptionError, main
@@ -19,10 +18,11 @@ def train_model(
     seed: str = "0",
     labels: str = "*",
     indicators: str | None = None,
-    pixelsize: str | None = None,
-    framerate: str | None = None,
 ) -> None:
     """Train a forest, and store it as the model instance.
+
+    FIMTrack's tables need the camera in µm and frames/s, where label files do not give it:
+    ``--pixelsize 73 --framerate 16``.
 
     Parameters
     ----------
@@ -36,13 +36,10 @@ def train_model(
         Labels to learn, as names and patterns (``--labels run,cast,stop``).
     indicators : str, optional
         Indicators of a trx.mat that are its labels (``--indicators strong,weak``).
-    pixelsize, framerate : str, optional
-        Camera of FIMTrack's tables, in µm and frames/s, where label files do not give it
-        (``--pixelsize 73``).
     """
     if not (str(trees).isdecimal() and str(seed).isdecimal() and int(trees) > 0):
         raise OptionError(f"expected whole numbers, found --trees {trees} --seed {seed}")
-    options: dict[str, object] = dict(numbers(pixelsize=pixelsize, framerate=framerate))
+    options: dict[str, object] = dict(backend.tracker_options)
     if indicators is not None:
         options["labels"] = str(indicators).split(",")
     files = backend.list_input_files()

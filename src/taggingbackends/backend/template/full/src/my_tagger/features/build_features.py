@@ -1,5 +1,7 @@
 """Compute the features of each frame and store them in data/interim."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,17 +24,20 @@ def features(track: Track) -> NDArray[np.float64]:
 
 
 def build_features(backend: BackendExplorer) -> None:
-    """Write one .npz file per recording: run, larvae, and the times and features of each larva."""
+    """Write one .npz file per recording: its runs, their larvae, and times and features of each."""
     for file in find_recordings(backend.list_input_files()):
-        recording = backend.load_tracks(file, outline=False)
-        arrays = {f"times_{larva}": track.times for larva, track in recording.items()}
-        arrays |= {f"features_{larva}": features(track) for larva, track in recording.items()}
-        folder = backend.interim_data_dir() / file.parent.relative_to(backend.raw_data_dir())
-        folder.mkdir(parents=True, exist_ok=True)
-        run, larvae = np.array(recording.run), np.array(list(recording))
-        path = folder / f"{file.stem}.npz"
+        runs: list[str] = []
+        arrays: dict[str, NDArray[Any]] = {}
+        for recording in backend.load_runs(file, outline=False):  # one, but a trx.mat may have more
+            run = recording.run
+            runs.append(run)
+            arrays[f"{run}/larvae"] = np.array(list(recording))
+            for larva, track in recording.items():
+                arrays[f"{run}/{larva}/times"] = track.times
+                arrays[f"{run}/{larva}/features"] = features(track)
+        path = backend.interim_path(file, ".npz")
         partial = path.with_name(f".{path.name}")  # renamed at the end: no partial file is read
-        np.savez(partial, allow_pickle=False, run=run, larvae=larvae, **arrays)
+        np.savez(partial, allow_pickle=False, runs=np.array(runs), **arrays)
         partial.replace(path)
 
 

@@ -23,18 +23,17 @@ def predict_states(
 
 
 def predict_model(backend: BackendExplorer) -> None:
-    """Write one label file per recording."""
+    """Write one label file per recording; one per run if it has several."""
     model = json.loads((backend.model_dir() / "model.json").read_text())
     for file in find_recordings(backend.list_input_files()):
-        folder = backend.interim_data_dir() / file.parent.relative_to(backend.raw_data_dir())
-        arrays = np.load(folder / f"{file.stem}.npz")
-        labels = Labels()
-        run = labels.add_run(str(arrays["run"]))
-        run.declare(model["names"])
-        for larva in arrays["larvae"].tolist():
-            states = predict_states(model, arrays[f"features_{larva}"])
-            labels.set(run.id, larva, arrays[f"times_{larva}"], states)
-        labels.write(backend.output_path(file))
+        arrays = np.load(backend.interim_path(file, ".npz"))
+        for run in arrays["runs"].tolist():
+            labels = Labels()
+            labels.add_run(run).declare(model["names"])
+            for larva in arrays[f"{run}/larvae"].tolist():
+                states = predict_states(model, arrays[f"{run}/{larva}/features"])
+                labels.set(run, larva, arrays[f"{run}/{larva}/times"], states)
+            labels.write(backend.output_path(file, run))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def train_model(
     for file in files:
         for run in Labels.read(file).values():
             names.update(dict.fromkeys(run.names))
-            # features: np.load(backend.interim_data_dir() / ...); states: run[larva].states
+            # features: np.load(backend.interim_path(file, ".npz")); states: run[larva].states
     model = {"names": list(names), "epochs": int(epochs)}
     (backend.model_dir() / "model.json").write_text(json.dumps(model))
 
