@@ -207,6 +207,7 @@ def sandboxes(ctx: click.Context, model_instance: str | None) -> None:
     left     its command was killed; the next `predict FILES` with the model removes it
     kept     it was kept after a failure or a signal; `reset --sandboxes` removes it
     named    you or Nyx named it with --sandbox; `reset --sandbox TOKEN` removes it
+    training a model was trained on this input; `reset --sandbox TOKEN` removes it
     unknown  nothing shows whether a command uses it: the file system has no locks, or another
              user made it; `reset --sandbox TOKEN` removes it
 
