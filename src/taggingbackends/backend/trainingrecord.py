@@ -215,7 +215,9 @@ def _bad_record(path: Path, problem: str) -> BackendError:
 
 
 def _write(path: Path, record: Mapping[str, Any]) -> None:
-    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    ordered = {key: value for key, value in record.items() if key != "files"}
+    ordered["files"] = record["files"]  # the longest part
+    text = json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
     # in a string of JSON, the escape of a lone surrogate stands for it
     write_file(path, [text.encode("utf-8", "backslashreplace")])
 
