@@ -19,7 +19,9 @@ from support import RUN, STEM, command, posix, refused, tree, write_labels, writ
 from taggingbackends import BackendExplorer, Labels, ScriptError, __version__
 from taggingbackends.backend import provenance
 from taggingbackends.backend.trainingrecord import model_digest
+from taggingbackends.data import load_tracks
 from taggingbackends.system.files import sha1, stamp
+from variants import trxmat
 
 Maker = Callable[..., Path]
 
@@ -883,6 +885,36 @@ def test_the_record_of_a_training(make_backend: Maker, lab: Path) -> None:
     assert record["step"] == "finetune_model"
     assert record["options"] == {"original_model_instance": "n"}
     assert BackendExplorer(project).check() == []
+
+
+def test_labels_in_tracker_files_count_without_label_files(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    lab.mkdir()
+    first, second = trxmat.larva(1), trxmat.larva(2)
+    (lab / "trx.mat").write_bytes(trxmat.image(first, second)["trx.mat"])
+    result = command("train", lab, "--model-instance=n", cwd=project)
+    assert result.returncode == 0, result.stderr
+    own = load_tracks(lab / "trx.mat").labels().count()
+    record = json.loads((project / "models" / "n" / "training.json").read_text())
+    assert {name: x["frames"] for name, x in record["labels"].items()} == own
+    assert [file["filename"] for file in record["files"]] == ["trx.mat"]
+    write_labels(write_recording(lab / "x"))
+    result = command("train", lab, "--model-instance=o", cwd=project)
+    assert result.stderr == f"{PLAN}without labels: 1 recording\n"  # as no script would use them
+
+
+def test_the_windows_of_a_training_set_are_recorded(make_backend: Maker, lab: Path) -> None:
+    body = """from taggingbackends.data import is_label_file, plan_dataset
+files = [file for file in backend.list_input_files() if is_label_file(file)]
+plan_dataset(files, duration=0.2, framerate=10, seed=4).load()"""
+    project = make_backend(train_model=script("train_model", body))
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=n", cwd=project)
+    assert result.stderr == f"{PLAN}8 windows: run 8\n"
+    windows = json.loads((project / "models" / "n" / "training.json").read_text())["windows"]
+    assert (windows["total"], windows["selected"], windows["seed"]) == (8, {"run": 8}, 4)
+    (row,) = command("models", "--long", cwd=project).stdout.splitlines()[2:]
+    assert row.split()[-2:] == ["10", "8"]
 
 
 def test_training_again_on_the_kept_input(make_backend: Maker, lab: Path) -> None:
