@@ -340,6 +340,8 @@ const PREDICT = script("predict_model", """
         writelabels(output_path(backend, file), predicted)
     end"""; parameters="backend; label=\"run\"")
 
+const NO_FILES = "da39a3ee5e6b4b0d3255bfef95601890afd80709"  # the digest of a model without files
+
 @testset "predicted labels are completed" begin
     in_folder() do folder
         project = make_backend(joinpath(folder, "b"), "predict_model.jl" => PREDICT)
@@ -350,6 +352,7 @@ const PREDICT = script("predict_model", """
         run = readlabels(files[1])[RUN]
         @test run[20].states == fill("cast", 5)
         @test collect(run.metadata["software"]) == ["name" => "b", "version" => "1.2", "model_instance" => "m",
+                                                    "model_digest" => NO_FILES,
                                                     "taggingbackends" => TB.VERSION_HERE]
         @test [entry["filename"] for entry in run.dependencies] == ["$STEM.outline", "$STEM.spine"]
         checkdependencies(readlabels(files[1]), raw_data_dir(backend))
@@ -370,7 +373,7 @@ end
         run = readlabels(path)["r"]
         @test collect(run.metadata["software"]) ==
               ["name" => "mine", "commit" => "abc", "version" => "1.2", "model_instance" => "m",
-               "taggingbackends" => TB.VERSION_HERE]
+               "model_digest" => NO_FILES, "taggingbackends" => TB.VERSION_HERE]
         @test only(run.dependencies)["sha1"] == "ab"
         before = stat(path).inode
         TB.complete(backend, [path])

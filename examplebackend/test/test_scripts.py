@@ -157,6 +157,7 @@ def test_trained_and_used_on_simulated_larvae(backend: Path, lab: Path) -> None:
     run = predicted["20240611_101513"]
     assert run.names == names
     assert run.colors == truth["20240611_101513"].colors
+    assert len(run.metadata["software"].pop("model_digest")) == 40
     assert run.metadata["software"] == {
         "name": "examplebackend",
         "version": "0.1.0",

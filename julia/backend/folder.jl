@@ -8,6 +8,8 @@ const DATA = "TAGGINGBACKENDS_DATA"
 
 "Environment variable: the folder to use instead of the backend's folder models, in evaluations."
 const MODELS = "TAGGINGBACKENDS_MODELS"
+"""Environment variable for scripts: a file with paths, each before a NUL, of input that is not listed."""
+const NOT_LISTED = "TAGGINGBACKENDS_NOT_LISTED"
 
 const SANDBOX_MARK = ".sandbox"
 const PREDICTED = "predicted.label"
@@ -415,6 +417,8 @@ function listed(backend, stage, grouped)
     top = data_dir(backend, stage)
     of_sandboxes = backend.sandbox !== nothing
     files = walk_files(top; enter=folder -> of_sandboxes || dirname(folder) != top || !is_sandbox(folder))
+    stage == "raw" && !isempty(get(ENV, NOT_LISTED, "")) &&
+        setdiff!(files, split(read(ENV[NOT_LISTED], String), '\0'))
     grouped || return files
     groups = Dict{Vector{String},Vector{String}}()
     for file in files

@@ -18,10 +18,10 @@ end
 
 function run_prediction(backend, options)
     script = required_script(backend, "predict_model")
-    before = label_files(backend)
+    before, known = label_files(backend), software(backend)
     run_script(backend, script, options)
     new = [file for (file, status) in label_files(backend) if get(before, file, nothing) != status]
-    complete(backend, new)
+    complete(backend, new, known)
     return new
 end
 

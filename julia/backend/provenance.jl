@@ -7,7 +7,8 @@ include_dependency(joinpath(PACKAGE, "Project.toml"))
     software(backend)
 
 Return `metadata["software"]` for labels that a backend predicts: `name` and `version` of the backend, its
-`model_instance`, and the version of this package as `taggingbackends`. Unknown entries are left out.
+`model_instance`, the `model_digest` of the model's files, and the version of this package as
+`taggingbackends`. Unknown entries are left out.
 
 # Example
 ```julia
@@ -18,23 +19,38 @@ function software(backend::BackendExplorer)
     project = project_metadata(backend.project_dir)
     known = OrderedDict{String,Any}(key => project[key] for key in ("name", "version")
                                     if haskey(project, key))
-    backend.model_instance === nothing || (known["model_instance"] = backend.model_instance)
+    if backend.model_instance !== nothing
+        known["model_instance"] = backend.model_instance
+        isdir(model_dir(backend)) && (known["model_digest"] = model_digest(model_dir(backend)))
+    end
     known["taggingbackends"] = VERSION_HERE
     return known
 end
 
+const RECORD = "training.json"  # of the training of a model, which only Python writes
+
 """
-    complete(backend, files)
+Return the digest of a model's files, except its training.json and hidden files: the SHA-1 of a text that
+has the SHA-1 of each file's content, two blanks, its path in the model and a line feed, sorted by path.
+"""
+function model_digest(model)
+    names = [replace(relpath(file, model), '\\' => '/') for file in walk_files(model) if ispath(file)]
+    lines = ["$(sha1_of(joinpath(model, name)))  $name\n" for name in sort(names) if name != RECORD]
+    return bytes2hex(SHA.sha1(join(lines)))
+end
+
+"""
+    complete(backend, files, known=software(backend))
 
 Add missing software and dependencies to predicted label files. `files` are below
-`processed_data_dir(backend)`; a file is written only if something is added.
+`processed_data_dir(backend)`; a file is written only if something is added. `known` is the software before
+the predictions, since the model may have changed.
 
 # Errors
 `LabelFileError`: a file is not a valid label file.
 """
-function complete(backend::BackendExplorer, files)
+function complete(backend::BackendExplorer, files, known=software(backend))
     recordings = remembered(recordings_by_run)  # read each folder once, not once per label file
-    known = software(backend)
     raw, _, processed = data_dirs(backend)
     for file in files
         relative = relpath(file, processed)

@@ -282,6 +282,29 @@ end
     end
 end
 
+@testset "the digest of a model" begin
+    in_folder() do folder
+        @test TB.model_digest(mkpath(joinpath(folder, "empty"))) == bytes2hex(TB.SHA.sha1(""))
+        touch_files(folder, "m/layers/1.bin", "m/layers.txt", "m/größe", "m/.DS_Store", "m/training.json",
+                    "m/layers/training.json")
+        write(joinpath(folder, "m", "layers.txt"), "1")
+        # as `sha1sum layers.txt layers/1.bin layers/training.json größe | sha1sum` prints
+        @test TB.model_digest(joinpath(folder, "m")) == "b58e7bd31b871008ecce2747e4e782ae7e0510e0"
+    end
+end
+
+@testset "input that is left out is not listed" begin
+    in_folder() do folder
+        backend = BackendExplorer(make_backend(folder); model_instance="m")
+        spine = write_recording(raw_data_dir(backend))
+        write(joinpath(folder, "left-out"), "$spine\0")
+        withenv(TB.NOT_LISTED => joinpath(folder, "left-out")) do
+            @test basename.(list_input_files(backend)) == ["$STEM.outline"]
+        end
+        @test length(list_input_files(backend)) == 2
+    end
+end
+
 @testset "a model's folder is made only while training" begin
     in_folder() do folder
         backend = BackendExplorer(make_backend(folder; model=nothing); model_instance="m")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,10 @@ from conftest import PREDICT
 from support import RUN, STEM, command, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer, Labels, ScriptError, __version__
 from taggingbackends.backend import provenance
-from taggingbackends.system.files import stamp
+from taggingbackends.backend.trainingrecord import model_digest
+from taggingbackends.data import load_tracks
+from taggingbackends.system.files import sha1, stamp
+from variants import trxmat
 
 Maker = Callable[..., Path]
 
@@ -61,6 +66,7 @@ def test_predict_files(make_backend: Maker, lab: Path) -> None:
         "name": "backend",
         "version": "1.2",
         "model_instance": "m",
+        "model_digest": "da39a3ee5e6b4b0d3255bfef95601890afd80709",  # of a model without files
         "taggingbackends": __version__,
     }
     labels.check_dependencies(lab)
@@ -209,6 +215,7 @@ labels.write(backend.processed_data_dir() / "predicted.label")"""
         "commit": "abc",
         "version": "1.2",
         "model_instance": "m",
+        "model_digest": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "taggingbackends": __version__,
     }
     assert run.dependencies == [{"filename": "x.spine", "sha1": "ab"}]
@@ -493,6 +500,17 @@ def test_scripts_import_their_package_without_installation(make_backend: Maker) 
 # -- train
 
 
+def pushed(project: Path, instance: str) -> list[Path]:
+    """Return the input that `train FILES` has pushed."""
+    return BackendExplorer(project, instance, "training-input").list_input_files()
+
+
+def models(project: Path) -> dict[str, bytes]:
+    """Return the files of models, except the records of training."""
+    found = tree(project / "models").items()
+    return {name: text for name, text in found if not name.endswith("/training.json")}
+
+
 def test_training_on_files(make_backend: Maker, lab: Path) -> None:
     project = make_backend(model=None, train_model=TRAIN)
     label = write_labels(write_recording(lab))
@@ -504,7 +522,8 @@ def test_training_on_files(make_backend: Maker, lab: Path) -> None:
     backend = BackendExplorer(project, instance)
     assert backend.list_models() == [instance]
     assert (backend.model_dir() / "options.json").read_text() == '{"epochs": "20", "fast": true}'
-    names = [path.name for path in backend.list_input_files()]
+    assert backend.list_input_files() == []  # what is pushed for predictions is apart
+    names = [path.name for path in pushed(project, instance)]
     assert names == [f"{STEM}.outline", f"{STEM}.spine", "truth.label"]
     assert [path.name for path in (project / "models").iterdir()] == [instance]
 
@@ -533,7 +552,7 @@ def test_a_failed_training_leaves_no_model(make_backend: Maker, lab: Path) -> No
     project = make_backend(model=None, train_model=DYING)
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=new", cwd=project)
-    refused(result, "train_model failed with exit code 5", 5, lines=2)
+    refused(result, "train_model failed with exit code 5", 5, lines=5)
     assert list((project / "models").iterdir()) == []
 
 
@@ -546,7 +565,7 @@ def test_a_failed_training_leaves_the_old_model(make_backend: Maker, lab: Path) 
     assert not (project / "data").exists()
     result = command("train", label, "--model-instance=m", "--force", cwd=project)
     assert result.returncode == 5
-    assert tree(project / "models") == {"m/weights": b"old"}
+    assert models(project) == {"m/weights": b"old"}
 
 
 def test_force_replaces_the_whole_model(make_backend: Maker, lab: Path) -> None:
@@ -555,7 +574,7 @@ def test_force_replaces_the_whole_model(make_backend: Maker, lab: Path) -> None:
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=m", "--force", cwd=project)
     assert result.returncode == 0, result.stderr
-    assert tree(project / "models") == {"m/options.json": b"{}"}
+    assert models(project) == {"m/options.json": b"{}"}
 
 
 def test_input_that_is_refused_leaves_no_instance(make_backend: Maker, lab: Path) -> None:
@@ -573,8 +592,8 @@ def test_an_old_model_comes_back_if_there_is_no_new_one(make_backend: Maker, lab
     (project / "models" / "m" / "weights").write_text("old")
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=m", "--force", cwd=project)
-    refused(result, "No such file or directory")
-    assert tree(project / "models") == {"m/weights": b"old"}
+    refused(result, "No such file or directory", lines=5)
+    assert models(project) == {"m/weights": b"old"}
 
 
 def test_leftovers_of_a_killed_training_are_cleaned_up(make_backend: Maker, lab: Path) -> None:
@@ -585,7 +604,7 @@ def test_leftovers_of_a_killed_training_are_cleaned_up(make_backend: Maker, lab:
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=new", cwd=project)
     assert result.returncode == 0, result.stderr
-    assert tree(project / "models") == {"new/options.json": b"{}"}
+    assert models(project) == {"new/options.json": b"{}"}
     result = command("train", label, "--model-instance=old", cwd=project)
     refused(
         result, "model old exists already"
@@ -600,7 +619,7 @@ def test_an_old_model_left_by_a_killed_training(make_backend: Maker, lab: Path) 
     (replaced / "weights").touch()
     result = command("train", label, "--model-instance=m", "--force", cwd=project)
     assert result.returncode == 0, result.stderr
-    assert tree(project / "models") == {"m/options.json": b"{}"}
+    assert models(project) == {"m/options.json": b"{}"}
     assert not replaced.exists()
     replaced.mkdir()
     command("reset", "--model-instance=m", "--model", cwd=project)
@@ -639,7 +658,7 @@ def test_one_training_of_an_instance_at_a_time(
         refused(result, "another training of m is under way")
         go.touch()
         assert one.wait(30) == 0
-    assert tree(project / "models") == {"m/weights": b"first"}
+    assert models(project) == {"m/weights": b"first"}
 
 
 def test_simultaneous_trainings_have_different_names(make_backend: Maker, tmp_path: Path) -> None:
@@ -675,7 +694,8 @@ def test_training_does_not_mix_in_other_input(make_backend: Maker, tmp_path: Pat
     other = other.rename(other.with_name("other.label"))
     assert command("train", one, "--model-instance=n", cwd=project).returncode == 0
     again = ("--model-instance=n", "--force")
-    refused(command("train", other, *again, cwd=project), "other input is in place already")
+    result = command("train", other, *again, cwd=project)
+    refused(result, "other input is in place already", lines=4)
     assert command("train", one, *again, cwd=project).returncode == 0
 
 
@@ -684,7 +704,7 @@ def test_a_script_that_writes_into_models_itself(make_backend: Maker, lab: Path)
     project = make_backend(train_model=script("train_model", body))
     label = write_labels(write_recording(lab))
     result = command("train", label, "--model-instance=new", cwd=project)
-    refused(result, "the script should write into backend.model_dir()")
+    refused(result, "the script should write into backend.model_dir()", lines=4)
 
 
 def test_undeclared_names_among_the_training_labels_are_reported(
@@ -697,26 +717,234 @@ def test_undeclared_names_among_the_training_labels_are_reported(
     label.write_bytes(content.replace(b'"labels":[1,', b'"labels":["NA",'))
     result = command("train", label, "--model-instance=n", cwd=project)
     assert result.returncode == 0
-    warning = f"truth.label: run {RUN}: labels that the file does not declare: 'NA' (2 frames)"
+    warning = f"{label}: run {RUN}: labels that the file does not declare: 'NA' (2 frames)"
     assert f"Warning: {warning}\n" in result.stderr
 
 
-def test_predictions_among_the_training_labels_are_reported(make_backend: Maker, lab: Path) -> None:
+PLAN = """label  frames  recordings
+run        10           1
+1 recording, 2 larvae, 10 frames
+"""
+
+
+def test_unedited_predictions_are_trained_on_only_if_they_are_named(
+    make_backend: Maker, lab: Path
+) -> None:
     project = make_backend(train_model=TRAIN)
-    spine = write_recording(lab)
-    write_labels(spine)
+    truth = write_labels(spine := write_recording(lab))
     command("predict", spine, "--model-instance=m", cwd=project)
+    predicted = lab / "predicted.label"
     result = command("train", lab, "--model-instance=n", cwd=project)
     assert result.returncode == 0
-    expected = (
-        "Warning: predicted.label: the training labels include unedited predictions of model m"
-    )
-    assert expected in result.stderr
-    labels = Labels.read(lab / "predicted.label")
-    labels.tag("edited")
-    labels.write(lab / "predicted.label")
+    left_out = "predictions of model m that nobody edited"
+    assert result.stderr.startswith(PLAN)
+    said = " ".join(result.stderr.removeprefix(PLAN).split())
+    assert said == f"left out: 1 label file, {left_out}: {predicted}"
+    names = [f"{STEM}.outline", f"{STEM}.spine", "truth.label"]
+    assert [path.name for path in pushed(project, "n")] == names
+    record = json.loads((project / "models" / "n" / "training.json").read_text())
+    assert record["left_out"] == [{"filename": "predicted.label", "why": left_out}]
+    assert [file["filename"] for file in record["files"]] == names
+    result = command("train", truth, predicted, "--model-instance=p", cwd=project)
+    assert "left out: 1 label file" in result.stderr  # the true labels count, as with *.label
+    truth.unlink()
     result = command("train", lab, "--model-instance=o", cwd=project)
-    assert result.stderr == ""
+    refused(result, f"no labels to train on; left out: 1 label file: {left_out}; name the label")
+    assert not (project / "data" / "raw" / "o").exists()
+    result = command("train", predicted, "--model-instance=o", cwd=project)
+    assert result.stderr == f"Warning: {predicted}: named, although these are {left_out}\n{PLAN}"
+    labels = Labels.read(predicted)
+    labels.tag("edited")
+    labels.write(predicted)
+    result = command("train", lab, "--model-instance=r", cwd=project)
+    assert result.stderr == PLAN.replace("frames\n", "frames, 10 of them edited\n")
+    quiet = command("--quiet", "train", lab, "--model-instance=q", cwd=project)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+
+
+def test_predictions_in_place_are_not_listed(make_backend: Maker, lab: Path) -> None:
+    listing = 'print(*(path.name for path in backend.list_input_files() if "label" in path.name))'
+    project = make_backend(
+        make_dataset=script("make_dataset", listing), train_model=script("train_model", listing)
+    )
+    write_labels(spine := write_recording(lab))
+    command("predict", spine, "--model-instance=m", cwd=project)
+    command("push", lab, "--model-instance=n", cwd=project)
+    result = command("train", "--model-instance=n", cwd=project)
+    assert result.stdout == "truth.label\ntruth.label\nn\n", result.stderr
+    assert "left out: 1 label file, predictions of model m" in result.stderr
+    assert len(BackendExplorer(project, "n").list_input_files()) == 4
+
+
+def test_label_files_of_one_recording_are_refused(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    (project / "models" / "m" / "weights").write_text("old")
+    before = tree(project)
+    spine = write_recording(lab)
+    one = write_labels(spine, "anna.label")
+    labels = Labels.read(one)
+    labels[RUN].declare(["run", "cast"])
+    labels.set(RUN, 20, labels[RUN][20].times, ["run"] * 4 + ["cast"])
+    labels.write(lab / "bert.edited.label")
+    other = write_labels(write_recording(lab / "x", "20240612_090000@x"))
+    arguments = ("train", lab, "--model-instance=m", "--force")
+    result = command(*arguments, cwd=project)
+    problem = f"label files of one recording: {one} and bert.edited.label, run {RUN}; they agree "
+    fix = "in 90.0% of 10 frames (kappa 0.00); choose with --prefer PATTERN, or name only one"
+    assert result.stderr == f"Error: {problem}{fix}\n"
+    assert result.returncode == 1
+    result = command(*arguments, "--prefer=*.label", cwd=project)
+    refused(result, f"label files of one recording: {one} and bert")
+    assert tree(project) == before
+    result = command(*arguments, "--prefer", "x*", "--prefer=*.edited.label", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert "bert.edited.label is preferred" in " ".join(result.stderr.split())
+    names = [path.name for path in pushed(project, "m") if path.suffix == ".label"]
+    assert names == ["bert.edited.label", other.name]
+    record = json.loads((project / "models" / "m" / "training.json").read_text())
+    assert record["labels"] == {
+        "run": {"frames": 19, "recordings": 2},
+        "cast": {"frames": 1, "recordings": 1},
+    }
+
+
+def test_annotators_in_folders_of_their_own(make_backend: Maker, tmp_path: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    for name in ("anna", "bert", "carl"):
+        for stem in (STEM, "20240612_090000@x"):
+            write_labels(write_recording(tmp_path / "lab" / name / stem, stem))
+    arguments = ("train", tmp_path / "lab", "--model-instance=n")
+    result = command(*arguments, cwd=project)
+    *warnings, error = result.stderr.splitlines()
+    assert len(warnings) == 5  # three pairs in each of two recordings, the first in the error
+    assert all("they agree in 100.0% of 10 frames" in line for line in result.stderr.splitlines())
+    assert error.endswith("(and 1 more recording); choose with --prefer PATTERN, or name only one")
+    result = command(*arguments, "--prefer=bert/*/*", cwd=project)
+    assert result.returncode == 0, result.stderr
+    folders = {path.parent.parent.name for path in pushed(project, "n") if "label" in path.name}
+    assert folders == {"bert"}
+
+
+def test_labels_that_may_be_wrong_are_reported(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    for n in (1, 2, 3):
+        spine = write_recording(lab / str(n), f"2024061{n}_101500@x")
+        if n == 3:  # the last recording has another number of points
+            lines = (line.rsplit(" ", 2)[0] for line in spine.read_text().splitlines())
+            spine.write_text("\n".join(lines) + "\n")
+        label = write_labels(spine)
+    labels = Labels.read(lab / "1" / "truth.label")
+    labels.set("20240611_101500", 7, [0.5], ["hop"])
+    labels.write(lab / "1" / "truth.label")
+    result = command("train", lab, "--model-instance=n", cwd=project)
+    assert result.returncode == 0, result.stderr
+    tracks, times, points, *plan = result.stderr.splitlines()
+    assert tracks.startswith(f"Warning: {lab / '1' / 'truth.label'}: run 20240611_101500")
+    assert "1 of 3 larvae" in tracks
+    expected = "spines of 10 points; 2 of 3 recordings have 11"
+    assert points == f"Warning: {label.with_name(spine.name)}: {expected}"
+    assert plan[0].split() == ["label", "frames", "recordings"]
+    record = json.loads((project / "models" / "n" / "training.json").read_text())
+    assert [f"Warning: {sentence}" for sentence in record["remarks"]] == [tracks, times, points]
+
+
+def test_the_record_of_a_training(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN, finetune_model=TRAIN.replace("train_", "finetune_"))
+    label = write_labels(spine := write_recording(lab / "day1"))
+    other = write_recording(lab / "day2", "20240612_090000@x")
+    result = command("train", lab, "--model-instance=n", "--seed=3", "--fast", cwd=project)
+    assert result.returncode == 0, result.stderr
+    model = project / "models" / "n"
+    record = json.loads((model / "training.json").read_text())
+    digests = {file["filename"]: file["sha1"] for file in record.pop("files")}
+    assert digests == {
+        file.relative_to(lab).as_posix(): sha1(file)
+        for file in (label, *spine.parent.glob("*e"), *other.parent.glob("*e"))
+    }
+    assert 0 < record.pop("seconds") < 60
+    assert abs(datetime.fromisoformat(record.pop("date")).timestamp() - time.time()) < 60
+    assert record.pop("packages")["taggingbackends"] == __version__
+    assert record == {
+        "backend": {"name": "backend", "version": "1.2"},
+        "model_instance": "n",
+        "step": "train_model",
+        "options": {"seed": "3", "fast": True},
+        "seeds": {"seed": "3"},
+        "labels": {"run": {"frames": 10, "recordings": 1}},
+        "undefined": 0,
+        "edited": 0,
+        "recordings": 1,
+        "larvae": 2,
+        "frames": 10,
+        "unlabelled": 1,
+        "left_out": [],
+        "remarks": [],
+        "model_digest": model_digest(model),
+    }
+    arguments = ("finetune", label, "--original-model-instance=n", "--model-instance=o")
+    assert command(*arguments, cwd=project).returncode == 0
+    record = json.loads((project / "models" / "o" / "training.json").read_text())
+    assert record["step"] == "finetune_model"
+    assert record["options"] == {"original_model_instance": "n"}
+    assert BackendExplorer(project).check() == []
+
+
+def test_labels_in_tracker_files_count_without_label_files(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    lab.mkdir()
+    first, second = trxmat.larva(1), trxmat.larva(2)
+    (lab / "trx.mat").write_bytes(trxmat.image(first, second)["trx.mat"])
+    result = command("train", lab, "--model-instance=n", cwd=project)
+    assert result.returncode == 0, result.stderr
+    own = load_tracks(lab / "trx.mat").labels().count()
+    record = json.loads((project / "models" / "n" / "training.json").read_text())
+    assert {name: x["frames"] for name, x in record["labels"].items()} == own
+    assert [file["filename"] for file in record["files"]] == ["trx.mat"]
+    write_labels(write_recording(lab / "x"))
+    result = command("train", lab, "--model-instance=o", cwd=project)
+    assert result.stderr == f"{PLAN}without labels: 1 recording\n"  # as no script would use them
+
+
+def test_the_windows_of_a_training_set_are_recorded(make_backend: Maker, lab: Path) -> None:
+    body = """from taggingbackends.data import is_label_file, plan_dataset
+files = [file for file in backend.list_input_files() if is_label_file(file)]
+plan_dataset(files, duration=0.2, framerate=10, seed=4).load()"""
+    project = make_backend(train_model=script("train_model", body))
+    label = write_labels(write_recording(lab))
+    result = command("train", label, "--model-instance=n", cwd=project)
+    assert result.stderr == f"{PLAN}8 windows: run 8\n"
+    windows = json.loads((project / "models" / "n" / "training.json").read_text())["windows"]
+    assert (windows["total"], windows["selected"], windows["seed"]) == (8, {"run": 8}, 4)
+    (row,) = command("models", "--long", cwd=project).stdout.splitlines()[2:]
+    assert row.split()[-2:] == ["10", "8"]
+
+
+def test_training_again_on_the_kept_input(make_backend: Maker, lab: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    label = write_labels(write_recording(lab))
+    assert command("train", label, "--model-instance=n", cwd=project).returncode == 0
+    again = ("train", "--model-instance=n", "--force")
+    result = command(*again, "--epochs=9", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert (project / "models" / "n" / "options.json").read_text() == '{"epochs": "9"}'
+    # what is predicted without a sandbox is not what was trained on
+    spine = write_recording(lab / "x", "20240612_090000@x")
+    command("push", spine, "--model-instance=n", cwd=project)
+    result = command("predict", "--model-instance=n", cwd=project)
+    place = project / "data" / "processed" / "n" / "predicted.label"
+    assert result.stdout == f"{place}\n", result.stderr
+    assert (
+        command("pull", "--model-instance=n", cwd=project).stdout == f"{lab / 'x' / place.name}\n"
+    )
+    result = command(*again, cwd=project)
+    refused(result, f"expected input in one place, found it in {project / 'data' / 'raw' / 'n'} ")
+    assert "`tagging-backend reset --model-instance n --sandbox training-input`" in result.stderr
+    listed = command("sandboxes", cwd=project).stdout.splitlines()
+    assert [listed[1].split()[place] for place in (0, 1, -1)] == ["n", "training-input", "training"]
+    assert BackendExplorer(project).check() == []
+    arguments = ("reset", "--model-instance=n", "--sandbox=training-input")
+    assert command(*arguments, cwd=project).returncode == 0
+    assert [path.name for path in (project / "data" / "raw" / "n").iterdir() if path.is_dir()] == []
 
 
 def test_training_from_a_pretrained_model(make_backend: Maker, lab: Path) -> None:
@@ -744,7 +972,7 @@ def test_finetuning(make_backend: Maker, lab: Path) -> None:
     refused(onto_itself, "expected a new instance for the finetuned model, found the original m")
     result = command(*arguments, "m", "--model-instance", "n", cwd=project)
     assert result.stdout == "n\n", result.stderr
-    assert tree(project / "models") == {"m/weights": b"1", "n/weights": b"1+"}
+    assert models(project) == {"m/weights": b"1", "n/weights": b"1+"}
 
 
 # -- methods of BackendExplorer

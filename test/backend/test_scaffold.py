@@ -207,7 +207,7 @@ def test_scripts_of_a_new_backend_run(tmp_path: Path) -> None:
         result = command(*arguments, "--model-instance", instance, cwd=project)
         assert result.stderr == "Warning: predicted.label: no frame has a label\n"
     result = command("train", write_recording(tmp_path / "x"), cwd=project)
-    refused(result, "expected label files in the input, found none", lines=3)
+    refused(result, "expected label files in the input, found none", lines=5)
 
 
 def test_the_generated_test_fails_until_the_backend_predicts(tmp_path: Path) -> None:

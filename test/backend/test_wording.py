@@ -95,9 +95,6 @@ def test_options_of_formats_are_named_as_in_the_call(make_backend: Maker, tmp_pa
     table.write_text(fimtrack.text(fimtrack.rows()))
     with pytest.raises(taggingbackends.TrackFileError, match="with the option pixelsize, or"):
         load_tracks(table)
-    label = write_labels(write_recording(tmp_path))
-    fill = ("labels", "fill", label, "--label=x", "--like", table, "-o", "-")
-    refused(command(*fill, cwd=tmp_path), "give it in µm with --pixelsize, or")
     assert "with --pixelsize, or" in command("data", "info", table, cwd=tmp_path).stdout
     image = trxmat.image(trxmat.larva(1), trxmat.larva(1, id=trxmat.OTHER))
     (tmp_path / "trx.mat").write_bytes(image["trx.mat"])
@@ -130,10 +127,10 @@ def test_kept_data(make_backend: Maker, tmp_path: Path) -> None:
     assert "Warning: input and results are kept in" in result.stderr
     assert reset.format(f"m --sandbox {sandbox}") in result.stderr
     result = command("train", label, "--model-instance=n", "--code=3", cwd=project)
-    assert reset.format("n") in result.stderr
+    assert reset.format("n --sandbox training-input") in result.stderr
     with (
         pytest.raises(taggingbackends.ScriptError),
-        pytest.warns(UserWarning, match=r"BackendExplorer\(model_instance='o'\)\.reset_data\(\)$"),
+        pytest.warns(UserWarning, match=r"'o', sandbox='training-input'\)\.reset_data\(\)$"),
     ):
         pipeline.train(BackendExplorer(project, "o"), [label], {"code": "3"})
 

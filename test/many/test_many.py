@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,10 +31,12 @@ from support import (
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.backend import staging
 from taggingbackends.backend.provenance import Status
+from taggingbackends.backend.trainingrecord import DIGESTS
 from taggingbackends.data import load_tracks
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.many.discovery import discover
-from taggingbackends.many.labelling import Result, Task
+from taggingbackends.many.folders import plan
+from taggingbackends.many.labelling import Result, Task, label_recording
 from taggingbackends.many.labelstatus import label_status
 from taggingbackends.many.sandboxed import _label
 from variants import trxmat
@@ -478,15 +481,38 @@ def test_data_folders_of_other_backends_are_skipped(
     assert [found_one.place.parent for found_one in found] == [plain, recording]
 
 
-def test_labels_older_than_the_model_are_reported(project: Path, lab: Path) -> None:
-    write_lab(lab, 2)
-    assert command(*arguments(lab), cwd=project).returncode == 0
+def test_labels_of_an_earlier_training_are_outdated(project: Path, lab: Path) -> None:
+    folders = write_lab(lab, 2)
     weights = project / "models" / "m" / "weights"
-    weights.touch()
+    weights.write_text("first")
+    assert command(*arguments(lab), cwd=project).returncode == 0
+    (project / "models" / "m" / "training.json").write_text("{}")  # does not count
+    result = command(*arguments(lab), cwd=project)
+    assert result.stderr.splitlines()[-1] == "up to date 2"
+    old = (folders[0] / "predicted.label").read_bytes()
+    text = re.sub(rb',"model_digest":"[0-9a-f]{40}"', b"", old)  # as earlier versions wrote it
+    assert text != old
+    (folders[0] / "predicted.label").write_bytes(text)
+    weights.write_text("again")
     os.utime(weights, (time.time() + 100, time.time() + 100))
     result = command(*arguments(lab), cwd=project)
-    assert result.returncode == 0
-    assert "2 label files up to date, but older than model m; if" in result.stderr
+    assert result.stdout == f"{folders[1] / 'predicted.label'}\n", result.stderr
+    warning = "1 label file without model_digest: up to date, but older than model m; if it was"
+    assert warning in result.stderr
+    assert command(*arguments(lab), cwd=project).stdout == ""
+
+
+def test_the_model_is_read_once_for_all_recordings(project: Path, lab: Path) -> None:
+    write_lab(lab, 2)
+    tasks, _ = plan(BackendExplorer(project, "m"), [lab], {})
+    assert [task.digests for task in tasks] == [tasks[0].digests] * 2
+    (state,) = tasks[0].digests
+    made_up = [task._replace(digests={state: "of the command"}) for task in tasks]
+    for task in made_up:
+        assert label_recording(task).result is Result.LABELLED
+        (run,) = Labels.read(task.place).values()
+        assert run.metadata["software"]["model_digest"] == "of the command"
+    DIGESTS.clear()
 
 
 def test_recordings_are_labelled_at_the_same_time(project: Path, lab: Path) -> None:

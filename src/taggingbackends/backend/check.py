@@ -24,9 +24,11 @@ from taggingbackends.backend.project import (
     project_tables,
 )
 from taggingbackends.backend.sandboxes import State, list_sandboxes
+from taggingbackends.backend.trainingrecord import RECORD, model_digest, read_record
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.locks import locked_if_free
-from taggingbackends.system.names import check_identifier
+from taggingbackends.system.messages import describe
+from taggingbackends.system.names import check_identifier, is_identifier
 
 __all__ = ["Problem", "check"]
 
@@ -84,6 +86,7 @@ def check(project_dir: Path, data_folder: Path | None = None) -> list[Problem]:
         *_check_package(project_dir, package, metadata.get("version")),
         *_check_folders(project_dir, find_data(project_dir, data_folder)),
         *_check_models(project_dir / "models"),
+        *_check_records(project_dir, metadata),
         *_check_sandboxes(project_dir, data_folder),
     ]
 
@@ -229,6 +232,36 @@ def _check_models(models: Path) -> Iterator[Problem]:
         else:
             fix = f"remove it with BackendExplorer(model_instance={instance!r}).reset_model()"
         yield Problem(path, f"found {found}", fix)
+
+
+def _check_records(project_dir: Path, metadata: dict[str, str]) -> Iterator[Problem]:
+    """Compare models with the records of their training."""
+    if not is_backend(project_dir):
+        return
+    backend = BackendFolder(project_dir)
+    again = "train the model again"
+    for instance in filter(is_identifier, backend.list_models()):
+        model = backend.model_dir(instance)
+        path = model / RECORD
+        try:
+            record = read_record(backend, instance)
+            if record is None:
+                continue
+            digest = model_digest(model)
+        except BackendError as error:
+            yield Problem(path, error.problem.removeprefix(f"{path}: "), error.fix)
+            continue
+        except OSError as error:
+            yield Problem(path, f"cannot be compared: {describe(error)}", "make it readable")
+            continue
+        made_by = record["backend"]
+        for key, what in (("name", "backend"), ("version", "version")):
+            now, then = metadata.get(key), made_by.get(key)
+            if now != then:
+                yield Problem(path, f"expected a model of {what} {now}, found one of {then}", again)
+        if record["model_digest"] != digest:
+            what = "expected the files that the training wrote, found that some have changed"
+            yield Problem(model, what, f"{again}, or remove {RECORD}")
 
 
 def _check_sandboxes(project_dir: Path, data_folder: Path | None) -> Iterator[Problem]:

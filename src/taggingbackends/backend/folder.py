@@ -33,10 +33,12 @@ from taggingbackends.system.names import check_identifier, did_you_mean, local_n
 __all__ = [
     "DATA",
     "MODELS",
+    "NOT_LISTED",
     "PREDICTED",
     "SANDBOX_MARK",
     "STAGES",
     "TRAINING",
+    "TRAINING_INPUT",
     "BackendFolder",
     "data_problem",
     "find_data",
@@ -52,6 +54,15 @@ MODELS = "TAGGINGBACKENDS_MODELS"
 
 TRAINING = "TAGGINGBACKENDS_TRAINING"
 """Environment variable for training scripts: the instance that is being trained."""
+
+NOT_LISTED = "TAGGINGBACKENDS_NOT_LISTED"
+"""Environment variable for scripts: a file with the paths of input files that are not listed.
+
+Each path ends with a NUL.
+"""
+
+TRAINING_INPUT = "training-input"
+"""Name of the sandbox with the input that a training has pushed."""
 
 SANDBOX_MARK = ".sandbox"
 """Name of the hidden file that distinguishes a sandbox from a folder of input."""
@@ -401,6 +412,8 @@ class BackendFolder:
         top = self._data_dir(stage)
         of_sandboxes = self.sandbox is not None
         files = list(walk(top, lambda x: of_sandboxes or x.parent != top or not is_sandbox(x)))
+        hidden = _not_listed() if stage == "raw" else set()
+        files = [file for file in files if file not in hidden] if hidden else files
         if not grouped:
             return files
         groups: dict[Path, list[Path]] = {}
@@ -469,6 +482,12 @@ def label_paths(file: Path, path: Path) -> list[Path]:
         The path for the labels if the file contains a single run.
     """
     return [path.with_name(_run_name(file, run)) for run in _runs(file)] or [path]
+
+
+def _not_listed() -> set[Path]:
+    file = os.environ.get(NOT_LISTED)
+    paths = Path(file).read_bytes().split(b"\0")[:-1] if file else []
+    return {Path(os.fsdecode(path)) for path in paths}
 
 
 def _run_name(file: Path, run: str) -> str:

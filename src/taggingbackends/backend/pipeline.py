@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -11,30 +12,47 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.claims import claim_instance, claimed, remove_dead_claims
-from taggingbackends.backend.folder import DATA, BackendFolder, label_paths
+from taggingbackends.backend.folder import (
+    DATA,
+    NOT_LISTED,
+    TRAINING_INPUT,
+    BackendFolder,
+    label_paths,
+)
 from taggingbackends.backend.identifiers import new_sandbox
 from taggingbackends.backend.inputfiles import ALL_FILES, USUAL_FILES, Choice
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
-from taggingbackends.backend.options import Options, format_options
+from taggingbackends.backend.options import OptionError, Options, format_options
+from taggingbackends.backend.optiontypes import TRACKER
 from taggingbackends.backend.origins import origins_of
-from taggingbackends.backend.provenance import Status, complete, status_of
+from taggingbackends.backend.provenance import Status, complete, software, status_of
 from taggingbackends.backend.signatures import PREPARING, check_options, read_signatures
-from taggingbackends.backend.staging import check_destinations, pull, push
+from taggingbackends.backend.staging import (
+    check_destinations,
+    collect,
+    pull,
+    push,
+    push_collected,
+)
+from taggingbackends.backend.trainingrecord import new_record, write_record
 from taggingbackends.backend.unfinished import unfinished_model
-from taggingbackends.data.formats import find_recordings, is_label_file
+from taggingbackends.data.formats import find_recordings, is_label_file, tracker_format
 from taggingbackends.errors import BackendError, KeptDataWarning, LeftOutWarning, ScriptError
-from taggingbackends.labels.origin import predicting_instance, undeclared_names
 from taggingbackends.system import processes
-from taggingbackends.system.files import Destination, Stamp, stamp
+from taggingbackends.system.files import Destination, Stamp, sha1, stamp
+from taggingbackends.system.lazy import lazy_function
 from taggingbackends.system.messages import VERBOSITY, logger, warn_of_each
-from taggingbackends.system.notes import LEFT_OUT, TAKEN, collected_notes
+from taggingbackends.system.names import utf8_name
+from taggingbackends.system.notes import LEFT_OUT, TAKEN, WINDOWS, collected_notes
 from taggingbackends.system.progress import progress
-from taggingbackends.system.temporaries import remove_dead_folders
+from taggingbackends.system.temporaries import remove_dead_folders, temporary_folder
+
+if TYPE_CHECKING:
+    from taggingbackends.analysis.trainingset import TrainingSet
 
 __all__ = [
     "PYTHON",
@@ -55,6 +73,8 @@ __all__ = [
 
 PYTHON = "TAGGINGBACKENDS_PYTHON"
 """Environment variable for scripts in other languages: the Python that started them."""
+
+_survey = lazy_function("taggingbackends.analysis.trainingset", "survey")  # needs numpy
 
 
 def check_prediction(backend: BackendFolder) -> None:
@@ -112,7 +132,38 @@ def run_training(
     script = required_script(backend, step)
     options = checked(backend, options, step)
     with unfinished_model(backend, force) as environment:
+        _run_and_record(backend, script, options, environment, {"files": _input_digests(backend)})
+
+
+def _run_and_record(
+    backend: BackendFolder,
+    script: Path,
+    options: Options,
+    environment: Mapping[str, str],
+    trained_on: Mapping[str, Any],
+    skip: Iterable[str] = PREPARING,
+) -> None:
+    """Run the scripts of a training, and write its record into the unfinished model."""
+    record = new_record(backend, script.stem, options, trained_on)
+    start = time.monotonic()
+    with _reporting(backend, options) as notes:
+        _prepare(backend, options, skip)
         _run(backend, script, options, environment)
+    windows = [texts[0] for kind, *texts in notes if kind == WINDOWS]
+    if windows:  # of several training sets, the last one
+        record["windows"] = json.loads(windows[-1])
+    record["seconds"] = round(time.monotonic() - start, 1)
+    write_record(backend.unfinished_model_dir(record["model_instance"]), record)
+
+
+def _input_digests(backend: BackendFolder) -> list[dict[str, str]]:
+    """Return names and SHA-1 of the label files and tracker files in data/raw."""
+    raw = backend.data_dirs()[0]
+    return [
+        {"filename": utf8_name(file.relative_to(raw).as_posix()), "sha1": sha1(file)}
+        for file in backend.list_input_files()
+        if is_label_file(file) or tracker_format(file) is not None
+    ]
 
 
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
@@ -123,11 +174,11 @@ def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[P
 
 def _run_prediction(backend: BackendFolder, options: Options) -> list[Path]:
     script = required_script(backend, "predict_model")
-    before = _label_files(backend)
+    before, known = _label_files(backend), software(backend)
     _run(backend, script, options)
     new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
     if new:
-        complete(backend, progress(new, "completing"))
+        complete(backend, progress(new, "completing"), known)
     return new
 
 
@@ -396,8 +447,10 @@ def train(
     skip: Iterable[str] = (),
     step: str = "train_model",
     choice: Choice = USUAL_FILES,
+    prefer: Sequence[str] = (),
+    on_plan: Callable[[TrainingSet], object] = lambda found: None,
 ) -> str:
-    """Run make_dataset, build_features and train_model.
+    """Run make_dataset, build_features and train_model, and record what the model was trained on.
 
     Parameters
     ----------
@@ -405,7 +458,8 @@ def train(
         With the model instance to train. Without one, `files` are required and the new instance
         is named by the local time.
     files : sequence of path
-        Files to push first. If empty, the input is what data/raw holds for the instance.
+        Files to push first, into the sandbox `TRAINING_INPUT`. If empty, the input is what data/raw
+        holds for the instance, or else what an earlier training has pushed.
     options, skip
         As for `predict`.
     force : bool
@@ -414,6 +468,10 @@ def train(
         The training script, train_model or finetune_model.
     choice : Choice
         Which of the files to push, for any purpose.
+    prefer : sequence of str
+        Patterns that choose among several label files of a recording, see `survey`.
+    on_plan : callable
+        Called with what will be trained on, before anything is pushed or run.
 
     Returns
     -------
@@ -425,7 +483,10 @@ def train(
     OptionError
         As for `predict`.
     BackendError
-        ``existing-model``, ``no-input``, ``missing-script``. Raised before a script runs.
+        ``existing-model``, ``no-input``, ``missing-script``, and ``repeated-labels``, see `survey`.
+        Raised before a script runs.
+    LabelFileError
+        A label file is invalid. Raised before a script runs.
     ScriptError
         A script failed. No model is created, and an existing one is unchanged.
 
@@ -434,8 +495,8 @@ def train(
     KeptDataWarning
         A script failed; the pushed input is kept.
     UserWarning
-        Unedited predictions are among the training labels, or no script took one of the options.
-        The input of a killed training was removed.
+        Labels may be wrong, see `TrainingSet.remarks`, or no script took one of the options. The
+        input of a killed training was removed.
     """
     skip = tuple(skip)
     script = required_script(backend, step)
@@ -450,27 +511,101 @@ def train(
         backend = claim_instance(backend)
     instance = backend.required_instance(step)
     remove_dead_folders()
-    raw = backend.data_dirs()[0]
     with ExitStack() as stack:
-        stack.callback(_remove_empty, raw)
+        stack.callback(_remove_empty, backend.data_dirs()[0])
         environment = stack.enter_context(unfinished_model(backend, force))
         if chosen:
             stack.enter_context(claimed(backend))
+        choice = choice._replace(purpose="train")
+        sources = collect(backend, files, choice) if files else {}
+        training = _with_input(backend, bool(files))
+        if training.sandbox is not None:
+            stack.enter_context(sandboxes.hold(training))
+            stack.callback(sandboxes.remove_if_empty, training.data_dirs()[0])
+        raw = training.data_dirs()[0]
+        if not files:
+            sources = {file.relative_to(raw): file for file in training.list_input_files()}
+        named = {Path(os.path.abspath(file)) for file in files}  # noqa: PTH100 - as in `collect`
+        found = _survey(list(sources.values()), named, prefer, _of_tracker(options))
+        for sentences in found.remarks.values():
+            warn_of_each(sentences, stacklevel=2)
+        on_plan(found)
+        kept = {name: file for name, file in sources.items() if file not in found.left_out}
         if files:
-            push(backend, files, alone=True, choice=choice._replace(purpose="train"))
-        if not backend.list_input_files():
-            fix = "name files, or add them with push(...)"
-            raise BackendError("no-input", f"no input in {raw}", fix)
-        _warn_of_labels(backend)
+            push_collected(training, kept, alone=True)
+            sandboxes.mark_training(training)
+        else:
+            stack.enter_context(_not_listed(found.left_out))
+        names = {file: name.as_posix() for name, file in sources.items()}
+        trained_on = _trained_on(found, names)
         try:
-            with _reporting(backend, options):
-                _prepare(backend, options, skip)
-                _run(backend, script, options, environment)
+            _run_and_record(training, script, options, environment, trained_on, skip)
         except BaseException:
             if files:
-                _warn_kept(f"input is kept in {raw}", backend)
+                whole = backend if chosen else training
+                _warn_kept(f"input is kept in {whole.data_dirs()[0]}", whole)
             raise
     return instance
+
+
+def _with_input(backend: BackendFolder, pushing: bool) -> BackendFolder:
+    """Return the instance or its sandbox that has the input of a training, or will have it."""
+    pushed = backend.with_instance(backend.required_instance("training"), TRAINING_INPUT)
+    if pushing:
+        return pushed
+    places = [place for place in (backend, pushed) if place.list_input_files()]
+    if not places:
+        problem = f"no input in {backend.data_dirs()[0]}"
+        raise BackendError("no-input", problem, "name files, or add them with push(...)")
+    if len(places) > 1:
+        both = " and ".join(str(place.data_dirs()[0]) for place in places)
+        fix = (
+            f"name files, or remove the input of the last training with {pushed.call('reset_data')}"
+        )
+        raise BackendError("existing-file", f"expected input in one place, found it in {both}", fix)
+    return places[0]
+
+
+def _of_tracker(options: Options) -> dict[str, Any]:
+    try:
+        return TRACKER.keywords(options)
+    except OptionError:  # the script reports it
+        return {}
+
+
+@contextmanager
+def _not_listed(files: Collection[Path]) -> Iterator[None]:
+    """Leave files out of the input that scripts list."""
+    if not files:
+        yield
+        return
+    with temporary_folder() as folder:
+        path = folder / "left-out"
+        path.write_bytes(b"".join(os.fsencode(file) + b"\0" for file in files))
+        os.environ[NOT_LISTED] = str(path)
+        try:
+            yield
+        finally:
+            del os.environ[NOT_LISTED]
+
+
+def _trained_on(found: TrainingSet, names: Mapping[Path, str]) -> dict[str, Any]:
+    """Return the entries of a training's record about its input."""
+    labels = {
+        name: {"frames": n, "recordings": found.recordings_by_label[name]}
+        for name, n in found.frames_by_label.items()
+    }
+    counts = ("undefined", "edited", "recordings", "larvae", "frames", "unlabelled")
+    files = {utf8_name(names[file]): digest for file, digest in found.files.items()}
+    return {
+        "labels": labels,
+        **{name: getattr(found, name) for name in counts},
+        "left_out": [
+            {"filename": utf8_name(names[file]), "why": why} for file, why in found.left_out.items()
+        ],
+        "remarks": [sentence for sentences in found.remarks.values() for sentence in sentences],
+        "files": [{"filename": name, "sha1": files[name]} for name in sorted(files)],
+    }
 
 
 def _warn_kept(problem: str, backend: BackendFolder) -> None:
@@ -491,6 +626,8 @@ def finetune(
     force: bool = False,
     skip: Iterable[str] = (),
     choice: Choice = USUAL_FILES,
+    prefer: Sequence[str] = (),
+    on_plan: Callable[[TrainingSet], object] = lambda found: None,
 ) -> str:
     """Run make_dataset, build_features and finetune_model. See `train`.
 
@@ -501,25 +638,7 @@ def finetune(
         problem = f"expected a new instance for the finetuned model, found the original {original}"
         raise BackendError("existing-model", problem, "name another with model_instance=...")
     options = {"original_model_instance": original, **options}
-    return train(backend, files, options, force, skip, "finetune_model", choice)
-
-
-def _warn_of_labels(backend: BackendFolder) -> None:
-    """Warn about unedited predictions in the training input, and about undeclared names.
-
-    Predictions are often beside the true labels, and the pattern ``*.label`` matches both.
-    """
-    for file in filter(is_label_file, backend.list_input_files()):
-        found = labels.Labels.read(file)
-        for sentence in undeclared_names(found):
-            warnings.warn(f"{file.name}: {sentence}", stacklevel=3)
-        instance = predicting_instance(found)
-        if instance is not None:
-            warnings.warn(
-                f"{file.name}: the training labels include unedited predictions of model "
-                f"{instance}",
-                stacklevel=3,
-            )
+    return train(backend, files, options, force, skip, "finetune_model", choice, prefer, on_plan)
 
 
 def _prepare(backend: BackendFolder, options: Options, skip: Iterable[str]) -> None:
@@ -586,12 +705,15 @@ def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
 
 
 @contextmanager
-def _reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[None]:
-    """Warn, after scripts have run, of what they left out, and of options that none took."""
+def _reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[list[list[str]]]:
+    """Warn, after scripts have run, of what they left out, and of options that none took.
+
+    Yield a list, which has all notes of the scripts afterwards.
+    """
     notes: list[list[str]] = []
     try:
         with collected_notes() as notes:
-            yield
+            yield notes
     finally:
         left_out: dict[str, dict[str, None]] = {}
         for kind, file, *sentences in (note for note in notes if len(note) > 1):
@@ -601,5 +723,6 @@ def _reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[N
         pairs = zip(files, left_out.values(), strict=True)
         warn_of_each([LeftOutWarning(file, list(sentences)) for file, sentences in pairs], 3)
     taken = [set(texts) for kind, *texts in notes if kind == TAKEN]
-    for name in options.keys() - set().union(*taken) if taken else ():
+    given = {name for name, value in options.items() if value is not None and value is not False}
+    for name in given - set().union(*taken) if taken else ():
         warnings.warn(f"no script took the option --{name.replace('_', '-')}", stacklevel=3)

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taggingbackends import labels as label_files
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.project import project_metadata
+from taggingbackends.backend.trainingrecord import model_digest
 from taggingbackends.data.formats import recording_stem, recordings_in
 from taggingbackends.errors import BackendError, LabelFileError
 from taggingbackends.labels.dependencies import check_dependencies, dependency
@@ -36,7 +37,7 @@ class Status(Enum):
     CURRENT = "current"
     """Predicted by this version of the backend and this model, from the present files."""
     OUTDATED = "outdated"
-    """Predicted by this backend and model, but by another version or from other files."""
+    """Predicted by this backend and model: by another version of one, or from other files."""
     FOREIGN = "foreign"
     """Edited, or not made by this backend and model."""
 
@@ -44,16 +45,27 @@ class Status(Enum):
 def software(backend: BackendFolder) -> dict[str, str]:
     """Return ``metadata.software`` for labels that a backend predicts.
 
-    The keys are ``name`` and ``version`` of the backend, its ``model_instance``, and
-    ``taggingbackends``, the version of this package. Unknown values are omitted.
+    The keys are ``name`` and ``version`` of the backend, its ``model_instance``, the
+    ``model_digest`` of the model's files, and ``taggingbackends``, the version of this package.
+    Unknown values are omitted.
+
+    Raises
+    ------
+    OSError
+        A file of the model cannot be read.
     """
     known = project_metadata(backend.project_dir)
     if backend.model_instance is not None:
         known["model_instance"] = backend.model_instance
+        model = backend.model_dir()
+        if model.is_dir():
+            known["model_digest"] = model_digest(model)
     return known | {"taggingbackends": own_version()}
 
 
-def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
+def complete(
+    backend: BackendFolder, files: Iterable[Path], known: Mapping[str, str] | None = None
+) -> None:
     """Add missing software and dependencies to predicted label files.
 
     Parameters
@@ -62,6 +74,8 @@ def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
         With the model instance (and sandbox) that made the predictions.
     files : iterable of Path
         Files below ``backend.processed_data_dir()``. A file is written only if it changes.
+    known : mapping, optional
+        The result of `software` before the predictions, if the model may have changed since then.
 
     Raises
     ------
@@ -74,7 +88,7 @@ def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
         The input of a run is unknown, or no frame of a file has a label.
     """
     recordings = cache(_recordings)  # read each folder once, not once per label file
-    known = software(backend)
+    known = software(backend) if known is None else known
     raw, _, processed = backend.data_dirs()
     for file in files:
         relative = file.relative_to(processed)
@@ -83,7 +97,10 @@ def complete(backend: BackendFolder, files: Iterable[Path]) -> None:
 
 
 def status_of(backend: BackendFolder, path: Path, recording: Sequence[Path]) -> tuple[Status, str]:
-    """Return the status of an existing label file, and the reason if outdated or foreign.
+    """Return the status of an existing label file, and a reason.
+
+    The reason says why the file is outdated or foreign. For a current file, it is "" or says that
+    the file has no ``model_digest``, so that it may be of an earlier training.
 
     Parameters
     ----------
@@ -110,23 +127,21 @@ def status_of(backend: BackendFolder, path: Path, recording: Sequence[Path]) -> 
         return Status.FOREIGN, "edited"
     now = software(backend)
     for run in runs:
-        if not _is_made_by(run, now, ("name", "model_instance")):
+        made_by = run.metadata.get("software")
+        if not isinstance(made_by, dict) or _differ(made_by, now, "name", "model_instance"):
             return Status.FOREIGN, "not made by this backend and model"
-        if not _is_made_by(run, now):
+        if _differ(made_by, now, "version"):
             return Status.OUTDATED, "another version of the backend"
+        if "model_digest" in made_by and _differ(made_by, now, "model_digest"):
+            return Status.OUTDATED, "another training of the model"
     if not all(_is_made_from(run, recording) for run in runs):
         return Status.OUTDATED, "made from other files"
-    return Status.CURRENT, ""
+    known = all("model_digest" in run.metadata["software"] for run in runs)
+    return Status.CURRENT, "" if known else "without model_digest"
 
 
-def _is_made_by(
-    run: RunLabels,
-    now: Mapping[str, str],
-    keys: Iterable[str] = ("name", "version", "model_instance"),
-) -> bool:
-    """Return whether a run was predicted by what `software` returns now, as far as `keys` say."""
-    made_by = run.metadata.get("software")
-    return isinstance(made_by, dict) and all(made_by.get(key) == now.get(key) for key in keys)
+def _differ(made_by: Mapping[str, Any], now: Mapping[str, str], *keys: str) -> bool:
+    return any(made_by.get(key) != now.get(key) for key in keys)
 
 
 def _is_made_from(run: RunLabels, recording: Sequence[Path]) -> bool:
@@ -154,7 +169,7 @@ def _recordings(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Pat
 def _complete(
     file: Path,
     relative: Path,
-    software: dict[str, str],
+    software: Mapping[str, str],
     recordings: dict[str, list[Path]],
     runs: dict[str, list[Path] | None],
 ) -> bool:

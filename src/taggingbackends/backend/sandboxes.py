@@ -3,7 +3,8 @@
 The file ``.sandbox`` of a sandbox in data/raw says who made it. It is empty in a sandbox that the
 user named. Nobody but the user removes that. A command that makes a sandbox for itself writes
 ``temporary`` there, and holds a lock beside the sandbox until it has removed it. If the lock is
-free, the command was killed. A sandbox that is kept after a failure has ``kept`` there.
+free, the command was killed. A sandbox that is kept after a failure has ``kept`` there. The one
+with the input of a training has ``training``: nobody but the user removes it, either.
 """
 
 from __future__ import annotations
@@ -31,15 +32,17 @@ __all__ = [
     "keep",
     "list_sandboxes",
     "mark_temporary",
+    "mark_training",
     "remove",
     "remove_dead",
+    "remove_if_empty",
     "remove_marked",
     "remove_or_warn",
     "remove_unused",
     "reset_sandboxes",
 ]
 
-_TEMPORARY, _KEPT = "temporary", "kept"
+_TEMPORARY, _KEPT, _TRAINING = "temporary", "kept", "training"
 _ATTEMPTS = 10
 
 
@@ -50,6 +53,7 @@ class State(Enum):
     LEFT = "left"
     KEPT = "kept"
     NAMED = "named"
+    TRAINING = "training"
     UNKNOWN = "unknown"
 
 
@@ -63,8 +67,9 @@ class Sandbox(NamedTuple):
     state : State
         IN_USE: a command made it and is running. LEFT: that command was killed, or could not
         remove it. KEPT: it was kept after a failure or a signal. NAMED: the user made it; whether
-        it is in use is not known. UNKNOWN: a command made it, and nothing shows whether that is
-        running, since the file system has no locks or the sandbox belongs to another user.
+        it is in use is not known. TRAINING: it has the input of a training. UNKNOWN: a command made
+        it, and nothing shows whether that is running, since the file system has no locks or the
+        sandbox belongs to another user.
     time : float
         When it was made or kept, s since 1970.
     size : int
@@ -171,6 +176,11 @@ def keep(backend: BackendFolder) -> None:
         _mark(backend, _KEPT)
 
 
+def mark_training(backend: BackendFolder) -> None:
+    """Mark a sandbox as one with the input of a training."""
+    _mark(backend, _TRAINING)
+
+
 def remove(backend: BackendFolder) -> list[Path]:
     """Remove the folders of a sandbox and return those that existed.
 
@@ -203,6 +213,13 @@ def remove_marked(folder: Path, mark: str) -> None:
             path.unlink()
     (folder / mark).unlink(missing_ok=True)
     folder.rmdir()
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a sandbox's folder if nothing has been put into it yet."""
+    with suppress(OSError):
+        if all(path.name == SANDBOX_MARK for path in folder.iterdir()):
+            remove_marked(folder, SANDBOX_MARK)
 
 
 def remove_or_warn(backend: BackendFolder) -> list[Path]:
@@ -249,7 +266,7 @@ def remove_dead(backend: BackendFolder) -> list[Path]:
                     warnings.warn(problem, stacklevel=2)
                 removed += folders
             elif unused:
-                _remove_if_empty(candidate.data_dirs()[0])
+                remove_if_empty(candidate.data_dirs()[0])
     return removed
 
 
@@ -333,7 +350,7 @@ def _mark_of(backend: BackendFolder) -> str:
 
 
 def _made_by_command(backend: BackendFolder) -> bool:
-    return _mark_of(backend) in (_TEMPORARY, _KEPT)
+    return _mark_of(backend) in (_TEMPORARY, _KEPT, _TRAINING)
 
 
 @contextmanager
@@ -347,6 +364,8 @@ def _examined(backend: BackendFolder) -> Iterator[State]:
             yield State.IN_USE
         elif _mark_of(backend) == _KEPT:  # no command uses it, even if the lock does not show this
             yield State.KEPT
+        elif _mark_of(backend) == _TRAINING:
+            yield State.TRAINING
         else:
             yield State.LEFT if unused else State.UNKNOWN
 
@@ -377,13 +396,6 @@ def _folders(top: Path) -> list[Path]:
     with suppress(OSError):
         return [path for path in top.iterdir() if is_identifier(path.name) and path.is_dir()]
     return []
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Remove what a command left that was killed while it created the sandbox."""
-    with suppress(OSError):
-        if all(path.name == SANDBOX_MARK for path in folder.iterdir()):
-            remove_marked(folder, SANDBOX_MARK)
 
 
 def _size(folder: Path) -> int:

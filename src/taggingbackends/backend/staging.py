@@ -41,9 +41,11 @@ __all__ = [
     "NOT_THERE",
     "broken_link",
     "check_destinations",
+    "collect",
     "label_name",
     "pull",
     "push",
+    "push_collected",
     "remove_data",
 ]
 
@@ -113,9 +115,28 @@ def push(
         did not finish. Files look like tracker files and cannot be read, or are in no known
         format, or `choice` leaves them out.
     """
-    sources = _collect(
-        [_absolute(path) for path in paths], choice, own_suffixes(backend.project_dir)
-    )
+    return push_collected(backend, collect(backend, paths, choice), link, alone, private)
+
+
+def collect(
+    backend: BackendFolder, paths: Iterable[str | PathLike[str]], choice: Choice = USUAL_FILES
+) -> dict[Path, Path]:
+    """Return the files to push, see `push`: relative path in data/raw -> absolute path.
+
+    Nothing is brought in. The errors and warnings about the files are those of `push`.
+    """
+    absolute = [_absolute(path) for path in paths]
+    return _collect(absolute, choice, own_suffixes(backend.project_dir))
+
+
+def push_collected(
+    backend: BackendFolder,
+    sources: Mapping[Path, Path],
+    link: bool = False,
+    alone: bool = False,
+    private: bool = False,
+) -> list[Path]:
+    """Push the files that `collect` returned, or some of them."""
     top = backend.data_dirs()[0]
     backend.check_data_dirs(top)
     if backend.sandbox is not None and not is_sandbox(top) and any(walk(top)):

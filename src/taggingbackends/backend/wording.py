@@ -20,6 +20,7 @@ _WORDS = (
     (r"force=True", "--force"),
     (r"all_files=True", "--all-files"),
     (r"format=\.\.\.", "--format NAME"),
+    (r"prefer=\.\.\.", "--prefer PATTERN"),
     (r"the option pixelsize", "--pixelsize"),
     (
         r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,7 +15,8 @@ from taggingbackends.cli.arguments import (
     instance_option,
 )
 from taggingbackends.cli.filelists import takes_files
-from taggingbackends.cli.output import echo, print_names
+from taggingbackends.cli.output import echo, print_json, print_names
+from taggingbackends.errors import BackendError
 
 __all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
 
@@ -43,12 +45,43 @@ def init(name: str, minimal: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--long", "as_table", is_flag=True, help="Print a table of what they were trained on."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the records of their training as JSON."
+)
 @click.pass_context
-def models(ctx: click.Context) -> None:
-    """List the trained models, one per line."""
-    from taggingbackends.backend.folder import BackendFolder
+def models(ctx: click.Context, as_table: bool, as_json: bool) -> None:
+    """List the trained models, one per line.
 
-    print_names(BackendFolder(ctx.obj["project"]).list_models())
+    What a model was trained on is in its file training.json, which `train` and `finetune` write.
+    In the table, a model without this file has only a name.
+    """
+    from taggingbackends.backend.folder import BackendFolder
+    from taggingbackends.backend.trainingrecord import read_record
+    from taggingbackends.system.messages import describe, logger
+
+    backend = BackendFolder(ctx.obj["project"])
+    if as_table and as_json:
+        raise click.UsageError("--long cannot be used with --json", ctx)
+    names = backend.list_models()
+    if not (as_table or as_json):
+        print_names(names)
+        return
+    records: dict[str, dict[str, Any] | None] = {}
+    for name in names:
+        try:
+            records[name] = read_record(backend, name)
+        except (BackendError, OSError) as error:
+            logger.warning(describe(error))
+            records[name] = None
+    if as_json:
+        print_json([{"instance": name, "training": record} for name, record in records.items()])
+    else:
+        from taggingbackends.display.training import model_table
+
+        echo(*model_table(records, width=80).split("\n"))
 
 
 @click.command()
@@ -182,6 +215,7 @@ def sandboxes(ctx: click.Context, model_instance: str | None) -> None:
     left     its command was killed; the next `predict FILES` with the model removes it
     kept     it was kept after a failure or a signal; `reset --sandboxes` removes it
     named    you or Nyx named it with --sandbox; `reset --sandbox TOKEN` removes it
+    training a model was trained on this input; `reset --sandbox TOKEN` removes it
     unknown  nothing shows whether a command uses it: the file system has no locks, or another
              user made it; `reset --sandbox TOKEN` removes it
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from taggingbackends.backend.inputfiles import report
 from taggingbackends.backend.options import Options
+from taggingbackends.backend.trainingrecord import RECORD
 from taggingbackends.backend.wording import in_command_words
 from taggingbackends.cli.output import echo, print_names
 from taggingbackends.system.messages import is_quiet, log, logger, warn_of_each
@@ -88,7 +89,7 @@ class _Tally:
             self.failed.append(outcome)
         elif outcome.result is Result.LEFT:
             self._left[outcome.why] += 1
-        elif outcome.result is Result.CURRENT:
+        elif outcome.result is Result.CURRENT and outcome.why:
             self._older += _modified(outcome.labels[0]) < self._model_time
 
     def show(self) -> None:
@@ -100,8 +101,8 @@ class _Tally:
             logger.warning(f"{recordings[0]}{several}: {text}")
         if self._older:
             logger.warning(
-                f"{counted(self._older, 'label file')} up to date, but older than model "
-                f"{self._model}; if the model was trained again, use --force to label all"
+                f"{counted(self._older, 'label file')} without model_digest: up to date, but older "
+                f"than model {self._model}; if it was trained again, use --force to label all"
             )
         report(self._near_misses, count=False)
         if self._near_misses:
@@ -128,7 +129,8 @@ def _why(outcome: Outcome) -> str:
 
 def _newest(folder: Path) -> float:
     """Return the modification time of the newest file of a model, s; 0 if it has no files."""
-    times = (_modified(Path(top, file)) for top, _, files in os.walk(folder) for file in files)
+    files = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    times = (_modified(file) for file in files if file != folder / RECORD)
     return max((time for time in times if time < math.inf), default=0.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,22 @@ from taggingbackends.cli.arguments import (
     skips,
 )
 from taggingbackends.cli.filelists import takes_files
-from taggingbackends.cli.output import print_names
+from taggingbackends.cli.output import echo, print_names
+from taggingbackends.errors import BackendError
 
 if TYPE_CHECKING:
+    from taggingbackends.analysis.trainingset import TrainingSet
+    from taggingbackends.backend.explorer import BackendExplorer
     from taggingbackends.backend.inputfiles import Choice
 
 __all__ = ["finetune", "predict", "train"]
+
+_PREFER = click.option(
+    "--prefer",
+    metavar="PATTERN",
+    multiple=True,
+    help="Of several label files of a recording, use the one that PATTERN fits, e.g. '*.edited.*'.",
+)
 
 
 @click.command(cls=ScriptCommand, steps=["predict_model"])
@@ -152,6 +163,7 @@ def predict(
 @FORCE_MODEL
 @FORMAT
 @ALL_FILES
+@_PREFER
 @skips
 @click.pass_context
 def train(
@@ -162,6 +174,7 @@ def train(
     force: bool,
     format: str | None,
     all_files: bool,
+    prefer: tuple[str, ...],
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -169,8 +182,12 @@ def train(
 
     FILES are label files beside the tracker files that they depend on, tracker files that contain
     labels (trx.mat), or folders of these. Without FILES, the input is in data/raw, where `push`
-    put it for this identifier. The model appears only if training succeeds. Until then, an
-    existing model is unchanged.
+    put it for this identifier, or else what was trained on before. The model appears only if
+    training succeeds. Until then, an existing model is unchanged.
+
+    A table on standard error shows what is trained on. In folders, labels that a model predicted
+    and nobody edited are left out. A recording with several label files is refused, with their
+    agreement; choose one with --prefer.
 
     Other options are passed to the backend's scripts, e.g. --epochs 20. In a backend, this help
     lists them. Put FILES before such options, or after --.
@@ -187,7 +204,11 @@ def train(
         options = {"pretrained_model_instance": pretrained_model_instance, **options}
     skip = skipped(skip_make_dataset, skip_build_features)
     choice = _choice(ctx, files, format, all_files)
-    print_names([pipeline.train(backend, files, options, force, skip, choice=choice)])
+    instance = pipeline.train(
+        backend, files, options, force, skip, choice=choice, prefer=prefer, on_plan=_show_plan
+    )
+    _show_windows(backend, instance)
+    print_names([instance])
 
 
 def _choice(
@@ -215,6 +236,7 @@ def _choice(
 @FORCE_MODEL
 @FORMAT
 @ALL_FILES
+@_PREFER
 @skips
 @click.pass_context
 def finetune(
@@ -225,6 +247,7 @@ def finetune(
     force: bool,
     format: str | None,
     all_files: bool,
+    prefer: tuple[str, ...],
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -247,5 +270,34 @@ def finetune(
         force,
         skip,
         _choice(ctx, files, format, all_files),
+        prefer,
+        _show_plan,
     )
+    _show_windows(backend, instance)
     print_names([instance])
+
+
+def _show_plan(found: TrainingSet) -> None:
+    from taggingbackends.display.training import training_table
+
+    _say(training_table(found, width=80))
+
+
+def _show_windows(backend: BackendExplorer, instance: str) -> None:
+    """Show the windows of the training set, which only the script knew."""
+    from taggingbackends.backend.trainingrecord import read_record
+    from taggingbackends.display.training import windows_line
+
+    with suppress(BackendError):  # a script wrote a file of this name
+        record = read_record(backend, instance) or {}
+        if "windows" in record:
+            _say(windows_line(record["windows"], width=80))
+
+
+def _say(text: str) -> None:
+    from taggingbackends.system.messages import is_quiet, log
+
+    for line in text.split("\n"):
+        log(line)
+        if not is_quiet():
+            echo(line, err=True)

@@ -13,6 +13,7 @@ from taggingbackends.backend.inputfiles import report
 from taggingbackends.backend.pipeline import check_prediction, checked
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
+from taggingbackends.backend.trainingrecord import model_digest, state_of
 from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.executors import Executor
@@ -93,6 +94,8 @@ def plan(
         places = ", ".join(map(str, roots))
         raise BackendError("no-input", f"no recording of a known format below {places}")
     remove_dead(backend)
+    model = backend.model_dir()
+    digests = {state_of(model): model_digest(model)}
     tasks = [
         Task(
             project_dir=backend.project_dir,
@@ -103,6 +106,7 @@ def plan(
             skip=skip,
             force=force,
             data_folder=backend.data_folder,
+            digests=digests,
             link=link,
         )
         for files, place in found

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.options import Options
 from taggingbackends.backend.provenance import Status
+from taggingbackends.backend.trainingrecord import DIGESTS
 from taggingbackends.data.formats import stem_of
 from taggingbackends.many.labelstatus import label_files, label_status
 from taggingbackends.system.files import Stamp, stamp
@@ -61,6 +62,8 @@ class Task(NamedTuple):
         Wait for another process that is labelling this recording.
     data_folder : Path, optional
         As for `BackendExplorer`.
+    digests : mapping
+        `trainingrecord.DIGESTS`, so that the model is read once and not by each process.
     link : bool
         Link the tracker files instead of copying them.
     """
@@ -74,6 +77,7 @@ class Task(NamedTuple):
     force: bool = False
     wait: bool = False
     data_folder: Path | None = None
+    digests: Mapping[str, str] = {}  # noqa: RUF012 - never changed
     link: bool = False
 
     def backend(self) -> BackendFolder:
@@ -109,7 +113,8 @@ class Outcome(NamedTuple):
     labels : tuple of Path
         The label files that were written or that exist already.
     why : str
-        The reason if the recording was left alone or failed, in one line.
+        The reason if the recording was left alone or failed, in one line. If its labels are up to
+        date, what is unknown about them.
     step : str
         The script that failed, or "".
     warnings : tuple of str
@@ -163,12 +168,13 @@ def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
     dict
         The existing label files to replace, each with what it was just before it was read.
     """
+    DIGESTS.update(task.digests)
     if task.force:
         files = label_files(task.files, task.place).values()
         return None, {file: stamp(file) for file in files if file is not None}
     status, found, why = label_status(task.backend(), task.files, task.place)
     if status is Status.CURRENT:
-        return Outcome(task.files[0], Result.CURRENT, tuple(found)), {}
+        return Outcome(task.files[0], Result.CURRENT, tuple(found), why), {}
     if status is Status.FOREIGN:
         return Outcome(task.files[0], Result.LEFT, tuple(found), why), {}
     return None, found

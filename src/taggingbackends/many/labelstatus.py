@@ -28,7 +28,7 @@ class LabelStatus(NamedTuple):
     found : dict
         The existing label files, each with what it was just before it was read.
     why : str
-        The reason if outdated or foreign.
+        The reason if outdated or foreign; for current labels, see `status_of`.
     """
 
     status: Status
@@ -56,9 +56,8 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
 
     Notes
     -----
-    Labels stay current when this package changes, when the model is trained again under the same
-    name, and when the scripts get other options. The tracker files are read for their SHA-1, so
-    this is the last check.
+    Labels stay current when this package changes, and when the scripts get other options. The
+    tracker files are read for their SHA-1, so this is the last check.
     """
     files = label_files(recording, place).values()
     # before reading, so that later changes are noticed
@@ -66,7 +65,7 @@ def label_status(backend: BackendFolder, recording: Sequence[Path], place: Path)
     judged = [status_of(backend, file, recording) for file in found]
     judged += [(Status.MISSING, "")] if None in files else []
     order = [Status.FOREIGN, Status.OUTDATED, Status.MISSING, Status.CURRENT]
-    status, why = min(judged, key=lambda one: order.index(one[0]))
+    status, why = min(judged, key=lambda one: (order.index(one[0]), not one[1]))
     return LabelStatus(status, found, why)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from taggingbackends.system.temporaries import temporary_folder
 from taggingbackends.system.words import printable
 
-__all__ = ["LEFT_OUT", "NOTES", "TAKEN", "collected_notes", "leave_note"]
+__all__ = ["LEFT_OUT", "NOTES", "TAKEN", "WINDOWS", "collected_notes", "leave_note"]
 
 NOTES = "TAGGINGBACKENDS_NOTES"
 """Environment variable for scripts: the file to which they append notes."""
@@ -23,6 +23,9 @@ TAKEN = "taken"
 
 LEFT_OUT = "left out"
 """Kind of note: a tracker file, and the sentences of `Recording.left_out`."""
+
+WINDOWS = "windows"
+"""Kind of note: a training set, as a JSON object without line breaks."""
 
 
 def leave_note(kind: str, *texts: str) -> bool:

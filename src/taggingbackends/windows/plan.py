@@ -8,6 +8,7 @@ per fitting window when windows are cut.
 from __future__ import annotations
 
 import glob
+import json
 import os
 import warnings
 from collections import Counter
@@ -33,6 +34,7 @@ from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.system.files import walk
+from taggingbackends.system.notes import WINDOWS, leave_note
 from taggingbackends.system.progress import progress
 from taggingbackends.system.version import own_version
 from taggingbackends.system.words import counted
@@ -44,6 +46,8 @@ from taggingbackends.windows.windowfile import Block, Dataset, Windows, write_wi
 __all__ = ["DatasetPlan", "plan_dataset"]
 
 _MOST = 1024  # windows per block
+# what the record of a training says of its set
+_NOTED = ("selected", "fitting", "observed", "ambiguous", "duration", "framerate", "margin", "seed")
 _ROUNDING = 0.5e-3 + SAME_TIME  # s, of times in label files
 
 
@@ -174,7 +178,10 @@ class DatasetPlan:
             "selected": self.selected,
             "ambiguous": self.ambiguous,
         }
-        return self._request | counts | {"dtype": kind}
+        about = self._request | counts | {"dtype": kind}
+        note = {"total": len(self)} | {name: about[name] for name in _NOTED}
+        leave_note(WINDOWS, json.dumps(note))
+        return about
 
     def _blocks(self, dtype: str) -> Iterator[Block]:
         """Yield the windows, recording by recording."""
