@@ -61,7 +61,10 @@ def test_unknown_options_reach_the_scripts(
         (["predict", "--model-instance=m", "--debug"], "put --debug before predict"),
         (["train", "x", "--project", "y"], "put --project before train"),
         (["predict", "--model-instance=m", "-o", "x"], "options begin with two dashes"),
-        (["predict", "--model-instance=m", "--output=x"], "--output and --force need FILES"),
+        (
+            ["predict", "--model-instance=m", "--output=x"],
+            "--output, --force, --format and --all-files need FILES",
+        ),
         (["train", "x", "--sandbox=s"], "--sandbox is not an option for the scripts"),
         (
             ["reset", "--model-instance=m", "--sandbox=s", "--model"],
