@@ -63,7 +63,7 @@ def test_unknown_options_reach_the_scripts(
         (["predict", "--model-instance=m", "-o", "x"], "options begin with two dashes"),
         (
             ["predict", "--model-instance=m", "--output=x"],
-            "--output, --force and --link need FILES",
+            "--output, --force, --link, --format and --all-files need FILES",
         ),
         (["train", "x", "--sandbox=s"], "--sandbox is not an option for the scripts"),
         (

@@ -77,7 +77,7 @@ class Task(NamedTuple):
     force: bool = False
     wait: bool = False
     data_folder: Path | None = None
-    digests: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    digests: Mapping[str, str] = {}
     link: bool = False
 
     def backend(self) -> BackendFolder:
