@@ -16,11 +16,11 @@ import pytest
 from examplebackend.features.spine import WINDOW, resample_spine
 from examplebackend.models.forest import read_model
 from examplebackend.models.predict_model import tag
-from examplebackend.simulate import STATES, write_tracks, write_truth
-from examplebackend.simulate import main as simulate
-from examplebackend.simulate import simulate as simulated_tracks
 from taggingbackends import BackendExplorer, Labels, __version__
 from taggingbackends.data import Recording, Track, load_tracks, resample, resample_states
+from taggingbackends.simulation import STATES, SimulatedTrack, write_tracks, write_truth
+from taggingbackends.simulation import main as simulate
+from taggingbackends.simulation import simulate as simulated_tracks
 
 PROJECT = Path(__file__).parent.parent
 SHARED = PROJECT.parent.parent / "shared" / "data"
@@ -70,7 +70,7 @@ def write_fimtrack(folder: Path, run: str, seed: int) -> Path:
         labels.set(run, larva, times, states)
         codes = resample_states(labels[run][larva], even.times)
         names = [str(labels[run].states[code]) for code in codes]
-        truth[larva] = (even.times, even.spine, outlines, names)
+        truth[larva] = SimulatedTrack(even.times, even.spine, outlines, names)
     lines = ["".join(f",larva({larva})" for larva in truth)]
     for feature, rows in table.items():
         for frame in range(min(rows), max(rows) + 1):
@@ -269,8 +269,7 @@ def test_ends_of_tracks_are_labelled_and_short_tracks_are_undefined(
 ) -> None:
     tracks = simulated_tracks(3, 40.0, seed=24)
     short = next(iter(tracks))
-    times, spine, outlines, states = (column[:12] for column in tracks[short])
-    tracks[short] = (times, spine, outlines, states)  # less than a window's 1 s
+    tracks[short] = SimulatedTrack(*(part[:12] for part in tracks[short]))  # less than a window
     file = write_tracks(tmp_path, "20240611_140000", tracks)[1]
     tagging_backend(backend, "predict", file, "--model-instance=simulated")
     (labels,) = Labels.read(tmp_path / "predicted.label").values()

@@ -16,7 +16,6 @@ import h5py
 import numpy as np
 import pytest
 
-from examplebackend.simulate import main as simulate
 from support import (
     ROOT,
     backend_error,
@@ -36,6 +35,7 @@ from taggingbackends.data.unlabelled import copy_without_labels
 from taggingbackends.many import evaluation
 from taggingbackends.many.evaluation import RECORDING, leave_out, split
 from taggingbackends.many.labelled import LabelledRecording, find_labelled, true_labels
+from taggingbackends.simulation import main as simulate
 from taggingbackends.system.files import sha1
 from variants import trxmat
 
