@@ -132,9 +132,10 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 
     The tracker files that they depend on must be unchanged, and have the run, the larvae and the
     times of the labels. Files that label a run of the same identifier must depend on the same
-    recording. The command does not stop at the first error. It prints one line per error, and at most 20 errors for one list, such as the labels of
-    a track. The exit code is 1 if there is an error. Names that a file uses without declaring them,
-    although it declares others, cause a warning.
+    recording. The command does not stop at the first error. It prints one line per error, and at
+    most 20 errors for one list, such as the labels of a track. The exit code is 1 if there is an
+    error. Names that a file uses without declaring them, although it declares others, cause a
+    warning.
 
     \b
     Example: tagging-backend labels check recordings/*.label
