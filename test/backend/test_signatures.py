@@ -323,7 +323,7 @@ def signature(project: Path, script: str) -> Any:
     (package / "about.py").write_text("from backend.around import f")
     (project / "scripts" / "beside.py").write_text(FUNCTION)
     (project / "scripts" / "predict_model.py").write_text(script)
-    (found,) = read_signatures(BackendExplorer(project), "predict_model").values()
+    (found,) = read_signatures(BackendExplorer(project), ["predict_model"]).values()
     return found
 
 
@@ -387,7 +387,7 @@ def test_annotations_mean_the_same_without_running_a_script(
     package = project / "src" / "backend"
     package.mkdir(parents=True)
     (package / "modes.py").write_text(MODES)
-    (read,) = read_signatures(BackendExplorer(project), "predict_model").values()
+    (read,) = read_signatures(BackendExplorer(project), ["predict_model"]).values()
     assert read is not None
     monkeypatch.syspath_prepend(str(project / "src"))
     names: dict[str, Any] = {"__name__": "script"}
@@ -516,7 +516,7 @@ def test_julia_scripts_that_cannot_be_read(
 ) -> None:
     (julia_project / "scripts" / "train_model.jl").write_text(text)
     monkeypatch.setenv("TAGGINGBACKENDS_JULIA", any_julia["TAGGINGBACKENDS_JULIA"])
-    found = read_signatures(BackendExplorer(julia_project), "train_model", ["build_features"])
+    found = read_signatures(BackendExplorer(julia_project), ["train_model"], ["build_features"])
     assert list(found.values()) == [None]
 
 
