@@ -75,11 +75,9 @@ end
 
 several_values(value) = (value,)
 
-function several_values(values::Union{AbstractVector,Tuple,AbstractSet})
-    # an empty value counts as none, and commas only separate the values of a single option
-    alone = isempty(values) || (length(values) == 1 && ',' in string(first(values)))
-    return alone ? ["", values...] : values
-end
+# The value of a single option would be split at commas. An empty value counts as none.
+several_values(values::Union{AbstractVector,Tuple,AbstractSet}) =
+    length(values) < 2 ? ["", values...] : values
 
 """Return all values of an option."""
 as_list(given) = given isa Vector ? given : [given]

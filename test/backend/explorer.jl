@@ -38,7 +38,7 @@ end
     end
     @test TB.format_options((a=1, b=nothing, c_d=true, e=false)) == ["--a=1", "--c-d"]
     @test TB.format_options((a=["x", "y"], b=["x,y"], c=Int[], d=[:x])) ==
-          ["--a=x", "--a=y", "--b=", "--b=x,y", "--c=", "--d=x"]
+          ["--a=x", "--a=y", "--b=", "--b=x,y", "--c=", "--d=", "--d=x"]
 end
 
 # functions of an option x of each type in the contract's cases

@@ -189,12 +189,13 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fullmatch=True).filter(
             st.tuples(st.just(str), st.text()),
             st.tuples(st.just(Mode), st.sampled_from(Mode)),
             st.tuples(st.just(Path), st.sampled_from([Path("a,b"), Path(), Path("/x y")])),
-            st.tuples(st.just(list[str]), st.lists(st.text(min_size=1))),
+            st.tuples(st.just(list[str]), st.lists(st.text(min_size=1), max_size=3)),
             st.tuples(st.just(tuple[float, ...]), st.lists(st.floats(allow_nan=False)).map(tuple)),
             st.tuples(st.just(set[int]), st.sets(st.integers())),
             st.tuples(st.just(list[Mode] | None), st.lists(st.sampled_from(Mode))),
             st.tuples(st.just(int | None), st.none()),
         ),
+        max_size=4,
     )
 )
 def test_values_survive_a_command_line(options: dict[str, tuple[Any, Any]]) -> None:

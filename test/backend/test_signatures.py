@@ -11,7 +11,8 @@ import pytest
 
 from support import command, on_a_terminal, posix, refused, tree, write_labels, write_recording
 from taggingbackends import BackendExplorer
-from taggingbackends.backend.options import OptionError
+from taggingbackends.backend import pipeline
+from taggingbackends.backend.options import OptionError, parse_options
 from taggingbackends.backend.signatures import read_signatures
 
 Maker = Callable[..., Path]
@@ -101,7 +102,6 @@ def refused_usage(result: subprocess.CompletedProcess[str], message: str) -> Non
     [
         (["--iteratons", "5"], "no script takes --iteratons; did you mean --iterations?"),
         (["--no-shufle"], "no script takes --no-shufle; did you mean --no-shuffle or --shuffle?"),
-        (["--model-instanc"], "no such option --model-instanc; did you mean --model-instance?"),
         (["--no-plain"], "no script takes --no-plain; "),
         (["--iterations=five"], "train_model.py: --iterations: expected int, found 'five'"),
         (["--window", "wide"], "build_features.py: --window: expected float, found 'wide'"),
@@ -118,11 +118,23 @@ def refused_usage(result: subprocess.CompletedProcess[str], message: str) -> Non
         (["--window=1", "--skip-build-features"], "no script takes --window; known options: "),
     ],
 )
-def test_wrong_options_are_refused_before_anything_happens(
-    arguments: list[str], message: str, project: Path, label: Path
-) -> None:
+def test_wrong_options(arguments: list[str], message: str, project: Path) -> None:
+    skip = ["build_features"] if "--skip-build-features" in arguments else []
+    options = parse_options([one for one in arguments if not one.startswith("--skip")])
+    with pytest.raises(OptionError) as caught:
+        pipeline.checked(BackendExplorer(project), options, "train_model", skip)
+    assert str(caught.value).startswith(message)
+
+
+def test_wrong_options_are_refused_before_anything_happens(project: Path, label: Path) -> None:
     before = tree(project)
-    refused_usage(train(project, label, *arguments), message)
+    for argument, message in (
+        ("--iteratons=5", "no script takes --iteratons; did you mean --iterations?"),
+        ("--iterations=five", "train_model.py: --iterations: expected int, found 'five'"),
+        ("--pixelsize=wide", "--pixelsize: expected a positive number, found 'wide'"),
+        ("--model-instanc", "no such option --model-instanc; did you mean --model-instance?"),
+    ):
+        refused_usage(train(project, label, argument), message)
     assert tree(project) == before
 
 
@@ -311,7 +323,7 @@ def signature(project: Path, script: str) -> Any:
     (package / "about.py").write_text("from backend.around import f")
     (project / "scripts" / "beside.py").write_text(FUNCTION)
     (project / "scripts" / "predict_model.py").write_text(script)
-    (found,) = read_signatures(BackendExplorer(project), "predict_model").values()
+    (found,) = read_signatures(BackendExplorer(project), ["predict_model"]).values()
     return found
 
 
@@ -375,7 +387,7 @@ def test_annotations_mean_the_same_without_running_a_script(
     package = project / "src" / "backend"
     package.mkdir(parents=True)
     (package / "modes.py").write_text(MODES)
-    (read,) = read_signatures(BackendExplorer(project), "predict_model").values()
+    (read,) = read_signatures(BackendExplorer(project), ["predict_model"]).values()
     assert read is not None
     monkeypatch.syspath_prepend(str(project / "src"))
     names: dict[str, Any] = {"__name__": "script"}
@@ -504,7 +516,7 @@ def test_julia_scripts_that_cannot_be_read(
 ) -> None:
     (julia_project / "scripts" / "train_model.jl").write_text(text)
     monkeypatch.setenv("TAGGINGBACKENDS_JULIA", any_julia["TAGGINGBACKENDS_JULIA"])
-    found = read_signatures(BackendExplorer(julia_project), "train_model", ["build_features"])
+    found = read_signatures(BackendExplorer(julia_project), ["train_model"], ["build_features"])
     assert list(found.values()) == [None]
 
 

@@ -103,6 +103,8 @@ def test_an_invalid_record(text: str, make_backend: Maker) -> None:
         add_evaluation(backend, {})
     (problem,) = backend.check()
     assert (problem.where, problem.what[:9]) == (path, "expected ")
+    if text != "{}":
+        return
     result = command("models", "--json", cwd=project)
     assert json.loads(result.stdout) == [{"instance": "m", "training": None}]
     assert result.stderr.startswith(f"Warning: {path}: expected ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,7 +30,7 @@ from taggingbackends.labels.dependencies import (
 from taggingbackends.labels.origin import predicting_instance, undeclared_names
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.system.files import sha1
-from taggingbackends.system.messages import describe
+from taggingbackends.system.messages import describe, warn_of_each
 from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted
 
@@ -245,8 +244,7 @@ def _repeated_labels(repeated: Sequence[tuple[str, list[Path]]]) -> BackendError
         for run, files in progress(repeated, "comparing")
         for one, other in combinations(files, 2)
     )
-    for agreement in rest:
-        warnings.warn(f"label files of one recording: {agreement}", stacklevel=4)
+    warn_of_each([f"label files of one recording: {agreement}" for agreement in rest], 4)
     more = f" (and {counted(len(repeated) - 1, 'more recording')})" if len(repeated) > 1 else ""
     problem = f"label files of one recording: {first}{more}"
     return BackendError("repeated-labels", problem, "choose with prefer=..., or name only one")

@@ -75,9 +75,8 @@ def format_options(options: Mapping[str, Any], flags: Collection[str] = ()) -> l
             arguments.append(spelled(f"no_{name}"))
         elif isinstance(value, list | tuple | set | frozenset):
             values = [str(_text(one)) if one is not True else one for one in value]
-            # an empty value counts as none, and commas only separate the values of a single option
-            if not values or (len(values) == 1 and "," in str(values[0])):
-                values.insert(0, "")
+            if len(values) < 2:  # the value of a single option would be split at commas
+                values.insert(0, "")  # an empty value counts as none
             arguments += [option if one is True else f"{option}={one}" for one in values]
         elif value is not None and value is not False:
             arguments.append(option if value is True else f"{option}={_text(value)}")

@@ -353,11 +353,10 @@ class Labels(MutableMapping[str, RunLabels]):
         Raises
         ------
         LabelFileError
-            ``bad-time``: a time is so large that no double holds it in milliseconds.
+            ``bad-time``: a time is so large that no double holds it in milliseconds. Nothing is
+            changed then.
         ValueError
             `shortest` or `max_gap` is not above 0.
-
-        Nothing is changed then.
         """
         smoothing.smooth(self._runs, shortest, max_gap)
 

@@ -33,7 +33,8 @@ class TrackLabels(Mapping[float, State]):
     codes : (n,) int32 array, read-only
         Index of each state in the run's table of states (``labels[run].states``); 0: undefined.
     confidence : (n,) float64 array, read-only, or None
-        Probability that a model gives to each state, 0 to 1; NaN: unknown. None without any.
+        Probability that a model gives to each state, 0 to 1; NaN: unknown. None without any. A
+        frame loses it when its primary labels change, or when it gets the label "edited".
     second_codes : (n,) int32 array, read-only, or None
         The model's second choice for each frame, a single label, as in `codes`; 0: none.
     records : dict
