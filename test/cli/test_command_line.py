@@ -44,6 +44,8 @@ def project(make_backend: Callable[..., Path]) -> Path:
     for folder in ("recordings", "more"):
         write_labels(write_recording(project / folder))
         labels = Labels.read(project / folder / "truth.label")
+        (run,) = labels.values()
+        run.metadata["software"] = {"model_instance": "20240611"}
         labels.write(project / folder / "predicted.label")
     for name in ("truth.label", "predicted.label", "edited.label"):
         labels.write(project / name)
