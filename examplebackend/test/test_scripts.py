@@ -119,7 +119,10 @@ def run(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[st
 def tagging_backend(project: Path, *arguments: str | Path) -> str:
     result = run(project, *arguments)
     assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    if arguments[0] == "train":  # shows what it trains on
+        assert "Warning" not in result.stderr
+    else:
+        assert result.stderr == ""
     return result.stdout
 
 

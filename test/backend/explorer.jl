@@ -74,24 +74,24 @@ end
 
 const RATE = 0.1
 """
-    documented(backend; ...)
+    typed_model(backend; ...)
 
 # Arguments
 - `epochs`: number of passes
   over the data. More take longer.
 - `rate=0.1`: a step.
 """
-function documented(backend, model="x"; epochs::Int32=Int32(20), rate=RATE, mode=:fast, small::UInt8=1, size=[0.5],
+function typed_model(backend, model="x"; epochs::Int32=Int32(20), rate=RATE, mode=:fast, small::UInt8=1, size=[0.5],
                     ratio=1/3, name::Symbol, others...)
     return (epochs, rate, mode, small, size, ratio, name, others)
 end
 
 @testset "types of options" begin
-    taken(arguments...) = TB.taken_options(documented, TB.parse_options(collect(arguments)))
+    taken(arguments...) = TB.taken_options(typed_model, TB.parse_options(collect(arguments)))
     values = taken("--epochs=5", "--rate=1", "--mode=slow", "--small=2", "--size=1,2", "--ratio=1", "--name=x", "--y=1")
     @test collect(pairs(values)) == [:epochs => Int32(5), :rate => 1.0, :mode => :slow, :small => UInt8(2),
                                      :size => [1.0, 2.0], :ratio => "1", :name => :x, :y => "1"]
-    @test documented(nothing; values...)[1:2] === (Int32(5), 1.0)
+    @test typed_model(nothing; values...)[1:2] === (Int32(5), 1.0)
     for (argument, message) in ("--small=300" => "--small: expected int, found \"300\"",
                                 "--epochs=5000000000" => "--epochs: expected int, found \"5000000000\"",
                                 "--size=1,b" => "--size: expected float, several with commas between, found \"b\"")
@@ -99,7 +99,7 @@ end
         @test error isa TB.OptionError && error.problem == message
     end
     found = TB.definitions(@__FILE__)
-    definition = only(found.functions[:documented])
+    definition = only(found.functions[:typed_model])
     keywords, takes_all = TB.keywords_of(definition.call, found.constants)
     @test takes_all
     @test [(one.name, one.kind, one.required) for one in keywords] ==

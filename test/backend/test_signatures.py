@@ -237,6 +237,8 @@ HELP = """\
   --weights PATH
   --labels TEXT,...         [default: run,cast]
   --plain TEXT              [default: x]
+  --pixelsize NUMBER        Pixel size of FIMTrack tables, in µm.
+  --framerate NUMBER        Frames per second of FIMTrack tables.
 """
 
 
@@ -499,6 +501,8 @@ def test_options_of_julia_scripts(
   --labels TEXT,...         [default: run,cast]
   --mode TEXT
   --plain TEXT
+  --pixelsize NUMBER        Pixel size of FIMTrack tables, in µm.
+  --framerate NUMBER        Frames per second of FIMTrack tables.
 """)
 
 

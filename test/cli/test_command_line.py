@@ -45,6 +45,7 @@ def project(make_backend: Callable[..., Path]) -> Path:
         write_labels(write_recording(project / folder))
         labels = Labels.read(project / folder / "truth.label")
         for run in labels.values():
+            run.metadata["software"] = {"model_instance": "20240611"}
             for larva, track in list(run.items()):
                 labels.set(run.id, larva, track.times, track.states, [0.9] * len(track))
         labels.write(project / folder / "predicted.label")

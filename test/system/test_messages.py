@@ -46,9 +46,11 @@ def spine(tmp_path: Path) -> Path:
 
 
 def test_quiet_shows_only_errors_and_results(project: Path, spine: Path) -> None:
-    predict = ("predict", spine, "--model-instance", "m", "--pixelsize=1", "--force")
+    other = spine.with_name("table.parquet")
+    other.write_text("its own format")
+    predict = ("predict", spine, other, "--model-instance", "m", "--force")
     result = command(*predict, cwd=project)
-    assert result.stderr == "Warning: no script took the option --pixelsize\n"
+    assert result.stderr.startswith("Warning: 1 file in no known format")
     quiet = command("--quiet", *predict, cwd=project)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, result.stdout, "")
     spine.with_name("predicted.label").write_text("mine")

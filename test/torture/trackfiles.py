@@ -190,8 +190,8 @@ def lines_of(path: Path) -> dict[int, list[tuple[float, list[float]]]]:
     found: dict[int, list[tuple[float, list[float]]]] = {}
     runs = set()
     content = path.read_bytes()
-    assert content.endswith(b"\n") or not content[-1:].strip(), "no line break at the end"
-    for line in content.split(b"\n"):
+    assert not content[-1:].strip(), "no line break at the end"
+    for line in content.splitlines():  # also those of old Macs
         if line.strip():
             run, larva, *numbers = line.split()
             runs.add(run)

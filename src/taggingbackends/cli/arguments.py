@@ -171,6 +171,7 @@ def _options_of_scripts(
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Return the options of a backend's scripts with their help, and sentences about others."""
     from taggingbackends.backend.folder import BackendFolder
+    from taggingbackends.backend.optiontypes import TRACKER
     from taggingbackends.backend.signatures import read_signatures
 
     rows: dict[str, str] = {}
@@ -182,13 +183,13 @@ def _options_of_scripts(
     for script, signature in found.items():
         if signature is None:
             sentences.append(f"The options of {script.name} are unknown until it runs.")
-            continue
-        for name, parameter in signature.parameters.items():
+        elif signature.takes_all:
+            sentences.append(f"{script.name} takes any other option, too.")
+    for signature in (*found.values(), TRACKER) if found else ():
+        for name, parameter in signature.parameters.items() if signature is not None else ():
             option = spelled(name)
             if option not in own and name not in _RESERVED:
                 rows.setdefault(*_row(option, parameter))
-        if signature.takes_all:
-            sentences.append(f"{script.name} takes any other option, too.")
     return list(rows.items()), sentences
 
 
