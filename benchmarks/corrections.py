@@ -18,7 +18,7 @@ from taggingbackends.simulation import simulate, write_tracks, write_truth
 
 SEEDS = range(10)
 BOUTS = 50
-SLOW = {"speed": 0.5, "framerate": 30.0}  # half as fast, and another camera
+SLOW = (0.5, 30.0)  # half as fast, and another camera
 T = 2.262  # 97.5 % quantile of Student's distribution with 9 degrees of freedom
 EXAMPLE = Path(__file__).parent.parent / "examplebackend"
 
@@ -58,7 +58,7 @@ def gain(project: Path, lab: Path, seed: int) -> dict[str, tuple[float, float]]:
         Seed of the simulated recordings and of the training.
     """
     usual = [recording(lab, f"usual{n}", 100 * seed + n) for n in (1, 2, 3)]
-    corrected, other = (recording(lab, f"slow{n}", 100 * seed + 10 + n, SLOW) for n in (1, 2))
+    corrected, other = (recording(lab, f"slow{n}", 100 * seed + 10 + n, *SLOW) for n in (1, 2))
 
     def call(*arguments: object) -> None:
         command = [sys.executable, "-m", "taggingbackends", "--quiet", "--project", project]
@@ -83,9 +83,9 @@ def gain(project: Path, lab: Path, seed: int) -> dict[str, tuple[float, float]]:
     return dict(zip(tests, zip(before, after, strict=True), strict=True))
 
 
-def recording(lab: Path, name: str, seed: int, kind: dict[str, float] | None = None) -> Path:
+def recording(lab: Path, name: str, seed: int, speed: float = 1.0, framerate: float = 12.5) -> Path:
     """Write a simulated recording with its true labels; return its spine file."""
-    run, tracks = f"20240611_{100000 + seed}", simulate(seed=seed, **(kind or {}))
+    run, tracks = f"20240611_{100000 + seed}", simulate(seed=seed, speed=speed, framerate=framerate)
     files = write_tracks(lab / name, run, tracks)
     write_truth(lab / name, run, tracks, files)
     return files[1]
