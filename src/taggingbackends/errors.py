@@ -174,7 +174,7 @@ class BackendError(_KindedError):
         ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
         ``existing-file``, ``changed-file``, ``changed-input``, ``outside-link``,
         ``not-a-sandbox``, ``in-use``, ``unusable-data``, ``no-output``, ``unknown-origin``,
-        ``bad-name``, ``repeated-run``, ``unknown-format``; of clusters ``missing-package``,
+        ``bad-name``, ``repeated-run``, ``unknown-format``, ``missing-package``; of clusters
         ``no-scheduler``, ``unsuitable-worker``; of training sets ``unknown-label``, ``no-window``
         or ``not-a-dataset``.
     problem : str

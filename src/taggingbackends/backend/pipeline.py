@@ -23,6 +23,7 @@ from taggingbackends.backend.juliascripts import find_julia, julia_command, juli
 from taggingbackends.backend.options import format_options
 from taggingbackends.backend.origins import origins_of
 from taggingbackends.backend.provenance import Status, complete, status_of
+from taggingbackends.backend.requirements import check_packages
 from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file
@@ -56,7 +57,7 @@ _PREPARING = ("make_dataset", "build_features")
 
 
 def check_prediction(backend: BackendFolder) -> None:
-    """Raise `BackendError` if the model or the script predict_model is missing."""
+    """Raise `BackendError` if the model, predict_model or a required package is missing."""
     backend.check_model()
     _required_script(backend, "predict_model")
 
@@ -110,8 +111,9 @@ def predict(
     Raises
     ------
     BackendError
-        ``unknown-model``, ``missing-script``, ``ambiguous-script``, ``unusable-data``. Raised
-        before a script runs. ``changed-input``: a script changed a file in data/raw.
+        ``unknown-model``, ``missing-script``, ``ambiguous-script``, ``missing-package``,
+        ``unusable-data``. Raised before a script runs. ``changed-input``: a script changed a file
+        in data/raw.
     ScriptError
         A script failed.
 
@@ -361,7 +363,8 @@ def train(
     Raises
     ------
     BackendError
-        ``existing-model``, ``no-input``, ``missing-script``. Raised before a script runs.
+        ``existing-model``, ``no-input``, ``missing-script``, ``missing-package``. Raised before a
+        script runs.
     ScriptError
         A script failed. No model is created, and an existing one is unchanged.
 
@@ -467,8 +470,9 @@ def _required_script(backend: BackendFolder, step: str) -> Path:
         places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"
         problem = f"{backend.project_dir}: expected a script {places}, found none"
         raise BackendError("missing-script", problem)
+    check_packages(backend.project_dir)  # fail before the earlier steps run
     if script.suffix == ".jl":
-        find_julia()  # fail before the earlier steps run
+        find_julia()
     return script
 
 
