@@ -31,10 +31,8 @@ def check_packages(project_dir: Path) -> None:
     missing = [name for name in _required(*project_tables(project_dir)) if not _is_installed(name)]
     if not missing:
         return
-    problem = (
-        f"{project_dir / 'pyproject.toml'}: requires {', '.join(missing)}, not installed in this "
-        f"environment, {sys.prefix}"
-    )
+    path = project_dir / "pyproject.toml"
+    problem = f"{path}: requires {', '.join(missing)}, not installed in {sys.prefix}"
     raise BackendError("missing-package", problem, _fix(project_dir))
 
 
@@ -44,7 +42,10 @@ def _required(project: dict[str, Any], poetry: dict[str, Any]) -> Iterator[str]:
     if isinstance(required, dict):  # of Poetry, e.g. {"numpy": "^2", "x": {"path": "../x"}}
         conditions = {"extras", "markers", "optional", "platform", "python"}
         for name, how in required.items():
-            if isinstance(how, str) or (isinstance(how, dict) and not conditions & how.keys()):
+            certain = isinstance(how, str) or (
+                isinstance(how, dict) and not conditions & how.keys()
+            )
+            if certain and _NAME.fullmatch(name):
                 yield name
     elif isinstance(required, list):
         for text in required:
