@@ -318,6 +318,9 @@ def test_frames_without_a_spine_take_the_nearest_label() -> None:
     nothing = tag(Recording(run, {two: lacking[two]}, {}, "x", ()), forest, colors)
     assert nothing.count() == {"": len(tracks[two])}
     assert tag(Recording(run, {}, {}, "x", ()), forest, colors).count() == {}
+    some = {**colors, "stop": None}
+    tagged = tag(Recording(run, tracks, {}, "x", ()), forest, some)[run]
+    assert tagged.colors == ["#808080" if name == "stop" else colors[name] for name in some]
 
 
 def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> None:
