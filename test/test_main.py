@@ -146,7 +146,7 @@ def test_tracker_options_count_as_taken(make_backend: Maker) -> None:
     result = by_hand(script, "--pixelsize", "73", cwd=script.parent)
     assert (result.stdout, result.stderr) == ("1\n", "")
     result = by_hand(script, "--pixelsize", "wide", cwd=script.parent)
-    refused(result, "expected a number, found --pixelsize wide", 2)
+    refused(result, "--pixelsize: expected a positive number, found 'wide'", 2)
     own = SHOW.format(parameters="backend, pixelsize", shown="pixelsize, backend.tracker_options")
     script.write_text(own)
     result = by_hand(script, "--pixelsize=73", "--framerate=2", cwd=script.parent)

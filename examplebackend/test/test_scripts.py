@@ -419,6 +419,9 @@ def test_frames_without_a_spine_take_the_nearest_label() -> None:
     nothing = tag(Recording(run, {two: lacking[two]}, {}, "x", ()), model)
     assert nothing.count() == {"": len(tracks[two])}
     assert tag(Recording(run, {}, {}, "x", ()), model).count() == {}
+    some = {**model.colors, "stop": None}
+    tagged = tag(Recording(run, tracks, {}, "x", ()), replace(model, colors=some))[run]
+    assert tagged.colors == [some[name] or "#808080" for name in some]
 
 
 def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> None:

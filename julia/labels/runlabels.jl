@@ -82,8 +82,8 @@ Set the order of a run's label names, and their colours; return the run.
 
 # Arguments
 - `names`: must include all names in use; may include others.
-- `colors`: one for each name, e.g. `"#2ca02c"`. By default names keep their colours; where there are
-  colours, new names get `"#808080"`.
+- `colors`: one for each name, e.g. `"#2ca02c"`. By default, or where it is `nothing`, names keep their
+  colours, and new names get `"#808080"`. If no name has a colour, none are added.
 
 # Errors
 [`LabelFileError`](@ref); the run is not changed then.
@@ -98,11 +98,16 @@ declarelabels!(labels["20150701_105504"], ["run", "cast"]; colors=["#2ca02c", "#
 """
 function declarelabels!(run::RunLabels, names; colors=nothing)
     names = located(() -> check_names(names); run=run.id)
-    if colors === nothing && run.table.colors !== nothing
-        known = Dict(zip(run.table.names, run.table.colors))
-        colors = [get(known, name, NEW_COLOR) for name in names]
+    none = fill(nothing, length(names))
+    given = colors === nothing ? none : colors isa AbstractString ? [colors] : collect(colors)
+    if run.table.colors === nothing && given == none
+        return redeclare!(run, names, run.table.secondary_names, nothing)
     end
-    return redeclare!(run, names, run.table.secondary_names, colors)
+    if length(given) == length(names)
+        known = Dict(zip(run.table.names, something(run.table.colors, String[])))
+        given = [something(color, get(known, name, NEW_COLOR)) for (name, color) in zip(names, given)]
+    end
+    return redeclare!(run, names, run.table.secondary_names, given)
 end
 
 function redeclare!(run::RunLabels, names, secondary_names, colors)

@@ -174,8 +174,8 @@ class BackendError(_KindedError):
         ``existing-model``, ``missing-script``, ``ambiguous-script``, ``no-input``,
         ``existing-file``, ``changed-file``, ``changed-input``, ``outside-link``,
         ``not-a-sandbox``, ``in-use``, ``unusable-data``, ``no-output``, ``unknown-origin``,
-        ``bad-name``, ``repeated-run``, ``unknown-format``, ``trained-on``, ``failed-fold``; of
-        clusters ``missing-package``, ``no-scheduler``, ``unsuitable-worker``; of training sets
+        ``bad-name``, ``repeated-run``, ``unknown-format``, ``missing-package``, ``trained-on``,
+        ``failed-fold``; of clusters ``no-scheduler``, ``unsuitable-worker``; of training sets
         ``unknown-label``, ``no-window`` or ``not-a-dataset``.
     problem : str
         What is wrong, and where.

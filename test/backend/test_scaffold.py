@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from support import backend_error, command, refused, tree, write_labels, write_recording
+import taggingbackends
+from support import ROOT, backend_error, command, refused, tree, write_labels, write_recording
 from taggingbackends import Labels, dependency
-from taggingbackends.backend.scaffold import init, requirement
+from taggingbackends.backend import scaffold
+from taggingbackends.backend.check import check
+from taggingbackends.backend.scaffold import init, requirement, source_folder
 from taggingbackends.data import Track, load_runs, runs_in
 from variants import trxmat
 from variants.fimtrack import rows, text
@@ -56,7 +63,8 @@ def test_init_writes_the_whole_tree(tmp_path: Path) -> None:
     assert sorted(files) == FULL
     assert empty_folders(project) == FOLDERS
     assert sorted(result.stdout.splitlines()) == [str(project / name) for name in FULL]
-    assert ("on this machine only" in result.stderr) is ("file:" in requirement())
+    local = source_folder() is not None or "file:" in requirement()
+    assert ("on this machine only" in result.stderr) is local
     for name, content in files.items():
         text = content.decode().lower()
         assert "my-tagger" not in text, name
@@ -115,7 +123,7 @@ def test_tracker_options_reach_the_template(minimal: bool, tmp_path: Path) -> No
         script, outcome = tmp_path / "Mini" / "scripts" / "predict_model.py", "predict_model"
     else:
         (tmp_path / "Mini" / "models" / "default").mkdir()
-        (tmp_path / "Mini" / "models" / "default" / "model.json").write_text('{"names": []}')
+        (tmp_path / "Mini" / "models" / "default" / "model.json").write_text('{"colors": {}}')
         script = tmp_path / "Mini" / "src" / "mini" / "features" / "build_features.py"
         outcome = "build_features"
     assert re.search(r"backend\.load_(tracks|runs)\(file", script.read_text())
@@ -176,21 +184,98 @@ def test_names_that_cannot_name_a_package(name: str, tmp_path: Path) -> None:
     assert tree(tmp_path) == {}
 
 
-@pytest.mark.parametrize("name", ["TaggingBackends", "numpy", "json", "Click", "class"])
-def test_reserved_names(name: str, tmp_path: Path) -> None:
-    with backend_error("bad-name", "name is reserved"):
-        init(name, tmp_path)
-    assert tree(tmp_path) == {}
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "TaggingBackends",
+            "numpy",
+            "json",
+            "Click",
+            "class",
+            "test",
+            "Test",
+            "LaTeX2",
+            "ExampleBackend",
+        ),
+        *(
+            "sklearn",
+            "Scikit-Learn",
+            "Predict-Model",
+            "pip",
+            "ANTIGRAVITY",
+            "dash-ed",
+            "Dash-Ed-Dist",
+        ),
+    ],
+)
+def test_reserved_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / "packages"
+    (packages / "DASH_ed").mkdir(parents=True)
+    (packages / "DASH_ed" / "__init__.py").touch()
+    (packages / "latex2.py").touch()
+    (packages / "dash.ed_dist-1.dist-info").mkdir()
+    monkeypatch.syspath_prepend(packages)
+    (tmp_path / "new").mkdir()
+    with backend_error("bad-name", f"name is reserved .* choose another, such as {name}-Tagger"):
+        init(name, tmp_path / "new")
+    assert tree(tmp_path / "new") == {}
+    init(f"{name}-Tagger", tmp_path / "new", minimal=True)
+
+
+def test_modules_in_the_current_folder_are_not_reserved(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").touch()
+    assert command("init", "Mine", cwd=tmp_path).returncode == 0
 
 
 def test_a_name_is_suggested(tmp_path: Path) -> None:
     refused(command("init", "my_ta gger", cwd=tmp_path), "did you mean my-ta-gger?")
 
 
-def test_the_project_requires_the_taggingbackends_that_is_running(tmp_path: Path) -> None:
-    wanted = requirement()
-    init("Mine", tmp_path)
-    assert f'"{wanted}"' in (tmp_path / "Mine" / "pyproject.toml").read_text()
+FOLDER, ARCHIVE, AWAY = "file://HERE/My-Tagger%20%F0%9F%90%9B", "file://HERE/x.whl", "file:///gone"
+GIT = {"url": "https://host/x.git", "vcs_info": {"vcs": "git", "commit_id": "f00"}}
+
+
+@pytest.mark.parametrize("minimal", [True, False], ids=["minimal", "full"])
+@pytest.mark.parametrize(
+    ("origin", "wanted"),
+    [
+        (None, f"taggingbackends>={taggingbackends.__version__}"),
+        ({"url": FOLDER, "dir_info": {"editable": True}}, "taggingbackends"),
+        ({"url": FOLDER, "dir_info": {}}, "taggingbackends"),
+        ({"url": ARCHIVE, "archive_info": {}}, f"taggingbackends @ {ARCHIVE}"),
+        ({"url": AWAY, "dir_info": {}}, f"taggingbackends>={taggingbackends.__version__}"),
+        ({"url": "https://host/x.whl"}, "taggingbackends @ https://host/x.whl"),
+        (GIT, "taggingbackends @ git+https://host/x.git@f00"),
+    ],
+    ids=["index", "editable", "folder", "archive", "removed", "web", "repository"],
+)
+def test_the_project_requires_the_taggingbackends_that_is_running(
+    origin: dict[str, Any] | None,
+    wanted: str,
+    minimal: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "My-Tagger \N{BUG}"
+    folder.mkdir()
+    (tmp_path / "x.whl").touch()
+    text = json.dumps(origin).replace("HERE", tmp_path.as_posix())
+    installed = SimpleNamespace(
+        read_text=lambda name: text if origin else None, version=taggingbackends.__version__
+    )
+    monkeypatch.setattr(scaffold, "distribution", lambda name: installed)
+    monkeypatch.setattr(scaffold, "_is_installed", lambda name: False)
+    init("Mine", tmp_path, minimal=minimal)
+    project = tomllib.loads((tmp_path / "Mine" / "pyproject.toml").read_text("utf-8"))
+    wanted = wanted.replace("HERE", tmp_path.as_posix())
+    assert wanted in project["project"]["dependencies"]
+    # so Poetry does not copy the folder, and `poetry update` reads its requirements again
+    table = {"taggingbackends": {"path": str(folder), "develop": True}}
+    assert project["tool"]["poetry"].get("dependencies") == (
+        table if wanted == "taggingbackends" else None
+    )
+    assert check(tmp_path / "Mine") == []
 
 
 def test_scripts_of_a_new_backend_run(tmp_path: Path) -> None:
@@ -208,6 +293,22 @@ def test_scripts_of_a_new_backend_run(tmp_path: Path) -> None:
         assert result.stderr == "Warning: predicted.label: no frame has a label\n"
     result = command("train", write_recording(tmp_path / "x"), cwd=project)
     refused(result, "expected label files in the input, found none", lines=5)
+
+
+def test_colours_of_training_labels_are_declared_for_predictions(tmp_path: Path) -> None:
+    init("Mine", tmp_path)
+    label = write_labels(write_recording(tmp_path / "lab"))
+    labels = Labels.read(label)
+    (run,) = labels.values()
+    run.declare([*run.names, "other"], ["#2ca02c", *[None] * len(run.names)])
+    labels.write(label)
+    result = command("train", label, "--model-instance=m", cwd=tmp_path / "Mine")
+    assert result.returncode == 0, result.stderr
+    predict = ("predict", next((tmp_path / "lab").glob("*.spine")), "--model-instance=m")
+    result = command(*predict, "--output", tmp_path, cwd=tmp_path / "Mine")
+    assert result.returncode == 0, result.stderr
+    predicted = Labels.read(tmp_path / "predicted.label")[run.id]
+    assert (predicted.names, predicted.colors) == (run.names, run.colors)
 
 
 def test_the_generated_test_fails_until_the_backend_predicts(tmp_path: Path) -> None:
@@ -230,7 +331,15 @@ def poetry() -> str:
     return found
 
 
-def test_poetry_installs_a_new_backend_and_runs_the_command(poetry: str, tmp_path: Path) -> None:
+def test_poetry_installs_a_new_backend_and_runs_the_command(
+    poetry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "checkout"
+    for folder in ("src", "julia"):
+        shutil.copytree(ROOT / folder, checkout / folder)
+    for file in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "Project.toml"):
+        shutil.copy(ROOT / file, checkout)
+    monkeypatch.setattr(scaffold, "source_folder", lambda: checkout)
     init("Lab-Tagger-2", tmp_path)
     project = tmp_path / "Lab-Tagger-2"
     # Some index mirrors support pip, but not the interface that Poetry uses by default.
@@ -265,3 +374,10 @@ def test_poetry_installs_a_new_backend_and_runs_the_command(poetry: str, tmp_pat
     where = run(programs / "python", "-c", "import lab_tagger_2.models as m; print(m.__file__)")
     assert where.strip() == str(project / "src" / "lab_tagger_2" / "models" / "__init__.py")
     assert "nothing to fix" in run(command_, "check")
+    # changes of the checkout are used at once, and its new requirements after `poetry update`
+    (checkout / "src" / "taggingbackends" / "new.py").touch()
+    run(programs / "python", "-c", "import taggingbackends.new")
+    metadata = checkout / "pyproject.toml"
+    metadata.write_text(metadata.read_text().replace('    "click>', '    "toolz", "click>'))
+    run(poetry, "--no-interaction", "update")
+    run(programs / "python", "-c", "import toolz")

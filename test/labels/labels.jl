@@ -123,6 +123,15 @@ end
     @test run.colors == ["#4", "#808080", "#3", "#2", "#1"]
     setlabels!(labels, RUN, 9, [0.5], ["back"])
     @test run.names == ["run", "new", "cast", "small", "stop", "back"]
+    run = addrun!(labels, "more")
+    @test declarelabels!(run, ["a", "b"]; colors=[nothing, nothing]).colors === nothing
+    @test declarelabels!(run, ["a", "b"]; colors=["#1", nothing]).colors == ["#1", "#808080"]
+    @test declarelabels!(run, ["a", "c", "b"]; colors=[nothing, nothing, "#2"]).colors == ["#1", "#808080", "#2"]
+    for (wrong, index) in (([nothing], 1), (["#1", nothing], 2), ("#1", nothing), ([5, nothing, nothing], 1))
+        test_refused(() -> declarelabels!(run, ["a", "c", "b"]; colors=wrong), labels, "bad-label", "more",
+                     nothing, index)
+    end
+    delete!(labels, "more")
     run = declarelabels!(addrun!(labels, "empty"), ["a"]; colors=["#1"])
     @test declarelabels!(run, []).colors === nothing
     @test declarelabels!(run, []; colors=[]).colors === nothing

@@ -93,6 +93,23 @@ def test_declare_fixes_order_and_colours(labels: Labels) -> None:
     assert run.names == ["run", "new", "cast", "small", "stop", "back"]
 
 
+def test_declare_completes_colours(labels: Labels) -> None:
+    run, names = labels[RUN], ["run", "cast", "small", "stop"]
+    for none in (None, [None] * 4):
+        run.declare(names, none)
+        assert run.colors is None
+    run.declare(names, ["#1", None, "#3", None])
+    assert run.colors == ["#1", "#808080", "#3", "#808080"]
+    run.declare([*names, "roll"], ["#5", None, None, "#4", None])
+    assert run.colors == ["#5", "#808080", "#3", "#4", "#808080"]
+    for wrong in ([None], [None] * 5, ["#1", None, "#3"], "#1", [5, None, None, None]):
+        with label_error("bad-label"):
+            run.declare(names, wrong)
+    assert run.colors == ["#5", "#808080", "#3", "#4", "#808080"]
+    run.declare([*names, "roll"])
+    assert run.colors == ["#5", "#808080", "#3", "#4", "#808080"]
+
+
 def test_declare_refuses_and_changes_nothing(labels: Labels) -> None:
     run = labels[RUN]
     before = text(labels)

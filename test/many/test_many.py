@@ -405,14 +405,6 @@ if __name__ == "__main__":
         assert list(lab.rglob("*.label")) == []
 
 
-def test_warnings_are_shown_once(project: Path, lab: Path) -> None:
-    write_lab(lab, 3)
-    result = command(*arguments(lab, "--pixelsize=5"), cwd=project)
-    assert result.returncode == 0
-    (line,) = (line for line in result.stderr.splitlines() if line.startswith("Warning"))
-    assert line.endswith("(and 2 more): no script took the option --pixelsize")
-
-
 def test_labels_under_the_other_name_are_found(project: Path, lab: Path) -> None:
     one = write_recording(lab, "20240611_101500")
     assert command(*arguments(lab), cwd=project).returncode == 0
@@ -504,7 +496,7 @@ def test_labels_of_an_earlier_training_are_outdated(project: Path, lab: Path) ->
 
 def test_the_model_is_read_once_for_all_recordings(project: Path, lab: Path) -> None:
     write_lab(lab, 2)
-    tasks, _ = plan(BackendExplorer(project, "m"), [lab], {})
+    tasks, *_ = plan(BackendExplorer(project, "m"), [lab], {})
     assert [task.digests for task in tasks] == [tasks[0].digests] * 2
     (state,) = tasks[0].digests
     made_up = [task._replace(digests={state: "of the command"}) for task in tasks]

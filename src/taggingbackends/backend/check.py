@@ -18,11 +18,13 @@ from taggingbackends.backend.project import (
     assigned_version,
     candidates,
     is_backend,
+    is_reserved,
     own_suffixes,
     package_of,
     project_metadata,
     project_tables,
 )
+from taggingbackends.backend.requirements import check_packages
 from taggingbackends.backend.sandboxes import State, list_sandboxes
 from taggingbackends.backend.trainingrecord import RECORD, model_digest, read_record
 from taggingbackends.errors import BackendError, shown
@@ -82,6 +84,7 @@ def check(project_dir: Path, data_folder: Path | None = None) -> list[Problem]:
     package = package_of(metadata["name"])
     return [
         *_check_project(path, project, poetry),
+        *_check_packages(project_dir),
         *_check_scripts(project_dir, package),
         *_check_package(project_dir, package, metadata.get("version")),
         *_check_folders(project_dir, find_data(project_dir, data_folder)),
@@ -101,6 +104,9 @@ def _check_project(
     elif not package_of(name).isidentifier() or iskeyword(package_of(name)):
         what = f"expected a name that can name a Python package, found {name!r}"
         yield Problem(path, what, "use letters, digits and hyphens, a letter first")
+    elif is_reserved(name):
+        what = f"expected a name that no other Python package has, found {name!r}"
+        yield Problem(path, what, "rename the project, and its package in src/")
     required: list[str] = []
     dependencies = project.get("dependencies", [])
     if isinstance(dependencies, list) and all(isinstance(text, str) for text in dependencies):
@@ -110,7 +116,7 @@ def _check_project(
         yield Problem(path, what, 'write it like ["taggingbackends"]')
     dependencies = poetry.get("dependencies", {})
     if isinstance(dependencies, dict):
-        required += dependencies
+        required = required or list(dependencies)  # Poetry's only say where to find [project]'s
     else:
         what = f"expected a table as [tool.poetry] dependencies, found {shown(dependencies)}"
         yield Problem(
@@ -126,6 +132,14 @@ def _check_project(
     if "taggingbackends" not in names:
         what = "expected taggingbackends among the dependencies, found none"
         yield Problem(path, what, 'add "taggingbackends" to [project] dependencies')
+
+
+def _check_packages(project_dir: Path) -> Iterator[Problem]:
+    try:
+        check_packages(project_dir)
+    except BackendError as error:
+        path = project_dir / "pyproject.toml"
+        yield Problem(path, error.problem.removeprefix(f"{path}: "), error.fix)
 
 
 def _check_scripts(project_dir: Path, package: str) -> Iterator[Problem]:

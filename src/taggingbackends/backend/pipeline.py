@@ -30,6 +30,7 @@ from taggingbackends.backend.options import OptionError, Options, format_options
 from taggingbackends.backend.optiontypes import TRACKER
 from taggingbackends.backend.origins import origins_of
 from taggingbackends.backend.provenance import Status, complete, software, status_of
+from taggingbackends.backend.requirements import check_packages
 from taggingbackends.backend.signatures import PREPARING, check_options, read_signatures
 from taggingbackends.backend.staging import (
     check_destinations,
@@ -78,7 +79,7 @@ _survey = lazy_function("taggingbackends.analysis.trainingset", "survey")  # nee
 
 
 def check_prediction(backend: BackendFolder) -> None:
-    """Raise `BackendError` if the model or the script predict_model is missing."""
+    """Raise `BackendError` if the model, predict_model or a required package is missing."""
     backend.check_model()
     required_script(backend, "predict_model")
 
@@ -211,8 +212,9 @@ def predict(
     OptionError
         An option that no script takes, or a value of the wrong type. Raised before a script runs.
     BackendError
-        ``unknown-model``, ``missing-script``, ``ambiguous-script``, ``unusable-data``. Raised
-        before a script runs. ``changed-input``: a script changed a file in data/raw.
+        ``unknown-model``, ``missing-script``, ``ambiguous-script``, ``missing-package``,
+        ``unusable-data``. Raised before a script runs. ``changed-input``: a script changed a file
+        in data/raw.
     ScriptError
         A script failed.
 
@@ -483,8 +485,8 @@ def train(
     OptionError
         As for `predict`.
     BackendError
-        ``existing-model``, ``no-input``, ``missing-script``, and ``repeated-labels``, see `survey`.
-        Raised before a script runs.
+        ``existing-model``, ``no-input``, ``missing-script``, ``missing-package``, and
+        ``repeated-labels``, see `survey`. Raised before a script runs.
     LabelFileError
         A label file is invalid. Raised before a script runs.
     ScriptError
@@ -655,8 +657,9 @@ def required_script(backend: BackendFolder, step: str) -> Path:
         places = f"src/{backend.package_name}/models/{step}.py or scripts/{step}.py"
         problem = f"{backend.project_dir}: expected a script {places}, found none"
         raise BackendError("missing-script", problem)
+    check_packages(backend.project_dir)  # fail before the earlier steps run
     if script.suffix == ".jl":
-        find_julia()  # fail before the earlier steps run
+        find_julia()
     return script
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from keyword import kwlist
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ __all__ = [
     "candidates",
     "find_backend",
     "is_backend",
+    "is_reserved",
     "nearest_project",
     "own_suffixes",
     "package_name",
@@ -36,6 +39,34 @@ SCRIPTS = {
     "predict_model": "models",
 }
 """Step -> the subpackage of src/<package> that holds its script."""
+
+_RESERVED = {
+    *kwlist,
+    *(name.lower() for name in sys.stdlib_module_names),
+    *SCRIPTS,  # a script's folder comes first on its path
+    "test",
+    "taggingbackends",
+    # packages that backends use, installed here or not
+    "cv2",
+    "dask",
+    "distributed",
+    "jax",
+    "joblib",
+    "keras",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pytest",
+    "scikit_learn",
+    "scipy",
+    "simdjson",
+    "skimage",
+    "sklearn",
+    "skops",
+    "tensorflow",
+    "torch",
+    "xarray",
+}
 
 
 def is_backend(folder: Path) -> bool:
@@ -57,6 +88,15 @@ def package_name(project_dir: Path) -> str:
 def package_of(name: str) -> str:
     """Return the package name for a project name."""
     return name.lower().replace("-", "_")
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether the package of a project would have the name of another package.
+
+    The other packages are modules of Python, taggingbackends, and packages that backends use.
+    The name of a step or a keyword is reserved, too.
+    """
+    return package_of(name) in _RESERVED
 
 
 def project_tables(project_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import re
 import sys
-from importlib.metadata import distribution, requires
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from keyword import kwlist
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from taggingbackends.backend.project import FOLDERS, package_of
+from taggingbackends.backend.project import FOLDERS, is_reserved, package_of
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import write_file
 
-__all__ = ["init", "requirement"]
+__all__ = ["init", "requirement", "source_folder"]
 
 _NAME = "My-Tagger"
 _NAMES = re.compile(r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
@@ -44,7 +45,7 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
     Raises
     ------
     BackendError
-        ``bad-name``: the name cannot name a Python package, or it is reserved.
+        ``bad-name``: the name cannot name a Python package, or another package has it.
         ``existing-file``: the backend's folder exists and is not empty.
     """
     _check_name(name)
@@ -70,20 +71,38 @@ def requirement() -> str:
     """Return the requirement that installs the running version of taggingbackends.
 
     It names the source of the installation (PEP 610) if that is a repository, an archive on the
-    web, or a folder or archive that still exists. Otherwise it gives the version as a minimum.
+    web, or an archive that still exists. It is the bare name if there is a `source_folder`.
+    Otherwise it gives the version as a minimum.
     """
-    installed = distribution("taggingbackends")
-    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    if source_folder() is not None:
+        return "taggingbackends"
+    origin = _origin()
     url = origin.get("url", "")
     if "vcs_info" in origin:
         vcs = origin["vcs_info"]
         return f"taggingbackends @ {vcs['vcs']}+{url}@{vcs['commit_id']}"
-    place = urlsplit(url)
-    if place.scheme == "file" and Path(url2pathname(place.path)).exists():
+    place = _place(url)
+    if urlsplit(url).scheme in ("http", "https") or (place is not None and place.exists()):
         return f"taggingbackends @ {url}"
-    if place.scheme in ("http", "https"):
-        return f"taggingbackends @ {url}"
-    return f"taggingbackends>={installed.version}"
+    return f"taggingbackends>={distribution('taggingbackends').version}"
+
+
+def source_folder() -> Path | None:
+    """Return the folder from which taggingbackends was installed, e.g. a checkout, or None."""
+    folder = _place(_origin().get("url", ""))
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _origin() -> dict[str, Any]:
+    origin: dict[str, Any] = json.loads(
+        distribution("taggingbackends").read_text("direct_url.json") or "{}"
+    )
+    return origin
+
+
+def _place(url: str) -> Path | None:
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
 def _check_name(name: str) -> None:
@@ -93,13 +112,25 @@ def _check_name(name: str) -> None:
         if _NAMES.fullmatch(suggested):
             problem += f"; did you mean {suggested}?"
         raise BackendError("bad-name", problem)
-    required = (text.partition(">")[0] for text in requires("taggingbackends") or ())
-    if name.lower() in {"taggingbackends", *sys.stdlib_module_names, *required, *kwlist}:
+    if is_reserved(name) or _is_installed(name):
         problem = (
-            f"{shown(name)}: name is reserved (a Python module, keyword or dependency); "
-            "choose another"
+            f"{shown(name)}: name is reserved (a keyword, a module of Python, or another package); "
+            f"choose another, such as {name}-Tagger"
         )
         raise BackendError("bad-name", problem)
+
+
+def _is_installed(name: str) -> bool:
+    """Return whether this environment has a module or a distribution with the name, in any case."""
+    here = Path.cwd()  # on sys.path with `python -m`
+    folders = [folder for folder in sys.path if Path(folder).absolute() != here]
+    if package_of(name) in (module.name.lower() for module in iter_modules(folders)):
+        return True
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _texts(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
@@ -119,6 +150,16 @@ def _renamed(path: str, package: str) -> str:
 
 
 def _filled(path: str, text: str, name: str, package: str) -> str:
+    text = text.replace(_NAME, name).replace("my_tagger", package)
     if path == "pyproject.toml":
-        text = text.replace('"taggingbackends"', json.dumps(requirement()))
-    return text.replace(_NAME, name).replace("my_tagger", package)
+        text = text.replace('"taggingbackends"', _quoted(requirement()))
+        folder = source_folder()
+        if folder is not None:  # Poetry then uses the folder itself, instead of a copy
+            table = f"{{ path = {_quoted(str(folder))}, develop = true }}"
+            text += f"\n[tool.poetry.dependencies]\ntaggingbackends = {table}\n"
+    return text
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML string."""
+    return json.dumps(text, ensure_ascii=False)

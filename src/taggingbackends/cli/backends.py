@@ -36,10 +36,11 @@ def init(name: str, minimal: bool) -> None:
     from taggingbackends.backend import scaffold
 
     print_names(scaffold.init(name, Path.cwd(), minimal))
-    if "file:" in scaffold.requirement():
+    source = scaffold.source_folder() or scaffold.requirement()
+    if isinstance(source, Path) or "file:" in source:
         echo(
-            f"Note: {name}/pyproject.toml requires {scaffold.requirement()}, which exists on this "
-            "machine only; change it before you share the project.",
+            f"Note: {name}/pyproject.toml requires {source}, which exists on this machine only; "
+            "change it before you share the project.",
             err=True,
         )
 

@@ -104,16 +104,16 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         """Distinct states, indexed by the tracks' `codes` (a copy)."""
         return list(self._table.states)
 
-    def declare(self, names: Iterable[str], colors: Iterable[str] | None = None) -> None:
+    def declare(self, names: Iterable[str], colors: Iterable[str | None] | None = None) -> None:
         """Set the order of the primary label names, and their colours.
 
         Parameters
         ----------
         names : iterable of str
             Must include all primary names in use; may include others.
-        colors : iterable of str, optional
-            One for each name, e.g. ``"#2ca02c"``. By default names keep their colours, and new
-            names get ``#808080``. If there are no colours yet, none are added.
+        colors : iterable of (str or None), optional
+            One for each name, e.g. ``"#2ca02c"``. By default, or where it is None, names keep their
+            colours, and new names get ``#808080``. If no name has a colour, none are added.
 
         Raises
         ------
@@ -123,10 +123,19 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         """
         with located(run=self.id):
             names = check_names(names)
-        if colors is None and self.colors is not None:
-            known = dict(zip(self.names, self.colors, strict=True))
-            colors = [known.get(name, NEW_COLOR) for name in names]
-        self._redeclare(names, self._table.secondary_names, colors)
+        if colors is None:
+            colors = [None] * len(names)
+        given = [colors] if isinstance(colors, str) else list(colors)
+        if self.colors is None and given == [None] * len(names):
+            self._redeclare(names, self._table.secondary_names, None)
+            return
+        if len(given) == len(names):
+            known = dict(zip(self.names, self.colors or (), strict=False))
+            pairs = zip(names, given, strict=True)
+            given = [
+                known.get(name, NEW_COLOR) if color is None else color for name, color in pairs
+            ]
+        self._redeclare(names, self._table.secondary_names, given)
 
     def count(self) -> dict[str, int]:
         """Count the frames of each label that occurs, as `Labels.count` does."""
@@ -142,7 +151,7 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         return {name: n for name, n in counts.items() if n}
 
     def _redeclare(
-        self, names: list[str], secondary: list[str], colors: Iterable[str] | None
+        self, names: list[str], secondary: list[str], colors: Iterable[str | None] | None
     ) -> None:
         with located(run=self.id):
             missing = self._used_names().difference(names, secondary)

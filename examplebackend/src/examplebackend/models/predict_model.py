@@ -15,8 +15,7 @@ def tag(recording: Recording, model: Model) -> Labels:
     """Label every frame by the window around it, or the nearest one; else it is undefined."""
     labels = Labels()
     run = labels.add_run(recording.run)
-    known = [color for color in model.colors.values() if color is not None]
-    run.declare(model.colors, known if len(known) == len(model.colors) else None)
+    run.declare(model.colors, model.colors.values())
     run.metadata = recording.metadata  # with the camera: FIMTrack's tables need it to be loaded
     spines = any(track.has_spine.any() for track in recording.values())
     length = body_length(recording) if spines else nan  # without spines there are no windows

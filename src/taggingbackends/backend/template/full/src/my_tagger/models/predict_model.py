@@ -29,7 +29,7 @@ def predict_model(backend: BackendExplorer) -> None:
         arrays = np.load(backend.interim_path(file, ".npz"))
         for run in arrays["runs"].tolist():
             labels = Labels()
-            labels.add_run(run).declare(model["names"])
+            labels.add_run(run).declare(model["colors"], model["colors"].values())
             for larva in arrays[f"{run}/larvae"].tolist():
                 states = predict_states(model, arrays[f"{run}/{larva}/features"])
                 labels.set(run, larva, arrays[f"{run}/{larva}/times"], states)

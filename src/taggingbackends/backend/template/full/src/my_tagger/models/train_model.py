@@ -10,7 +10,7 @@ from taggingbackends.main import main
 def train_model(
     backend: BackendExplorer, epochs: int = 10, pretrained_model_instance: str | None = None
 ) -> None:
-    """Store what predict_model needs in ``backend.model_dir()``. Here: the label names.
+    """Store what predict_model needs in ``backend.model_dir()``. Here: the labels' colours.
 
     Parameters
     ----------
@@ -25,11 +25,13 @@ def train_model(
     if not files:
         raise BackendError("no-input", "expected label files in the input, found none")
     names: dict[str, None] = {}
+    colors: dict[str, str] = {}
     for file in files:
         for run in Labels.read(file).values():
             names.update(dict.fromkeys(run.names))
+            colors.update(zip(run.names, run.colors or (), strict=False))  # if there are any
             # features: np.load(backend.interim_path(file, ".npz")); states: run[larva].states
-    model = {"names": list(names), "epochs": epochs}
+    model = {"colors": {name: colors.get(name) for name in names}, "epochs": epochs}
     (backend.model_dir() / "model.json").write_text(json.dumps(model))
 
 
