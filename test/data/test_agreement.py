@@ -26,7 +26,7 @@ from taggingbackends.data import Recording, Track, find_mismatches, find_recordi
 from taggingbackends.data import load_tracks as load
 from taggingbackends.data.agreement import LabelFileCheck
 from taggingbackends.display.page import report
-from taggingbackends.labels.dependencies import find_labelled_recordings
+from taggingbackends.labels.dependencies import group_label_files
 from variants import fimtrack, trxmat
 
 FILE = f"{STEM}.spine"
@@ -303,7 +303,7 @@ def test_label_files_of_one_recording(tmp_path: Path) -> None:
     labels = Labels()
     labels.add_run(RUN)
     labels.write(unknown)
-    found = find_labelled_recordings((file, Labels.read(file)) for file in (*files, unknown))
+    found = group_label_files((file, Labels.read(file)) for file in (*files, unknown))
     assert [(x.run, [file.name for file in x.label_files]) for x in found] == [
         (RUN, ["a.label", "c.label", "d.label"]),
         (RUN, ["b.label"]),

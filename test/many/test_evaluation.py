@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,12 +30,14 @@ from support import (
 )
 from taggingbackends import BackendExplorer, Labels, dependency
 from taggingbackends.analysis.protocol import NAME_PARTS
+from taggingbackends.backend.pipeline import find_training_input
+from taggingbackends.backend.trainingrecord import read_record, write_record
 from taggingbackends.cli.evaluation import _COLUMNS
 from taggingbackends.data import load_tracks
-from taggingbackends.data.unlabelled import copy_without_labels
+from taggingbackends.data.ownlabels import copy_without_labels
 from taggingbackends.many import evaluation
 from taggingbackends.many.evaluation import RECORDING, leave_out, split
-from taggingbackends.many.labelled import LabelledRecording, find_labelled, true_labels
+from taggingbackends.many.truth import LabelledRecording, labelled_recordings, true_labels
 from taggingbackends.system.files import sha1
 from variants import trxmat
 
@@ -123,7 +125,7 @@ def notes(project: Path, what: str) -> list[list[str]]:
     return sorted(path.read_text().splitlines() for path in (project / "state").glob(f"*.{what}"))
 
 
-def recording(n: int, frames: int = 10, **facts: str) -> LabelledRecording:
+def unread(n: int, frames: int = 10, **facts: str) -> LabelledRecording:
     return LabelledRecording((Path(f"{n}.spine"),), (Path(f"{n}.label"),), frames, facts)
 
 
@@ -131,7 +133,7 @@ def recording(n: int, frames: int = 10, **facts: str) -> LabelledRecording:
 
 
 def test_folds_have_about_equally_many_frames() -> None:
-    recordings = [recording(n, frames) for n, frames in enumerate([50, 10, 30, 20, 40])]
+    recordings = [unread(n, frames) for n, frames in enumerate([50, 10, 30, 20, 40])]
     folds = split(recordings, 2)
     assert [sum(one.frames for one in fold.held_out) for fold in folds] == [80, 70]
     for fold in folds:
@@ -140,7 +142,7 @@ def test_folds_have_about_equally_many_frames() -> None:
 
 
 def test_what_can_be_left_out() -> None:
-    recordings = [recording(n, genotype=genotype) for n, genotype in enumerate("aab")]
+    recordings = [unread(n, genotype=genotype) for n, genotype in enumerate("aab")]
     assert [len(fold.training) for fold in leave_out(recordings, RECORDING)] == [2, 2, 2]
     folds = leave_out(recordings, "genotype")
     assert [(fold.name, len(fold.held_out)) for fold in folds] == [
@@ -153,12 +155,12 @@ def test_what_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("recordings", "what", "message"),
     [
-        ([recording(1)], RECORDING, "expected 2 labelled recordings or more, found 1.spine; add"),
-        ([recording(1)], 3, "expected 2 labelled recordings or more, found 1.spine; add"),
-        ([recording(1), recording(2)], 3, "expected 3 labelled recordings or more, found 2; add"),
-        ([recording(1), recording(2)], "genotype", "1.spine: expected the genotype in its name"),
+        ([unread(1)], RECORDING, "expected 2 labelled recordings or more, found 1.spine; add"),
+        ([unread(1)], 3, "expected 2 labelled recordings or more, found 1.spine; add"),
+        ([unread(1), unread(2)], 3, "expected 3 labelled recordings or more, found 2; add"),
+        ([unread(1), unread(2)], "genotype", "1.spine: expected the genotype in its name"),
         (
-            [recording(1, genotype="x"), recording(2, genotype="x")],
+            [unread(1, genotype="x"), unread(2, genotype="x")],
             "genotype",
             "expected recordings of 2 or more values of genotype, found genotype x only; add",
         ),
@@ -171,7 +173,11 @@ def test_too_few_recordings(
         split(recordings, what) if isinstance(what, int) else leave_out(recordings, what)
 
 
-def test_labelled_recordings_are_found(lab: Path, tmp_path: Path) -> None:
+def find_labelled(paths: Sequence[Path], project: Path) -> list[LabelledRecording]:
+    return labelled_recordings(find_training_input(BackendExplorer(project), paths, {}))
+
+
+def test_labelled_recordings_are_found(lab: Path, project: Path) -> None:
     predicted = Labels.read(lab / "1" / "truth.label")
     for run in predicted.values():
         run.metadata["software"] = {"name": "x", "model_instance": "m"}
@@ -183,35 +189,29 @@ def test_labelled_recordings_are_found(lab: Path, tmp_path: Path) -> None:
     run.dependencies = [dependency(spine)]
     nothing.set(run.id, 1, [1.0], [()])
     nothing.write(lab / "5" / "truth.label")
-    with pytest.warns(UserWarning, match="left out 1 ") as warned:
-        found = find_labelled([lab])
-    assert {str(one.message).split(":")[0] for one in warned} == {
-        "left out 1 predicted labels that nobody edited",
-        "left out 1 recordings without labels",
-        "left out 1 recordings without a labelled frame",
-    }
+    with pytest.warns(UserWarning, match=f"{spine}: no frame has a primary label; left out"):
+        found = find_labelled([lab], project)
     assert [one.file.parent.name for one in found] == ["1", "2", "3"]
     assert [one.frames for one in found] == [10, 10, 10]
     assert found[2].facts["genotype"] == "mutant"
     assert [file.suffix for file in found[0].trackers] == [".spine", ".outline"]
-    assert find_labelled(sorted(lab.glob("*/truth.label"))[:3]) == found
-    assert len(find_labelled([lab / "1" / "predicted.label"])) == 1  # named
+    assert find_labelled(sorted(lab.glob("*/truth.label"))[:3], project) == found
+    with pytest.warns(UserWarning, match="named, although these are predictions"):
+        assert len(find_labelled([lab / "1" / "predicted.label"], project)) == 1
 
 
-def test_labels_that_are_refused(lab: Path) -> None:
+def test_labels_that_are_refused(lab: Path, project: Path) -> None:
     truth = lab / "1" / "truth.label"
     truth.with_name("other.label").write_bytes(truth.read_bytes())
-    with backend_error("repeated-run", "run 20240611_101500 is also labelled in .*; name one of"):
-        find_labelled([lab])
+    with backend_error("repeated-labels", "agree in 100.0% of 10 frames"):
+        find_labelled([lab], project)
     both = Labels.read(truth)
     del both["20240611_101500"].dependencies[:]
     both.write(truth)
     with backend_error("no-input", "depend on one recording, found 0; set the dependencies"):
-        find_labelled([truth])
-    with backend_error("no-input", "nowhere: no such file or folder"):
-        find_labelled([lab / "nowhere"])
-    with pytest.warns(UserWarning), backend_error("no-input", "no labelled recording in 1 path"):
-        find_labelled([*(lab / "2").glob("*.spine")])
+        find_labelled([truth], project)
+    with backend_error("no-input", "no labelled recording in the input; name label files"):
+        find_labelled([*(lab / "2").glob("*.spine")], project)
 
 
 # -- evaluations
@@ -264,14 +264,15 @@ def test_frames_without_prediction_and_groups(project: Path, lab: Path) -> None:
 def test_a_failing_script(project: Path, lab: Path, temporary: Path) -> None:
     before = tree(project)
     result = command("evaluate", lab, "--code=3", cwd=project)
-    refused(result, "1 recording held out): train_model: the loss is not finite", lines=2)
+    refused(result, "1 recording held out): train_model: the loss is not finite", lines=6)
     assert "0/3 folds" in result.stderr
     assert {k: v for k, v in tree(project).items() if not k.startswith("state/")} == before
     assert list(temporary.iterdir()) == []
 
 
 def test_a_trained_model(project: Path, lab: Path) -> None:
-    result = command("evaluate", lab / "1", "--model-instance=m", "--json", cwd=project)
+    arguments = ("evaluate", lab / "1", "--model-instance=m", "--json")
+    result = command(*arguments, cwd=project)
     assert result.returncode == 0, result.stderr
     assert "Warning: model m: training.json does not say which files" in result.stderr
     found = json.loads(result.stdout)
@@ -279,29 +280,36 @@ def test_a_trained_model(project: Path, lab: Path) -> None:
     assert (found["names"], found["matrix"]) == (["run", "cast"], [[0, 10], [0, 0]])
     assert found["seconds"]["training"] == 0
     assert notes(project, "trained") == []
+    record(project / "models" / "m", lab / "2" / "truth.label")
+    assert "Warning" not in command(*arguments, cwd=project).stderr
+    known = read_record(BackendExplorer(project), "m")
+    assert known is not None
+    assert (known["evaluation"]["accuracy"], known["evaluation"]["frames"]) == (0.0, 10)
+    assert "0.0%" in command("models", "--long", cwd=project).stdout
 
 
 def test_a_model_is_not_evaluated_on_what_it_was_trained_on(project: Path, lab: Path) -> None:
     backend = BackendExplorer(project, "m")
-    found = find_labelled([lab])
+    found = find_labelled([lab], project)
     original = project / "models" / "original"
     original.mkdir()
-    write_record(original, lab / "2" / "truth.label")
-    write_record(project / "models" / "m", original_model_instance="original")
+    record(original, lab / "2" / "truth.label")
+    record(project / "models" / "m", original_model_instance="original")
     with backend_error("trained-on", "model m was trained on .*2024061.*; leave these out, or"):
-        evaluation.check_not_trained_on(backend, found)
-    evaluation.check_not_trained_on(backend, [found[0], found[2]])
+        evaluation.is_new_to(backend, found)
+    assert evaluation.is_new_to(backend, [found[0], found[2]])
     with pytest.warns(UserWarning, match="the figures say nothing about other recordings"):
-        evaluation.check_not_trained_on(backend, found, force=True)
-    write_record(project / "models" / "m", *(lab / "1").glob("*.outline"))
+        assert not evaluation.is_new_to(backend, found, force=True)
+    record(project / "models" / "m", *(lab / "1").glob("*.outline"))
     with backend_error("trained-on", str(found[0].file)):
-        evaluation.check_not_trained_on(backend, found)
+        evaluation.is_new_to(backend, found)
 
 
-def write_record(model: Path, *files: Path, **options: str) -> None:
+def record(model: Path, *files: Path, **options: str) -> None:
     """Write what a model says about its training."""
-    known = [{"file": str(file), "sha1": sha1(file)} for file in files]
-    (model / "training.json").write_text(json.dumps({"files": known, "options": options}))
+    known = [{"filename": file.name, "sha1": sha1(file)} for file in files]
+    entries = {"backend": {}, "date": "2026-03-01", "options": options, "files": known}
+    write_record(model, entries)
 
 
 @pytest.mark.parametrize(
@@ -324,13 +332,13 @@ def test_what_is_refused_before_a_script_runs(project: Path, lab: Path) -> None:
     (project / "page.html").write_text("mine")
     result = command("evaluate", lab, "--report=page.html", cwd=project)
     refused(result, "page.html: exists already; replace with --force")
-    evaluation.check_scripts(BackendExplorer(project))
-    evaluation.check_scripts(BackendExplorer(project, "m"))
+    evaluation.checked(BackendExplorer(project), {}, ())
+    evaluation.checked(BackendExplorer(project, "m"), {}, ())
     with backend_error("unknown-model", "no model n in"):
-        evaluation.check_scripts(BackendExplorer(project, "n"))
+        evaluation.checked(BackendExplorer(project, "n"), {}, ())
     (project / "scripts" / "train_model.py").unlink()
     with backend_error("missing-script", "expected a script "):
-        evaluation.check_scripts(BackendExplorer(project))
+        evaluation.checked(BackendExplorer(project), {}, ())
     assert notes(project, "trained") == []
 
 
@@ -415,9 +423,9 @@ def write_trx(folder: Path) -> Path:
     return path
 
 
-def test_labels_in_a_tracker_file_are_hidden(tmp_path: Path) -> None:
+def test_labels_in_a_tracker_file_are_hidden(tmp_path: Path, project: Path) -> None:
     file, copy = write_trx(tmp_path / "1"), tmp_path / "copy.mat"
-    (found,) = find_labelled([tmp_path / "1"])
+    (found,) = find_labelled([tmp_path / "1"], project)
     assert (found.sources, found.frames) == ((file,), 8)
     assert set(true_labels(found)[trxmat.RUN].count().values()) == {2}
     copy_without_labels(file, copy)

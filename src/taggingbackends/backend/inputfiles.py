@@ -17,8 +17,8 @@ from taggingbackends.data.formats import (
     is_label_file,
     suffix_formats,
 )
-from taggingbackends.errors import BackendError, InputWarning, TrackFileError
-from taggingbackends.system.messages import describe, log
+from taggingbackends.errors import BackendError, BackendWarning, TrackFileError
+from taggingbackends.system.messages import describe, warn_of_each
 from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted, listed
 
@@ -28,10 +28,8 @@ __all__ = [
     "Choice",
     "checked_format",
     "input_files",
-    "report",
+    "warn_of_unreadable",
 ]
-
-_SHOWN = 20  # files that warnings name for one reason
 
 
 class Choice(NamedTuple):
@@ -153,7 +151,7 @@ def _used(
         _refuse(named, recordings, near, own)
         # the other files of a recording that cannot be loaded are of no use
         recordings = {main: parts for main, parts in recordings.items() if main not in near}
-    report(near)
+    warn_of_unreadable(near)
     # copying a file that cannot be read raises its error
     known = known.union(own, unreadable.keys() - near, *recordings.values())
     rest = [file for file in files if file not in known and file not in near]
@@ -166,7 +164,7 @@ def _used(
     if taken:
         problem = f"{counted(len(taken), 'file')} in no known format: {_names(taken)}"
         fix = "list the backend's own suffixes in pyproject.toml, or pass all_files=True"
-        warnings.warn(InputWarning(problem, fix), stacklevel=5)
+        warnings.warn(BackendWarning(problem, fix), stacklevel=5)
     left = [file for file in unknown if file not in used]
     counts, fixes = [], []
     if left:
@@ -177,7 +175,7 @@ def _used(
         fixes += ["choose a format with format=..."] if choice.format is None else []
     if counts:
         problem = f"left out {' and '.join(counts)}"
-        warnings.warn(InputWarning(problem, ", or ".join(fixes)), stacklevel=5)
+        warnings.warn(BackendWarning(problem, ", or ".join(fixes)), stacklevel=5)
     return [file for file in files if file in used]
 
 
@@ -185,22 +183,14 @@ def _names(files: Iterable[Path]) -> str:
     return listed(file.name for file in files)
 
 
-def report(errors: Mapping[Path, Exception], count: bool = True) -> None:
-    """Warn of files that cannot be read: each with its reason and fix, and their number.
-
-    At most 20 files with the same fix are shown. The others are written to the log only.
-    """
+def warn_of_unreadable(errors: Mapping[Path, Exception], count: bool = True) -> None:
+    """Warn of files that cannot be read: each with its reason and fix, and their number."""
     by_fix: dict[str, list[str]] = {}
     for error in errors.values():
         text = describe(error)
         by_fix.setdefault(text.rpartition("; ")[2], []).append(text)
-    for fix, texts in by_fix.items():
-        for text in texts[:_SHOWN]:
-            warnings.warn(text, stacklevel=2)
-        for text in texts[_SHOWN:]:
-            log(text)
-        if len(texts) > _SHOWN:
-            warnings.warn(f"and {len(texts) - _SHOWN} more; {fix}", stacklevel=2)
+    for texts in by_fix.values():
+        warn_of_each(texts, stacklevel=2)
     if count and len(errors) > 1:
         warnings.warn(f"{len(errors)} files cannot be read", stacklevel=2)
 
