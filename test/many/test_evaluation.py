@@ -28,7 +28,7 @@ from support import (
     write_labels,
     write_recording,
 )
-from taggingbackends import BackendExplorer, Labels, dependency
+from taggingbackends import BackendExplorer, Labels, TrackFileError, dependency
 from taggingbackends.analysis.protocol import NAME_PARTS
 from taggingbackends.cli.evaluation import _COLUMNS
 from taggingbackends.data import load_tracks
@@ -186,9 +186,9 @@ def test_labelled_recordings_are_found(lab: Path, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="left out 1 ") as warned:
         found = find_labelled([lab])
     assert {str(one.message).split(":")[0] for one in warned} == {
-        "left out 1 predicted labels that nobody edited",
-        "left out 1 recordings without labels",
-        "left out 1 recordings without a labelled frame",
+        "left out 1 label file with predictions that nobody edited",
+        "left out 1 recording without labels",
+        "left out 1 recording without a labelled frame",
     }
     assert [one.file.parent.name for one in found] == ["1", "2", "3"]
     assert [one.frames for one in found] == [10, 10, 10]
@@ -196,6 +196,27 @@ def test_labelled_recordings_are_found(lab: Path, tmp_path: Path) -> None:
     assert [file.suffix for file in found[0].trackers] == [".spine", ".outline"]
     assert find_labelled(sorted(lab.glob("*/truth.label"))[:3]) == found
     assert len(find_labelled([lab / "1" / "predicted.label"])) == 1  # named
+
+
+def test_files_that_cannot_be_read_are_reported(lab: Path) -> None:
+    old, own = lab / "4" / "old.mat", lab / "4" / "mine.csv"
+    old.parent.mkdir()
+    old.write_bytes(b"MATLAB 5.0 MAT-file")
+    own.write_text("a,b\n")
+    with pytest.warns(UserWarning, match=r"old\.mat: .* found a MATLAB 5 file") as warned:
+        assert len(find_labelled([lab], (".csv",))) == 3
+    assert len(warned) == 1
+    with pytest.raises(TrackFileError, match=r"old\.mat: "):
+        find_labelled([lab / "1", old])
+
+
+def test_a_trxmat_of_a_labelled_recording_is_no_other_recording(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path, f"{trxmat.RUN}@wt@e@t5@p")
+    state = {"global_state_large_state": np.ones((4, 1))}
+    image = trxmat.image(trxmat.larva(1, **state))
+    (tmp_path / "trx.mat").write_bytes(image["trx.mat"])
+    write_labels(spine)
+    assert [one.file for one in find_labelled([tmp_path])] == [spine]
 
 
 def test_labels_that_are_refused(lab: Path) -> None:
@@ -308,7 +329,7 @@ def write_record(model: Path, *files: Path, **options: str) -> None:
     ("more", "message"),
     [
         (["--folds=2", "--leave-out=recording"], "only one of --folds, --leave-out and --model"),
-        (["--epochs=2"], "name FILES: label files beside tracker files, or folders"),
+        (["--epochs=2"], "name FILES, or a list of them with --files-from"),
         (["--leave-out=larva"], "'larva' is not one of 'recording', 'genotype'"),
         (["--report=page.pdf"], "page.pdf: expected a name that ends in .html or .htm"),
     ],

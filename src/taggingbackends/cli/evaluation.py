@@ -96,6 +96,7 @@ def evaluate(
     from contextlib import closing
     from shutil import get_terminal_size
 
+    from taggingbackends.backend.project import own_suffixes
     from taggingbackends.backend.wording import in_command_words
     from taggingbackends.display.evaluation import evaluation_text
     from taggingbackends.errors import BackendError
@@ -115,7 +116,7 @@ def evaluate(
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)
     evaluation.check_scripts(backend)
-    recordings = find_labelled(files)
+    recordings = find_labelled(files, own_suffixes(backend.project_dir))
     if model_instance is not None:
         evaluation.check_not_trained_on(backend, recordings, force)
     by, groups = _groups(recordings, folds, leave_out, model_instance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 
 from taggingbackends.analysis.comparison import primary_labels
 from taggingbackends.analysis.protocol import file_name_parts
+from taggingbackends.backend.inputfiles import report
 from taggingbackends.data.formats import (
     companions,
     find_recordings,
@@ -21,7 +22,7 @@ from taggingbackends.data.formats import (
 )
 from taggingbackends.data.loading import file_and_runs, load_silently
 from taggingbackends.data.unlabelled import has_labels
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, TrackFileError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.labels.runlabels import RunLabels
@@ -63,7 +64,9 @@ class LabelledRecording(NamedTuple):
         return self.sources == (self.file,)
 
 
-def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecording]:
+def find_labelled(
+    paths: Sequence[str | PathLike[str]], suffixes: Collection[str] = ()
+) -> list[LabelledRecording]:
     """Find the labelled recordings among files and in folders.
 
     Parameters
@@ -71,6 +74,8 @@ def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecordin
     paths : sequence of path
         Label files beside the tracker files that they depend on, tracker files that contain
         labels, and folders of these. In folders, predicted labels that nobody edited are left out.
+    suffixes : collection of str
+        Suffixes of the backend's own formats, in lower case.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecordin
     UserWarning
         What was left out.
     """
-    left_out: dict[str, list[Path]] = {}
+    left_out: dict[tuple[str, str], list[Path]] = {}  # what, and why
     label_files: dict[Path, None] = {}
     others: dict[Path, None] = {}
     named = set()
@@ -112,7 +117,8 @@ def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecordin
     for file in progress(sorted(label_files), "reading"):
         labels = Labels.read(file)
         if file not in named and predicting_instance(labels) is not None:
-            left_out.setdefault("predicted labels that nobody edited", []).append(file)
+            reason = "label file", "with predictions that nobody edited"
+            left_out.setdefault(reason, []).append(file)
             continue
         main, *parts = _labelled_by(file, labels)
         recordings[main] = (main, *parts)
@@ -125,20 +131,24 @@ def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecordin
             facts.setdefault(main, {}).update(_texts(run))
         frames[main] = frames.get(main, 0) + _labelled_frames(labels.values())
     known = {part for parts in recordings.values() for part in parts}
-    for main, files in find_recordings([file for file in others if file not in known]).items():
+    unreadable: dict[Path, Exception] = {}
+    for main, files in find_recordings(others, unreadable).items():
+        if main in unreadable or not known.isdisjoint(files):
+            continue
         runs_of_file = list(own_labels(main))
         if runs_of_file:
             recordings[main] = (main, *(file for file in files if file != main))
             sources[main] = dict.fromkeys((run.id for run in runs_of_file), main)
             frames[main] = _labelled_frames(runs_of_file)
         else:
-            left_out.setdefault("recordings without labels", []).append(main)
+            left_out.setdefault(("recording", "without labels"), []).append(main)
+    _report(unreadable, named, suffixes)
     unlabelled = [main for main in recordings if not frames[main]]
     if unlabelled:
-        left_out["recordings without a labelled frame"] = unlabelled
-    for reason, left in left_out.items():
-        names = listed(left)
-        warnings.warn(f"left out {len(left)} {reason}: {names}", stacklevel=2)
+        left_out["recording", "without a labelled frame"] = unlabelled
+    for (what, why), left in left_out.items():
+        problem = f"left out {counted(len(left), what)} {why}: {listed(left)}"
+        warnings.warn(problem, stacklevel=2)
     labelled = [
         LabelledRecording(
             recordings[main],
@@ -154,6 +164,21 @@ def find_labelled(paths: Sequence[str | PathLike[str]]) -> list[LabelledRecordin
         fix = "name label files beside their tracker files, or folders of these"
         raise BackendError("no-input", f"no labelled recording in {some}", fix)
     return labelled
+
+
+def _report(
+    unreadable: Mapping[Path, Exception], named: Collection[Path], suffixes: Collection[str]
+) -> None:
+    """Warn of files in folders that look like tracker files but cannot be read; refuse others."""
+    near: dict[Path, Exception] = {}
+    for file, error in unreadable.items():
+        if not isinstance(error, TrackFileError):
+            raise error
+        if not file.name.lower().endswith(tuple(suffixes)):
+            near[file] = error
+    for file in near.keys() & named:
+        raise near[file]
+    report(near)
 
 
 def true_labels(recording: LabelledRecording) -> dict[str, RunLabels]:
