@@ -154,7 +154,7 @@ def survey(
     label_files = [file for file in files if is_label_file(file)]
     found = TrainingSet()
     parts: dict[Path, TrainingSet] = {}
-    check = LabelFileCheck()
+    check = LabelFileCheck(by_default=True)
 
     def read() -> Iterator[tuple[Path, Labels]]:
         for file in progress(label_files, "checking"):
