@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from support import RUN, backend_error, write_labels, write_recording
-from taggingbackends import Labels
+from taggingbackends import Labels, dependency
 from taggingbackends.analysis.traininginput import training_input
+from taggingbackends.data.agreement import LabelFileCheck
+from variants.fimtrack import rows, text
 
 OTHER = "20240612_090000"
 
@@ -77,3 +79,19 @@ def test_labels_without_their_tracker_files(files: list[Path]) -> None:
     found = training_input([truth])
     assert "expected this file beside the labels" in found.remarks["tracks"][0]
     assert found.files.keys() == {truth}
+
+
+def test_labels_at_another_frame_rate_than_the_table_is_read_with(tmp_path: Path) -> None:
+    table = tmp_path / RUN / "table.csv"
+    table.parent.mkdir()
+    table.write_text(text(rows()))
+    labels = Labels()
+    labels.add_run(RUN).dependencies = [dependency(table)]
+    labels.set(RUN, 0, [0.0, 0.5], ["run", "run"])
+    labels.write(table.with_name("truth.label"))
+    files = [table, table.with_name("truth.label")]
+    (remark,) = training_input(files, options={"pixelsize": 73.0}).remarks["tracks"]
+    expected = "expected labels of table.csv at the default frame rate, but 1 of 2 frames is not"
+    assert expected in remark
+    assert training_input(files, options={"pixelsize": 73.0, "framerate": 2.0}).remarks == {}
+    assert LabelFileCheck().mismatches(files[1], labels) == []  # its frame rate is unknown

@@ -204,7 +204,7 @@ def test_the_format_of_a_push(project: Path, lab: Path, trx: Path) -> None:
     names = [path.relative_to(top).as_posix() for path in pushed]
     assert names == ["notes.txt", "old/trx.mat", "trx.mat"]
     left = str(caught[-1].message)
-    assert left.startswith("left out 4 files in other formats (")
+    assert left.startswith("left out 5 files in other formats (")  # with truth.label
     for name in (PAIR[1], "truth.label"):
         with backend_error("no-input", "expected a file in the format trx.mat, found another"):
             backend.push(lab / name, format="trx.mat")

@@ -28,7 +28,7 @@ from support import (
     write_labels,
     write_recording,
 )
-from taggingbackends import BackendExplorer, Labels, dependency
+from taggingbackends import BackendExplorer, Labels, TrackFileError, dependency
 from taggingbackends.analysis.protocol import NAME_PARTS
 from taggingbackends.backend.pipeline import find_training_input
 from taggingbackends.backend.trainingrecord import read_record, write_record
@@ -198,6 +198,28 @@ def test_labelled_recordings_are_found(lab: Path, project: Path) -> None:
     assert find_labelled(sorted(lab.glob("*/truth.label"))[:3], project) == found
     with pytest.warns(UserWarning, match="named, although these are predictions"):
         assert len(find_labelled([lab / "1" / "predicted.label"], project)) == 1
+
+
+def test_files_that_cannot_be_read_are_reported(lab: Path, project: Path) -> None:
+    old = lab / "4" / "old.mat"
+    old.parent.mkdir()
+    old.write_bytes(b"MATLAB 5.0 MAT-file")
+    with pytest.warns(UserWarning, match=r"old\.mat: .* found a MATLAB 5 file"):
+        assert len(find_labelled([lab], project)) == 3
+    with pytest.raises(TrackFileError, match=r"old\.mat: "):
+        find_labelled([lab / "1", old], project)
+
+
+def test_a_trxmat_of_a_labelled_recording_is_no_other_recording(
+    tmp_path: Path, project: Path
+) -> None:
+    spine = write_recording(tmp_path / "lab", f"{trxmat.RUN}@wt@e@t5@p")
+    state = {"global_state_large_state": np.ones((4, 1))}
+    image = trxmat.image(trxmat.larva(1, **state))
+    (tmp_path / "lab" / "trx.mat").write_bytes(image["trx.mat"])
+    write_labels(spine)
+    with pytest.warns(UserWarning, match=r"left out 1 file in other formats \(trx\.mat\)"):
+        assert [one.file for one in find_labelled([tmp_path / "lab"], project)] == [spine]
 
 
 def test_labels_that_are_refused(lab: Path, project: Path) -> None:

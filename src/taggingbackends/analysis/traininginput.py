@@ -159,7 +159,7 @@ def training_input(
     label_files = [file for file in files if is_label_file(file)]
     found = TrainingInput()
     parts: dict[Path, TrainingInput] = {}
-    check = LabelFileCheck()
+    check = LabelFileCheck(by_default=True)
 
     def read() -> Iterator[tuple[Path, Labels]]:
         for file in progress(label_files, "checking"):

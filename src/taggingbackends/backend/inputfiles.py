@@ -112,7 +112,7 @@ def input_files(
     taken = [file for file in files if is_chosen(file)]
     if not choice.all_files:
         known = labelled.union(*needs.values())
-        others = set(files).difference(taken, labelled)
+        others = set(files).difference(taken, labelled - used)
         taken = _used(taken, named, choice, suffixes, known, others)
         taken = [file for file in taken if file not in labelled or file in used]
     return list(dict.fromkeys(y for x in taken for y in (x, *needs.get(x, ()))))

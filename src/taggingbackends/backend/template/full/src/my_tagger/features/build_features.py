@@ -1,5 +1,6 @@
 """Compute the features of each frame and store them in data/interim."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,14 @@ def features(track: Track) -> NDArray[np.float64]:
 
 
 def build_features(backend: BackendExplorer) -> None:
-    """Write one .npz file per recording: its runs, their larvae, and times and features of each."""
+    """Write one .npz file per recording: its runs, their larvae, and the features of each frame."""
     for file in find_recordings(backend.list_input_files()):
         runs: list[str] = []
         arrays: dict[str, NDArray[Any]] = {}
         for recording in backend.load_runs(file, outline=False):  # one, but a trx.mat may have more
             run = recording.run
             runs.append(run)
+            arrays[f"{run}/metadata"] = np.array(json.dumps(recording.metadata))
             arrays[f"{run}/larvae"] = np.array(list(recording))
             for larva, track in recording.items():
                 arrays[f"{run}/{larva}/times"] = track.times

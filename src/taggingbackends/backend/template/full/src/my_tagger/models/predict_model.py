@@ -30,6 +30,7 @@ def predict_model(backend: BackendExplorer) -> None:
         for run in arrays["runs"].tolist():
             labels = Labels()
             labels.add_run(run).declare(model["colors"], model["colors"].values())
+            labels[run].metadata = json.loads(arrays[f"{run}/metadata"].item())
             for larva in arrays[f"{run}/larvae"].tolist():
                 states = predict_states(model, arrays[f"{run}/{larva}/features"])
                 labels.set(run, larva, arrays[f"{run}/{larva}/times"], states)
