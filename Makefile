@@ -17,9 +17,9 @@ BACKEND := $(BIN)/tagging-backend --project examplebackend
 demo: .venv/.demo
 	rm -rf $(DEMO)
 	$(BACKEND) reset --model-instance demo --model
-	$(BIN)/python -m examplebackend.simulate $(DEMO)/1 --seed 1 --run 20240611_101500
-	$(BIN)/python -m examplebackend.simulate $(DEMO)/2 --seed 2 --run 20240611_103000
-	$(BIN)/python -m examplebackend.simulate $(DEMO)/3 --seed 3 --run 20240612_090000
+	$(BIN)/python -m taggingbackends.simulation $(DEMO)/1 --seed 1 --run 20240611_101500
+	$(BIN)/python -m taggingbackends.simulation $(DEMO)/2 --seed 2 --run 20240611_103000
+	$(BIN)/python -m taggingbackends.simulation $(DEMO)/3 --seed 3 --run 20240612_090000
 	$(BACKEND) train $(DEMO)/1/truth.label $(DEMO)/2/truth.label --model-instance demo --force
 	$(BACKEND) predict $(DEMO)/3/*.spine --model-instance demo
 	$(BIN)/tagging-backend labels show $(DEMO)/3/predicted.label

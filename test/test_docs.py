@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from examplebackend.simulate import main as simulate
 from support import ROOT, blocks, command
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init
 from taggingbackends.data import FORMATS, load_tracks
+from taggingbackends.simulation import main as simulate
 
 
 def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ LAYERS = (
     {"many", "display", "julia"},
     {"backend"},
     {"analysis", "windows"},
-    {"data"},
+    {"data", "simulation"},
     {"labels"},
     {"system"},
     {"errors"},
@@ -142,7 +142,7 @@ def test_lazy_names_exist() -> None:
 
 # -- imports in examplebackend and the template
 
-PUBLIC = {PACKAGE, f"{PACKAGE}.explorer", f"{PACKAGE}.main", *FACES}
+PUBLIC = {PACKAGE, f"{PACKAGE}.explorer", f"{PACKAGE}.main", f"{PACKAGE}.simulation", *FACES}
 """The modules that scripts may import. Other modules may change."""
 
 SCRIPTS = (ROOT / "examplebackend" / "src", SOURCE / "backend" / "template")

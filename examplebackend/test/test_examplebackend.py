@@ -1,21 +1,26 @@
-"""Tests of features, forest and simulation. test_scripts.py tests the scripts."""
+"""Tests of features and forest. test_scripts.py tests the scripts."""
 
-import hashlib
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import skops.io
 
-from examplebackend import simulate as simulation
 from examplebackend.features.spine import FEATURES, WINDOW, resample_spine, spine_features
 from examplebackend.models import forest as models
-from examplebackend.models.forest import read_model, train, write_model
-from examplebackend.simulate import STATES, simulate, write_tracks, write_truth
+from examplebackend.models.forest import (
+    Examples,
+    Model,
+    calibrate,
+    read_examples,
+    read_model,
+    train,
+    write_model,
+)
 from taggingbackends import BackendError
 from taggingbackends.data import body_length
-
-RUN = "20240611_101500"
+from taggingbackends.simulation import STATES, simulate
 
 
 def column(features, name):
@@ -51,26 +56,33 @@ def simulated(seed, larvae=4, seconds=60.0):
 
 
 @pytest.fixture(scope="module")
-def recording():
-    return simulate(larvae=3, seconds=40.0, seed=5)
-
-
-@pytest.fixture(scope="module")
 def windows():
     return simulated(5, larvae=3, seconds=40.0)[:2]
 
 
+def examples_of(features, names, recording=0, edited=False):
+    n = len(names)
+    return Examples(
+        features=features.astype(np.float32),
+        names=np.array(names),
+        recordings=np.full(n, recording),
+        edited=np.full(n, edited),
+        frames=np.ones(n, dtype=np.float32),
+    )
+
+
 @pytest.fixture(scope="module")
 def frames():
-    """Return features and states of three simulated recordings."""
+    """Return the windows of three simulated recordings."""
     found = [simulated(seed) for seed in (1, 2, 3)]
-    return [(spine_features(windows, length), states) for windows, length, states in found]
+    return [examples_of(spine_features(one, length), states) for one, length, states in found]
 
 
 @pytest.fixture(scope="module")
-def forest(frames):
-    features, states = frames[0]
-    return train(features, states, seed=0, trees=10)
+def model(frames):
+    forest = train(frames[0], seed=0, trees=10)
+    colors = {"run": "#2ca02c", "cast": None, "stop": None, "back": None}
+    return Model(forest, colors, calibrate(frames[0], 0, 10, apart=True))
 
 
 # features
@@ -160,48 +172,127 @@ def test_arrays_of_another_shape_are_refused(shape):
         spine_features(np.zeros(shape), 1.0)
 
 
+def test_the_head_comes_first_and_leads_in_a_run_and_the_tail_when_backing_up():
+    windows, length, states = simulated(2, larvae=8)
+    features = spine_features(windows, length)
+    forward, bend = column(features, "forward"), column(features, "bend")
+    truth = np.array(states)
+    assert np.median(forward[truth == "run"]) > 0.15
+    assert np.median(forward[truth == "back"]) < -0.05
+    assert np.abs(np.median(forward[truth == "stop"])) < 0.03
+    assert np.median(bend[truth == "cast"]) > 3 * np.median(bend[truth == "run"])
+
+
 # forest
 
 
 def test_the_forest_learns_the_simulated_states(frames):
-    features = np.concatenate([frames[0][0], frames[1][0]])
-    predicted = train(features, frames[0][1] + frames[1][1]).predict(frames[2][0])
-    true = np.array(frames[2][1])
+    predicted = train(frames[0] + frames[1]).predict(frames[2].features)
+    true = frames[2].names
     recall = [(predicted[true == state] == state).mean() for state in STATES]
     assert np.mean(recall) > 0.85
 
 
 def test_the_same_seed_trains_the_same_forest(frames):
-    features = frames[1][0]
-    a, b, c = (train(*frames[0], seed=seed, trees=5).predict_proba(features) for seed in (1, 1, 2))
+    features = frames[1].features
+    forests = (train(frames[0], seed=seed, trees=5) for seed in (1, 1, 2))
+    a, b, c = (forest.predict_proba(features) for forest in forests)
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
 
 
 def test_rare_labels_have_the_same_weight(frames):
-    features, states = frames[0]
-    rare = [i for i, state in enumerate(states) if state == "stop"][:20]
-    kept = [i for i, state in enumerate(states) if state == "run"] + rare
-    forest = train(features[kept], [states[i] for i in kept], trees=10)
-    assert (forest.predict(features[rare]) == "stop").mean() > 0.9
+    names = frames[0].names
+    rare = np.flatnonzero(names == "stop")[:20]
+    kept = np.append(np.flatnonzero(names == "run"), rare)
+    forest = train(frames[0][kept], trees=10)
+    assert (forest.predict(frames[0].features[rare]) == "stop").mean() > 0.9
 
 
-def test_a_written_model_is_read_unchanged(forest, frames, tmp_path):
-    colors = {"run": "#2ca02c", "cast": None}
-    write_model(tmp_path / "model", forest, colors)
-    again, read = read_model(tmp_path / "model")
-    assert list(read.items()) == list(colors.items())
-    features = frames[1][0]
-    assert np.array_equal(again.predict_proba(features), forest.predict_proba(features))
-    assert again.predict(features).tolist() == forest.predict(features).tolist()
+def test_corrected_windows_weigh_more(frames):
+    n = 400
+    same = frames[0][frames[0].names == "run"][:n]  # the same windows, with another label
+    wrong = replace(same, names=np.full(n, "cast"))
+    cast = frames[0][frames[0].names == "cast"]
+
+    def share(edited):
+        corrected = replace(wrong, edited=np.full(n, edited))
+        votes = train(cast + same + corrected, trees=10).predict_proba(same.features)
+        return votes[:, 0].mean()  # cast
+
+    assert share(True) > share(False) + 0.1
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_confidence_is_the_share_of_right_labels(frames, apart):
+    known, new = frames[0] + frames[1], frames[2]
+    colors = dict.fromkeys(STATES)
+    model = Model(train(known), colors, calibrate(known, 0, 50, apart))
+    names, confidence, second = model.predict(new.features)
+    right = names == new.names
+    assert abs(confidence.mean() - right.mean()) < 0.015
+    unsure = confidence < 0.9
+    assert unsure.sum() > 100
+    assert abs(confidence[unsure].mean() - right[unsure].mean()) < 0.15
+    assert {name for name in second if name} == set(STATES)
+    unlike = second != names
+    assert unlike.all()
+    assert (second == new.names)[~right].mean() > 0.7
+
+
+def test_few_trees_and_one_label_have_a_confidence(frames):
+    few = frames[0][::10]
+    for known in (few, few[few.names == "run"]):
+        for apart in (True, False):
+            model = Model(train(known, trees=1), {}, calibrate(known, 0, 1, apart))
+            names, confidence, second = model.predict(frames[1].features)
+            assert set(names) <= set(known.names)
+            assert ((confidence > 0) & (confidence < 1)).all()
+    assert set(second) == {()}
+
+
+def test_a_model_keeps_windows_of_each_label(frames):
+    known = replace(frames[0] + frames[1], edited=np.arange(len(frames[0] + frames[1])) % 9 == 0)
+    kept = known.kept(seed=1)
+    assert len(kept) < len(known)
+    for name in STATES:
+        for edited in (False, True):
+            all_, some = (
+                one[(one.names == name) & (one.edited == edited)] for one in (known, kept)
+            )
+            assert len(some) == min(len(all_), 1000)
+            assert np.isclose(some.frames.sum(), len(all_))
+    assert set(map(tuple, kept.features)) <= set(map(tuple, known.features))
+    again = kept.kept(seed=2)
+    assert np.array_equal(again.features, kept.features)
+    assert np.allclose(again.frames, kept.frames)
+
+
+def test_recordings_of_several_sets_are_numbered_on(frames):
+    both = frames[0][:2] + frames[1][:1] + frames[2][:0]
+    assert both.recordings.tolist() == [0, 0, 1]
+
+
+def test_a_written_model_is_read_unchanged(model, frames, tmp_path):
+    write_model(tmp_path, model, frames[0])
+    again = read_model(tmp_path)
+    assert list(again.colors.items()) == list(model.colors.items())
+    for one, other in zip(
+        again.predict(frames[1].features), model.predict(frames[1].features), strict=True
+    ):
+        assert one.tolist() == other.tolist()
+    for name, column in vars(read_examples(tmp_path)).items():
+        assert np.array_equal(column, getattr(frames[0], name)), name
+        assert column.dtype == getattr(frames[0], name).dtype
 
 
 def test_a_written_model_is_small(frames, tmp_path):
-    path = tmp_path / "model"
-    states = np.random.default_rng(0).choice(list("abcdefg"), len(frames[0][0])).tolist()
-    forest = train(frames[0][0], states)  # random names give the largest trees
-    write_model(path, forest, dict.fromkeys("abcdefg"))
-    assert path.stat().st_size < 1_000_000
+    states = np.random.default_rng(0).choice(list("abcdefg"), len(frames[0]))
+    noise = replace(frames[0], names=states)  # random names give the largest trees
+    write_model(tmp_path, Model(train(noise), {}, np.zeros(8)), noise.kept(0))
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes["forest.skops"] < 1_000_000
+    assert sizes["windows.npz"] < 400_000
 
 
 class Rogue:
@@ -214,27 +305,39 @@ class Rogue:
 def test_a_model_with_foreign_code_is_refused_and_does_not_run(tmp_path):
     rogue = Rogue()
     rogue.value = 1
-    model = {"made_for": models._made_for(), "colors": {}, "forest": rogue}
-    skops.io.dump(model, tmp_path / "model")
-    with refused(tmp_path / "model", r"Untrusted types .*Rogue"):
-        read_model(tmp_path / "model")
+    content = {"made_for": models._made_for(), "colors": {}, "forest": rogue}
+    skops.io.dump(content, tmp_path / "forest.skops")
+    with refused(tmp_path, r"Untrusted types .*Rogue"):
+        read_model(tmp_path)
     assert not Rogue.ran
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", pickle.dumps(Rogue)])
 def test_other_files_are_refused(tmp_path, content):
-    path = tmp_path / "model"
-    path.write_bytes(content)
-    with refused(path, "not a zip file"):
-        read_model(path)
+    (tmp_path / "forest.skops").write_bytes(content)
+    with refused(tmp_path, "not a zip file"):
+        read_model(tmp_path)
 
 
-def test_a_missing_file_and_another_model_are_refused(forest, tmp_path):
-    with refused(tmp_path / "none", "No such file"):
-        read_model(tmp_path / "none")
-    skops.io.dump(forest, tmp_path / "forest")
-    with refused(tmp_path / "forest", "train it again"):
-        read_model(tmp_path / "forest")
+def test_a_missing_file_and_another_model_are_refused(model, tmp_path):
+    with refused(tmp_path, "No such file"):
+        read_model(tmp_path)
+    for content in (model.forest, {"made_for": 1, "colors": {}, "forest": model.forest}):
+        skops.io.dump(content, tmp_path / "forest.skops")
+        with refused(tmp_path, "train it again"):
+            read_model(tmp_path)
+
+
+def test_windows_that_cannot_be_read_are_refused(model, frames, tmp_path):
+    with refused(tmp_path, "No such file", "windows.npz"):
+        read_examples(tmp_path)
+    write_model(tmp_path, model, replace(frames[0], frames=np.ones(3, dtype=np.float32)))
+    with refused(tmp_path, "columns of different lengths", "windows.npz"):
+        read_examples(tmp_path)
+    names = frames[0].names.astype(object)
+    np.savez(tmp_path / "windows.npz", **{**vars(frames[0]), "names": names})
+    with refused(tmp_path, "allow_pickle=False", "windows.npz"):
+        read_examples(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -242,26 +345,26 @@ def test_a_missing_file_and_another_model_are_refused(forest, tmp_path):
     [("FEATURES", FEATURES[::-1]), ("sklearn.__version__", "1.0.2")],
 )
 def test_a_model_for_other_features_or_versions_is_refused(
-    forest, tmp_path, monkeypatch, name, value
+    model, frames, tmp_path, monkeypatch, name, value
 ):
     with monkeypatch.context() as patch:
         patch.setattr(f"examplebackend.models.forest.{name}", value)
-        write_model(tmp_path / "model", forest, {})
-    with refused(tmp_path / "model", "for .*, found one for .*train it again"):
-        read_model(tmp_path / "model")
+        write_model(tmp_path, model, frames[0])
+    with refused(tmp_path, "for .*, found one for .*train it again"):
+        read_model(tmp_path)
 
 
-def test_a_model_of_another_patch_version_is_read(forest, tmp_path, monkeypatch):
+def test_a_model_of_another_patch_version_is_read(model, frames, tmp_path, monkeypatch):
     import sklearn
 
     with monkeypatch.context() as patch:
         other = sklearn.__version__ + "9"
         patch.setattr("sklearn.base.__version__", other)
         patch.setattr("sklearn.__version__", other)
-        write_model(tmp_path / "model", forest, {})
+        write_model(tmp_path, model, frames[0])
     with pytest.warns(UserWarning, match="from version .*9 when"):
-        skops.io.load(tmp_path / "model", trusted=models.TRUSTED)
-    read_model(tmp_path / "model")  # without a warning
+        skops.io.load(tmp_path / "forest.skops", trusted=models.TRUSTED)
+    read_model(tmp_path)  # without a warning
 
 
 @pytest.mark.parametrize(
@@ -269,140 +372,17 @@ def test_a_model_of_another_patch_version_is_read(forest, tmp_path, monkeypatch)
     [("left_child", 10**9), ("right_child", -1), ("left_child", 0), ("feature", len(FEATURES))],
 )
 def test_trees_with_invalid_indices_are_refused(frames, tmp_path, field, value):
-    forest = train(*frames[0], trees=3)
+    forest = train(frames[0], trees=3)
     tree = forest.estimators_[1].tree_
     state = tree.__getstate__()
     state["nodes"] = state["nodes"].copy()
     state["nodes"][field][0] = value
     tree.__setstate__(state)
-    write_model(tmp_path / "model", forest, {})
-    with refused(tmp_path / "model", "nodes do not fit together"):
-        read_model(tmp_path / "model")
+    write_model(tmp_path, Model(forest, {}, np.zeros(5)), frames[0])
+    with refused(tmp_path, "nodes do not fit together"):
+        read_model(tmp_path)
 
 
-def refused(path, found):
-    problem = rf"^{path}: expected a model [^\n]*{found}[^\n]*$"
+def refused(folder, found, file="forest.skops"):
+    problem = rf"^{folder / file}: expected a model [^\n]*{found}[^\n]*$"
     return pytest.raises(BackendError, match=problem)
-
-
-# simulation
-
-
-def test_the_same_seed_gives_the_same_files(tmp_path):
-    contents = []
-    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
-        paths = write_tracks(tmp_path / name, RUN, simulate(larvae=2, seconds=10.0, seed=seed))
-        contents.append([path.read_bytes() for path in paths])
-    assert contents[0] == contents[1]
-    assert contents[0] != contents[2]
-
-
-def test_files_are_in_the_format_of_choreography(recording, tmp_path):
-    outline, spine = write_tracks(tmp_path / "new" / "folder", RUN, recording)
-    assert outline.name == f"{RUN}@sim@none@t0@n#n#n#n@100.outline"
-    assert spine.name == f"{RUN}@sim@none@t0@n#n#n#n@100.spine"
-    lines = spine.read_text(encoding="ascii").splitlines()
-    contours = outline.read_text(encoding="ascii").splitlines()
-    assert len(lines) == len(contours) == sum(len(track[0]) for track in recording.values())
-    expected = (
-        (larva, time, shape, contour)
-        for larva, (times, shapes, outlines, _) in recording.items()
-        for time, shape, contour in zip(times, shapes, outlines, strict=True)
-    )
-    for line, other, (larva, time, shape, contour) in zip(lines, contours, expected, strict=True):
-        assert line.startswith(f"{RUN} {larva:05d} {time:.3f} ")
-        assert other.startswith(f"{RUN} {larva:05d} {time:.3f} ")
-        assert [float(number) for number in line.split(" ")[3:]] == shape.ravel().tolist()
-        assert [float(number) for number in other.split(" ")[3:]] == contour.ravel().tolist()
-
-
-def test_larvae_are_found_late_and_lost_early_and_identifiers_are_not_consecutive():
-    tracks = simulate(larvae=6, seconds=50.0, seed=3)
-    identifiers = list(tracks)
-    assert identifiers == sorted(set(identifiers))
-    assert np.diff(identifiers).min() > 1
-    assert len({times[0] for times, *_ in tracks.values()}) > 1
-    assert len({times[-1] for times, *_ in tracks.values()}) > 1
-    for times, spine, outlines, states in tracks.values():
-        assert len(times) == len(spine) == len(outlines) == len(states)
-        assert 0.05 < np.diff(times).min() < np.diff(times).max() < 0.11
-        assert np.array_equal(times, times.round(3))
-        assert set(states) <= set(STATES)
-
-
-def test_bodies_are_continuous_and_of_the_size_of_a_larva(recording):
-    for _, spine, _, _ in recording.values():
-        segments = np.linalg.norm(np.diff(spine, axis=1), axis=2)
-        lengths = segments.sum(axis=1)
-        assert spine.shape[1:] == (11, 2)
-        assert 2.7 < lengths.min() < lengths.max() < 4.4
-        assert segments.max() < 2.0 * segments.min()
-        assert np.abs(np.diff(spine, axis=0)).max() < 1.0  # no jumps
-
-
-def test_the_head_comes_first_and_leads_in_a_run_and_the_tail_when_backing_up():
-    windows, length, states = simulated(2, larvae=8)
-    features = spine_features(windows, length)
-    forward, bend = column(features, "forward"), column(features, "bend")
-    truth = np.array(states)
-    assert np.median(forward[truth == "run"]) > 0.15
-    assert np.median(forward[truth == "back"]) < -0.05
-    assert np.abs(np.median(forward[truth == "stop"])) < 0.03
-    assert np.median(bend[truth == "cast"]) > 3 * np.median(bend[truth == "run"])
-
-
-def test_outlines_go_clockwise_round_the_spine_from_tail_to_tail(recording):
-    for _, spine, outlines, _ in recording.values():
-        counts = [len(outline) for outline in outlines]
-        assert min(counts) >= 20
-        assert max(counts) <= 40
-        assert len(set(counts)) > 5
-        for points, outline in zip(spine, outlines, strict=True):
-            assert np.abs(outline[0] - points[-1]).max() < 0.0015
-            x, y = outline.T
-            assert 1.0 < np.sum(np.roll(x, -1) * y - x * np.roll(y, -1)) / 2 < 3.5  # mm²
-
-
-def test_a_recording_may_be_shorter_than_a_frame():
-    for times, spine, outlines, states in simulate(larvae=2, seconds=0.01, seed=1).values():
-        assert len(times) == len(spine) == len(outlines) == len(states) == 1
-
-
-@pytest.mark.parametrize(("larvae", "seconds"), [(0, 10.0), (1, 0.0), (1, -1.0)])
-def test_no_larvae_and_no_time_are_refused(larvae, seconds):
-    with pytest.raises(ValueError, match="larvae >= 1 and seconds > 0"):
-        simulate(larvae=larvae, seconds=seconds)
-
-
-def test_the_truth_is_a_label_file_beside_the_tracks(recording, tmp_path):
-    from taggingbackends import Labels
-
-    sources = write_tracks(tmp_path, RUN, recording)
-    path = write_truth(tmp_path, RUN, recording, sources)
-    labels = Labels.read(path)
-    assert path == tmp_path / "truth.label"
-    assert list(labels) == [RUN]
-    assert list(labels[RUN].names) == list(STATES)
-    assert len(labels[RUN].colors) == len(STATES)
-    labels.check_dependencies(tmp_path)
-    assert {entry["filename"]: entry["sha1"] for entry in labels[RUN].dependencies} == {
-        source.name: hashlib.sha1(source.read_bytes()).hexdigest() for source in sources
-    }
-    for larva, (times, _, _, states) in recording.items():
-        assert labels[RUN][larva].times.tolist() == times.tolist()
-        assert list(labels[RUN][larva].states) == states
-
-
-def test_the_command_prints_the_files_it_wrote(tmp_path, capsys):
-    simulation.main([str(tmp_path / "x"), "--larvae", "1", "--seconds", "3", "--run", RUN])
-    printed = capsys.readouterr().out.splitlines()
-    assert sorted(printed) == sorted(str(path) for path in (tmp_path / "x").iterdir())
-    assert len(printed) == 3
-
-
-@pytest.mark.parametrize("arguments", [["--run", "../x"], ["--larvae", "0"], ["--seconds", "0"]])
-def test_the_command_refuses_invalid_options(tmp_path, arguments):
-    with pytest.raises(SystemExit) as stopped:
-        simulation.main([str(tmp_path / "x"), *arguments])
-    assert stopped.value.code == 2
-    assert not (tmp_path / "x").exists()

@@ -6,24 +6,39 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import h5py
 import numpy as np
 import pytest
 
 from examplebackend.features.spine import WINDOW, resample_spine
-from examplebackend.models.forest import read_model
+from examplebackend.models.forest import Model, read_examples, read_model
 from examplebackend.models.predict_model import tag
-from examplebackend.simulate import STATES, write_tracks, write_truth
-from examplebackend.simulate import main as simulate
-from examplebackend.simulate import simulate as simulated_tracks
+from examplebackend.models.train_model import train_from
 from taggingbackends import BackendExplorer, Labels, __version__
-from taggingbackends.data import Recording, Track, load_tracks, resample, resample_states
+from taggingbackends.analysis import review
+from taggingbackends.data import (
+    Recording,
+    Track,
+    find_recordings,
+    load_tracks,
+    resample,
+    resample_states,
+)
+from taggingbackends.labels import find_bouts
+from taggingbackends.simulation import STATES, SimulatedTrack, write_tracks, write_truth
+from taggingbackends.simulation import main as simulate
+from taggingbackends.simulation import simulate as simulated_tracks
 
 PROJECT = Path(__file__).parent.parent
 SHARED = PROJECT.parent.parent / "shared" / "data"
+SIMULATED = PROJECT / "models" / "simulated"
 RECORDINGS = Path(os.environ.get("TAGGINGBACKENDS_RECORDINGS", SHARED)) / "chore"
 
 
@@ -33,6 +48,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("backend") / PROJECT.name
     shutil.copytree(PROJECT / "src", copy / "src")
     shutil.copytree(PROJECT / "models" / "simulated", copy / "models" / "simulated")
+    shutil.copytree(copy / "models", copy / "pretrained_models")
     shutil.copy(PROJECT / "pyproject.toml", copy)
     return copy
 
@@ -70,7 +86,7 @@ def write_fimtrack(folder: Path, run: str, seed: int) -> Path:
         labels.set(run, larva, times, states)
         codes = resample_states(labels[run][larva], even.times)
         names = [str(labels[run].states[code]) for code in codes]
-        truth[larva] = (even.times, even.spine, outlines, names)
+        truth[larva] = SimulatedTrack(even.times, even.spine, outlines, names)
     lines = ["".join(f",larva({larva})" for larva in truth)]
     for feature, rows in table.items():
         for frame in range(min(rows), max(rows) + 1):
@@ -111,19 +127,40 @@ def write_trxmat(folder: Path, run: str, seed: int) -> Path:
     return path
 
 
-def run(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run_in(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "taggingbackends", "--project", project, *arguments]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True)
 
 
 def tagging_backend(project: Path, *arguments: str | Path) -> str:
-    result = run(project, *arguments)
+    result = run_in(project, *arguments)
     assert result.returncode == 0, result.stderr
-    if arguments[0] == "train":  # shows what it trains on
+    if arguments[0] in ("train", "finetune"):  # shows what it trains on
         assert "Warning" not in result.stderr
     else:
         assert result.stderr == ""
     return result.stdout
+
+
+def trained(
+    files: Iterable[Path], folder: Path, earlier: Path | None = None, **options: Any
+) -> Model:
+    """Train in this process, as the scripts do, on recordings with labels; return the model."""
+    inputs = [path for file in files for path in (file, *find_recordings(file.parent))]
+    folder.mkdir(parents=True)
+    backend = SimpleNamespace(
+        list_input_files=lambda: inputs,
+        tracker_options=options.pop("tracker_options", {}),
+        interim_data_dir=lambda: folder,
+        model_dir=lambda: folder,
+    )
+    defaults = {"trees": 30, "seed": 0, "labels": ("*",), "indicators": None}
+    train_from(earlier, cast(BackendExplorer, backend), **(defaults | options))
+    return read_model(folder)
+
+
+def predicted_by(model: Model, spine: Path) -> Labels:
+    return tag(load_tracks(spine, outline=False), model)
 
 
 def refused(result: subprocess.CompletedProcess[str], message: str, exit_code: int = 1) -> None:
@@ -171,13 +208,11 @@ def test_trained_and_used_on_simulated_larvae(backend: Path, lab: Path) -> None:
     assert load_tracks(spine.with_name("predicted.label")).run == run.id
 
 
-def test_the_included_model_instance(backend: Path, lab: Path, tmp_path: Path) -> None:
+def test_the_included_model_instance(lab: Path) -> None:
     spine = next((lab / "13").glob("*.spine"))
-    instance = ("--model-instance", "simulated")
-    tagging_backend(backend, "predict", spine, *instance, "--output", tmp_path)
     truth = Labels.read(spine.with_name("truth.label"))
-    predicted = Labels.read(tmp_path / "predicted.label")
-    assert np.mean(recalls(truth, predicted, ["run", "cast", "stop", "back"])) > 0.85
+    predicted = predicted_by(read_model(SIMULATED), spine)
+    assert np.mean(recalls(truth, predicted, list(STATES))) > 0.85
 
 
 def test_the_backend_follows_the_contract() -> None:
@@ -185,25 +220,19 @@ def test_the_backend_follows_the_contract() -> None:
     assert backend.check() == []
     assert "simulated" in backend.list_models()
     names = {path.name for path in backend.model_dir("simulated").iterdir()}
-    assert names == {"forest.skops"}
+    assert names == {"forest.skops", "windows.npz", "training.json"}
 
 
 @pytest.mark.parametrize(
     ("trained_on", "used_on"),
     [("20170714_101500", "20170714_113000"), ("20170714_113000", "20170714_101500")],
 )
-def test_trained_and_used_on_real_larvae(
-    trained_on: str, used_on: str, backend: Path, tmp_path: Path
-) -> None:
+def test_trained_and_used_on_real_larvae(trained_on: str, used_on: str, tmp_path: Path) -> None:
     if not RECORDINGS.is_dir():
         pytest.skip("real recordings are not part of the project: TAGGINGBACKENDS_RECORDINGS=DIR")
-    label = RECORDINGS / trained_on / "groundtruth.label"
-    tagging_backend(backend, "train", label, "--model-instance", trained_on)
-    spine = next((RECORDINGS / used_on).glob("*.spine"))
-    instance = ("--model-instance", trained_on)
-    tagging_backend(backend, "predict", spine, *instance, "--output", tmp_path)
+    model = trained([RECORDINGS / trained_on / "groundtruth.label"], tmp_path / "model", trees=50)
+    predicted = predicted_by(model, next((RECORDINGS / used_on).glob("*.spine")))
     truth = Labels.read(RECORDINGS / used_on / "groundtruth.label")
-    predicted = Labels.read(tmp_path / "predicted.label")
     assert np.mean(recalls(truth, predicted, ["run", "cast", "stop"])) >= 0.80
 
 
@@ -214,24 +243,22 @@ def test_any_format_is_labelled(backend: Path, tmp_path: Path) -> None:
     trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=22)
     table = fimtrack.with_name("20240611_120000.csv")
     camera = ("--pixelsize=73", f"--framerate={1 / FRAME}")
-    for file, truth, options in (
-        (table, Labels.read(fimtrack), camera),
-        (trxmat, load_tracks(trxmat, outline=False).labels(), ()),
-    ):
-        tagging_backend(backend, "predict", file, *instance, *options)
-        predicted = Labels.read(file.with_name("predicted.label"))
-        assert np.mean(recalls(truth, predicted, list(STATES))) > 0.85
+    predicted = predicted_by(read_model(SIMULATED), trxmat)
+    truth = load_tracks(trxmat, outline=False).labels()
+    assert np.mean(recalls(truth, predicted, list(STATES))) > 0.85
     dated = tmp_path / "20240611_120000" / "table.csv"  # the folder names the run
     dated.parent.mkdir()
     dated.write_bytes(table.read_bytes())
     tagging_backend(backend, "predict", dated, *instance, *camera)
-    assert list(Labels.read(dated.with_name("predicted.label"))) == ["20240611_120000"]
+    predicted = Labels.read(dated.with_name("predicted.label"))
+    assert list(predicted) == ["20240611_120000"]
+    assert np.mean(recalls(Labels.read(fimtrack), predicted, list(STATES))) > 0.85
     # the metadata of the labels is enough to load the table
-    recording = load_tracks(table.with_name("predicted.label"), outline=False)
+    recording = load_tracks(dated.with_name("predicted.label"), outline=False)
     assert recording.metadata["camera"] == {"pixelsize": PIXEL, "framerate": 1 / FRAME}
 
 
-def test_any_format_is_trained_on(backend: Path, lab: Path, tmp_path: Path) -> None:
+def test_any_format_is_trained_on(lab: Path, tmp_path: Path) -> None:
     with_camera = write_fimtrack(tmp_path / "with_camera", "20240611_120000", seed=21)
     labels = Labels.read(with_camera)
     labels["20240611_120000"].metadata["camera"] = {"pixelsize": PIXEL, "framerate": 1 / FRAME}
@@ -240,43 +267,117 @@ def test_any_format_is_trained_on(backend: Path, lab: Path, tmp_path: Path) -> N
     trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=23)
     spine = next((lab / "13").glob("*.spine"))
     truth = Labels.read(spine.with_name("truth.label"))
+    camera = {"pixelsize": PIXEL, "framerate": 1 / FRAME}
+    strong: dict[str, Any] = {"indicators": ["strong"], "labels": ["run_strong", "cast_strong"]}
     for name, file, options in (
-        ("with_camera", with_camera, ()),
-        ("without", without, ("--pixelsize=73", f"--framerate={1 / FRAME}")),
-        ("trxmat", trxmat, ("--indicators=plain",)),
-        ("strong", trxmat, ("--indicators=strong", "--labels=run_strong,cast_strong")),
+        ("with_camera", with_camera, {}),
+        ("without", without, {"tracker_options": camera}),
+        ("trxmat", trxmat, {"indicators": ["plain"]}),
+        ("strong", trxmat, strong),
     ):
-        tagging_backend(backend, "train", file, "--model-instance", name, *options)
+        model = trained([file], tmp_path / name / "model", **options)
         if name == "strong":
-            _, colors = read_model(backend / "models" / name / "forest.skops")
-            assert list(colors) == ["run_strong", "cast_strong"]
-            continue
-        output = ("--output", tmp_path / name / "labels")
-        tagging_backend(backend, "predict", spine, "--model-instance", name, *output)
-        predicted = Labels.read(tmp_path / name / "labels" / "predicted.label")
-        assert np.mean(recalls(truth, predicted, list(STATES))) > 0.8, name
+            assert list(model.colors) == strong["labels"]
+        else:
+            predicted = predicted_by(model, spine)
+            assert np.mean(recalls(truth, predicted, list(STATES))) > 0.8, name
 
 
-def test_labels_can_be_selected(backend: Path, lab: Path, tmp_path: Path) -> None:
-    truth = lab / "11" / "truth.label"
-    tagging_backend(backend, "train", truth, "--model-instance=two", "--labels=stop,r*")
-    spine = next((lab / "13").glob("*.spine"))
-    tagging_backend(backend, "predict", spine, "--model-instance=two", "--output", tmp_path)
-    predicted = Labels.read(tmp_path / "predicted.label")
-    assert predicted["20240611_101513"].names == ["stop", "run"]
-    assert predicted["20240611_101513"].colors == ["#bcbd22", "#2ca02c"]
+def test_labels_can_be_selected(lab: Path, tmp_path: Path) -> None:
+    labels = ["stop", "r*"]
+    model = trained([lab / "11" / "truth.label"], tmp_path / "model", labels=labels, trees=5)
+    (run,) = predicted_by(model, next((lab / "13").glob("*.spine"))).values()
+    assert run.names == ["stop", "run"]
+    assert run.colors == ["#bcbd22", "#2ca02c"]
 
 
-def test_ends_of_tracks_are_labelled_and_short_tracks_are_undefined(
-    backend: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two recordings of slower larvae, seen by another camera."""
+    folder = tmp_path_factory.mktemp("slow")
+    for seed in (1, 2):
+        options = (f"--seed={seed}", f"--run=20240612_10150{seed}", "--seconds=60")
+        simulate([str(folder / str(seed)), *options, "--speed=0.5", "--framerate=20"])
+    return folder
+
+
+def correct(labels: Labels, truth: Labels, bouts: int) -> None:
+    """Correct the wrong bouts that `review` lists first, as somebody does in Nyx."""
+    found = review(labels)
+    assert found is not None
+    for bout in found.bouts:
+        track, true = labels[bout.run][bout.larva], truth[bout.run][bout.larva].states
+        states = track.states
+        inside = (track.times >= bout.start) & (track.times < bout.stop - 1e-6)
+        frames = np.flatnonzero(inside).tolist()
+        if bouts and any(states[frame] != true[frame] for frame in frames):
+            bouts -= 1
+            for frame in frames:
+                states[frame] = (str(true[frame]), "edited")
+            labels.set(bout.run, bout.larva, track.times, states, track.confidence, track.second)
+            labels[bout.run].secondary_names = ["edited"]
+    assert not bouts
+
+
+def test_corrections_teach_another_kind_of_larva(backend: Path, slow: Path, lab: Path) -> None:
+    corrected, other = (next((slow / seed).glob("*.spine")) for seed in "12")
+    usual = next((lab / "13").glob("*.spine"))
+    simulated = read_model(backend / "models" / "simulated")
+
+    def accuracy(model: Model, spine: Path) -> float:
+        truth = Labels.read(spine.with_name("truth.label"))
+        return float(np.mean(recalls(truth, predicted_by(model, spine), list(STATES))))
+
+    tagging_backend(backend, "predict", corrected, "--model-instance=simulated")
+    file = corrected.with_name("predicted.label")
+    labels = Labels.read(file)
+    correct(labels, Labels.read(corrected.with_name("truth.label")), bouts=50)
+    labels.write(file)
+    edited = labels.count()["edited"]
+    options = ("--model-instance=slow", "--original-model-instance=simulated")
+    tagging_backend(backend, "finetune", file, *options)
+    finetuned = read_model(backend / "models" / "slow")
+    assert finetuned.colors == simulated.colors
+    assert accuracy(finetuned, other) > accuracy(simulated, other) + 0.08
+    assert accuracy(finetuned, usual) > 0.85
+    kept = read_examples(backend / "models" / "slow")
+    new = kept.recordings == 2
+    assert np.array_equal(kept.edited, new)  # none of the unedited predictions
+    assert 0.8 * edited < kept.frames[new].sum() < edited + 1
+    # a pretrained model is the same; with the same seed, so is the result
+    options = ("--model-instance=again", "--pretrained-model-instance=simulated")
+    tagging_backend(backend, "train", file, *options)
+    again = read_examples(backend / "models" / "again")
+    assert np.array_equal(again.features, kept.features)
+
+
+def test_short_bouts_get_the_labels_of_neighbours(backend: Path, lab: Path, tmp_path: Path) -> None:
+    spine = next((lab / "12").glob("*.spine"))
+    arguments = ("predict", spine, "--model-instance=simulated", "--output", tmp_path)
+    tagging_backend(backend, *arguments, "--shortest=1.2")
+    smoothed = Labels.read(tmp_path / "predicted.label")
+    raw = predicted_by(read_model(SIMULATED), spine)
+    expected = copy(raw)
+    expected.smooth(1.2)
+    (run,), (smooth,) = expected.values(), smoothed.values()
+    for larva, track in run.items():
+        assert track.states == smooth[larva].states
+        known = smooth[larva].confidence
+        assert known is not None
+        assert np.allclose(known, track.confidence, atol=0.006, equal_nan=True)
+        assert smooth[larva].second == track.second
+    starts = (find_bouts(one).start for one in (smooth, raw[run.id]))
+    assert len(next(starts)) < len(next(starts))
+    result = run_in(backend, *arguments, "--shortest=0", "--force")
+    refused(result, "--shortest: expected a duration above 0 s, found 0", 2)
+
+
+def test_ends_of_tracks_are_labelled_and_short_tracks_are_undefined(tmp_path: Path) -> None:
     tracks = simulated_tracks(3, 40.0, seed=24)
     short = next(iter(tracks))
-    times, spine, outlines, states = (column[:12] for column in tracks[short])
-    tracks[short] = (times, spine, outlines, states)  # less than a window's 1 s
+    tracks[short] = SimulatedTrack(*(part[:12] for part in tracks[short]))  # less than a window
     file = write_tracks(tmp_path, "20240611_140000", tracks)[1]
-    tagging_backend(backend, "predict", file, "--model-instance=simulated")
-    (labels,) = Labels.read(tmp_path / "predicted.label").values()
+    (labels,) = predicted_by(read_model(SIMULATED), file).values()
     assert list(labels) == list(tracks)
     assert set(labels[short].states) == {()}
     for larva, track in labels.items():
@@ -289,13 +390,13 @@ def test_ends_of_tracks_are_labelled_and_short_tracks_are_undefined(
 
 
 def test_frames_without_a_spine_take_the_nearest_label() -> None:
-    forest, colors = read_model(PROJECT / "models" / "simulated" / "forest.skops")
+    model = read_model(SIMULATED)
     tracks = {
         larva: Track(times, spine)
         for larva, (times, spine, *_) in simulated_tracks(3, 40.0, seed=24).items()
     }
     run = "20240611_140000"
-    whole = tag(Recording(run, tracks, {}, "x", ()), forest, colors)[run]
+    whole = tag(Recording(run, tracks, {}, "x", ()), model)[run]
     one, two, three = tracks
     spines = {larva: np.array(track.spine) for larva, track in tracks.items()}
     times = tracks[one].times
@@ -305,7 +406,7 @@ def test_frames_without_a_spine_take_the_nearest_label() -> None:
     spines[two][:] = np.nan
     spines[three][[0, -1]] = np.nan
     lacking = {larva: replace(track, spine=spines[larva]) for larva, track in tracks.items()}
-    labels = tag(Recording(run, lacking, {}, "x", ()), forest, colors)[run]
+    labels = tag(Recording(run, lacking, {}, "x", ()), model)[run]
     assert list(labels) == list(tracks)
     assert all(np.array_equal(labels[larva].times, tracks[larva].times) for larva in tracks)
     assert set(labels[two].states) == {()}
@@ -315,21 +416,21 @@ def test_frames_without_a_spine_take_the_nearest_label() -> None:
     assert {states[frame] for frame in np.flatnonzero((times > 20.6) & (times < 25.4))} == {()}
     assert () not in [states[frame] for frame in np.flatnonzero(~many)]
     assert labels[three].states[0] == labels[three].states[1] == whole[three].states[1]
-    nothing = tag(Recording(run, {two: lacking[two]}, {}, "x", ()), forest, colors)
+    nothing = tag(Recording(run, {two: lacking[two]}, {}, "x", ()), model)
     assert nothing.count() == {"": len(tracks[two])}
-    assert tag(Recording(run, {}, {}, "x", ()), forest, colors).count() == {}
-    some = {**colors, "stop": None}
-    tagged = tag(Recording(run, tracks, {}, "x", ()), forest, some)[run]
-    assert tagged.colors == ["#808080" if name == "stop" else colors[name] for name in some]
+    assert tag(Recording(run, {}, {}, "x", ()), model).count() == {}
+    some = {**model.colors, "stop": None}
+    tagged = tag(Recording(run, tracks, {}, "x", ()), replace(model, colors=some))[run]
+    assert tagged.colors == [some[name] or "#808080" for name in some]
 
 
 def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> None:
     spine = next((lab / "13").glob("*.spine"))
     trxmat = write_trxmat(tmp_path / "trxmat", "20240611_130000", seed=23)
     instance = ("--model-instance=simulated", "--output", tmp_path / "out")
-    result = run(backend, "predict", spine, *instance, "--pixelsize=wide")
+    result = run_in(backend, "predict", spine, *instance, "--pixelsize=wide")
     refused(result, "--pixelsize: expected a positive number, found 'wide'", 2)
-    result = run(backend, "train", trxmat, "--model-instance=loud", "--indicators=loud")
+    result = run_in(backend, "train", trxmat, "--model-instance=loud", "--indicators=loud")
     refused(result, "plain, large, strong, weak, global_state*, found 'loud'")
 
 
@@ -345,14 +446,14 @@ def test_bad_options_of_formats(backend: Path, lab: Path, tmp_path: Path) -> Non
 )
 def test_bad_options(option: str, message: str, backend: Path, lab: Path) -> None:
     label = lab / "11" / "truth.label"
-    result = run(backend, "train", label, "--model-instance=bad", option)
+    result = run_in(backend, "train", label, "--model-instance=bad", option)
     refused(result, message, 2)
     assert not (backend / "models" / "bad").exists()
 
 
 def test_no_labels_to_train_on(backend: Path, lab: Path) -> None:
     spine = next((lab / "13").glob("*.spine"))
-    result = run(backend, "train", spine, "--model-instance=none")
+    result = run_in(backend, "train", spine, "--model-instance=none")
     refused(result, "expected the labels of one run, found 0; name label files")
 
 
@@ -360,5 +461,5 @@ def test_a_model_that_cannot_be_read(backend: Path, lab: Path, tmp_path: Path) -
     (backend / "models" / "broken").mkdir()
     (backend / "models" / "broken" / "forest.skops").write_bytes(b"not a model")
     spine = next((lab / "13").glob("*.spine"))
-    result = run(backend, "predict", spine, "--model-instance=broken", "--output", tmp_path)
+    result = run_in(backend, "predict", spine, "--model-instance=broken", "--output", tmp_path)
     refused(result, "forest.skops: expected a model that train_model made, found: ")

@@ -6,6 +6,7 @@ The public modules are:
 - `taggingbackends.data`: tracker files, training sets and windows;
 - `taggingbackends.analysis`: comparisons of labels, shares over time, transitions;
 - `taggingbackends.display`: ethograms and reports;
+- `taggingbackends.simulation`: recordings of simulated larvae, with their true labels;
 - `taggingbackends.main`: the main function of a backend's scripts;
 - `taggingbackends.explorer`: the folders of a backend;
 - `taggingbackends.julia`: Julia in the same process.

@@ -17,7 +17,6 @@ import h5py
 import numpy as np
 import pytest
 
-from examplebackend.simulate import main as simulate
 from support import (
     ROOT,
     backend_error,
@@ -41,6 +40,7 @@ from taggingbackends.display.evaluation import evaluation_text
 from taggingbackends.many import evaluation
 from taggingbackends.many.evaluation import RECORDING, leave_out, split
 from taggingbackends.many.truth import LabelledRecording, labelled_recordings, true_labels
+from taggingbackends.simulation import main as simulate
 from taggingbackends.system.files import sha1
 from variants import trxmat
 

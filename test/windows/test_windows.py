@@ -644,6 +644,24 @@ def test_predicted_labels_give_a_warning(tmp_path: Path) -> None:
         plan_dataset(file, 1, 10)
 
 
+@pytest.mark.parametrize("predicted", [True, False])
+def test_edited_frames_are_known_and_may_be_the_only_ones(predicted: bool, tmp_path: Path) -> None:
+    states: list[Any] = ["run"] * 60 + [("run", "edited")] * 20 + [("cast", "edited")] * 20
+    software = {"software": {"model_instance": "m"}} if predicted else {}
+    write(tmp_path / "1", states=states, metadata=software)
+    write(tmp_path / "2", "20240612_101500")  # nobody edited these: they are used as a whole
+    for edited_only in (False, True):
+        plan = plan_dataset(tmp_path, 1, 10, edited_only=edited_only)
+        own = 2 * 60 if predicted and edited_only else 0
+        assert plan.observed == {"run": 2 * (80 + 100) - own, "cast": 2 * (20 + 40), "stop": 40}
+        in_memory, in_file = plan.load(), plan.write(tmp_path / "set")
+        for windows in (in_memory, in_file):
+            edited = (windows.recordings == 0) & (windows.times > 5.95)
+            assert windows.edited.dtype == bool
+            assert np.array_equal(windows.edited, edited)
+            assert ((windows.recordings == 0) & ~edited).any() != bool(own)
+
+
 def test_recordings_without_spines_are_refused(label_file: Path, replace_tracks: Any) -> None:
     replace_tracks(lambda spine: None)
     with pytest.raises(TrackFileError, match="larva 1, found none in this recording") as caught:
@@ -975,10 +993,13 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["labels"][2] = 7
         file["recordings"][0] = -1
+        file["edited"][1] = 2
     with backend_error("not-a-dataset", "labels that are not from 0 to 2"):
         dataset[0]
     with backend_error("not-a-dataset", "recordings that are not from 0 to 1"):
         dataset.run(0)
+    with backend_error("not-a-dataset", "edited that are not from 0 to 1"):
+        _ = dataset.edited
     path.write_bytes(content[: len(content) // 2])
     with backend_error("not-a-dataset", "an incomplete times"):
         _ = dataset.times

@@ -10,7 +10,7 @@ from taggingbackends.system.words import counted, listed
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["EDITED", "is_edited", "predicting_instance", "undeclared_names"]
+__all__ = ["EDITED", "is_edited", "model_instance", "predicting_instance", "undeclared_names"]
 
 EDITED = "edited"
 """The label of frames whose labels a person has changed or confirmed."""
@@ -39,12 +39,17 @@ def predicting_instance(runs: Mapping[str, RunLabels]) -> str | None:
         Run identifier -> the labels of the run, such as `Labels`.
     """
     for run in runs.values():
-        origin = run.metadata.get("software")
-        if isinstance(origin, dict) and not is_edited(run):
-            instance = origin.get("model_instance")
-            if isinstance(instance, str):
-                return instance
+        instance = model_instance(run)
+        if instance is not None and not is_edited(run):
+            return instance
     return None
+
+
+def model_instance(run: RunLabels) -> str | None:
+    """Return the model instance that the metadata name, whether or not a person edited the run."""
+    origin = run.metadata.get("software")
+    instance = origin.get("model_instance") if isinstance(origin, dict) else None
+    return instance if isinstance(instance, str) else None
 
 
 def undeclared_names(runs: Mapping[str, RunLabels]) -> list[str]:

@@ -29,8 +29,9 @@ from taggingbackends.data.loading import load_runs, load_silently
 from taggingbackends.data.resampling import SAME_TIME, complete_frames
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import BackendError, TrackFileError
+from taggingbackends.labels.confidence import edited_states
 from taggingbackends.labels.dependencies import dependency
-from taggingbackends.labels.origin import predicting_instance
+from taggingbackends.labels.origin import is_edited, model_instance, predicting_instance
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.system.files import walk
@@ -134,9 +135,9 @@ class DatasetPlan:
         """
         about = self._about(dtype)
         blocks = self._blocks(about["dtype"])
-        spines, labels, recordings, larvae, times = map(np.concatenate, zip(*blocks, strict=True))
+        columns = Block(*map(np.concatenate, zip(*blocks, strict=True)))
         sources = [survey.source for survey in self._surveys]
-        return Windows(spines, labels, recordings, larvae, times, self.names, sources, about)
+        return Windows(*columns, self.names, sources, about)
 
     def write(self, path: str | PathLike[str], dtype: DTypeLike = "float32") -> Dataset:
         """Write the windows to an HDF5 file, recording by recording, and open it.
@@ -205,14 +206,16 @@ class DatasetPlan:
         if _source(recording) != survey.source:
             problem = f"{survey.file}: expected files unchanged since planning"
             raise BackendError("changed-input", f"{problem}, found changes; plan it again")
-        for candidate in _candidates(recording, self.shape, survey.file):
+        edited_only = self._request["edited_only"]
+        for candidate in _candidates(recording, self.shape, survey.file, edited_only):
             classes = np.array(
                 [
                     selection.class_of(labels, self.names, self.excluded)
                     for labels in candidate.table
                 ]
             )
-            codes = classes[candidate.states[candidate.fits]]
+            states = candidate.states[candidate.fits]
+            codes = classes[states]
             anchors = candidate.anchors[candidate.fits]
             labelled = candidate.labelled[candidate.fits]
             taken = np.zeros(len(codes), dtype=np.intp)
@@ -229,6 +232,7 @@ class DatasetPlan:
                     np.full(n, index, dtype=np.int32),
                     np.full(n, candidate.larva, dtype=np.int32),
                     labelled[part],
+                    candidate.edited[states[part]],
                 )
 
 
@@ -243,6 +247,7 @@ def plan_dataset(
     balance: str | float | None = None,
     seed: int = 0,
     max_gap: float | None = None,
+    edited_only: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> DatasetPlan:
     """Plan a training set: one window around each selected labelled frame.
@@ -282,6 +287,10 @@ def plan_dataset(
     max_gap : float, optional
         Seconds. Windows with a longer step between two frames that have a spine are left out. By
         default, for each recording, the longer of 1 s and 5 median frame intervals of its tracks.
+    edited_only : bool
+        Leave out the frames without the label "edited" of runs that a model predicted and a person
+        edited: they are the model's own labels. Runs that nobody edited, and those that a person
+        labelled, are used as a whole.
     options : mapping, optional
         Options of the tracker's format, for `load_tracks`.
 
@@ -320,7 +329,7 @@ def plan_dataset(
     loading = {"outline": False} | dict(options or {})
     surveys: list[_Survey] = []
     for path in progress(paths, "reading"):  # with map, one recording at a time is in memory
-        surveys += map(partial(_survey, path, shape), load_runs(path, **loading))
+        surveys += map(partial(_survey, path, shape, edited_only), load_runs(path, **loading))
     declared: dict[str, str | None] = {}
     for survey in surveys:
         for name, color in survey.declared.items():
@@ -343,6 +352,7 @@ def plan_dataset(
         "exclude": list(unwanted),
         "balance": balance if balance is None or isinstance(balance, str) else float(balance),
         "seed": int(seed),
+        "edited_only": bool(edited_only),
         "frames": shape.frames,
         "margin_frames": list(shape.margin_frames),
         "anchor_frame": shape.anchor_frame,
@@ -389,16 +399,22 @@ class _Candidate(NamedTuple):
     labelled: NDArray[np.float64]  # (m,) times of the labels, s
     anchors: NDArray[np.float64]  # (m,) times of the track's frames that have these labels, s
     states: NDArray[np.int32]  # (m,) indices into `table`
-    table: list[tuple[str, ...]]  # primary labels of each state
+    table: list[tuple[str, ...]]  # primary labels of each state, () if it is left out
+    edited: NDArray[np.bool_]  # whether each state has the label "edited"
     fits: NDArray[np.bool_]  # (m,) whether the track covers the window
 
 
-def _candidates(recording: Recording, shape: WindowShape, file: Path) -> Iterator[_Candidate]:
+def _candidates(
+    recording: Recording, shape: WindowShape, file: Path, edited_only: bool
+) -> Iterator[_Candidate]:
     run = _run(recording, file)
     secondary = set(run.secondary_names)
+    edited = edited_states(run)
     table = [
         tuple(name for name in labels_of(state) if name not in secondary) for state in run.states
     ]
+    if edited_only and is_edited(run) and model_instance(run) is not None:
+        table = [x if kept else () for x, kept in zip(table, edited.tolist(), strict=True)]
     points: int | None = None
     shape = shape.for_tracks(recording.values())
     for larva, labels in run.items():
@@ -415,7 +431,7 @@ def _candidates(recording: Recording, shape: WindowShape, file: Path) -> Iterato
         anchors = _at_frames(labels.times, times)
         fits = shape.fits(times, anchors)
         codes = labels.codes
-        yield _Candidate(larva, times, spine, labels.times, anchors, codes, table, fits)
+        yield _Candidate(larva, times, spine, labels.times, anchors, codes, table, edited, fits)
 
 
 def _at_frames(labelled: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -441,7 +457,7 @@ def _run(recording: Recording, file: Path) -> RunLabels:
     return runs[0]
 
 
-def _survey(file: Path, shape: WindowShape, recording: Recording) -> _Survey:
+def _survey(file: Path, shape: WindowShape, edited_only: bool, recording: Recording) -> _Survey:
     run = _run(recording, file)
     instance = predicting_instance(recording.labels())
     if instance is not None:
@@ -450,7 +466,7 @@ def _survey(file: Path, shape: WindowShape, recording: Recording) -> _Survey:
     observed: Counter[tuple[str, ...]] = Counter()
     fitting: Counter[tuple[str, ...]] = Counter()
     points = None
-    for candidate in _candidates(recording, shape, file):
+    for candidate in _candidates(recording, shape, file, edited_only):
         for counter, states in (
             (observed, candidate.states),
             (fitting, candidate.states[candidate.fits]),

@@ -9,6 +9,7 @@ labels     (m,) int32          class: 0-based index into the attribute ``names``
 recordings (m,) int32          0-based index into ``sources``
 larvae     (m,) int32          larva identifier
 times      (m,) float64        time of the labelled frame (``anchor_frame`` of the window), s
+edited     (m,) uint8          1 if the labelled frame has the label "edited", else 0
 sources    (recordings,) UTF-8 JSON: ``{"run": ..., "files": [{"filename": ..., "sha1": ...}],
                                "body_length": mm}``
 ========== =================== ============================================================
@@ -41,7 +42,7 @@ from taggingbackends.windows.selection import shuffled
 
 __all__ = ["Block", "Dataset", "Windows", "write_windows"]
 
-FORMAT = "taggingbackends windows 2"
+FORMAT = "taggingbackends windows 3"
 
 
 class Block(NamedTuple):
@@ -52,6 +53,7 @@ class Block(NamedTuple):
     recordings: NDArray[np.int32]
     larvae: NDArray[np.int32]
     times: NDArray[np.float64]
+    edited: NDArray[np.bool_]
 
 
 class Windows:
@@ -69,6 +71,8 @@ class Windows:
         Larva identifiers.
     times : (m,) float64 array
         Times of the labelled frames, s.
+    edited : (m,) bool array
+        Whether a person edited the labels of the frame: it has the label "edited".
     names : list of str
         The classes.
     sources : list of dict
@@ -86,12 +90,14 @@ class Windows:
         recordings: NDArray[np.int32],
         larvae: NDArray[np.int32],
         times: NDArray[np.float64],
+        edited: NDArray[np.bool_],
         names: list[str],
         sources: list[dict[str, Any]],
         about: dict[str, Any],
     ) -> None:
         self.spines, self.labels = spines, labels
         self.recordings, self.larvae, self.times = recordings, larvae, times
+        self.edited = edited
         self.names, self.sources, self.about = names, sources, about
 
     def __len__(self) -> int:
@@ -176,11 +182,12 @@ class Dataset(Windows):
         if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
             raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
         column = np.memmap(self.path, dtype, "r", offset, shape)
-        most = {"labels": len(self.names), "recordings": len(self.sources)}.get(name)
+        most = {"labels": len(self.names), "recordings": len(self.sources), "edited": 2}.get(name)
         if most is not None and not 0 <= column.min() <= column.max() < most:
             raise _not_a_dataset(self.path, f"{name} that are not from 0 to {most - 1}")
-        setattr(self, name, column)
-        return column
+        values = column.view(np.bool_) if name == "edited" else column
+        setattr(self, name, values)
+        return values
 
     def __len__(self) -> int:
         return self._places["labels"][2][0]
@@ -188,6 +195,8 @@ class Dataset(Windows):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path,)
 
+
+_KINDS = {"spines": ("f4 f8", 4), "times": ("f8", 1), "edited": ("u1", 1)}  # types and rank
 
 _Columns = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]  # type and shape by name
 _Places = dict[str, tuple[np.dtype[Any], int, tuple[int, ...]]]
@@ -216,7 +225,7 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
                     raise _not_a_dataset(path, f"no {name} in the file itself")
             _place(path, file["sources"], "S")
             sources = [json.loads(text) for text in file["sources"][()]]
-            places = {name: _place(path, file[name], "if") for name in Block._fields}
+            places = {name: _place(path, file[name], "iuf") for name in Block._fields}
     except BackendError:
         raise
     except Exception as error:  # h5py raises many kinds for a damaged file
@@ -228,7 +237,7 @@ def _header(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], _Places]:
         raise _not_a_dataset(path, "sources without run, files or body_length")
     count = places["labels"][2][0]
     for name, (dtype, _, shape) in places.items():
-        kinds, rank = {"spines": ("f4 f8", 4), "times": ("f8", 1)}.get(name, ("i4", 1))
+        kinds, rank = _KINDS.get(name, ("i4", 1))
         if f"{dtype.kind}{dtype.itemsize}" not in kinds.split() or len(shape) != rank:
             raise _not_a_dataset(path, f"{name} of type {dtype} and shape {shape}")
         if shape[0] != count or 0 in shape:
@@ -286,6 +295,7 @@ def write_windows(
     columns: _Columns = dict.fromkeys(Block._fields, (np.dtype("<i4"), (size,)))
     columns["spines"] = (np.dtype(about["dtype"]).newbyteorder("<"), (size, n, points, 2))
     columns["times"] = (np.dtype("<f8"), (size,))
+    columns["edited"] = (np.dtype("u1"), (size,))
     header, offsets = _header_of(columns, sources, about)
     with _replaced(path) as stream:
         _reserve(stream.fileno(), header.size)

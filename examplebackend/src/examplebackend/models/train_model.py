@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,7 @@ def train_model(
     seed: int = 0,
     labels: Sequence[str] = ("*",),
     indicators: list[str] | None = None,
+    pretrained_model_instance: str | None = None,
 ) -> None:
     """Train a forest, and store it as the model instance.
 
@@ -38,6 +40,31 @@ def train_model(
         Labels to learn, as names and patterns, e.g. run,cast,stop.
     indicators : list of str, optional
         Indicators of a trx.mat that are its labels, e.g. strong,weak.
+    pretrained_model_instance : str, optional
+        The pretrained model to start from.
+    """
+    earlier = None
+    if pretrained_model_instance is not None:
+        earlier = backend.pretrained_model_dir(pretrained_model_instance)
+    train_from(earlier, backend, trees, seed, labels, indicators)
+
+
+def train_from(
+    earlier: Path | None,
+    backend: BackendExplorer,
+    trees: int,
+    seed: int,
+    labels: Sequence[str],
+    indicators: list[str] | None,
+) -> None:
+    """Train a forest on the input and the windows that an earlier model has kept, if any.
+
+    Parameters
+    ----------
+    earlier : Path or None
+        The folder of the earlier model.
+    backend, trees, seed, labels, indicators
+        See `train_model`.
     """
     if trees < 1:
         raise OptionError(f"--trees: expected at least 1, found {trees}")
@@ -55,18 +82,34 @@ def train_model(
         WINDOW.framerate,
         labels=labels,
         max_gap=WINDOW.max_gap,
+        edited_only=True,
         options=options,
     )
     # imported after the checks above, since scikit-learn takes two seconds to import
-    from examplebackend.models.forest import train, write_model
+    from examplebackend.models import forest
 
     windows = plan.write(backend.interim_data_dir() / "windows.h5")
     lengths = windows.body_lengths
     batches = (slice(i, i + _BATCH) for i in range(0, len(windows), _BATCH))
     features = [spine_features(windows.spines[i], lengths[i]) for i in batches]
-    names = [plan.names[code] for code in windows.labels.tolist()]
-    forest = train(np.concatenate(features), names, seed, trees)
-    write_model(backend.model_dir() / "forest.skops", forest, plan.colors)
+    examples = forest.Examples(
+        features=np.concatenate(features).astype(np.float32),
+        names=np.array(plan.names)[windows.labels],
+        recordings=np.asarray(windows.recordings, dtype=np.intp),
+        edited=np.asarray(windows.edited),
+        frames=np.ones(len(windows), dtype=np.float32),
+    )
+    colors = plan.colors
+    if earlier is not None:
+        known = forest.read_model(earlier).colors
+        colors = known | {name: known.get(name) or color for name, color in colors.items()}
+        examples = forest.read_examples(earlier) + examples
+    trained = forest.train(examples, seed, trees)
+    # corrected frames are no fair sample of their recording: the earlier model was wrong there
+    apart = earlier is None and not examples.edited.any()
+    calibration = forest.calibrate(examples, seed, trees, apart)
+    model = forest.Model(trained, colors, calibration)
+    forest.write_model(backend.model_dir(), model, examples.kept(seed))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Simulated larvae: recordings in Choreography's format, with the true state of every frame.
 
-    python -m examplebackend.simulate FOLDER --larvae 8 --seconds 60 --seed 1
+    python -m taggingbackends.simulation FOLDER --larvae 8 --seconds 60 --seed 1
 
 A larva runs, casts, stops and backs up in bouts of random length. Its body is a chain of segments.
 When it crawls forward, each segment takes over the heading of the one before it: the body follows
 the path of the head. When it backs up, the body follows the path of the tail. When it casts, the
 front half bends from side to side while the rear rests.
+
+Other kinds of larvae and cameras are simulated with other speeds and frame rates.
 """
 
 from __future__ import annotations
@@ -13,15 +15,19 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends import Labels, dependency
+from taggingbackends.labels import Labels
+from taggingbackends.labels.dependencies import dependency
+
+__all__ = ["STATES", "SimulatedTrack", "main", "simulate", "write_tracks", "write_truth"]
 
 Floats = NDArray[np.float64]
-Track = tuple[Floats, Floats, list[Floats], list[str]]
 
 STATES = ("run", "cast", "stop", "back")
 COLORS = ("#2ca02c", "#d62728", "#bcbd22", "#17becf")
@@ -35,14 +41,45 @@ NEXT = (  # probability of the next state, one row per state
     (0.4, 0.5, 0.1, 0.0),
 )
 
-FRAME = 0.08  # s; mean frame interval
 SEGMENTS = 10
 FLEX = np.clip(1.0 - np.arange(SEGMENTS) / 6, 0.0, 1.0)  # how much each segment bends in a cast
 STRIDE = 0.25  # body lengths crawled in one peristaltic cycle
 ARENA = 100.0  # mm; side of the square in which larvae appear
+FASTEST = 500.0  # frames/s; times have milliseconds
 
 
-def simulate(larvae: int = 8, seconds: float = 60.0, seed: int = 1) -> dict[int, Track]:
+class SimulatedTrack(NamedTuple):
+    """Track of a simulated larva.
+
+    Numbers are rounded to three decimals, as in the files of trackers.
+
+    Attributes
+    ----------
+    times : (n,) float64 array
+        Seconds.
+    spine : (n, 11, 2) float64 array
+        mm, head first.
+    outlines : list of n (points, 2) float64 arrays
+        mm. Each has 20 to 40 points, from the tail along the left side to the head and back. The
+        first point is not repeated.
+    states : list of n str
+        The true state of each frame, one of `STATES`.
+    """
+
+    times: Floats
+    spine: Floats
+    outlines: list[Floats]
+    states: list[str]
+
+
+def simulate(
+    larvae: int = 8,
+    seconds: float = 60.0,
+    seed: int = 1,
+    *,
+    speed: float = 1.0,
+    framerate: float = 12.5,
+) -> dict[int, SimulatedTrack]:
     """Simulate a recording.
 
     Parameters
@@ -53,44 +90,49 @@ def simulate(larvae: int = 8, seconds: float = 60.0, seed: int = 1) -> dict[int,
         Duration of the recording in s. Each larva is tracked for at least 70% of it.
     seed : int
         Seed of the random numbers. The same arguments give the same recording.
+    speed : float
+        How fast larvae live, compared with the usual: with 0.5, they crawl and sweep half as fast,
+        and their bouts last twice as long.
+    framerate : float
+        Mean frames/s, at most 500. Frame intervals vary by a few percent.
 
     Returns
     -------
-    dict of int to (times, spine, outlines, states)
-        Tracks by larva identifier. Numbers are rounded to three decimals, as in the files.
-
-        - times: (n,) float64 array, s.
-        - spine: (n, 11, 2) float64 array, mm, head first.
-        - outlines: list of n (points, 2) float64 arrays, mm. Each has 20 to 40 points, from the
-          tail along the left side to the head and back. The first point is not repeated.
-        - states: list of n names of `STATES`.
+    dict of int to SimulatedTrack
+        Tracks by larva identifier.
 
     Raises
     ------
     ValueError
-        The number of larvae is below 1, or the duration is not above 0.
+        The number of larvae is below 1, another number is not above 0, or the frame rate is above
+        500.
     """
-    if larvae < 1 or seconds <= 0:
-        raise ValueError(f"expected larvae >= 1 and seconds > 0, found {larvae} and {seconds}")
+    if larvae < 1 or not (0 < seconds < inf and 0 < speed < inf and 0 < framerate <= FASTEST):
+        expected = "larvae >= 1, seconds > 0, speed > 0 and 0 < framerate <= 500"
+        raise ValueError(f"expected {expected}, found {larvae}, {seconds}, {speed} and {framerate}")
     rng = np.random.default_rng(seed)
-    clock = np.cumsum(np.clip(rng.normal(FRAME, 0.003, int(seconds / FRAME) + 1), 0.06, 0.1))
+    frame = 1 / framerate
+    intervals = rng.normal(frame, 0.0375 * frame, int(seconds / frame) + 1)
+    clock = np.cumsum(np.clip(intervals, 0.75 * frame, 1.25 * frame))
     identifiers = np.cumsum(rng.integers(2, 20, larvae))
     tracks = {}
     for larva, own in zip(identifiers.tolist(), rng.spawn(larvae), strict=True):
         first = int(own.uniform(0.0, 0.15) * len(clock))
         last = int(own.uniform(0.85, 1.0) * len(clock))
-        tracks[larva] = _larva(own, clock[first : last + 1].round(3))
+        tracks[larva] = _larva(own, clock[first : last + 1].round(3), speed)
     return tracks
 
 
-def _larva(rng: np.random.Generator, times: Floats) -> Track:
+def _larva(rng: np.random.Generator, times: Floats, speed: float) -> SimulatedTrack:
     length = rng.uniform(3.0, 4.0)  # mm
-    speed = length * rng.uniform(0.24, 0.34)  # mm/s
-    codes, pace, bend = _bouts(rng, times)
-    spine = _crawl(rng, times, length, speed * pace, bend)
+    crawl = length * rng.uniform(0.24, 0.34)  # mm/s
+    own = times * speed  # the larva's time
+    codes, pace, bend = _bouts(rng, own)
+    spine = _crawl(rng, own, length, crawl * pace, bend)
     tracked = spine + rng.normal(0.0, 0.006, (len(times), 1, 2)) + rng.normal(0, 0.004, spine.shape)
     outlines = _outlines(rng, tracked, 0.1 * length)
-    return times, _rounded(tracked), outlines, [STATES[code] for code in codes]
+    states = [STATES[code] for code in codes]
+    return SimulatedTrack(times, _rounded(tracked), outlines, states)
 
 
 def _bouts(rng: np.random.Generator, times: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
@@ -114,7 +156,7 @@ def _crawl(
     rng: np.random.Generator, times: Floats, length: float, speed: Floats, bend: Floats
 ) -> Floats:
     """Return the spines of a larva that crawls and bends as given: (n, 11, 2), mm, head first."""
-    dt = np.diff(times, prepend=times[0] - FRAME)
+    dt = np.diff(times, prepend=times[0])  # no step leads to the first frame
     wander = rng.normal(0.0, 0.15, len(times)) * np.sqrt(dt) * (speed != 0)
     velocity, phase = np.zeros(len(times)), np.zeros(len(times))
     heading = np.full((len(times), SEGMENTS), rng.uniform(-np.pi, np.pi))
@@ -166,7 +208,7 @@ def _rounded(values: Floats) -> Floats:
     return values.round(3) + 0.0  # + 0.0 turns -0.0 into 0.0, for the files
 
 
-def write_tracks(folder: Path, run: str, tracks: Mapping[int, Track]) -> list[Path]:
+def write_tracks(folder: Path, run: str, tracks: Mapping[int, SimulatedTrack]) -> list[Path]:
     """Write simulated larvae as a Choreography recording.
 
     Parameters
@@ -175,7 +217,7 @@ def write_tracks(folder: Path, run: str, tracks: Mapping[int, Track]) -> list[Pa
         Output folder, created if missing.
     run : str
         Identifier of the run, ``date_time``.
-    tracks : mapping of int to (times, spine, outlines, states)
+    tracks : mapping of int to SimulatedTrack
         Tracks as returned by `simulate`.
 
     Returns
@@ -203,7 +245,7 @@ def _lines(run: str, larva: int, times: Floats, shapes: Sequence[Floats]) -> Ite
 
 
 def write_truth(
-    folder: Path, run: str, tracks: Mapping[int, Track], sources: Sequence[Path]
+    folder: Path, run: str, tracks: Mapping[int, SimulatedTrack], sources: Sequence[Path]
 ) -> Path:
     """Write the true states as ``truth.label``.
 
@@ -213,7 +255,7 @@ def write_truth(
         The folder of the tracker files.
     run : str
         Identifier of the run, ``date_time``.
-    tracks : mapping of int to (times, spine, outlines, states)
+    tracks : mapping of int to SimulatedTrack
         Tracks as returned by `simulate`.
     sources : sequence of Path
         The tracker files that the labels depend on.
@@ -242,7 +284,7 @@ def _run_identifier(text: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write a simulated recording and its true labels, and print the names of the files."""
     parser = argparse.ArgumentParser(
-        prog="python -m examplebackend.simulate",
+        prog="python -m taggingbackends.simulation",
         description="Write a recording of simulated larvae with their true labels.",
     )
     parser.add_argument("folder", type=Path, help="write to this folder; create it if missing")
@@ -257,9 +299,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default="20240611_101500",
         help="identifier of the run, date_time (%(default)s)",
     )
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="speed of the larvae's life (%(default)s)"
+    )
+    parser.add_argument("--framerate", type=float, default=12.5, help="mean frames/s (%(default)s)")
     options = parser.parse_args(arguments)
     try:
-        tracks = simulate(options.larvae, options.seconds, options.seed)
+        tracks = simulate(
+            options.larvae,
+            options.seconds,
+            options.seed,
+            speed=options.speed,
+            framerate=options.framerate,
+        )
     except ValueError as error:
         parser.error(str(error))
     files = write_tracks(options.folder, options.run, tracks)
