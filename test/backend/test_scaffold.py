@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 
 import taggingbackends
-from support import ROOT, backend_error, command, refused, tree, write_labels, write_recording
-from taggingbackends import Labels, dependency
+from support import ROOT, backend_error, command, refused, tree, write_recording
+from taggingbackends import Labels, simulation
 from taggingbackends.backend import scaffold
 from taggingbackends.backend.check import check
 from taggingbackends.backend.scaffold import init, requirement, source_folder
-from taggingbackends.data import Track, load_runs, runs_in
+from taggingbackends.data import Recording, Track
 from variants import trxmat
 from variants.fimtrack import rows, text
 
@@ -33,17 +33,17 @@ FULL = [
     "README.md",
     "pyproject.toml",
     "src/lab_tagger_2/__init__.py",
-    "src/lab_tagger_2/data/__init__.py",
-    "src/lab_tagger_2/data/make_dataset.py",
     "src/lab_tagger_2/features/__init__.py",
-    "src/lab_tagger_2/features/build_features.py",
+    "src/lab_tagger_2/features/windows.py",
     "src/lab_tagger_2/models/__init__.py",
     "src/lab_tagger_2/models/finetune_model.py",
+    "src/lab_tagger_2/models/network.py",
     "src/lab_tagger_2/models/predict_model.py",
     "src/lab_tagger_2/models/train_model.py",
     "test/__init__.py",
     "test/test_lab_tagger_2.py",
 ]
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # small matrices: threads would only wait
 FOLDERS = ["data/interim", "data/processed", "data/raw", "models", "pretrained_models"]
 
 
@@ -77,23 +77,22 @@ def test_init_writes_the_whole_tree(tmp_path: Path) -> None:
             assert files[name] == b""
 
 
-def test_features_of_frames_without_a_spine_are_missing(tmp_path: Path) -> None:
-    init("lab-tagger", tmp_path)
-    scripts = runpy.run_path(
-        str(tmp_path / "lab-tagger" / "src" / "lab_tagger" / "features" / "build_features.py")
-    )
-    spine = np.zeros((6, 11, 2))
-    spine[:, :, 0] = np.array([0, 1, 2, 3, 5, 9])[:, None]
-    track = Track(np.arange(6.0), spine)
-    assert scripts["features"](track)[:, 0].tolist() == [1, 1, 1, 2, 4, 4]
-    spine[[0, 2, 5]] = np.nan
-    nan = np.nan
-    assert np.array_equal(
-        scripts["features"](track)[:, 0], [nan, 1, nan, 2, 2, nan], equal_nan=True
-    )
-    spine[:] = np.nan
-    assert np.isnan(scripts["features"](track)).all()
-    assert scripts["features"](Track(np.empty(0), spine[:0])).shape == (0, 1)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a new backend with a model m that was trained on simulated larvae."""
+    folder = tmp_path_factory.mktemp("trained")
+    init("Mine", folder)
+    truth = simulated(folder / "lab")
+    train = ("train", truth, "--epochs=5", "--model-instance=m")
+    result = command(*train, cwd=folder / "Mine", **ONE_THREAD)
+    assert result.returncode == 0, result.stderr
+    return folder / "Mine"
+
+
+def simulated(folder: Path) -> Path:
+    """Write a short recording, and return its true labels."""
+    simulation.main([str(folder), "--larvae=3", "--seconds=40", "--run=20240611_101500"])
+    return folder / "truth.label"
 
 
 def test_init_minimal(tmp_path: Path) -> None:
@@ -113,26 +112,21 @@ def test_init_minimal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("minimal", [True, False], ids=["minimal", "full"])
-def test_tracker_options_reach_the_template(minimal: bool, tmp_path: Path) -> None:
-    init("Mini", tmp_path, minimal=minimal)
+def test_tracker_options_reach_the_template(minimal: bool, trained: Path, tmp_path: Path) -> None:
+    project = trained
+    if minimal:
+        init("Mini", tmp_path, minimal=True)
+        project = tmp_path / "Mini"
     table = tmp_path / "20240611_101500" / "table.csv"
     table.parent.mkdir()
     table.write_text(text(rows()))
-    request = ["predict", table, "--model-instance=default"]
-    if minimal:
-        script, outcome = tmp_path / "Mini" / "scripts" / "predict_model.py", "predict_model"
-    else:
-        (tmp_path / "Mini" / "models" / "default").mkdir()
-        (tmp_path / "Mini" / "models" / "default" / "model.json").write_text('{"colors": {}}')
-        script = tmp_path / "Mini" / "src" / "mini" / "features" / "build_features.py"
-        outcome = "build_features"
-    assert re.search(r"backend\.load_(tracks|runs)\(file", script.read_text())
-    result = command(*request, cwd=tmp_path / "Mini")
-    refused(result, f"{outcome} failed", lines=3)
+    request = ["predict", table, f"--model-instance={'default' if minimal else 'm'}"]
+    result = command(*request, cwd=project)
+    refused(result, "predict_model failed", lines=3)
     assert "give it in µm with --pixelsize, or as metadata" in result.stderr
-    result = command(*request, "--pixelsize=wide", cwd=tmp_path / "Mini")
+    result = command(*request, "--pixelsize=wide", cwd=project)
     refused(result, "Error: --pixelsize: expected a positive number, found 'wide'", 2, lines=4)
-    result = command(*request, "--pixelsize", "73", "--framerate=2", cwd=tmp_path / "Mini")
+    result = command(*request, "--pixelsize", "73", "--framerate=2", cwd=project)
     assert (result.returncode, "no script took" in result.stderr) == (0, False), result.stderr
     labels = Labels.read(table.with_name("predicted.label"))
     assert list(labels) == [table.parent.name]
@@ -141,31 +135,34 @@ def test_tracker_options_reach_the_template(minimal: bool, tmp_path: Path) -> No
     assert command("data", "info", table.with_name("predicted.label"), cwd=tmp_path).returncode == 0
 
 
-def test_the_template_labels_each_run_of_a_file(tmp_path: Path) -> None:
-    init("Mine", tmp_path)
-    project, lab = tmp_path / "Mine", tmp_path / "lab"
-    (lab / "in").mkdir(parents=True)
-    mat = lab / "in" / "trx.mat"
+def test_the_template_labels_each_run_of_a_file(trained: Path, tmp_path: Path) -> None:
+    mat = tmp_path / "trx.mat"
     image = trxmat.image(trxmat.larva(1), trxmat.larva(2), trxmat.larva(1, id=trxmat.OTHER))
     mat.write_bytes(image["trx.mat"])
-    for name, runs in (("one", [trxmat.OTHER]), ("both", runs_in(mat))):
-        truth = Labels()
-        for recording in load_runs(mat):
-            if recording.run in runs:
-                truth.merge(recording.labels())
-                truth[recording.run].dependencies = [dependency(mat)]
-        truth.write(mat.with_name(f"{name}.label"))
-        arguments = (mat.with_name(f"{name}.label"), "--model-instance", name)
-        result = command("train", *arguments, cwd=project)
-        assert result.returncode == 0, result.stderr
-        result = command("predict", mat, "--model-instance", name, "--force", cwd=project)
-        assert result.returncode == 0, result.stderr
-        places = [line for line in result.stdout.splitlines() if line.endswith(".label")]
-        found = [Labels.read(Path(place)) for place in places]
-        assert {run: len(labels[run]) for labels in found for run in labels} == {
-            trxmat.RUN: 2,
-            trxmat.OTHER: 1,
-        }
+    result = command("predict", mat, "--model-instance=m", cwd=trained)
+    assert result.returncode == 0, result.stderr
+    found = [Labels.read(Path(place)) for place in result.stdout.splitlines()]
+    assert {run: len(labels[run]) for labels in found for run in labels} == {
+        trxmat.RUN: 2,
+        trxmat.OTHER: 1,
+    }
+
+
+def test_frames_without_a_spine_are_undefined(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(trained / "src")
+    model = import_module("mine.models.network").read_model(trained / "models" / "m")
+    label = import_module("mine.models.predict_model").label
+    times, spine, *_ = simulation.simulate(1, 40.0)[5]
+    none = Track(times, np.full_like(spine, np.nan))
+    for tracks in ({}, {5: none}, {5: none, 6: Track(times, spine)}):
+        labels = label(Recording("20240611_101500", tracks, {}, "x", ()), model)
+        counts = labels.count()
+        assert counts.pop("", 0) == (len(times) if tracks else 0)
+        assert sum(counts.values()) == (len(times) if 6 in tracks else 0)
+    second = labels["20240611_101500"][6].second
+    assert set(second) <= {"run", "cast", "stop", "back"}
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
@@ -280,48 +277,49 @@ def test_the_project_requires_the_taggingbackends_that_is_running(
     assert check(tmp_path / "Mine") == []
 
 
-def test_scripts_of_a_new_backend_run(tmp_path: Path) -> None:
-    init("Mine", tmp_path)
-    project = tmp_path / "Mine"
-    label = write_labels(write_recording(tmp_path / "lab"))
-    result = command("train", label, "--epochs=3", "--model-instance=m", cwd=project)
-    assert result.returncode == 0, result.stderr
-    arguments = ("finetune", label, "--original-model-instance=m", "--model-instance=n")
-    result = command(*arguments, cwd=project)
-    assert result.returncode == 0, result.stderr
-    for instance in ("m", "n"):
-        arguments = ("predict", tmp_path / "lab", "--output", tmp_path / instance)
-        result = command(*arguments, "--model-instance", instance, cwd=project)
-        assert result.stderr == "Warning: predicted.label: no frame has a label\n"
-    result = command("train", write_recording(tmp_path / "x"), cwd=project)
-    refused(result, "expected label files in the input, found none", lines=5)
+def test_a_new_backend_needs_frames_of_several_labels(trained: Path, tmp_path: Path) -> None:
+    result = command("train", write_recording(tmp_path / "x"), "--model-instance=x", cwd=trained)
+    refused(result, "expected the labels of one run, found 0; name label files", lines=4)
+    truth = simulated(tmp_path / "y")
+    labels = Labels.read(truth)
+    for run in labels.values():
+        for larva, track in list(run.items()):
+            labels.set(run.id, larva, track.times, ["run"] * len(track))
+    labels.write(truth)
+    result = command("train", truth, "--model-instance=x", cwd=trained)
+    refused(result, "expected frames of several labels, found ['run']", lines=6)
 
 
-def test_colours_of_training_labels_are_declared_for_predictions(tmp_path: Path) -> None:
-    init("Mine", tmp_path)
-    label = write_labels(write_recording(tmp_path / "lab"))
-    labels = Labels.read(label)
+def test_new_labels_and_colours_are_learned_in_addition(trained: Path, tmp_path: Path) -> None:
+    truth = simulated(tmp_path)
+    labels = Labels.read(truth)
     (run,) = labels.values()
-    run.declare([*run.names, "other"], ["#2ca02c", *[None] * len(run.names)])
-    labels.write(label)
-    result = command("train", label, "--model-instance=m", cwd=tmp_path / "Mine")
+    colors = dict(zip(run.names, run.colors or [], strict=True))
+    for larva, track in list(run.items()):
+        states = ["hunch" if state == "back" else state for state in track.states]
+        labels.set(run.id, larva, track.times, states)
+    run.declare(["run", "cast", "stop", "back", "hunch"], ["#000000", *[None] * 3, "#ff00ff"])
+    labels.write(truth)
+    further = ("--original-model-instance=m", "--model-instance=n", "--epochs=1")
+    result = command("finetune", truth, *further, cwd=trained, **ONE_THREAD)
     assert result.returncode == 0, result.stderr
-    predict = ("predict", next((tmp_path / "lab").glob("*.spine")), "--model-instance=m")
-    result = command(*predict, "--output", tmp_path, cwd=tmp_path / "Mine")
+    predict = ("predict", next(tmp_path.glob("*.spine")), "--model-instance=n")
+    result = command(*predict, "--output", tmp_path / "out", cwd=trained)
     assert result.returncode == 0, result.stderr
-    predicted = Labels.read(tmp_path / "predicted.label")[run.id]
-    assert (predicted.names, predicted.colors) == (run.names, run.colors)
+    predicted = Labels.read(tmp_path / "out" / "predicted.label")[run.id]
+    known = dict(zip(predicted.names, predicted.colors or [], strict=True))
+    assert known == colors | {"hunch": "#ff00ff"}
 
 
-def test_the_generated_test_fails_until_the_backend_predicts(tmp_path: Path) -> None:
-    """test_docs.py sees it pass, with the guide's predict_states."""
+def test_the_generated_tests_pass(tmp_path: Path) -> None:
+    """They train, predict and correct."""
     init("Mine", tmp_path)
     project = tmp_path / "Mine"
     arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test"]
     before = tree(project)
-    result = subprocess.run(arguments, cwd=project, capture_output=True, text=True)
-    assert "1 failed, 1 passed" in result.stdout
-    assert "no frame is labelled: write predict_states" in result.stdout
+    variables = os.environ | ONE_THREAD
+    result = subprocess.run(arguments, cwd=project, env=variables, capture_output=True, text=True)
+    assert "3 passed" in result.stdout, result.stdout
     assert {name for name in tree(project) if "__pycache__" not in name} == before.keys()
 
 
@@ -364,8 +362,7 @@ def test_poetry_installs_a_new_backend_and_runs_the_command(
         return result.stdout
 
     run(poetry, "--no-interaction", "install")
-    label = write_labels(write_recording(tmp_path / "lab"))
-    train = ("tagging-backend", "train", label, "--model-instance=m")
+    train = ("tagging-backend", "train", simulated(tmp_path / "lab"), "--model-instance=m")
     assert run(poetry, "--no-interaction", "run", *train).splitlines()[-1] == "m"
     # as in the shell of `poetry env activate`, since starting Poetry each time is slow
     programs = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")

@@ -7,70 +7,72 @@ from pathlib import Path
 
 import pytest
 
-from taggingbackends import BackendExplorer, Labels, dependency
+from taggingbackends import BackendExplorer, Labels
+from taggingbackends.simulation import simulate, write_tracks, write_truth
 
 PROJECT = Path(__file__).parent.parent
 RUN = "20240611_101500"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Return a copy of the backend without data and models."""
-    ignored = shutil.ignore_patterns("data", "models", ".*")
-    copy = tmp_path / PROJECT.name
-    shutil.copytree(PROJECT, copy, ignore=lambda at, names: ignored(at, names) & top(at, names))
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the backend with a model that was trained on simulated larvae."""
+    copy = tmp_path_factory.mktemp("copy") / PROJECT.name
+    shutil.copytree(PROJECT / "src", copy / "src")
+    shutil.copy(PROJECT / "pyproject.toml", copy)
     (copy / "models").mkdir()
+    truth, _ = recording(copy.with_name("training"), seed=1)
+    tagging_backend(copy, "train", truth, "--model-instance", "first")
     return copy
 
 
-def top(folder: str, names: list[str]) -> set[str]:
-    """Return the names that may be skipped: those at the top of the project."""
-    return set(names) if Path(folder) == PROJECT else set()
+def recording(folder: Path, seed: int, speed: float = 1.0) -> tuple[Path, Path]:
+    """Write simulated larvae; return the file of their true labels, and their spines."""
+    tracks = simulate(larvae=6, seed=seed, speed=speed)
+    files = write_tracks(folder, RUN, tracks)
+    return write_truth(folder, RUN, tracks, files), files[1]
 
 
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """Write a recording of one larva that runs and then stops, with its true labels."""
-    folder = tmp_path / "recording"
-    folder.mkdir()
-    stem = folder / f"{RUN}@genotype@effector@tracker@protocol"
-    times = [round(0.1 * frame, 3) for frame in range(200)]
-    heads = [0.1 * min(frame, 100) for frame in range(200)]
-    for suffix, points in ((".spine", 11), (".outline", 22)):
-        lines = [
-            f"{RUN} 00007 {time:.3f} "
-            + " ".join(
-                f"{head - 0.3 * point:.3f} {0.1 * (point % 2):.3f}" for point in range(points)
-            )
-            for time, head in zip(times, heads, strict=True)
-        ]
-        stem.with_suffix(suffix).write_text("\n".join(lines) + "\n")
-    labels = Labels()
-    labels.set(RUN, 7, times, ["run"] * 100 + ["stop"] * 100)
-    files = [stem.with_suffix(suffix) for suffix in (".outline", ".spine")]
-    labels[RUN].dependencies = [dependency(file) for file in files]
-    labels.write(folder / "truth.label")
-    return folder
-
-
-def tagging_backend(project: Path, *arguments: str | Path) -> str:
-    """Run the command in a backend's folder and return its standard output."""
+def tagging_backend(project: Path, *arguments: str | Path) -> None:
+    """Run the command in a backend's folder."""
     command = [sys.executable, "-m", "taggingbackends", "--project", project, *arguments]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    return result.stdout
+
+
+def accuracy(project: Path, instance: str, truth: Path, spine: Path) -> float:
+    """Predict a recording; return the share of frames that are right."""
+    tagging_backend(project, "predict", spine, "--model-instance", instance, "--force")
+    true, predicted = Labels.read(truth)[RUN], Labels.read(truth.with_name("predicted.label"))[RUN]
+    right = [
+        state == guess
+        for larva, track in true.items()
+        for state, guess in zip(track.states, predicted[larva].states, strict=True)
+    ]
+    confidence = [track.confidence.mean() for track in predicted.values()]
+    assert 0.5 < min(confidence) <= max(confidence) <= 1
+    return sum(right) / len(right)
 
 
 def test_backend_fulfils_contract() -> None:
     assert BackendExplorer(PROJECT).check() == []
 
 
-def test_backend_predicts_labels(project: Path, recording: Path, tmp_path: Path) -> None:
-    tagging_backend(project, "train", recording / "truth.label", "--model-instance", "test")
-    spine = next(recording.glob("*.spine"))
-    output = tmp_path / "output"
-    tagging_backend(project, "predict", spine, "--model-instance", "test", "--output", output)
-    labels = Labels.read(output / "predicted.label")
-    assert len(labels[RUN][7]) == 200
-    labelled = {label: n for label, n in labels.count().items() if label}
-    assert labelled, "no frame is labelled: write predict_states in models/predict_model.py"
+def test_backend_predicts_labels(project: Path, tmp_path: Path) -> None:
+    assert accuracy(project, "first", *recording(tmp_path, seed=2)) > 0.9
+
+
+def test_corrections_of_slow_larvae_are_learned(project: Path, tmp_path: Path) -> None:
+    truth, _ = recording(tmp_path / "corrected", seed=3, speed=0.5)
+    labels = Labels.read(truth)
+    run = labels[RUN]
+    for larva, track in list(run.items())[:3]:
+        labels.set(RUN, larva, track.times, [(state, "edited") for state in track.states])
+    run.secondary_names = ["edited"]
+    run.metadata["software"] = {"model_instance": "first"}
+    labels.write(truth)
+    models = ("--original-model-instance", "first", "--model-instance", "second")
+    tagging_backend(project, "finetune", truth, *models)
+    other = recording(tmp_path / "other", seed=4, speed=0.5)
+    before, after = (accuracy(project, instance, *other) for instance in ("first", "second"))
+    assert after > before + 0.1

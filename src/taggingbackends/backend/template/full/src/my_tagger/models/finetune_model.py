@@ -1,15 +1,14 @@
-"""Train a model further and store it as a new one."""
+"""Train a model further on new labels, e.g. corrected ones, and store it as a new one."""
 
-import shutil
-
+from my_tagger.models.train_model import train_from
 from taggingbackends import BackendExplorer
 from taggingbackends.main import main
 
 
 def finetune_model(
-    backend: BackendExplorer, original_model_instance: str, epochs: int = 10
+    backend: BackendExplorer, original_model_instance: str, epochs: int = 50, seed: int = 0
 ) -> None:
-    """Copy the original model. Add code that trains the copy on the new input.
+    """Train the original model further.
 
     Parameters
     ----------
@@ -18,10 +17,11 @@ def finetune_model(
     original_model_instance : str
         The model to start from.
     epochs : int
-        Number of passes over the training data.
+        Number of passes over the training set.
+    seed : int
+        Seed of the random numbers.
     """
-    original = backend.model_dir(original_model_instance)
-    shutil.copytree(original, backend.model_dir(), dirs_exist_ok=True)
+    train_from(backend.model_dir(original_model_instance), backend, epochs, seed)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,65 @@
-"""Train the model on labelled recordings."""
+"""Train a model on windows around labelled frames."""
 
-import json
+from pathlib import Path
 
-from taggingbackends import BackendError, BackendExplorer, Labels
-from taggingbackends.data import is_label_file
+import numpy as np
+
+from my_tagger.features.windows import WINDOW, window_inputs
+from my_tagger.models.network import Examples, Model, read_model, train, write_model
+from taggingbackends import BackendError, BackendExplorer
+from taggingbackends.data import find_recordings, is_label_file, plan_dataset
 from taggingbackends.main import main
 
 
 def train_model(
-    backend: BackendExplorer, epochs: int = 10, pretrained_model_instance: str | None = None
+    backend: BackendExplorer,
+    epochs: int = 50,
+    seed: int = 0,
+    pretrained_model_instance: str | None = None,
 ) -> None:
-    """Store what predict_model needs in ``backend.model_dir()``. Here: the labels' colours.
+    """Train a network, and store it as the model instance.
 
     Parameters
     ----------
     backend : BackendExplorer
         The folders and files of this backend.
     epochs : int
-        Number of passes over the training data.
+        Number of passes over the training set.
+    seed : int
+        Seed of the random numbers.
     pretrained_model_instance : str, optional
-        The model to start from.
+        The pretrained model to start from.
     """
-    files = [file for file in backend.list_input_files() if is_label_file(file)]
-    if not files:
-        raise BackendError("no-input", "expected label files in the input, found none")
-    names: dict[str, None] = {}
-    colors: dict[str, str] = {}
-    for file in files:
-        for run in Labels.read(file).values():
-            names.update(dict.fromkeys(run.names))
-            colors.update(zip(run.names, run.colors or (), strict=False))  # if there are any
-            # features: np.load(backend.interim_path(file, ".npz")); states: run[larva].states
-    model = {"colors": {name: colors.get(name) for name in names}, "epochs": epochs}
-    (backend.model_dir() / "model.json").write_text(json.dumps(model))
+    earlier = None
+    if pretrained_model_instance is not None:
+        earlier = backend.pretrained_model_dir(pretrained_model_instance)
+    train_from(earlier, backend, epochs, seed)
+
+
+def train_from(earlier: Path | None, backend: BackendExplorer, epochs: int, seed: int) -> None:
+    """Train on the input, and on the windows of an earlier model, if any, which is the start."""
+    files = backend.list_input_files()
+    plan = plan_dataset(
+        list(filter(is_label_file, files)) or list(find_recordings(files)),  # e.g. a trx.mat
+        WINDOW.duration,
+        WINDOW.framerate,
+        balance=3 if earlier is None else None,  # few windows teach as much, and the model is small
+        edited_only=True,  # no predictions that nobody edited
+        seed=seed,
+        options=backend.tracker_options,
+    )
+    windows = plan.load()
+    inputs = window_inputs(windows.spines, windows.body_lengths)
+    examples = Examples(inputs, np.array(plan.names)[windows.labels], windows.edited)
+    network, colors = None, plan.colors
+    if earlier is not None:
+        network, known, before = read_model(earlier)
+        colors = known | {name: known.get(name) or color for name, color in colors.items()}
+        examples = Examples(*map(np.concatenate, zip(before, examples, strict=True)))
+    if len(colors) < 2:
+        raise BackendError("no-input", f"expected frames of several labels, found {[*colors]}")
+    network = train(examples, epochs, seed, network)
+    write_model(backend.model_dir(), Model(network, colors, examples))
 
 
 if __name__ == "__main__":
