@@ -203,6 +203,20 @@ def test_labelled_recordings_are_found(lab: Path, project: Path) -> None:
         assert len(find_labelled([lab / "1" / "predicted.label"], project)) == 1
 
 
+def test_labels_of_a_trxmat_beside_a_pair(tmp_path: Path, project: Path) -> None:
+    lab = tmp_path / "lab"
+    write_recording(lab, f"{trxmat.RUN}@wt@e@t5@p")
+    (lab / "trx.mat").write_bytes(trxmat.image(trxmat.larva(1))["trx.mat"])
+    tracks = load_tracks(lab / "trx.mat")
+    labels = Labels()
+    labels.set(tracks.run, 1, tracks[1].times, ["run"] * len(tracks[1]))
+    labels[tracks.run].dependencies = [dependency(lab / "trx.mat")]
+    labels.write(lab / "truth.label")
+    (found,) = find_labelled([lab / "truth.label"], project)
+    assert found.trackers == (lab / "trx.mat",)
+    assert find_labelled([lab], project) == [found]
+
+
 def test_labels_that_are_refused(lab: Path, project: Path) -> None:
     truth = lab / "1" / "truth.label"
     truth.with_name("other.label").write_bytes(truth.read_bytes())
