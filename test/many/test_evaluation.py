@@ -203,6 +203,26 @@ def test_labelled_recordings_are_found(lab: Path, project: Path) -> None:
         assert len(find_labelled([lab / "1" / "predicted.label"], project)) == 1
 
 
+def test_labels_that_are_refused(lab: Path, project: Path) -> None:
+    truth = lab / "1" / "truth.label"
+    truth.with_name("other.label").write_bytes(truth.read_bytes())
+    with backend_error("repeated-labels", "agree in 100.0% of 10 frames"):
+        find_labelled([lab], project)
+    for name, n in (("truth", 0), ("other", 1)):  # one with the .outline, one with the .spine
+        labels = Labels.read(truth.with_name(f"{name}.label"))
+        del labels["20240611_101500"].dependencies[n]
+        labels.write(truth.with_name(f"{name}.label"))
+    with backend_error("repeated-labels", "also labelled in .*; name only one of them"):
+        find_labelled([lab], project)
+    both = Labels.read(truth)
+    del both["20240611_101500"].dependencies[:]
+    both.write(truth)
+    with backend_error("no-input", "depend on one recording, found 0; set the dependencies"):
+        find_labelled([truth], project)
+    with backend_error("no-input", "no labelled recording in the input; name label files"):
+        find_labelled([*(lab / "2").glob("*.spine")], project)
+
+
 def test_labels_of_a_trxmat_beside_a_pair(tmp_path: Path, project: Path) -> None:
     lab = tmp_path / "lab"
     write_recording(lab, f"{trxmat.RUN}@wt@e@t5@p")
@@ -215,20 +235,6 @@ def test_labels_of_a_trxmat_beside_a_pair(tmp_path: Path, project: Path) -> None
     (found,) = find_labelled([lab / "truth.label"], project)
     assert found.trackers == (lab / "trx.mat",)
     assert find_labelled([lab], project) == [found]
-
-
-def test_labels_that_are_refused(lab: Path, project: Path) -> None:
-    truth = lab / "1" / "truth.label"
-    truth.with_name("other.label").write_bytes(truth.read_bytes())
-    with backend_error("repeated-labels", "agree in 100.0% of 10 frames"):
-        find_labelled([lab], project)
-    both = Labels.read(truth)
-    del both["20240611_101500"].dependencies[:]
-    both.write(truth)
-    with backend_error("no-input", "depend on one recording, found 0; set the dependencies"):
-        find_labelled([truth], project)
-    with backend_error("no-input", "no labelled recording in the input; name label files"):
-        find_labelled([*(lab / "2").glob("*.spine")], project)
 
 
 # -- evaluations

@@ -102,9 +102,18 @@ def true_labels(recording: LabelledRecording) -> dict[str, RunLabels]:
 
     Raises
     ------
+    BackendError
+        ``repeated-labels``: two files label a run, each with another of its tracker files.
     LabelFileError, TrackFileError, OSError
         A file cannot be read.
     """
     if recording.has_own_labels:
         return {run.id: run for run in own_labels(recording.file)}
-    return {run.id: run for file in recording.sources for run in Labels.read(file).values()}
+    found: dict[str, RunLabels] = {}
+    for file in recording.sources:
+        for run in Labels.read(file).values():
+            if run.id in found:
+                problem = f"{file}: run {run.id} is also labelled in {recording.sources[0]}"
+                raise BackendError("repeated-labels", problem, "name only one of them")
+            found[run.id] = run
+    return found
