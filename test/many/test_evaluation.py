@@ -230,6 +230,12 @@ def test_labels_that_are_refused(lab: Path, project: Path) -> None:
     truth.with_name("other.label").write_bytes(truth.read_bytes())
     with backend_error("repeated-labels", "agree in 100.0% of 10 frames"):
         find_labelled([lab], project)
+    for name, n in (("truth", 0), ("other", 1)):  # one with the .outline, one with the .spine
+        labels = Labels.read(truth.with_name(f"{name}.label"))
+        del labels["20240611_101500"].dependencies[n]
+        labels.write(truth.with_name(f"{name}.label"))
+    with backend_error("repeated-labels", "also labelled in .*; name only one of them"):
+        find_labelled([lab], project)
     both = Labels.read(truth)
     del both["20240611_101500"].dependencies[:]
     both.write(truth)
@@ -237,6 +243,20 @@ def test_labels_that_are_refused(lab: Path, project: Path) -> None:
         find_labelled([truth], project)
     with backend_error("no-input", "no labelled recording in the input; name label files"):
         find_labelled([*(lab / "2").glob("*.spine")], project)
+
+
+def test_labels_of_a_trxmat_beside_a_pair(tmp_path: Path, project: Path) -> None:
+    lab = tmp_path / "lab"
+    write_recording(lab, f"{trxmat.RUN}@wt@e@t5@p")
+    (lab / "trx.mat").write_bytes(trxmat.image(trxmat.larva(1))["trx.mat"])
+    tracks = load_tracks(lab / "trx.mat")
+    labels = Labels()
+    labels.set(tracks.run, 1, tracks[1].times, ["run"] * len(tracks[1]))
+    labels[tracks.run].dependencies = [dependency(lab / "trx.mat")]
+    labels.write(lab / "truth.label")
+    (found,) = find_labelled([lab / "truth.label"], project)
+    assert found.trackers == (lab / "trx.mat",)
+    assert find_labelled([lab], project) == [found]
 
 
 # -- evaluations

@@ -538,7 +538,7 @@ def train(
         else:
             stack.enter_context(_not_listed(found.left_out))
         names = {file: name.as_posix() for name, file in sources.items()}
-        trained_on = _trained_on(found, names)
+        trained_on = _entries_of(found, names)
         try:
             _run_and_record(training, script, options, environment, trained_on, skip)
         except BaseException:
@@ -625,7 +625,7 @@ def _not_listed(files: Collection[Path]) -> Iterator[None]:
             del os.environ[NOT_LISTED]
 
 
-def _trained_on(found: TrainingInput, names: Mapping[Path, str]) -> dict[str, Any]:
+def _entries_of(found: TrainingInput, names: Mapping[Path, str]) -> dict[str, Any]:
     """Return the entries of a training's record about its input."""
     labels = {
         name: {"frames": n, "recordings": found.recordings_by_label[name]}

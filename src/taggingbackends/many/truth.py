@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from taggingbackends.analysis.protocol import file_name_parts
 from taggingbackends.analysis.traininginput import TrainingInput
-from taggingbackends.data.formats import find_recordings, is_label_file, stem_of
+from taggingbackends.data.formats import companions, find_recordings, stem_of
 from taggingbackends.data.ownlabels import own_labels
 from taggingbackends.errors import BackendError
 from taggingbackends.labels import Labels
@@ -63,22 +63,23 @@ def labelled_recordings(found: TrainingInput) -> list[LabelledRecording]:
     UserWarning
         No frame of a recording has a primary label. It is left out.
     """
-    trackers = find_recordings([file for file in found.files if not is_label_file(file)])
-    mains = {file: main for main, files in trackers.items() for file in files}
+    trackers: dict[Path, list[Path]] = {}  # the file to load -> all files
     sources: dict[Path, list[Path]] = {}
     for source, part in found.parts.items():
-        of = {mains[file] for file in part.files or (source,) if file in mains}
-        if len(of) != 1:
-            problem = f"{source}: expected labels that depend on one recording, found {len(of)}"
-            fix = "write a label file for each run" if of else "set the dependencies of the labels"
+        near = [other for file in part.files for other in companions(file)]
+        on = find_recordings(dict.fromkeys([*(part.files or [source]), *near]))
+        if len(on) != 1:
+            problem = f"{source}: expected labels that depend on one recording, found {len(on)}"
+            fix = "write a label file for each run" if on else "set the dependencies of the labels"
             raise BackendError("no-input", problem, fix)
-        sources.setdefault(of.pop(), []).append(source)
+        ((main, files),) = on.items()
+        trackers[main] = [main, *(file for file in files if file != main)]
+        sources.setdefault(main, []).append(source)
     recordings = []
     for main in sorted(sources):
-        files = (main, *(file for file in trackers[main] if file != main))
         parts = (found.parts[source] for source in sources[main])
         frames = sum(part.frames_by_label.total() for part in parts)
-        one = LabelledRecording(files, tuple(sources[main]), frames, {})
+        one = LabelledRecording(tuple(trackers[main]), tuple(sources[main]), frames, {})
         recordings.append(one._replace(facts=_facts(one)))
     empty = [one.file for one in recordings if not one.frames]
     warn_of_each([f"{file}: no frame has a primary label; left out" for file in empty], 2)
@@ -101,9 +102,18 @@ def true_labels(recording: LabelledRecording) -> dict[str, RunLabels]:
 
     Raises
     ------
+    BackendError
+        ``repeated-labels``: two files label a run, each with another of its tracker files.
     LabelFileError, TrackFileError, OSError
         A file cannot be read.
     """
     if recording.has_own_labels:
         return {run.id: run for run in own_labels(recording.file)}
-    return {run.id: run for file in recording.sources for run in Labels.read(file).values()}
+    found: dict[str, RunLabels] = {}
+    for file in recording.sources:
+        for run in Labels.read(file).values():
+            if run.id in found:
+                problem = f"{file}: run {run.id} is also labelled in {recording.sources[0]}"
+                raise BackendError("repeated-labels", problem, "name only one of them")
+            found[run.id] = run
+    return found
