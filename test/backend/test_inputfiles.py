@@ -212,6 +212,15 @@ def test_the_format_of_a_push(project: Path, lab: Path, trx: Path) -> None:
         backend.push(lab, format="trx")
 
 
+def test_a_folder_without_files_of_the_format(project: Path, lab: Path) -> None:
+    (lab / "old" / "trx.mat").unlink()
+    request = (lab / "old", "--format=Choreography", "--model-instance=m")
+    result = command("predict", *request, cwd=project)
+    refused(result, "old: expected files in the format Choreography, found none", lines=2)
+    result = command("predict", "--recursive", *request, cwd=project)
+    refused(result, f"no recording in the format Choreography below {lab / 'old'}")
+
+
 def test_many_files_with_one_reason(tmp_path: Path, project: Path) -> None:
     errors: dict[Path, Exception] = {
         tmp_path / f"{n}.mat": TrackFileError(REASON, file=tmp_path / f"{n}.mat") for n in range(31)

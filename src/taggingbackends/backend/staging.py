@@ -365,6 +365,8 @@ def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict
     if not sources:
         is_push = choice.purpose == "push" or not found
         expected = "visible files" if is_push else "recordings of a known format"
+        if choice.format is not None:
+            expected = f"files in the format {choice.format}"
         raise BackendError("no-input", f"{common}: expected {expected}, found none")
     return {source.relative_to(common): source for source in sources}
 
