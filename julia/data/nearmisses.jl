@@ -98,7 +98,8 @@ function kind_of_file(content)
     encoding = encoding_of(content)
     text = decoded(content[1:(encoding == :utf8 ? end : length(content) & ~1)], encoding)
     line = text === nothing ? "" : first(split(strip(text), r"\r|\n"))
-    return (shown(String(first(line, 40))), "")
+    is_utf16 = starts_with(content, b"\xff\xfe") || starts_with(content, b"\xfe\xff")
+    return (shown(String(first(line, 40))) * (is_utf16 ? " in UTF-16" : ""), "")
 end
 
 """Return the fix for a tracker file that is compressed otherwise than with gzip, by its name; nothing for others."""

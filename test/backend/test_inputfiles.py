@@ -11,7 +11,16 @@ from pathlib import Path
 import click
 import pytest
 
-from support import STEM, backend_error, called, command, refused, write_labels, write_recording
+from support import (
+    STEM,
+    backend_error,
+    called,
+    command,
+    posix,
+    refused,
+    write_labels,
+    write_recording,
+)
 from taggingbackends import BackendExplorer, TrackFileError
 from taggingbackends.backend import pipeline
 from taggingbackends.backend.check import check
@@ -224,6 +233,31 @@ def test_the_format_of_a_push(project: Path, lab: Path, trx: Path) -> None:
             backend.push(lab / name, format="trx.mat")
     with backend_error("unknown-format", "out of Choreography, trx.mat, FIMTrack, found 'trx'"):
         backend.push(lab, format="trx")
+
+
+@posix
+def test_broken_links_to_files_that_are_no_input(project: Path, lab: Path) -> None:
+    (lab / "old" / "trx.mat").unlink()
+    for name in ("movie.avi", "old/table.csv"):
+        (lab / name).symlink_to("not-fetched")
+    request = ("predict", lab, "--model-instance=m")
+    result = command(*request, "--format=Choreography", cwd=project)
+    assert (result.returncode, result.stdout) == (0, f"{lab / 'predicted.label'}\n")
+    assert "left out 2 files outside of recordings (movie.avi, notes.txt) and 3" in result.stderr
+    result = command(*request, cwd=project)
+    refused(result, f"{lab / 'old' / 'table.csv'}: found a broken link to not-fetched")
+    (lab / "old" / "table.csv").unlink()
+    result = command(*request, "--all-files", cwd=project)
+    refused(result, f"{lab / 'movie.avi'}: found a broken link to not-fetched")
+
+
+def test_a_folder_without_files_of_the_format(project: Path, lab: Path) -> None:
+    (lab / "old" / "trx.mat").unlink()
+    request = (lab / "old", "--format=Choreography", "--model-instance=m")
+    result = command("predict", *request, cwd=project)
+    refused(result, "old: expected files in the format Choreography, found none", lines=2)
+    result = command("predict", "--recursive", *request, cwd=project)
+    refused(result, f"no recording in the format Choreography below {lab / 'old'}")
 
 
 def test_many_files_with_one_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

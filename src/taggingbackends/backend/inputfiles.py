@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from taggingbackends import labels
 from taggingbackends.data.formats import (
+    LABEL_SUFFIXES,
     check_format,
     companions,
     examined,
@@ -28,6 +29,7 @@ __all__ = [
     "Choice",
     "checked_format",
     "input_files",
+    "may_be_input",
     "warn_of_unreadable",
 ]
 
@@ -63,6 +65,15 @@ def checked_format(name: str | None) -> str | None:
     except ValueError as error:
         raise BackendError("unknown-format", str(error)) from None
     return name
+
+
+def may_be_input(file: Path, choice: Choice, suffixes: Collection[str]) -> bool:
+    """Return whether a file in a folder may be input, by its name; see `input_files`."""
+    if choice.purpose == "push" or choice.all_files:
+        return has_format(file, choice.format)
+    is_tracker = bool(suffix_formats(file)) and has_format(file, choice.format)
+    is_own = file.name.lower().endswith(tuple(suffixes))
+    return is_tracker or is_own or file.suffix in LABEL_SUFFIXES
 
 
 def input_files(

@@ -72,10 +72,11 @@ def _kind(content: bytes) -> tuple[str, str]:
             return what, fix
     if not content.strip(b"\0"):
         return "zeros, as in a copy that was interrupted", _COPY_AGAIN
-    encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
+    is_utf16 = content.startswith(_UTF16)
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
     text = content[: len(content) // 2 * 2].decode(encoding, "replace")
     line = (text.strip().splitlines() or [""])[0]
-    return shown(line[:_SHOWN]), ""
+    return shown(line[:_SHOWN]) + " in UTF-16" * is_utf16, ""
 
 
 def is_own_table(content: bytes) -> bool:

@@ -92,7 +92,8 @@ def plan(
     if not found and not unusable:
         warn_of_unreadable(near_misses)
         places = ", ".join(map(str, roots))
-        raise BackendError("no-input", f"no recording of a known format below {places}")
+        which = "of a known format" if format is None else f"in the format {format}"
+        raise BackendError("no-input", f"no recording {which} below {places}")
     remove_dead(backend)
     model = backend.model_dir()
     digests = {state_of(model): model_digest(model)}
