@@ -426,9 +426,7 @@ def test_what_a_killed_evaluation_leaves_is_removed(
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert list(temporary.rglob("*.label"))
-    left = len(list(temporary.iterdir()))
-    result = command("evaluate", "nowhere", cwd=project)
-    assert f"removed {left} temporary files or folders of processes" in result.stderr
+    command("evaluate", "nowhere", cwd=project)
     assert list(temporary.iterdir()) == []
 
 
