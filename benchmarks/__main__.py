@@ -14,9 +14,7 @@ BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
 
 def main() -> None:
     """Run the benchmarks and print a table for each."""
-    names = sys.argv[1:] or [
-        name for name in BENCHMARKS if name != "corrections"
-    ]  # it measures no speed
+    names = sys.argv[1:] or [name for name in BENCHMARKS if name != "corrections"]  # no speed
     unknown = set(names) - BENCHMARKS.keys()
     if unknown:
         known = ", ".join(BENCHMARKS)
