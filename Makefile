@@ -31,7 +31,8 @@ test: .venv/.dev .tools/poetry/.ready .tools/julia/path .tools/chromium/path lin
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src examplebackend/src benchmarks
+	$(BIN)/mypy src examplebackend/src benchmarks --exclude template/full
+	MYPYPATH=src/taggingbackends/backend/template/full/src $(BIN)/mypy -p my_tagger
 
 torture: .venv/.dev .tools/julia/path
 	cd test && TAGGINGBACKENDS_JULIA=$$(cat ../.tools/julia/path) ../$(BIN)/python -m torture \

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 from taggingbackends import BackendError, JuliaSetupError, LabelFileError, Labels, dependency
+from taggingbackends.cli import cli
 from taggingbackends.labels import reading, writing
 
 ROOT = Path(__file__).parent.parent
@@ -76,6 +78,16 @@ def command(
         text=True,
         timeout=120,
     )
+
+
+def called(*arguments: str | Path, cwd: Path) -> object:
+    """Call a command of tagging-backend in this process, and return its exit code or None.
+
+    Errors are raised. `cwd` is the backend; other paths are relative to the current folder.
+    """
+    name, *others = map(str, arguments)
+    context = click.Context(cli, obj={"project": cwd})
+    return cli.commands[name].main(others, standalone_mode=False, parent=context)
 
 
 def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:

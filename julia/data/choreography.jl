@@ -317,7 +317,8 @@ end
 function check_counts(suffix, counts, layout, points, fault)
     if suffix == ".spine"
         n = layout.time + 2 * points
-        expected = "$n fields ($(names_of(layout)) x1 y1 ... x$points y$points)"
+        coordinates = points > 0 ? " x1 y1 ... x$points y$points" : ""
+        expected = "$n fields ($(names_of(layout))$coordinates)"
         good = found -> found == n || found == layout.time
     else
         parity = isodd(layout.time) ? "an odd" : "an even"

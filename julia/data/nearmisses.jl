@@ -33,6 +33,10 @@ const KINDS_OF_FILES = (
     (b"<html", "a web page", "download the file again"),
 )
 
+const COMPRESSIONS = Dict(  # that no reader decompresses, by suffix
+    ".bz2" => "bzip2", ".lzma" => "LZMA", ".xz" => "xz", ".z" => "compress", ".zst" => "zstd", ".7z" => "7z",
+    ".rar" => "RAR")
+
 const COPY_AGAIN = "copy the file again, or remove it"
 
 # how the tables that Python writes begin; in folders of recordings, they are no input
@@ -50,8 +54,9 @@ else `nothing`; and whether it is a table that Python writes.
 function examined(path; archives=true)
     suffix = tracker_suffix(path)
     if !(suffix in TRACKER_SUFFIXES)
-        is_archive = archives && lowercase(suffix_of(path)) == ".zip"
-        return (false, is_archive ? reason_for_archive(path) : nothing, false)
+        archives || return (false, nothing, false)
+        is_zip = lowercase(suffix_of(path)) == ".zip"
+        return (false, is_zip ? reason_for_archive(path) : reason_for_compressed(path), false)
     end
     head = read_head(path)
     content = is_gzip(head) ? gunzip_head(head, HEAD) : head
@@ -93,7 +98,17 @@ function kind_of_file(content)
     encoding = encoding_of(content)
     text = decoded(content[1:(encoding == :utf8 ? end : length(content) & ~1)], encoding)
     line = text === nothing ? "" : first(split(strip(text), r"\r|\n"))
-    return (shown(String(first(line, 40))), "")
+    is_utf16 = starts_with(content, b"\xff\xfe") || starts_with(content, b"\xfe\xff")
+    return (shown(String(first(line, 40))) * (is_utf16 ? " in UTF-16" : ""), "")
+end
+
+"""Return the fix for a tracker file that is compressed otherwise than with gzip, by its name; nothing for others."""
+function reason_for_compressed(path)
+    how = get(COMPRESSIONS, lowercase(suffix_of(path)), nothing)
+    how === nothing && return nothing
+    name = basename(path)
+    tracker_suffix(name[1:prevind(name, end, length(suffix_of(path)))]) in TRACKER_SUFFIXES || return nothing
+    return "expected a tracker file, found one compressed with $how; decompress it first"
 end
 
 """Return the fix for a ZIP archive with tracker files; nothing for other archives and files."""

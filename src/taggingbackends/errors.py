@@ -11,9 +11,8 @@ from typing import Any
 
 __all__ = [
     "BackendError",
-    "InputWarning",
+    "BackendWarning",
     "JuliaSetupError",
-    "KeptDataWarning",
     "LabelFileError",
     "LeftOutWarning",
     "MissingKeyError",
@@ -133,35 +132,21 @@ class _KindedError(_Fixable, TaggingBackendsError):
         super().__init__(kind, problem, fix)
 
 
-class _FixableWarning(_Fixable, UserWarning):
+class BackendWarning(_Fixable, UserWarning):
+    """Something that the user of a backend can act on: files left out of the input, data kept.
+
+    Parameters
+    ----------
+    problem : str
+        What it is, and where.
+    fix : str
+        What to do, in words of the API. The command puts it in words of the command line.
+    """
+
     def __init__(self, problem: str, fix: str) -> None:
         self.problem = problem
         self.fix = fix
         super().__init__(problem, fix)
-
-
-class InputWarning(_FixableWarning):
-    """Files that are left out of the input, or that no reader of this package knows.
-
-    Parameters
-    ----------
-    problem : str
-        Their number and names.
-    fix : str
-        How to use them or to avoid the warning, in words of the API.
-    """
-
-
-class KeptDataWarning(_FixableWarning):
-    """Data of an interrupted or failed run that stay in the backend's folder.
-
-    Parameters
-    ----------
-    problem : str
-        What is kept, and where.
-    fix : str
-        How to remove it, in words of the API.
-    """
 
 
 class BackendError(_KindedError):

@@ -8,14 +8,28 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
-from support import STEM, backend_error, command, refused, write_labels, write_recording
+from support import (
+    STEM,
+    backend_error,
+    called,
+    command,
+    posix,
+    refused,
+    write_labels,
+    write_recording,
+)
 from taggingbackends import BackendExplorer, TrackFileError
 from taggingbackends.backend import pipeline
 from taggingbackends.backend.check import check
-from taggingbackends.backend.inputfiles import Choice, report
+from taggingbackends.backend.inputfiles import Choice, warn_of_unreadable
+from taggingbackends.backend.staging import collect
 from taggingbackends.labels.dependencies import dependency
+from taggingbackends.many.executors import LocalExecutor
+from taggingbackends.many.folders import label_all, plan
+from taggingbackends.many.labelling import Result
 from variants import trxmat
 
 Maker = Callable[..., Path]
@@ -90,8 +104,10 @@ def test_predict_recursive_counts_them(project: Path, lab: Path) -> None:
     assert (result.returncode, last) == (0, "labelled 1, not readable 2")
     assert "genotypes.csv: expected a FIMTrack file" in csv
     assert REASON in mat
-    result = command("predict", "--recursive", lab / "old", "--model-instance=m", cwd=project)
-    refused(result, f"no recording of a known format below {lab / 'old'}", lines=4)
+    expected = f"no recording of a known format below {lab / 'old'}"
+    with pytest.warns() as caught, backend_error("no-input", expected):
+        plan(BackendExplorer(project, "m"), [lab / "old"], {})
+    assert REASON in str(caught[1].message)
 
 
 @pytest.mark.parametrize("step", ["predict", "train"])
@@ -107,6 +123,9 @@ def test_a_file_that_cannot_be_read_is_refused_before_a_script_runs(
         f"{file}: expected a trx.mat file, which begins with `MATLAB 7.3 MAT-file`, {REASON}",
     )
     assert not list(project.glob("data/raw/*/*"))
+
+
+def test_data_info_lists_them(lab: Path) -> None:
     result = command("data", "info", lab / "old", cwd=lab)
     assert result.returncode == 1
     assert result.stdout.count(REASON) == 1
@@ -115,8 +134,9 @@ def test_a_file_that_cannot_be_read_is_refused_before_a_script_runs(
 
 def test_all_files(project: Path, lab: Path) -> None:
     backend = BackendExplorer(project, "m")
+    every = Choice(all_files=True, purpose="predict")
     for files in ([lab], [lab / "old" / "trx.mat", lab / f"{STEM}.spine"]):
-        pipeline.predict_files(backend, files, {}, lab.parent / "out", True, (), Choice(None, True))
+        assert Path("old/trx.mat") in collect(backend, files, every)
     instance = pipeline.train(backend.with_instance("t"), [lab], {}, choice=Choice(None, True))
     names = (backend.model_dir(instance) / "input").read_text().split()
     assert names == [*PAIR, "bouts.csv", "notes.txt", "genotypes.csv", "trx.mat", "truth.label"]
@@ -142,7 +162,7 @@ def test_a_file_of_an_unknown_format_is_taken_with_a_warning(project: Path, lab:
     with pytest.warns(UserWarning, match=expected):
         assert len(backend.push(lab / "notes.txt")) == 1
     with pytest.warns(UserWarning, match=expected):
-        pipeline.train(backend.with_instance("t"), [lab / "notes.txt"], {})
+        assert len(collect(backend, [lab / "notes.txt"], Choice(purpose="train"))) == 1
 
 
 def test_push_takes_all_files_and_warns(project: Path, lab: Path, trx: Path) -> None:
@@ -158,8 +178,10 @@ def test_push_takes_all_files_and_warns(project: Path, lab: Path, trx: Path) -> 
 
 
 def test_a_folder_without_recordings_is_refused(project: Path, lab: Path) -> None:
-    result = command("predict", lab / "old", "--model-instance=m", cwd=project)
-    refused(result, "old: expected recordings of a known format, found none", lines=4)
+    expected = "old: expected recordings of a known format, found none"
+    with pytest.warns() as caught, backend_error("no-input", expected):
+        collect(BackendExplorer(project), [lab / "old"], Choice(purpose="predict"))
+    assert len(caught) == 3
 
 
 def test_label_files_bring_what_they_depend_on(project: Path, lab: Path) -> None:
@@ -171,10 +193,8 @@ def test_label_files_bring_what_they_depend_on(project: Path, lab: Path) -> None
     (lab / "notes.txt").unlink()
     (lab / "old" / "trx.mat").unlink()
     (lab / "old" / "genotypes.csv").unlink()
-    backend = BackendExplorer(project)
-    instance = pipeline.train(backend, [lab], {})
-    names = (backend.model_dir(instance) / "input").read_text().split()
-    assert names == [*PAIR, "movie.label", "x.avi", "truth.label"]
+    found = collect(BackendExplorer(project), [lab], Choice(purpose="train"))
+    assert {path.name for path in found} == {*PAIR, "movie.label", "x.avi", "truth.label"}
 
 
 def test_the_other_form_of_a_recording(project: Path, lab: Path, trx: Path) -> None:
@@ -185,15 +205,18 @@ def test_the_other_form_of_a_recording(project: Path, lab: Path, trx: Path) -> N
     with pytest.warns(UserWarning, match=expected):
         (path,) = pipeline.predict_files(backend, again, {})
     assert path == lab / "predicted.label"
-    recursive = ("predict", "--recursive", lab, "--model-instance=m")
-    assert "up to date 1," in messages(command(*recursive, cwd=project))[-1]
-    result = command(*recursive, "--format=trx.mat", cwd=project)
-    assert messages(result)[-1] == "labelled 1, not readable 1", result.stderr
+    assert label(backend, lab) == [Result.CURRENT]
+    assert label(backend, lab, "trx.mat") == [Result.LABELLED]
     depends = json.loads(path.read_text())["dependencies"]
     assert depends["filename"] == "trx.mat"
-    result = command(*recursive, "--format=trx.mat", cwd=project)
-    assert messages(result)[-1] == "up to date 1, not readable 1"
-    assert messages(command(*recursive, cwd=project))[-1] == "labelled 1, not readable 2"
+    assert label(backend, lab, "trx.mat") == [Result.CURRENT]
+    assert label(backend, lab) == [Result.LABELLED]
+
+
+def label(backend: BackendExplorer, lab: Path, format: str | None = None) -> list[Result]:
+    """Label the recordings below a folder that need it."""
+    tasks = plan(backend, [lab], {}, format=format).tasks
+    return [outcome.result for outcome in label_all(tasks, LocalExecutor())]
 
 
 def test_the_format_of_a_push(project: Path, lab: Path, trx: Path) -> None:
@@ -204,7 +227,7 @@ def test_the_format_of_a_push(project: Path, lab: Path, trx: Path) -> None:
     names = [path.relative_to(top).as_posix() for path in pushed]
     assert names == ["notes.txt", "old/trx.mat", "trx.mat"]
     left = str(caught[-1].message)
-    assert left.startswith("left out 4 files in other formats (")
+    assert left.startswith("left out 5 files in other formats (")  # with truth.label
     for name in (PAIR[1], "truth.label"):
         with backend_error("no-input", "expected a file in the format trx.mat, found another"):
             backend.push(lab / name, format="trx.mat")
@@ -212,29 +235,44 @@ def test_the_format_of_a_push(project: Path, lab: Path, trx: Path) -> None:
         backend.push(lab, format="trx")
 
 
-def test_many_files_with_one_reason(tmp_path: Path, project: Path) -> None:
+@posix
+def test_broken_links_to_files_that_are_no_input(project: Path, lab: Path) -> None:
+    (lab / "old" / "trx.mat").unlink()
+    for name in ("movie.avi", "old/table.csv"):
+        (lab / name).symlink_to("not-fetched")
+    request = ("predict", lab, "--model-instance=m")
+    result = command(*request, "--format=Choreography", cwd=project)
+    assert (result.returncode, result.stdout) == (0, f"{lab / 'predicted.label'}\n")
+    assert "left out 2 files outside of recordings (movie.avi, notes.txt) and 3" in result.stderr
+    result = command(*request, cwd=project)
+    refused(result, f"{lab / 'old' / 'table.csv'}: found a broken link to not-fetched")
+    (lab / "old" / "table.csv").unlink()
+    result = command(*request, "--all-files", cwd=project)
+    refused(result, f"{lab / 'movie.avi'}: found a broken link to not-fetched")
+
+
+def test_a_folder_without_files_of_the_format(project: Path, lab: Path) -> None:
+    (lab / "old" / "trx.mat").unlink()
+    request = (lab / "old", "--format=Choreography", "--model-instance=m")
+    result = command("predict", *request, cwd=project)
+    refused(result, "old: expected files in the format Choreography, found none", lines=2)
+    result = command("predict", "--recursive", *request, cwd=project)
+    refused(result, f"no recording in the format Choreography below {lab / 'old'}")
+
+
+def test_many_files_with_one_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     errors: dict[Path, Exception] = {
         tmp_path / f"{n}.mat": TrackFileError(REASON, file=tmp_path / f"{n}.mat") for n in range(31)
     }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report(errors)
+        warn_of_unreadable(errors)
     texts = [str(warning.message) for warning in caught]
     assert len(texts) == 22
-    assert texts[20:] == [
-        "and 11 more; save it in MATLAB with -v7.3",
-        "31 files cannot be read",
-    ]
-    for n in range(22):
-        (tmp_path / "lab" / f"{n}.csv").parent.mkdir(exist_ok=True)
-        (tmp_path / "lab" / f"{n}.csv").write_text(f"column {n},\n")
-    write_recording(tmp_path / "lab")
-    log = tmp_path / "log"
-    arguments = ("--log", log, "predict", "--recursive", tmp_path / "lab", "--model-instance=m")
-    result = command(*arguments, cwd=project)
-    assert len(messages(result)) == 22
-    assert messages(result)[-1] == "labelled 1, not readable 22"
-    assert all(f"{n}.csv: expected a FIMTrack file" in log.read_text() for n in range(22))
+    assert texts[20:] == ["and 11 more", "31 files cannot be read"]
+    logged = [record.getMessage() for record in caplog.records]
+    assert len(logged) == 11
+    assert logged[-1].endswith(REASON)
 
 
 @pytest.mark.parametrize(
@@ -256,12 +294,14 @@ def test_an_invalid_table_in_pyproject(table: str, found: str, project: Path, la
     assert problem.fix == 'write it like suffixes = [".avi"]'
 
 
-def test_options_that_need_files(project: Path, lab: Path) -> None:
-    for arguments in (
+@pytest.mark.parametrize(
+    "arguments",
+    [
         ("predict", "--model-instance=m", "--all-files"),
-        ("predict", "--recursive", str(lab), "--model-instance=m", "--all-files"),
+        ("predict", "--recursive", ".", "--model-instance=m", "--all-files"),
         ("train", "--model-instance=m", "--format=trx.mat"),
-    ):
-        result = command(*arguments, cwd=project)
-        assert result.returncode == 2
-        assert "--all-files" in result.stderr
+    ],
+)
+def test_options_that_need_files(arguments: tuple[str, ...], project: Path) -> None:
+    with pytest.raises(click.UsageError, match="--all-files"):
+        called(*arguments, cwd=project)

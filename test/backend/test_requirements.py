@@ -94,6 +94,7 @@ def test_the_environment_to_use_is_named(
         "[project]\ndependencies = ['x.y_mod', 'alias-Mod @ https://host/alias.whl']",
         "[tool.poetry.dependencies]\npython = '^3.11'\ngone = { version = '*', optional = true }",
         "[tool.poetry.dependencies]\na = [{ version = '1', python = '<3' }]\nb = { markers = 'x' }",
+        "[project]\ndependencies = ['dist-one>=2', 'egg-one', 'egg-2']",
         "[project]\ndependencies = 5",
         "[project]\ndependencies = [1, 'numpy']",
         "[tool.poetry]\ndependencies = ['numpy']",
@@ -104,6 +105,8 @@ def test_what_is_installed_or_may_not_be_needed(
 ) -> None:
     for module in ("x_y_mod", "alias_Mod"):  # as packages without metadata
         (tmp_path / f"{module}.py").touch()
+    for name in ("dist_one-1.0.dist-info", "egg.one-1-py3.11.egg-info", "Egg_2.egg-info"):
+        (tmp_path / name).mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "pyproject.toml").write_text(table)
     check_packages(tmp_path)

@@ -130,6 +130,8 @@ def test_tracker_options_reach_the_template(minimal: bool, trained: Path, tmp_pa
     labels = Labels.read(table.with_name("predicted.label"))
     assert list(labels) == [table.parent.name]
     assert labels[table.parent.name][0].times.tolist() == [0, 0.5, 1, 1.5]
+    # the labels name the camera, so the table can be loaded with them
+    assert command("data", "info", table.with_name("predicted.label"), cwd=tmp_path).returncode == 0
 
 
 def test_the_template_labels_each_run_of_a_file(trained: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support import backend_error, command, posix
+from support import backend_error, called, command, posix
 from taggingbackends import BackendExplorer
 from taggingbackends.backend.trainingrecord import (
     DIGESTS,
@@ -91,7 +91,14 @@ def test_a_copied_record_is_replaced_and_a_file_of_the_script_kept(model: Path) 
     }
 
 
-@pytest.mark.parametrize("text", ["", "[", "[]", "3", "{}", json.dumps(RECORD), "[" * 100_000])
+OTHER = [{"files": ["a"]}, {"files": [{"filename": "a"}]}, {"labels": 3}, {"evaluation": "0.9"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[", "[]", "3", "{}", json.dumps(RECORD), "[" * 100_000]
+    + [json.dumps(RECORD | {"model_digest": "1"} | entries) for entries in OTHER],
+)
 def test_an_invalid_record(text: str, make_backend: Maker) -> None:
     project = make_backend()
     path = project / "models" / "m" / "training.json"
@@ -130,20 +137,25 @@ def test_a_model_and_its_record_are_compared(make_backend: Maker) -> None:
     ]
 
 
-def test_models_are_listed_with_their_training(make_backend: Maker) -> None:
+def test_models_are_listed_with_their_training(
+    make_backend: Maker, capsys: pytest.CaptureFixture[str]
+) -> None:
     project = make_backend()
     long = project / "models" / f"20260301_120000_{'x' * 60}"
     long.mkdir()
     write_record(long, RECORD)
     backend = BackendExplorer(project, long.name)
     assert add_evaluation(backend, {"accuracy": 0.9312})
-    assert command("models", cwd=project).stdout.splitlines() == [long.name, "m"]
-    table = command("models", "--long", cwd=project)
-    heads, row, bare = table.stdout.splitlines()
+    called("models", cwd=project)
+    assert capsys.readouterr().out.splitlines() == [long.name, "m"]
+    called("models", "--long", cwd=project)
+    table = capsys.readouterr().out.splitlines()
+    heads, row, bare = table
     assert heads.split()[1:] == ["date", "labels", "recordings", "frames", "windows", "accuracy"]
     assert row.split()[1:] == ["2026-03-01", "run,cast", "3", "1280", "93.1%"]
     assert bare.split() == ["m"]
-    assert max(map(len, table.stdout.splitlines())) <= 80
-    (entry, other) = json.loads(command("models", "--json", cwd=project).stdout)
+    assert max(map(len, table)) <= 80
+    called("models", "--json", cwd=project)
+    (entry, other) = json.loads(capsys.readouterr().out)
     assert (entry["instance"], entry["training"]["evaluation"]) == (long.name, {"accuracy": 0.9312})
     assert other == {"instance": "m", "training": None}

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from support import RUN, command, posix, refused, write_labels, write_recording
+from support import (
+    RUN,
+    backend_error,
+    called,
+    command,
+    posix,
+    refused,
+    write_labels,
+    write_recording,
+)
 from taggingbackends import BackendError, BackendExplorer
 from taggingbackends.cli.filelists import listed_files
 
@@ -82,33 +91,30 @@ def test_lists_that_are_refused(content: bytes, message: str, lab: Path) -> None
 
 
 def test_lists_that_cannot_be_read(lab: Path) -> None:
-    refused(command("labels", "show", "--files-from", "no", cwd=lab), "no: No such file")
-    refused(command("labels", "show", "--files-from", "#c", cwd=lab), "#c: Is a directory")
-    result = command("labels", "show", "--files-from", os.devnull, cwd=lab)
-    refused(result, f"{os.devnull}: expected a file or a pipe, found a device")
+    for source, problem in (
+        ("no", "No such file or directory"),
+        ("#c", "Is a directory"),
+        (os.devnull, "expected a file or a pipe, found a device"),
+    ):
+        with pytest.raises(OSError, match=problem):
+            listed_files(Path(source))
     result = command("labels", "show", cwd=lab)
     refused(result, "name FILES, or a list of them with --files-from", 2, lines=4)
 
 
-@pytest.mark.parametrize("name", ["check", "show", "convert", "merge", "report"])
-def test_commands_for_label_files_take_lists(name: str, lab: Path) -> None:
+def test_commands_for_label_files_take_lists(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, two, other = (write_labels(lab / name) for name in NAMES)
     (lab / "list").write_text(f"{two.relative_to(lab)}\n")
     (lab / "more").write_text(f"{other}\n")
-    arguments = [name, one, "--files-from", "list", "--files-from", "more"]
-    output = {
-        "convert": ["-o", "all.label"],
-        "merge": ["-o", "m.label"],
-        "report": ["-o", "r.html"],
-    }
-    result = command("labels", *arguments, *output.get(name, []), cwd=lab)
-    if name == "convert":  # all files have the same run
-        refused(result, f"{two.relative_to(lab)}: expected no run that is also in {one}")
-    else:
-        assert result.returncode == 0, result.stderr
-    if name == "check":
-        files = [one, two.relative_to(lab), other]
-        assert result.stdout.splitlines() == [f"{file}: nothing to fix" for file in files]
+    files = (one, "--files-from", "list", "--files-from", "more")
+    called("labels", "check", *files, cwd=lab)
+    expected = [one, two.relative_to(lab), other]
+    assert capsys.readouterr().out.splitlines() == [f"{file}: nothing to fix" for file in expected]
+    called("labels", "show", *files, cwd=lab)
+    called("labels", "merge", *files, "-o", "m.label", cwd=lab)
+    called("labels", "report", *files, "-o", "r.html", cwd=lab)
+    with backend_error("repeated-run", "expected no run that is also in"):
+        called("labels", "convert", *files, "-o", "all.label", cwd=lab)
 
 
 @posix
@@ -133,11 +139,12 @@ if __name__ == "__main__":
     assert printed == [str(lab / name.parent / "predicted.label") for name in NAMES[1:]]
     shell("find . -name '*.spine' -print0 | tagging-backend push --model-instance=n --files-from -")
     assert len(BackendExplorer(project, "n").list_input_files()) == 6
-    shell("tagging-backend train 'a b' --files-from=list --model-instance t --epochs 3")
+    called("train", "a b", "--files-from=list", "--model-instance=t", "--epochs=3", cwd=project)
     assert (project / "models" / "t" / "files").read_text() == "6"
     (lab / "folders").write_text("a b\n#c\n")
-    printed = shell("tagging-backend predict --recursive --files-from folders --model-instance m")
-    assert printed == [str(lab / "a b" / "predicted.label")]  # the other's are up to date
+    recursive = ("predict", "--recursive", "--files-from=folders", "--model-instance=m")
+    called(*recursive, cwd=project)
+    assert (lab / "a b" / "predicted.label").exists()
     (lab / "empty").touch()
-    result = command("predict", "--files-from", lab / "empty", "--model-instance=m", cwd=project)
-    refused(result, "empty: expected a list of paths, found none")  # not: the input in place
+    with pytest.raises(BackendError, match="empty: expected a list of paths, found none"):
+        called("predict", "--files-from=empty", "--model-instance=m", cwd=project)

@@ -631,3 +631,11 @@ def test_companions_of_any_name(tmp_path: Path) -> None:
     assert names("c.00002.spine") == ["c.00001.spine", "c.00001.outline"]
     assert names("d.csv") == names("e.spine") == []
     assert list(recordings_in(tmp_path)) == ["a", "b", "c", "e", "ee"]
+
+
+def test_a_file_without_a_spine_and_a_field_too_few(tmp_path: Path) -> None:
+    spine = write_recording(tmp_path)
+    spine.write_text(f"{RUN} 1 0.5\n{RUN} 1\n")
+    message = r"line 2: expected 3 fields \(date_time larva_id time\), found 2"
+    with pytest.raises(TrackFileError, match=message):
+        load_tracks(spine, outline=False)

@@ -110,7 +110,7 @@ def test_ignored_signals_stay_ignored() -> None:
 
 
 def test_the_process_for_a_recording_ends_without_a_traceback(tmp_path: Path) -> None:
-    from taggingbackends.many.labelling import Processes
+    from taggingbackends.many.workers import Processes
 
     with (tmp_path / "output").open("w+b") as output:
         with Processes().started("taggingbackends.many.sandboxed", output) as process:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from taggingbackends import labels
 from taggingbackends.data.formats import (
+    LABEL_SUFFIXES,
     check_format,
     companions,
     examined,
@@ -17,8 +18,8 @@ from taggingbackends.data.formats import (
     is_label_file,
     suffix_formats,
 )
-from taggingbackends.errors import BackendError, InputWarning, TrackFileError
-from taggingbackends.system.messages import describe, log
+from taggingbackends.errors import BackendError, BackendWarning, TrackFileError
+from taggingbackends.system.messages import describe, warn_of_each
 from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted, listed
 
@@ -28,10 +29,9 @@ __all__ = [
     "Choice",
     "checked_format",
     "input_files",
-    "report",
+    "may_be_input",
+    "warn_of_unreadable",
 ]
-
-_SHOWN = 20  # files that warnings name for one reason
 
 
 class Choice(NamedTuple):
@@ -65,6 +65,15 @@ def checked_format(name: str | None) -> str | None:
     except ValueError as error:
         raise BackendError("unknown-format", str(error)) from None
     return name
+
+
+def may_be_input(file: Path, choice: Choice, suffixes: Collection[str]) -> bool:
+    """Return whether a file in a folder may be input, by its name; see `input_files`."""
+    if choice.purpose == "push" or choice.all_files:
+        return has_format(file, choice.format)
+    is_tracker = bool(suffix_formats(file)) and has_format(file, choice.format)
+    is_own = file.name.lower().endswith(tuple(suffixes))
+    return is_tracker or is_own or file.suffix in LABEL_SUFFIXES
 
 
 def input_files(
@@ -114,7 +123,7 @@ def input_files(
     taken = [file for file in files if is_chosen(file)]
     if not choice.all_files:
         known = labelled.union(*needs.values())
-        others = set(files).difference(taken, labelled)
+        others = set(files).difference(taken, labelled - used)
         taken = _used(taken, named, choice, suffixes, known, others)
         taken = [file for file in taken if file not in labelled or file in used]
     return list(dict.fromkeys(y for x in taken for y in (x, *needs.get(x, ()))))
@@ -153,7 +162,7 @@ def _used(
         _refuse(named, recordings, near, own)
         # the other files of a recording that cannot be loaded are of no use
         recordings = {main: parts for main, parts in recordings.items() if main not in near}
-    report(near)
+    warn_of_unreadable(near)
     # copying a file that cannot be read raises its error
     known = known.union(own, unreadable.keys() - near, *recordings.values())
     rest = [file for file in files if file not in known and file not in near]
@@ -166,7 +175,7 @@ def _used(
     if taken:
         problem = f"{counted(len(taken), 'file')} in no known format: {_names(taken)}"
         fix = "list the backend's own suffixes in pyproject.toml, or pass all_files=True"
-        warnings.warn(InputWarning(problem, fix), stacklevel=5)
+        warnings.warn(BackendWarning(problem, fix), stacklevel=5)
     left = [file for file in unknown if file not in used]
     counts, fixes = [], []
     if left:
@@ -177,7 +186,7 @@ def _used(
         fixes += ["choose a format with format=..."] if choice.format is None else []
     if counts:
         problem = f"left out {' and '.join(counts)}"
-        warnings.warn(InputWarning(problem, ", or ".join(fixes)), stacklevel=5)
+        warnings.warn(BackendWarning(problem, ", or ".join(fixes)), stacklevel=5)
     return [file for file in files if file in used]
 
 
@@ -185,22 +194,14 @@ def _names(files: Iterable[Path]) -> str:
     return listed(file.name for file in files)
 
 
-def report(errors: Mapping[Path, Exception], count: bool = True) -> None:
-    """Warn of files that cannot be read: each with its reason and fix, and their number.
-
-    At most 20 files with the same fix are shown. The others are written to the log only.
-    """
+def warn_of_unreadable(errors: Mapping[Path, Exception], count: bool = True) -> None:
+    """Warn of files that cannot be read: each with its reason and fix, and their number."""
     by_fix: dict[str, list[str]] = {}
     for error in errors.values():
         text = describe(error)
         by_fix.setdefault(text.rpartition("; ")[2], []).append(text)
-    for fix, texts in by_fix.items():
-        for text in texts[:_SHOWN]:
-            warnings.warn(text, stacklevel=2)
-        for text in texts[_SHOWN:]:
-            log(text)
-        if len(texts) > _SHOWN:
-            warnings.warn(f"and {len(texts) - _SHOWN} more; {fix}", stacklevel=2)
+    for texts in by_fix.values():
+        warn_of_each(texts, stacklevel=2)
     if count and len(errors) > 1:
         warnings.warn(f"{len(errors)} files cannot be read", stacklevel=2)
 

@@ -42,7 +42,7 @@ from taggingbackends.backend.staging import (
 from taggingbackends.backend.trainingrecord import new_record, write_record
 from taggingbackends.backend.unfinished import unfinished_model
 from taggingbackends.data.formats import find_recordings, is_label_file, tracker_format
-from taggingbackends.errors import BackendError, KeptDataWarning, LeftOutWarning, ScriptError
+from taggingbackends.errors import BackendError, BackendWarning, LeftOutWarning, ScriptError
 from taggingbackends.system import processes
 from taggingbackends.system.files import Destination, Stamp, sha1, stamp
 from taggingbackends.system.lazy import lazy_function
@@ -53,7 +53,7 @@ from taggingbackends.system.progress import progress
 from taggingbackends.system.temporaries import remove_dead_folders, temporary_folder
 
 if TYPE_CHECKING:
-    from taggingbackends.analysis.trainingset import TrainingSet
+    from taggingbackends.analysis.traininginput import TrainingInput
 
 __all__ = [
     "PYTHON",
@@ -61,6 +61,7 @@ __all__ = [
     "check_prediction",
     "checked",
     "expected_labels",
+    "find_training_input",
     "finetune",
     "predict",
     "predict_files",
@@ -75,7 +76,8 @@ __all__ = [
 PYTHON = "TAGGINGBACKENDS_PYTHON"
 """Environment variable for scripts in other languages: the Python that started them."""
 
-_survey = lazy_function("taggingbackends.analysis.trainingset", "survey")  # needs numpy
+# needs numpy
+_training_input = lazy_function("taggingbackends.analysis.traininginput", "training_input")
 
 
 def check_prediction(backend: BackendFolder) -> None:
@@ -313,7 +315,7 @@ def predict_files(
 
     Warns
     -----
-    KeptDataWarning
+    BackendWarning
         An error occurred after the input was pushed; the sandbox is kept.
     UserWarning
         Warnings of `predict`. Leftovers were removed, or cannot be removed.
@@ -450,7 +452,7 @@ def train(
     step: str = "train_model",
     choice: Choice = USUAL_FILES,
     prefer: Sequence[str] = (),
-    on_plan: Callable[[TrainingSet], object] = lambda found: None,
+    on_input: Callable[[TrainingInput], object] = lambda found: None,
 ) -> str:
     """Run make_dataset, build_features and train_model, and record what the model was trained on.
 
@@ -471,9 +473,9 @@ def train(
     choice : Choice
         Which of the files to push, for any purpose.
     prefer : sequence of str
-        Patterns that choose among several label files of a recording, see `survey`.
-    on_plan : callable
-        Called with what will be trained on, before anything is pushed or run.
+        Patterns that choose among several label files of a recording, see `training_input`.
+    on_input : callable
+        Called with what the model is going to be trained on, before a script runs.
 
     Returns
     -------
@@ -486,7 +488,7 @@ def train(
         As for `predict`.
     BackendError
         ``existing-model``, ``no-input``, ``missing-script``, ``missing-package``, and
-        ``repeated-labels``, see `survey`. Raised before a script runs.
+        ``repeated-labels``, see `training_input`. Raised before a script runs.
     LabelFileError
         A label file is invalid. Raised before a script runs.
     ScriptError
@@ -494,10 +496,10 @@ def train(
 
     Warns
     -----
-    KeptDataWarning
+    BackendWarning
         A script failed; the pushed input is kept.
     UserWarning
-        Labels may be wrong, see `TrainingSet.remarks`, or no script took one of the options. The
+        Labels may be wrong, see `TrainingInput.remarks`, or no script took one of the options. The
         input of a killed training was removed.
     """
     skip = tuple(skip)
@@ -527,11 +529,8 @@ def train(
         raw = training.data_dirs()[0]
         if not files:
             sources = {file.relative_to(raw): file for file in training.list_input_files()}
-        named = {Path(os.path.abspath(file)) for file in files}  # noqa: PTH100 - as in `collect`
-        found = _survey(list(sources.values()), named, prefer, _of_tracker(options))
-        for sentences in found.remarks.values():
-            warn_of_each(sentences, stacklevel=2)
-        on_plan(found)
+        found = _checked_input(sources, files, options, prefer)
+        on_input(found)
         kept = {name: file for name, file in sources.items() if file not in found.left_out}
         if files:
             push_collected(training, kept, alone=True)
@@ -539,7 +538,7 @@ def train(
         else:
             stack.enter_context(_not_listed(found.left_out))
         names = {file: name.as_posix() for name, file in sources.items()}
-        trained_on = _trained_on(found, names)
+        trained_on = _entries_of(found, names)
         try:
             _run_and_record(training, script, options, environment, trained_on, skip)
         except BaseException:
@@ -568,6 +567,41 @@ def _with_input(backend: BackendFolder, pushing: bool) -> BackendFolder:
     return places[0]
 
 
+def find_training_input(
+    backend: BackendFolder,
+    files: Sequence[str | PathLike[str]],
+    options: Options,
+    prefer: Sequence[str] = (),
+) -> TrainingInput:
+    """Return what `train` would train on, with its errors and warnings about the input.
+
+    Parameters
+    ----------
+    backend, files, prefer
+        As for `train`.
+    options : dict
+        As `checked` returns them.
+    """
+    sources = collect(backend, files, USUAL_FILES._replace(purpose="train"))
+    return _checked_input(sources, files, options, prefer)
+
+
+def _checked_input(
+    sources: Mapping[Path, Path],
+    files: Sequence[str | PathLike[str]],
+    options: Options,
+    prefer: Sequence[str],
+) -> TrainingInput:
+    """Return what a model is going to be trained on, and warn of what may be wrong."""
+    named = {Path(os.path.abspath(file)) for file in files}  # noqa: PTH100 - as in `collect`
+    found: TrainingInput = _training_input(
+        list(sources.values()), named, prefer, _of_tracker(options)
+    )
+    for sentences in found.remarks.values():
+        warn_of_each(sentences, stacklevel=3)
+    return found
+
+
 def _of_tracker(options: Options) -> dict[str, Any]:
     try:
         return TRACKER.keywords(options)
@@ -591,7 +625,7 @@ def _not_listed(files: Collection[Path]) -> Iterator[None]:
             del os.environ[NOT_LISTED]
 
 
-def _trained_on(found: TrainingSet, names: Mapping[Path, str]) -> dict[str, Any]:
+def _entries_of(found: TrainingInput, names: Mapping[Path, str]) -> dict[str, Any]:
     """Return the entries of a training's record about its input."""
     labels = {
         name: {"frames": n, "recordings": found.recordings_by_label[name]}
@@ -612,7 +646,7 @@ def _trained_on(found: TrainingSet, names: Mapping[Path, str]) -> dict[str, Any]
 
 def _warn_kept(problem: str, backend: BackendFolder) -> None:
     fix = f"remove with {backend.call('reset_data')}"
-    warnings.warn(KeptDataWarning(problem, fix), stacklevel=3)
+    warnings.warn(BackendWarning(problem, fix), stacklevel=3)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -629,7 +663,7 @@ def finetune(
     skip: Iterable[str] = (),
     choice: Choice = USUAL_FILES,
     prefer: Sequence[str] = (),
-    on_plan: Callable[[TrainingSet], object] = lambda found: None,
+    on_input: Callable[[TrainingInput], object] = lambda found: None,
 ) -> str:
     """Run make_dataset, build_features and finetune_model. See `train`.
 
@@ -640,7 +674,7 @@ def finetune(
         problem = f"expected a new instance for the finetuned model, found the original {original}"
         raise BackendError("existing-model", problem, "name another with model_instance=...")
     options = {"original_model_instance": original, **options}
-    return train(backend, files, options, force, skip, "finetune_model", choice, prefer, on_plan)
+    return train(backend, files, options, force, skip, "finetune_model", choice, prefer, on_input)
 
 
 def _prepare(backend: BackendFolder, options: Options, skip: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from taggingbackends.errors import BackendError
 __all__ = ["check_packages"]
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+_METADATA = re.compile(r"(.+?)(?:-\d.*)?\.(?:dist|egg)-info")  # <name>-<version>.dist-info
 
 
 def check_packages(project_dir: Path) -> None:
@@ -28,7 +30,9 @@ def check_packages(project_dir: Path) -> None:
     BackendError
         ``missing-package``
     """
-    missing = [name for name in _required(*project_tables(project_dir)) if not _is_installed(name)]
+    required = list(_required(*project_tables(project_dir)))
+    installed = _with_metadata() if required else set()
+    missing = [name for name in required if _normal(name) not in installed and not _is_module(name)]
     if not missing:
         return
     path = project_dir / "pyproject.toml"
@@ -54,19 +58,26 @@ def _required(project: dict[str, Any], poetry: dict[str, Any]) -> Iterator[str]:
                 yield found[1]
 
 
-def _is_installed(name: str) -> bool:
-    from importlib.metadata import PackageNotFoundError, distribution
-    from importlib.util import find_spec
+def _with_metadata() -> set[str]:
+    """Return the names of the installed packages. `importlib.metadata` takes long to import."""
+    found = {"python", "taggingbackends"}  # those that are running
+    for folder in sys.path:
+        entries = map(_METADATA.fullmatch, (path.name for path in Path(folder).glob("*-info")))
+        found |= {_normal(entry[1]) for entry in entries if entry}
+    return found
 
-    if name.lower() in ("python", "taggingbackends"):  # those that are running
-        return True
-    try:
-        distribution(name)
-    except PackageNotFoundError:
-        # Other package managers may install the module without metadata, or in a variant such as
-        # tensorflow-cpu.
-        with suppress(ValueError):  # of a module that was not imported as usual
-            return find_spec(re.sub(r"[-.]", "_", name)) is not None
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _is_module(name: str) -> bool:
+    """Return whether there is a module of this name.
+
+    Other package managers may install it without metadata, or in a variant such as tensorflow-cpu.
+    """
+    with suppress(ValueError):  # of a module that was not imported as usual
+        return find_spec(re.sub(r"[-.]", "_", name)) is not None
     return True
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
-from taggingbackends.backend.inputfiles import USUAL_FILES, Choice, input_files
+from taggingbackends.backend.inputfiles import USUAL_FILES, Choice, input_files, may_be_input
 from taggingbackends.backend.origins import bring, folders_of, pushing, read_origins
 from taggingbackends.backend.project import own_suffixes
 from taggingbackends.data.formats import is_label_file, recording_stem, recordings_in, stem_of
@@ -360,11 +360,16 @@ def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict
         skipped = counted(len(unreadable), "folder")
         some = listed(map(describe, unreadable.values()))
         warnings.warn(f"skipped {skipped} that cannot be read: {some}", stacklevel=4)
+    for file in found:
+        if file.is_symlink() and may_be_input(file, choice, suffixes):
+            _kind(file)  # an error if the link is broken
     named = [path for path, kind in kinds.items() if kind == "file"]
     sources = input_files(named, found, choice, suffixes)
     if not sources:
         is_push = choice.purpose == "push" or not found
         expected = "visible files" if is_push else "recordings of a known format"
+        if choice.format is not None:
+            expected = f"files in the format {choice.format}"
         raise BackendError("no-input", f"{common}: expected {expected}, found none")
     return {source.relative_to(common): source for source in sources}
 
@@ -394,10 +399,7 @@ def _folder_files(folder: Path, unreadable: dict[Path, OSError]) -> Iterator[Pat
             raise BackendError("outside-link", problem, fix)
         return True
 
-    for file in walk(folder, enter, unreadable=unreadable):
-        if file.is_symlink():
-            _kind(file)  # an error if the link is broken
-        yield file
+    yield from walk(folder, enter, unreadable=unreadable)
 
 
 def _check_place(backend: BackendFolder, target: Path, top: Path) -> None:

@@ -19,8 +19,7 @@ from taggingbackends.cli.labels import labels
 from taggingbackends.cli.output import echo
 from taggingbackends.errors import (
     BackendError,
-    InputWarning,
-    KeptDataWarning,
+    BackendWarning,
     LabelFileError,
     TrackFileError,
 )
@@ -197,6 +196,6 @@ def _log_exit(error: BaseException) -> None:
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     from taggingbackends.system.messages import show_warning
 
-    if isinstance(message, (InputWarning, KeptDataWarning)):
+    if isinstance(message, BackendWarning):
         message.fix = in_command_words(message.fix)
     show_warning(message)

@@ -18,10 +18,11 @@ from taggingbackends.cli.arguments import (
 )
 from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_json
+from taggingbackends.cli.tagging import PREFER, show_input
 
 if TYPE_CHECKING:
     from taggingbackends.many.evaluation import Fold
-    from taggingbackends.many.labelled import LabelledRecording
+    from taggingbackends.many.truth import LabelledRecording
     from taggingbackends.system.files import Destination
 
 __all__ = ["evaluate"]
@@ -62,6 +63,7 @@ _COLUMNS = ("recording", "genotype", "effector", "tracker", "protocol")
     is_flag=True,
     help="Replace an existing PAGE. Evaluate a model also on what it was trained on.",
 )
+@PREFER
 @skips
 @click.pass_context
 def evaluate(
@@ -74,6 +76,7 @@ def evaluate(
     as_json: bool,
     report: Path | None,
     force: bool,
+    prefer: tuple[str, ...],
     skip_make_dataset: bool,
     skip_build_features: bool,
 ) -> None:
@@ -96,11 +99,12 @@ def evaluate(
     from contextlib import closing
     from shutil import get_terminal_size
 
+    from taggingbackends.backend.pipeline import find_training_input
     from taggingbackends.backend.wording import in_command_words
     from taggingbackends.display.evaluation import evaluation_text
     from taggingbackends.errors import BackendError
     from taggingbackends.many import evaluation
-    from taggingbackends.many.labelled import find_labelled
+    from taggingbackends.many.truth import labelled_recordings
     from taggingbackends.system.files import write_file
     from taggingbackends.system.messages import logger
     from taggingbackends.system.progress import meter
@@ -114,14 +118,15 @@ def evaluate(
     start = time.monotonic()
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)
-    evaluation.check_scripts(backend)
-    recordings = find_labelled(files)
-    if model_instance is not None:
-        evaluation.check_not_trained_on(backend, recordings, force)
+    options = evaluation.checked(backend, script_options(ctx), skip)
+    found = find_training_input(backend, files, options, prefer)
+    show_input(found)
+    recordings = labelled_recordings(found)
+    is_kept = model_instance is not None and evaluation.is_new_to(backend, recordings, force)
     by, groups = _groups(recordings, folds, leave_out, model_instance)
     outcomes = []
     with meter(len(groups), "folds") as bar:
-        running = evaluation.evaluate(backend, groups, script_options(ctx), skip, jobs)
+        running = evaluation.evaluate(backend, groups, options, skip, jobs)
         with closing(running):
             for outcome in running:
                 if outcome.why:
@@ -133,6 +138,8 @@ def evaluate(
     for text in dict.fromkeys(text for outcome in outcomes for text in outcome.warnings):
         logger.warning(text)
     result = evaluation.summary(backend, by, outcomes, time.monotonic() - start)
+    if is_kept:
+        evaluation.add_to_record(backend, result)
     if target is not None:
         from taggingbackends.display.page.evaluation import evaluation_page
 

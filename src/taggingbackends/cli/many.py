@@ -11,12 +11,12 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taggingbackends.backend.inputfiles import report
+from taggingbackends.backend.inputfiles import warn_of_unreadable
 from taggingbackends.backend.options import Options
 from taggingbackends.backend.trainingrecord import RECORD
 from taggingbackends.backend.wording import in_command_words
-from taggingbackends.cli.output import echo, print_names
-from taggingbackends.system.messages import is_quiet, log, logger, warn_of_each
+from taggingbackends.cli.output import echo, print_names, say
+from taggingbackends.system.messages import log, logger, warn_of_each
 from taggingbackends.system.progress import meter
 from taggingbackends.system.words import counted
 
@@ -104,13 +104,13 @@ class _Tally:
                 f"{counted(self._older, 'label file')} without model_digest: up to date, but older "
                 f"than model {self._model}; if it was trained again, use --force to label all"
             )
-        report(self._near_misses, count=False)
+        warn_of_unreadable(self._near_misses, count=False)
         if self._near_misses:
             self._counts["not readable"] = len(self._near_misses)
-        _say(", ".join(f"{result} {n}" for result, n in self._counts.items()))
+        say(", ".join(f"{result} {n}" for result, n in self._counts.items()))
         if self._left:
             reasons = ", ".join(f"{n} {why}" for why, n in self._left.items())
-            _say(f"left alone: {reasons}; use --force to replace these, too")
+            say(f"left alone: {reasons}; use --force to replace these, too")
         if self.failed:
             rows = sorted((str(o.recording), o.step or "-", _why(o)) for o in self.failed)
             for path, step, why in rows:
@@ -140,9 +140,3 @@ def _modified(file: Path) -> float:
         return file.stat().st_mtime
     except OSError:  # a broken link, or a file that somebody has removed
         return math.inf
-
-
-def _say(text: str) -> None:
-    log(text)
-    if not is_quiet():
-        echo(text, err=True)

@@ -1,4 +1,4 @@
-"""Standard output of the command.
+"""Output of the command: results on standard output, and what it says beside them.
 
 Text for people is escaped: a name may hold what a terminal acts on. Data are exact: JSON, which has
 escapes of its own, and the content of files. Paths and other names, one per line, are escaped only
@@ -14,12 +14,22 @@ import click
 
 from taggingbackends.system.words import UNPRINTABLE, printable
 
-__all__ = ["echo", "print_json", "print_names"]
+__all__ = ["echo", "print_json", "print_names", "say"]
 
 
 def echo(*lines: object, err: bool = False) -> None:
     """Print lines for people. Each argument is one line, whatever characters it has."""
     click.echo("\n".join(printable(str(line)) for line in lines), err=err)
+
+
+def say(text: str) -> None:
+    """Print text beside the results, on standard error, unless --quiet is given; log it."""
+    from taggingbackends.system.messages import is_quiet, log
+
+    for line in text.split("\n"):
+        log(line)
+        if not is_quiet():
+            echo(line, err=True)
 
 
 def print_names(names: Iterable[object]) -> None:

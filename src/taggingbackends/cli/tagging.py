@@ -25,17 +25,17 @@ from taggingbackends.cli.arguments import (
     skips,
 )
 from taggingbackends.cli.filelists import takes_files
-from taggingbackends.cli.output import echo, print_names
+from taggingbackends.cli.output import print_names, say
 from taggingbackends.errors import BackendError
 
 if TYPE_CHECKING:
-    from taggingbackends.analysis.trainingset import TrainingSet
+    from taggingbackends.analysis.traininginput import TrainingInput
     from taggingbackends.backend.explorer import BackendExplorer
     from taggingbackends.backend.inputfiles import Choice
 
-__all__ = ["finetune", "predict", "train"]
+__all__ = ["PREFER", "finetune", "predict", "show_input", "train"]
 
-_PREFER = click.option(
+PREFER = click.option(
     "--prefer",
     metavar="PATTERN",
     multiple=True,
@@ -163,7 +163,7 @@ def predict(
 @FORCE_MODEL
 @FORMAT
 @ALL_FILES
-@_PREFER
+@PREFER
 @skips
 @click.pass_context
 def train(
@@ -205,7 +205,7 @@ def train(
     skip = skipped(skip_make_dataset, skip_build_features)
     choice = _choice(ctx, files, format, all_files)
     instance = pipeline.train(
-        backend, files, options, force, skip, choice=choice, prefer=prefer, on_plan=_show_plan
+        backend, files, options, force, skip, choice=choice, prefer=prefer, on_input=show_input
     )
     _show_windows(backend, instance)
     print_names([instance])
@@ -236,7 +236,7 @@ def _choice(
 @FORCE_MODEL
 @FORMAT
 @ALL_FILES
-@_PREFER
+@PREFER
 @skips
 @click.pass_context
 def finetune(
@@ -271,16 +271,17 @@ def finetune(
         skip,
         _choice(ctx, files, format, all_files),
         prefer,
-        _show_plan,
+        show_input,
     )
     _show_windows(backend, instance)
     print_names([instance])
 
 
-def _show_plan(found: TrainingSet) -> None:
+def show_input(found: TrainingInput) -> None:
+    """Show on standard error what is trained on."""
     from taggingbackends.display.training import training_table
 
-    _say(training_table(found, width=80))
+    say(training_table(found, width=80))
 
 
 def _show_windows(backend: BackendExplorer, instance: str) -> None:
@@ -291,13 +292,4 @@ def _show_windows(backend: BackendExplorer, instance: str) -> None:
     with suppress(BackendError):  # a script wrote a file of this name
         record = read_record(backend, instance) or {}
         if "windows" in record:
-            _say(windows_line(record["windows"], width=80))
-
-
-def _say(text: str) -> None:
-    from taggingbackends.system.messages import is_quiet, log
-
-    for line in text.split("\n"):
-        log(line)
-        if not is_quiet():
-            echo(line, err=True)
+            say(windows_line(record["windows"], width=80))

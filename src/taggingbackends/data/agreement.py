@@ -76,19 +76,26 @@ def _some(n: int, of: str) -> str:
 
 
 def mismatch_errors(
-    labels: RunLabels, recording: Recording, options: Mapping[str, Any]
+    labels: RunLabels,
+    recording: Recording,
+    options: Mapping[str, Any],
+    by_default: bool = False,
 ) -> list[LabelFileError]:
     """Return the mismatches of labels and the recording of their tracker files as errors.
 
-    The options are those with which the recording was loaded, without those of the metadata.
+    The options are those with which the recording was loaded, without those of the metadata. Times
+    at a default frame rate are compared only if `by_default` is true.
     """
     main = recording.sources[0]
     format = format_of(main)
     has_clock = format is None or "framerate" not in format.options
-    times = has_clock or "framerate" in options_for(main, labels, options)
+    known = has_clock or "framerate" in options_for(main, labels, options)
+    of = main.name
+    if not known and by_default:
+        of += " at the default frame rate"
     return [
-        LabelFileError("bad-dependency", f"expected labels of {main.name}, but {mismatch}")
-        for mismatch in find_mismatches(labels, recording, times)
+        LabelFileError("bad-dependency", f"expected labels of {of}, but {mismatch}")
+        for mismatch in find_mismatches(labels, recording, times=known or by_default)
     ]
 
 
@@ -107,9 +114,15 @@ class LabelFileCheck:
 
     What was read of tracker files is kept, since several label files may depend on them: all SHA-1,
     and the times of the last few recordings.
+
+    Parameters
+    ----------
+    by_default : bool
+        Whether to compare times also at a default frame rate, as a training script reads them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, by_default: bool = False) -> None:
+        self._by_default = by_default
         self._sha1: dict[Path, str] = {}
         self._recordings: dict[tuple[Path, str], Recording] = {}
         self._first: dict[str, tuple[Path, dict[str, str]]] = {}  # by run
@@ -175,7 +188,9 @@ class LabelFileCheck:
         except (TaggingBackendsError, OSError) as error:
             problem = f"expected tracks that can be read, found: {describe(error)}"
             return None, [LabelFileError("bad-dependency", problem)]
-        return recording, [] if recording is None else mismatch_errors(run, recording, options)
+        if recording is None:
+            return None, []
+        return recording, mismatch_errors(run, recording, options, self._by_default)
 
     def _recording(
         self, run: RunLabels, folder: Path, options: Mapping[str, Any]

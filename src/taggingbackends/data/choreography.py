@@ -465,7 +465,8 @@ def _check_counts(
     counts = block.counts
     if suffix == ".spine":
         n = layout.before + 2 * (points or 0)
-        expected = f"{n} fields ({layout} x1 y1 ... x{points} y{points})"
+        coordinates = f" x1 y1 ... x{points} y{points}" if points else ""
+        expected = f"{n} fields ({layout}{coordinates})"
         bad = counts != n
         if bad.any():
             bad &= counts != layout.before

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from taggingbackends.data.compressed import decompressed_head, is_compressed
-from taggingbackends.data.nearmisses import is_own_table, reason, reason_for_archive
+from taggingbackends.data.nearmisses import (
+    is_own_table,
+    reason,
+    reason_for_archive,
+    reason_for_compressed,
+)
 from taggingbackends.errors import TrackFileError, shown, wrong_type
 from taggingbackends.system.files import Stamp, open_file, stamp, walk
 from taggingbackends.system.lazy import lazy_function
@@ -242,7 +247,8 @@ def examined(path: Path, archives: bool = True) -> Examined:
     path : Path
         The file. Only its first bytes are read.
     archives : bool
-        Whether to look into ZIP archives, which are never recognized, for tracker files.
+        Whether to look for tracker files in ZIP archives and other compressed files, which are
+        never recognized.
 
     Raises
     ------
@@ -251,9 +257,11 @@ def examined(path: Path, archives: bool = True) -> Examined:
     """
     near = suffix_formats(path)
     if not near:
-        if not archives or path.suffix.lower() != ".zip":
+        if not archives:
             return Examined()
-        why = reason_for_archive(path, lambda name: bool(suffix_formats(name)))
+        is_zip = path.suffix.lower() == ".zip"
+        reason_for = reason_for_archive if is_zip else reason_for_compressed
+        why = reason_for(path, lambda name: bool(suffix_formats(name)))
         return Examined(error=TrackFileError(why, file=path) if why else None)
     head = _head(path)
     content = decompressed_head(head, _HEAD)
@@ -323,7 +331,8 @@ def find_recordings(
     unreadable : dict, optional
         Collects the files that cannot be read, each with its error. By default, an OSError is
         raised. A TrackFileError says why a file that looks like a tracker file is in no format,
-        and how to fix it. ZIP archives with tracker files are among these files.
+        and how to fix it. ZIP archives with tracker files, and tracker files that are compressed
+        otherwise than with gzip, are among these files.
     format : str, optional
         Find only recordings in this format, one of the names in `FORMATS`.
 

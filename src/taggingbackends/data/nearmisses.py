@@ -10,7 +10,7 @@ from taggingbackends.errors import shown
 from taggingbackends.system.csvtext import OWN_TABLES
 from taggingbackends.system.words import listed
 
-__all__ = ["is_own_table", "reason", "reason_for_archive"]
+__all__ = ["is_own_table", "reason", "reason_for_archive", "reason_for_compressed"]
 
 _KINDS = (  # first bytes in lower case, what has them, and the fix if it is not the format's own
     (b"matlab 5.0 mat-file", "a MATLAB 5 file", ""),
@@ -29,6 +29,15 @@ _KINDS = (  # first bytes in lower case, what has them, and the fix if it is not
     (b"<!doctype html", "a web page", "download the file again"),
     (b"<html", "a web page", "download the file again"),
 )
+_COMPRESSIONS = {  # that no reader decompresses, by suffix
+    ".bz2": "bzip2",
+    ".lzma": "LZMA",
+    ".xz": "xz",
+    ".z": "compress",
+    ".zst": "zstd",
+    ".7z": "7z",
+    ".rar": "RAR",
+}
 _COPY_AGAIN = "copy the file again, or remove it"
 _SHOWN = 40  # characters of an unknown file
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -63,10 +72,11 @@ def _kind(content: bytes) -> tuple[str, str]:
             return what, fix
     if not content.strip(b"\0"):
         return "zeros, as in a copy that was interrupted", _COPY_AGAIN
-    encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
+    is_utf16 = content.startswith(_UTF16)
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
     text = content[: len(content) // 2 * 2].decode(encoding, "replace")
     line = (text.strip().splitlines() or [""])[0]
-    return shown(line[:_SHOWN]), ""
+    return shown(line[:_SHOWN]) + " in UTF-16" * is_utf16, ""
 
 
 def is_own_table(content: bytes) -> bool:
@@ -95,3 +105,19 @@ def reason_for_archive(path: Path, is_tracker_name: Callable[[str], bool]) -> st
     if not names:
         return None
     return f"expected tracker files, found an archive of them ({listed(names)}); unpack it"
+
+
+def reason_for_compressed(path: Path, is_tracker_name: Callable[[str], bool]) -> str | None:
+    """Return the fix for a tracker file that is compressed otherwise than with gzip, by its name.
+
+    Parameters
+    ----------
+    path : Path
+        A file, e.g. ``x.spine.xz``.
+    is_tracker_name : callable
+        As for `reason_for_archive`.
+    """
+    how = _COMPRESSIONS.get(path.suffix.lower())
+    if how is None or not is_tracker_name(path.stem):
+        return None
+    return f"expected a tracker file, found one compressed with {how}; decompress it first"

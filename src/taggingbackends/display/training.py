@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from taggingbackends.analysis.trainingset import TrainingSet
+from taggingbackends.analysis.traininginput import TrainingInput
 from taggingbackends.display.tables import aligned, cut
 from taggingbackends.system.words import counted, listed, printable
 
@@ -16,12 +16,12 @@ __all__ = ["model_table", "training_table", "windows_line"]
 _NAMES = 24  # columns for the names of labels
 
 
-def training_table(found: TrainingSet, width: int) -> str:
+def training_table(found: TrainingInput, width: int) -> str:
     """Return what a model will be trained on: labels by frames and recordings, and what is not.
 
     Parameters
     ----------
-    found : TrainingSet
+    found : TrainingInput
     width : int
         Width of the terminal, in columns.
     """

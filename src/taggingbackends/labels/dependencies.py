@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
 __all__ = [
-    "LabelledRecording",
+    "LabelFileGroup",
     "are_different_recordings",
     "check_dependencies",
     "check_same_recording",
     "dependency",
-    "find_labelled_recordings",
+    "group_label_files",
     "names_by_sha1",
     "other_recording",
     "validate_dependencies",
@@ -155,8 +155,8 @@ def other_recording(files: Iterable[str], others: Iterable[str]) -> LabelFileErr
     return LabelFileError("bad-dependency", problem, fix=fix)
 
 
-class LabelledRecording(NamedTuple):
-    """A recording that label files depend on.
+class LabelFileGroup(NamedTuple):
+    """The label files that depend on one recording.
 
     Attributes
     ----------
@@ -173,10 +173,10 @@ class LabelledRecording(NamedTuple):
     names: dict[str, str]
 
 
-def find_labelled_recordings(
+def group_label_files(
     labels: Iterable[tuple[Path, Mapping[str, RunLabels]]],
-) -> list[LabelledRecording]:
-    """Find the recordings that label files depend on, and the label files of each.
+) -> list[LabelFileGroup]:
+    """Group label files by the recording that they depend on.
 
     Labels belong to one recording if they have the same run and share a dependency. Labels without
     dependencies are left out, since their recording is unknown.
@@ -188,7 +188,7 @@ def find_labelled_recordings(
 
     Returns
     -------
-    list of LabelledRecording
+    list of LabelFileGroup
         In the order of the first label file of each. If one has several label files, these label
         the same recording. If several have the same run, they are recordings under one identifier.
 
@@ -197,13 +197,13 @@ def find_labelled_recordings(
     LabelFileError
         ``bad-dependency``: a dependency is invalid.
     """
-    found: dict[tuple[str, str], LabelledRecording] = {}  # by run and SHA-1
+    found: dict[tuple[str, str], LabelFileGroup] = {}  # by run and SHA-1
     for file, runs in labels:
         for run in runs.values():
             names = names_by_sha1(run.dependencies)
             keys = [(run.id, digest) for digest in names]
             known = {id(found[key]): found[key] for key in keys if key in found}.values()
-            parts = [*known, LabelledRecording(run.id, [file], names)]
+            parts = [*known, LabelFileGroup(run.id, [file], names)]
             joined = parts[0]
             for part in parts[1:]:
                 joined.label_files.extend(part.label_files)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +15,12 @@ from taggingbackends.backend.options import Options
 from taggingbackends.backend.pipeline import check_prediction, required_script
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.backend.signatures import check_options, options_taken, read_signatures
+from taggingbackends.backend.trainingrecord import RECORD, add_evaluation, read_record
 from taggingbackends.errors import BackendError
-from taggingbackends.many.executors import side_by_side
-from taggingbackends.many.labelled import LabelledRecording
-from taggingbackends.many.labelling import Processes, ask, ended_with, last_line, with_reason
+from taggingbackends.many.truth import LabelledRecording
+from taggingbackends.many.workers import Processes, ask, side_by_side
 from taggingbackends.system.files import sha1
+from taggingbackends.system.messages import describe
 from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted, listed
 
@@ -31,11 +31,12 @@ __all__ = [
     "Fold",
     "FoldOutcome",
     "FoldTask",
-    "check_not_trained_on",
-    "check_scripts",
+    "add_to_record",
+    "checked",
     "each_recording",
     "evaluate",
     "failure",
+    "is_new_to",
     "leave_out",
     "split",
     "summary",
@@ -50,7 +51,6 @@ FOLDS = 5
 FOLDS_FROM = 11
 """With fewer recordings, each is left out in turn by default."""
 
-_RECORD = "training.json"  # of a model
 _NAMED = 5  # files that an error lists at most
 
 
@@ -194,9 +194,9 @@ def each_recording(recordings: Iterable[LabelledRecording]) -> list[Fold]:
     return [Fold(str(one.file), [one], []) for one in recordings]
 
 
-def check_not_trained_on(
+def is_new_to(
     backend: BackendFolder, recordings: Sequence[LabelledRecording], force: bool = False
-) -> None:
+) -> bool:
     """Check that a model was not trained on some recordings.
 
     Parameters
@@ -206,6 +206,11 @@ def check_not_trained_on(
     recordings : sequence of LabelledRecording
     force : bool
         Warn instead of raising an error.
+
+    Returns
+    -------
+    bool
+        False, with `force`, if it was trained on one of them.
 
     Raises
     ------
@@ -218,11 +223,9 @@ def check_not_trained_on(
         The files that the model was trained on are not known.
     """
     known = _trained_on(backend, backend.required_instance("evaluate"))
-    if not known:
-        return
     seen = [
         one.file
-        for one in progress(recordings, "comparing")
+        for one in progress(recordings if known else [], "comparing")
         if any(sha1(file) in known for file in (*one.trackers, *one.sources))
     ]
     if seen:
@@ -231,6 +234,7 @@ def check_not_trained_on(
             fix = "leave these out, or evaluate it nevertheless with force=True"
             raise BackendError("trained-on", problem, fix)
         warnings.warn(f"{problem}: the figures say nothing about other recordings", stacklevel=2)
+    return not seen
 
 
 def _trained_on(backend: BackendFolder, instance: str) -> set[str]:
@@ -241,35 +245,60 @@ def _trained_on(backend: BackendFolder, instance: str) -> set[str]:
     while isinstance(name, str) and name not in names:
         names.add(name)
         try:
-            record = json.loads((backend.model_dir(name) / _RECORD).read_text("utf-8"))
-            digests.update(str(file["sha1"]).lower() for file in record["files"])
-            name = record.get("options", {}).get("original_model_instance")
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            problem = f"model {name}: {_RECORD} does not say which files it was trained on"
+            record = read_record(backend, name)
+        except (BackendError, OSError):  # `models --long` says why
+            record = None
+        if record is None:
+            problem = f"model {name}: {RECORD} does not say which files it was trained on"
             warnings.warn(f"{problem}; it may know some of these recordings", stacklevel=3)
             break
+        digests.update(file["sha1"] for file in record["files"])
+        name = record["options"].get("original_model_instance")
     return digests
 
 
-def check_scripts(backend: BackendFolder) -> None:
-    """Check that a backend can be evaluated.
+def checked(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[str]) -> Options:
+    """Check that a backend can be evaluated, and return the options as text.
 
     Raises
     ------
     BackendError
         ``unknown-model``, ``missing-script`` or ``ambiguous-script``.
+    OptionError
+        As for `pipeline.predict`.
     """
+    steps = ["predict_model"]
     if backend.model_instance is None:
-        required_script(backend, "train_model")
-        required_script(backend, "predict_model")
+        steps.insert(0, "train_model")
+        for step in steps:
+            required_script(backend, step)
     else:
         check_prediction(backend)
+    return check_options(read_signatures(backend, steps, skip), options)
+
+
+def add_to_record(backend: BackendFolder, result: Mapping[str, Any]) -> None:
+    """Add the result of an evaluation to the record of the model, if it has one.
+
+    Warns
+    -----
+    UserWarning
+        The record cannot be written.
+    """
+    figures = {key: result[key]["value"] for key in ("accuracy", "balanced_accuracy", "kappa")}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    recordings = [Path(one["recording"]).name for one in result["recordings"]]
+    evaluation = {"date": date, **figures, "frames": result["frames"], "recordings": recordings}
+    try:
+        add_evaluation(backend, evaluation)
+    except (BackendError, OSError) as error:
+        warnings.warn(f"the evaluation is not kept with the model: {describe(error)}", stacklevel=2)
 
 
 def evaluate(
     backend: BackendFolder,
     folds: Sequence[Fold],
-    options: Mapping[str, Any],
+    options: Options,
     skip: Iterable[str] = (),
     jobs: int = 1,
 ) -> Generator[FoldOutcome, None, None]:
@@ -282,7 +311,9 @@ def evaluate(
     backend : BackendFolder
         With a model instance to evaluate that model.
     folds : sequence of Fold
-    options, skip
+    options : dict
+        As `checked` returns them.
+    skip
         As for `pipeline.predict`.
     jobs : int
         The number of folds at a time.
@@ -291,17 +322,10 @@ def evaluate(
     -------
     generator of FoldOutcome
         In the order in which they end. Closing it ends the processes.
-
-    Raises
-    ------
-    OptionError
-        As for `pipeline.predict`.
     """
     skip = tuple(skip)
-    steps = ["train_model"] if backend.model_instance is None else []
-    given = check_options(read_signatures(backend, [*steps, "predict_model"], skip), options)
     training, prediction = (
-        options_taken(read_signatures(backend, [step], skip), given)
+        options_taken(read_signatures(backend, [step], skip), options)
         for step in ("train_model", "predict_model")
     )
     instance = backend.model_instance
@@ -312,17 +336,10 @@ def evaluate(
 
 
 def _in_process(task: FoldTask, processes: Processes) -> FoldOutcome:
-    with tempfile.TemporaryFile() as output:
-        answer, exit_code = ask("taggingbackends.many.fold", task, processes, output)
-        said = last_line(output)
-    if not answer:
-        return FoldOutcome(task.fold, why=with_reason(ended_with(exit_code), said))
-    import pickle
+    def failed(why: str) -> FoldOutcome:
+        return FoldOutcome(task.fold, why=why)
 
-    outcome: FoldOutcome = pickle.loads(answer)
-    if outcome.step:  # the failed script has printed the reason
-        return outcome._replace(why=with_reason(outcome.why, said))
-    return outcome
+    return ask("taggingbackends.many.fold", task, processes, failed)
 
 
 def summary(

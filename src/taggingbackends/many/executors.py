@@ -5,24 +5,21 @@ from __future__ import annotations
 import logging
 import pickle
 import warnings
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from taggingbackends.errors import BackendError
-from taggingbackends.many.labelling import Outcome, Processes, Result, Task, label_recording
+from taggingbackends.many.labelling import Outcome, Result, Task, label_recording
+from taggingbackends.many.workers import side_by_side
 from taggingbackends.system.messages import describe
 from taggingbackends.system.version import own_version
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["DaskExecutor", "Executor", "LocalExecutor", "side_by_side"]
-
-T = TypeVar("T")
-R = TypeVar("R")
+__all__ = ["DaskExecutor", "Executor", "LocalExecutor"]
 
 _CONNECTING = 10  # s; time limit for the scheduler's answer
 
@@ -49,32 +46,6 @@ class LocalExecutor:
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield each outcome once it is known. Closing the generator ends the processes."""
         return side_by_side(label_recording, tasks, self._jobs)
-
-
-def side_by_side(
-    work: Callable[[T, Processes], R], tasks: Sequence[T], jobs: int
-) -> Generator[R, None, None]:
-    """Perform tasks in processes, some at a time, and yield each result once it is known.
-
-    Closing the generator ends the processes.
-
-    Parameters
-    ----------
-    work : callable
-        ``work(task, processes)`` waits for a process of this group, and returns a result.
-    tasks : sequence
-    jobs : int
-        The number of tasks that are performed at a time.
-    """
-    processes = Processes()
-    with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process
-        futures = [pool.submit(work, task, processes) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.end()
 
 
 class DaskExecutor:

@@ -1,33 +1,29 @@
 """The process that evaluates one fold; `evaluation` starts it.
 
-It reads the task from standard input and writes the outcome to standard output, as `sandboxed`
-does. Everything that scripts write is in a temporary folder, which is removed at the end.
+Everything that scripts write is in a temporary folder, which is removed at the end.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import sys
-import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from taggingbackends.analysis.scores import Counts, count
+from taggingbackends.analysis.traininginput import TrainingInput
 from taggingbackends.backend import pipeline
 from taggingbackends.backend.folder import MODELS, BackendFolder
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.staging import push
-from taggingbackends.data.unlabelled import copy_without_labels, has_labels
-from taggingbackends.errors import KeptDataWarning, ScriptError
+from taggingbackends.data.ownlabels import copy_without_labels, has_labels
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.many.evaluation import FoldOutcome, FoldTask
-from taggingbackends.many.labelled import true_labels
-from taggingbackends.many.sandboxed import end_with_input, take_streams
-from taggingbackends.system.messages import configure, describe, is_user_error
-from taggingbackends.system.signals import end_by_signals
+from taggingbackends.many.truth import true_labels
+from taggingbackends.many.workers import serve, why_failed
 from taggingbackends.system.temporaries import temporary_folder
 
 __all__ = ["main"]
@@ -35,34 +31,23 @@ __all__ = ["main"]
 
 def main() -> None:
     """Read a task, perform it and write the outcome."""
-    end_by_signals()
-    configure()
-    requests, answers = take_streams()
-    task: FoldTask = pickle.load(requests)
-    threading.Thread(target=end_with_input, args=(requests,), daemon=True).start()
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        outcome = _outcome(task)
-    kept = (one.message for one in warned if not issubclass(one.category, KeptDataWarning))
-    with answers:
-        pickle.dump(outcome._replace(warnings=tuple(map(str, kept))), answers)
+    serve(_outcome)
 
 
-def _outcome(task: FoldTask) -> FoldOutcome:
+def _outcome(task: FoldTask, warned: list[warnings.WarningMessage]) -> FoldOutcome:
     try:
         with temporary_folder() as folder:
-            return _evaluated(task, folder)
-    except ScriptError as error:
-        code = error.exit_code
-        ended = f"signal {code - 128}" if code > 128 else f"exit code {code}"
-        return FoldOutcome(task.fold, why=ended, step=error.step)
+            # the command has checked the input of all folds and shown the warnings about it
+            outcome = _evaluated(task, folder, on_input=lambda _: warned.clear())
     except Exception as error:
-        if not (is_user_error(error) or isinstance(error, OSError)):
-            raise
-        return FoldOutcome(task.fold, why=describe(error))
+        why, step = why_failed(error)
+        return FoldOutcome(task.fold, why=why, step=step)
+    return outcome._replace(warnings=tuple(str(warning.message) for warning in warned))
 
 
-def _evaluated(task: FoldTask, folder: Path) -> FoldOutcome:
+def _evaluated(
+    task: FoldTask, folder: Path, on_input: Callable[[TrainingInput], object]
+) -> FoldOutcome:
     training = 0.0
     instance = task.model_instance
     if instance is None:
@@ -71,7 +56,9 @@ def _evaluated(task: FoldTask, folder: Path) -> FoldOutcome:
         # the model is trained on other data than it predicts: scripts list all their input
         backend = BackendFolder(task.project_dir, data_folder=folder / "training")
         files = [file for one in task.fold.training for file in one.sources]
-        instance = pipeline.train(backend, files, task.training_options, skip=task.skip)
+        instance = pipeline.train(
+            backend, files, task.training_options, skip=task.skip, on_input=on_input
+        )
         training = time.monotonic() - start
     start = time.monotonic()
     backend = BackendFolder(task.project_dir, instance, data_folder=folder / "prediction")
@@ -97,7 +84,7 @@ def _predict(
         for file in recording.trackers:
             copy = file
             if has_labels(file):
-                copy = folder / "unlabelled" / str(n) / file.name
+                copy = folder / "without-labels" / str(n) / file.name
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy_without_labels(file, copy)
             shown[copy] = file

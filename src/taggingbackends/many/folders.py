@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.inputfiles import report
+from taggingbackends.backend.inputfiles import warn_of_unreadable
 from taggingbackends.backend.pipeline import check_prediction, checked
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
@@ -90,9 +90,10 @@ def plan(
     near_misses = {x: e for x, e in unusable.items() if isinstance(e, TrackFileError)}
     unusable = {x: e for x, e in unusable.items() if x not in near_misses}
     if not found and not unusable:
-        report(near_misses)
+        warn_of_unreadable(near_misses)
         places = ", ".join(map(str, roots))
-        raise BackendError("no-input", f"no recording of a known format below {places}")
+        which = "of a known format" if format is None else f"in the format {format}"
+        raise BackendError("no-input", f"no recording {which} below {places}")
     remove_dead(backend)
     model = backend.model_dir()
     digests = {state_of(model): model_digest(model)}

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import pickle
-import subprocess
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.options import Options
@@ -20,25 +15,18 @@ from taggingbackends.backend.provenance import Status
 from taggingbackends.backend.trainingrecord import DIGESTS
 from taggingbackends.data.formats import stem_of
 from taggingbackends.many.labelstatus import label_files, label_status
+from taggingbackends.many.workers import Processes, ask
 from taggingbackends.system.files import Stamp, stamp
-from taggingbackends.system.messages import VERBOSITY, describe
-from taggingbackends.system.processes import environment, interrupts_blocked, own_module
+from taggingbackends.system.messages import describe
 from taggingbackends.system.temporaries import clean_once
 
 __all__ = [
     "Outcome",
-    "Processes",
     "Result",
     "Task",
-    "ask",
-    "ended_with",
     "label_recording",
-    "last_line",
     "settled",
-    "with_reason",
 ]
-
-_TAIL = 1 << 16  # bytes at the end of a process's output that are searched for its last line
 
 
 class Task(NamedTuple):
@@ -152,7 +140,7 @@ def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
     try:
         outcome = _looked_at(task) or _in_process(task, processes or Processes())
     except Exception as error:  # other recordings go on after any error
-        return Outcome(task.files[0], Result.FAILED, why=_in_one_line(error))
+        return Outcome(task.files[0], Result.FAILED, why=describe(error) or type(error).__name__)
     if outcome.result in (Result.LABELLED, Result.FAILED):
         return outcome._replace(seconds=time.monotonic() - start)
     return outcome
@@ -189,108 +177,7 @@ def _looked_at(task: Task) -> Outcome | None:
 
 
 def _in_process(task: Task, processes: Processes) -> Outcome:
-    with tempfile.TemporaryFile() as output:
-        answer, exit_code = ask("taggingbackends.many.sandboxed", task, processes, output)
-        said = last_line(output)
-    if answer:
-        outcome: Outcome = pickle.loads(answer)
-        if outcome.step:  # the failed script has printed the reason
-            return outcome._replace(why=with_reason(outcome.why, said))
-        return outcome
-    return Outcome(task.files[0], Result.FAILED, why=with_reason(ended_with(exit_code), said))
+    def failed(why: str) -> Outcome:
+        return Outcome(task.files[0], Result.FAILED, why=why)
 
-
-def ask(module: str, request: object, processes: Processes, output: IO[bytes]) -> tuple[bytes, int]:
-    """Run a module of this package in a process, and return its answer and its exit code.
-
-    Parameters
-    ----------
-    module : str
-        The module. It reads the pickled request from its standard input.
-    request : object
-    processes : Processes
-        The group that the process joins.
-    output : binary file
-        Receives its standard error.
-    """
-    with processes.started(module, output) as process:
-        assert process.stdin is not None and process.stdout is not None
-        with suppress(BrokenPipeError):  # it has ended already
-            process.stdin.write(pickle.dumps(request))
-            process.stdin.flush()
-        return process.stdout.read(), process.wait()
-
-
-def ended_with(exit_code: int) -> str:
-    """Return how a process ended that gave no answer."""
-    return f"ended with {f'signal {-exit_code}' if exit_code < 0 else f'exit code {exit_code}'}"
-
-
-class Processes:
-    """Running processes that work side by side. Several threads may share this object."""
-
-    def __init__(self) -> None:
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._lock = threading.Lock()
-        self._ending = False
-
-    @contextmanager
-    def started(self, module: str, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a process that runs a module of this package.
-
-        Its input is open within the block; closing the input ends it.
-        """
-        with self._lock:
-            if self._ending:
-                raise InterruptedError("interrupted")
-            variables = environment()
-            variables.pop(VERBOSITY, None)  # with --verbose, the last line would be no error
-            with interrupts_blocked():
-                process = subprocess.Popen(
-                    own_module(module),
-                    env=variables,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=output,
-                )
-            self._running.add(process)
-        with process:
-            try:
-                yield process
-            finally:
-                with self._lock:
-                    self._running.discard(process)
-                    _hang_up(process)
-
-    def end(self) -> None:
-        """End all processes and refuse to start more."""
-        with self._lock:
-            self._ending = True
-            for process in self._running:
-                _hang_up(process)
-
-
-def _hang_up(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):
-        process.stdin.close()
-
-
-def last_line(output: IO[bytes]) -> str:
-    """Return the last line that a process printed."""
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - _TAIL))
-    lines = output.read().decode("utf-8", "replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def with_reason(ended: str, said: str) -> str:
-    """Return how a script ended, with the last line that it printed."""
-    reason = said.removeprefix("Error: ")
-    if not reason or ended == "exit code 1":  # that of any exception, so not informative
-        return reason or ended
-    return f"{ended}: {reason}"
-
-
-def _in_one_line(error: Exception) -> str:
-    return describe(error) or type(error).__name__
+    return ask("taggingbackends.many.sandboxed", task, processes, failed)

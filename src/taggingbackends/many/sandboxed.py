@@ -1,67 +1,35 @@
-"""The process that labels one recording in its sandbox; `labelling` starts it.
-
-It reads the task from standard input and writes the outcome to standard output. The output of
-scripts goes to standard error. The process ends when its input is closed, because the process
-that started it has ended or has cancelled the task.
-"""
+"""The process that labels one recording in its sandbox; `labelling` starts it."""
 
 from __future__ import annotations
 
-import os
-import pickle
-import signal
 import sys
-import threading
 import warnings
 from contextlib import ExitStack
-from typing import IO
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.pipeline import expected_labels, predict_in_sandbox
 from taggingbackends.backend.sandboxes import free_sandbox
-from taggingbackends.errors import BackendError, LeftOutWarning, ScriptError
+from taggingbackends.errors import BackendError, LeftOutWarning
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
+from taggingbackends.many.workers import serve, why_failed
 from taggingbackends.system.files import remove_file
-from taggingbackends.system.messages import configure, describe, is_user_error
-from taggingbackends.system.signals import end_by_signals
 
-__all__ = ["end_with_input", "main", "take_streams"]
+__all__ = ["main"]
 
 
 def main() -> None:
     """Read a task, perform it and write the outcome."""
-    end_by_signals()
-    configure()
-    requests, answers = take_streams()
-    task: Task = pickle.load(requests)
-    threading.Thread(target=end_with_input, args=(requests,), daemon=True).start()
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        outcome = _label(task)
-    if outcome.result is Result.LABELLED:
-        messages = [warning.message for warning in warned]
-        left_out = [one.problem for one in messages if isinstance(one, LeftOutWarning)]
-        others = (str(one) for one in messages if not isinstance(one, LeftOutWarning))
-        outcome = outcome._replace(warnings=tuple(others), left_out="; ".join(left_out))
-    with answers:
-        pickle.dump(outcome, answers)
+    serve(_label_and_report)
 
 
-def take_streams() -> tuple[IO[bytes], IO[bytes]]:
-    """Return copies of the standard streams, and redirect those that scripts inherit."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return requests, answers
-
-
-def end_with_input(requests: IO[bytes]) -> None:
-    """End this process as by SIGTERM when its input is closed."""
-    while os.read(requests.fileno(), 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+def _label_and_report(task: Task, warned: list[warnings.WarningMessage]) -> Outcome:
+    outcome = _label(task)
+    if outcome.result is not Result.LABELLED:
+        return outcome
+    messages = [warning.message for warning in warned]
+    left_out = [one.problem for one in messages if isinstance(one, LeftOutWarning)]
+    others = (str(one) for one in messages if not isinstance(one, LeftOutWarning))
+    return outcome._replace(warnings=tuple(others), left_out="; ".join(left_out))
 
 
 def _label(task: Task) -> Outcome:
@@ -73,14 +41,9 @@ def _label(task: Task) -> Outcome:
             except BlockingIOError:
                 return Outcome(recording, Result.BUSY)
             return _label_alone(task, backend)
-    except ScriptError as error:
-        code = error.exit_code
-        ended = f"signal {code - 128}" if code > 128 else f"exit code {code}"
-        return Outcome(recording, Result.FAILED, why=ended, step=error.step)
     except Exception as error:
-        if not (is_user_error(error) or isinstance(error, OSError)):
-            raise
-        return Outcome(recording, Result.FAILED, why=describe(error))
+        why, step = why_failed(error)
+        return Outcome(recording, Result.FAILED, why=why, step=step)
 
 
 def _label_alone(task: Task, backend: BackendFolder) -> Outcome:

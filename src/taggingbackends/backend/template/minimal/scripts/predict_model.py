@@ -10,7 +10,7 @@ def predict_model(backend: BackendExplorer, **options: str) -> None:
     for file in find_recordings(backend.list_input_files()):
         for recording in backend.load_runs(file):
             labels = Labels()
-            labels.add_run(recording.run)
+            labels.add_run(recording.run).metadata = recording.metadata
             for larva, track in recording.items():
                 labels.set(recording.run, larva, track.times, [()] * len(track))
             labels.write(backend.output_path(file, recording.run))

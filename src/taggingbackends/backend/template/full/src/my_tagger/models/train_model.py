@@ -55,7 +55,11 @@ def train_from(earlier: Path | None, backend: BackendExplorer, epochs: int, seed
     if earlier is not None:
         network, known, before = read_model(earlier)
         colors = known | {name: known.get(name) or color for name, color in colors.items()}
-        examples = Examples(*map(np.concatenate, zip(before, examples, strict=True)))
+        examples = Examples(
+            np.concatenate([before.inputs, examples.inputs]),
+            np.concatenate([before.names, examples.names]),
+            np.concatenate([before.edited, examples.edited]),
+        )
     if len(colors) < 2:
         raise BackendError("no-input", f"expected frames of several labels, found {[*colors]}")
     network = train(examples, epochs, seed, network)

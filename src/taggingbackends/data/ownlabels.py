@@ -1,14 +1,17 @@
-"""Copies of trx.mat without the labels in it, for scripts that must not see them."""
+"""The labels in a tracker file (trx.mat), and copies of it without them."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from taggingbackends.data.formats import format_of
+from taggingbackends.data.formats import format_of, several_runs
 from taggingbackends.data.loading import load_silently, runs_in
+from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["copy_without_labels", "has_labels"]
+__all__ = ["copy_without_labels", "has_labels", "own_labels"]
 
 _REQUIRED = {"t", "numero_larva_num"}  # fields of the struct array of tracks
 
@@ -17,6 +20,29 @@ def has_labels(file: Path) -> bool:
     """Return whether a tracker file may contain labels, by its format."""
     format = format_of(file)
     return format is not None and "labels" in format.options
+
+
+def own_labels(file: Path, **options: Any) -> Iterator[RunLabels]:
+    """Yield the labels of each run in a tracker file that contains any.
+
+    Parameters
+    ----------
+    file : Path
+        The file of a recording that is loaded first.
+    **options
+        As for `load_tracks`.
+
+    Raises
+    ------
+    TrackFileError, OSError
+        The file cannot be read.
+    """
+    options = {"spine": False, "outline": False, **options}
+    for run in (several_runs(file) or (None,)) if has_labels(file) else ():
+        chosen = options if run is None else options | {"run": run}
+        for labels in load_silently(file, **chosen).labels().values():
+            if labels.names:
+                yield labels
 
 
 def copy_without_labels(file: Path, copy: Path) -> None:

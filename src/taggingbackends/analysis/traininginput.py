@@ -15,17 +15,17 @@ from taggingbackends.analysis.comparison import compare
 from taggingbackends.data.agreement import LabelFileCheck
 from taggingbackends.data.formats import (
     find_recordings,
-    format_of,
     is_label_file,
     several_runs,
 )
 from taggingbackends.data.loading import load_silently
+from taggingbackends.data.ownlabels import own_labels
 from taggingbackends.errors import BackendError, LabelFileError, TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.dependencies import (
-    LabelledRecording,
+    LabelFileGroup,
     check_dependencies,
-    find_labelled_recordings,
+    group_label_files,
 )
 from taggingbackends.labels.origin import predicting_instance, undeclared_names
 from taggingbackends.labels.runlabels import RunLabels
@@ -34,11 +34,11 @@ from taggingbackends.system.messages import describe, warn_of_each
 from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted
 
-__all__ = ["TrainingSet", "survey"]
+__all__ = ["TrainingInput", "training_input"]
 
 
 @dataclass
-class TrainingSet:
+class TrainingInput:
     """Labels and recordings to train on.
 
     Attributes
@@ -57,6 +57,9 @@ class TrainingSet:
         Label files that are left out -> why.
     remarks : dict of str to list of str
         What may be wrong: a kind -> a sentence for each file.
+    parts : dict of Path to TrainingInput
+        Each file that contains labels -> what it labels. The `files` of a part are the tracker
+        files that it depends on.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class TrainingSet:
     unlabelled: int = 0
     left_out: dict[Path, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
+    parts: dict[Path, TrainingInput] = field(default_factory=dict)
 
     def remark(self, kind: str, sentence: str) -> None:
         """Add a remark."""
@@ -101,8 +105,9 @@ class TrainingSet:
         self.edited += counts.get("edited", 0)
         self.undefined += counts.get("", 0)
 
-    def include(self, part: TrainingSet) -> None:
-        """Add another set of other recordings."""
+    def include(self, file: Path, part: TrainingInput) -> None:
+        """Add what a file labels."""
+        self.parts[file] = part
         self.files |= part.files
         self.frames_by_label.update(part.frames_by_label)
         self.recordings_by_label.update(part.recordings_by_label)
@@ -112,13 +117,13 @@ class TrainingSet:
             self.remarks.setdefault(kind, []).extend(sentences)
 
 
-def survey(
+def training_input(
     files: Sequence[Path],
     named: Collection[Path] = (),
     prefer: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
-) -> TrainingSet:
-    """Find out what a model is going to be trained on.
+) -> TrainingInput:
+    """Return what a model is going to be trained on.
 
     Label files decide, if there are any. Otherwise, tracker files that contain labels count.
 
@@ -152,9 +157,9 @@ def survey(
     """
     options = dict(options or {})
     label_files = [file for file in files if is_label_file(file)]
-    found = TrainingSet()
-    parts: dict[Path, TrainingSet] = {}
-    check = LabelFileCheck()
+    found = TrainingInput()
+    parts: dict[Path, TrainingInput] = {}
+    check = LabelFileCheck(by_default=True)
 
     def read() -> Iterator[tuple[Path, Labels]]:
         for file in progress(label_files, "checking"):
@@ -166,7 +171,7 @@ def survey(
                 if file not in named:
                     found.left_out[file] = predicted[file]
                     continue
-            part = parts[file] = TrainingSet()
+            part = parts[file] = TrainingInput()
             part.add_file(file, labels, known)
             if instance is not None:
                 which = "named, although these are predictions" if whole else "partly predictions"
@@ -180,12 +185,12 @@ def survey(
 
     known: dict[Path, str] = {}
     predicted: dict[Path, str] = {}  # files of unedited predictions -> a reason to leave them out
-    _choose(find_labelled_recordings(read()), prefer, predicted, found)
+    _choose(group_label_files(read()), prefer, predicted, found)
     if label_files and len(found.left_out) == len(label_files):
         raise _nothing_left(found)
     for file, part in parts.items():
         if file not in found.left_out:
-            found.include(part)
+            found.include(file, part)
     recordings = find_recordings([file for file in files if not is_label_file(file)])
     mains = [
         main for main, parts_of in recordings.items() if not found.files.keys().isdisjoint(parts_of)
@@ -200,7 +205,7 @@ def survey(
     return found
 
 
-def _nothing_left(found: TrainingSet) -> BackendError:
+def _nothing_left(found: TrainingInput) -> BackendError:
     counts = Counter(found.left_out.values())
     reasons = "; ".join(f"{counted(n, 'label file')}: {why}" for why, n in counts.items())
     problem = f"no labels to train on; left out: {reasons}"
@@ -208,10 +213,10 @@ def _nothing_left(found: TrainingSet) -> BackendError:
 
 
 def _choose(
-    labelled: Sequence[LabelledRecording],
+    labelled: Sequence[LabelFileGroup],
     prefer: Sequence[str],
     predicted: Mapping[Path, str],
-    found: TrainingSet,
+    found: TrainingInput,
 ) -> None:
     """Leave out label files of recordings that have a better one.
 
@@ -260,25 +265,22 @@ def _agreement(run: str, one: Path, other: Path) -> str:
     return f"{one} and {other.name if one.parent == other.parent else other}, run {run}; {same}"
 
 
-def _add_own_labels(found: TrainingSet, main: Path, options: Mapping[str, Any]) -> bool:
+def _add_own_labels(found: TrainingInput, main: Path, options: Mapping[str, Any]) -> bool:
     """Add the labels that a tracker file contains; return whether there are any."""
-    format = format_of(main)
-    if format is None or "labels" not in format.options:
-        return False
-    own = False
+    part = TrainingInput()
     try:
-        for one in _of_each_run(main):
-            chosen = {"spine": False, "outline": False, **options, **one}
-            for labels in load_silently(main, **chosen).labels().values():
-                if labels.names:
-                    found.add(labels)
-                    own = True
+        for labels in own_labels(main, **options):
+            part.add(labels)
     except TaggingBackendsError as error:
-        found.remark("tracks", describe(error))
-    return own
+        part.remark("tracks", describe(error))
+    if part.recordings or part.remarks:
+        found.include(main, part)
+    return part.recordings > 0
 
 
-def _compare_points(found: TrainingSet, mains: Sequence[Path], options: Mapping[str, Any]) -> None:
+def _compare_points(
+    found: TrainingInput, mains: Sequence[Path], options: Mapping[str, Any]
+) -> None:
     """Remark on recordings whose spines have another number of points than most have."""
     points: dict[Path, int] = {}
     for main in progress(mains, "checking spines of"):
