@@ -6,15 +6,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import command, growth, julia, labels, many, operations, tracks
+from benchmarks import command, corrections, growth, julia, labels, many, operations, tracks
 
 BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
-              (labels, operations, growth, julia, tracks, command, many)}  # fmt: skip
+              (labels, operations, growth, julia, tracks, command, many, corrections)}  # fmt: skip
 
 
 def main() -> None:
     """Run the benchmarks and print a table for each."""
-    names = sys.argv[1:] or list(BENCHMARKS)
+    names = sys.argv[1:] or [name for name in BENCHMARKS if name != "corrections"]  # no speed
     unknown = set(names) - BENCHMARKS.keys()
     if unknown:
         known = ", ".join(BENCHMARKS)

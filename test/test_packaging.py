@@ -247,9 +247,11 @@ def installed(
 def test_the_command_works_anywhere(installed: Installation, tmp_path: Path) -> None:
     """The requirement in a new backend names the installed package."""
     assert version("taggingbackends") in installed.run("tagging-backend", "--version")
-    installed.run("tagging-backend", "init", "Mine", cwd=tmp_path)
+    installed.run("tagging-backend", "init", "Mine", "--minimal", cwd=tmp_path)
     project = (tmp_path / "Mine" / "pyproject.toml").read_text("utf-8")
-    assert f'"taggingbackends @ {installed.origin.as_uri()}"' in project
+    wheel = f'"taggingbackends @ {installed.origin.as_uri()}"'
+    folder = f'taggingbackends = {{ path = "{installed.origin}", develop = true }}'
+    assert (folder if installed.origin.is_dir() else wheel) in project
     output = installed.run("tagging-backend", "check", cwd=tmp_path / "Mine")
     assert "nothing to fix" in output
 

@@ -103,6 +103,8 @@ Seed = NewType("Seed", int)
         ("Missing | int", "x", "x"),
         ("list[Missing]", "5,6", ["5", "6"]),
         ("int[str]", "5", "5"),
+        ("tuple[()]", "5", "5"),
+        ("NewType('Seed', int)", "5", 5),
     ],
 )
 def test_values(annotation: Any, text: str, value: Any) -> None:

@@ -153,7 +153,7 @@ def test_frames_without_a_spine_are_undefined(
     monkeypatch.syspath_prepend(trained / "src")
     model = import_module("mine.models.network").read_model(trained / "models" / "m")
     label = import_module("mine.models.predict_model").label
-    times, spine, *_ = simulation.simulate(1, 40.0)[5]
+    (times, spine, *_), *_ = simulation.simulate(1, 40.0).values()
     none = Track(times, np.full_like(spine, np.nan))
     for tracks in ({}, {5: none}, {5: none, 6: Track(times, spine)}):
         labels = label(Recording("20240611_101500", tracks, {}, "x", ()), model)
@@ -278,14 +278,14 @@ def test_the_project_requires_the_taggingbackends_that_is_running(
 
 def test_a_new_backend_needs_frames_of_several_labels(trained: Path, tmp_path: Path) -> None:
     result = command("train", write_recording(tmp_path / "x"), "--model-instance=x", cwd=trained)
-    refused(result, "expected the labels of one run, found 0; name label files", lines=4)
+    refused(result, "expected the labels of one run, found 0; name label files", lines=5)
     truth = simulated(tmp_path / "y")
     labels = Labels.read(truth)
     for run in labels.values():
         for larva, track in list(run.items()):
             labels.set(run.id, larva, track.times, ["run"] * len(track))
     labels.write(truth)
-    result = command("train", truth, "--model-instance=x", cwd=trained)
+    result = command("train", truth, "--model-instance=y", cwd=trained)
     refused(result, "expected frames of several labels, found ['run']", lines=6)
 
 

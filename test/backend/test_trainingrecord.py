@@ -91,7 +91,14 @@ def test_a_copied_record_is_replaced_and_a_file_of_the_script_kept(model: Path) 
     }
 
 
-@pytest.mark.parametrize("text", ["", "[", "[]", "3", "{}", json.dumps(RECORD), "[" * 100_000])
+OTHER = [{"files": ["a"]}, {"files": [{"filename": "a"}]}, {"labels": 3}, {"evaluation": "0.9"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[", "[]", "3", "{}", json.dumps(RECORD), "[" * 100_000]
+    + [json.dumps(RECORD | {"model_digest": "1"} | entries) for entries in OTHER],
+)
 def test_an_invalid_record(text: str, make_backend: Maker) -> None:
     project = make_backend()
     path = project / "models" / "m" / "training.json"

@@ -41,8 +41,8 @@ def project(make_backend: Callable[..., Path]) -> Path:
     project = make_backend(model="20240611", **scripts)
     for part in (spine := write_recording(project), spine.with_suffix(".outline")):
         part.rename(part.with_stem("recording"))
-    for folder in ("recordings", "more"):
-        write_labels(write_recording(project / folder))
+    for folder, larvae in (("more", (1, 20, 33)), ("recordings", (1, 20))):
+        write_labels(write_recording(project / folder, larvae=larvae))
         labels = Labels.read(project / folder / "truth.label")
         for run in labels.values():
             run.metadata["software"] = {"model_instance": "20240611"}

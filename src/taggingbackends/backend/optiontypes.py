@@ -340,7 +340,9 @@ def _evaluated(node: ast.expr, lookup: Callable[[str], Any]) -> Any:
         if origin is Unknown:
             return Unknown
         arguments = tuple(_evaluated(one, lookup) for one in inner)
-        return origin[arguments if len(arguments) > 1 else arguments[0]]
+        return origin[arguments[0] if len(arguments) == 1 else arguments]
+    if isinstance(node, ast.Call) and _evaluated(node.func, lookup) is typing.NewType:
+        return _evaluated(node.args[-1], lookup) if node.args else Unknown
     return Unknown
 
 

@@ -35,6 +35,7 @@ DIGESTS: dict[str, str] = {}
 
 _KINDS = {dict: "an object", list: "a list", str: "a string"}
 _ENTRIES = {"backend": dict, "date": str, "options": dict, "files": list, "model_digest": str}
+_OTHERS = {"labels": dict, "windows": dict, "evaluation": dict}  # not in every record
 
 
 # -- the digest
@@ -201,11 +202,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise _bad_record(path, f"expected JSON, found: {error}") from None
     if not isinstance(record, dict):
         raise _bad_record(path, f"expected an object, found {shown(record)}")
-    for key, kind in _ENTRIES.items():
+    for key, kind in (_ENTRIES | _OTHERS).items():
         value = record.get(key)
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) and (key in record or key in _ENTRIES):
             found = shown(value) if key in record else "none"
             raise _bad_record(path, f"expected {_KINDS[kind]} as {key}, found {found}")
+    for entry in record["files"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha1"), str):
+            raise _bad_record(path, f"expected a sha1 of each file, found {shown(entry)}")
     return record
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -55,6 +56,7 @@ def temporary_folder() -> Iterator[Path]:
     Path
         The folder. Other users cannot read it.
     """
+    remove_dead_folders()
     folder = temporary_beside(_temporary_files() / "folder")
     folder.mkdir(mode=0o700)
     try:
@@ -64,8 +66,9 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_dead_folders() -> None:
-    """Remove the temporary folders that killed processes left, once, and warn of it."""
-    clean_once(_temporary_files())
+    """Remove the temporary folders that killed processes left, once, and log it."""
+    # no warning, since nothing of the user was there; `messages` imports this module
+    clean_once(_temporary_files(), logging.getLogger("taggingbackends").info)
 
 
 def _temporary_files() -> Path:
@@ -74,16 +77,19 @@ def _temporary_files() -> Path:
     return Path(tempfile.gettempdir()).absolute()
 
 
-def clean_once(folder: Path) -> None:
-    """Do `remove_leftovers` at the first call for a folder, and warn of what was removed."""
+def _warn(problem: str) -> None:
+    warnings.warn(problem, stacklevel=5)
+
+
+def clean_once(folder: Path, report: Callable[[str], object] = _warn) -> None:
+    """Do `remove_leftovers` at the first call for a folder, and report what was removed."""
     if folder in _cleaned:
         return
     _cleaned.add(folder)
     removed = remove_leftovers(folder)
     if removed:
         files = counted(removed, "temporary file or folder", "temporary files or folders")
-        problem = f"{folder}: removed {files} of processes that were killed"
-        warnings.warn(problem, stacklevel=4)
+        report(f"{folder}: removed {files} of processes that were killed")
 
 
 def remove_leftovers(folder: Path) -> int:
