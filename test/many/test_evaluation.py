@@ -31,6 +31,7 @@ from support import (
 )
 from taggingbackends import BackendExplorer, Labels, TrackFileError, dependency
 from taggingbackends.analysis.protocol import NAME_PARTS
+from taggingbackends.backend.inputfiles import USUAL_FILES, Choice
 from taggingbackends.backend.pipeline import find_training_input
 from taggingbackends.backend.trainingrecord import read_record, write_record
 from taggingbackends.cli.evaluation import _COLUMNS
@@ -176,8 +177,11 @@ def test_too_few_recordings(
         split(recordings, what) if isinstance(what, int) else leave_out(recordings, what)
 
 
-def find_labelled(paths: Sequence[Path], project: Path) -> list[LabelledRecording]:
-    return labelled_recordings(find_training_input(BackendExplorer(project), paths, {}))
+def find_labelled(
+    paths: Sequence[Path], project: Path, choice: Choice = USUAL_FILES
+) -> list[LabelledRecording]:
+    backend = BackendExplorer(project)
+    return labelled_recordings(find_training_input(backend, paths, {}, choice=choice))
 
 
 def test_labelled_recordings_are_found(lab: Path, project: Path) -> None:
@@ -223,6 +227,9 @@ def test_a_trxmat_of_a_labelled_recording_is_no_other_recording(
     write_labels(spine)
     with pytest.warns(UserWarning, match=r"left out 1 file in other formats \(trx\.mat\)"):
         assert [one.file for one in find_labelled([tmp_path / "lab"], project)] == [spine]
+    with pytest.warns(UserWarning, match=r"left out 3 files in other formats"):
+        (found,) = find_labelled([tmp_path / "lab"], project, Choice("trx.mat"))
+    assert found.trackers == (tmp_path / "lab" / "trx.mat",)
 
 
 def test_labels_that_are_refused(lab: Path, project: Path) -> None:
