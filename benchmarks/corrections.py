@@ -25,11 +25,11 @@ EXAMPLE = Path(__file__).parent.parent / "examplebackend"
 
 def run(folder: Path) -> None:
     """Print balanced accuracies, for examplebackend and for a new backend of `init`."""
-    init("New", folder)
+    init("New-Tagger", folder)
     shutil.copytree(EXAMPLE / "src", folder / "Example" / "src")
     shutil.copy(EXAMPLE / "pyproject.toml", folder / "Example")
     row("mean and 95 % interval over 10 seeds", "before", "after", "gain")
-    for name, title in (("Example", "examplebackend"), ("New", "a new backend of init")):
+    for name, title in (("Example", "examplebackend"), ("New-Tagger", "a new backend of init")):
         (folder / name / "models").mkdir(exist_ok=True)
         found = [gain(folder / name, folder / name / f"lab{seed}", seed) for seed in SEEDS]
         for kind in found[0]:

@@ -19,7 +19,7 @@ import pytest
 
 from examplebackend.features.spine import WINDOW, resample_spine
 from examplebackend.models.forest import Model, read_examples, read_model
-from examplebackend.models.predict_model import tag
+from examplebackend.models.predict_model import predict_model, tag
 from examplebackend.models.train_model import train_from
 from taggingbackends import BackendExplorer, Labels, __version__
 from taggingbackends.analysis import review
@@ -27,6 +27,7 @@ from taggingbackends.data import (
     Recording,
     Track,
     find_recordings,
+    load_runs,
     load_tracks,
     resample,
     resample_states,
@@ -353,8 +354,13 @@ def test_corrections_teach_another_kind_of_larva(backend: Path, slow: Path, lab:
 
 def test_short_bouts_get_the_labels_of_neighbours(backend: Path, lab: Path, tmp_path: Path) -> None:
     spine = next((lab / "12").glob("*.spine"))
-    arguments = ("predict", spine, "--model-instance=simulated", "--output", tmp_path)
-    tagging_backend(backend, *arguments, "--shortest=1.2")
+    here = SimpleNamespace(
+        model_dir=lambda: SIMULATED,
+        list_input_files=lambda: list(spine.parent.iterdir()),
+        load_runs=load_runs,
+        output_path=lambda file, run: tmp_path / "predicted.label",
+    )
+    predict_model(cast(BackendExplorer, here), shortest=1.2)
     smoothed = Labels.read(tmp_path / "predicted.label")
     raw = predicted_by(read_model(SIMULATED), spine)
     expected = copy(raw)
@@ -368,7 +374,7 @@ def test_short_bouts_get_the_labels_of_neighbours(backend: Path, lab: Path, tmp_
         assert smooth[larva].second == track.second
     starts = (find_bouts(one).start for one in (smooth, raw[run.id]))
     assert len(next(starts)) < len(next(starts))
-    result = run_in(backend, *arguments, "--shortest=0", "--force")
+    result = run_in(backend, "predict", spine, "--model-instance=simulated", "--shortest=0")
     refused(result, "--shortest: expected a duration above 0 s, found 0", 2)
 
 

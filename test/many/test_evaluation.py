@@ -76,7 +76,7 @@ import json, os
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.main import main
 
-def predict_model(backend, omit=""):
+def predict_model(backend, omit="", undefined=""):
     label = (backend.model_dir() / "label").read_text()
     state = backend.project_dir / "state"
     seen = sorted(path.name for path in backend.data_folder.rglob("*") if path.is_file())
@@ -88,7 +88,8 @@ def predict_model(backend, omit=""):
         for line in file.read_text().splitlines():
             run, larva, time, *_ = line.split()
             tracks.setdefault(int(larva), []).append(float(time))
-        data = [{"id": str(n), "t": t, "labels": [1] * len(t)} for n, t in tracks.items()]
+        code = [] if undefined and undefined in file.name else 1
+        data = [{"id": str(n), "t": t, "labels": [code] * len(t)} for n, t in tracks.items()]
         text = json.dumps({"metadata": {"id": run}, "labels": [label], "data": data})
         backend.output_path(file).write_text(text)
 
@@ -276,17 +277,19 @@ def test_each_recording_is_predicted_by_others(
     before, inputs = tree(project), tree(lab)
     page = tmp_path / "page.html"
     options = ("--leave-out=genotype", "--jobs=2", "--json", f"--report={page}")
-    result = command("evaluate", lab, *options, "--epochs=3", "--omit=12_1015", cwd=project)
+    more = ("--epochs=3", "--omit=12_1015", "--undefined=13_1015")
+    result = command("evaluate", lab, *options, *more, cwd=project)
     assert result.returncode == 0, result.stderr
-    table, warning = result.stderr.split("Warning: ")
+    table, *warned = result.stderr.split("Warning: ")
     assert table.startswith("label  frames  recordings\nrun        20           2\n")
-    assert warning == f"{next((lab / '2').glob('*.spine'))}: no labels were predicted\n"
+    for n in "23":
+        assert f"{next((lab / n).glob('*.spine'))}: no labels were predicted\n" in warned
     found = json.loads(result.stdout)
     assert found["names"] == ["run", "cast", "(undefined)"]
-    assert found["matrix"] == [[0, 10, 10], [10, 0, 0], [0, 0, 0]]
+    assert found["matrix"] == [[0, 10, 10], [0, 0, 10], [0, 0, 0]]
     assert found["accuracy"] == {"value": 0.0, "interval": None}
     assert found["why_no_intervals"] == "they need 5 recordings or more, and there are 3"
-    assert [one["without_prediction"] for one in found["recordings"]] == [0, 10, 0]
+    assert [one["without_prediction"] for one in found["recordings"]] == [0, 10, 10]
     assert found["left_out"] == "genotype"
     assert notes(project, "trained") == [["1", "2"], ["3"]]
     assert not any(name.endswith(".label") for seen in notes(project, "seen") for name in seen)
@@ -300,7 +303,7 @@ def test_each_recording_is_predicted_by_others(
     assert matrix.splitlines()[1:] == [
         "      run  cast  (undefined)",
         "run     0    10           10",
-        "cast   10     0            0",
+        "cast    0     0           10",
     ]
 
 
@@ -361,6 +364,7 @@ def record(model: Path, *files: Path, **options: str) -> None:
         (["--epochs=2"], "name FILES, or a list of them with --files-from"),
         (["--leave-out=larva"], "'larva' is not one of 'recording', 'genotype'"),
         (["--report=page.pdf"], "page.pdf: expected a name that ends in .html or .htm"),
+        (["--prefer="], "'--prefer': expected a pattern of paths, found ''"),
     ],
 )
 def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) -> None:
