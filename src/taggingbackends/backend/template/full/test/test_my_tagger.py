@@ -41,7 +41,7 @@ def tagging_backend(project: Path, *arguments: str | Path) -> None:
 
 
 def accuracy(project: Path, instance: str, truth: Path, spine: Path) -> float:
-    """Predict a recording; return the share of frames that are right."""
+    """Predict a recording; return the share of its frames that are labelled right."""
     tagging_backend(project, "predict", spine, "--model-instance", instance, "--force")
     true, predicted = Labels.read(truth)[RUN], Labels.read(truth.with_name("predicted.label"))[RUN]
     right = [
@@ -49,8 +49,9 @@ def accuracy(project: Path, instance: str, truth: Path, spine: Path) -> float:
         for larva, track in true.items()
         for state, guess in zip(track.states, predicted[larva].states, strict=True)
     ]
-    confidence = [track.confidence.mean() for track in predicted.values()]
-    assert 0.5 < min(confidence) <= max(confidence) <= 1
+    for track in predicted.values():
+        assert track.confidence is not None
+        assert 0.5 < track.confidence.mean() <= 1
     return sum(right) / len(right)
 
 
