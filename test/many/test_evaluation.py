@@ -378,6 +378,8 @@ def test_what_is_refused_before_a_script_runs(project: Path, lab: Path) -> None:
     (project / "page.html").write_text("mine")
     with backend_error("existing-file", "page.html: exists already; replace with force=True"):
         called("evaluate", lab, f"--report={project / 'page.html'}", cwd=project)
+    with backend_error("unknown-format", "expected a format out of Choreography, "):
+        called("evaluate", lab, "--format=mat", cwd=project)
     evaluation.checked(BackendExplorer(project), {}, ())
     evaluation.checked(BackendExplorer(project, "m"), {}, ())
     with backend_error("unknown-model", "no model n in"):
