@@ -183,7 +183,7 @@ def test_a_prediction_is_repeated_without_force(make_backend: Maker, lab: Path) 
     labels = Labels.read(lab / "predicted.label")
     labels.tag("edited")
     labels.write(lab / "predicted.label")
-    refused(command(*arguments, cwd=project), "predicted.label: exists already")
+    refused(command(*arguments, cwd=project), "exists already; with labels that a person edited")
 
 
 def test_labels_changed_while_they_are_completed_are_completed_again(
@@ -851,7 +851,8 @@ def test_labels_that_may_be_wrong_are_reported(make_backend: Maker, lab: Path) -
 
 
 def test_the_record_of_a_training(make_backend: Maker, lab: Path) -> None:
-    project = make_backend(train_model=TRAIN, finetune_model=TRAIN.replace("train_", "finetune_"))
+    train = TRAIN.replace("backend, **", "backend, other_seed=7, **")
+    project = make_backend(train_model=train, finetune_model=TRAIN.replace("train_", "finetune_"))
     label = write_labels(spine := write_recording(lab / "day1"))
     other = write_recording(lab / "day2", "20240612_090000@x")
     result = command("train", lab, "--model-instance=n", "--seed=3", "--fast", cwd=project)
@@ -871,7 +872,7 @@ def test_the_record_of_a_training(make_backend: Maker, lab: Path) -> None:
         "model_instance": "n",
         "step": "train_model",
         "options": {"seed": "3", "fast": True},
-        "seeds": {"seed": "3"},
+        "seeds": {"other_seed": "7", "seed": "3"},
         "labels": {"run": {"frames": 10, "recordings": 1}},
         "undefined": 0,
         "edited": 0,
