@@ -897,9 +897,14 @@ def test_labels_in_tracker_files_count_without_label_files(make_backend: Maker, 
     lab.mkdir()
     first, second = trxmat.larva(1), trxmat.larva(2)
     (lab / "trx.mat").write_bytes(trxmat.image(first, second)["trx.mat"])
+    labels = load_tracks(lab / "trx.mat").labels()
+    own = labels.count()
+    for run in labels.values():
+        run.metadata["software"] = {"model_instance": "m"}
+    labels.write(lab / "predicted.label")  # which nobody edited
     result = command("train", lab, "--model-instance=n", cwd=project)
     assert result.returncode == 0, result.stderr
-    own = load_tracks(lab / "trx.mat").labels().count()
+    (lab / "predicted.label").unlink()
     record = json.loads((project / "models" / "n" / "training.json").read_text())
     assert {name: x["frames"] for name, x in record["labels"].items()} == own
     assert [file["filename"] for file in record["files"]] == ["trx.mat"]
