@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -420,9 +421,11 @@ def test_what_a_killed_evaluation_leaves_is_removed(
 
 
 def test_examplebackend_on_a_simulated_recording(tmp_path: Path) -> None:
-    simulate([str(tmp_path), "--larvae=1", "--seconds=20", "--seed=9"])
-    arguments = ("evaluate", tmp_path, "--model-instance=simulated", "--json")
-    result = command(*arguments, cwd=ROOT / "examplebackend")
+    simulate([str(tmp_path / "lab"), "--larvae=1", "--seconds=20", "--seed=9"])
+    project = tmp_path / "examplebackend"  # a copy, because the result is added to the model
+    shutil.copytree(ROOT / "examplebackend", project, ignore=shutil.ignore_patterns("data"))
+    arguments = ("evaluate", tmp_path / "lab", "--model-instance=simulated", "--json")
+    result = command(*arguments, cwd=project)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["frames"] > 150
