@@ -78,6 +78,7 @@ function keyword(part, constants)
 end
 
 function shown_default(value)
+    value isa Expr && value.head === :ref && length(value.args) == 1 && return ""  # String[]
     value isa Expr && value.head === :vect && return join(map(shown_default, value.args), ",")
     return string(value isa QuoteNode ? value.value : value)
 end

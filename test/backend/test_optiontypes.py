@@ -172,6 +172,7 @@ def test_a_signature() -> None:
         "flag": False,
         "plain": True,
     }
+    assert signature_of(lambda: None).parameters == {}  # calling it says what is wrong
     with pytest.raises(OptionError, match=r"^f needs --positional, --where$"):
         found.keywords({})
 

@@ -183,7 +183,7 @@ def test_a_prediction_is_repeated_without_force(make_backend: Maker, lab: Path) 
     labels = Labels.read(lab / "predicted.label")
     labels.tag("edited")
     labels.write(lab / "predicted.label")
-    refused(command(*arguments, cwd=project), "predicted.label: exists already")
+    refused(command(*arguments, cwd=project), "exists already; with labels that a person edited")
 
 
 def test_labels_changed_while_they_are_completed_are_completed_again(
@@ -851,7 +851,8 @@ def test_labels_that_may_be_wrong_are_reported(make_backend: Maker, lab: Path) -
 
 
 def test_the_record_of_a_training(make_backend: Maker, lab: Path) -> None:
-    project = make_backend(train_model=TRAIN, finetune_model=TRAIN.replace("train_", "finetune_"))
+    train = TRAIN.replace("backend, **", "backend, other_seed=7, **")
+    project = make_backend(train_model=train, finetune_model=TRAIN.replace("train_", "finetune_"))
     label = write_labels(spine := write_recording(lab / "day1"))
     other = write_recording(lab / "day2", "20240612_090000@x")
     result = command("train", lab, "--model-instance=n", "--seed=3", "--fast", cwd=project)
@@ -871,7 +872,7 @@ def test_the_record_of_a_training(make_backend: Maker, lab: Path) -> None:
         "model_instance": "n",
         "step": "train_model",
         "options": {"seed": "3", "fast": True},
-        "seeds": {"seed": "3"},
+        "seeds": {"other_seed": "7", "seed": "3"},
         "labels": {"run": {"frames": 10, "recordings": 1}},
         "undefined": 0,
         "edited": 0,
@@ -896,9 +897,14 @@ def test_labels_in_tracker_files_count_without_label_files(make_backend: Maker, 
     lab.mkdir()
     first, second = trxmat.larva(1), trxmat.larva(2)
     (lab / "trx.mat").write_bytes(trxmat.image(first, second)["trx.mat"])
+    labels = load_tracks(lab / "trx.mat").labels()
+    own = labels.count()
+    for run in labels.values():
+        run.metadata["software"] = {"model_instance": "m"}
+    labels.write(lab / "predicted.label")  # which nobody edited
     result = command("train", lab, "--model-instance=n", cwd=project)
     assert result.returncode == 0, result.stderr
-    own = load_tracks(lab / "trx.mat").labels().count()
+    (lab / "predicted.label").unlink()
     record = json.loads((project / "models" / "n" / "training.json").read_text())
     assert {name: x["frames"] for name, x in record["labels"].items()} == own
     assert [file["filename"] for file in record["files"]] == ["trx.mat"]

@@ -287,6 +287,8 @@ def test_a_new_backend_needs_frames_of_several_labels(trained: Path, tmp_path: P
     labels.write(truth)
     result = command("train", truth, "--model-instance=y", cwd=trained)
     refused(result, "expected frames of several labels, found ['run']", lines=6)
+    result = command("train", truth, "--epochs=0", cwd=trained)
+    assert "Error: train_model.py: --epochs: expected at least 1, found 0\n" in result.stderr
 
 
 def test_new_labels_and_colours_are_learned_in_addition(trained: Path, tmp_path: Path) -> None:

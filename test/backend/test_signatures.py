@@ -468,7 +468,8 @@ const RATE = 0.5
   over the data. More take longer.
 """
 function train_model(backend::BackendExplorer; epochs::Int=20, rate=RATE, shuffle=true,
-                     labels=["run", "cast"], mode::Union{Nothing,String}=nothing, plain=nothing)
+                     labels=["run", "cast"], mode::Union{Nothing,String}=nothing, plain=nothing,
+                     tags=String[])
     found = (epochs, rate, shuffle, labels, mode, plain)
     write(joinpath(model_dir(backend), "options"), repr(found))
 end
@@ -516,6 +517,7 @@ def test_options_of_julia_scripts(
   --labels TEXT,...         [default: run,cast]
   --mode TEXT
   --plain TEXT
+  --tags TEXT,...
   --pixelsize NUMBER        Pixel size of FIMTrack tables, in µm.
   --framerate NUMBER        Frames per second of FIMTrack tables.
 """)

@@ -31,6 +31,7 @@ from support import (
 )
 from taggingbackends import BackendExplorer, Labels, TrackFileError, dependency
 from taggingbackends.analysis.protocol import NAME_PARTS
+from taggingbackends.backend.inputfiles import USUAL_FILES, Choice
 from taggingbackends.backend.pipeline import find_training_input
 from taggingbackends.backend.trainingrecord import read_record, write_record
 from taggingbackends.cli.evaluation import _COLUMNS
@@ -75,7 +76,7 @@ import json, os
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.main import main
 
-def predict_model(backend, omit=""):
+def predict_model(backend, omit="", undefined=""):
     label = (backend.model_dir() / "label").read_text()
     state = backend.project_dir / "state"
     seen = sorted(path.name for path in backend.data_folder.rglob("*") if path.is_file())
@@ -87,7 +88,8 @@ def predict_model(backend, omit=""):
         for line in file.read_text().splitlines():
             run, larva, time, *_ = line.split()
             tracks.setdefault(int(larva), []).append(float(time))
-        data = [{"id": str(n), "t": t, "labels": [1] * len(t)} for n, t in tracks.items()]
+        code = [] if undefined and undefined in file.name else 1
+        data = [{"id": str(n), "t": t, "labels": [code] * len(t)} for n, t in tracks.items()]
         text = json.dumps({"metadata": {"id": run}, "labels": [label], "data": data})
         backend.output_path(file).write_text(text)
 
@@ -176,8 +178,11 @@ def test_too_few_recordings(
         split(recordings, what) if isinstance(what, int) else leave_out(recordings, what)
 
 
-def find_labelled(paths: Sequence[Path], project: Path) -> list[LabelledRecording]:
-    return labelled_recordings(find_training_input(BackendExplorer(project), paths, {}))
+def find_labelled(
+    paths: Sequence[Path], project: Path, choice: Choice = USUAL_FILES
+) -> list[LabelledRecording]:
+    backend = BackendExplorer(project)
+    return labelled_recordings(find_training_input(backend, paths, {}, choice=choice))
 
 
 def test_labelled_recordings_are_found(lab: Path, project: Path) -> None:
@@ -223,6 +228,9 @@ def test_a_trxmat_of_a_labelled_recording_is_no_other_recording(
     write_labels(spine)
     with pytest.warns(UserWarning, match=r"left out 1 file in other formats \(trx\.mat\)"):
         assert [one.file for one in find_labelled([tmp_path / "lab"], project)] == [spine]
+    with pytest.warns(UserWarning, match=r"left out 3 files in other formats"):
+        (found,) = find_labelled([tmp_path / "lab"], project, Choice("trx.mat"))
+    assert found.trackers == (tmp_path / "lab" / "trx.mat",)
 
 
 def test_labels_that_are_refused(lab: Path, project: Path) -> None:
@@ -269,17 +277,19 @@ def test_each_recording_is_predicted_by_others(
     before, inputs = tree(project), tree(lab)
     page = tmp_path / "page.html"
     options = ("--leave-out=genotype", "--jobs=2", "--json", f"--report={page}")
-    result = command("evaluate", lab, *options, "--epochs=3", "--omit=12_1015", cwd=project)
+    more = ("--epochs=3", "--omit=12_1015", "--undefined=13_1015")
+    result = command("evaluate", lab, *options, *more, cwd=project)
     assert result.returncode == 0, result.stderr
-    table, warning = result.stderr.split("Warning: ")
+    table, *warned = result.stderr.split("Warning: ")
     assert table.startswith("label  frames  recordings\nrun        20           2\n")
-    assert warning == f"{next((lab / '2').glob('*.spine'))}: no labels were predicted\n"
+    for n in "23":
+        assert f"{next((lab / n).glob('*.spine'))}: no labels were predicted\n" in warned
     found = json.loads(result.stdout)
     assert found["names"] == ["run", "cast", "(undefined)"]
-    assert found["matrix"] == [[0, 10, 10], [10, 0, 0], [0, 0, 0]]
+    assert found["matrix"] == [[0, 10, 10], [0, 0, 10], [0, 0, 0]]
     assert found["accuracy"] == {"value": 0.0, "interval": None}
     assert found["why_no_intervals"] == "they need 5 recordings or more, and there are 3"
-    assert [one["without_prediction"] for one in found["recordings"]] == [0, 10, 0]
+    assert [one["without_prediction"] for one in found["recordings"]] == [0, 10, 10]
     assert found["left_out"] == "genotype"
     assert notes(project, "trained") == [["1", "2"], ["3"]]
     assert not any(name.endswith(".label") for seen in notes(project, "seen") for name in seen)
@@ -293,7 +303,7 @@ def test_each_recording_is_predicted_by_others(
     assert matrix.splitlines()[1:] == [
         "      run  cast  (undefined)",
         "run     0    10           10",
-        "cast   10     0            0",
+        "cast    0     0           10",
     ]
 
 
@@ -354,6 +364,7 @@ def record(model: Path, *files: Path, **options: str) -> None:
         (["--epochs=2"], "name FILES, or a list of them with --files-from"),
         (["--leave-out=larva"], "'larva' is not one of 'recording', 'genotype'"),
         (["--report=page.pdf"], "page.pdf: expected a name that ends in .html or .htm"),
+        (["--prefer="], "'--prefer': expected a pattern of paths, found ''"),
     ],
 )
 def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) -> None:
@@ -367,6 +378,8 @@ def test_what_is_refused_before_a_script_runs(project: Path, lab: Path) -> None:
     (project / "page.html").write_text("mine")
     with backend_error("existing-file", "page.html: exists already; replace with force=True"):
         called("evaluate", lab, f"--report={project / 'page.html'}", cwd=project)
+    with backend_error("unknown-format", "expected a format out of Choreography, "):
+        called("evaluate", lab, "--format=mat", cwd=project)
     evaluation.checked(BackendExplorer(project), {}, ())
     evaluation.checked(BackendExplorer(project, "m"), {}, ())
     with backend_error("unknown-model", "no model n in"):

@@ -142,5 +142,7 @@ def mixed(random: Random, folder: Path) -> str:
     models = succeed("models", cwd=backend.folder).split()
     expect(len(models) == 4, f"expected 4 models: {models}")
     for model in (backend.folder / "models").iterdir():
-        expect(len(list(model.iterdir())) == 20, f"{model.name} has not 20 files")
+        files = {file.name for file in model.iterdir()}
+        expect(("training.json" in files) == (model.name != "m"), f"the record of {model.name}")
+        expect(len(files - {"training.json"}) == 20, f"{model.name} has not 20 files")
     return "complete"

@@ -125,7 +125,7 @@ def training_input(
 ) -> TrainingInput:
     """Return what a model is going to be trained on.
 
-    Label files decide, if there are any. Otherwise, tracker files that contain labels count.
+    Label files decide, unless all are left out. Without, tracker files that contain labels count.
 
     Parameters
     ----------
@@ -186,8 +186,6 @@ def training_input(
     known: dict[Path, str] = {}
     predicted: dict[Path, str] = {}  # files of unedited predictions -> a reason to leave them out
     _choose(group_label_files(read()), prefer, predicted, found)
-    if label_files and len(found.left_out) == len(label_files):
-        raise _nothing_left(found)
     for file, part in parts.items():
         if file not in found.left_out:
             found.include(file, part)
@@ -195,11 +193,13 @@ def training_input(
     mains = [
         main for main, parts_of in recordings.items() if not found.files.keys().isdisjoint(parts_of)
     ]
-    if not label_files:
+    kept = [file for file in label_files if file not in found.left_out]
+    if not kept:
         mains = [main for main in recordings if _add_own_labels(found, main, options)]
+        if label_files and not mains:
+            raise _nothing_left(found)
     found.unlabelled = len(recordings) - len(mains)
     _compare_points(found, mains, options)
-    kept = [file for file in label_files if file not in found.left_out]
     kept += [file for parts_of in recordings.values() for file in parts_of]
     found.files = {file: known.get(file) or sha1(file) for file in sorted(kept)}
     return found

@@ -485,7 +485,8 @@ def signature_of(function: Callable[..., Any]) -> Signature:
         import annotationlib
 
         options["annotation_format"] = annotationlib.Format.FORWARDREF
-    first, *others = inspect.signature(function, **options).parameters.values()
+    taken = list(inspect.signature(function, **options).parameters.values())
+    first, others = taken[0].name if taken else "", taken[1:]
     inner = inspect.unwrap(function)
     names = getattr(getattr(inner, "func", inner), "__globals__", {})  # func: of a partial
 
@@ -508,7 +509,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     }
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in others)
     name = getattr(function, "__name__", "the function")
-    return Signature(name, parameters, takes_all, first.name)
+    return Signature(name, parameters, takes_all, first)
 
 
 _USUAL = {name: getattr(typing, name) for name in ("Literal", "Optional", "Union", "Annotated")}

@@ -572,17 +572,18 @@ def find_training_input(
     files: Sequence[str | PathLike[str]],
     options: Options,
     prefer: Sequence[str] = (),
+    choice: Choice = USUAL_FILES,
 ) -> TrainingInput:
     """Return what `train` would train on, with its errors and warnings about the input.
 
     Parameters
     ----------
-    backend, files, prefer
+    backend, files, prefer, choice
         As for `train`.
     options : dict
         As `checked` returns them.
     """
-    sources = collect(backend, files, USUAL_FILES._replace(purpose="train"))
+    sources = collect(backend, files, choice._replace(purpose="train"))
     return _checked_input(sources, files, options, prefer)
 
 

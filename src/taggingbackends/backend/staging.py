@@ -19,7 +19,8 @@ from taggingbackends.backend.inputfiles import USUAL_FILES, Choice, input_files,
 from taggingbackends.backend.origins import bring, folders_of, pushing, read_origins
 from taggingbackends.backend.project import own_suffixes
 from taggingbackends.data.formats import is_label_file, recording_stem, recordings_in, stem_of
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, LabelFileError
+from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import (
     Destination,
     check_replaceable,
@@ -272,8 +273,19 @@ def check_destinations(
     if existing:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         fix = "replace with force=True, or name another folder"
-        raise BackendError("existing-file", f"{existing[0]}: exists already{more}", fix)
+        problem = f"{existing[0]}: exists already{more}"
+        edited = [target for target in existing if _is_edited(target)]
+        if edited:
+            problem += f"; with labels that a person edited: {listed(edited)}"
+        raise BackendError("existing-file", problem, fix)
     return {file: Destination(target) for file, target in targets.items()}
+
+
+def _is_edited(file: Path) -> bool:
+    try:
+        return any(map(is_edited, labels.Labels.read(file).values()))
+    except (LabelFileError, OSError):
+        return False
 
 
 def _check_writable(folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.project import project_metadata, project_tables
+from taggingbackends.backend.signatures import PREPARING, read_signatures
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import open_file, sha1, walk, write_file
 from taggingbackends.system.version import own_version
@@ -123,10 +124,21 @@ def new_record(
         "step": step,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "options": known,
-        "seeds": {name: value for name, value in known.items() if name.endswith("seed")},
+        "seeds": {
+            name: value
+            for name, value in (_defaults(backend, step) | known).items()
+            if name.endswith("seed")
+        },
         "packages": _packages(backend.project_dir),
         **trained_on,
     }
+
+
+def _defaults(backend: BackendFolder, step: str) -> dict[str, str]:
+    """Return the defaults of a script's options, as text, as far as they are known."""
+    (signature,) = read_signatures(backend, [step], PREPARING).values()
+    parameters = {} if signature is None else signature.parameters
+    return {name: one.default for name, one in parameters.items() if one.default}
 
 
 def write_record(model: Path, record: Mapping[str, Any]) -> None:

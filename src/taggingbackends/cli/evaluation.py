@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taggingbackends.cli.arguments import (
+    FORMAT,
     ScriptCommand,
     explorer,
     instance_option,
@@ -63,6 +64,7 @@ _COLUMNS = ("recording", "genotype", "effector", "tracker", "protocol")
     is_flag=True,
     help="Replace an existing PAGE. Evaluate a model also on what it was trained on.",
 )
+@FORMAT
 @PREFER
 @skips
 @click.pass_context
@@ -76,6 +78,7 @@ def evaluate(
     as_json: bool,
     report: Path | None,
     force: bool,
+    format: str | None,
     prefer: tuple[str, ...],
     skip_make_dataset: bool,
     skip_build_features: bool,
@@ -99,6 +102,7 @@ def evaluate(
     from contextlib import closing
     from shutil import get_terminal_size
 
+    from taggingbackends.backend.inputfiles import Choice
     from taggingbackends.backend.pipeline import find_training_input
     from taggingbackends.backend.wording import in_command_words
     from taggingbackends.display.evaluation import evaluation_text
@@ -119,7 +123,7 @@ def evaluate(
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)
     options = evaluation.checked(backend, script_options(ctx), skip)
-    found = find_training_input(backend, files, options, prefer)
+    found = find_training_input(backend, files, options, prefer, Choice(format))
     show_input(found)
     recordings = labelled_recordings(found)
     is_kept = model_instance is not None and evaluation.is_new_to(backend, recordings, force)

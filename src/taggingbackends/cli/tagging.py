@@ -35,10 +35,21 @@ if TYPE_CHECKING:
 
 __all__ = ["PREFER", "finetune", "predict", "show_input", "train"]
 
+
+def _patterns(
+    ctx: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if not Path(value).parts:  # no path fits
+            raise click.BadParameter(f"expected a pattern of paths, found {value!r}", ctx, option)
+    return values
+
+
 PREFER = click.option(
     "--prefer",
     metavar="PATTERN",
     multiple=True,
+    callback=_patterns,
     help="Of several label files of a recording, use the one that PATTERN fits, e.g. '*.edited.*'.",
 )
 

@@ -97,7 +97,7 @@ def _predict(
             if path.exists():
                 found[file].update(Labels.read(path))
     for file, runs in found.items():
-        if not runs:
+        if not any(run.count().keys() - {""} for run in runs.values()):
             warnings.warn(f"{file}: no labels were predicted", stacklevel=2)
     return found
 

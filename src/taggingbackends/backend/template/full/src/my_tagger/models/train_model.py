@@ -8,7 +8,7 @@ from my_tagger.features.windows import WINDOW, window_inputs
 from my_tagger.models.network import Examples, Model, read_model, train, write_model
 from taggingbackends import BackendError, BackendExplorer
 from taggingbackends.data import find_recordings, is_label_file, plan_dataset
-from taggingbackends.main import main
+from taggingbackends.main import OptionError, main
 
 
 def train_model(
@@ -38,6 +38,8 @@ def train_model(
 
 def train_from(earlier: Path | None, backend: BackendExplorer, epochs: int, seed: int) -> None:
     """Train on the input, and on the windows of an earlier model, if any, which is the start."""
+    if epochs < 1:
+        raise OptionError(f"--epochs: expected at least 1, found {epochs}")
     files = backend.list_input_files()
     plan = plan_dataset(
         list(filter(is_label_file, files)) or list(find_recordings(files)),  # e.g. a trx.mat
