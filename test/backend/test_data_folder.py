@@ -10,7 +10,7 @@ import pytest
 
 from support import STEM, backend_error, command, posix, refused, write_recording
 from taggingbackends import BackendExplorer
-from taggingbackends.backend import pipeline
+from taggingbackends.backend import prediction
 from taggingbackends.backend.check import check
 from taggingbackends.backend.folder import DATA, MODELS
 from taggingbackends.many.discovery import discover
@@ -133,8 +133,8 @@ def test_no_folder(
     for call in (
         backend.raw_data_dir,
         lambda: backend.push(spine),
-        lambda: pipeline.predict(backend, {}),
-        lambda: pipeline.predict_files(backend, [spine], {}),
+        lambda: prediction.predict(backend, {}),
+        lambda: prediction.predict_files(backend, [spine], {}),
     ):
         with backend_error("unusable-data", f"expected a folder, {found}; {fix}"):
             call()
@@ -171,8 +171,8 @@ def test_a_backend_that_may_only_be_read(
     monkeypatch.setattr(os, "access", refuse)
     backend = BackendExplorer(project, "m")
     for call in (
-        lambda: pipeline.predict(backend, {}),
-        lambda: pipeline.predict_files(backend, [spine], {}),
+        lambda: prediction.predict(backend, {}),
+        lambda: prediction.predict_files(backend, [spine], {}),
         lambda: backend.push(spine),
     ):
         with backend_error("unusable-data", "that you can write to.* with data_folder="):
@@ -182,7 +182,7 @@ def test_a_backend_that_may_only_be_read(
     assert problem.where == project
     assert check(project, tmp_path / "mine") == []
     elsewhere = BackendExplorer(project, "m", data_folder=tmp_path / "mine")
-    assert pipeline.predict_files(elsewhere, [spine], {}) == [spine.with_name("predicted.label")]
+    assert prediction.predict_files(elsewhere, [spine], {}) == [spine.with_name("predicted.label")]
 
 
 # -- models elsewhere

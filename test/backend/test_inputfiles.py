@@ -22,7 +22,7 @@ from support import (
     write_recording,
 )
 from taggingbackends import BackendExplorer, TrackFileError
-from taggingbackends.backend import pipeline
+from taggingbackends.backend import prediction, training
 from taggingbackends.backend.check import check
 from taggingbackends.backend.inputfiles import Choice, warn_of_unreadable
 from taggingbackends.backend.staging import collect
@@ -137,7 +137,7 @@ def test_all_files(project: Path, lab: Path) -> None:
     every = Choice(all_files=True, purpose="predict")
     for files in ([lab], [lab / "old" / "trx.mat", lab / f"{STEM}.spine"]):
         assert Path("old/trx.mat") in collect(backend, files, every)
-    instance = pipeline.train(backend.with_instance("t"), [lab], {}, choice=Choice(None, True))
+    instance = training.train(backend.with_instance("t"), [lab], {}, choice=Choice(None, True))
     names = (backend.model_dir(instance) / "input").read_text().split()
     assert names == [*PAIR, "bouts.csv", "notes.txt", "genotypes.csv", "trx.mat", "truth.label"]
 
@@ -146,7 +146,7 @@ def test_files_of_the_backends_own_formats(project: Path, lab: Path) -> None:
     own_suffixes(project, ".CSV", ".txt")
     backend = BackendExplorer(project)
     with pytest.warns(UserWarning, match=REASON) as caught:
-        instance = pipeline.train(backend, [lab], {})
+        instance = training.train(backend, [lab], {})
     assert len(caught) == 1
     names = (backend.model_dir(instance) / "input").read_text().split()
     assert names == [*PAIR, "bouts.csv", "notes.txt", "genotypes.csv", "truth.label"]
@@ -203,7 +203,7 @@ def test_the_other_form_of_a_recording(project: Path, lab: Path, trx: Path) -> N
     again = [lab / name for name in [*PAIR, "trx.mat"]]
     expected = "left out 1 file in other formats \\(trx.mat\\); choose a format with format=..."
     with pytest.warns(UserWarning, match=expected):
-        (path,) = pipeline.predict_files(backend, again, {})
+        (path,) = prediction.predict_files(backend, again, {})
     assert path == lab / "predicted.label"
     assert label(backend, lab) == [Result.CURRENT]
     assert label(backend, lab, "trx.mat") == [Result.LABELLED]

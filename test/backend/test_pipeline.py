@@ -28,7 +28,7 @@ from support import (
     write_recording,
 )
 from taggingbackends import BackendExplorer, Labels, ScriptError, __version__
-from taggingbackends.backend import pipeline, provenance
+from taggingbackends.backend import prediction, provenance, training
 from taggingbackends.backend.trainingrecord import model_digest
 from taggingbackends.data import load_tracks
 from taggingbackends.display.training import training_table
@@ -754,11 +754,11 @@ def test_unedited_predictions_are_trained_on_only_if_they_are_named(
     assert not (project / "data" / "raw" / "o").exists()
     backend = BackendExplorer(project)
     with pytest.warns(UserWarning, match=f"named, although these are {left_out}"):
-        pipeline.find_training_input(backend, [predicted], {})
+        training.find_training_input(backend, [predicted], {})
     labels = Labels.read(predicted)
     labels.tag("edited")
     labels.write(predicted)
-    found = pipeline.find_training_input(backend, [lab], {})
+    found = training.find_training_input(backend, [lab], {})
     assert training_table(found, 80) == f"{PLAN.rstrip()}, 10 of them edited"
     quiet = command("--quiet", "train", lab, "--model-instance=q", cwd=project)
     assert (quiet.returncode, quiet.stderr) == (0, "")
@@ -821,7 +821,7 @@ def test_annotators_in_folders_of_their_own(make_backend: Maker, tmp_path: Path)
     assert len(warnings) == 5  # three pairs in each of two recordings, the first in the error
     assert all("they agree in 100.0% of 10 frames" in line for line in result.stderr.splitlines())
     assert error.endswith("(and 1 more recording); choose with --prefer PATTERN, or name only one")
-    found = pipeline.find_training_input(
+    found = training.find_training_input(
         BackendExplorer(project), [tmp_path / "lab"], {}, ["bert/*/*"]
     )
     assert {path.parent.parent.name for path in found.parts} == {"bert"}
@@ -909,7 +909,7 @@ def test_labels_in_tracker_files_count_without_label_files(make_backend: Maker, 
     assert {name: x["frames"] for name, x in record["labels"].items()} == own
     assert [file["filename"] for file in record["files"]] == ["trx.mat"]
     write_labels(write_recording(lab / "x"))
-    found = pipeline.find_training_input(BackendExplorer(project), [lab], {})
+    found = training.find_training_input(BackendExplorer(project), [lab], {})
     # as no script would use them
     assert training_table(found, 80) == f"{PLAN}without labels: 1 recording"
 
@@ -940,7 +940,7 @@ def test_training_again_on_the_kept_input(make_backend: Maker, lab: Path) -> Non
     backend = BackendExplorer(project, "n")
     backend.push(spine)
     place = project / "data" / "processed" / "n" / "predicted.label"
-    assert pipeline.predict(backend, {}) == [place]
+    assert prediction.predict(backend, {}) == [place]
     assert backend.pull() == [lab / "x" / place.name]
     result = command(*again, cwd=project)
     refused(result, f"expected input in one place, found it in {project / 'data' / 'raw' / 'n'} ")

@@ -25,7 +25,7 @@ from support import (
     write_recording,
 )
 from taggingbackends import BackendExplorer
-from taggingbackends.backend import pipeline, sandboxes
+from taggingbackends.backend import prediction, sandboxes
 from taggingbackends.backend.claims import dead_claims, remove_dead_claims
 from taggingbackends.backend.sandboxes import State
 from taggingbackends.many import sandboxed
@@ -106,7 +106,7 @@ def test_a_killed_prediction(make_backend: Maker, tmp_path: Path) -> None:
             with backend_error("in-use", "a command is running in this sandbox"):
                 busy.reset_data()
         with backend_error("in-use", "another command uses this sandbox"):
-            pipeline.predict_files(sandbox, [spine], {})
+            prediction.predict_files(sandbox, [spine], {})
         assert tree(project / "data") == before
     assert states(project) == {name: State.LEFT}
     assert problems(project) == ["found a sandbox that no command uses, left by a killed command"]
@@ -144,12 +144,12 @@ def test_a_named_sandbox_is_its_users(make_backend: Maker, tmp_path: Path) -> No
     spine = write_recording(tmp_path / "lab")
     backend = BackendExplorer(project, "m", "nyx")
     backend.push(spine)
-    pipeline.predict(backend, {})
+    prediction.predict(backend, {})
     before = tree(project / "data")
     assert states(project) == {"nyx": State.NAMED}
     assert problems(project) == []
     assert backend.reset_sandboxes() == []
-    assert pipeline.predict_files(BackendExplorer(project, "m"), [spine], {})
+    assert prediction.predict_files(BackendExplorer(project, "m"), [spine], {})
     assert tree(project / "data") == before
     assert len(backend.reset_data()) == 3
 
@@ -212,7 +212,7 @@ def test_a_look_for_left_sandboxes_does_not_stop_a_new_one(
 
     monkeypatch.setattr(fcntl, "flock", busy)
     spine = write_recording(tmp_path / "lab")
-    assert pipeline.predict_files(BackendExplorer(make_backend(), "m"), [spine], {})
+    assert prediction.predict_files(BackendExplorer(make_backend(), "m"), [spine], {})
 
 
 def test_the_advice_names_the_data_folder(make_backend: Maker, tmp_path: Path) -> None:
@@ -264,11 +264,13 @@ def test_a_sandbox_that_cannot_be_removed_after_a_prediction(
     stuck.add("predicted.label")  # in data/processed; nothing is removed in the lab
     backend = BackendExplorer(project, "m")
     with pytest.warns(UserWarning, match="cannot be removed now"):
-        assert pipeline.predict_files(backend, [spine], {}) == [spine.with_name("predicted.label")]
+        assert prediction.predict_files(backend, [spine], {}) == [
+            spine.with_name("predicted.label")
+        ]
     assert list(states(project).values()) == [State.LEFT]
     stuck.clear()
     with pytest.warns(UserWarning, match="removed this sandbox, which an earlier command left"):
-        pipeline.predict_files(backend, [spine], {}, force=True)
+        prediction.predict_files(backend, [spine], {}, force=True)
     assert leftovers(project) == []
 
 
@@ -319,7 +321,7 @@ def test_a_private_sandbox_of_another_user_stops_nobody(
     monkeypatch.setattr(os, "stat", refuse)
     backend = BackendExplorer(project, "m")
     spine = write_recording(tmp_path / "lab")
-    assert pipeline.predict_files(backend, [spine], {}) == [spine.with_name("predicted.label")]
+    assert prediction.predict_files(backend, [spine], {}) == [spine.with_name("predicted.label")]
     assert backend.list_sandboxes() == []
     assert problems(project) == []
 

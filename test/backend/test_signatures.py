@@ -21,7 +21,7 @@ from support import (
     write_recording,
 )
 from taggingbackends import BackendExplorer
-from taggingbackends.backend import pipeline
+from taggingbackends.backend import running
 from taggingbackends.backend.options import OptionError, parse_options
 from taggingbackends.backend.signatures import read_signatures
 
@@ -132,7 +132,7 @@ def test_wrong_options(arguments: list[str], message: str, project: Path) -> Non
     skip = ["build_features"] if "--skip-build-features" in arguments else []
     options = parse_options([one for one in arguments if not one.startswith("--skip")])
     with pytest.raises(OptionError) as caught:
-        pipeline.checked(BackendExplorer(project), options, "train_model", skip)
+        running.checked(BackendExplorer(project), options, "train_model", skip)
     assert str(caught.value).startswith(message)
 
 
@@ -192,7 +192,7 @@ def test_paths_are_those_of_the_caller(
         found == f"[100, 0.1, True, <Mode.FAST: 'fast'>, None, {tmp_path / 'a'!r}, {labels}, 'x']"
     )
     one = parse_options(["--labels=", "--labels=b,c"])  # the comma belongs to the name
-    options = pipeline.checked(BackendExplorer(project, "m"), one, "train_model")
+    options = running.checked(BackendExplorer(project, "m"), one, "train_model")
     assert options == {"labels": ["", str(tmp_path / "b,c")]}
 
 

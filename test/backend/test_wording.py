@@ -14,7 +14,7 @@ from test_main import TRAIN, by_hand
 import taggingbackends
 from support import backend_error, command, refused, write_labels, write_recording
 from taggingbackends import BackendError, BackendExplorer
-from taggingbackends.backend import pipeline
+from taggingbackends.backend import training
 from taggingbackends.backend.check import check
 from taggingbackends.backend.wording import in_command_words
 from taggingbackends.data import load_tracks
@@ -109,7 +109,7 @@ def test_a_model_that_exists_already(make_backend: Maker, tmp_path: Path) -> Non
     project = make_backend(train_model=TRAIN)
     label = write_labels(write_recording(tmp_path / "lab"))
     with backend_error("existing-model", r"model_instance=\.\.\., or replace it with force=True$"):
-        pipeline.train(BackendExplorer(project, "m"), [label], {})
+        training.train(BackendExplorer(project, "m"), [label], {})
     other = "name another with --model-instance NAME, or replace it with "
     result = command("train", label, "--model-instance=m", cwd=project)
     refused(result, f"{other}--force\n")
@@ -132,7 +132,7 @@ def test_kept_data(make_backend: Maker, tmp_path: Path) -> None:
         pytest.raises(taggingbackends.ScriptError),
         pytest.warns(UserWarning, match=r"'o', sandbox='training-input'\)\.reset_data\(\)$"),
     ):
-        pipeline.train(BackendExplorer(project, "o"), [label], {"code": "3"})
+        training.train(BackendExplorer(project, "o"), [label], {"code": "3"})
 
 
 def test_fixes_for_folders_that_are_not_backends(make_backend: Maker, tmp_path: Path) -> None:
@@ -174,4 +174,4 @@ def test_fixes_for_missing_input(make_backend: Maker) -> None:
     result = command("train", "--model-instance=n", cwd=project)
     refused(result, "; name files, or add them with `tagging-backend push`\n")
     with backend_error("no-input", r"add them with push\(\.\.\.\)$"):
-        pipeline.train(BackendExplorer(project, "n"), [], {})
+        training.train(BackendExplorer(project, "n"), [], {})

@@ -228,7 +228,9 @@ def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
 
 
 def test_the_command_loads_nothing_heavy(loaded_modules: Callable[[str], set[str]]) -> None:
-    modules = loaded_modules("import taggingbackends.cli, taggingbackends.backend.pipeline")
+    modules = loaded_modules(
+        "import taggingbackends.cli; from taggingbackends.backend import prediction, training"
+    )
     assert not modules & {"numpy", "h5py", "orjson", "juliacall", "tqdm"}
     modules = loaded_modules("import taggingbackends.cli")  # all that --help imports
     assert not modules & {"logging", "traceback", "shutil", "dataclasses"}

@@ -32,7 +32,7 @@ from support import (
 from taggingbackends import BackendExplorer, Labels, TrackFileError, dependency
 from taggingbackends.analysis.protocol import NAME_PARTS
 from taggingbackends.backend.inputfiles import USUAL_FILES, Choice
-from taggingbackends.backend.pipeline import find_training_input
+from taggingbackends.backend.training import find_training_input
 from taggingbackends.backend.trainingrecord import read_record, write_record
 from taggingbackends.cli.evaluation import _COLUMNS
 from taggingbackends.data import load_tracks

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taggingbackends.backend import pipeline, sandboxes, staging
+from taggingbackends.backend import prediction, running, sandboxes, staging, training
 from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.inputfiles import Choice
@@ -259,26 +259,26 @@ class BackendExplorer(BackendFolder):
 
     def make_dataset(self, **options: Any) -> None:
         """Run the script make_dataset, if the backend has one."""
-        pipeline.run_optional(self, "make_dataset", options)
+        running.run_optional(self, "make_dataset", options)
 
     def build_features(self, **options: Any) -> None:
         """Run the script build_features, if the backend has one."""
-        pipeline.run_optional(self, "build_features", options)
+        running.run_optional(self, "build_features", options)
 
     def train_model(self, force: bool = False, **options: Any) -> None:
         """Run the script train_model. The model appears only if the script succeeds."""
-        pipeline.run_training(self, "train_model", options, force=force)
+        training.run_training(self, "train_model", options, force=force)
 
     def finetune_model(self, force: bool = False, **options: Any) -> None:
         """Run the script finetune_model. Pass `original_model_instance` among the options."""
-        pipeline.run_training(self, "finetune_model", options, force=force)
+        training.run_training(self, "finetune_model", options, force=force)
 
     def predict_model(self, **options: Any) -> list[Path]:
         """Run the script predict_model, then complete and return the new label files.
 
         Completing adds the software and the dependencies that a label file lacks.
         """
-        return pipeline.run_prediction(self, options)
+        return prediction.run_prediction(self, options)
 
     def check(self) -> list[Problem]:
         """Return every violation of the contract and how to fix it."""

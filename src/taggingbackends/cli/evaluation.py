@@ -103,7 +103,7 @@ def evaluate(
     from shutil import get_terminal_size
 
     from taggingbackends.backend.inputfiles import Choice
-    from taggingbackends.backend.pipeline import find_training_input
+    from taggingbackends.backend.training import find_training_input
     from taggingbackends.backend.wording import in_command_words
     from taggingbackends.display.evaluation import evaluation_text
     from taggingbackends.errors import BackendError

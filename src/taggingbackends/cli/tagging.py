@@ -120,7 +120,7 @@ def predict(
     \b
     Example: tagging-backend predict recording.spine --model-instance 20240611
     """
-    from taggingbackends.backend import pipeline
+    from taggingbackends.backend import prediction
 
     skip = skipped(skip_make_dataset, skip_build_features)
     if recursive:
@@ -147,12 +147,12 @@ def predict(
     if files:
         choice = _choice(ctx, files, format, all_files)
         options = script_options(ctx)
-        found = pipeline.predict_files(backend, files, options, output, force, skip, choice, link)
+        found = prediction.predict_files(backend, files, options, output, force, skip, choice, link)
     elif output or force or link or format or all_files:
         problem = "--output, --force, --link, --format and --all-files need FILES"
         raise click.UsageError(problem, ctx)
     else:
-        found = pipeline.predict(backend, script_options(ctx), skip, refuse_unknown=False)
+        found = prediction.predict(backend, script_options(ctx), skip, refuse_unknown=False)
         if not found:
             warnings.warn(
                 f"predict_model wrote no label file in {backend.processed_data_dir()}", stacklevel=2
@@ -206,7 +206,7 @@ def train(
     \b
     Example: tagging-backend train recordings/*.label
     """
-    from taggingbackends.backend import pipeline
+    from taggingbackends.backend import training
 
     options = script_options(ctx)
     backend = explorer(ctx, model_instance)
@@ -215,7 +215,7 @@ def train(
         options = {"pretrained_model_instance": pretrained_model_instance, **options}
     skip = skipped(skip_make_dataset, skip_build_features)
     choice = _choice(ctx, files, format, all_files)
-    instance = pipeline.train(
+    instance = training.train(
         backend, files, options, force, skip, choice=choice, prefer=prefer, on_input=show_input
     )
     _show_windows(backend, instance)
@@ -269,11 +269,11 @@ def finetune(
     \b
     Example: tagging-backend finetune more/*.label --original-model-instance 20240611
     """
-    from taggingbackends.backend import pipeline
+    from taggingbackends.backend import training
 
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)
-    instance = pipeline.finetune(
+    instance = training.finetune(
         backend,
         original_model_instance,
         files,

@@ -12,8 +12,9 @@ from taggingbackends.analysis.protocol import NAME_PARTS
 from taggingbackends.analysis.scores import LEAST_RECORDINGS, Counts, score
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.options import Options
-from taggingbackends.backend.pipeline import check_prediction, required_script
+from taggingbackends.backend.prediction import check_prediction
 from taggingbackends.backend.project import project_metadata
+from taggingbackends.backend.running import required_script
 from taggingbackends.backend.signatures import check_options, options_taken, read_signatures
 from taggingbackends.backend.trainingrecord import RECORD, add_evaluation, read_record
 from taggingbackends.errors import BackendError
@@ -83,7 +84,7 @@ class FoldTask(NamedTuple):
     model_instance : str or None
         The model; None if one is to be trained.
     training_options, prediction_options, skip
-        As for `pipeline.train` and `pipeline.predict`.
+        As for `training.train` and `prediction.predict`.
     """
 
     fold: Fold
@@ -265,7 +266,7 @@ def checked(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[s
     BackendError
         ``unknown-model``, ``missing-script`` or ``ambiguous-script``.
     OptionError
-        As for `pipeline.predict`.
+        As for `prediction.predict`.
     """
     steps = ["predict_model"]
     if backend.model_instance is None:
@@ -314,7 +315,7 @@ def evaluate(
     options : dict
         As `checked` returns them.
     skip
-        As for `pipeline.predict`.
+        As for `prediction.predict`.
     jobs : int
         The number of folds at a time.
 

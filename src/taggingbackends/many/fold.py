@@ -14,7 +14,7 @@ from pathlib import Path
 
 from taggingbackends.analysis.scores import Counts, count
 from taggingbackends.analysis.traininginput import TrainingInput
-from taggingbackends.backend import pipeline
+from taggingbackends.backend import prediction, training
 from taggingbackends.backend.folder import MODELS, BackendFolder
 from taggingbackends.backend.origins import origin
 from taggingbackends.backend.staging import push
@@ -48,7 +48,7 @@ def _outcome(task: FoldTask, warned: list[warnings.WarningMessage]) -> FoldOutco
 def _evaluated(
     task: FoldTask, folder: Path, on_input: Callable[[TrainingInput], object]
 ) -> FoldOutcome:
-    training = 0.0
+    train_seconds = 0.0
     instance = task.model_instance
     if instance is None:
         start = time.monotonic()
@@ -56,14 +56,14 @@ def _evaluated(
         # the model is trained on other data than it predicts: scripts list all their input
         backend = BackendFolder(task.project_dir, data_folder=folder / "training")
         files = [file for one in task.fold.training for file in one.sources]
-        instance = pipeline.train(
+        instance = training.train(
             backend, files, task.training_options, skip=task.skip, on_input=on_input
         )
-        training = time.monotonic() - start
+        train_seconds = time.monotonic() - start
     start = time.monotonic()
     backend = BackendFolder(task.project_dir, instance, data_folder=folder / "prediction")
     predicted = _predict(task, backend, folder)
-    predicting = time.monotonic() - start
+    predict_seconds = time.monotonic() - start
     counts = []
     for recording in task.fold.held_out:
         guesses = predicted[recording.file]
@@ -71,7 +71,7 @@ def _evaluated(
         for run, labels in true_labels(recording).items():
             together.add(count(labels, guesses.get(run)))
         counts.append(together)
-    return FoldOutcome(task.fold, counts, training, predicting)
+    return FoldOutcome(task.fold, counts, train_seconds, predict_seconds)
 
 
 def _predict(
@@ -89,8 +89,8 @@ def _predict(
                 copy_without_labels(file, copy)
             shown[copy] = file
     push(backend, list(shown), private=True)
-    expected = pipeline.expected_labels(backend)
-    pipeline.predict(backend, task.prediction_options, task.skip)
+    expected = prediction.expected_labels(backend)
+    prediction.predict(backend, task.prediction_options, task.skip)
     for loaded, _, paths in expected:
         file = shown[origin(backend, loaded)]
         for path in paths:

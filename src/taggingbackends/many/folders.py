@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.inputfiles import warn_of_unreadable
-from taggingbackends.backend.pipeline import check_prediction, checked
+from taggingbackends.backend.prediction import check_prediction
+from taggingbackends.backend.running import checked
 from taggingbackends.backend.sandboxes import remove_dead
 from taggingbackends.backend.staging import NOT_THERE, broken_link
 from taggingbackends.backend.trainingrecord import model_digest, state_of
@@ -58,7 +59,7 @@ def plan(
     roots : sequence of path
         The folders to search.
     options, skip
-        As for `pipeline.predict`.
+        As for `prediction.predict`.
     force : bool
         Label recordings that have labels, too. Replace the labels, whoever made them.
     link : bool
@@ -69,7 +70,7 @@ def plan(
     Raises
     ------
     OptionError
-        As for `pipeline.predict`.
+        As for `prediction.predict`.
     BackendError
         ``unknown-model``, ``missing-script``, ``ambiguous-script``. ``no-input``: there are no
         recordings, or a root is not a folder. ``unusable-data``: no sandbox can be created.

@@ -41,9 +41,9 @@ class Task(NamedTuple):
     place : Path
         The path for the labels.
     options : dict
-        As `pipeline.checked` returns them.
+        As `running.checked` returns them.
     skip : tuple of str
-        As for `pipeline.predict`.
+        As for `prediction.predict`.
     force : bool
         Replace existing labels, whoever made them.
     wait : bool

@@ -7,7 +7,7 @@ import warnings
 from contextlib import ExitStack
 
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.pipeline import expected_labels, predict_in_sandbox
+from taggingbackends.backend.prediction import expected_labels, predict_in_sandbox
 from taggingbackends.backend.sandboxes import free_sandbox
 from taggingbackends.errors import BackendError, LeftOutWarning
 from taggingbackends.many.labelling import Outcome, Result, Task, settled
