@@ -57,7 +57,7 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
         warnings.warn(f"the report shows only the first {_RUNS} of {len(runs)} runs", stacklevel=2)
     title = ", ".join(islice(runs, _IN_TITLE)) + ", ..." * (len(runs) > _IN_TITLE) or "Labels"
     data = {"views": views(labels, drawn, max_gap, force)}
-    return filled("page.html", _SCRIPTS, title, data, left_out=left_out)
+    return filled("report.html", _SCRIPTS, title, data, left_out=left_out)
 
 
 _RUNS = 500  # a browser takes seconds to open a page with more

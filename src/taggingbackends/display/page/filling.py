@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: a frame of HTML, filled with the style, scripts and data."""
+"""Self-contained HTML pages: a frame and a body, filled with the style, scripts and data."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["filled"]
 
 
 def filled(
-    frame: str, scripts: Iterable[str], title: str, data: Mapping[str, Any], **slots: str
+    body: str, scripts: Iterable[str], title: str, data: Mapping[str, Any], **slots: str
 ) -> str:
     """Return a page. Its Content-Security-Policy blocks all requests.
 
     Parameters
     ----------
-    frame : str
-        Name of the file of HTML, with slots such as ``{{title}}``.
+    body : str
+        Name of the file with the body of the page. It may have slots such as ``{{left_out}}``.
     scripts : iterable of str
         Names of the parts of the page's script in ``js``, in order. They are joined into one
         function and share its names.
@@ -32,7 +32,7 @@ def filled(
     data : mapping
         What the script finds in ``data``, besides ``version``.
     **slots : str
-        HTML for further slots.
+        HTML for the slots of the body.
     """
     folder = files("taggingbackends.display.page")
     style = folder.joinpath("page.css").read_text("utf-8")
@@ -50,7 +50,8 @@ def filled(
         "script": script,
         "data": _json({"version": own_version(), **data}),
     }
-    page, *rest = folder.joinpath(frame).read_text("utf-8").split("{{")
+    frame, own = (folder.joinpath(name).read_text("utf-8") for name in ("frame.html", body))
+    page, *rest = frame.replace("{{body}}", own).split("{{")
     for piece in rest:  # in one pass: inserted text is not searched for slots
         name, _, text = piece.partition("}}")
         page += slots[name] + text
