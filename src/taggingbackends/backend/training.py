@@ -16,16 +16,15 @@ from taggingbackends.backend.claims import claim_instance, claimed, remove_dead_
 from taggingbackends.backend.folder import NOT_LISTED, TRAINING_INPUT, BackendFolder
 from taggingbackends.backend.inputfiles import USUAL_FILES, Choice
 from taggingbackends.backend.options import OptionError, Options
-from taggingbackends.backend.optiontypes import TRACKER
+from taggingbackends.backend.optiontypes import TRACKER, Signature
 from taggingbackends.backend.running import (
-    checked,
     prepare,
     reporting,
     required_script,
     run_script,
     warn_kept,
 )
-from taggingbackends.backend.signatures import PREPARING
+from taggingbackends.backend.signatures import PREPARING, check_options, read_signatures
 from taggingbackends.backend.staging import collect, push_collected
 from taggingbackends.backend.trainingrecord import new_record, write_record
 from taggingbackends.backend.unfinished import unfinished_model
@@ -66,7 +65,7 @@ def find_training_input(
     backend, files, prefer, choice
         As for `train`.
     options : dict
-        As `checked` returns them.
+        As `check_options` returns them.
     """
     sources = collect(backend, files, choice._replace(purpose="train"))
     return _checked_input(sources, files, options, prefer)
@@ -133,7 +132,8 @@ def train(
     """
     skip = tuple(skip)
     script = required_script(backend, step)
-    options = checked(backend, options, step, skip)
+    signatures = read_signatures(backend, [step], skip)
+    options = check_options(signatures, options)
     chosen = backend.model_instance is None
     if chosen:
         if not files:
@@ -169,7 +169,9 @@ def train(
         names = {file: name.as_posix() for name, file in sources.items()}
         trained_on = _entries_of(found, names)
         try:
-            _run_and_record(training, script, options, environment, trained_on, skip)
+            _run_and_record(
+                training, script, options, signatures[script], environment, trained_on, skip
+            )
         except BaseException:
             if files:
                 whole = backend if chosen else training
@@ -206,21 +208,24 @@ def run_training(
 ) -> None:
     """Run train_model or finetune_model. The model appears only if the script succeeds."""
     script = required_script(backend, step)
-    options = checked(backend, options, step)
+    signatures = read_signatures(backend, [step], PREPARING)
+    options = check_options(signatures, options)
     with unfinished_model(backend, force) as environment:
-        _run_and_record(backend, script, options, environment, {"files": _input_digests(backend)})
+        trained_on = {"files": _input_digests(backend)}
+        _run_and_record(backend, script, options, signatures[script], environment, trained_on)
 
 
 def _run_and_record(
     backend: BackendFolder,
     script: Path,
     options: Options,
+    signature: Signature | None,
     environment: Mapping[str, str],
     trained_on: Mapping[str, Any],
     skip: Iterable[str] = PREPARING,
 ) -> None:
     """Run the scripts of a training, and write its record into the unfinished model."""
-    record = new_record(backend, script.stem, options, trained_on)
+    record = new_record(backend, script.stem, options, signature, trained_on)
     start = time.monotonic()
     with reporting(backend, options) as notes:
         prepare(backend, options, skip)

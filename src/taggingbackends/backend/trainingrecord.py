@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from taggingbackends.backend.folder import BackendFolder
+from taggingbackends.backend.optiontypes import Signature
 from taggingbackends.backend.project import project_metadata, project_tables
-from taggingbackends.backend.signatures import PREPARING, read_signatures
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import open_file, sha1, walk, write_file
 from taggingbackends.system.version import own_version
@@ -95,7 +95,11 @@ def _sha1_of(texts: Iterable[str]) -> str:
 
 
 def new_record(
-    backend: BackendFolder, step: str, options: Mapping[str, Any], trained_on: Mapping[str, Any]
+    backend: BackendFolder,
+    step: str,
+    options: Mapping[str, Any],
+    signature: Signature | None,
+    trained_on: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the record of a training that begins now.
 
@@ -107,6 +111,8 @@ def new_record(
         The training script, train_model or finetune_model.
     options : mapping
         Keyword arguments of the scripts.
+    signature : Signature, optional
+        The options of the training script, with their defaults; None if they are unknown.
     trained_on : mapping
         Entries about the input; ``files`` is required.
 
@@ -118,27 +124,18 @@ def new_record(
     from datetime import UTC, datetime
 
     known = {name: _plain(value) for name, value in options.items()}
+    parameters = {} if signature is None else signature.parameters
+    defaults = {name: one.default for name, one in parameters.items() if one.default}
     return {
         "backend": project_metadata(backend.project_dir),
         "model_instance": backend.required_instance("training"),
         "step": step,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "options": known,
-        "seeds": {
-            name: value
-            for name, value in (_defaults(backend, step) | known).items()
-            if name.endswith("seed")
-        },
+        "seeds": {name: x for name, x in (defaults | known).items() if name.endswith("seed")},
         "packages": _packages(backend.project_dir),
         **trained_on,
     }
-
-
-def _defaults(backend: BackendFolder, step: str) -> dict[str, str]:
-    """Return the defaults of a script's options, as text, as far as they are known."""
-    (signature,) = read_signatures(backend, [step], PREPARING).values()
-    parameters = {} if signature is None else signature.parameters
-    return {name: one.default for name, one in parameters.items() if one.default}
 
 
 def write_record(model: Path, record: Mapping[str, Any]) -> None:

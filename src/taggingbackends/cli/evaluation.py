@@ -123,7 +123,7 @@ def evaluate(
     backend = explorer(ctx, model_instance)
     skip = skipped(skip_make_dataset, skip_build_features)
     options = evaluation.checked(backend, script_options(ctx), skip)
-    found = find_training_input(backend, files, options, prefer, Choice(format))
+    found = find_training_input(backend, files, options.training, prefer, Choice(format))
     show_input(found)
     recordings = labelled_recordings(found)
     is_kept = model_instance is not None and evaluation.is_new_to(backend, recordings, force)

@@ -12,7 +12,6 @@ from taggingbackends.analysis.protocol import NAME_PARTS
 from taggingbackends.analysis.scores import LEAST_RECORDINGS, Counts, score
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.options import Options
-from taggingbackends.backend.prediction import check_prediction
 from taggingbackends.backend.project import project_metadata
 from taggingbackends.backend.running import required_script
 from taggingbackends.backend.signatures import check_options, options_taken, read_signatures
@@ -32,6 +31,7 @@ __all__ = [
     "Fold",
     "FoldOutcome",
     "FoldTask",
+    "StepOptions",
     "add_to_record",
     "checked",
     "each_recording",
@@ -73,6 +73,13 @@ class Fold(NamedTuple):
     training: list[LabelledRecording]
 
 
+class StepOptions(NamedTuple):
+    """The options that the scripts of each step take, as text."""
+
+    training: Options
+    prediction: Options
+
+
 class FoldTask(NamedTuple):
     """What the process of a fold does.
 
@@ -83,15 +90,15 @@ class FoldTask(NamedTuple):
         The backend.
     model_instance : str or None
         The model; None if one is to be trained.
-    training_options, prediction_options, skip
-        As for `training.train` and `prediction.predict`.
+    options : StepOptions
+    skip
+        As for `prediction.predict`.
     """
 
     fold: Fold
     project_dir: Path
     model_instance: str | None
-    training_options: Options
-    prediction_options: Options
+    options: StepOptions
     skip: tuple[str, ...]
 
 
@@ -258,8 +265,8 @@ def _trained_on(backend: BackendFolder, instance: str) -> set[str]:
     return digests
 
 
-def checked(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[str]) -> Options:
-    """Check that a backend can be evaluated, and return the options as text.
+def checked(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[str]) -> StepOptions:
+    """Check that a backend can be evaluated, and return the options for each step.
 
     Raises
     ------
@@ -271,11 +278,17 @@ def checked(backend: BackendFolder, options: Mapping[str, Any], skip: Iterable[s
     steps = ["predict_model"]
     if backend.model_instance is None:
         steps.insert(0, "train_model")
-        for step in steps:
-            required_script(backend, step)
     else:
-        check_prediction(backend)
-    return check_options(read_signatures(backend, steps, skip), options)
+        backend.check_model()
+    scripts = {required_script(backend, step): step for step in steps}
+    signatures = read_signatures(backend, steps, skip)
+    given = check_options(signatures, options)
+
+    def of(step: str) -> Options:
+        run = {x: found for x, found in signatures.items() if scripts.get(x, step) == step}
+        return options_taken(run, given)
+
+    return StepOptions(of("train_model"), of("predict_model"))
 
 
 def add_to_record(backend: BackendFolder, result: Mapping[str, Any]) -> None:
@@ -299,7 +312,7 @@ def add_to_record(backend: BackendFolder, result: Mapping[str, Any]) -> None:
 def evaluate(
     backend: BackendFolder,
     folds: Sequence[Fold],
-    options: Options,
+    options: StepOptions,
     skip: Iterable[str] = (),
     jobs: int = 1,
 ) -> Generator[FoldOutcome, None, None]:
@@ -312,7 +325,7 @@ def evaluate(
     backend : BackendFolder
         With a model instance to evaluate that model.
     folds : sequence of Fold
-    options : dict
+    options : StepOptions
         As `checked` returns them.
     skip
         As for `prediction.predict`.
@@ -324,15 +337,8 @@ def evaluate(
     generator of FoldOutcome
         In the order in which they end. Closing it ends the processes.
     """
-    skip = tuple(skip)
-    training, prediction = (
-        options_taken(read_signatures(backend, [step], skip), options)
-        for step in ("train_model", "predict_model")
-    )
-    instance = backend.model_instance
-    tasks = [
-        FoldTask(fold, backend.project_dir, instance, training, prediction, skip) for fold in folds
-    ]
+    about = backend.project_dir, backend.model_instance, options, tuple(skip)
+    tasks = [FoldTask(fold, *about) for fold in folds]
     return side_by_side(_in_process, tasks, jobs)
 
 

@@ -57,7 +57,7 @@ def _evaluated(
         backend = BackendFolder(task.project_dir, data_folder=folder / "training")
         files = [file for one in task.fold.training for file in one.sources]
         instance = training.train(
-            backend, files, task.training_options, skip=task.skip, on_input=on_input
+            backend, files, task.options.training, skip=task.skip, on_input=on_input
         )
         train_seconds = time.monotonic() - start
     start = time.monotonic()
@@ -90,7 +90,7 @@ def _predict(
             shown[copy] = file
     push(backend, list(shown), private=True)
     expected = prediction.expected_labels(backend)
-    prediction.predict(backend, task.prediction_options, task.skip)
+    prediction.predict(backend, task.options.prediction, task.skip)
     for loaded, _, paths in expected:
         file = shown[origin(backend, loaded)]
         for path in paths:
