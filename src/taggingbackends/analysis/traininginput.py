@@ -285,8 +285,8 @@ def _compare_points(
     points: dict[Path, int] = {}
     for main in progress(mains, "checking spines of"):
         with suppress(TaggingBackendsError, OSError, KeyError):  # the script reports it
-            chosen = {"outline": False, **options, **_of_each_run(main)[0]}
-            tracks = load_silently(main, **chosen).values()
+            run = next(iter(several_runs(main)), None)
+            tracks = load_silently(main, **{"outline": False, **options, "run": run}).values()
             sizes = {track.spine.shape[1] for track in tracks if track.spine is not None}
             points[main] = sizes.pop()  # a reader refuses several
     usual, times = next(iter(Counter(points.values()).most_common(1)), (0, 0))
@@ -295,8 +295,3 @@ def _compare_points(
             most = f"{times} of {len(points)} recordings have {usual}"
             sentence = f"spines of {size} points; {most}"
             found.remark("points", f"{main}: {sentence}")
-
-
-def _of_each_run(main: Path) -> list[dict[str, str]]:
-    """Return the options of `load_tracks` that choose the runs of a file."""
-    return [{"run": run} for run in several_runs(main)] or [{}]

@@ -117,9 +117,7 @@ class BackendExplorer(BackendFolder):
         Recording
         """
         file, several = _file_and_runs(Path(file))
-        if not several:
-            yield self.load_tracks(file, **options)
-        for run in several:
+        for run in several or (None,):
             yield self.load_tracks(file, **options, run=run)
 
     # -- input, output, removal

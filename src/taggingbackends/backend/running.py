@@ -14,7 +14,7 @@ from typing import Any
 
 from taggingbackends.backend.folder import DATA, BackendFolder
 from taggingbackends.backend.juliascripts import find_julia, julia_command, julia_environment
-from taggingbackends.backend.options import Options, format_options
+from taggingbackends.backend.options import Options, format_options, spelled
 from taggingbackends.backend.origins import origins_of
 from taggingbackends.backend.requirements import check_packages
 from taggingbackends.backend.signatures import PREPARING, check_options, read_signatures
@@ -158,7 +158,7 @@ def reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[li
     taken = [set(texts) for kind, *texts in notes if kind == TAKEN]
     given = {name for name, value in options.items() if value is not None and value is not False}
     for name in given - set().union(*taken) if taken else ():
-        warnings.warn(f"no script took the option --{name.replace('_', '-')}", stacklevel=3)
+        warnings.warn(f"no script took the option {spelled(name)}", stacklevel=3)
 
 
 def warn_kept(problem: str, backend: BackendFolder) -> None:

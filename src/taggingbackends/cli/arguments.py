@@ -113,14 +113,14 @@ class ScriptCommand(click.Command):
         return next(iter(get_close_matches(name, self._takes_value(ctx), 1, likeness)), None)
 
     def _refuse_misplaced(self, ctx: click.Context, options: Options) -> None:
-        spelled = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
+        own = {opt.lstrip("-").replace("-", "_"): opt for opt in self._takes_value(ctx)}
         for name in options:
             if name in _GLOBAL:
                 problem = f"put --{name} before {self.name}: tagging-backend --{name} ..."
-            elif name in spelled:
-                problem = f"no such option --{name}; did you mean {spelled[name]}?"
+            elif name in own:
+                problem = f"no such option --{name}; did you mean {own[name]}?"
             elif name in _RESERVED:
-                problem = f"--{name.replace('_', '-')} is not an option for the scripts"
+                problem = f"{spelled(name)} is not an option for the scripts"
             else:
                 continue
             raise click.UsageError(problem, ctx)
@@ -264,7 +264,7 @@ FORMAT = click.option(
 def skips(command: F) -> F:
     """Add the options ``--skip-make-dataset`` and ``--skip-build-features``."""
     for step in ("build_features", "make_dataset"):
-        option = f"--skip-{step.replace('_', '-')}"
+        option = spelled(f"skip_{step}")
         command = click.option(option, is_flag=True, help=f"Do not run {step}.")(command)
     return command
 

@@ -170,9 +170,7 @@ def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
             yield _with_warning(_load_labelled(file, options | {"run": run}, labels))
         return
     file, several = file_and_runs(file)
-    if not several:
-        yield _with_warning(load_silently(file, **options))
-    for run in several:
+    for run in several or (None,):
         yield _with_warning(load_silently(file, **options, run=run))
 
 

@@ -39,8 +39,7 @@ def own_labels(file: Path, **options: Any) -> Iterator[RunLabels]:
     """
     options = {"spine": False, "outline": False, **options}
     for run in (several_runs(file) or (None,)) if has_labels(file) else ():
-        chosen = options if run is None else options | {"run": run}
-        for labels in load_silently(file, **chosen).labels().values():
+        for labels in load_silently(file, **options, run=run).labels().values():
             if labels.names:
                 yield labels
 
