@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from taggingbackends.backend.explorer import BackendExplorer
+    from taggingbackends.data.labelsources import iter_labels
     from taggingbackends.errors import (
         BackendError,
         JuliaSetupError,
@@ -48,11 +49,13 @@ __all__ = [
     "TrackFileError",
     "__version__",
     "dependency",
+    "iter_labels",
 ]
 
 _get, _ = lazy_names(
     __name__,
     {
+        "taggingbackends.data.labelsources": ("iter_labels",),
         "taggingbackends.backend.explorer": ("BackendExplorer",),
         "taggingbackends.labels.labels": ("Labels",),
         "taggingbackends.labels.dependencies": ("dependency",),

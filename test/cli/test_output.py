@@ -96,4 +96,4 @@ def test_only_one_module_prints() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("click.echo", "print")
         if path.name != "output.py"
     }
-    assert calls == {("labels.py", "content"), ("labels.py", "ethogram")}
+    assert calls == {("labelfiles.py", "content"), ("labels.py", "ethogram")}

@@ -30,7 +30,6 @@ from support import (
     write_recording,
 )
 from taggingbackends import BackendExplorer, Labels, TrackFileError, dependency
-from taggingbackends.analysis.protocol import NAME_PARTS
 from taggingbackends.backend.inputfiles import USUAL_FILES, Choice
 from taggingbackends.backend.training import find_training_input
 from taggingbackends.backend.trainingrecord import read_record, write_record
@@ -38,6 +37,7 @@ from taggingbackends.cli.evaluation import _COLUMNS
 from taggingbackends.data import load_tracks
 from taggingbackends.data.ownlabels import copy_without_labels
 from taggingbackends.display.evaluation import evaluation_text
+from taggingbackends.labels.facts import NAME_PARTS
 from taggingbackends.many import evaluation
 from taggingbackends.many.evaluation import RECORDING, leave_out, split
 from taggingbackends.many.truth import LabelledRecording, labelled_recordings, true_labels

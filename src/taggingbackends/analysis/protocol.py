@@ -1,16 +1,14 @@
-"""Protocols and other facts of experiments, from the names of Choreography's files."""
+"""Protocols of experiments: when a stimulus is on."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
+from taggingbackends.labels.facts import run_facts
 from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["NAME_PARTS", "Window", "file_name_parts", "parse_protocol", "stimulus_windows"]
-
-NAME_PARTS = ("genotype", "effector", "tracker", "protocol")
-"""What the name of a tracker file tells after the run, separated by ``@``."""
+__all__ = ["Window", "parse_protocol", "stimulus_windows"]
 
 # <start>s<n>x<on>s<off>s after an underscore, e.g. p_8_60s1x30s0s
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
@@ -37,23 +35,7 @@ def stimulus_windows(run: RunLabels) -> list[Window]:
     list of Window
         Sorted, not overlapping. Empty if there is no protocol, or an unknown one.
     """
-    protocol = run.metadata.get("protocol")
-    if protocol is None:
-        names = (str(file.get("filename", "")) for file in run.dependencies)
-        found = (file_name_parts(name).get("protocol") for name in names)
-        protocol = next((one for one in found if one is not None), None)
-    return parse_protocol(protocol) if isinstance(protocol, str) else []
-
-
-def file_name_parts(name: str) -> dict[str, str]:
-    """Return the parts of a tracker file's name: genotype, effector, tracker and protocol.
-
-    Parameters
-    ----------
-    name : str
-        ``date_time@genotype@effector@tracker@protocol@...``. Parts that are missing are omitted.
-    """
-    return dict(zip(NAME_PARTS, name.split("@")[1:], strict=False))
+    return parse_protocol(run_facts(run).get("protocol", ""))
 
 
 def parse_protocol(protocol: str) -> list[Window]:

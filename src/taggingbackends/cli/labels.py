@@ -1,84 +1,38 @@
-"""``tagging-backend labels``."""
+"""``tagging-backend labels``: look at labels."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from taggingbackends.cli.arguments import FORCE
 from taggingbackends.cli.filelists import takes_files
-from taggingbackends.cli.output import echo, print_json, print_names
+from taggingbackends.cli.labelfiles import (
+    FILE,
+    JSON,
+    MAX_GAP,
+    PATH,
+    WRITTEN,
+    check_suffix,
+    put,
+    target_of,
+    terminal_width,
+)
+from taggingbackends.cli.output import echo, print_json
 from taggingbackends.errors import TaggingBackendsError, located
 from taggingbackends.system.words import counted
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison
-    from taggingbackends.data.tracks import Recording
-    from taggingbackends.labels import Labels
-    from taggingbackends.system.files import Destination
+from taggingbackends.cli import editing, exchange
 
 __all__ = ["labels"]
 
-F = TypeVar("F", bound=Callable[..., object])
-
-
-_STDOUT = (Path("-"), Path("/dev/stdout"))
 _TROUBLE = 2  # exit code of diff if the files cannot be compared, or the result not printed
-
-_PATH = click.Path(readable=False, path_type=Path)
-_FILE = click.argument("file", type=_PATH)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-_WRITTEN = click.option(
-    "--output", "-o", required=True, type=_PATH, metavar="FILE", help="Write to FILE."
-)
-_MAX_GAP = click.option(
-    "--max-gap",
-    type=float,
-    callback=lambda *given: _above_0(given[2]),
-    metavar="S",
-    help="End bouts at gaps longer than S seconds; by default the longer of 1 s and 5 median "
-    "frame intervals.",
-)
-
-
-def _above_0(value: float | None) -> float | None:
-    if value is not None and not value > 0:
-        raise click.BadParameter(f"expected seconds above 0, found {value:g}")
-    return value
-
-
-def _with_output(command: F, force: Callable[[F], F]) -> F:
-    """Add the options ``--output``, ``--in-place`` and ``--force``."""
-    for option in (
-        force,
-        click.option(
-            "--in-place", is_flag=True, help="Overwrite the input file; of several, the first."
-        ),
-        click.option(
-            "--output",
-            "-o",
-            type=_PATH,
-            metavar="FILE",
-            help="Write to FILE; - is standard output.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-_output = partial(_with_output, force=FORCE)
-_output_mixed = partial(
-    _with_output,
-    force=click.option(
-        "--force", is_flag=True, help="Replace existing files; combine different recordings."
-    ),
-)
 
 
 @click.group()
@@ -88,8 +42,8 @@ def labels() -> None:
 
 @labels.command()
 @takes_files()
-@_MAX_GAP
-@_JSON
+@MAX_GAP
+@JSON
 def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
     """Print the runs, labels and ethograms of label files.
 
@@ -112,7 +66,7 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
         print_json([{"file": str(file), "runs": list(map(asdict, runs))} for file, runs in found])
         return
     color = False if os.environ.get("NO_COLOR") else None
-    width = _width()
+    width = terminal_width()
     for position, file in enumerate(files):
         labels = Labels.read(file)
         runs = overview(labels)
@@ -158,65 +112,11 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
 
 
 @labels.command()
-@takes_files()
-@click.option("--names", is_flag=True, help="Write states as names instead of codes.")
-@click.option("--bouts", is_flag=True, help="Write a CSV table of bouts instead.")
-@_MAX_GAP
-@click.option("--split", is_flag=True, help="Write one file per run, into the folder --output.")
-@_output
-def convert(
-    files: tuple[Path, ...],
-    names: bool,
-    bouts: bool,
-    max_gap: float | None,
-    split: bool,
-    output: Path | None,
-    in_place: bool,
-    force: bool,
-) -> None:
-    """Convert label files to another form.
-
-    The default is the canonical form, with codes for states. Several files become one label file
-    with all their runs. With -o -, write to standard output.
-
-    \b
-    Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
-    """
-    from taggingbackends.labels import conversion, writing
-    from taggingbackends.labels.bouts import bouts_csv
-
-    if bouts and (names or split):
-        raise click.UsageError("--bouts cannot be used with --names or --split")
-    if max_gap is not None and not bouts:
-        raise click.UsageError("--max-gap needs --bouts")
-    if (bouts or split) and in_place:
-        raise click.UsageError("--bouts and --split need --output")
-    if split:
-        if output is None or output in _STDOUT:
-            raise click.UsageError("--split needs --output FOLDER")
-        print_names(conversion.split(conversion.united(files), output, names, force))
-        return
-    if bouts:
-        fix = "without --bouts, a label file is written"
-        target = _target(files[0], output, in_place, force, (".csv",), fix)
-    else:
-        fix = "with --bouts, a table is written"
-        target = _target(files[0], output, in_place, force, fix=fix)
-    labels = conversion.united(files)
-    if bouts:
-        _put(target, bouts_csv(labels, max_gap).encode())
-    else:
-        with located(file=target.path):
-            content = writing.text(labels.attributes, labels, names)
-        _put(target, content)
-
-
-@labels.command()
-@click.argument("one", type=_PATH)
-@click.argument("other", type=_PATH)
+@click.argument("one", type=PATH)
+@click.argument("other", type=PATH)
 @click.option("--all", "show_all", is_flag=True, help="Show all differences instead of 20.")
 @click.option("--force", is_flag=True, help="Compare labels of different recordings.")
-@_JSON
+@JSON
 @click.pass_context
 def diff(
     ctx: click.Context, one: Path, other: Path, show_all: bool, force: bool, as_json: bool
@@ -256,193 +156,13 @@ def _comparison_lines(found: Comparison, most: int | None) -> list[str]:
         f"agreement {found.agreement:.4f}, Cohen's kappa {found.kappa:.4f}",
     ]
     if found.names:
-        lines += ["", *confusion_table(found, _width()).split("\n")]
+        lines += ["", *confusion_table(found, terminal_width()).split("\n")]
     n = len(found.differences)
     if n:
         first = "" if most is None or n <= most else f", the first {most} (--all shows all)"
         lines += ["", f"{counted(n, 'difference')}{first}:"]
         lines += differences_table(found, most).split("\n")
     return lines
-
-
-@labels.command()
-@takes_files()
-@_output_mixed
-def merge(files: tuple[Path, ...], output: Path | None, in_place: bool, force: bool) -> None:
-    """Merge label files into the first one.
-
-    Later files take precedence: their defined states replace those at the same times. Runs, larvae
-    and times that only a later file has are added. Runs that depend on the files of different
-    recordings are not merged, unless --force is given.
-
-    \b
-    Example: tagging-backend labels merge predicted.label edited.label -o merged.label
-    """
-    from taggingbackends.labels import Labels
-
-    if len(files) < 2:
-        raise click.UsageError("name two files or more")
-    target = _target(files[0], output, in_place, force)
-    labels = Labels.read(files[0])
-    for file in files[1:]:
-        other = Labels.read(file)
-        with located(file=file):
-            labels.merge(other, force=force)
-    _write(target, labels)
-
-
-@labels.command()
-@_FILE
-@click.option(
-    "--start",
-    type=float,
-    default=float("-inf"),
-    metavar="S",
-    help="Keep the frames from this time on (s).",
-)
-@click.option(
-    "--stop",
-    type=float,
-    default=float("inf"),
-    metavar="S",
-    help="Keep the frames up to this time (s).",
-)
-@_output
-def crop(
-    file: Path,
-    start: float,
-    stop: float,
-    output: Path | None,
-    in_place: bool,
-    force: bool,
-) -> None:
-    """Keep the frames between --start and --stop, inclusive.
-
-    \b
-    Example: tagging-backend labels crop truth.label --start 10 --stop 20.5 -o part.label
-    """
-    from taggingbackends.labels import Labels
-
-    if not start <= stop:
-        raise click.UsageError(f"--start {start:g} is after --stop {stop:g}")
-    target = _target(file, output, in_place, force)
-    _write(target, Labels.read(file).crop(start, stop))
-
-
-@labels.command()
-@_FILE
-@click.option("--label", required=True, metavar="NAME", help="Give undefined frames this label.")
-@click.option(
-    "--like",
-    type=_PATH,
-    metavar="FILE",
-    help="Add and label the frames that only this recording or label file has.",
-)
-@click.option(
-    "--pixelsize",
-    type=float,
-    metavar="UM",
-    help="Set the pixel size of a FIMTrack table --like, in µm.",
-)
-@click.option(
-    "--framerate",
-    type=float,
-    metavar="HZ",
-    help="Set the frame rate of a FIMTrack table --like, in frames/s; by default that of FILE, "
-    "or else 30.",
-)
-@_output_mixed
-def fill(
-    file: Path,
-    label: str,
-    like: Path | None,
-    pixelsize: float | None,
-    framerate: float | None,
-    output: Path | None,
-    in_place: bool,
-    force: bool,
-) -> None:
-    """Give a label to undefined frames.
-
-    If the labels name the files that they depend on, --like must be one of these, or labels that
-    depend on them, unless --force is given.
-
-    \b
-    Example: tagging-backend labels fill truth.label --label run --in-place
-    """
-    from taggingbackends.labels import Labels
-
-    target = _target(file, output, in_place, force)
-    labels = Labels.read(file)
-    options = {"pixelsize": pixelsize, "framerate": framerate}
-    for frames in [None] if like is None else _frames(like, labels, options):
-        with located(file=like):
-            labels.fill(label, frames, force)
-    _write(target, labels)
-
-
-@labels.command()
-@_FILE
-@click.argument("name")
-@click.option("--unless", multiple=True, metavar="NAME", help="Skip states with this label.")
-@_output
-def tag(
-    file: Path,
-    name: str,
-    unless: tuple[str, ...],
-    output: Path | None,
-    in_place: bool,
-    force: bool,
-) -> None:
-    """Add a secondary label to all defined frames.
-
-    \b
-    Example: tagging-backend labels tag truth.label edited -o tagged.label
-    """
-    from taggingbackends.labels import Labels
-
-    target = _target(file, output, in_place, force)
-    labels = Labels.read(file)
-    labels.tag(name, unless)
-    _write(target, labels)
-
-
-@labels.command()
-@_FILE
-@click.option(
-    "--shortest",
-    type=float,
-    required=True,
-    callback=lambda *given: _above_0(given[2]),
-    metavar="S",
-    help="Change bouts that are shorter than S seconds.",
-)
-@_MAX_GAP
-@_output
-def smooth(
-    file: Path,
-    shortest: float,
-    max_gap: float | None,
-    output: Path | None,
-    in_place: bool,
-    force: bool,
-) -> None:
-    """Give short bouts the labels of a neighbour.
-
-    The shortest bout comes first. It gets the labels of the surer of its two neighbours, if both
-    have a confidence, and of the longer one otherwise. Bouts with an edited frame and undefined
-    frames stay. Gaps separate bouts.
-
-    \b
-    Example: tagging-backend labels smooth predicted.label --shortest 0.3 -o smooth.label
-    """
-    from taggingbackends.labels import Labels
-
-    target = _target(file, output, in_place, force)
-    labels = Labels.read(file)
-    with located(file=file):
-        labels.smooth(shortest, max_gap)
-    _write(target, labels)
 
 
 @labels.command()
@@ -455,9 +175,9 @@ def smooth(
     metavar="N",
     help="List N bouts at most.",
 )
-@_MAX_GAP
-@_JSON
-@click.option("--output", "-o", type=_PATH, metavar="FILE", help="Write a CSV table to FILE.")
+@MAX_GAP
+@JSON
+@click.option("--output", "-o", type=PATH, metavar="FILE", help="Write a CSV table to FILE.")
 @FORCE
 def review(
     files: tuple[Path, ...],
@@ -484,7 +204,7 @@ def review(
 
     if as_json and output is not None:
         raise click.UsageError("--json and --output cannot be used together")
-    target = None if output is None else _target(files[0], output, False, force, (".csv",))
+    target = None if output is None else target_of(files[0], output, False, force, (".csv",))
     bouts, others, several = [], 0, False
     for file in files:
         labels = Labels.read(file)
@@ -505,10 +225,10 @@ def review(
         print_json({"bouts": listed, "total": len(bouts), "others": others})
         return
     if target is not None:
-        _put(target, review_csv(shown).encode())
+        put(target, review_csv(shown).encode())
         return
     columns = ["file"] * (len(files) > 1) + ["run"] * several
-    echo(*review_table(shown, columns, _width()).split("\n"))
+    echo(*review_table(shown, columns, terminal_width()).split("\n"))
     first = f"the first {most} of " if len(bouts) > most else ""
     echo(
         "",
@@ -517,9 +237,9 @@ def review(
 
 
 @labels.command()
-@_FILE
-@_MAX_GAP
-@_WRITTEN
+@FILE
+@MAX_GAP
+@WRITTEN
 @FORCE
 def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     """Draw the ethogram of a label file as PNG, SVG or PDF.
@@ -533,15 +253,15 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     from taggingbackends.display.picture import SUFFIXES, draw_ethogram
     from taggingbackends.labels import Labels
 
-    _check_suffix(output, SUFFIXES)  # refuses standard output, whose format would be unknown
-    target = _target(file, output, False, force, SUFFIXES)
-    _put(target, draw_ethogram(Labels.read(file), output.suffix.lower(), max_gap))
+    check_suffix(output, SUFFIXES)  # refuses standard output, whose format would be unknown
+    target = target_of(file, output, False, force, SUFFIXES)
+    put(target, draw_ethogram(Labels.read(file), output.suffix.lower(), max_gap))
 
 
 @labels.command()
 @takes_files()
-@_MAX_GAP
-@_WRITTEN
+@MAX_GAP
+@WRITTEN
 @click.option("--force", is_flag=True, help="Replace existing files; compare other recordings.")
 def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool) -> None:
     """Write an HTML report about label files.
@@ -556,80 +276,17 @@ def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: 
     from taggingbackends.display.page import report
     from taggingbackends.labels import Labels
 
-    target = _target(files[0], output, False, force, (".html", ".htm"))
+    target = target_of(files[0], output, False, force, (".html", ".htm"))
     page = report({str(file): Labels.read(file) for file in files}, max_gap, force)
-    _put(target, page.encode())
+    put(target, page.encode())
 
 
-def _check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> None:
-    if output.suffix.lower() not in suffixes:
-        problem = f"{output}: expected a name that ends in {' or '.join(suffixes)}"
-        raise click.UsageError(f"{problem}; {fix}" if fix else problem)
-
-
-def _frames(
-    file: Path, labels: Labels, options: dict[str, float | None]
-) -> Sequence[Labels | Recording]:
-    from taggingbackends.data.agreement import options_for
-    from taggingbackends.data.formats import is_label_file
-    from taggingbackends.labels import Labels
-
-    if is_label_file(file):
-        return [Labels.read(file)]
-    from taggingbackends.data.loading import load_wanted
-
-    runs = list(labels.values())
-    known = options_for(file, runs[0], options) if len(runs) == 1 else options
-    return load_wanted(file, labels, spine=False, outline=False, **known)
-
-
-def _target(
-    first: Path,
-    output: Path | None,
-    in_place: bool,
-    force: bool,
-    suffixes: tuple[str, ...] | None = None,
-    fix: str = "",
-) -> Destination:
-    """Return the file to write. Check it before anything is read.
-
-    The default suffixes are those of label files.
-    """
-    from taggingbackends.data.formats import LABEL_SUFFIXES
-    from taggingbackends.system.files import Destination, check_replaceable, is_stream, stamp
-
-    if (output is None) != in_place:
-        raise click.UsageError("name where to write: either --output FILE or --in-place")
-    if output is not None and (output in _STDOUT or is_stream(output)):
-        return Destination(output)
-    target = first if output is None else output
-    if output is not None:
-        _check_suffix(output, LABEL_SUFFIXES if suffixes is None else suffixes, fix)
-    check_replaceable(target)
-    return Destination(target, stamp(target) if in_place or force else None)
-
-
-def _write(target: Destination, labels: Labels) -> None:
-    from taggingbackends.labels import writing
-
-    with located(file=target.path):
-        content = writing.text(labels.attributes, labels)
-    _put(target, content)
-
-
-def _put(target: Destination, content: bytes) -> None:
-    """Write to a file and print its name, or write to standard output, a pipe or a device."""
-    from taggingbackends.system.files import is_stream, write_file
-
-    if target.path in _STDOUT:
-        click.echo(content, nl=False)
-        return
-    write_file(target.path, [content], target.expected)
-    if not is_stream(target.path):
-        print_names([target.path])
-
-
-def _width() -> int:
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns
+for _command in (
+    editing.crop,
+    editing.fill,
+    editing.merge,
+    editing.smooth,
+    editing.tag,
+    exchange.convert,
+):
+    labels.add_command(_command)

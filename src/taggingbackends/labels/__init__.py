@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from taggingbackends.data.labelsources import iter_labels
     from taggingbackends.labels.bouts import Bouts, find_bouts
     from taggingbackends.labels.dependencies import dependency
     from taggingbackends.labels.labels import Labels
@@ -26,11 +27,13 @@ __all__ = [
     "dependency",
     "find_bouts",
     "find_spans",
+    "iter_labels",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "taggingbackends.data.labelsources": ("iter_labels",),
         "taggingbackends.labels.bouts": ("Bouts", "find_bouts"),
         "taggingbackends.labels.dependencies": ("dependency",),
         "taggingbackends.labels.labels": ("Labels",),

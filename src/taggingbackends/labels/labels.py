@@ -60,6 +60,8 @@ class Labels(MutableMapping[str, RunLabels]):
     ----------
     attributes : dict
         Further entries of a label file with several runs.
+    file : Path or None
+        The file that the labels were read from.
 
     Examples
     --------
@@ -75,6 +77,7 @@ class Labels(MutableMapping[str, RunLabels]):
 
     def __init__(self) -> None:
         self.attributes: dict[str, Any] = {}
+        self.file: Path | None = None
         self._runs: dict[str, RunLabels] = {}
 
     @classmethod
@@ -100,7 +103,9 @@ class Labels(MutableMapping[str, RunLabels]):
             one_by_one = isinstance(path, (list, tuple))
             fix = "read files one by one" if one_by_one else _ways_to_labels(path)
             raise wrong_type("the path of a label file", path, fix)
-        return cls._of(reading.read(path))
+        labels = cls._of(reading.read(path))
+        labels.file = Path(path)
+        return labels
 
     @classmethod
     def from_dict(cls, nested: Mapping[str, Mapping[int, Mapping[float, Any]]]) -> Labels:

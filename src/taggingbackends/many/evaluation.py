@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from taggingbackends.analysis.protocol import NAME_PARTS
 from taggingbackends.analysis.scores import LEAST_RECORDINGS, Counts, score
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.options import Options
@@ -17,6 +16,7 @@ from taggingbackends.backend.running import required_script
 from taggingbackends.backend.signatures import check_options, options_taken, read_signatures
 from taggingbackends.backend.trainingrecord import RECORD, add_evaluation, read_record
 from taggingbackends.errors import BackendError
+from taggingbackends.labels.facts import NAME_PARTS
 from taggingbackends.many.truth import LabelledRecording
 from taggingbackends.many.workers import Processes, ask, side_by_side
 from taggingbackends.system.files import sha1

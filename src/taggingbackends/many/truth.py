@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from taggingbackends.analysis.protocol import file_name_parts
 from taggingbackends.analysis.traininginput import TrainingInput
 from taggingbackends.data.formats import companions, find_recordings, stem_of
 from taggingbackends.data.ownlabels import own_labels
 from taggingbackends.errors import BackendError
 from taggingbackends.labels import Labels
+from taggingbackends.labels.facts import file_name_parts, run_facts
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.system.messages import warn_of_each
 
@@ -93,7 +93,7 @@ def labelled_recordings(found: TrainingInput) -> list[LabelledRecording]:
 def _facts(recording: LabelledRecording) -> dict[str, str]:
     facts = file_name_parts(stem_of(recording.file))
     for labels in true_labels(recording).values():
-        facts |= {key: value for key, value in labels.metadata.items() if isinstance(value, str)}
+        facts |= run_facts(labels)
     return facts
 
 

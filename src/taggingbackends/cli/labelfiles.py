@@ -1,0 +1,150 @@
+"""What the commands of ``labels`` share: options, files to write, printing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from taggingbackends.cli.arguments import FORCE
+from taggingbackends.cli.output import print_names
+from taggingbackends.errors import located
+
+if TYPE_CHECKING:
+    from taggingbackends.labels import Labels
+    from taggingbackends.system.files import Destination
+
+__all__ = [
+    "FILE",
+    "JSON",
+    "MAX_GAP",
+    "PATH",
+    "STDOUT",
+    "WRITTEN",
+    "above_0",
+    "check_suffix",
+    "output_mixed",
+    "output_options",
+    "put",
+    "target_of",
+    "terminal_width",
+    "write_labels",
+]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+STDOUT = (Path("-"), Path("/dev/stdout"))
+
+PATH = click.Path(readable=False, path_type=Path)
+FILE = click.argument("file", type=PATH)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+WRITTEN = click.option(
+    "--output", "-o", required=True, type=PATH, metavar="FILE", help="Write to FILE."
+)
+MAX_GAP = click.option(
+    "--max-gap",
+    type=float,
+    callback=lambda *given: above_0(given[2]),
+    metavar="S",
+    help="End bouts at gaps longer than S seconds; by default the longer of 1 s and 5 median "
+    "frame intervals.",
+)
+
+
+def above_0(value: float | None) -> float | None:
+    """Return the value of an option in seconds, unless it is not above 0."""
+    if value is not None and not value > 0:
+        raise click.BadParameter(f"expected seconds above 0, found {value:g}")
+    return value
+
+
+def _with_output(command: F, force: Callable[[F], F]) -> F:
+    """Add the options ``--output``, ``--in-place`` and ``--force``."""
+    for option in (
+        force,
+        click.option(
+            "--in-place", is_flag=True, help="Overwrite the input file; of several, the first."
+        ),
+        click.option(
+            "--output",
+            "-o",
+            type=PATH,
+            metavar="FILE",
+            help="Write to FILE; - is standard output.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+output_options = partial(_with_output, force=FORCE)
+output_mixed = partial(
+    _with_output,
+    force=click.option(
+        "--force", is_flag=True, help="Replace existing files; combine different recordings."
+    ),
+)
+
+
+def check_suffix(output: Path, suffixes: tuple[str, ...], fix: str = "") -> None:
+    """Raise UsageError unless the file has one of these suffixes."""
+    if output.suffix.lower() not in suffixes:
+        problem = f"{output}: expected a name that ends in {' or '.join(suffixes)}"
+        raise click.UsageError(f"{problem}; {fix}" if fix else problem)
+
+
+def target_of(
+    first: Path,
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+    suffixes: tuple[str, ...] | None = None,
+    fix: str = "",
+) -> Destination:
+    """Return the file to write. Check it before anything is read.
+
+    The default suffixes are those of label files.
+    """
+    from taggingbackends.data.formats import LABEL_SUFFIXES
+    from taggingbackends.system.files import Destination, check_replaceable, is_stream, stamp
+
+    if (output is None) != in_place:
+        raise click.UsageError("name where to write: either --output FILE or --in-place")
+    if output is not None and (output in STDOUT or is_stream(output)):
+        return Destination(output)
+    target = first if output is None else output
+    if output is not None:
+        check_suffix(output, LABEL_SUFFIXES if suffixes is None else suffixes, fix)
+    check_replaceable(target)
+    return Destination(target, stamp(target) if in_place or force else None)
+
+
+def write_labels(target: Destination, labels: Labels) -> None:
+    """Write labels in their canonical form, see `put`."""
+    from taggingbackends.labels import writing
+
+    with located(file=target.path):
+        content = writing.text(labels.attributes, labels)
+    put(target, content)
+
+
+def put(target: Destination, content: bytes) -> None:
+    """Write to a file and print its name, or write to standard output, a pipe or a device."""
+    from taggingbackends.system.files import is_stream, write_file
+
+    if target.path in STDOUT:
+        click.echo(content, nl=False)
+        return
+    write_file(target.path, [content], target.expected)
+    if not is_stream(target.path):
+        print_names([target.path])
+
+
+def terminal_width() -> int:
+    """Return the width of the terminal in characters."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
