@@ -235,7 +235,7 @@ def test_without_matplotlib(labels: Labels, tmp_path: Path) -> None:
     (hidden / "matplotlib.py").write_text("raise ImportError")
     arguments = ("labels", "plot", "my.label", "-o", "e.png")
     result = command(*arguments, cwd=tmp_path, PYTHONPATH=str(hidden))
-    refused(result, "Error: pictures need matplotlib: pip install 'taggingbackends[plot]'")
+    refused(result, "Error: a picture needs matplotlib: pip install 'taggingbackends[plot]'")
 
 
 def test_many_runs_and_labels_are_left_out(labels: Labels, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import Spans, find_spans
+from taggingbackends.system.extras import require
 from taggingbackends.system.files import write_file
 from taggingbackends.system.words import printable
 
@@ -101,11 +102,7 @@ def draw_ethogram(labels: Labels, suffix: str, max_gap: float | None = None) -> 
     labels, max_gap
         As for `plot_ethogram`.
     """
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        problem = "pictures need matplotlib: pip install 'taggingbackends[plot]'"
-        raise TaggingBackendsError(problem) from None
+    mpl = require("matplotlib", "plot", "a picture")
     # independent of the user's settings; text stays text, and equal labels give equal bytes
     settings = {"svg.fonttype": "none", "svg.hashsalt": "labels", "pdf.fonttype": 42}
     if len(labels) > _RUNS:
