@@ -6,7 +6,9 @@ import copy
 import gc
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import row
@@ -19,9 +21,10 @@ from taggingbackends.display.page import report
 from taggingbackends.display.picture import plot_ethogram
 from taggingbackends.display.tables import confusion_table, differences_table, label_table
 from taggingbackends.display.terminal import ethogram
-from taggingbackends.labels.bouts import bouts_csv
 from taggingbackends.labels.conversion import united
 from taggingbackends.labels.inspection import find_errors
+from taggingbackends.labels.tablefiles import table_chunks
+from taggingbackends.labels.tables import TABLES
 
 Shape = Callable[[int], Labels]
 Operations = Iterable[tuple[str, Callable[[], object]]]
@@ -134,6 +137,9 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
             differences_table(comparison)
             comparison.to_dict()
 
+    def written(table: str) -> None:
+        deque(table_chunks(table, lambda: [labels], ".csv"), maxlen=0)
+
     yield "read", lambda: Labels.read(file)
     yield "write", lambda: labels.write(other)
     yield "check", lambda: find_errors(file)
@@ -154,8 +160,9 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
         "secondary names",
         changed(lambda x: setattr(x[first], "secondary_names", run.secondary_names)),
     )
-    yield "convert", lambda: united([file])
-    yield "bouts", lambda: bouts_csv(labels)
+    yield "convert", lambda: united([Labels.read(file)])
+    for table in TABLES:
+        yield f"table of {table}", partial(written, table)
     yield "show", lambda: (label_table(overview(labels)), list(map(ethogram, labels.values())))
     yield "diff", compared
     yield "data info", lambda: info(file)

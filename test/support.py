@@ -18,6 +18,7 @@ import pytest
 from taggingbackends import BackendError, JuliaSetupError, LabelFileError, Labels, dependency
 from taggingbackends.cli import cli
 from taggingbackends.labels import reading, writing
+from taggingbackends.labels.tablefiles import table_chunks
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "test" / "contract"
@@ -38,6 +39,11 @@ def parse(content: bytes, file: Path | None = None) -> Labels:
 def text(labels: Labels, named: bool = False) -> bytes:
     """Return labels as the text of a label file."""
     return writing.text(labels.attributes, labels, named)
+
+
+def table_csv(labels: Labels, table: str = "bouts", max_gap: float | None = None) -> str:
+    """Return a table of labels as CSV, without metadata."""
+    return b"".join(table_chunks(table, lambda: [labels], ".csv", max_gap, ())).decode()
 
 
 def write_recording(folder: Path, stem: str = STEM, larvae: tuple[int, ...] = (1, 20)) -> Path:

@@ -401,7 +401,7 @@ def test_split_into_runs_and_back(several_runs: Path) -> None:
 
 def test_runs_that_cannot_be_combined_or_split(file: Path, several_runs: Path) -> None:
     with backend_error("repeated-run", f"expected no run that is also in {file}, found {RUN}"):
-        united([file, several_runs])
+        united(map(Labels.read, [file, several_runs]))
     labels = Labels()
     labels.set("good", 1, [0.0], ["run"])
     labels.set("../x", 1, [0.0], ["run"])
@@ -416,15 +416,17 @@ def test_runs_that_cannot_be_combined_or_split(file: Path, several_runs: Path) -
 
 
 def test_convert_to_a_table_of_bouts(file: Path) -> None:
-    run("convert", file, "--bouts", "-o", "bouts.csv", cwd=file.parent)
+    run("convert", file, "--table", "bouts", "-o", "bouts.csv", cwd=file.parent)
     with (file.parent / "bouts.csv").open(newline="") as table:
         rows = list(csv.reader(table))
+    facts = ["file", "date_time", "genotype", "effector", "tracker", "protocol"]
+    known = ["", str(file), "", "", "", "", ""]
     assert rows == [
-        ["run", "larva", "label", "start", "stop", "duration", "frames"],
-        [RUN, "7", "run", "0.000", "5.000", "5.000", "50"],
-        [RUN, "7", "cast", "5.000", "8.000", "3.000", "30"],
-        [RUN, "12", "roll", "2.000", "6.000", "4.000", "40"],
-        [RUN, "12", "small", "2.000", "6.000", "4.000", "40"],
+        ["run", "larva", "label", "start", "stop", "duration", "frames", "confidence", *facts],
+        [RUN, "7", "run", "0.000", "5.000", "5.000", "50", *known],
+        [RUN, "7", "cast", "5.000", "8.000", "3.000", "30", *known],
+        [RUN, "12", "roll", "2.000", "6.000", "4.000", "40", *known],
+        [RUN, "12", "small", "2.000", "6.000", "4.000", "40", *known],
     ]
 
 
@@ -433,7 +435,7 @@ def test_gaps_longer_than_max_gap_end_bouts(tmp_path: Path) -> None:
     labels.set(RUN, 1, [*np.arange(10) / 10, *(3 + np.arange(10) / 10)], ["run"] * 20)
     labels.write(tmp_path / "x.label")
     for options, stops in (((), ["1.000", "4.000"]), (("--max-gap", "2.5"), ["4.000"])):
-        arguments = ("convert", "x.label", "--bouts", "-o", "bouts.csv", *options)
+        arguments = ("convert", "x.label", "--table", "bouts", "-o", "bouts.csv", *options)
         run(*arguments, "--force", cwd=tmp_path)
         with (tmp_path / "bouts.csv").open(newline="") as table:
             assert [row["stop"] for row in csv.DictReader(table)] == stops
@@ -455,7 +457,7 @@ def test_gaps_longer_than_max_gap_end_bouts(tmp_path: Path) -> None:
         assert "expected seconds above 0" in result.stderr
     result = command("labels", "convert", "x.label", "--max-gap=1", "-o", "y", cwd=tmp_path)
     assert result.returncode == 2
-    assert "--max-gap needs --bouts" in result.stderr
+    assert "--max-gap needs --table" in result.stderr
 
 
 # diff
@@ -622,8 +624,8 @@ def test_standard_output(file: Path) -> None:
     for case in cases:
         run(*case, "-o", "z.label", "--force", cwd=folder)
         assert run(*case, "-o", "-", cwd=folder) == (folder / "z.label").read_text()
-    run("convert", file, "--bouts", "-o", "z.csv", cwd=folder)
-    printed = run("convert", file, "--bouts", "-o", "-", cwd=folder)
+    run("convert", file, "--table", "bouts", "-o", "z.csv", cwd=folder)
+    printed = run("convert", file, "--table", "bouts", "-o", "-", cwd=folder)
     assert printed.splitlines() == (folder / "z.csv").read_text().splitlines()
     assert not (folder / "-").exists()
 
@@ -699,7 +701,8 @@ def test_nothing_is_written_after_an_error(file: Path) -> None:
     fails("y.label: exists already", "tag", "x.label", "edited", "-o", "y.label")
     fails("none.label", "merge", "x.label", "none.label", "-o", "z.label")
     fails("No such file or directory", "crop", "x.label", "-o", "none/z.label")
-    fails("--bouts and --split need", "convert", "x.label", "--bouts", "--in-place", exit_code=2)
+    in_place = ("convert", "x.label", "--table", "bouts", "--in-place")
+    fails("--table and --split need", *in_place, exit_code=2)
     split_to_stdout = ("convert", "x.label", "--split", "-o", "-")
     fails("--split needs --output FOLDER", *split_to_stdout, exit_code=2)
     suffixes = ".label or .labels or .nyxlabel or .json"
@@ -712,12 +715,13 @@ def test_nothing_is_written_after_an_error(file: Path) -> None:
     ):
         expected = f"z.csv: expected a name that ends in {suffixes}"
         fails(expected, *names, "-o", "z.csv", exit_code=2)
-    fails("; with --bouts, a table is written", "convert", "x.label", "-o", "z.csv", exit_code=2)
-    table = ("convert", "x.label", "--bouts", "-o", "z.label")
-    fails("z.label: expected a name that ends in .csv; without --bouts", *table, exit_code=2)
+    fails("; with --table, a table is written", "convert", "x.label", "-o", "z.csv", exit_code=2)
+    table = ("convert", "x.label", "--table", "bouts", "-o", "z.label")
+    expected = "z.label: expected a name that ends in .csv or .parquet; without --table"
+    fails(expected, *table, exit_code=2)
     fails("-: expected a name that ends in .png", "plot", "x.label", "-o", "-", exit_code=2)
-    both = ("convert", "x.label", "--bouts", "--names", "-o", "z")
-    fails("--bouts cannot be used with", *both, exit_code=2)
+    both = ("convert", "x.label", "--table", "bouts", "--names", "-o", "z")
+    fails("--table cannot be used with", *both, exit_code=2)
     run("tag", "x.label", "edited", "-o", "y.label", "--force", cwd=file.parent)
     assert "edited" in Labels.read(file.with_name("y.label")).count()
 

@@ -63,7 +63,7 @@ def test_data_info_on_a_terminal(file: Path) -> None:
 @posix
 def test_names_are_exact_in_a_pipe_and_in_a_log(file: Path) -> None:
     output = file.parent / f"{HOSTILE}.csv"
-    arguments = ("labels", "convert", file, "--bouts", "-o", output)
+    arguments = ("labels", "convert", file, "--table", "bouts", "-o", output)
     result = command("--log", "log", *arguments, cwd=file.parent)
     assert result.stdout == f"{output}\n"
     output.write_text("other")
@@ -96,4 +96,4 @@ def test_only_one_module_prints() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("click.echo", "print")
         if path.name != "output.py"
     }
-    assert calls == {("labelfiles.py", "content"), ("labels.py", "ethogram")}
+    assert calls == {("labelfiles.py", "chunk"), ("labels.py", "ethogram")}

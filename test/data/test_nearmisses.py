@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from support import CONTRACT, RUN, STEM, write_recording
+from support import CONTRACT, RUN, STEM, table_csv, write_recording
 from taggingbackends import BackendExplorer, Labels, TrackFileError
 from taggingbackends.analysis.info import info
 from taggingbackends.data import find_recordings, formats, load_tracks
-from taggingbackends.labels.bouts import bouts_csv
+from taggingbackends.labels.tables import TABLES
 from taggingbackends.system.csvtext import OWN_TABLES
 from variants import trxmat
 
@@ -52,7 +52,8 @@ def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_tables_of_this_package_are_passed_over() -> None:
-    assert bouts_csv(Labels()).encode().startswith(OWN_TABLES)
+    for table in TABLES:
+        assert table_csv(Labels(), table).encode().startswith(OWN_TABLES)
 
 
 def test_files_of_single_larvae_are_reported_when_loading(tmp_path: Path) -> None:

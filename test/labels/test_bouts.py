@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support import RUN
+from support import RUN, table_csv
 from taggingbackends import Labels
-from taggingbackends.labels.bouts import bouts_csv, find_bouts
+from taggingbackends.labels.bouts import find_bouts
 from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.stretches import default_max_gap, find_spans
 
@@ -52,12 +52,14 @@ def test_a_bout_ends_at_a_gap() -> None:
     assert find_bouts(labels[RUN], max_gap=30.1).frames.tolist() == [20]  # 30.1 s is no longer
     np.testing.assert_allclose(find_bouts(labels[RUN], max_gap=31).durations, [32])
     assert len(find_bouts(labels[RUN], max_gap=30.09)) == 2
-    assert bouts_csv(labels).splitlines() == [
-        "run,larva,label,start,stop,duration,frames",
-        f"{RUN},1,run,0.000,1.000,1.000,10",
-        f"{RUN},1,run,31.000,32.000,1.000,10",
+    assert table_csv(labels).splitlines() == [
+        "run,larva,label,start,stop,duration,frames,confidence",
+        f"{RUN},1,run,0.000,1.000,1.000,10,",
+        f"{RUN},1,run,31.000,32.000,1.000,10,",
     ]
-    assert bouts_csv(labels, 31).splitlines()[1:] == [f"{RUN},1,run,0.000,32.000,32.000,20"]
+    assert table_csv(labels, max_gap=31).splitlines()[1:] == [
+        f"{RUN},1,run,0.000,32.000,32.000,20,"
+    ]
 
 
 def test_a_frame_does_not_last_beyond_the_next_one() -> None:
@@ -199,7 +201,7 @@ def test_durations_add_up_to_the_tracked_time(tracks: list[list[tuple[str, int]]
     assert (spans.stop - spans.start).sum() == pytest.approx(tracked)
     edges = np.arange(0, 200, 0.37)
     assert spans.split(edges)[2].sum() == pytest.approx(tracked, abs=1e-6)
-    rows = [line.split(",") for line in bouts_csv(labels).splitlines()[1:]]
+    rows = [line.split(",") for line in table_csv(labels).splitlines()[1:]]
     assert sum(float(row[5]) for row in rows) == pytest.approx(tracked, abs=0.001 * len(rows))
-    for _, _, _, start, stop, duration, _ in rows:
+    for _, _, _, start, stop, duration, *_ in rows:
         assert float(stop) - float(start) == pytest.approx(float(duration), abs=1e-9)

@@ -8,9 +8,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support import RUN
+from support import RUN, table_csv
 from taggingbackends import Labels
-from taggingbackends.labels.bouts import bouts_csv
 from taggingbackends.system.csvtext import plain_text, text_cell
 
 
@@ -26,10 +25,10 @@ def test_only_texts_are_defused() -> None:
     labels = Labels()
     labels.set("=1+1", 1, [-1.5, -1.4], ["-x", "a\rb"])
     labels.set(RUN, 1, [0.0], ["+"])
-    assert bouts_csv(labels).split("\n") == [
-        "run,larva,label,start,stop,duration,frames",
-        "'=1+1,1,'-x,-1.500,-1.400,0.100,1",
-        '\'=1+1,1,"a\rb",-1.400,-1.300,0.100,1',
-        f"{RUN},1,'+,0.000,1.000,1.000,1",
+    assert table_csv(labels).split("\n") == [
+        "run,larva,label,start,stop,duration,frames,confidence",
+        "'=1+1,1,'-x,-1.500,-1.400,0.100,1,",
+        '\'=1+1,1,"a\rb",-1.400,-1.300,0.100,1,',
+        f"{RUN},1,'+,0.000,1.000,1.000,1,",
         "",
     ]

@@ -16,6 +16,7 @@ from taggingbackends.cli.labelfiles import (
     above_0,
     output_mixed,
     output_options,
+    parse_renames,
     target_of,
     write_labels,
 )
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from taggingbackends.labels import Labels
 
 
-__all__ = ["crop", "fill", "merge", "smooth", "tag"]
+__all__ = ["crop", "fill", "merge", "rename", "smooth", "tag"]
 
 
 @click.command()
@@ -184,6 +185,34 @@ def tag(
     target = target_of(file, output, in_place, force)
     labels = Labels.read(file)
     labels.tag(name, unless)
+    write_labels(target, labels)
+
+
+@click.command()
+@FILE
+@click.argument("names", nargs=-1, required=True, metavar="OLD=NEW...")
+@output_options
+def rename(
+    file: Path,
+    names: tuple[str, ...],
+    output: Path | None,
+    in_place: bool,
+    force: bool,
+) -> None:
+    """Rename labels, all at once.
+
+    OLD=NEW,OLD=NEW is short for OLD=NEW OLD=NEW. Labels that get the same name are joined.
+
+    \b
+    Example: tagging-backend labels rename truth.label bend=cast back-up=back -o renamed.label
+    """
+    from taggingbackends.labels import Labels
+
+    renames = parse_renames(names)
+    target = target_of(file, output, in_place, force)
+    labels = Labels.read(file)
+    with located(file=file):
+        labels.rename(renames)
     write_labels(target, labels)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,62 +18,69 @@ from taggingbackends.cli.labelfiles import (
 from taggingbackends.cli.output import print_names
 from taggingbackends.errors import located
 
-if TYPE_CHECKING:
-    pass
-
-
 __all__ = ["convert"]
 
 
 @click.command()
 @takes_files()
 @click.option("--names", is_flag=True, help="Write states as names instead of codes.")
-@click.option("--bouts", is_flag=True, help="Write a CSV table of bouts instead.")
+@click.option(
+    "--table",
+    type=click.Choice(["frames", "bouts", "budget"]),
+    help="Write a table instead: .csv, or .parquet; to standard output as CSV.",
+)
 @MAX_GAP
 @click.option("--split", is_flag=True, help="Write one file per run, into the folder --output.")
 @output_options
 def convert(
     files: tuple[Path, ...],
     names: bool,
-    bouts: bool,
+    table: str | None,
     max_gap: float | None,
     split: bool,
     output: Path | None,
     in_place: bool,
     force: bool,
 ) -> None:
-    """Convert label files to another form.
+    """Convert labels to another form.
 
-    The default is the canonical form, with codes for states. Several files become one label file
-    with all their runs. With -o -, write to standard output.
+    FILES are label files, trx.mat with labels, folders, and patterns. The default is the canonical
+    form of label files, with codes for states. Several files become one file with all their runs.
+    With -o -, write to standard output.
 
     \b
-    Example: tagging-backend labels convert recordings/truth.label --bouts -o bouts.csv
+    Example: tagging-backend labels convert recordings --table bouts -o bouts.csv
     """
+    from taggingbackends.data.labelsources import iter_labels, label_sources, read_labels
+    from taggingbackends.data.ownlabels import has_labels
     from taggingbackends.labels import conversion, writing
-    from taggingbackends.labels.bouts import bouts_csv
 
-    if bouts and (names or split):
-        raise click.UsageError("--bouts cannot be used with --names or --split")
-    if max_gap is not None and not bouts:
-        raise click.UsageError("--max-gap needs --bouts")
-    if (bouts or split) and in_place:
-        raise click.UsageError("--bouts and --split need --output")
+    if table and (names or split):
+        raise click.UsageError("--table cannot be used with --names or --split")
+    if max_gap is not None and not table:
+        raise click.UsageError("--max-gap needs --table")
+    if (table or split) and in_place:
+        raise click.UsageError("--table and --split need --output")
+    sources = label_sources(files)
+    if table:
+        from taggingbackends.labels.tablefiles import SUFFIXES, table_chunks
+
+        fix = "without --table, a label file is written"
+        target = target_of(sources[0], output, in_place, force, SUFFIXES, fix)
+        suffix = target.path.suffix.lower()
+        put(target, table_chunks(table, partial(iter_labels, sources), suffix, max_gap))
+        return
     if split:
         if output is None or output in STDOUT:
             raise click.UsageError("--split needs --output FOLDER")
-        print_names(conversion.split(conversion.united(files), output, names, force))
+        labels = conversion.united(map(read_labels, sources))
+        print_names(conversion.split(labels, output, names, force))
         return
-    if bouts:
-        fix = "without --bouts, a label file is written"
-        target = target_of(files[0], output, in_place, force, (".csv",), fix)
-    else:
-        fix = "with --bouts, a table is written"
-        target = target_of(files[0], output, in_place, force, fix=fix)
-    labels = conversion.united(files)
-    if bouts:
-        put(target, bouts_csv(labels, max_gap).encode())
-    else:
-        with located(file=target.path):
-            content = writing.text(labels.attributes, labels, names)
-        put(target, content)
+    if in_place and has_labels(sources[0]):
+        raise click.UsageError(f"{sources[0]}: --in-place replaces label files only")
+    fix = "with --table, a table is written"
+    target = target_of(sources[0], output, in_place, force, fix=fix)
+    labels = conversion.united(map(read_labels, sources))
+    with located(file=target.path):
+        content = writing.text(labels.attributes, labels, names)
+    put(target, content)

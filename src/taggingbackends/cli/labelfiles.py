@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -28,6 +28,7 @@ __all__ = [
     "check_suffix",
     "output_mixed",
     "output_options",
+    "parse_renames",
     "put",
     "target_of",
     "terminal_width",
@@ -131,16 +132,49 @@ def write_labels(target: Destination, labels: Labels) -> None:
     put(target, content)
 
 
-def put(target: Destination, content: bytes) -> None:
-    """Write to a file and print its name, or write to standard output, a pipe or a device."""
+def put(target: Destination, content: bytes | Iterable[bytes]) -> None:
+    """Write to a file and print its name, or write to standard output, a pipe or a device.
+
+    The content may be chunks, which are written one by one.
+    """
     from taggingbackends.system.files import is_stream, write_file
 
+    chunks = [content] if isinstance(content, bytes) else content
     if target.path in STDOUT:
-        click.echo(content, nl=False)
+        for chunk in chunks:
+            click.echo(chunk, nl=False)
         return
-    write_file(target.path, [content], target.expected)
+    write_file(target.path, chunks, target.expected)
     if not is_stream(target.path):
         print_names([target.path])
+
+
+def parse_renames(arguments: Iterable[str]) -> dict[str, str]:
+    """Return the new name of each old name.
+
+    Parameters
+    ----------
+    arguments : iterable of str
+        ``OLD=NEW``, or several with commas between them, ``OLD=NEW,OLD=NEW``. In an argument with
+        one =, a comma belongs to a name.
+
+    Raises
+    ------
+    click.UsageError
+        An argument has another form, or gives a name two new names.
+    """
+    names: dict[str, str] = {}
+    for argument in arguments:
+        for pair in argument.split(",") if argument.count("=") > 1 else [argument]:
+            old, _, new = pair.partition("=")
+            if pair.count("=") != 1 or not (old and new):
+                fix = "; Labels.rename takes names with = in them"
+                problem = f"expected OLD=NEW, found {argument!r}"
+                raise click.UsageError(problem + fix * (argument.count("=") > 1))
+            if names.setdefault(old, new) != new:
+                problem = f"expected one new name of {old!r}, found {names[old]!r} and {new!r}"
+                raise click.UsageError(problem)
+    return names
 
 
 def terminal_width() -> int:

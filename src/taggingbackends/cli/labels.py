@@ -285,6 +285,7 @@ for _command in (
     editing.crop,
     editing.fill,
     editing.merge,
+    editing.rename,
     editing.smooth,
     editing.tag,
     exchange.convert,

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import find_spans, label_pairs
-from taggingbackends.system.csvtext import text_cell
 
-__all__ = ["Bouts", "bouts_csv", "find_bouts"]
+__all__ = ["Bouts", "find_bouts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,24 +108,3 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
         last=spans.last[last],
         stop=spans.stop[last],
     )
-
-
-def bouts_csv(labels: Labels, max_gap: float | None = None) -> str:
-    """Return the bouts of all runs as CSV.
-
-    The columns are run, larva, label, start, stop, duration and frames. Times are in s, rounded to
-    ms. For texts, see `text_cell`; for `max_gap`, see `find_bouts`.
-    """
-    lines = ["run,larva,label,start,stop,duration,frames"]
-    for run in labels.values():
-        bouts, of_run = find_bouts(run, max_gap), text_cell(run.id)
-        cells = [text_cell(name) for name in bouts.names]
-        start, stop = np.round(bouts.start, 3), np.round(bouts.stop, 3)
-        columns = (bouts.larvae, bouts.labels, start, stop, stop - start, bouts.frames)
-        lines += [
-            f"{of_run},{larva},{cells[label]},{start:.3f},{stop:.3f},{duration:.3f},{frames}"
-            for larva, label, start, stop, duration, frames in zip(
-                *(column.tolist() for column in columns), strict=True
-            )
-        ]
-    return "\n".join([*lines, ""])

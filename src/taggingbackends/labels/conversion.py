@@ -14,8 +14,8 @@ from taggingbackends.system.names import check_identifier
 __all__ = ["split", "united"]
 
 
-def united(files: Iterable[Path]) -> Labels:
-    """Return the runs of several label files together, with the files' attributes.
+def united(files: Iterable[Labels]) -> Labels:
+    """Return the runs of several files together, with the files' attributes.
 
     If several files have an attribute, the first file's value is kept.
 
@@ -23,20 +23,16 @@ def united(files: Iterable[Path]) -> Labels:
     ------
     BackendError
         ``repeated-run``: a run is in several files.
-    LabelFileError
-        A file is invalid.
     """
     together = Labels()
-    origin: dict[str, Path] = {}
-    for file in files:
-        labels = Labels.read(file)
+    origin: dict[str, Path | None] = {}
+    for labels in files:
         for run in labels.values():
             if run.id in origin:
-                problem = (
-                    f"{file}: expected no run that is also in {origin[run.id]}, found {run.id}"
-                )
+                elsewhere = f"expected no run that is also in {origin[run.id]}, found {run.id}"
+                problem = f"{labels.file}: {elsewhere}"
                 raise BackendError("repeated-run", problem, "merge the files with Labels.merge")
-            origin[run.id] = file
+            origin[run.id] = labels.file
             together._runs[run.id] = run
         for key, value in labels.attributes.items():
             together.attributes.setdefault(key, value)

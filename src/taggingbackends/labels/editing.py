@@ -1,4 +1,4 @@
-"""Operations on whole labels: merge, crop, fill and tag.
+"""Operations on whole labels: merge, crop, fill, tag and rename.
 
 All checks precede the first change.
 """
@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.errors import LabelFileError, located
+from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.dependencies import check_same_recording
 from taggingbackends.labels.origin import EDITED
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import Codes, State, StateTable, labels_of
+from taggingbackends.labels.states import NEW_COLOR, Codes, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels, is_record
 from taggingbackends.labels.validation import check_names, check_overlap
+from taggingbackends.system.words import listed
 
-__all__ = ["Frames", "crop", "fill", "merge", "replace_codes", "tag"]
+__all__ = ["Frames", "crop", "fill", "merge", "rename", "replace_codes", "tag"]
 
 Runs = dict[str, RunLabels]
 Frames = Mapping[str, Mapping[int, NDArray[np.float64]]]
@@ -116,6 +117,54 @@ def tag(runs: Runs, name: str, unless: Sequence[str] = ()) -> None:
             translation[code] = tagged(table.states[code])
         for larva, track in run.items():
             replace_codes(run, larva, translation[track.codes])
+
+
+def rename(runs: Runs, names: Mapping[str, str]) -> None:
+    """See `Labels.rename`."""
+    for name in names.values():
+        check_names([name])
+    known = {name for run in runs.values() for name in run.names + run.secondary_names}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        there = listed(sorted(known), 20) or "none"
+        problem = f"expected names of labels ({there}), found {shown(unknown[0])}"
+        raise LabelFileError("bad-label", problem)
+    tables = {run.id: _renamed(run, names) for run in runs.values()}
+    for run in runs.values():
+        old, run._table = run._table, tables[run.id]
+        used = {*run._used_codes(), *run._used_second_codes()}
+        numbers = np.zeros(len(old.states), dtype=np.int32)
+        for code in sorted(used):
+            state = tuple(dict.fromkeys(names.get(x, x) for x in labels_of(old.states[code])))
+            numbers[code] = run._table.number(state)
+        joined = len(run._table.names) < len(old.names)
+        for larva, track in run.items():
+            codes, second = numbers[track.codes], track.second_codes
+            if second is not None:
+                second = numbers[second]
+                if joined:  # the second choice may have become the first
+                    second = np.where(second == codes, np.int32(0), second)
+            run._tracks[larva] = TrackLabels(
+                run._table, track.times, codes, track.records, track.confidence, second
+            )
+        run._undeclared = list(dict.fromkeys(names.get(x, x) for x in run._undeclared))
+
+
+def _renamed(run: RunLabels, names: Mapping[str, str]) -> StateTable:
+    """Return a table with the renamed names in their order, and their colours."""
+    table = run._table
+    staying = {name for name in table.names if names.get(name, name) == name}
+    colors: dict[str, str] = {}
+    for name, color in zip(
+        table.names, table.colors or [NEW_COLOR] * len(table.names), strict=True
+    ):
+        new = names.get(name, name)
+        if new == name or not (new in colors or new in staying):
+            colors[new] = color
+    secondary = list(dict.fromkeys(names.get(name, name) for name in table.secondary_names))
+    with located(run=run.id):
+        check_overlap(colors, secondary)
+    return StateTable(colors, secondary, None if table.colors is None else colors.values())
 
 
 def _overwriting(run: RunLabels, when: Callable[[tuple[str, ...]], bool]) -> NDArray[np.bool_]:

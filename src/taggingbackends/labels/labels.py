@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from copy import copy
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown, wrong_type
-from taggingbackends.labels import editing, reading, smoothing, writing
+from taggingbackends.labels import editing, fromtables, reading, smoothing, tables, writing
 from taggingbackends.labels.dependencies import (
     check_dependencies,
     check_same_recording,
+    dependency,
     names_by_sha1,
     other_recording,
 )
+from taggingbackends.labels.facts import FACTS
 from taggingbackends.labels.lookup import check_seconds, missing_run
 from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import html_table
@@ -30,6 +32,9 @@ from taggingbackends.labels.states import State, StateTable, check_second, liste
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_confidence, check_larva, check_run, check_times
 from taggingbackends.system.words import counted
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["Labels"]
 
@@ -215,6 +220,154 @@ class Labels(MutableMapping[str, RunLabels]):
             for run, tracks in self.items()
         }
 
+    def to_frames(self, max_gap: float | None = None, metadata: Sequence[str] = FACTS) -> DataFrame:
+        """Return a table with one row per frame. It needs the extra ``pandas``.
+
+        Parameters
+        ----------
+        max_gap : float, optional
+            Longest step between successive frames of a stretch, s, for the durations. By default
+            the longer of 1 s and 5 median frame intervals of the run's tracks.
+        metadata : sequence of str
+            Facts about the run that become columns: those of the names of tracker files, any key
+            of the run's metadata, and ``"file"``, the label file.
+
+        Returns
+        -------
+        DataFrame
+            run (categorical), larva (int32), time and duration (float64, s), state (categorical:
+            the labels, joined by +; missing if undefined), a bool column for each label,
+            confidence (float64, 0 to 1), second (categorical), the per-frame records, and the
+            metadata (categorical). What is unknown is missing (NaN).
+
+            A label, a record or a fact with the name of another column gets a prefix:
+            ``"label_run"``, ``"record_time"``, ``"metadata_state"``.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-time``: a time is so large that no double holds it in milliseconds.
+        TaggingBackendsError
+            pandas is not installed.
+        ValueError
+            `max_gap` is not above 0.
+        """
+        return tables.as_data_frame(tables.frame_columns(self, max_gap, metadata))
+
+    def to_bouts(self, max_gap: float | None = None, metadata: Sequence[str] = FACTS) -> DataFrame:
+        """Return a table with one row per bout; see `taggingbackends.labels.find_bouts`.
+
+        Parameters
+        ----------
+        max_gap, metadata
+            As for `to_frames`.
+
+        Returns
+        -------
+        DataFrame
+            run (categorical), larva (int32), label (categorical), start, stop and duration
+            (float64, s), frames (int64), confidence (float64: the mean over the frames that have
+            one and that nobody edited), and the metadata (categorical).
+
+        Raises
+        ------
+        LabelFileError, TaggingBackendsError, ValueError
+            As for `to_frames`.
+        """
+        return tables.as_data_frame(tables.bout_columns(self, max_gap, metadata))
+
+    def to_budget(self, max_gap: float | None = None, metadata: Sequence[str] = FACTS) -> DataFrame:
+        """Return a table with one row per larva and label of its run, also if it has none of it.
+
+        Parameters
+        ----------
+        max_gap, metadata
+            As for `to_frames`.
+
+        Returns
+        -------
+        DataFrame
+            run (categorical), larva (int32), label (categorical), seconds (float64: duration of
+            the frames with the label), share (float64: of the tracked time), frames and bouts
+            (int64), tracked (float64: duration of all frames of the larva, s), and the metadata
+            (categorical).
+
+        Raises
+        ------
+        LabelFileError, TaggingBackendsError, ValueError
+            As for `to_frames`.
+        """
+        return tables.as_data_frame(tables.budget_columns(self, max_gap, metadata))
+
+    @classmethod
+    def from_frames(cls, table: DataFrame) -> Labels:
+        """Make labels from a table of frames, such as `to_frames` returns.
+
+        Parameters
+        ----------
+        table : DataFrame
+            The columns run, larva, time (s) and state, with rows in any order. Optional columns:
+
+            - confidence and second;
+            - bool columns: each that is true where the state has the label of its name declares
+              this label, and is not needed;
+            - texts that are the same in all rows of a run: the run's metadata;
+            - other numbers, booleans and texts: per-frame records.
+
+            The columns duration and file, and the index, are ignored.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-table``: a column is missing or of another type, or a row lacks its run or larva.
+            ``bad-time``: a time is not finite, or twice for a larva. Other kinds: as for `set`.
+        TypeError
+            `table` is not a DataFrame.
+        """
+        labels = cls()
+        labels._runs = fromtables.runs_from_frames(table)
+        return labels
+
+    @classmethod
+    def from_bouts(cls, table: DataFrame, like: Labels | TrackedRun) -> Labels:
+        """Make labels from a table of bouts, such as `to_bouts` returns.
+
+        A frame has all labels with ``start <= time < stop``, in the order in which they are
+        declared; times may be rounded to ms. Frames without a label are undefined.
+
+        Parameters
+        ----------
+        table : DataFrame
+            The columns run, larva, label, start and stop (s). Other columns are ignored.
+        like : Labels or Recording
+            What has the frames. Labels also give names, colours, metadata and dependencies; a
+            recording gives its metadata, and its files as dependencies.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-table``: as for `from_frames`, or `like` lacks a run or a larva of the table.
+            ``bad-time``: a time is not finite, or a stop is before its start. Other kinds: as for
+            `set`.
+        TypeError
+            `table` is not a DataFrame, or `like` is neither Labels nor a recording.
+
+        Warns
+        -----
+        UserWarning
+            There is no frame in some bouts.
+        """
+        labels, frames = cls(), _frames_of(like)
+        if isinstance(like, Labels):
+            labels.attributes = copied(like.attributes)
+            labels._runs = {run.id: run._copy(run.id, tracks=False) for run in like.values()}
+        else:
+            run = labels.add_run(like.run)
+            run.metadata = copied(getattr(like, "metadata", {}))
+            run.dependencies = [dependency(file) for file in sorted(getattr(like, "sources", ()))]
+        fromtables.fill_from_bouts(labels, frames, table)
+        return labels
+
     def count(self) -> dict[str, int]:
         """Count the frames of each label that occurs, over all runs.
 
@@ -335,6 +488,25 @@ class Labels(MutableMapping[str, RunLabels]):
             Nothing is changed then.
         """
         editing.tag(self._runs, name, (unless,) if isinstance(unless, str) else unless)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Rename labels, primary and secondary ones, all at once.
+
+        Parameters
+        ----------
+        names : mapping of str to str
+            Old name -> new name. Several names that get one new name are joined, and so are a name
+            and another label that has its new name already. Of joined names, the one that stays
+            keeps its colour, or else the first one. A frame with two joined labels has the new one
+            once. A second choice that is joined with the first one is dropped.
+
+        Raises
+        ------
+        LabelFileError
+            ``bad-label``: no run has an old name, or a new name is not a string or empty;
+            ``overlapping-names``: a name would be primary and secondary. Nothing is changed then.
+        """
+        editing.rename(self._runs, names)
 
     def smooth(self, shortest: float, max_gap: float | None = None) -> None:
         """Give bouts that are too short the primary labels of a neighbour.

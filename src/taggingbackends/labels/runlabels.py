@@ -12,7 +12,7 @@ from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels.lookup import missing_larva
 from taggingbackends.labels.nested import copied, is_equal
 from taggingbackends.labels.reprs import html_table
-from taggingbackends.labels.states import NEW_COLOR, State, StateTable, labels_of
+from taggingbackends.labels.states import NEW_COLOR, Codes, State, StateTable, labels_of
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_larva, check_names
 from taggingbackends.system.words import counted, printable
@@ -162,16 +162,20 @@ class RunLabels(MutableMapping[int, TrackLabels]):
             self._table.redeclare(names, secondary, colors)
 
     def _used_names(self) -> set[str]:
-        used = self._used_codes()
-        for track in self._tracks.values():
-            if track.second_codes is not None:
-                used += np.unique(track.second_codes).tolist()
-        return {name for code in set(used) for name in labels_of(self._table.states[code])}
+        used = {*self._used_codes(), *self._used_second_codes()}
+        return {name for code in used for name in labels_of(self._table.states[code])}
 
     def _used_codes(self) -> list[int]:
+        return self._used(track.codes for track in self._tracks.values())
+
+    def _used_second_codes(self) -> list[int]:
+        choices = (track.second_codes for track in self._tracks.values())
+        return self._used(codes for codes in choices if codes is not None)
+
+    def _used(self, columns: Iterable[Codes]) -> list[int]:
         used = np.zeros(len(self._table.states), dtype=bool)
-        for track in self._tracks.values():
-            used[track.codes] = True
+        for codes in columns:
+            used[codes] = True
         return np.flatnonzero(used).tolist()
 
     def __getitem__(self, larva: int) -> TrackLabels:

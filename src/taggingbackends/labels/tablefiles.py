@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.errors import BackendError, located
+from taggingbackends.labels.facts import FACTS
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.tables import TABLES, Columns, Extent, Texts, extent_of
 from taggingbackends.system.csvtext import text_cell
@@ -28,8 +29,8 @@ def table_chunks(
     table: str,
     recordings: Callable[[], Iterable[Labels]],
     suffix: str,
-    max_gap: float | None,
-    metadata: Sequence[str],
+    max_gap: float | None = None,
+    metadata: Sequence[str] = ("file", *FACTS),
 ) -> Iterator[bytes]:
     """Yield the content of a file with the table of several recordings.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -22,8 +23,6 @@ from taggingbackends.system.names import utf8_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-    from taggingbackends.labels.labels import Labels
 
 __all__ = [
     "FIXED",
@@ -49,6 +48,13 @@ FIXED = {
     "budget": ("run", "larva", "label", "seconds", "share", "frames", "bouts", "tracked"),
 }
 """Columns that each table has, whatever the labels are."""
+
+
+class _Labels(Protocol):
+    # what Labels has, which this module cannot import
+    file: Path | None
+
+    def values(self) -> Iterable[RunLabels]: ...
 
 
 class Texts(NamedTuple):
@@ -86,7 +92,7 @@ class Extent(NamedTuple):
     records: dict[str, str]
 
 
-def extent_of(recordings: Iterable[Labels]) -> Extent:
+def extent_of(recordings: Iterable[_Labels]) -> Extent:
     """Return the labels and the per-frame records of some recordings, which are read once."""
     names: dict[str, None] = {}
     found: dict[str, set[str]] = {}
@@ -126,7 +132,7 @@ def _type_of(record: Any) -> str:
 
 
 def frame_columns(
-    labels: Labels,
+    labels: _Labels,
     max_gap: float | None,
     metadata: Sequence[str],
     extent: Extent | None = None,
@@ -146,7 +152,7 @@ def frame_columns(
 
 
 def bout_columns(
-    labels: Labels, max_gap: float | None, metadata: Sequence[str], _: Extent | None = None
+    labels: _Labels, max_gap: float | None, metadata: Sequence[str], _: Extent | None = None
 ) -> Columns:
     """Return the table of `Labels.to_bouts`."""
     headers = _Headers("bouts", metadata)
@@ -154,7 +160,7 @@ def bout_columns(
 
 
 def budget_columns(
-    labels: Labels, max_gap: float | None, metadata: Sequence[str], _: Extent | None = None
+    labels: _Labels, max_gap: float | None, metadata: Sequence[str], _: Extent | None = None
 ) -> Columns:
     """Return the table of `Labels.to_budget`."""
     headers = _Headers("budget", metadata)
@@ -164,7 +170,7 @@ def budget_columns(
 class _Table(Protocol):
     def __call__(
         self,
-        labels: Labels,
+        labels: _Labels,
         max_gap: float | None,
         metadata: Sequence[str],
         extent: Extent | None = None,
@@ -204,7 +210,7 @@ def _free(kind: str, names: Iterable[str], taken: set[str]) -> dict[str, str]:
     return headers
 
 
-def _joined(labels: Labels, columns_of_run: Callable[[RunLabels, str | None], Columns]) -> Columns:
+def _joined(labels: _Labels, columns_of_run: Callable[[RunLabels, str | None], Columns]) -> Columns:
     """Return the tables of all runs as one."""
     file = None if labels.file is None else utf8_name(labels.file)
     if file is not None:  # a file's name may have bytes that are not UTF-8
