@@ -163,7 +163,7 @@ def _labelled(
         on = _columns(column, of_larva, names, by_larva.get(larva, ()), unused)
         codes = labels._table.encode_columns(names, on)
         labels._tracks[larva] = TrackLabels(labels._table, column.copy(), codes)
-    for what in ("outside the tracked time", "between frames", "that overlap one before"):
+    for what in ("outside the tracked time", "between frames", "overlapping one before"):
         left_out.add(what, unused[what])
     return labels
 
@@ -249,7 +249,7 @@ def _columns(
             first, last = np.searchsorted(thousandths, limits)
             frames = slice(int(first), int(last))
             if event.start < latest.get(event.behavior, -np.inf):
-                unused["that overlap one before"].append(event)
+                unused["overlapping one before"].append(event)
             latest[event.behavior] = max(event.stop, latest.get(event.behavior, -np.inf))
         if frames.start < frames.stop:
             on[names.index(event.behavior), frames] = True
@@ -265,12 +265,12 @@ def _nearest(times: NDArray[np.float64], stretches: Stretches, time: float) -> s
     after = int(np.searchsorted(times, time))
     near = [frame for frame in (after - 1, after) if 0 <= frame < len(times)]
     if not near:
-        return slice(0)
+        return slice(0, 0)
     frame = min(near, key=lambda frame: abs(float(times[frame]) - time))
     within = len(near) == 2 and stretches.numbers[after - 1] == stretches.numbers[after]
     if within or abs(float(times[frame]) - time) <= stretches.interval:
         return slice(frame, frame + 1)
-    return slice(0)
+    return slice(0, 0)
 
 
 def _is_tracked(times: NDArray[np.float64], stretches: Stretches, event: Event) -> bool:
