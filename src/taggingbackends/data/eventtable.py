@@ -137,14 +137,15 @@ class _Table:
     def _rows(self) -> Iterator[_Row]:
         """Yield the rows of the table that are not blank."""
         names = self.names
+        header = self.lines[self.header][1]
         twice = [name for name in _COLUMNS[self.kind] if names.count(name) > 1]
         if twice:
-            line, cells = self.lines[self.header]
-            found = shown(cells[names.index(twice[0])])
+            found = shown(header[names.index(twice[0])])
+            line = self.lines[self.header][0]
             self._refuse(line, f"expected each column once, found {found} again")
         observation = "" if "observationid" in names else self._observation()
         for line, cells in self.lines[self.header + 1 :]:
-            if not any(map(str.strip, cells)) or _columns(cells) == names:
+            if not any(map(str.strip, cells)) or cells == header:
                 continue  # blank, or the header of another table after this one
             if any(map(str.strip, cells[len(names) :])):
                 found = f"found {len(cells)}; a decimal comma needs another separator, or quotes"
