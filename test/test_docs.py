@@ -82,7 +82,7 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             refused += 1
         printed += result.stdout
     assert refused == 1
-    assert len(lines) == 18
+    assert len(lines) == 20
     printed += (tmp_path / "bouts.csv").read_text()
     for block in re.findall(r"```\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines():

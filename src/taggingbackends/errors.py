@@ -78,7 +78,7 @@ class LabelFileError(TaggingBackendsError, ValueError):
 
 
 class TrackFileError(TaggingBackendsError, ValueError):
-    """A tracker file that cannot be read.
+    """A tracker file, or a table of events, that cannot be read.
 
     Parameters
     ----------
@@ -171,12 +171,12 @@ class BackendError(_KindedError):
 
 
 class LeftOutWarning(UserWarning):
-    """Content of tracker files that a recording lacks.
+    """Content of tracker files that a recording lacks, or of a table of events that labels lack.
 
     Parameters
     ----------
     file : path
-        The tracker file.
+        The tracker file or the table.
     sentences : sequence of str
         As in `taggingbackends.data.Recording.left_out`.
     """

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +12,8 @@ from taggingbackends.cli.labelfiles import (
     MAX_GAP,
     PATH,
     above_0,
+    camera_options,
+    frames_like,
     output_mixed,
     output_options,
     parse_renames,
@@ -21,11 +21,6 @@ from taggingbackends.cli.labelfiles import (
     write_labels,
 )
 from taggingbackends.errors import located
-
-if TYPE_CHECKING:
-    from taggingbackends.data.tracks import Recording
-    from taggingbackends.labels import Labels
-
 
 __all__ = ["crop", "fill", "merge", "rename", "smooth", "tag"]
 
@@ -103,19 +98,7 @@ def crop(
     metavar="FILE",
     help="Add and label the frames that only this recording or label file has.",
 )
-@click.option(
-    "--pixelsize",
-    type=float,
-    metavar="UM",
-    help="Set the pixel size of a FIMTrack table --like, in µm.",
-)
-@click.option(
-    "--framerate",
-    type=float,
-    metavar="HZ",
-    help="Set the frame rate of a FIMTrack table --like, in frames/s; by default that of FILE, "
-    "or else 30.",
-)
+@camera_options("that of FILE, or else 30")
 @output_mixed
 def fill(
     file: Path,
@@ -140,26 +123,10 @@ def fill(
     target = target_of(file, output, in_place, force)
     labels = Labels.read(file)
     options = {"pixelsize": pixelsize, "framerate": framerate}
-    for frames in [None] if like is None else _frames(like, labels, options):
+    for frames in [None] if like is None else frames_like(like, options, labels):
         with located(file=like):
             labels.fill(label, frames, force)
     write_labels(target, labels)
-
-
-def _frames(
-    file: Path, labels: Labels, options: dict[str, float | None]
-) -> Sequence[Labels | Recording]:
-    from taggingbackends.data.agreement import options_for
-    from taggingbackends.data.formats import is_label_file
-    from taggingbackends.labels import Labels
-
-    if is_label_file(file):
-        return [Labels.read(file)]
-    from taggingbackends.data.loading import load_wanted
-
-    runs = list(labels.values())
-    known = options_for(file, runs[0], options) if len(runs) == 1 else options
-    return load_wanted(file, labels, spine=False, outline=False, **known)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Commands of ``labels`` that write labels in other forms."""
+"""Commands of ``labels`` that write labels in other forms, and read them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from pathlib import Path
 
 import click
 
+from taggingbackends.cli.arguments import FORCE
 from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.labelfiles import (
+    FILE,
     MAX_GAP,
+    PATH,
     STDOUT,
+    WRITTEN,
+    camera_options,
+    frames_like,
     output_options,
     put,
     target_of,
+    write_labels,
 )
 from taggingbackends.cli.output import print_names
 from taggingbackends.errors import located
 
-__all__ = ["convert"]
+__all__ = ["convert", "export", "import_events"]
 
 
 @click.command()
@@ -84,3 +91,68 @@ def convert(
     with located(file=target.path):
         content = writing.text(labels.attributes, labels, names)
     put(target, content)
+
+
+@click.command()
+@FILE
+@click.option(
+    "--to",
+    type=click.Choice(["boris"]),
+    required=True,
+    help="Write a file of this program: boris: a CSV table of events.",
+)
+@MAX_GAP
+@WRITTEN
+@FORCE
+def export(file: Path, to: str, max_gap: float | None, output: Path, force: bool) -> None:
+    """Write labels as a file of another program.
+
+    boris: each bout is a state event of BORIS, and each larva a subject.
+
+    \b
+    Example: tagging-backend labels export predicted.label --to boris -o events.csv
+    """
+    from taggingbackends.data.labelsources import read_labels
+    from taggingbackends.labels.boris import export_boris
+
+    target = target_of(file, output, False, force, (".csv",))
+    labels = read_labels(file)
+    with located(file=file):
+        content = export_boris(labels, max_gap)
+    put(target, content.encode())
+
+
+@click.command("import")
+@FILE
+@click.option(
+    "--like",
+    type=PATH,
+    required=True,
+    metavar="RECORDING",
+    help="Take the run, the larvae and their times from this tracker file, label file or folder.",
+)
+@camera_options("30")
+@WRITTEN
+@FORCE
+def import_events(
+    file: Path,
+    like: Path,
+    pixelsize: float | None,
+    framerate: float | None,
+    output: Path,
+    force: bool,
+) -> None:
+    """Read labels from a table of events.
+
+    FILE is a CSV or TSV file: tabular or aggregated events of BORIS, or bouts that `labels convert`
+    writes. Subjects are larvae, and the observation has the identifier of the run. Frames without
+    an event are undefined. What is left out is reported.
+
+    \b
+    Example: tagging-backend labels import events.csv --like recording.spine -o x.label
+    """
+    from taggingbackends.data import events
+
+    target = target_of(file, output, False, force)
+    options = {"pixelsize": pixelsize, "framerate": framerate}
+    write_labels(target, events.import_events(file, frames_like(like, options)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +14,7 @@ from taggingbackends.cli.output import print_names
 from taggingbackends.errors import located
 
 if TYPE_CHECKING:
+    from taggingbackends.data.tracks import Recording
     from taggingbackends.labels import Labels
     from taggingbackends.system.files import Destination
 
@@ -25,7 +26,9 @@ __all__ = [
     "STDOUT",
     "WRITTEN",
     "above_0",
+    "camera_options",
     "check_suffix",
+    "frames_like",
     "output_mixed",
     "output_options",
     "parse_renames",
@@ -60,6 +63,63 @@ def above_0(value: float | None) -> float | None:
     if value is not None and not value > 0:
         raise click.BadParameter(f"expected seconds above 0, found {value:g}")
     return value
+
+
+def camera_options(framerate: str) -> Callable[[F], F]:
+    """Add the options that a FIMTrack table --like needs; `framerate` says what the default is."""
+
+    def add(command: F) -> F:
+        for option in (
+            click.option(
+                "--framerate",
+                type=float,
+                metavar="HZ",
+                help="Set the frame rate of a FIMTrack table --like, in frames/s; by default "
+                f"{framerate}.",
+            ),
+            click.option(
+                "--pixelsize",
+                type=float,
+                metavar="UM",
+                help="Set the pixel size of a FIMTrack table --like, in µm.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def frames_like(
+    path: Path, options: dict[str, float | None], labels: Labels | None = None
+) -> Sequence[Labels | Recording]:
+    """Return the labels or recordings at a path, for their runs, larvae and times.
+
+    Parameters
+    ----------
+    path : Path
+        A label file, a tracker file, or a folder of one recording.
+    options : dict
+        Those of `camera_options`.
+    labels : Labels, optional
+        Only their runs of a tracker file of several are wanted. The metadata complete the options.
+    """
+    from taggingbackends.data.formats import is_label_file
+
+    if is_label_file(path):
+        from taggingbackends.labels import Labels
+
+        return [Labels.read(path)]
+    from taggingbackends.data.loading import load_runs, load_wanted
+
+    parts = {"spine": False, "outline": False}
+    if labels is None:
+        return list(load_runs(path, **parts, **options))
+    from taggingbackends.data.agreement import options_for
+
+    runs = list(labels.values())
+    known = options_for(path, runs[0], options) if len(runs) == 1 else options
+    return load_wanted(path, labels, **parts, **known)
 
 
 def _with_output(command: F, force: Callable[[F], F]) -> F:

@@ -289,5 +289,7 @@ for _command in (
     editing.smooth,
     editing.tag,
     exchange.convert,
+    exchange.export,
+    exchange.import_events,
 ):
     labels.add_command(_command)

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.data.dialect import LARVA, Dialect, dialect_of
+from taggingbackends.data.dialect import LARVA, Dialect, decoded, dialect_of
+from taggingbackends.data.numerals import decimal_mark, number
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.words import counted, listed, printable
@@ -40,12 +41,6 @@ _WORDS = {
     **dict.fromkeys(("true", "t", "yes", "wahr", "vrai"), 1.0),
     **dict.fromkeys(("false", "f", "no", "falsch", "faux"), 0.0),
 }
-_GROUP = " '\u2019\u00a0\u2009\u202f"  # between groups of three digits, as . or , may be
-_NUMBER = re.compile(
-    rf"([-+\u2212]?)((?=[.,]?[0-9])[0-9.,{_GROUP}]*)(e[-+]?[0-9]{{1,9}})?", re.IGNORECASE
-)
-_ONE_GROUP = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")  # or three decimals
-_WHOLE = re.compile(rf"[0-9]*|[1-9][0-9]{{0,2}}([.,{_GROUP}])[0-9]{{3}}(?:\1[0-9]{{3}})*")
 
 
 @dataclass(frozen=True)
@@ -93,22 +88,16 @@ def read_rows(
     if dialect is None:
         problem = "expected a first row `,larva(0),larva(1),...`, found another"
         raise TrackFileError(problem, file=file, line=1)
-    return _RowTable(file, _decoded(file, content, dialect), dialect, wanted, booleans).read()
+    try:
+        text = decoded(content, dialect.encoding)
+    except ValueError as error:
+        raise TrackFileError(str(error), file=file) from None
+    return _RowTable(file, text, dialect, wanted, booleans).read()
 
 
 def _short(text: str) -> str:
     """Return a name from a file, in a length for messages."""
     return printable(text[:40])
-
-
-def _decoded(file: Path, content: bytes, dialect: Dialect) -> str:
-    try:
-        return content.decode(dialect.encoding)
-    except UnicodeDecodeError:
-        if dialect.encoding == "utf-8-sig":
-            return content.decode("latin-1")  # names of landmarks
-        problem = f"expected text in {dialect.encoding}, found other bytes; is the file damaged?"
-        raise TrackFileError(problem, file=file) from None
 
 
 class _Row(NamedTuple):
@@ -192,19 +181,19 @@ class _RowTable:
         """Yield the number and the cells of each line that is not blank."""
         blank = f' "\t\n\x1a{self.separator}'
         quoted = '"' in self.text
-        for number, line in enumerate(io.StringIO(self.text, newline=None), 1):
+        for place, line in enumerate(io.StringIO(self.text, newline=None), 1):
             if not line.strip(blank):
                 continue
             self.is_ended = line.endswith("\n")
             line = line.removesuffix("\n")
             if quoted and '"' in line:
                 try:
-                    yield number, next(csv.reader([line], delimiter=self.separator))
+                    yield place, next(csv.reader([line], delimiter=self.separator))
                 except csv.Error as error:
                     problem = f"expected a row of cells, found none that can be read ({error})"
-                    raise TrackFileError(problem, file=self.file, line=number) from None
+                    raise TrackFileError(problem, file=self.file, line=place) from None
             else:
-                yield number, line.split(self.separator)
+                yield place, line.split(self.separator)
 
     def _read_first_row(self) -> None:
         is_larva = LARVA.fullmatch
@@ -278,42 +267,10 @@ class _RowTable:
         distinct: dict[str, None] = {}
         for row in self._rows():
             distinct.update(dict.fromkeys(row.cells))
-        if not any("," in cell or cell.count(".") > 1 for cell in distinct):
-            return "."
-        certain: dict[str, str] = {}  # decimal mark -> a cell that shows it
-        either: dict[str, str] = {}  # mark -> a cell in which it is a decimal mark or groups digits
-        grouped = False  # whether digits are certainly grouped
-        for cell in distinct:
-            match = _NUMBER.fullmatch(cell.strip())
-            if match is None:
-                continue
-            number = match[2]
-            marks = [mark for mark in ",." if mark in number]
-            if len(marks) == 2:
-                certain[max(marks, key=number.rindex)] = cell
-                grouped = True
-            elif marks and number.count(marks[0]) > 1:
-                certain["." if marks[0] == "," else ","] = cell
-                grouped = True
-            elif marks and not match[3] and _ONE_GROUP.fullmatch(number):
-                either[marks[0]] = cell
-            elif marks:
-                certain[marks[0]] = cell
-        if not ({*certain, *either} - {"."}):
-            return "."  # commas are in words only
-        mark = next(iter(certain), "," if self.separator == ";" else "")
-        other = "." if mark == "," else ","
-        if len(certain) == 2:
-            found = " and ".join(shown(cell) for cell in certain.values())
-        elif not grouped and other in either:
-            found = f"{shown(either[other])}, in which a comma or point could also group digits"
-        elif not mark:
-            found = f"{shown(either[','])}, in which the comma could also group digits"
-        else:
-            return mark
-        problem = f"expected numbers with one decimal mark, found {found}"
-        fix = "save the table with decimal points and without separators of thousands"
-        raise TrackFileError(f"{problem}; {fix}", file=self.file)
+        try:
+            return decimal_mark(distinct, self.separator)
+        except ValueError as error:
+            raise TrackFileError(str(error), file=self.file) from None
 
     def _numbers(self, row: _Row) -> list[float]:
         if not row.cells:
@@ -335,15 +292,9 @@ class _RowTable:
             return np.nan
         if row.feature in self.booleans and cell.lower() in _WORDS:
             return _WORDS[cell.lower()]
-        match = _NUMBER.fullmatch(cell)
-        if match:
-            sign, digits, exponent = match.groups("")
-            whole, _, fraction = digits.partition(self.mark)
-            if _WHOLE.fullmatch(whole) and re.fullmatch("[0-9]*", fraction):
-                whole = re.sub("[^0-9]", "", whole)
-                value = float(f"{sign and '-+'[sign == '+']}{whole}.{fraction}{exponent}")
-                if np.isfinite(value):
-                    return value
+        value = number(cell, self.mark)
+        if value is not None:
+            return value
         problem = f"expected a number or an empty cell, found {shown(cell[:60])}"
         raise TrackFileError(problem, file=self.file, line=row.line)
 

@@ -9,10 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import reduce
-from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -443,15 +441,7 @@ def _labels(
             left_out.add(words, larva.number, int(other.sum()))
             for number, name in enumerate(_STATES, 1):
                 is_on[name] = (values == number) | is_on.get(name, False)
-        columns = np.array([is_on[name] for name in names], np.uint8)
-        codes: Any = 0  # a number for each combination of labels
-        for first in range(0, len(names), 8):
-            byte = reduce(lambda bits, on: bits << 1 | on, columns[first : first + 8])
-            _, frames, codes = np.unique(codes << 8 | byte, return_index=True, return_inverse=True)
-        # once per combination: `Labels.set` would process the state of each frame
-        numbers = [
-            table.number(tuple(compress(names, columns[:, frame].tolist()))) for frame in frames
-        ]
-        numbered = np.array(numbers, np.int32)[codes]
-        states._tracks[larva.number] = TrackLabels(table, track.times.copy(), numbered)
+        columns = np.array([is_on[name] for name in names], bool)
+        codes = table.encode_columns(names, columns)
+        states._tracks[larva.number] = TrackLabels(table, track.times.copy(), codes)
     return labels

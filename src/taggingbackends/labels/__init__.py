@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from taggingbackends.data.events import import_events
     from taggingbackends.data.labelsources import iter_labels
+    from taggingbackends.labels.boris import export_boris
     from taggingbackends.labels.bouts import Bouts, find_bouts
     from taggingbackends.labels.dependencies import dependency
     from taggingbackends.labels.labels import Labels
@@ -25,15 +27,19 @@ __all__ = [
     "TrackLabels",
     "default_max_gap",
     "dependency",
+    "export_boris",
     "find_bouts",
     "find_spans",
+    "import_events",
     "iter_labels",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "taggingbackends.data.events": ("import_events",),
         "taggingbackends.data.labelsources": ("iter_labels",),
+        "taggingbackends.labels.boris": ("export_boris",),
         "taggingbackends.labels.bouts": ("Bouts", "find_bouts"),
         "taggingbackends.labels.dependencies": ("dependency",),
         "taggingbackends.labels.labels": ("Labels",),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from itertools import compress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -159,6 +161,31 @@ class StateTable:
         assert distinct is not None
         numbers = {state: self.number(_plain(state)) for state in distinct}
         return np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
+
+    def encode_columns(self, names: Sequence[str], columns: NDArray[np.bool_]) -> Codes:
+        """Return the numbers of states that columns of booleans give; declare new names.
+
+        Parameters
+        ----------
+        names : n str
+            Valid names. A state has its labels in this order.
+        columns : (n, frames) bool array
+            Whether each label is on.
+
+        Returns
+        -------
+        (frames,) int32 array
+        """
+        codes: Any = np.zeros(columns.shape[1], np.int64)  # a number for each combination of labels
+        frames: Any = [0] if len(codes) else []
+        for first in range(0, len(names), 8):
+            bits = columns[first : first + 8].view(np.uint8)
+            byte = reduce(lambda before, on: before << 1 | on, bits)
+            _, frames, codes = np.unique(codes << 8 | byte, return_index=True, return_inverse=True)
+        # once per combination, not per frame
+        states = [tuple(compress(names, columns[:, frame].tolist())) for frame in frames]
+        numbers: Codes = np.array([self.number(state) for state in states], np.int32)[codes]
+        return numbers
 
     def adopt(self, table: StateTable, codes: Codes) -> Codes:
         """Translate a column of a table into numbers of this one; declare new names.
