@@ -288,5 +288,6 @@ for _command in (
     editing.smooth,
     editing.tag,
     exchange.convert,
+    exchange.export,
 ):
     labels.add_command(_command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from taggingbackends.errors import BackendError, located
@@ -14,10 +14,10 @@ from taggingbackends.system.names import check_identifier
 __all__ = ["split", "united"]
 
 
-def united(files: Iterable[Path]) -> Labels:
+def united(files: Iterable[Path], read: Callable[[Path], Labels] = Labels.read) -> Labels:
     """Return the runs of several label files together, with the files' attributes.
 
-    If several files have an attribute, the first file's value is kept.
+    If several files have an attribute, the first file's value is kept. `read` reads a file.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def united(files: Iterable[Path]) -> Labels:
     together = Labels()
     origin: dict[str, Path] = {}
     for file in files:
-        labels = Labels.read(file)
+        labels = read(file)
         for run in labels.values():
             if run.id in origin:
                 problem = (
