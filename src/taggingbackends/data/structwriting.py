@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -25,8 +26,16 @@ _REFERENCES = b"#refs#"  # MATLAB's group of the arrays that references lead to
 class StructWriter(StructArray):
     """The struct array of tracks in a file that is open for writing.
 
-    Only arrays in this file are written into. See `StructArray` for the parameters.
+    Only arrays in this file are written into. A file with a field that is a link is refused, since
+    writing would change another field, too. See `StructArray` for the parameters.
     """
+
+    def __init__(self, path: Path, file: h5py.File, required: Collection[str]) -> None:
+        super().__init__(path, file, required)
+        for field in self.fields:
+            if self._is_soft(self._group, field.encode()):
+                problem = "expected data, found a link; copy them here"
+                raise TrackFileError(problem, file=path, key=f"{self.name}.{field}")
 
     def column(self, field: str, index: int, n: int) -> DatasetID | None:
         """Return a column (or a row) of n numbers; None if there is something else."""
@@ -164,9 +173,13 @@ class StructWriter(StructArray):
     def _refer(self, field: str, elements: list[Any]) -> None:
         """Store references to the elements of a field."""
         name = field.encode()
-        if not self._group.links.exists(name):
-            h5py.h5o.copy(self._followed(self._group, "t"), b".", self._group, name)
-        found = self._followed(self._group, field)
+        is_new = not self._group.links.exists(name)
+        found = self._followed(self._group, "t" if is_new else field)
+        if is_new or h5py.h5o.get_info(found).rc > 1:  # another field, too
+            if not is_new:
+                self._group.unlink(name)
+            h5py.h5o.copy(found, b".", self._group, name)
+            found = self._followed(self._group, field)
         references = np.array(elements, h5py.ref_dtype).reshape(found.shape)
         found.write(h5py.h5s.ALL, h5py.h5s.ALL, references)
 

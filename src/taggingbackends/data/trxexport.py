@@ -5,8 +5,11 @@ Section 7 of docs/contract.md lists the fields.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -175,11 +178,22 @@ def export_trx(
                 check_times(trx, larva)
         with new_version(output, expected) as temporary:
             copy_content(like, temporary)
-            with opened(temporary, write=True) as file:
+            with _named(output), opened(temporary, write=True) as file:
                 writer = _Writer(StructWriter(like, file, REQUIRED), labelled, larvae)
                 writer.write(fields, reset)
             sync_file(temporary)
     return labelled.result(output, fields)
+
+
+@contextmanager
+def _named(output: Path) -> Iterator[None]:
+    """Name the file, and the system's error, if HDF5 cannot write."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        number = int(found[1]) if found else errno.EIO
+        raise OSError(number, os.strerror(number), str(output)) from error
 
 
 def _check_files(like: Path, output: Path) -> None:
