@@ -18,8 +18,8 @@ from taggingbackends import Labels, TrackFileError, dependency
 from taggingbackends.data import find_recordings, load_tracks
 from taggingbackends.errors import LeftOutWarning
 from taggingbackends.labels import export_boris, import_events
-from taggingbackends.labels.bouts import bouts_csv
 from taggingbackends.labels.states import labels_of
+from taggingbackends.labels.tablefiles import table_chunks
 
 TABULAR = "Observation id,Subject,Behavior,Behavior type,Time,Comment"
 AGGREGATED = "Observation id,Subject,Behavior,Behavior type,Start (s),Stop (s),Duration (s)"
@@ -322,6 +322,10 @@ def test_tables_are_no_input_of_a_folder(tmp_path: Path) -> None:
     assert unreadable == {}
 
 
+def bouts_csv(labels: Labels) -> str:
+    return b"".join(table_chunks("bouts", lambda: [labels], ".csv")).decode()
+
+
 @pytest.mark.parametrize("written", [export_boris, bouts_csv])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(labels=any_labels() | tracks_of_bouts())
@@ -330,7 +334,7 @@ def test_a_table_of_labels_gives_the_same_states(
 ) -> None:
     assume(labels.count().keys() - {""})
     found, reported = _import(tmp_path, written(labels), labels)
-    assert reported == []
+    assert [one for one in reported if "with a confidence" not in one] == []
     for run in labels.values():
         if run.count().keys() - {""}:
             assert list(found[run.id]) == list(run)

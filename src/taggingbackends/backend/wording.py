@@ -10,6 +10,7 @@ _RESET = re.compile(
     r"BackendExplorer\((?:data_folder='(.+?)', )?model_instance='(\S+?)'(?:, sandbox='(\S+?)')?\)"
     r"\.reset_(data|model|sandboxes)\(\)"
 )
+_RENAME = re.compile(r"rename=(\{.*\})")
 _WORDS = (
     (r"reset_data\(\)", "`tagging-backend reset`"),
     (r"push\(\.\.\.\)", "`tagging-backend push`"),
@@ -37,10 +38,18 @@ def in_command_words(fix: str) -> str:
     fix : str
         The fix in terms of the Python API, e.g. ``BackendError.fix``.
     """
-    fix = _RESET.sub(_reset, fix)
+    fix = _RENAME.sub(_rename, _RESET.sub(_reset, fix))
     for api, command in _WORDS:
         fix = re.sub(api, command, fix)
     return fix
+
+
+def _rename(mapping: re.Match[str]) -> str:
+    import ast
+    import shlex
+
+    pairs = ast.literal_eval(mapping[1]).items()
+    return " ".join(f"--rename {shlex.quote(f'{name}={new}')}" for name, new in pairs)
 
 
 def _reset(call: re.Match[str]) -> str:

@@ -1,9 +1,10 @@
-"""Commands of ``labels`` that write labels in other forms, and read them."""
+"""Commands of ``labels`` that read and write labels in other forms."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,14 +17,19 @@ from taggingbackends.cli.labelfiles import (
     STDOUT,
     WRITTEN,
     camera_options,
+    check_suffix,
     frames_like,
     output_options,
+    parse_renames,
     put,
     target_of,
     write_labels,
 )
-from taggingbackends.cli.output import print_names
+from taggingbackends.cli.output import print_names, say
 from taggingbackends.errors import located
+
+if TYPE_CHECKING:
+    from taggingbackends.labels import Labels
 
 __all__ = ["convert", "export", "import_events"]
 
@@ -58,7 +64,7 @@ def convert(
     \b
     Example: tagging-backend labels convert recordings --table bouts -o bouts.csv
     """
-    from taggingbackends.data.labelsources import iter_labels, label_sources, read_labels
+    from taggingbackends.data.labelsources import iter_labels, label_sources, read_to_write
     from taggingbackends.data.ownlabels import has_labels
     from taggingbackends.labels import conversion, writing
 
@@ -80,14 +86,14 @@ def convert(
     if split:
         if output is None or output in STDOUT:
             raise click.UsageError("--split needs --output FOLDER")
-        labels = conversion.united(map(read_labels, sources))
+        labels = conversion.united(map(read_to_write, sources))
         print_names(conversion.split(labels, output, names, force))
         return
     if in_place and has_labels(sources[0]):
         raise click.UsageError(f"{sources[0]}: --in-place replaces label files only")
     fix = "with --table, a table is written"
     target = target_of(sources[0], output, in_place, force, fix=fix)
-    labels = conversion.united(map(read_labels, sources))
+    labels = conversion.united(map(read_to_write, sources))
     with located(file=target.path):
         content = writing.text(labels.attributes, labels, names)
     put(target, content)
@@ -97,29 +103,104 @@ def convert(
 @FILE
 @click.option(
     "--to",
-    type=click.Choice(["boris"]),
+    type=click.Choice(["trx", "boris"]),
     required=True,
-    help="Write a file of this program: boris: a CSV table of events.",
+    help="Write a file of this kind: trx is a trx.mat, boris is a CSV table of events.",
 )
+@click.option("--like", type=PATH, metavar="FILE", help="With trx: write a copy of this trx.mat.")
+@click.option(
+    "--rename",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Write a label under another name. Several: 'crawl=run,bend=cast'.",
+)
+@click.option(
+    "--variant",
+    type=click.Choice(["large", "strong", "weak"]),
+    help="With trx: write the variants of the indicators, such as run_large.",
+)
+@click.option("--reset", is_flag=True, help="With trx: set all known indicators to -1 first.")
 @MAX_GAP
 @WRITTEN
-@FORCE
-def export(file: Path, to: str, max_gap: float | None, output: Path, force: bool) -> None:
+@click.option("--force", is_flag=True, help="Replace an existing file; write to another recording.")
+def export(
+    file: Path,
+    to: str,
+    like: Path | None,
+    rename: tuple[str, ...],
+    variant: str | None,
+    reset: bool,
+    max_gap: float | None,
+    output: Path,
+    force: bool,
+) -> None:
     """Write labels as a file of another program.
+
+    trx: a copy of the trx.mat --like in which each label is an indicator: 1 in the frames that have
+    it, -1 in all others. Frames are matched within 1 ms.
 
     boris: each bout is a state event of BORIS, and each larva a subject.
 
     \b
-    Example: tagging-backend labels export predicted.label --to boris -o events.csv
+    Example: tagging-backend labels export predicted.label --to trx --like trx.mat -o updated.mat
+             tagging-backend labels export predicted.label --to boris -o events.csv
     """
     from taggingbackends.data.labelsources import read_labels
+
+    renames = parse_renames(rename)
+    if to == "trx":
+        if like is None:
+            raise click.UsageError("--to trx needs --like FILE, the trx.mat to copy")
+        if max_gap is not None:
+            raise click.UsageError("--max-gap needs --to boris")
+        check_suffix(output, (".mat",))
+        _export_trx(read_labels(file), like, output, renames, variant, reset, force)
+        return
+    if like is not None or variant is not None or reset:
+        raise click.UsageError("--like, --variant and --reset need --to trx")
     from taggingbackends.labels.boris import export_boris
 
     target = target_of(file, output, False, force, (".csv",))
     labels = read_labels(file)
     with located(file=file):
+        if renames:
+            labels.rename(renames)
         content = export_boris(labels, max_gap)
     put(target, content.encode())
+
+
+def _export_trx(
+    labels: Labels,
+    like: Path,
+    output: Path,
+    rename: dict[str, str],
+    variant: str | None,
+    reset: bool,
+    force: bool,
+) -> None:
+    import warnings
+
+    from taggingbackends.data import export_trx
+    from taggingbackends.system.words import counted
+
+    with located(file=labels.file):
+        done = export_trx(
+            labels,
+            like,
+            output,
+            rename=rename,
+            variant=variant or "plain",
+            reset=reset,
+            force=force,
+        )
+    print_names([output])
+    frames = f"{counted(done.frames, 'frame')} of {counted(done.larvae, 'larva', 'larvae')}"
+    say(
+        f"{frames} with labels, {done.undefined} of them undefined; "
+        f"{counted(done.unlabelled, 'frame')} without"
+    )
+    for sentence in done.sentences:
+        warnings.warn(f"{output}: {sentence}", stacklevel=1)
 
 
 @click.command("import")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from taggingbackends.data.loading import load_runs, load_tracks, runs_in
     from taggingbackends.data.resampling import even_times, resample, resample_states
     from taggingbackends.data.tracks import Recording, Track
+    from taggingbackends.data.trxexport import TrxExport, export_trx
     from taggingbackends.windows.plan import DatasetPlan, plan_dataset
     from taggingbackends.windows.shape import WindowShape, predict_frames
     from taggingbackends.windows.windowfile import Dataset, Windows
@@ -24,11 +25,13 @@ __all__ = [
     "Format",
     "Recording",
     "Track",
+    "TrxExport",
     "WindowShape",
     "Windows",
     "body_length",
     "egocentric",
     "even_times",
+    "export_trx",
     "find_mismatches",
     "find_recordings",
     "is_label_file",
@@ -50,6 +53,7 @@ __getattr__, __dir__ = lazy_names(
         "taggingbackends.data.loading": ("load_runs", "load_tracks", "runs_in"),
         "taggingbackends.data.resampling": ("even_times", "resample", "resample_states"),
         "taggingbackends.data.tracks": ("Recording", "Track"),
+        "taggingbackends.data.trxexport": ("TrxExport", "export_trx"),
         "taggingbackends.windows.plan": ("DatasetPlan", "plan_dataset"),
         "taggingbackends.windows.shape": ("WindowShape", "predict_frames"),
         "taggingbackends.windows.windowfile": ("Dataset", "Windows"),

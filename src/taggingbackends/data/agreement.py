@@ -27,7 +27,7 @@ from taggingbackends.system.messages import describe
 from taggingbackends.system.names import local_name, utf8_name
 from taggingbackends.system.words import counted, listed
 
-__all__ = ["LabelFileCheck", "find_mismatches", "mismatch_errors", "options_for"]
+__all__ = ["LabelFileCheck", "find_mismatches", "is_named", "mismatch_errors", "options_for"]
 
 _DATE_TIME = re.compile(r"\d{8}_\d{6}")
 _KEPT = 8  # recordings in memory
@@ -56,7 +56,7 @@ def find_mismatches(labels: RunLabels, recording: Recording, times: bool = True)
         run is not compared if the tracker files do not contain it, see `Recording.run_is_derived`.
     """
     found = []
-    if not _is_named(labels.id, recording):
+    if not is_named(labels.id, recording):
         found.append(f"the run is {labels.id}, not {recording.run}")
     larvae = [larva for larva in labels if larva not in recording]
     if larvae:
@@ -211,7 +211,7 @@ class LabelFileCheck:
             if several:
                 chosen["run"] = run.id
             found.append(self._loaded(main, chosen))
-            if _is_named(run.id, found[-1]):
+            if is_named(run.id, found[-1]):
                 return found[-1]
         if others and not found:
             problem = f"expected labels of a run in the tracker file ({listed(others)})"
@@ -254,7 +254,7 @@ def _placed(errors: list[LabelFileError], file: Path, run: RunLabels) -> list[La
     return errors
 
 
-def _is_named(run: str, recording: Recording) -> bool:
+def is_named(run: str, recording: Recording) -> bool:
     """Return whether a run has the recording's name, or one that the files' names give."""
     if recording.run_is_derived or run == recording.run:
         return True

@@ -26,10 +26,10 @@ _UNCLOSED = "file consistency flags"  # message of HDF5
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path, write: bool = False) -> Iterator[h5py.File]:
     """Open a file; raise TrackFileError if it is not a MATLAB 7.3 file, is damaged or locked."""
     try:
-        file = _open(path)
+        file = _open(path, h5py.h5f.ACC_RDWR if write else h5py.h5f.ACC_RDONLY)
     except OSError as error:
         if _UNCLOSED in str(error):
             problem = (
@@ -53,18 +53,18 @@ def opened(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def _open(path: Path) -> h5py.File:
+def _open(path: Path, mode: int) -> h5py.File:
     check_names(path, None)
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     access.set_sieve_buf_size(_SIEVE)
     try:
-        return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
+        return h5py.File(h5py.h5f.open(bytes(path), mode, access))
     except OSError as error:
         if error.errno in (None, errno.EAGAIN) or _UNLOCKED not in str(error):
             raise
     access.set_file_locking(False, True)  # this file system does not support locks
-    return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
+    return h5py.File(h5py.h5f.open(bytes(path), mode, access))
 
 
 def check_names(path: Path, group: int | None) -> None:

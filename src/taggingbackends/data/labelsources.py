@@ -10,9 +10,10 @@ from pathlib import Path
 from taggingbackends.data.formats import LABEL_SUFFIXES, format_of, is_label_file
 from taggingbackends.data.ownlabels import has_labels, own_labels
 from taggingbackends.errors import BackendError, wrong_type
+from taggingbackends.labels.dependencies import dependency
 from taggingbackends.labels.labels import Labels
 
-__all__ = ["iter_labels", "label_sources", "read_labels"]
+__all__ = ["iter_labels", "label_sources", "read_labels", "read_to_write"]
 
 _Path = str | PathLike[str]
 
@@ -132,4 +133,20 @@ def read_labels(file: _Path) -> Labels:
     if not labels:
         problem = f"{path}: expected labels, found a recording without labels ({format.name})"
         raise BackendError("no-input", problem, "name its label file, such as predicted.label")
+    return labels
+
+
+def read_to_write(file: _Path) -> Labels:
+    """Read labels that will be in a label file: those of a trx.mat depend on it.
+
+    Raises
+    ------
+    BackendError, LabelFileError, TrackFileError, OSError
+        As for `read_labels`.
+    """
+    path = Path(file)
+    labels = read_labels(path)
+    if not is_label_file(path) and has_labels(path):
+        for run in labels.values():
+            run.dependencies = [dependency(path)]
     return labels

@@ -39,8 +39,10 @@ def own_labels(file: Path, **options: Any) -> Iterator[RunLabels]:
     """
     options = {"spine": False, "outline": False, **options}
     for run in (several_runs(file) or (None,)) if has_labels(file) else ():
-        for labels in load_silently(file, **options, run=run).labels().values():
+        recording = load_silently(file, **options, run=run)
+        for labels in recording.labels().values():
             if labels.names:
+                labels.metadata |= recording.metadata
                 yield labels
 
 

@@ -26,7 +26,7 @@ from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.words import counted
 
-__all__ = ["StructArray"]
+__all__ = ["NUMBERS", "StructArray", "check_array"]
 
 _BLOCK = 1 << 19  # bytes of coordinates read at once
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
@@ -41,7 +41,7 @@ _H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, Arith
 
 _FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
 
-_NUMBERS = ("b1", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+NUMBERS = ("b1", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 _TEXT = ("text", "u1", "u2", "u4")
 _ENCODINGS = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}  # by bytes per code
 _OBJECT = 0xDD000000  # a uint32 array that begins so refers to an object
@@ -181,7 +181,7 @@ class StructArray:
             for _ in range(_MOST_LINKS):  # a cell, or a cell in a cell
                 if (array.kind, array.shape) == ("references", (1, 1)):
                     array = self._array(self._read(array, h5py.ref_dtype).item())
-            _check(array, (1, None), _TEXT)
+            check_array(array, (1, None), _TEXT)
             if not array.size:
                 return None
             codes = self._read(array, f"<u{array.dataset.dtype.itemsize}").ravel()
@@ -232,7 +232,7 @@ class StructArray:
         if sizes == (1, 1):
             expected = "a number"
         with self._element(field, index, expected) as array:
-            _check(array, sizes, _NUMBERS)
+            check_array(array, sizes, NUMBERS)
             return self._read(array, np.float64).ravel()
 
     def points(
@@ -261,7 +261,7 @@ class StructArray:
         for field in (f"x_{shape}", f"y_{shape}"):
             expected = f"numbers ({_times(sizes)}, as many rows as in t)"
             with self._element(field, index, expected) as array:
-                _check(array, sizes, _NUMBERS)
+                check_array(array, sizes, NUMBERS)
                 if datasets and 0 in array.shape and 0 not in sizes:
                     raise _Found(array)
                 self._account(array)
@@ -444,7 +444,7 @@ def _inflates_beyond(data: bytes, size: int) -> bool:
         return False
 
 
-def _check(array: _Array, sizes: _Sizes, kinds: Collection[str]) -> None:
+def check_array(array: _Array, sizes: _Sizes, kinds: Collection[str]) -> None:
     """Raise `_Found` unless an array is empty or as expected; a column may be a row."""
     turned = [sizes, sizes[::-1]] if 1 in sizes else [sizes]
     fits = any(

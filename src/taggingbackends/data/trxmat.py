@@ -26,15 +26,29 @@ from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.memory import keep_freed_memory
 from taggingbackends.system.words import counted, listed
 
-__all__ = ["load", "runs"]
+__all__ = [
+    "KINDS",
+    "KNOWN",
+    "NO_INDICATORS",
+    "REQUIRED",
+    "STATES",
+    "STATE_FIELD",
+    "Larva",
+    "LeftOut",
+    "check_times",
+    "is_indicator",
+    "load",
+    "read_larvae",
+    "runs",
+]
 
-_REQUIRED = ("t", "numero_larva_num")  # fields that only a struct array of tracks has
+REQUIRED = ("t", "numero_larva_num")  # fields that only a struct array of tracks has
 _ACTIONS = ("back", "cast", "hunch", "roll", "run", "small_motion", "stop")
-_KINDS = ("plain", "large", "strong", "weak")  # all but the first are suffixes of variants
-_KNOWN = {*_ACTIONS, *(f"{action}_{kind}" for action in _ACTIONS for kind in _KINDS[1:])}
-_STATES = ("run", "cast", "stop", "hunch", "back", "roll", "small_motion")  # numbers from 1 on
-_STATE_FIELD = "global_state"  # prefix of columns with numbers of states
-_NO_INDICATORS = {
+KINDS = ("plain", "large", "strong", "weak")  # all but the first are suffixes of variants
+KNOWN = {*_ACTIONS, *(f"{action}_{kind}" for action in _ACTIONS for kind in KINDS[1:])}
+STATES = ("run", "cast", "stop", "hunch", "back", "roll", "small_motion")  # numbers from 1 on
+STATE_FIELD = "global_state"  # prefix of columns with numbers of states
+NO_INDICATORS = {
     *("id", "full_path", "numero_larva", "numero_larva_num", "pipeline", "protocol", "t"),
     *(f"{axis}_{shape}" for axis in "xy" for shape in ("spine", "contour")),
 }
@@ -42,7 +56,7 @@ _SPINE_POINTS = 11  # if no larva has a spine
 _NAMED = 5  # larvae that a sentence names at most
 
 
-class _Larva(NamedTuple):
+class Larva(NamedTuple):
     """An element of the struct array that has frames.
 
     Attributes
@@ -110,13 +124,13 @@ def load(
     """
     kinds = (labels,) if isinstance(labels, str) else tuple(labels)
     for kind in kinds:
-        if kind not in _KINDS and not str(kind).startswith(_STATE_FIELD):
-            expected = ", ".join((*_KINDS, f"{_STATE_FIELD}*"))
+        if kind not in KINDS and not str(kind).startswith(STATE_FIELD):
+            expected = ", ".join((*KINDS, f"{STATE_FIELD}*"))
             problem = f"expected labels out of {expected}, found {shown(kind)}"
             raise TrackFileError(problem, file=path)
     keep_freed_memory()
-    left_out = _LeftOut()
-    with _read(path, left_out) as (trx, every):
+    left_out = LeftOut()
+    with read_larvae(path, left_out) as (trx, every):
         larvae = _of_run(path, every, run)
         tracks = {one.number: _track(trx, one, spine, outline, left_out) for one in larvae}
         if spine:
@@ -140,22 +154,24 @@ def runs(path: Path) -> list[str]:
     TrackFileError
         As `load` does for times and identifiers.
     """
-    with _read(path, _LeftOut()) as (_, larvae):
+    with read_larvae(path, LeftOut()) as (_, larvae):
         return list(dict.fromkeys(one.run for one in larvae))
 
 
-class _LeftOut:
+class LeftOut:
     """What was left out: a sentence for each kind, with the number of cases and their larvae."""
 
     def __init__(self) -> None:
         self._cases: dict[tuple[str, str], dict[object, int]] = {}
 
     def add(self, words: tuple[str, str], larva: object, count: int = 1) -> None:
+        """Count cases of a kind, whose words are singular and plural."""
         if count:
             cases = self._cases.setdefault(words, {})
             cases[larva] = cases.get(larva, 0) + count
 
     def sentences(self) -> tuple[str, ...]:
+        """Return a sentence for each kind."""
         return tuple(
             f"{counted(sum(cases.values()), *words)} ({listed(cases, _NAMED)})"
             for words, cases in self._cases.items()
@@ -163,16 +179,16 @@ class _LeftOut:
 
 
 @contextmanager
-def _read(path: Path, left_out: _LeftOut) -> Iterator[tuple[StructArray, list[_Larva]]]:
+def read_larvae(path: Path, left_out: LeftOut) -> Iterator[tuple[StructArray, list[Larva]]]:
     """Open a file, and read the identifiers and times of all larvae with frames."""
     with unchanged(path), opened(path) as file:
-        trx = StructArray(path, file, _REQUIRED)
+        trx = StructArray(path, file, REQUIRED)
         for other in trx.others:
             left_out.add(("struct array beside trx", "struct arrays beside trx"), other)
         yield trx, _larvae(trx, left_out)
 
 
-def _larvae(trx: StructArray, left_out: _LeftOut) -> list[_Larva]:
+def _larvae(trx: StructArray, left_out: LeftOut) -> list[Larva]:
     larvae = []
     for index in range(len(trx)):
         times = trx.numbers("t", index, (None, 1))
@@ -180,7 +196,7 @@ def _larvae(trx: StructArray, left_out: _LeftOut) -> list[_Larva]:
         if timed.any():
             run = trx.text("id", index) if "id" in trx.fields else None
             frames = slice(None) if timed.all() else np.flatnonzero(timed)
-            larvae.append(_Larva(index, run or "", _number(trx, index), times, frames))
+            larvae.append(Larva(index, run or "", _number(trx, index), times, frames))
         else:
             name = _number_or_place(trx, index)
             left_out.add(("larva without frames", "larvae without frames"), name)
@@ -225,7 +241,7 @@ def _number_or_place(trx: StructArray, index: int) -> int | str:
         return f"{trx.name}({index + 1})"
 
 
-def _of_run(path: Path, larvae: list[_Larva], run: str | None) -> list[_Larva]:
+def _of_run(path: Path, larvae: list[Larva], run: str | None) -> list[Larva]:
     """Return the larvae of the run; by default, of the only run."""
     there = list(dict.fromkeys(one.run for one in larvae))
     if run is None and len(there) > 1:
@@ -238,27 +254,30 @@ def _of_run(path: Path, larvae: list[_Larva], run: str | None) -> list[_Larva]:
     return chosen
 
 
-def _track(
-    trx: StructArray, larva: _Larva, spine: bool, outline: bool, left_out: _LeftOut
-) -> Track:
+def _track(trx: StructArray, larva: Larva, spine: bool, outline: bool, left_out: LeftOut) -> Track:
     """Return the track without its indicators."""
-    n = len(larva.times)
     times = larva.times[larva.timed]
     words = ("frame without a time", "frames without a time")
-    left_out.add(words, larva.number, n - len(times))
+    left_out.add(words, larva.number, len(larva.times) - len(times))
+    check_times(trx, larva)
+    midline = _spine(trx, larva, left_out)[larva.timed] if spine else None
+    return Track(times, midline, *(_outline(trx, larva, left_out) if outline else ()))
+
+
+def check_times(trx: StructArray, larva: Larva) -> None:
+    """Raise TrackFileError unless the times of the frames that have one increase."""
+    times = larva.times[larva.timed]
     bad = ~np.isfinite(times)
     bad[1:] |= ~(times[1:] > times[:-1])
     if bad.any():
         at = int(bad.argmax())
         expected = f"a time after {times[at - 1]}" if at else "a finite time"
-        frame = np.arange(n)[larva.timed][at] + 1
+        frame = np.arange(len(larva.times))[larva.timed][at] + 1
         problem = f"expected {expected}, found {times[at]} in frame {frame}"
         raise trx.error("t", larva.place, problem)
-    midline = _spine(trx, larva, left_out)[larva.timed] if spine else None
-    return Track(times, midline, *(_outline(trx, larva, left_out) if outline else ()))
 
 
-def _spine(trx: StructArray, larva: _Larva, left_out: _LeftOut) -> NDArray[np.float64]:
+def _spine(trx: StructArray, larva: Larva, left_out: LeftOut) -> NDArray[np.float64]:
     """Return the spine; without points if the larva has none."""
     n = len(larva.times)
     spine = np.empty((n, 0, 2))
@@ -293,7 +312,7 @@ def _complete(path: Path, tracks: dict[int, Track]) -> None:
 
 
 def _outline(
-    trx: StructArray, larva: _Larva, left_out: _LeftOut
+    trx: StructArray, larva: Larva, left_out: LeftOut
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the outlines of frames with a time, and their offsets."""
     n = len(larva.times)
@@ -339,19 +358,19 @@ def _copy(xy: NDArray[np.float64], to: NDArray[np.float64]) -> None:
 
 def _set_indicators(
     trx: StructArray,
-    larvae: list[_Larva],
-    every: list[_Larva],
+    larvae: list[Larva],
+    every: list[Larva],
     tracks: dict[int, Track],
-    left_out: _LeftOut,
+    left_out: LeftOut,
 ) -> list[str]:
     """Set the indicators of the tracks, and return their names.
 
     The known actions and their variants are indicators whatever their values. Others are if their
     values in all larvae of the file, NaN aside, are only 0 and 1, or -1 and 1.
     """
-    fields = [x for x in trx.fields if x not in _NO_INDICATORS and not x.startswith(_STATE_FIELD)]
-    names = [name for name in fields if name in _KNOWN or _is_indicator(trx, name, every)]
-    names = sorted(names, key=lambda name: _KINDS.index(_kind(name, names)))
+    fields = [x for x in trx.fields if x not in NO_INDICATORS and not x.startswith(STATE_FIELD)]
+    names = [name for name in fields if name in KNOWN or is_indicator(trx, name, every)]
+    names = sorted(names, key=lambda name: KINDS.index(_kind(name, names)))
     for one in larvae:
         for name in names:
             tracks[one.number].indicators[name] = _column(trx, name, one, left_out) == 1
@@ -359,7 +378,7 @@ def _set_indicators(
 
 
 def _column(
-    trx: StructArray, name: str, larva: _Larva, left_out: _LeftOut | None = None
+    trx: StructArray, name: str, larva: Larva, left_out: LeftOut | None = None
 ) -> NDArray[np.float64]:
     """Return a number per frame with a time; NaN if the column is ``[]`` or invalid."""
     n = len(larva.times)
@@ -372,7 +391,8 @@ def _column(
     return (values if values.size else np.full(n, np.nan))[larva.timed]
 
 
-def _is_indicator(trx: StructArray, name: str, larvae: list[_Larva]) -> bool:
+def is_indicator(trx: StructArray, name: str, larvae: list[Larva]) -> bool:
+    """Return whether a column is 0 and 1, or -1 and 1, in all larvae of the file."""
     off = {0, -1}  # values that may stand for off
     is_column = False
     for larva in larvae:
@@ -388,7 +408,7 @@ def _is_indicator(trx: StructArray, name: str, larvae: list[_Larva]) -> bool:
 def _kind(name: str, names: Iterable[str]) -> str:
     """Return the kind of an indicator: that of a variant if the action itself is there, too."""
     action, _, kind = name.rpartition("_")
-    return kind if kind in _KINDS[1:] and action in names else "plain"
+    return kind if kind in KINDS[1:] and action in names else "plain"
 
 
 def _chosen(trx: StructArray, kinds: tuple[str, ...], names: list[str]) -> list[str]:
@@ -397,7 +417,7 @@ def _chosen(trx: StructArray, kinds: tuple[str, ...], names: list[str]) -> list[
     for kind in kinds:
         if kind == "plain":
             chosen += [name for name in names if _kind(name, names) == "plain"]
-        elif kind in _KINDS:
+        elif kind in KINDS:
             suffix = f"_{kind}"
             if not any(name.endswith(suffix) for name in names):
                 found = ", ".join(names) or "no indicators"
@@ -406,7 +426,7 @@ def _chosen(trx: StructArray, kinds: tuple[str, ...], names: list[str]) -> list[
                 raise TrackFileError(problem, file=trx.path, key=trx.name)
             chosen += [x for x in names if x.endswith(suffix) or x == "small_motion"]
         elif kind not in trx.fields:
-            found = ", ".join(name for name in trx.fields if name.startswith(_STATE_FIELD))
+            found = ", ".join(name for name in trx.fields if name.startswith(STATE_FIELD))
             problem = f"expected a column {shown(kind)}, found {found or 'no column of states'}"
             raise TrackFileError(problem, file=trx.path, key=trx.name)
     return list(dict.fromkeys(chosen))
@@ -416,15 +436,15 @@ def _labels(
     trx: StructArray,
     kinds: tuple[str, ...],
     indicators: list[str],
-    larvae: list[_Larva],
+    larvae: list[Larva],
     tracks: dict[int, Track],
-    left_out: _LeftOut,
+    left_out: LeftOut,
 ) -> Labels:
     """Return the labels that indicators and columns of state numbers give."""
     labels = Labels()
     chosen = _chosen(trx, kinds, indicators)
-    fields = [kind for kind in kinds if kind not in _KINDS]
-    names = list(dict.fromkeys([*chosen, *(_STATES if fields else ())]))
+    fields = [kind for kind in kinds if kind not in KINDS]
+    names = list(dict.fromkeys([*chosen, *(STATES if fields else ())]))
     if not names:
         return labels
     states = labels.add_run(larvae[0].run)
@@ -436,10 +456,10 @@ def _labels(
         for field in fields:
             values = _column(trx, field, larva, left_out)
             rest = f"a number in {field} that is no state"
-            other = ~(np.isin(values, range(len(_STATES) + 1)) | np.isnan(values))
+            other = ~(np.isin(values, range(len(STATES) + 1)) | np.isnan(values))
             words = (f"frame with {rest}", f"frames with {rest}")
             left_out.add(words, larva.number, int(other.sum()))
-            for number, name in enumerate(_STATES, 1):
+            for number, name in enumerate(STATES, 1):
                 is_on[name] = (values == number) | is_on.get(name, False)
         columns = np.array([is_on[name] for name in names], bool)
         codes = table.encode_columns(names, columns)

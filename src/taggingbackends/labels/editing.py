@@ -5,6 +5,7 @@ All checks precede the first change.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -125,10 +126,12 @@ def rename(runs: Runs, names: Mapping[str, str]) -> None:
         check_names([name])
     known = {name for run in runs.values() for name in run.names + run.secondary_names}
     unknown = [name for name in names if name not in known]
-    if unknown:
-        there = listed(sorted(known), 20) or "none"
+    there = listed(sorted(known), 20) or "none"
+    if unknown and len(unknown) == len(names):
         problem = f"expected names of labels ({there}), found {shown(unknown[0])}"
         raise LabelFileError("bad-label", problem)
+    for name in unknown:  # one list of names may be for files that do not have all of them
+        warnings.warn(f"no label {shown(name)} to rename; labels: {there}", stacklevel=3)
     tables = {run.id: _renamed(run, names) for run in runs.values()}
     for run in runs.values():
         old, run._table = run._table, tables[run.id]

@@ -503,8 +503,13 @@ class Labels(MutableMapping[str, RunLabels]):
         Raises
         ------
         LabelFileError
-            ``bad-label``: no run has an old name, or a new name is not a string or empty;
+            ``bad-label``: no run has any old name, or a new name is not a string or empty;
             ``overlapping-names``: a name would be primary and secondary. Nothing is changed then.
+
+        Warns
+        -----
+        UserWarning
+            No run has one of the old names.
         """
         editing.rename(self._runs, names)
 

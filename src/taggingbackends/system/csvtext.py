@@ -6,7 +6,7 @@ import re
 
 __all__ = ["OWN_TABLES", "plain_text", "text_cell"]
 
-OWN_TABLES = (b"run,larva,", b"Observation id,Observation date,")
+OWN_TABLES = (b"run,larva,", b"file,run,larva,", b"Observation id,Observation date,")
 """How the tables that this package writes begin, of bouts and of events of BORIS. In folders of
 recordings, they are no input."""
 

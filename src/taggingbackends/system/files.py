@@ -25,6 +25,7 @@ __all__ = [
     "Expected",
     "Stamp",
     "check_replaceable",
+    "copy_content",
     "copy_file",
     "copy_files",
     "is_stream",
@@ -36,6 +37,7 @@ __all__ = [
     "same_content",
     "sha1",
     "stamp",
+    "sync_file",
     "sync_folder",
     "sync_tree",
     "walk",
@@ -383,12 +385,22 @@ def _keep_metadata(old: Path, new: Path) -> None:
 
 
 def _copy(source: Path, path: Path) -> None:
+    copy_content(source, path)
+    sync_file(path)
+    shutil.copystat(source, path)
+
+
+def copy_content(source: Path, path: Path) -> None:
+    """Copy the content of a file into a new file. Share its blocks if possible (reflink)."""
     with open_file(source) as src, path.open("xb") as dst:
         if not _reflink(src.fileno(), dst.fileno()):
             shutil.copyfileobj(src, dst, 1 << 20)
-        dst.flush()
-        os.fsync(dst.fileno())
-    shutil.copystat(source, path)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file survive a power failure."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _remove_broken_link(path: Path) -> None:
