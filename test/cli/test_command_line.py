@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from support import ROOT, write_labels, write_recording
-from taggingbackends import Labels
+from taggingbackends import Labels, dependency
+from taggingbackends.labels.boris import export_boris
+from variants import trxmat
 
 PAGE = ROOT / "docs" / "command-line.md"
 
@@ -49,8 +51,13 @@ def project(make_backend: Callable[..., Path]) -> Path:
             for larva, track in list(run.items()):
                 labels.set(run.id, larva, track.times, track.states, [0.9] * len(track))
         labels.write(project / folder / "predicted.label")
+    for run in labels.values():
+        run.dependencies = [dependency(project / f"recording{x}") for x in (".outline", ".spine")]
+        larvae = [trxmat.larva(n, len(x), id=run.id, t=x.times[:, None]) for n, x in run.items()]
+        (project / "trx.mat").write_bytes(trxmat.image(*larvae)["trx.mat"])
     for name in ("truth.label", "predicted.label", "edited.label"):
         labels.write(project / name)
+    (project / "events.csv").write_text(export_boris(labels))
     columns = ["head", "spinepoint_1", "spinepoint_2", "spinepoint_3", "tail"]
     features = [f"{name}_{axis}" for name in columns for axis in "xy"]
     rows = [f"{name}(0),{n}" for n, name in enumerate([*features, *map("radius_{}".format, "123")])]

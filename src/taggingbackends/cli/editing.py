@@ -171,7 +171,7 @@ def rename(
     OLD=NEW,OLD=NEW is short for OLD=NEW OLD=NEW. Labels that get the same name are joined.
 
     \b
-    Example: tagging-backend labels rename truth.label bend=cast back-up=back -o renamed.label
+    Example: tagging-backend labels rename truth.label run=crawl -o renamed.label
     """
     from taggingbackends.labels import Labels
 
