@@ -125,8 +125,8 @@ def _matched(
     matched = {name: name for name in observations if name in runs}
     if not matched and len(observations) == len(runs) == 1:
         (name,), (run,) = observations, runs
-        found, expected = _DATE_TIME.match(name), _DATE_TIME.match(run)
-        if not (found and expected and found[0] != expected[0]):
+        dates = {match[0] for match in map(_DATE_TIME.match, (name, run)) if match}
+        if len(dates) < 2:  # otherwise it is of another run
             matched[name] = run
     if not matched:
         found = listed(map(shown, observations), _NAMED)
