@@ -104,6 +104,7 @@ TABLES: dict[str, str | bytes] = {
     "other name of the larva": STATE.replace("larva 3", "Larva_03"),
     "no observation": STATE.replace(f"{RUN},", "").replace("Observation id,", ""),
     "another name of the only observation": STATE.replace(RUN, "video 1"),
+    "name of its file": STATE.replace(RUN, f"{RUN}@x@y"),
     "without the last line break": STATE.rstrip(),
 }
 
@@ -154,8 +155,8 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         r"expected larvae of the recording \(3, 12\), found 'No focal subject'",
     ),
     "another run": (
-        STATE.replace(RUN, "20200101_000000"),
-        f"expected an observation of {RUN}, found '20200101_000000'; give the observation",
+        STATE.replace(RUN, "20200101_000000@x"),
+        f"expected an observation of {RUN}, found '20200101_000000@x'; give the observation",
     ),
     "other observations": (
         STATE.replace(RUN, "a") + STATE.replace(RUN, "b"),

@@ -27,7 +27,7 @@ from taggingbackends.system.words import counted, listed
 
 __all__ = ["import_events"]
 
-_RUN = re.compile(r"\d{8}_\d{6}")
+_DATE_TIME = re.compile(r"\d{8}_\d{6}")
 _LARVA = re.compile(r"(?:larva[ _#.:(-]*)?0*([0-9]{1,5})(?:\.0+)?\)?", re.IGNORECASE)
 _NAMED = 5  # names that a message lists at most
 
@@ -125,7 +125,8 @@ def _matched(
     matched = {name: name for name in observations if name in runs}
     if not matched and len(observations) == len(runs) == 1:
         (name,), (run,) = observations, runs
-        if not (_RUN.fullmatch(name) and _RUN.fullmatch(run)):
+        dates = {match[0] for match in map(_DATE_TIME.match, (name, run)) if match}
+        if len(dates) < 2:  # otherwise it is of another run
             matched[name] = run
     if not matched:
         found = listed(map(shown, observations), _NAMED)
