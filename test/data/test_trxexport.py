@@ -609,6 +609,9 @@ def test_a_trx_mat_becomes_a_label_file(
     assert convert("--split", "-o", "runs") == f"runs/{RUN}.label\nruns/{OTHER}.label\n"
     convert("-o", "both.label")
     assert list(Labels.read("both.label")) == [RUN, OTHER]
+    like.write_bytes(b"MATLAB 5.0 MAT-file".ljust(512))
+    with pytest.raises(TrackFileError, match=r"save it in MATLAB with -v7\.3"):
+        convert("-o", "y.label")
     put(like, {name: value for name, value in larva(1).items() if name not in ACTIONS})
     with backend_error("no-input", "found a recording without labels"):
         convert("-o", "y.label")
