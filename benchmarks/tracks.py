@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ except ImportError:  # the benchmark of FIMTrack is skipped
 
 from benchmarks.harness import compare, peak_memory, row
 from benchmarks.inputs import fimtrack_table, recording, trxmat
-from taggingbackends.data import load_tracks
+from taggingbackends import Labels
+from taggingbackends.data import export_trx, load_tracks
 
 
 def line_by_line(spine: Path) -> dict[int, list[Any]]:
@@ -54,6 +56,8 @@ def run(folder: Path) -> None:
     fimtrack(folder)
     print()
     trx(folder)
+    print()
+    export(folder)
 
 
 def choreography(folder: Path) -> None:
@@ -130,3 +134,38 @@ result = sum(
 """
     peak, arrays = peak_memory(prepare, work)
     row(case, f"{peak / arrays:.2f}", f"{peak / 2**20:.1f} MB")
+
+
+def by_hand(labels: Labels, like: Path, target: Path) -> None:
+    """Copy a trx.mat and overwrite its indicators, as a simple script would."""
+    shutil.copy(like, target)
+    (larvae,) = labels.values()
+    with h5py.File(target, "r+") as file:
+        trx = file["trx"]
+        numbers = [int(file[ref][()].item()) for ref in trx["numero_larva_num"][0]]
+        for name in larvae.names:
+            for number, ref in zip(numbers, trx[name][0], strict=True):
+                on = np.array([state == name for state in larvae.states])
+                file[ref][...] = np.where(on[larvae[number].codes], 1.0, -1.0)
+
+
+def export(folder: Path) -> None:
+    """Compare the export of labels with a copy of the file, and with a simple script."""
+    row("labels export --to trx", "of the baseline's time", "ours", "baseline")
+    target = folder / "target.mat"
+    for larvae, padded in ((20, 100), (400, 22)):
+        like = trxmat(folder / "like.mat", larvae, points=(22, 22), padded=padded, compression=None)
+        labels = load_tracks(like, spine=False, outline=False).labels()
+        case = f"{larvae} larvae, {like.stat().st_size / 1e6:.0f} MB"
+        ours = partial(export_trx, labels, like, target, force=True)
+        compare(f"{case}, shutil.copy", partial(shutil.copy, like, target), ours)
+        compare(f"{case}, h5py", partial(by_hand, labels, like, target), ours)
+    prepare = f"""
+from taggingbackends import Labels
+from taggingbackends.data import export_trx, load_tracks
+labels = load_tracks({str(like)!r}, spine=False, outline=False).labels()
+"""
+    work = f"result = export_trx(labels, {str(like)!r}, {str(target)!r}, force=True).frames"
+    peak, frames = peak_memory(prepare, work)
+    row("\npeak memory", "bytes per frame", "peak")
+    row(f"{larvae} larvae, 1,000 frames", f"{peak / frames:.1f}", f"{peak / 2**20:.1f} MB")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "LABEL_SUFFIXES",
+    "Examined",
     "Format",
     "Paths",
     "TrackerName",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 from pathlib import Path
 
-from taggingbackends.data.formats import LABEL_SUFFIXES, format_of, is_label_file
+from taggingbackends.data.formats import LABEL_SUFFIXES, Examined, examined, is_label_file
 from taggingbackends.data.ownlabels import has_labels, own_labels
 from taggingbackends.errors import BackendError, wrong_type
 from taggingbackends.labels.dependencies import dependency
@@ -124,7 +124,9 @@ def read_labels(file: _Path) -> Labels:
         The file cannot be read.
     """
     path = Path(file)
-    format = None if is_label_file(path) else format_of(path)
+    format, error, _ = Examined() if is_label_file(path) else examined(path)
+    if error is not None:
+        raise error
     if format is None:
         return Labels.read(path)
     labels = Labels()

@@ -32,6 +32,7 @@ class StructWriter(StructArray):
 
     def __init__(self, path: Path, file: h5py.File, required: Collection[str]) -> None:
         super().__init__(path, file, required)
+        self._columns: dict[tuple[str, int], DatasetID | None] = {}  # until the field is written
         for field in self.fields:
             if self._is_soft(self._group, field.encode()):
                 problem = "expected data, found a link; copy them here"
@@ -39,6 +40,11 @@ class StructWriter(StructArray):
 
     def column(self, field: str, index: int, n: int) -> DatasetID | None:
         """Return a column (or a row) of n numbers; None if there is something else."""
+        if (field, index) not in self._columns:
+            self._columns[field, index] = self._column(field, index, n)
+        return self._columns[field, index]
+
+    def _column(self, field: str, index: int, n: int) -> DatasetID | None:
         if field not in self.fields:
             return None
         try:
@@ -74,13 +80,14 @@ class StructWriter(StructArray):
         """
         is_new = field not in self.fields
         elements: list[Any] = [None] * len(self) if is_new else list(self._elements_of(field))
+        is_shared = np.zeros(len(self), bool) if is_new else self._is_shared(field)
         is_stored = False
         like = tuple(like)
         for index, values in enumerate(columns):
             if values is None:
                 continue
             there = None if is_new else self.column(field, index, len(values))
-            if there is not None and not self._is_shared(field, index, there):
+            if there is not None and not is_shared[index]:
                 fill(there, values)
                 continue
             name = field.encode() if self._is_single else self._new_name()
@@ -94,6 +101,7 @@ class StructWriter(StructArray):
         if is_new:
             self._declare(field)
         self._elements[field] = elements
+        self._columns.clear()
 
     @cached_property
     def _is_single(self) -> bool:
@@ -114,12 +122,12 @@ class StructWriter(StructArray):
     def _new_name(self) -> bytes:
         return next(name for name in self._names if not self._references.links.exists(name))
 
-    def _is_shared(self, field: str, index: int, dataset: DatasetID) -> bool:
-        """Return whether an array is also that of another element, field or variable."""
-        if self._is_single:
-            return bool(h5py.h5o.get_info(dataset).rc > 1)
+    def _is_shared(self, field: str) -> NDArray[np.bool_]:
+        """Return whether each array is also that of another element, field or variable."""
         found = self._followed(self._group, field)
-        return self._uses[int(_addresses(found)[index])] > 1
+        if self._is_single:
+            return np.array([h5py.h5o.get_info(found).rc > 1])
+        return np.array([self._uses[address] > 1 for address in _addresses(found).tolist()])
 
     @cached_property
     def _uses(self) -> Counter[int]:
