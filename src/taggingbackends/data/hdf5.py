@@ -1,4 +1,4 @@
-"""HDF5 files of MATLAB, opened for reading, also if they are damaged or their locks fail."""
+"""HDF5 files, opened for reading, also if they are damaged or their locks fail."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import h5py
 
 from taggingbackends.errors import TrackFileError, shown
 
-__all__ = ["cause", "check_names", "opened"]
+__all__ = ["H5PY_ERRORS", "cause", "check_names", "opened"]
 
-_HEADER = 512  # bytes before HDF5
+H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What h5py raises for a damaged file."""
+
+_HEADER = 512  # bytes before HDF5 in files of MATLAB
 _SIEVE = 1 << 12  # least bytes per read of HDF5; of its default, 64 kB, often 12 bytes are used
 
 _SYMBOLS = 0x11  # type of the message that has the address of a group's names
@@ -26,10 +29,18 @@ _UNCLOSED = "file consistency flags"  # message of HDF5
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file; raise TrackFileError if it is not a MATLAB 7.3 file, is damaged or locked."""
+def opened(path: Path, header: int = _HEADER) -> Iterator[h5py.File]:
+    """Open a file; raise TrackFileError if it is not HDF5 after the header, damaged or locked.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    header : int
+        Bytes before HDF5; by default those of MATLAB 7.3.
+    """
     try:
-        file = _open(path)
+        file = _open(path, header)
     except OSError as error:
         if _UNCLOSED in str(error):
             problem = (
@@ -37,9 +48,10 @@ def opened(path: Path) -> Iterator[h5py.File]:
                 "writes to it, or run `h5clear -s` on a copy if that program has ended"
             )
         elif error.errno is None:
+            after = " after a header of 512 bytes, as MATLAB saves with -v7.3" if header else ""
             problem = (
-                "expected HDF5 after a header of 512 bytes, as MATLAB saves with -v7.3, "
-                f"found none or a damaged one ({cause(error)}); is the file cut?"
+                f"expected HDF5{after}, found none or a damaged one ({cause(error)}); "
+                "is the file cut?"
             )
         elif _UNLOCKED in str(error):
             problem = (
@@ -53,8 +65,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def _open(path: Path) -> h5py.File:
-    check_names(path, None)
+def _open(path: Path, header: int) -> h5py.File:
+    check_names(path, None, header)
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     access.set_sieve_buf_size(_SIEVE)
@@ -67,7 +79,7 @@ def _open(path: Path) -> h5py.File:
     return h5py.File(h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY, access))
 
 
-def check_names(path: Path, group: int | None) -> None:
+def check_names(path: Path, group: int | None, header: int = _HEADER) -> None:
     """Raise OSError if HDF5 would never end reading the names in a group.
 
     The names are in a heap. HDF5 copies the list of its free blocks to memory, also a list that
@@ -79,12 +91,14 @@ def check_names(path: Path, group: int | None) -> None:
         The file.
     group : int or None
         Address of the group's object header; None for the root.
+    header : int
+        Bytes before HDF5.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
 
         def read(address: int, form: str) -> tuple[int, ...]:
-            file.seek(_HEADER + min(address, size))
+            file.seek(header + min(address, size))
             return struct.unpack(form, file.read(struct.calcsize(form)))
 
         try:
