@@ -19,7 +19,8 @@ __all__ = ["Variable", "attributes_of", "plain", "variables_of"]
 
 _MOST_OF_FILE = 1032  # bytes in memory per byte of the file: the compression limit of deflate
 _MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
-_PHONY = b"This is a netCDF dimension but not a netCDF variable"  # begins the NAME of such a scale
+# how the attribute NAME of a dimension without a coordinate begins
+_NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _MISSING = ("_FillValue", "missing_value")
 
 
@@ -49,12 +50,16 @@ class Variable(NamedTuple):
 def variables_of(path: Path, file: h5py.File, names: tuple[str, ...]) -> dict[str, Variable]:
     """Return the variables with some of the names, as far as they are in the file.
 
+    A dimension without a coordinate is no variable.
+
     Raises
     ------
     TrackFileError
         A variable is damaged or has no named dimensions, now or when it is read.
     """
-    return {name: _Reader(path, file, name).variable() for name in names if name in file}
+    readers = {name: _Reader(path, file, name) for name in names if name in file}
+    found = {name: reader.variable() for name, reader in readers.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def attributes_of(of: h5py.File | h5py.Dataset) -> dict[str, Any]:
@@ -80,16 +85,19 @@ class _Reader:
         self.file = file
         self.name = name
 
-    def variable(self) -> Variable:
+    def variable(self) -> Variable | None:
+        """Return the variable; None if it is a dimension without a coordinate."""
         try:
             return self._variable()
         except H5PY_ERRORS as error:
             raise self._damaged(error) from None
 
-    def _variable(self) -> Variable:
+    def _variable(self) -> Variable | None:
         data = self.file[self.name]
         if not isinstance(data, h5py.Dataset):
-            raise self._error(f"expected a variable, found {type(data).__name__.lower()}")
+            raise self._error(f"expected a variable, found a {type(data).__name__.lower()}")
+        if bytes(data.attrs.get("NAME", b"")).startswith(_NO_VARIABLE):
+            return None
         if data.dtype.kind not in "biufOS":
             raise self._error(f"expected numbers or text, found {shown(str(data.dtype))}")
         dims, shape = self._dims(data), data.shape
