@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import struct
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ _SIEVE = 1 << 12  # least bytes per read of HDF5; of its default, 64 kB, often 1
 
 _SYMBOLS = 0x11  # type of the message that has the address of a group's names
 _LAST = 1  # what the last free block of a heap gives as the next one
+
+_HEAP = b"GCOL\x01"  # begins a heap of texts or references
+_OBJECT = struct.Struct("<H6xQ")  # of such a heap: its number, and its size
 
 _UNLOCKED = "unable to lock file"  # message of HDF5
 _UNCLOSED = "file consistency flags"  # message of HDF5
@@ -67,6 +71,8 @@ def opened(path: Path, header: int = _HEADER) -> Iterator[h5py.File]:
 
 def _open(path: Path, header: int) -> h5py.File:
     check_names(path, None, header)
+    if not header:  # the reader of MATLAB's files reads nothing that is in these heaps
+        _check_heaps(path)
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     access.set_sieve_buf_size(_SIEVE)
@@ -116,6 +122,30 @@ def check_names(path: Path, group: int | None, header: int = _HEADER) -> None:
             return  # the file is cut, as HDF5 finds, too
     if free in passed:
         raise OSError("a heap whose list of free blocks leads in circles")
+
+
+def _check_heaps(path: Path) -> None:
+    """Raise OSError if HDF5 would never end reading a heap of texts or references.
+
+    A heap is a row of objects, each with its size. HDF5 goes from one to the next, also if a size
+    is 0 or negative.
+    """
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            start = content.find(_HEAP)
+            while start >= 0:
+                (size,) = struct.unpack("<Q", content[start + 8 : start + 16].ljust(8, b"\0"))
+                at, end = start + 16, min(start + size, len(content))
+                while at + 16 <= end:
+                    number, size = _OBJECT.unpack_from(content, at)
+                    # sums of sizes overflow, as in HDF5
+                    step = (size if number == 0 else 16 + (size + 7) // 8 * 8) % (1 << 64)
+                    if not 0 < step < 1 << 63:
+                        raise OSError("a heap that does not end")
+                    at += step
+                start = content.find(_HEAP, start + 1)
 
 
 def cause(error: Exception) -> str:

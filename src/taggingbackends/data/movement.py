@@ -470,9 +470,8 @@ def _points(
     """
     n, count = _size(position, "time"), _size(position, "individuals")
     tracked = np.zeros((n, count), dtype=bool)
-    known = poses.variables.get("tracked")
-    if known is not None and {*known.dims} <= {*_PER_FRAME} and not known.is_text:
-        tracked |= _along(known, _PER_FRAME, (n, count)) == 1
+    if _is_per_frame(poses, "tracked", is_text=False):
+        tracked |= _per_frame(poses, "tracked", (n, count)) == 1
     parts: list[list[NDArray[np.float64]]] = [[] for _ in range(count)]
     at = position.dims.index("time")
     bytes_per_frame = 8 * max(int(np.prod(position.shape)) // max(n, 1), 1)
@@ -505,8 +504,21 @@ def _ordered(values: NDArray[Any], dims: Sequence[str], order: Sequence[str]) ->
     )
 
 
-def _along(one: Variable, order: Sequence[str], shape: tuple[int, ...]) -> NDArray[Any]:
-    return np.broadcast_to(_ordered(np.asarray(one.read(())), one.dims, order), shape)
+def _per_frame(poses: _Poses, name: str, shape: tuple[int, int]) -> NDArray[Any]:
+    """Return a variable along time and individuals; it may be the same for one of them."""
+    one = poses.variables[name]
+    sizes = dict(zip(_PER_FRAME, shape, strict=True))
+    if one.shape != tuple(sizes[dim] for dim in one.dims):  # before it is read
+        expected = " x ".join(str(sizes[dim]) for dim in one.dims)
+        found = " x ".join(map(str, one.shape))
+        raise poses.error(f"expected {expected} values, found {found}", name)
+    return np.broadcast_to(_ordered(one.read(()), one.dims, _PER_FRAME), shape)
+
+
+def _is_per_frame(poses: _Poses, name: str, is_text: bool) -> bool:
+    """Return whether there is a variable along time and individuals, or one of them."""
+    one = poses.variables.get(name)
+    return one is not None and one.is_text is is_text and {*one.dims} <= {*_PER_FRAME}
 
 
 def _metadata(
@@ -557,23 +569,16 @@ def _labels(
     coordinate = poses.variables.get("labels")
     if coordinate is None:
         return labels
-    if not coordinate.is_text or not {*coordinate.dims} <= {*_PER_FRAME}:
+    if not _is_per_frame(poses, "labels", is_text=True):
         found = f"{'text' if coordinate.is_text else 'numbers'} ({', '.join(coordinate.dims)})"
         left_out.append(f"labels that are not text along time and individuals, but {found}")
         return labels
     shape = (len(times), len(larvae))
-    try:
-        texts = _along(coordinate, _PER_FRAME, shape)
-        confidence, second = (
-            _along(one, _PER_FRAME, shape)
-            if (one := poses.variables.get(name)) is not None
-            and one.is_text is is_text
-            and {*one.dims} <= {*_PER_FRAME}
-            else None
-            for name, is_text in (("label_confidence", False), ("second_label", True))
-        )
-    except ValueError:
-        raise poses.error(f"expected labels of shape {shape}", "labels") from None
+    texts = _per_frame(poses, "labels", shape)
+    confidence, second = (
+        _per_frame(poses, name, shape) if _is_per_frame(poses, name, is_text) else None
+        for name, is_text in (("label_confidence", False), ("second_label", True))
+    )
     states = _stored_states(coordinate.attributes)
     try:
         labelled = labels.add_run(run)
@@ -703,7 +708,12 @@ def write(
     frames = min(max(_BLOCK // (16 * points * larvae), 1), n)
     compressed = {"zlib": True, "complevel": 1, "shuffle": True}
     chunks = {"position": (frames, 2, points, larvae), "confidence": (frames, points, larvae)}
-    encoding = {name: {**compressed, "chunksizes": sizes} for name, sizes in chunks.items()}
+    encoding: dict[str, Any] = {
+        name: {**compressed, "chunksizes": sizes} for name, sizes in chunks.items()
+    }
+    # texts of variable length would be neither compressed nor fast
+    texts = [name for name in ("labels", "second_label") if name in ds.coords]
+    encoding |= {name: {"dtype": "S1", **compressed} for name in texts}
     with new_version(path) as temporary:
         ds.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 

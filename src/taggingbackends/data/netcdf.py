@@ -20,7 +20,7 @@ __all__ = ["Variable", "attributes_of", "plain", "variables_of"]
 _MOST_OF_FILE = 1032  # bytes in memory per byte of the file: the compression limit of deflate
 _MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
 # how the attribute NAME of a dimension without a coordinate begins
-_NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
+_NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable"
 _MISSING = ("_FillValue", "missing_value")
 
 
@@ -96,7 +96,7 @@ class _Reader:
         data = self.file[self.name]
         if not isinstance(data, h5py.Dataset):
             raise self._error(f"expected a variable, found a {type(data).__name__.lower()}")
-        if bytes(data.attrs.get("NAME", b"")).startswith(_NO_VARIABLE):
+        if str(plain(data.attrs.get("NAME"))).startswith(_NO_VARIABLE):
             return None
         if data.dtype.kind not in "biufOS":
             raise self._error(f"expected numbers or text, found {shown(str(data.dtype))}")
@@ -120,7 +120,7 @@ class _Reader:
         if "DIMENSION_LIST" in data.attrs:
             scales = [self.file[refs[0]] for refs in data.attrs["DIMENSION_LIST"]]
             return tuple(str(scale.name).rpartition("/")[2] for scale in scales)
-        if not data.ndim or data.attrs.get("CLASS") == b"DIMENSION_SCALE":
+        if not data.ndim or plain(data.attrs.get("CLASS")) == "DIMENSION_SCALE":
             # the dimension of its name; a second one is that of the characters of text
             return (self.name, "characters")[: data.ndim]
         problem = f"expected named dimensions, found {counted(data.ndim, 'dimension')} without"
@@ -172,12 +172,14 @@ def _reading_text(data: h5py.Dataset, ndim: int) -> Callable[[Any], NDArray[Any]
         stored = np.asarray(data[key])
         if stored.ndim > ndim and stored.dtype == "S1":
             stored = np.ascontiguousarray(stored).view(f"S{stored.shape[-1]}")[..., 0]
-        texts = np.empty(stored.shape, dtype=object)
-        known: dict[Any, str] = {}
-        for place, item in enumerate(stored.ravel().tolist()):
-            if item not in known:
-                known[item] = item.decode("utf-8", "replace") if isinstance(item, bytes) else item
-            texts.flat[place] = known[item]
-        return texts
+        if stored.dtype.kind == "S":
+            distinct, places = np.unique(stored, return_inverse=True)
+        else:
+            items = stored.ravel().tolist()
+            numbers = {item: number for number, item in enumerate(dict.fromkeys(items))}
+            distinct = np.array([*numbers], dtype=object)
+            places = np.fromiter(map(numbers.__getitem__, items), np.intp, len(items))
+        texts = np.array([*map(plain, distinct.tolist()), ""], dtype=object)
+        return np.asarray(texts[places], dtype=object).reshape(stored.shape)
 
     return read
