@@ -148,7 +148,6 @@ def others() -> Iterator[tuple[str, xr.Dataset, str]]:
     yield "one individual of one", ds.isel(individuals=[0]), "read"
     yield "one name without a number", dataset(individuals=("Alice",)), "read"
     yield "one frame", ds.isel(time=[0]), "read"
-    yield "head and tail", ds.isel(keypoints=[0, 2]), "read"
     yield "no names of keypoints", ds.drop_vars("keypoints"), "read"
     yield "names of a track", dataset(individuals=("track 1 (2)", "7")), "read"
     yield "names that contain no sides", dataset(("leftover", "roll", "bright")), "read"
@@ -182,6 +181,7 @@ def others() -> Iterator[tuple[str, xr.Dataset, str]]:
     yield "another dimension", ds.expand_dims(camera=2), "refused"
     yield "no space", ds.isel(space=0), "refused"
     yield "one keypoint", ds.isel(keypoints=[0]), "refused"
+    yield "two keypoints", ds.isel(keypoints=[0, 2]), "refused"
     yield "no keypoints", ds.isel(keypoints=0, drop=True), "refused"
     yield "polar coordinates", ds.assign_coords(space=["rho", "phi"]), "refused"
     for sides in (("left_eye", "right_eye"), ("earL", "earR"), ("l ear", "r ear"), ("R1", "L1")):

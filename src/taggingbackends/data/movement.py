@@ -64,6 +64,7 @@ _MILLIMETRES = {
     **dict.fromkeys(("um", "µm", "μm", "micrometer", "micrometers", "micron", "microns"), 1e-3),
 }
 _PIXELS = ("px", "pixel", "pixels")
+_LEAST = 3  # points of a spine, as in other formats
 _LARGEST = 1e9  # of options and of attributes such as fps; far from an overflow of products
 _BLOCK = 4 << 20  # bytes of positions read at once
 _NAMED = 5  # individuals that a sentence names at most
@@ -435,9 +436,11 @@ def _spine_places(poses: _Poses, names: list[str], spine: bool | Sequence[str]) 
             found = listed(names, 2 * _NAMED)
             problem = f"expected keypoints from head to tail, found {found}; {fix}"
             raise poses.error(problem, "keypoints")
-    if len(places) < 2 or len({*places}) < len(places):
+    if len(places) < _LEAST or len({*places}) < len(places):
         found = listed([names[place] for place in places], _NAMED) or "none"
-        problem = f"expected 2 different keypoints or more along the midline, found {found}; {fix}"
+        problem = (
+            f"expected {_LEAST} different keypoints or more along the midline, found {found}; {fix}"
+        )
         raise poses.error(problem, "keypoints")
     return places
 
@@ -773,9 +776,12 @@ def _fps(times: NDArray[np.float64]) -> float | None:
     if len(times) < 2:
         return None
     steps = np.diff(times)
-    counts = np.cumsum(np.rint(steps / np.median(steps)))
-    period = (times[-1] - times[0]) / counts[-1] if counts[-1] else 0.0
-    if not period or (np.abs(times[1:] - times[0] - counts * period) > _MILLISECOND).any():
+    counts = np.append(0, np.cumsum(np.rint(steps / np.median(steps))))
+    # least squares: recorded times may be rounded
+    from_mean = counts - counts.mean()
+    period = from_mean @ times / max(from_mean @ from_mean, 1.0)
+    deviations = times - times.mean() - from_mean * period
+    if period <= 0 or (np.abs(deviations) > _MILLISECOND).any():
         return None
     return float(round(1 / period, 3)) or None
 
