@@ -1,5 +1,5 @@
 # Tracker files and label files, recognized by their names and first bytes. Recordings are found as in
-# Python, so that both languages name the same outputs; trx.mat files are not loaded.
+# Python, so that both languages name the same outputs; trx.mat and NetCDF files are not loaded.
 
 const LABEL_SUFFIXES = (".label", ".labels", ".nyxlabel", ".json")
 
@@ -9,11 +9,11 @@ const HEAD = 1024  # bytes; enough to recognize a file
 const CHOREOGRAPHY = (".spine", ".outline")
 
 # formats that only Python loads: suffix => start of the file
-const OTHER_TRACKERS = (".mat" => "MATLAB 7.3 MAT-file",)
+const OTHER_TRACKERS = (".mat" => b"MATLAB 7.3 MAT-file", ".nc" => b"\x89HDF\r\n\x1a\n")
 const FIMTRACK = ".csv"
 
 # of the files of one stem, the first of these is the one to load, as in Python
-const TRACKER_SUFFIXES = (CHOREOGRAPHY..., first.(OTHER_TRACKERS)..., FIMTRACK)
+const TRACKER_SUFFIXES = (CHOREOGRAPHY..., ".mat", FIMTRACK, ".nc")
 
 suffix_of(path) = last(splitext(path))
 with_suffix(path, suffix) = first(splitext(path)) * suffix
@@ -77,8 +77,9 @@ end
     findrecordings(files; unreadable=nothing)
 
 Find the recordings among files. The tracker files of one stem in one folder are one recording; if they are in
-several formats, Choreography's is the one to load, else the trx.mat, which [`loadtracks`](@ref) cannot read,
-else FIMTrack's table. Files of single larvae, `<stem>.00012.spine`, have the stem of their recording.
+several formats, Choreography's is the one to load, else the trx.mat, else FIMTrack's table, else the NetCDF file.
+[`loadtracks`](@ref) cannot read trx.mat and NetCDF files. Files of single larvae, `<stem>.00012.spine`, have the
+stem of their recording.
 
 # Arguments
 - `files`: paths of files of any kind, e.g. `list_input_files(backend)`.

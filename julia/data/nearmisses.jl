@@ -11,6 +11,8 @@ function format_of_suffix(suffix)
         "a line `date_time larva_id time x1 y1 x2 y2 ...`", "export it with Choreography again")
     suffix == FIMTRACK && return TrackerFormat("FIMTrack", "a line `,larva(0),larva(1),...`",
         "save it with FIMTrack again, or move it if it is another table")
+    suffix == ".nc" && return TrackerFormat("movement", "`\\x89HDF`, as NetCDF 4",
+        "save it as NetCDF 4 (ds.to_netcdf(path, engine='h5netcdf'))")
     return TrackerFormat("trx.mat", "`MATLAB 7.3 MAT-file`", "save it in MATLAB with -v7.3")
 end
 
@@ -18,6 +20,9 @@ end
 const KINDS_OF_FILES = (
     (b"matlab 5.0 mat-file", "a MATLAB 5 file", ""),
     (b"\x89hdf\r\n\x1a\n", "HDF5 without the header of MATLAB", ""),
+    (b"cdf\x01", "a NetCDF 3 file", ""),
+    (b"cdf\x02", "a NetCDF 3 file", ""),
+    (b"cdf\x05", "a NetCDF 3 file", ""),
     (b"# created by octave", "a text file of Octave", ""),
     (b"octave-1-l", "a binary file of Octave", ""),
     (b"pk\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
@@ -70,7 +75,7 @@ starts_with(bytes, start) = length(bytes) >= length(start) && view(bytes, 1:leng
 function is_in_format(suffix, content)
     suffix in CHOREOGRAPHY && return is_choreography(content)
     suffix == FIMTRACK && return table_separator(content) !== nothing
-    return any(other == suffix && starts_with(content, codeunits(start)) for (other, start) in OTHER_TRACKERS)
+    return any(other == suffix && starts_with(content, start) for (other, start) in OTHER_TRACKERS)
 end
 
 function reason(suffix, head, content, is_known)

@@ -391,7 +391,7 @@ def test_tables_are_recognized_by_their_first_line(tmp_path: Path, table: Path) 
     with pytest.raises(TrackFileError, match="found an empty file"):
         load_tracks(other)
     renamed = table.rename(table.with_suffix(".txt"))
-    with pytest.raises(TrackFileError, match=r"tracker file \(.*\.csv\)"):
+    with pytest.raises(TrackFileError, match=r"tracker file \(.*\.csv, .*\)"):
         load_tracks(renamed)
 
 

@@ -493,6 +493,19 @@ end
     end
 end
 
+@testset "a NetCDF file is a recording, which only Python loads" begin
+    in_folder() do folder
+        spine = write_recording(folder)
+        file(name, head) = (write(joinpath(folder, name), head); joinpath(folder, name))
+        alone, beside = file("a.nc", b"\x89HDF\r\n\x1a\n\x02"), file("table.nc", b"\x89HDF\r\n\x1a\n")
+        table = file("table.csv", ",larva(0)\n")
+        other = file(first(splitext(basename(spine))) * ".nc", b"\x89HDF\r\n\x1a\n")
+        @test collect(findrecordings([alone, beside, other, spine, table])) ==
+              [alone => [alone], table => [beside, table], spine => [other, spine]]
+        @test occursin("the formats that Julia reads, found a.nc; load it in Python", refusal(alone).problem)
+    end
+end
+
 @testset "near misses: the contract's cases ($n $(case["file"]))" for (n, case) in
         enumerate(TB.parse_json(read(joinpath(CONTRACT, "nearmisses.json"), String)))
     in_folder() do folder

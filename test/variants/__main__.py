@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taggingbackends import LabelFileError, Labels, TrackFileError
 from taggingbackends.data import load_runs
-from variants import choreography, fimtrack, tracks, trxmat
+from variants import choreography, fimtrack, movement, tracks, trxmat
 
 __all__ = ["main"]
 
@@ -20,6 +20,7 @@ KINDS: dict[str, Callable[[], Iterator[tuple[str, dict[str, bytes], str]]]] = {
     "Choreography": choreography.variants,
     "trx.mat": trxmat.variants,
     "FIMTrack": fimtrack.variants,
+    "movement": movement.variants,
     "label file": tracks.variants,
 }
 OUTCOMES = ("read", "reported", "refused")

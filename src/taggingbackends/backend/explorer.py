@@ -28,6 +28,8 @@ _run_of_table = lazy_function("taggingbackends.data.fimtrack", "run_of")
 
 __all__ = ["BackendExplorer"]
 
+_NAMED_BY_FOLDER = ("FIMTrack", "movement")  # formats of files without the run's identifier
+
 
 class BackendExplorer(BackendFolder):
     """The folders, files and scripts of a backend.
@@ -79,7 +81,8 @@ class BackendExplorer(BackendFolder):
     def load_tracks(self, file: str | PathLike[str], **options: Any) -> Recording:
         """Load a recording with the tracker options of the command.
 
-        The run of a FIMTrack table in data/raw is that of the file that was pushed.
+        A FIMTrack table or NetCDF file in data/raw that does not name its run has that of the file
+        that was pushed.
 
         Parameters
         ----------
@@ -99,7 +102,8 @@ class BackendExplorer(BackendFolder):
         if recording.left_out:
             source = origin(self, recording.sources[0])
             warnings.warn(LeftOutWarning(source, recording.left_out), stacklevel=2)
-        if recording.format == "FIMTrack" and recording.sources == (Path(file),):
+        is_named = not recording.run_is_derived or recording.format not in _NAMED_BY_FOLDER
+        if not is_named and recording.sources == (Path(file),):
             # a single file comes without the folder that names its run
             recording = replace(recording, run=_run_of_table(origin(self, Path(file))))
         return recording

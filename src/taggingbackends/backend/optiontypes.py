@@ -458,8 +458,12 @@ _POSITIVE = OptionType("a positive number", "NUMBER", _positive)
 TRACKER = Signature(
     "load_tracks",
     {
-        "pixelsize": Parameter(_POSITIVE, doc="Pixel size of FIMTrack tables, in µm."),
-        "framerate": Parameter(_POSITIVE, doc="Frames per second of FIMTrack tables."),
+        "pixelsize": Parameter(
+            _POSITIVE, doc="Pixel size of FIMTrack tables and NetCDF files in pixels, in µm."
+        ),
+        "framerate": Parameter(
+            _POSITIVE, doc="Frames per second of FIMTrack tables and NetCDF files in frames."
+        ),
     },
 )
 """The options of `BackendExplorer.load_tracks`, which every script takes."""

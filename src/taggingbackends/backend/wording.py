@@ -22,7 +22,8 @@ _WORDS = (
     (r"all_files=True", "--all-files"),
     (r"format=\.\.\.", "--format NAME"),
     (r"prefer=\.\.\.", "--prefer PATTERN"),
-    (r"the option pixelsize", "--pixelsize"),
+    (r"the option (pixelsize|framerate)", r"--\1"),
+    (r", or load_tracks\(path, spine=\[\.\.\.\]\)", ""),
     (
         r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",
         "a script loads each with backend.load_runs(file)",

@@ -257,7 +257,7 @@ ALL_FILES = click.option(
 FORMAT = click.option(
     "--format",
     metavar="NAME",
-    help="Use only tracker files in this format: Choreography, trx.mat or FIMTrack.",
+    help="Use only tracker files in this format: Choreography, trx.mat, FIMTrack or movement.",
 )
 
 

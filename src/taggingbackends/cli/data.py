@@ -21,13 +21,17 @@ def data() -> None:
 @data.command("info")
 @takes_files()
 @click.option(
-    "--pixelsize", type=float, metavar="UM", help="Set the pixel size of FIMTrack tables, in µm."
+    "--pixelsize",
+    type=float,
+    metavar="UM",
+    help="Set the pixel size of FIMTrack tables and of NetCDF files in pixels, in µm.",
 )
 @click.option(
     "--framerate",
     type=float,
     metavar="HZ",
-    help="Set the frame rate of FIMTrack tables, in frames/s; by default 30.",
+    help="Set the frame rate of FIMTrack tables (by default 30) and of NetCDF files in frames, "
+    "in frames/s.",
 )
 @click.pass_context
 def data_info(

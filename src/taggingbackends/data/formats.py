@@ -102,6 +102,8 @@ class Format(NamedTuple):
     run : callable, optional
         ``run(path)`` returns the run of a file. Files of other formats that have `runs` are other
         forms of the recording if they are in the same folder and contain this run.
+    has_labels : bool
+        Whether files of this format may contain labels.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Format(NamedTuple):
     runs: Callable[[Path], list[str]] | None = None
     run: Callable[[Path], str] | None = None
     fix: str = ""
+    has_labels: bool = False
 
 
 FORMATS: list[Format] = [
@@ -141,6 +144,7 @@ FORMATS: list[Format] = [
         options=("spine", "outline", "labels", "run"),
         runs=lazy_function("taggingbackends.data.trxmat", "runs"),
         fix="save it in MATLAB with -v7.3",
+        has_labels=True,
     ),
     Format(
         name="FIMTrack",
@@ -151,6 +155,17 @@ FORMATS: list[Format] = [
         options=("spine", "outline", "framerate", "pixelsize", "radii"),
         options_from=lazy_function("taggingbackends.data.fimtrack", "options_from"),
         fix="save it with FIMTrack again, or move it if it is another table",
+    ),
+    Format(
+        name="movement",
+        suffixes=(".nc",),
+        recognize=lambda head: head.startswith(b"\x89HDF\r\n\x1a\n"),
+        load=lazy_function("taggingbackends.data.movement", "load"),
+        beginning="`\\x89HDF`, as NetCDF 4",
+        options=("spine", "outline", "framerate", "pixelsize"),
+        options_from=lazy_function("taggingbackends.data.fimtrack", "options_from"),
+        fix="save it as NetCDF 4 (ds.to_netcdf(path, engine='h5netcdf'))",
+        has_labels=True,
     ),
 ]
 """All formats. A backend can append its own."""

@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 from pathlib import Path
 
-from taggingbackends.data.formats import LABEL_SUFFIXES, Examined, examined, is_label_file
+from taggingbackends.data.formats import (
+    FORMATS,
+    LABEL_SUFFIXES,
+    Examined,
+    examined,
+    is_label_file,
+)
 from taggingbackends.data.ownlabels import has_labels, own_labels
 from taggingbackends.errors import BackendError, wrong_type
 from taggingbackends.labels.dependencies import dependency
@@ -55,8 +61,8 @@ def label_sources(files: _Path | Iterable[_Path]) -> list[Path]:
     ----------
     files : path, or iterable of paths
         - a file is returned as it is;
-        - a folder stands for the label files in it and in its subfolders, and for each trx.mat with
-          labels in a folder without label files; hidden ones are skipped;
+        - a folder stands for the label files in it and in its subfolders, and for each trx.mat or
+          NetCDF file with labels in a folder without label files; hidden ones are skipped;
         - a pattern with ``*``, ``?`` or ``[...]``, if there is no file of that name; ``**`` is
           any number of folders.
 
@@ -102,8 +108,9 @@ def _in_folder(folder: Path) -> list[Path]:
     # Path.glob finds hidden ones, too
     files = glob.glob(f"{glob.escape(str(folder))}/**/*", recursive=True)  # noqa: PTH207
     by_folder: dict[Path, list[Path]] = {}
+    suffixes = [suffix for format in FORMATS if format.has_labels for suffix in format.suffixes]
     for file in map(Path, sorted(files)):
-        if file.name.lower().endswith((*LABEL_SUFFIXES, ".mat")) and file.is_file():
+        if file.name.lower().endswith((*LABEL_SUFFIXES, *suffixes)) and file.is_file():
             by_folder.setdefault(file.parent, []).append(file)
     return [
         file
@@ -114,7 +121,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def read_labels(file: _Path) -> Labels:
-    """Read the labels in a label file or in a trx.mat.
+    """Read the labels in a label file, in a trx.mat or in a NetCDF file.
 
     Raises
     ------

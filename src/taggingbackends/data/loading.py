@@ -46,10 +46,13 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     **options
         Options of the format. Options that only other formats take are ignored.
 
-        - ``spine=False`` or ``outline=False`` skips that part.
+        - ``spine=False`` or ``outline=False`` skips that part. ``spine=["head", "middle", "tail"]``
+          names the keypoints of a NetCDF file that make up the spine.
         - ``pixelsize`` (µm; required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
-          of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The metadata of a label
-          file can give them instead. None means the value of the metadata.
+          of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The first two are also
+          options of NetCDF files that lack a unit of length or the frame rate, see
+          `Recording.from_xarray`. The metadata of a label file can give them instead. None means
+          the value of the metadata.
         - ``labels`` and ``run`` are options of trx.mat, see `taggingbackends.data.trxmat.load`.
           ``run`` is required if the file contains several runs, see `runs_in`. So it is if a label
           file does: the tracker files that this run depends on are loaded.

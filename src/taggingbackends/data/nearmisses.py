@@ -15,6 +15,9 @@ __all__ = ["is_own_table", "reason", "reason_for_archive", "reason_for_compresse
 _KINDS = (  # first bytes in lower case, what has them, and the fix if it is not the format's own
     (b"matlab 5.0 mat-file", "a MATLAB 5 file", ""),
     (b"\x89hdf\r\n\x1a\n", "HDF5 without the header of MATLAB", ""),
+    (b"cdf\x01", "a NetCDF 3 file", ""),
+    (b"cdf\x02", "a NetCDF 3 file", ""),
+    (b"cdf\x05", "a NetCDF 3 file", ""),
     (b"# created by octave", "a text file of Octave", ""),
     (b"octave-1-l", "a binary file of Octave", ""),
     (b"pk\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),

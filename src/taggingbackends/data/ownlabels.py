@@ -1,4 +1,4 @@
-"""The labels in a tracker file (trx.mat), and copies of it without them."""
+"""The labels in a tracker file (trx.mat, NetCDF), and copies of it without them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any
 from taggingbackends.data.formats import format_of, several_runs
 from taggingbackends.data.loading import load_silently, runs_in
 from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.system.lazy import lazy_function
 
 __all__ = ["copy_without_labels", "has_labels", "own_labels"]
+
+_remove_labels = lazy_function("taggingbackends.data.movement", "remove_labels")
 
 _REQUIRED = {"t", "numero_larva_num"}  # fields of the struct array of tracks
 
@@ -19,7 +22,7 @@ _REQUIRED = {"t", "numero_larva_num"}  # fields of the struct array of tracks
 def has_labels(file: Path) -> bool:
     """Return whether a tracker file may contain labels, by its format."""
     format = format_of(file)
-    return format is not None and "labels" in format.options
+    return format is not None and format.has_labels
 
 
 def own_labels(file: Path, **options: Any) -> Iterator[RunLabels]:
@@ -47,7 +50,7 @@ def own_labels(file: Path, **options: Any) -> Iterator[RunLabels]:
 
 
 def copy_without_labels(file: Path, copy: Path) -> None:
-    """Copy a trx.mat without its indicators and columns of state numbers.
+    """Copy a trx.mat without its indicators and columns of state numbers, NetCDF without labels.
 
     Raises
     ------
@@ -56,6 +59,11 @@ def copy_without_labels(file: Path, copy: Path) -> None:
     """
     import h5py  # slow to import
 
+    format = format_of(file)
+    if format is not None and format.name == "movement":
+        shutil.copyfile(file, copy)
+        _remove_labels(copy)
+        return
     labels = {
         name
         for run in runs_in(file)

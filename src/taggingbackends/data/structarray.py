@@ -21,7 +21,7 @@ from h5py.h5d import DatasetID
 from h5py.h5g import GroupID
 from numpy.typing import DTypeLike, NDArray
 
-from taggingbackends.data.hdf5 import cause, check_names
+from taggingbackends.data.hdf5 import H5PY_ERRORS, cause, check_names
 from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.words import counted
@@ -35,9 +35,6 @@ _MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
 _CHUNK = 1 << 10  # bytes in memory that HDF5 needs for a chunk however small
 _REFERENCE = 1 << 7  # bytes in memory of a reference
 _MOST_LINKS = 16  # soft links in a row, the limit of HDF5 itself
-
-_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
-"""What h5py raises for a damaged file."""
 
 _FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
 
@@ -161,7 +158,7 @@ class StructArray:
             return
         except _Found as error:
             problem = f"expected {error.expected or expected}, found {error.found}"
-        except _H5PY_ERRORS as error:
+        except H5PY_ERRORS as error:
             problem = f"expected HDF5 that can be read, found damage ({cause(error)}); copy it anew"
         raise TrackFileError(problem, file=self.path, key=key)
 
@@ -209,7 +206,7 @@ class StructArray:
                 return None  # several properties or strings, or another version
             stored = text[start + 1 :].tobytes()[: 2 * int(text[start])]
             return stored.decode("utf-16-le") or None
-        except (_Found, *_H5PY_ERRORS):
+        except (_Found, *H5PY_ERRORS):
             return None
 
     @cached_property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,15 @@ from taggingbackends.system.lazy import lazy_function
 from taggingbackends.system.names import local_name, utf8_name
 from taggingbackends.system.words import counted, printable
 
+if TYPE_CHECKING:
+    import xarray
+
 __all__ = ["Recording", "Track", "without_spine"]
 
 _companions = lazy_function("taggingbackends.data.formats", "companions")
+_from_xarray = lazy_function("taggingbackends.data.movement", "from_xarray")
+_to_xarray = lazy_function("taggingbackends.data.movement", "to_xarray")
+_write = lazy_function("taggingbackends.data.movement", "write")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -167,6 +174,129 @@ class Recording(Mapping[int, Track]):
             metadata=deepcopy(self.metadata),
             own_labels=self.own_labels.crop(start, stop),
         )
+
+    def to_xarray(
+        self, framerate: float | None = None, labels: Labels | None = None
+    ) -> xarray.Dataset:
+        """Return a dataset in the layout that the package movement gives to poses.
+
+        Outlines and indicators are not part of it. Requires the extra `xarray`.
+
+        Parameters
+        ----------
+        framerate : float, optional
+            Frames/s. The tracks are resampled at the times k / framerate, see
+            `taggingbackends.data.resample`; labels are those of the nearest frame. By default, the
+            times are those of all larvae together, and nothing is interpolated.
+        labels : Labels, optional
+            Labels of this recording, by default `labels()`. Labels of other frames are left out.
+
+        Returns
+        -------
+        xarray.Dataset
+            - ``position`` (time, space, keypoints, individuals): float64, mm. NaN where a larva is
+              not tracked. Keypoints are ``head``, ``spine_1``, ..., ``tail``, or those of
+              ``metadata["keypoints"]``. Individuals are ``larva_12`` for larva 12.
+            - ``confidence`` (time, keypoints, individuals): NaN, because it is unknown.
+            - ``tracked`` (time, individuals): bool, only if there are frames without a spine.
+            - coordinate ``labels`` (time, individuals), if there are any: the label as text, empty
+              if it is undefined; several are joined by ", ". Its attributes contain the names.
+              ``label_confidence`` and ``second_label`` are like it.
+            - attributes: ``fps`` if all times are on a grid within 1 ms, ``time_unit`` (seconds),
+              ``ds_type``, ``source_software``, ``source_file``, ``run``; ``metadata`` is JSON.
+
+        Raises
+        ------
+        ValueError
+            The larvae have no common times, so that `framerate` is needed; it is not above 0 and
+            at most 1000; or the recording has no frames or was loaded without spines.
+        MissingKeyError
+            The labels are those of other runs.
+        TaggingBackendsError
+            xarray is not installed.
+
+        Examples
+        --------
+        >>> recording = load_tracks("recording.spine")  # doctest: +SKIP
+        >>> ds = recording.to_xarray(framerate=16, labels=Labels.read("predicted.label")) \
+        ... # doctest: +SKIP
+        >>> ds.position.where(ds.labels == "cast")  # doctest: +SKIP
+        """
+        ds: xarray.Dataset = _to_xarray(self, framerate, labels)
+        return ds
+
+    @classmethod
+    def from_xarray(
+        cls,
+        ds: xarray.Dataset,
+        run: str | None = None,
+        *,
+        spine: Sequence[str] | None = None,
+        framerate: float | None = None,
+        pixelsize: float | None = None,
+    ) -> Recording:
+        """Return the recording in a poses dataset of the package movement.
+
+        Parameters
+        ----------
+        ds : xarray.Dataset
+            As movement loads it from files of SLEAP, DeepLabCut, Anipose and others.
+        run : str, optional
+            Identifier of the run; by default the attribute ``run``, else the name of the file in
+            the attribute ``source_file``, or of its folder if that is a date_time.
+        spine : sequence of str, optional
+            The keypoints that make up the spine, from head to tail. By default all, in their
+            order, or reversed if names with ``head`` are last, or those with ``tail`` first.
+        framerate : float, optional
+            Frames/s, if times are frame numbers and the dataset has no attribute ``fps``.
+        pixelsize : float, optional
+            Width of a pixel in µm, if the dataset has no attribute ``space_unit`` or coordinates
+            in pixels.
+
+        Returns
+        -------
+        Recording
+            The last number in the name of an individual is the larva; the larvae are numbered from
+            1 if a name has no number, or two have the same. A larva has the frames in which one of
+            its keypoints has coordinates. A spine without all coordinates is missing. ``z`` is left
+            out. The coordinate ``labels`` gives `labels()`.
+
+        Raises
+        ------
+        TrackFileError
+            It is another dataset, a unit is missing and not given, keypoints are beside the midline
+            or not in order, or there is nothing to name the run.
+        TypeError
+            `ds` is not a dataset.
+        """
+        recording: Recording = _from_xarray(
+            ds, run, spine=spine, framerate=framerate, pixelsize=pixelsize
+        )
+        return recording
+
+    def write(
+        self,
+        path: str | PathLike[str],
+        framerate: float | None = None,
+        labels: Labels | None = None,
+    ) -> None:
+        """Write the recording as NetCDF 4, atomically. `load_tracks` and movement read this file.
+
+        Parameters
+        ----------
+        path : path
+            The file, with the suffix ``.nc``. An existing file is replaced.
+        framerate, labels : optional
+            As for `to_xarray`, which also says what the file contains.
+
+        Raises
+        ------
+        ValueError, MissingKeyError, TaggingBackendsError
+            As for `to_xarray`; or the path has another suffix.
+        OSError
+            The file cannot be written. An old file is left unchanged.
+        """
+        _write(self, Path(path), framerate, labels)
 
     def __getitem__(self, larva: int) -> Track:
         try:
