@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import any_labels, tracks_of_bouts
 
@@ -45,6 +45,7 @@ def same_frames(found: Labels, labels: Labels) -> None:
     assert frames == {run: larvae for run, larvae in expected.items() if larvae}
 
 
+@settings(max_examples=40)
 @given(any_labels(), st.randoms())
 def test_frames_and_back(labels: Labels, random: Any) -> None:
     table = labels.to_frames()
@@ -61,6 +62,7 @@ def test_frames_and_back(labels: Labels, random: Any) -> None:
     same_frames(Labels.from_frames(table.iloc[rows]), labels)
 
 
+@settings(max_examples=40)
 @given(tracks_of_bouts())
 def test_bouts_and_back(labels: Labels) -> None:
     for table in (

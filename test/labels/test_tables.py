@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import any_labels, tracks_of_bouts
 
@@ -118,6 +118,7 @@ def test_bouts_and_budget() -> None:
     ]
 
 
+@settings(max_examples=30)
 @given(tracks_of_bouts(), st.sampled_from([None, 0.11, 5.0]))
 def test_the_numbers_are_those_of_pandas(labels: Labels, max_gap: float | None) -> None:
     frames = labels.to_frames(max_gap)
@@ -207,6 +208,7 @@ def test_columns_of_several_recordings() -> None:
     pd.testing.assert_frame_equal(together.to_frames(metadata=()).drop(columns=columns), joined)
 
 
+@settings(max_examples=40)
 @given(any_labels())
 def test_any_labels(labels: Labels) -> None:
     frames = labels.to_frames()

@@ -131,8 +131,8 @@ def rename(runs: Runs, names: Mapping[str, str]) -> None:
         raise LabelFileError("bad-label", problem)
     tables = {run.id: _renamed(run, names) for run in runs.values()}
     for run in runs.values():
-        old, run._table = run._table, tables[run.id]
         used = {*run._used_codes(), *run._used_second_codes()}
+        old, run._table = run._table, tables[run.id]
         numbers = np.zeros(len(old.states), dtype=np.int32)
         for code in sorted(used):
             state = tuple(dict.fromkeys(names.get(x, x) for x in labels_of(old.states[code])))
