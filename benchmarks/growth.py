@@ -8,7 +8,6 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import row
@@ -24,7 +23,6 @@ from taggingbackends.display.terminal import ethogram
 from taggingbackends.labels.conversion import united
 from taggingbackends.labels.inspection import find_errors
 from taggingbackends.labels.tablefiles import table_chunks
-from taggingbackends.labels.tables import TABLES
 
 Shape = Callable[[int], Labels]
 Operations = Iterable[tuple[str, Callable[[], object]]]
@@ -137,8 +135,9 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
             differences_table(comparison)
             comparison.to_dict()
 
-    def written(table: str) -> None:
-        deque(table_chunks(table, lambda: [labels], ".csv"), maxlen=0)
+    def written() -> None:
+        # the other tables have a cell for each frame, or larva, and label
+        deque(table_chunks("bouts", lambda: [labels], ".csv"), maxlen=0)
 
     yield "read", lambda: Labels.read(file)
     yield "write", lambda: labels.write(other)
@@ -161,8 +160,7 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
         changed(lambda x: setattr(x[first], "secondary_names", run.secondary_names)),
     )
     yield "convert", lambda: united([Labels.read(file)])
-    for table in TABLES:
-        yield f"table of {table}", partial(written, table)
+    yield "table of bouts", written
     yield "show", lambda: (label_table(overview(labels)), list(map(ethogram, labels.values())))
     yield "diff", compared
     yield "data info", lambda: info(file)

@@ -134,8 +134,8 @@ def rename(runs: Runs, names: Mapping[str, str]) -> None:
         warnings.warn(f"no label {shown(name)} to rename; labels: {there}", stacklevel=3)
     tables = {run.id: _renamed(run, names) for run in runs.values()}
     for run in runs.values():
-        old, run._table = run._table, tables[run.id]
         used = {*run._used_codes(), *run._used_second_codes()}
+        old, run._table = run._table, tables[run.id]
         numbers = np.zeros(len(old.states), dtype=np.int32)
         for code in sorted(used):
             state = tuple(dict.fromkeys(names.get(x, x) for x in labels_of(old.states[code])))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from taggingbackends.labels.runlabels import RunLabels
 
 __all__ = ["FACTS", "NAME_PARTS", "file_name_parts", "run_facts"]
 
 NAME_PARTS = ("genotype", "effector", "tracker", "protocol")
 """What the name of a tracker file tells after the run, separated by ``@``."""
+
+_SUFFIX = re.compile(r"\.[a-z]\w*(\.gz)?$", re.IGNORECASE)
 
 FACTS = ("date_time", *NAME_PARTS)
 """What the name of a tracker file tells."""
@@ -25,7 +29,7 @@ def run_facts(run: RunLabels) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for file in run.dependencies:
-        name = str(file.get("filename", ""))
+        name = _SUFFIX.sub("", str(file.get("filename", "")))
         if "@" in name:
             found = {"date_time": name.split("@")[0]} | file_name_parts(name) | found
     for name, value in run.metadata.items():

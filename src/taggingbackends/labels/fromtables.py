@@ -137,7 +137,7 @@ class _Rows:
     def runs(self) -> Iterator[tuple[str, slice, list[tuple[int, slice]]]]:
         """Yield the id and the sorted rows of each run; and of its larvae, from its first row."""
         starts = self._starts.tolist()
-        stops = [*starts[1:], len(self._key)]
+        stops = [*starts, len(self._key)][1:]
         tracks: list[tuple[int, slice]] = []
         begin = 0
         for place, (start, stop) in enumerate(zip(starts, stops, strict=True)):
