@@ -26,7 +26,7 @@ from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.words import counted
 
-__all__ = ["NUMBERS", "StructArray", "check_array"]
+__all__ = ["H5PY_ERRORS", "NUMBERS", "StructArray", "check_array"]
 
 _BLOCK = 1 << 19  # bytes of coordinates read at once
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
@@ -36,7 +36,7 @@ _CHUNK = 1 << 10  # bytes in memory that HDF5 needs for a chunk however small
 _REFERENCE = 1 << 7  # bytes in memory of a reference
 _MOST_LINKS = 16  # soft links in a row, the limit of HDF5 itself
 
-_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
+H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
 """What h5py raises for a damaged file."""
 
 _FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
@@ -161,7 +161,7 @@ class StructArray:
             return
         except _Found as error:
             problem = f"expected {error.expected or expected}, found {error.found}"
-        except _H5PY_ERRORS as error:
+        except H5PY_ERRORS as error:
             problem = f"expected HDF5 that can be read, found damage ({cause(error)}); copy it anew"
         raise TrackFileError(problem, file=self.path, key=key)
 
@@ -209,7 +209,7 @@ class StructArray:
                 return None  # several properties or strings, or another version
             stored = text[start + 1 :].tobytes()[: 2 * int(text[start])]
             return stored.decode("utf-16-le") or None
-        except (_Found, *_H5PY_ERRORS):
+        except (_Found, *H5PY_ERRORS):
             return None
 
     @cached_property
