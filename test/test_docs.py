@@ -17,6 +17,7 @@ from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init
 from taggingbackends.data import FORMATS, load_tracks
 from taggingbackends.simulation import main as simulate
+from variants import trxmat
 
 
 def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +66,7 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     text = (ROOT / "docs" / "labels.md").read_text("utf-8")
     simulation, *lines = re.findall(r"^    ((?:python|tagging-backend) .*)", text, re.MULTILINE)
     simulate(simulation.split()[3:])
+    write_trxmat(next(Path("recordings").glob("*.spine")), Path("recordings", "trx.mat"))
     printed = ""
     refused = 0
     for line in lines:
@@ -90,6 +92,16 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for code in blocks("docs/labels.md"):
         exec(code, {})
     assert Labels.read("merged.label").count()["edited"] > 100
+
+
+def write_trxmat(spine: Path, path: Path) -> None:
+    """Write a trx.mat of the same run, larvae and times as a recording."""
+    recording = load_tracks(spine)
+    larvae = [
+        trxmat.larva(number, len(track), id=recording.run, t=track.times[:, None])
+        for number, track in recording.items()
+    ]
+    path.write_bytes(trxmat.image(*larvae)["trx.mat"])
 
 
 def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:

@@ -450,6 +450,19 @@ def test_data_in_another_file_are_never_written(like: Path, tmp_path: Path) -> N
     check_rest(like, tmp_path / "new.mat", {"run"})
 
 
+def test_a_type_that_is_damaged_is_not_written(like: Path, tmp_path: Path) -> None:
+    """HDF5 crashed when it converted numbers to such a type."""
+    kind = bytes.fromhex("11203f0008000000" + "00004000")  # class of doubles, offset, precision
+    content = like.read_bytes()
+    (one, _) = elements(like, "run")
+    address = 512 + h5py.h5o.get_info(one.id).addr
+    one.file.close()
+    at = content.index(kind, address)
+    like.write_bytes(content[: at + 8] + b"\xff" + content[at + 9 :])
+    export_trx(of(["run"]), like, tmp_path / "new.mat")
+    assert values(tmp_path / "new.mat", "run") == [1, -1, -1, -1]
+
+
 @posix
 def test_a_locked_file(like: Path, tmp_path: Path) -> None:
     import fcntl

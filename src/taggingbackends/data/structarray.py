@@ -26,7 +26,7 @@ from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels.validation import MAX_LARVA_ID
 from taggingbackends.system.words import counted
 
-__all__ = ["NUMBERS", "StructArray", "check_array"]
+__all__ = ["H5PY_ERRORS", "NUMBERS", "StructArray", "check_array"]
 
 _BLOCK = 1 << 19  # bytes of coordinates read at once
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html

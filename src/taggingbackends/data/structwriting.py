@@ -53,7 +53,7 @@ class StructWriter(StructArray):
                 self._account(array)
         except TrackFileError:
             return None
-        return array.dataset if array.size else None
+        return array.dataset if array.size and _has_plain_type(array.dataset) else None
 
     def write(
         self, field: str, columns: Iterable[NDArray[np.float64] | None], like: Iterable[str]
@@ -111,8 +111,12 @@ class StructWriter(StructArray):
     def _references(self) -> GroupID:
         if not self._root.links.exists(_REFERENCES):
             return h5py.h5g.create(self._root, _REFERENCES)
-        with self._expecting("a group", _REFERENCES.decode()):
-            return self._followed(self._root, _REFERENCES.decode())
+        name = _REFERENCES.decode()
+        with self._expecting("a group", name):
+            found = self._followed(self._root, name)
+        if not isinstance(found, GroupID):
+            raise TrackFileError("expected a group, found data", file=self.path, key=name)
+        return found
 
     @cached_property
     def _names(self) -> Iterator[bytes]:
@@ -208,6 +212,11 @@ def fill(dataset: DatasetID, values: NDArray[np.float64]) -> None:
     """Overwrite a dataset, in its own type."""
     stored = values.astype(dataset.dtype).reshape(dataset.shape)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, stored)
+
+
+def _has_plain_type(dataset: DatasetID) -> bool:
+    """Return whether the type is numpy's; HDF5 may crash when it converts to damaged types."""
+    return bool(dataset.get_type().equal(h5py.h5t.py_create(dataset.dtype, logical=True)))
 
 
 def _is_double(dataset: DatasetID) -> bool:

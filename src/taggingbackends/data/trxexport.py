@@ -5,7 +5,6 @@ Section 7 of docs/contract.md lists the fields.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 from taggingbackends.data.agreement import is_named
 from taggingbackends.data.changes import unchanged
 from taggingbackends.data.formats import examined, find_recordings
-from taggingbackends.data.hdf5 import opened
-from taggingbackends.data.structarray import StructArray
+from taggingbackends.data.hdf5 import cause, opened
+from taggingbackends.data.structarray import H5PY_ERRORS, StructArray
 from taggingbackends.data.structwriting import StructWriter
 from taggingbackends.data.tracks import Recording
 from taggingbackends.data.trxmat import (
@@ -40,6 +39,7 @@ from taggingbackends.data.trxmat import (
 from taggingbackends.errors import (
     BackendError,
     LabelFileError,
+    TaggingBackendsError,
     TrackFileError,
     located,
     shown,
@@ -178,7 +178,7 @@ def export_trx(
                 check_times(trx, larva)
         with new_version(output, expected) as temporary:
             copy_content(like, temporary)
-            with _named(output), opened(temporary, write=True) as file:
+            with _named(like, output), opened(temporary, write=True) as file:
                 writer = _Writer(StructWriter(like, file, REQUIRED), labelled, larvae)
                 writer.write(fields, reset)
             sync_file(temporary)
@@ -186,14 +186,19 @@ def export_trx(
 
 
 @contextmanager
-def _named(output: Path) -> Iterator[None]:
-    """Name the file, and the system's error, if HDF5 cannot write."""
+def _named(like: Path, output: Path) -> Iterator[None]:
+    """Raise OSError with the system's error, or else TrackFileError, if HDF5 cannot write."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except TaggingBackendsError:
+        raise
+    except H5PY_ERRORS as error:
         found = re.search(r"errno = (\d+)", str(error))
-        number = int(found[1]) if found else errno.EIO
-        raise OSError(number, os.strerror(number), str(output)) from error
+        if found:
+            number = int(found[1])
+            raise OSError(number, os.strerror(number), str(output)) from error
+        problem = f"expected HDF5 that can be copied, found damage ({cause(error)})"
+        raise TrackFileError(problem, file=like) from error
 
 
 def _check_files(like: Path, output: Path) -> None:
