@@ -106,14 +106,14 @@ def crop(
     "--pixelsize",
     type=float,
     metavar="UM",
-    help="Set the pixel size of a FIMTrack table --like, in µm.",
+    help="Set the pixel size of a FIMTrack table, or of a NetCDF file in pixels, --like, in µm.",
 )
 @click.option(
     "--framerate",
     type=float,
     metavar="HZ",
-    help="Set the frame rate of a FIMTrack table --like, in frames/s; by default that of FILE, "
-    "or else 30.",
+    help="Set the frame rate of a FIMTrack table, or of a NetCDF file in frames, --like, in "
+    "frames/s; by default that of FILE, or else 30 for a table.",
 )
 @output_mixed
 def fill(
