@@ -24,6 +24,7 @@ from taggingbackends.data import Dataset, compressed, featuretable, load_tracks,
 from taggingbackends.data.tracks import Recording
 from taggingbackends.windows import windowfile
 from torture.drill import Defect, drill
+from variants.movement import FRAMES, content, dataset
 
 __all__: list[str] = []
 
@@ -98,6 +99,13 @@ def write_trxmat(folder: Path, larvae: int = 2, frames: int = 30, **options: Any
                 file.create_dataset(f"trx/{name}", data=references)
     with path.open("r+b") as raw:
         raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+    return [path]
+
+
+def write_netcdf(folder: Path) -> list[Path]:
+    path = folder / "poses.nc"
+    labels = ("time", ["cast", "run"] * (FRAMES // 2))
+    path.write_bytes(content(dataset().assign_coords(labels=labels)))
     return [path]
 
 
@@ -228,6 +236,7 @@ FORMATS: dict[str, tuple[Callable[[Path], list[Path]], Reader]] = {
     ),
     "fimtrack": (write_fimtrack, lambda path: check_recording(load_tracks(path, pixelsize=73))),
     "trx.mat": (write_trxmat, lambda path: check_recording(load_tracks(path))),
+    "movement": (write_netcdf, lambda path: check_recording(load_tracks(path))),
     "deflated trx.mat": (
         lambda folder: write_trxmat(folder, 1, 400, compression="gzip", shuffle=True),
         lambda path: check_recording(load_tracks(path)),

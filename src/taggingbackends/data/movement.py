@@ -4,8 +4,7 @@ A poses dataset has the variable ``position`` with the dimensions time, space, k
 individuals, and attributes such as ``fps`` and ``time_unit``. Section 7 of docs/contract.md
 describes how it is read. The package movement itself is not needed.
 
-The package is described in Sirmpilatze et al., movement: a Python toolbox to analyse animal
-movement across space and time, https://movement.neuroinformatics.dev.
+See https://movement.neuroinformatics.dev.
 """
 
 from __future__ import annotations

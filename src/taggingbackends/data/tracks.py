@@ -214,13 +214,6 @@ class Recording(Mapping[int, Track]):
             The labels are those of other runs.
         TaggingBackendsError
             xarray is not installed.
-
-        Examples
-        --------
-        >>> recording = load_tracks("recording.spine")  # doctest: +SKIP
-        >>> ds = recording.to_xarray(framerate=16, labels=Labels.read("predicted.label")) \
-        ... # doctest: +SKIP
-        >>> ds.position.where(ds.labels == "cast")  # doctest: +SKIP
         """
         ds: xarray.Dataset = _to_xarray(self, framerate, labels)
         return ds

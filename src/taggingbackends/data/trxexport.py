@@ -20,7 +20,7 @@ from taggingbackends.data.agreement import is_named
 from taggingbackends.data.changes import unchanged
 from taggingbackends.data.formats import examined, find_recordings
 from taggingbackends.data.hdf5 import cause, opened
-from taggingbackends.data.structarray import H5PY_ERRORS, StructArray
+from taggingbackends.data.structarray import StructArray
 from taggingbackends.data.structwriting import StructWriter
 from taggingbackends.data.tracks import Recording
 from taggingbackends.data.trxmat import (
