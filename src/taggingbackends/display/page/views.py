@@ -13,13 +13,20 @@ from numpy.typing import ArrayLike, NDArray
 from taggingbackends.analysis.comparison import NOT_THERE, Comparison, compare
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
-from taggingbackends.display.colors import PALETTE, label_colors
-from taggingbackends.display.layout import limited, row_layout, span_confidence, time_range
+from taggingbackends.display.colors import colors_of, declared_colors
+from taggingbackends.display.layout import (
+    limited,
+    ordered,
+    row_layout,
+    span_confidence,
+    time_range,
+)
 from taggingbackends.errors import located
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import Bouts, find_bouts
 from taggingbackends.labels.confidence import mean_confidence
 from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import NEW_COLOR
 from taggingbackends.labels.stretches import Spans, find_spans
 from taggingbackends.labels.writing import json_text
 
@@ -50,36 +57,28 @@ def views(
             if run.id in alike:
                 index = alike[run.id][0]
                 with located(file=file):
-                    found = compare(labels[shown[index]["file"]][run.id], run, max_gap, force)
+                    reference = labels[shown[index]["file"]][run.id]
+                    found = compare(ordered(reference), ordered(run), max_gap, force)
                 view["comparison"] = _comparison(found, run, view) | {"reference": index}
             alike.setdefault(run.id, []).append(len(shown))
             shown.append(view)
-    for run_id, indices in alike.items():
-        of_run = [shown[index] for index in indices]
-        # colours from a file take precedence over those of the palette
-        of_run.sort(key=lambda view: labels[view["file"]][run_id].colors is None)
-        _share_colors(of_run)
+    _share_colors(shown, labels)
     return shown
 
 
-def _share_colors(alike: list[JSON]) -> None:
-    """Give each label the same colour in all views of a run.
-
-    Different labels get different colours while the palette has unused ones.
-    """
-    chosen: dict[str, str] = {}
-    taken: set[str] = set()
-    for view in alike:
-        for name, color in zip(view["names"], view["colors"], strict=True):
-            if name not in chosen:
-                unused = (other for other in (color, *PALETTE) if other not in taken)
-                chosen[name] = next(unused, color)
-        view["colors"] = [chosen[name] for name in view["names"]]
-        taken.update(view["colors"])
+def _share_colors(shown: list[JSON], labels: Mapping[str, Labels]) -> None:
+    """Give each label the same colour in all views."""
+    runs = [labels[view["file"]][view["run"]] for view in shown]
+    known = {name for run in runs for name in run.names + run.secondary_names}
+    names = {name for view in shown for name in view["names"]}
+    others = dict.fromkeys(names - known, NEW_COLOR)  # stand for the less frequent ones
+    colors = colors_of(names, declared_colors(runs) | others)
+    for view in shown:
+        view["colors"] = [colors[name] for name in view["names"]]
 
 
 def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
-    colors, spans, bouts = label_colors(run), find_spans(run, max_gap), find_bouts(run, max_gap)
+    spans, bouts = find_spans(run, max_gap), find_bouts(run, max_gap)
     start, stop = time_range(spans)
     # milliseconds, as in label files; longer units if 32 bits (49 days) do not suffice
     unit = max(math.ceil((stop - start) * 1000 / 0xFFFFFFFF), 1) / 1000
@@ -100,8 +99,7 @@ def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
         "file": file,
         "run": run.id,
         "facts": _facts(file, run, spans),
-        "names": list(colors),
-        "colors": list(colors.values()),
+        "names": run.names + run.secondary_names,
         "primary": len(run.names),
         "states": row_layout(run),
         "larvae": list(run),
