@@ -17,7 +17,7 @@ end
 # first bytes in lower case, what has them, and the fix if it is not the format's own
 const KINDS_OF_FILES = (
     (b"matlab 5.0 mat-file", "a MATLAB 5 file", ""),
-    (b"\x89hdf\r\n\x1a\n", "HDF5 without the header of MATLAB", ""),
+    (b"\x89hdf\r\n\x1a\n", "an HDF5 file, such as NetCDF", ""),
     (b"# created by octave", "a text file of Octave", ""),
     (b"octave-1-l", "a binary file of Octave", ""),
     (b"pk\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),

@@ -16,7 +16,7 @@ from taggingbackends.display.colors import (
     legend_order,
 )
 from taggingbackends.display.page import report
-from taggingbackends.display.picture import draw_ethogram
+from taggingbackends.display.picture import draw_ethograms
 from taggingbackends.display.terminal import ethogram
 
 
@@ -67,7 +67,7 @@ def test_all_displays_have_the_same_colours_and_order() -> None:
     page = report({"my.label": labels})
     for column in zip(*expected, strict=True):
         assert ",".join(f'"{text}"' for text in column) in page
-    picture = draw_ethogram(labels, ".svg").decode()
+    picture = draw_ethograms([labels], ".svg").decode()
     keys = re.findall(r"<text[^>]*>(run|cast|arch|bend)</text>", picture)
     assert keys == [name for name, _ in expected]
     assert all(color.lower() in picture for _, color in expected)

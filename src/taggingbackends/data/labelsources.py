@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 from pathlib import Path
 
-from taggingbackends.data.formats import LABEL_SUFFIXES, format_of, is_label_file
+from taggingbackends.data.formats import (
+    LABEL_SUFFIXES,
+    examined,
+    format_of,
+    is_label_file,
+    suffix_formats,
+)
 from taggingbackends.data.ownlabels import has_labels, own_labels
 from taggingbackends.errors import BackendError, wrong_type
 from taggingbackends.labels.labels import Labels
@@ -83,8 +89,8 @@ def _sources(path: Path, pattern: str) -> list[Path]:
     if path.is_dir():
         found = _in_folder(path)
         if not found:
-            fix = "name a folder of label files, or label files"
-            raise BackendError("no-input", f"{path}: expected label files, found none", fix)
+            problem = f"{path}: expected label files, or a trx.mat with labels, found none"
+            raise BackendError("no-input", problem, "name a folder of label files, or label files")
         return found
     if path.exists() or not glob.has_magic(pattern):
         return [path]  # if it is missing, reading it says so
@@ -125,6 +131,10 @@ def read_labels(file: _Path) -> Labels:
     path = Path(file)
     format = None if is_label_file(path) else format_of(path)
     if format is None:
+        if any("labels" in near.options for near in suffix_formats(path)):
+            error = examined(path).error  # why it cannot be read, and the fix
+            if error is not None:
+                raise error
         return Labels.read(path)
     labels = Labels()
     labels.file = path

@@ -77,8 +77,8 @@ def colors_of(names: Iterable[str], declared: Mapping[str, str] | None = None) -
         that of `USUAL`, or else one of `OTHERS` that its name selects. If another of these labels
         has this colour, it is the next one that is unused. The order of names does not matter.
     """
-    names = list(dict.fromkeys(names))
-    chosen = {name: declared[name] for name in names if name in (declared or ())}
+    names, declared = list(dict.fromkeys(names)), declared or {}
+    chosen = {name: declared[name] for name in names if name in declared}
     taken = {color.lower() for color in chosen.values()}
     for name in legend_order(name for name in names if name not in chosen):
         first = crc32(name.encode("utf-8", "surrogatepass")) % len(OTHERS)

@@ -9,6 +9,7 @@ from itertools import islice
 from taggingbackends.display.page.filling import filled
 from taggingbackends.display.page.views import views
 from taggingbackends.labels import Labels
+from taggingbackends.labels.origin import predicting_instance
 
 __all__ = ["report"]
 
@@ -18,7 +19,7 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
 
     For each run, the page shows the ethogram, the frames and bouts of each label, their shares
     over time, the lengths of bouts, and the transitions. If several files contain the same run,
-    each later file is compared with the first.
+    each later file is compared with the first. Files that a model predicted come after the others.
 
     Only the first 500 runs are shown; the page and a warning say so. Of more than 60 labels of a
     run, the most frequent ones are shown; the last one stands for all others.
@@ -49,6 +50,9 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
     ValueError
         `max_gap` is not above 0.
     """
+    # labels of people are those to compare with
+    by_origin = sorted(labels.items(), key=lambda item: predicting_instance(item[1]) is not None)
+    labels = dict(by_origin)
     runs = dict.fromkeys(run for of_file in labels.values() for run in of_file)
     drawn = dict.fromkeys(islice(runs, _RUNS))
     left_out = ""
