@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from itertools import islice
 
+from taggingbackends.display.colors import legend_order
 from taggingbackends.display.page.filling import filled
 from taggingbackends.display.page.views import views
 from taggingbackends.labels import Labels
@@ -60,7 +61,8 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
         left_out = f'<p class="note">Only the first {_RUNS} of {len(runs)} runs are shown.</p>\n'
         warnings.warn(f"the report shows only the first {_RUNS} of {len(runs)} runs", stacklevel=2)
     title = ", ".join(islice(runs, _IN_TITLE)) + ", ..." * (len(runs) > _IN_TITLE) or "Labels"
-    data = {"views": views(labels, drawn, max_gap, force)}
+    shown = views(labels, drawn, max_gap, force)
+    data = {"views": shown, "order": legend_order({name for one in shown for name in one["names"]})}
     return filled("report.html", _SCRIPTS, title, data, left_out=left_out)
 
 
@@ -73,8 +75,12 @@ _SCRIPTS = (
     "tooltip",
     "ethogram",
     "pointing",
+    "datatable",
+    "bars",
+    "budgets",
     "tables",
     "charts",
+    "downloads",
     "page",
 )
 """Parts of the page's script, in order. They are joined into one function and share its names."""

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taggingbackends.analysis.comparison import NOT_THERE, Comparison, compare
+from taggingbackends.analysis.comparison import NOT_THERE, UNDEFINED, Comparison, compare
 from taggingbackends.analysis.protocol import stimulus_windows
+from taggingbackends.analysis.scores import count, score
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 from taggingbackends.display.colors import colors_of, declared_colors
+from taggingbackends.display.filenames import short_names
 from taggingbackends.display.layout import (
     limited,
     ordered,
@@ -21,10 +23,12 @@ from taggingbackends.display.layout import (
     span_confidence,
     time_range,
 )
+from taggingbackends.display.tables import cut
 from taggingbackends.errors import located
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import Bouts, find_bouts
 from taggingbackends.labels.confidence import mean_confidence
+from taggingbackends.labels.facts import run_facts
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import NEW_COLOR
 from taggingbackends.labels.stretches import Spans, find_spans
@@ -35,6 +39,8 @@ __all__ = ["views"]
 JSON = dict[str, Any]
 
 _CLASSES = 60  # rows and columns of a confusion matrix
+_GROUPED_BY = ("genotype", "effector", "protocol")
+_LONGEST = 48  # characters of a file's name; the whole path is shown on hover
 
 
 def views(
@@ -46,24 +52,39 @@ def views(
     """Return the data of the page: a view of each of these runs in each file.
 
     If several files contain the same run, ``comparison`` compares each later one with the first.
+    ``group`` says what the run has of the facts that differ between runs; "" if none do.
     """
     shown: list[JSON] = []
+    short = short_names(labels)
     alike: dict[str, list[int]] = {}  # indices of the views of each run
     for file, of_file in labels.items():
         for run in of_file.values():
             if run.id not in runs:
                 continue
-            view = _view(file, limited(run), max_gap)
+            view = _view(file, limited(run), max_gap) | {"short": cut(short[file], _LONGEST)}
             if run.id in alike:
                 index = alike[run.id][0]
                 with located(file=file):
                     reference = labels[shown[index]["file"]][run.id]
                     found = compare(ordered(reference), ordered(run), max_gap, force)
-                view["comparison"] = _comparison(found, run, view) | {"reference": index}
+                view["comparison"] = _comparison(found, run, view) | {
+                    "reference": index,
+                    "scores": _scores(reference, run),
+                }
             alike.setdefault(run.id, []).append(len(shown))
             shown.append(view)
     _share_colors(shown, labels)
+    _group(shown, labels)
     return shown
+
+
+def _group(shown: list[JSON], labels: Mapping[str, Labels]) -> None:
+    """Give each view the group of its run, by genotype, effector and protocol."""
+    facts = [run_facts(labels[view["file"]][view["run"]]) for view in shown]
+    differing = [name for name in _GROUPED_BY if len({of_run.get(name) for of_run in facts}) > 1]
+    for view, of_run in zip(shown, facts, strict=True):
+        found = [of_run.get(name, f"{name} unknown") for name in differing]
+        view["group"] = ", ".join(found)
 
 
 def _share_colors(shown: list[JSON], labels: Mapping[str, Labels]) -> None:
@@ -99,6 +120,7 @@ def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
         "file": file,
         "run": run.id,
         "facts": _facts(file, run, spans),
+        "tracked": _number(float((spans.stop - spans.start).sum())),
         "names": run.names + run.secondary_names,
         "primary": len(run.names),
         "states": row_layout(run),
@@ -140,6 +162,15 @@ def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
     }
 
 
+def _scores(reference: RunLabels, run: RunLabels) -> JSON:
+    """Return precision, recall and F1 of frames and bouts, the reference's labels being true."""
+    found = score([count(reference, run)])
+    return {
+        kind: [one.to_dict() for one in scores if one.name != UNDEFINED][:_CLASSES]
+        for kind, scores in (("frames", found.labels), ("bouts", found.bouts))
+    }
+
+
 def _packed(column: ArrayLike) -> str:
     """Encode a column of whole numbers as little-endian unsigned 32-bit integers in base64."""
     return b64encode(np.asarray(column).astype("<u4").tobytes()).decode()
@@ -156,6 +187,7 @@ def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
         start, stop = spans.start.min(), spans.last.max()
         facts += [("time", f"{start:.6g} to {stop:.6g} s")]
         facts += [("frame interval", f"{spans.interval:.3g} s (median)")]
+    facts += [(name, value) for name, value in run_facts(run).items() if name not in run.metadata]
     facts += [(name, _text(value)) for name, value in run.metadata.items()]
     files = [str(file.get("filename", "")) for file in run.dependencies]
     return facts + ([("tracker files", ", ".join(files))] if files else [])

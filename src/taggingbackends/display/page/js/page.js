@@ -2,8 +2,8 @@
 
 function note() {
   const what = {
-    both: () => `Upper half of each row: ${view.reference.file}. Lower half: ${view.file}. The bar between them marks differences.`,
-    differences: () => `Frames where ${view.file} differs from ${view.reference.file} are in full colour.`,
+    both: () => `Upper half of each row: ${view.reference.short}. Lower half: ${view.short}. The bar between them marks differences.`,
+    differences: () => `Frames where ${view.short} differs from ${view.reference.short} are in full colour.`,
   }[mode];
   $("mode-note").hidden = !what;
   $("mode-note").textContent = what ? what() : "";
@@ -15,7 +15,7 @@ function show(index) {
   // rows that are too small for two halves can still show differences
   mode = !view.comparison ? "own" : view.larvae.length > innerHeight / 12 ? "differences" : "both";
   $("mode").value = mode;
-  document.title = `${view.run} – ${view.file}`;
+  document.title = `${view.run} – ${view.short}`;
   canvas.setAttribute("aria-label", `Ethogram of ${counted(view.larvae.length, "larva", "larvae")}, run ${view.run}`);
   $("several-note").hidden = !view.states.some(([primary, secondary]) => primary.length + secondary.length > 1);
   $("faint-note").hidden = !view.columns.confidence;
@@ -23,7 +23,8 @@ function show(index) {
   note();
   legend();
   comparison();
-  labelTable();
+  dataTable($("labels"), labelColumns(), labelRows());
+  larvaTable();
   shares();
   lengths();
   transitionTable();
@@ -39,7 +40,7 @@ if (!data.views.length) {
   $("main").hidden = true;
   $("run").textContent = "no runs";
 } else {
-  const options = data.views.map(({ run, file }, at) => element("option", { value: String(at) }, `${run}, ${file}`));
+  const options = data.views.map(({ run, short }, at) => element("option", { value: String(at) }, `${run}, ${short}`));
   $("view").replaceChildren(...options);
   $("choice").hidden = data.views.length < 2;
   $("view").addEventListener("change", () => show(Number($("view").value)));
@@ -48,10 +49,11 @@ if (!data.views.length) {
     note();
     all();
   });
-  const compared = data.views.findIndex((candidate) => candidate.comparison);
-  const first = Math.max(compared, 0);
-  $("view").value = String(first);
-  show(first);
+  const opened = Math.max(data.views.findIndex((candidate) => candidate.comparison), 0);
+  $("view").value = String(opened);
+  overview();
+  offerDownloads();
+  show(opened);
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return; // on phones, scrolling changes the height
