@@ -6,7 +6,7 @@ import re
 
 __all__ = ["OWN_TABLES", "plain_text", "text_cell"]
 
-OWN_TABLES = (b"run,larva,",)
+OWN_TABLES = (b"run,larva,", b"run,file,", b"group,recordings,")
 """How the tables that this package writes begin. In folders of recordings, they are no input."""
 
 # what spreadsheets take for a formula; more apostrophes keep `plain_text` the inverse

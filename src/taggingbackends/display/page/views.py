@@ -187,7 +187,8 @@ def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
         start, stop = spans.start.min(), spans.last.max()
         facts += [("time", f"{start:.6g} to {stop:.6g} s")]
         facts += [("frame interval", f"{spans.interval:.3g} s (median)")]
-    facts += [(name, value) for name, value in run_facts(run).items() if name not in run.metadata]
+    known = run_facts(run).items()
+    facts += [(name, value) for name, value in known if not {name, value} & {*run.metadata, run.id}]
     facts += [(name, _text(value)) for name, value in run.metadata.items()]
     files = [str(file.get("filename", "")) for file in run.dependencies]
     return facts + ([("tracker files", ", ".join(files))] if files else [])

@@ -79,13 +79,20 @@ function groupColumns() {
   ];
 }
 
+/* Returns the views; those of the same run follow each other. */
+function byRun() {
+  const found = new Map();
+  for (const one of data.views) found.set(one.run, [...(found.get(one.run) ?? []), one]);
+  return [...found.values()].flat();
+}
+
 function overview() {
   $("overview").hidden = first.length < 2;
   if (first.length < 2) return;
   const runs = new Set(data.views.map((one) => one.run)).size;
   const files = new Set(data.views.map((one) => one.file)).size;
   $("overview-title").textContent = `${counted(files, "file")}, ${counted(runs, "run")}`;
-  dataTable($("files"), fileColumns(), data.views);
+  dataTable($("files"), fileColumns(), byRun());
   $("groups-part").hidden = !isGrouped;
   if (isGrouped) dataTable($("groups"), groupColumns(), groups());
 }
@@ -138,6 +145,16 @@ function larvaTable() {
     (rows.length > MOST_ROWS ? ` Only ${whole(MOST_ROWS)} of ${whole(rows.length)} larvae are listed.` : "");
 }
 
+/* Returns the names of the two files that are compared, without the folders they have in common. */
+function comparedNames() {
+  const [one, other] = [view.reference.short, view.short].map((name) => name.split(/(?<=[/\\])/));
+  while (one.length > 1 && other.length > 1 && one[0] === other[0]) {
+    one.shift();
+    other.shift();
+  }
+  return [one.join(""), other.join("")];
+}
+
 /* The scores of labels, and the shares of time in both files. */
 function scoreRows() {
   const { scores } = view.comparison;
@@ -150,6 +167,7 @@ function scoreRows() {
 
 function scoreColumns() {
   const [truth, other] = [view.reference, view];
+  const [trueName, otherName] = comparedNames();
   const of = (kind, key) => ({
     value: (row) => row[kind]?.[key].value ?? null,
     cell: (row) => (row[kind] ? bar(row[kind][key], 60) : ""),
@@ -174,7 +192,7 @@ function scoreColumns() {
     { name: "recall", ...of("frames", "recall") },
     { name: "F1", ...of("frames", "f1") },
     { name: "F1 of bouts", ...of("bouts", "f1") },
-    { name: `share in ${truth.short}`, ...part(truth) },
-    { name: `share in ${other.short}`, ...part(other) },
+    { name: `share in ${trueName}`, ...part(truth) },
+    { name: `share in ${otherName}`, ...part(other) },
   ];
 }

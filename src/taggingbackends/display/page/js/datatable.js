@@ -7,14 +7,14 @@ const MOST_ROWS = 1000; // more take a browser long to lay out
    column is the heading of the row. */
 function dataTable(table, columns, rows) {
   let by = -1, up = true;
+  const isText = ({ value }) => rows.every((row) => typeof (value(row) ?? "") === "string");
   const heads = columns.map(({ name }, at) => {
     const button = element("button", { type: "button", className: "sort" }, name);
     button.addEventListener("click", () => {
-      const numbers = rows.some((row) => typeof columns[at].value(row) === "number");
-      [by, up] = [at, by === at ? !up : !numbers]; // the largest numbers first
+      [by, up] = [at, by === at ? !up : isText(columns[at])]; // the largest numbers first
       fill();
     });
-    return element("th", { scope: "col" }, button);
+    return element("th", { scope: "col", className: isText(columns[at]) ? "text" : "" }, button);
   });
   const body = element("tbody");
   function fill() {
@@ -27,7 +27,8 @@ function dataTable(table, columns, rows) {
       if (at === by) head.setAttribute("aria-sort", up ? "ascending" : "descending");
       else head.removeAttribute("aria-sort");
     });
-    body.replaceChildren(...shown.slice(0, MOST_ROWS).map((row) => line(columns, row)));
+    const texts = columns.map(isText);
+    body.replaceChildren(...shown.slice(0, MOST_ROWS).map((row) => line(columns, row, texts)));
   }
   fill();
   table.replaceChildren(element("thead", {}, element("tr", {}, ...heads)), body);
@@ -38,12 +39,12 @@ function compared(one, other) {
   return String(one ?? "").localeCompare(String(other ?? ""), "en", { numeric: true });
 }
 
-function line(columns, row) {
+function line(columns, row, texts) {
   const cells = columns.map(({ value, cell }, at) => {
     const shown = cell ? cell(row) : value(row) ?? "";
     if (shown instanceof Node && /^T[DH]$/.test(shown.tagName)) return shown;
     const parts = Array.isArray(shown) ? shown : [shown];
-    return at ? element("td", {}, ...parts) : element("th", { scope: "row" }, ...parts);
+    return at ? element("td", { className: texts[at] ? "text" : "" }, ...parts) : element("th", { scope: "row" }, ...parts);
   });
   return element("tr", {}, ...cells);
 }

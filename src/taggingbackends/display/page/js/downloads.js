@@ -58,7 +58,7 @@ function lengthsCsv() {
 
 function filesCsv() {
   const [, run, ...others] = fileColumns();
-  return tableCsv([run, { name: "file", value: (one) => one.file }, ...others], data.views);
+  return tableCsv([run, { name: "file", value: (one) => one.file }, ...others], byRun());
 }
 
 /* Returns the labels in legends of pictures: those that occur and are not switched off. */
@@ -173,7 +173,7 @@ function offerDownloads() {
   const panels = () => [...$("lengths").querySelectorAll("h3")].map((one) => one.textContent.trim());
   const labels = (of) => of.names.map((name) => name || UNDEFINED);
   const offers = {
-    overview: { csv: filesCsv },
+    files: { csv: filesCsv },
     groups: { csv: () => tableCsv(groupColumns(), groups()) },
     ethogram: { png: ethogramPicture },
     scores: { csv: () => viewed(scoreColumns(), scoreRows()) },
@@ -201,7 +201,7 @@ function offerDownloads() {
     const title = $(`${part}-title`);
     const place = element("div", { className: "heading" });
     const buttons = element("span");
-    const ofAll = part === "overview" || part === "groups";
+    const ofAll = part === "files" || part === "groups";
     const name = () => (ofAll ? part : `${view.run}.${part}`);
     const add = (kind, act) => {
       const button = element("button", { type: "button", id: `${part}-${kind.toLowerCase()}` }, kind);

@@ -1,9 +1,10 @@
 /* Selection of the view, and start of the page. */
 
 function note() {
+  const [one, other] = view.comparison ? comparedNames() : [];
   const what = {
-    both: () => `Upper half of each row: ${view.reference.short}. Lower half: ${view.short}. The bar between them marks differences.`,
-    differences: () => `Frames where ${view.short} differs from ${view.reference.short} are in full colour.`,
+    both: () => `Upper half of each row: ${one}. Lower half: ${other}. The bar between them marks differences.`,
+    differences: () => `Frames where ${other} differs from ${one} are in full colour.`,
   }[mode];
   $("mode-note").hidden = !what;
   $("mode-note").textContent = what ? what() : "";

@@ -72,22 +72,27 @@ function comparison() {
   const found = view.comparison;
   $("comparison").hidden = $("mode-choice").hidden = !found;
   if (!found) return;
+  const [one, other] = comparedNames();
   const total = found.counts.flat().reduce((sum, n) => sum + n, 0);
   factList($("agreement"), [
     ["compared with", fileName(view.reference)],
     ["frames in both", whole(total)],
     ["agreement", found.agreement == null ? "–" : percent(found.agreement)],
     ["Cohen’s kappa", found.kappa == null ? "–" : found.kappa.toFixed(3)],
-    [`frames only in ${view.reference.short}`, whole(found.only[0])],
-    [`frames only in ${view.short}`, whole(found.only[1])],
+    [`frames only in ${one}`, whole(found.only[0])],
+    [`frames only in ${other}`, whole(found.only[1])],
   ]);
   dataTable($("scores"), scoreColumns(), scoreRows());
+  $("scores-note").textContent =
+    `Precision, recall and F1 of the frames that have a label in ${one}, which is taken as true. ` +
+    "A bout is found if a bout of each file share at least half of the time that they cover together. " +
+    "Shares are of the time in which larvae are tracked in the file.";
   const marks = (at) => {
     const label = view.names.indexOf(found.names[at]);
     return [...(label < 0 ? [] : [swatch(view, label), " "]), found.names[at] || UNDEFINED];
   };
   matrix($("confusion"), "", found.names, marks, found.counts);
   $("confusion-note").textContent =
-    `Number of frames in both files, by label in ${view.reference.short} (rows) and in ${view.short} ` +
+    `Number of frames in both files, by label in ${one} (rows) and in ${other} ` +
     `(columns), and their share of the row.`;
 }
