@@ -205,6 +205,8 @@ def test_many_runs_and_labels_are_left_out() -> None:
     compared = views[-1]["comparison"]
     assert (len(compared["names"]), compared["names"][-1]) == (60, "(41 others)")
     assert np.sum(compared["counts"]) == 200
+    assert len(compared["scores"]["frames"]) == 60
+    assert compared["scores"]["left_out"] == 40
 
 
 # -- the command

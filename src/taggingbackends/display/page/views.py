@@ -165,9 +165,14 @@ def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
 def _scores(reference: RunLabels, run: RunLabels) -> JSON:
     """Return precision, recall and F1 of frames and bouts, the reference's labels being true."""
     found = score([count(reference, run)])
+    frames, bouts = (
+        [one.to_dict() for one in scores if one.name != UNDEFINED]
+        for scores in (found.labels, found.bouts)
+    )
     return {
-        kind: [one.to_dict() for one in scores if one.name != UNDEFINED][:_CLASSES]
-        for kind, scores in (("frames", found.labels), ("bouts", found.bouts))
+        "frames": frames[:_CLASSES],
+        "bouts": bouts[:_CLASSES],
+        "left_out": max(len(frames) - _CLASSES, 0),
     }
 
 

@@ -39,7 +39,7 @@ function fileColumns() {
     { name: "larvae", value: (one) => one.larvae.length, cell: (one) => whole(one.larvae.length) },
     { name: "tracked", value: (one) => one.tracked, cell: (one) => seconds(one.tracked) },
     ...allLabels().map(([name, tint]) => ({
-      name, value: (one) => shareOf(one, name), cell: (one) => shareCell(shareOf(one, name), tint),
+      name, key: `share_${name}`, value: (one) => shareOf(one, name), cell: (one) => shareCell(shareOf(one, name), tint),
     })),
     ...(data.views.length > first.length
       ? [{
@@ -73,6 +73,7 @@ function groupColumns() {
     { name: "tracked", value: (group) => group.tracked, cell: (group) => seconds(group.tracked) },
     ...allLabels().map(([name, tint]) => ({
       name,
+      key: `share_${name}`,
       value: (group) => groupShare(group, name),
       cell: (group) => shareCell(groupShare(group, name), tint),
     })),
@@ -128,11 +129,15 @@ function larvaColumns(of) {
     { name: "frames", value: (row) => row.frames, cell: (row) => whole(row.frames) },
     { name: "tracked", value: (row) => row.tracked, cell: (row) => seconds(row.tracked) },
     { name: "bouts", value: (row) => row.bouts, cell: (row) => whole(row.bouts) },
-    ...labels.map((label) => ({
-      name: label < of.names.length ? of.names[label] : UNDEFINED,
-      value: (row) => share(row, label),
-      cell: (row) => shareCell(share(row, label), of.colors[label] ?? "var(--hatch)"),
-    })),
+    ...labels.map((label) => {
+      const name = of.names[label] ?? UNDEFINED;
+      return {
+        name,
+        key: `share_${name}`,
+        value: (row) => share(row, label),
+        cell: (row) => shareCell(share(row, label), of.colors[label] ?? "var(--hatch)"),
+      };
+    }),
   ];
 }
 
@@ -190,9 +195,9 @@ function scoreColumns() {
     },
     { name: "precision", ...of("frames", "precision") },
     { name: "recall", ...of("frames", "recall") },
-    { name: "F1", ...of("frames", "f1") },
-    { name: "F1 of bouts", ...of("bouts", "f1") },
-    { name: `share in ${trueName}`, ...part(truth) },
-    { name: `share in ${otherName}`, ...part(other) },
+    { name: "F1", key: "f1", ...of("frames", "f1") },
+    { name: "F1 of bouts", key: "bouts_f1", ...of("bouts", "f1") },
+    { name: `share in ${trueName}`, key: "share_reference", ...part(truth) },
+    { name: `share in ${otherName}`, key: "share", ...part(other) },
   ];
 }

@@ -2,9 +2,9 @@
 
 const MOST_ROWS = 1000; // more take a browser long to lay out
 
-/* Fills a table. A column is { name, value, cell }: value(row) is a number, a text or null, to sort
-   by and for downloads; cell(row) is what is shown, text or a <td>, by default the value. The first
-   column is the heading of the row. */
+/* Fills a table. A column is { name, value, cell, key }: value(row) is a number, a text or null, to
+   sort by and for downloads; cell(row) is what is shown, text or a <td>, by default the value; key is
+   the name in downloads, by default the name. The first column is the heading of the row. */
 function dataTable(table, columns, rows) {
   let by = -1, up = true;
   const isText = ({ value }) => rows.every((row) => typeof (value(row) ?? "") === "string");
@@ -55,8 +55,7 @@ const seconds = (time) => `${time.toLocaleString("en", { maximumFractionDigits: 
 function shareCell(share, tint) {
   if (share == null) return element("td", {}, "–");
   const cell = element("td", { className: "share" }, percent(share));
-  cell.style.setProperty("--part", Math.min(share, 1));
-  cell.style.setProperty("--tint", tint);
+  cell.style.cssText = `--part: ${Math.min(share, 1)}; --tint: ${tint}`;
   return cell;
 }
 

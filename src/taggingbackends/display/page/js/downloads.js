@@ -23,7 +23,7 @@ function csv(names, rows) {
 
 /* Returns the CSV of a table of `dataTable`. */
 function tableCsv(columns, rows, ...before) {
-  const names = [...before.map(([name]) => name), ...columns.map(({ name }) => name)];
+  const names = [...before.map(([name]) => name), ...columns.map(({ name, key }) => key ?? name.replaceAll(" ", "_"))];
   return csv(names, rows.map((row) => [
     ...before.map(([, value]) => value(row)),
     ...columns.map(({ value }) => value(row)),
@@ -144,7 +144,13 @@ const heading = (what) => `${what}: ${view.run}, ${view.short}`;
 function ethogramPicture() {
   drawAt(SHARP);
   const { clientWidth: width, clientHeight: height } = canvas;
-  const made = composed(heading("Ethogram"), [{ image: canvas, width, height }], legendEntries());
+  const [one, other] = view.comparison ? comparedNames() : [];
+  const title = {
+    own: heading("Ethogram"),
+    both: `Ethogram: ${view.run}, above ${one}, below ${other}`,
+    differences: `Ethogram: ${view.run}, where ${other} differs from ${one}`,
+  }[mode];
+  const made = composed(title, [{ image: canvas, width, height }], legendEntries());
   drawNow();
   return made;
 }

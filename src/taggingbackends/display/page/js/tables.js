@@ -25,7 +25,7 @@ function labelColumns() {
   return [
     { name: "label", value: ({ name }) => name, cell: ({ name, label }) => [swatch(view, label), ` ${name}`] },
     number("frames", "frames"),
-    number("time", "seconds", seconds),
+    { ...number("time", "seconds", seconds), key: "seconds" },
     { name: "share", value: share, cell: (row) => (share(row) == null ? "" : percent(share(row))) },
     number("larvae", "larvae"),
     number("bouts", "bouts"),
@@ -86,7 +86,8 @@ function comparison() {
   $("scores-note").textContent =
     `Precision, recall and F1 of the frames that have a label in ${one}, which is taken as true. ` +
     "A bout is found if a bout of each file share at least half of the time that they cover together. " +
-    "Shares are of the time in which larvae are tracked in the file.";
+    "Shares are of the time in which larvae are tracked in the file." +
+    (found.scores.left_out ? ` Not listed: ${counted(found.scores.left_out, "class", "classes")}.` : "");
   const marks = (at) => {
     const label = view.names.indexOf(found.names[at]);
     return [...(label < 0 ? [] : [swatch(view, label), " "]), found.names[at] || UNDEFINED];
