@@ -40,7 +40,7 @@ const COMPRESSIONS = Dict(  # that no reader decompresses, by suffix
 const COPY_AGAIN = "copy the file again, or remove it"
 
 # how the tables that Python writes begin; in folders of recordings, they are no input
-const OWN_TABLES = b"run,larva,"
+const OWN_TABLES = (b"run,larva,", b"run,file,", b"group,recordings,")
 
 """
     examined(path; archives=true)
@@ -62,7 +62,7 @@ function examined(path; archives=true)
     content = is_gzip(head) ? gunzip_head(head, HEAD) : head
     is_known = is_in_format(suffix, content)
     is_known && (suffix in CHOREOGRAPHY || !is_gzip(head)) && return (true, nothing, false)
-    return (false, reason(suffix, head, content, is_known), starts_with(content, OWN_TABLES))
+    return (false, reason(suffix, head, content, is_known), any(start -> starts_with(content, start), OWN_TABLES))
 end
 
 starts_with(bytes, start) = length(bytes) >= length(start) && view(bytes, 1:length(start)) == start
