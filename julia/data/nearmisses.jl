@@ -45,7 +45,9 @@ const COMPRESSIONS = Dict(  # that no reader decompresses, by suffix
 const COPY_AGAIN = "copy the file again, or remove it"
 
 # how the tables that Python writes begin; in folders of recordings, they are no input
-const OWN_TABLES = (b"run,larva,", b"file,run,larva,", b"Observation id,Observation date,")
+const OWN_TABLES = (
+    b"run,larva,", b"run,file,", b"file,run,larva,", b"group,", b"Observation id,Observation date,"
+)
 
 """
     examined(path; archives=true)

@@ -27,10 +27,11 @@ from support import (
     tree,
     write_recording,
 )
-from taggingbackends import LabelFileError, Labels, dependency
+from taggingbackends import LabelFileError, Labels, TaggingBackendsError, dependency
 from taggingbackends.analysis.comparison import compare_files
 from taggingbackends.analysis.overview import overview
 from taggingbackends.cli import cli
+from taggingbackends.data.labelsources import read_labels
 from taggingbackends.display.tables import aligned, confusion_table, label_table, run_table
 from taggingbackends.labels import writing
 from taggingbackends.labels.conversion import split, united
@@ -136,6 +137,84 @@ def test_show_prints_the_mean_confidence(predicted: Path) -> None:
     (of_run,) = shown["runs"]
     assert of_run["confidence"] == {"run": pytest.approx(0.8)}
     assert of_run["rated"] == {"run": 10}
+
+
+@pytest.fixture
+def sources(tmp_path: Path, file: Path) -> Path:
+    """Return a folder with a label file, and with a trx.mat in a folder of its own."""
+    folder = tmp_path / "lab"
+    (folder / "b").mkdir(parents=True)
+    file.rename(folder / "x.label")
+    (folder / "b" / "trx.mat").write_bytes(*trxmat.image(trxmat.larva(3)).values())
+    return folder
+
+
+def test_show_plot_and_report_take_folders_and_trx_mat(sources: Path) -> None:
+    files = [str(Path("lab/b/trx.mat")), str(Path("lab/x.label"))]
+    found = json.loads(run("show", "--json", "lab", cwd=sources.parent))
+    assert [one["file"] for one in found] == files
+    assert found[0]["runs"][0]["labels"] == dict.fromkeys(trxmat.ACTIONS[:4], 1)
+    assert "hunch" in run("show", "lab/b/trx.mat", cwd=sources.parent)
+    assert files[1] in run("show", "lab/*.label", cwd=sources.parent)
+    assert run("report", "lab", "-o", "r.html", cwd=sources.parent) == "r.html\n"
+    assert run("report", "lab/b/trx.mat", "-o", "t.html", cwd=sources.parent) == "t.html\n"
+    page = (sources.parent / "r.html").read_text("utf-8")
+    assert all(f'"file":{json.dumps(name)}' in page for name in files)
+
+
+NOT_LABELS = {
+    "table.csv": (b"a,b\n1,2\n", "expected a label file (JSON), found 'a,b'; name a label file"),
+    "README.md": (b"# Title\n", "found '# Title'; name a label file, such as predicted.label"),
+    "x.png": (b"\x89PNG\r\n\x1a\n\0\0", "found a PNG picture; name a label file"),
+    "renamed.label": (
+        b"\x89PNG\r\n\x1a\n\0\0",
+        "invalid-json: expected a label file (JSON), found a",
+    ),
+    "none": (b"", "found an empty file; copy the file again"),
+    "none.label": (b"", "invalid-json: expected a label file (JSON), found an empty file"),
+    "v5.mat": (b"MATLAB 5.0 MAT-file, Plat", "found a MATLAB 5 file; save it in MATLAB with -v7.3"),
+    "x.nc": (b"\x89HDF\r\n\x1a\n\0\0", "found HDF5 without the header of MATLAB; name a label"),
+    "old.nc": (b"CDF\x01\0\0", "found a NetCDF file; name a label file"),
+    "bouts.csv": (
+        b"run,larva,label,start\n",
+        "found a table that this package wrote; name",
+    ),
+    "x.label.gz": (b"\x1f\x8b\x08\0", "found a file compressed with gzip; decompress it first"),
+    "package.json": (
+        b'{"name": 1}',
+        'not-a-label-file: expected "data" (or "runs"), found neither',
+    ),
+    "cut.label": (b'{"metadata":', "invalid-json: expected JSON, found: unexpected end of data"),
+    "x.spine": (b"20240611_101500 1 0.5 1 2\n", "found a recording without labels (Choreography)"),
+    "utf16.label": ("{}".encode("utf-16"), "found '{}' in UTF-16; name a label file"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_LABELS)
+def test_a_file_of_another_kind_is_refused_with_its_kind(name: str, tmp_path: Path) -> None:
+    content, message = NOT_LABELS[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(TaggingBackendsError) as refusal:
+        read_labels(path)
+    assert str(refusal.value).startswith(f"{path}: ")
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert refusal.value.exit_code == 1
+
+
+def test_what_has_no_labels_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "table.csv").write_text("a,b\n")
+    for command_ in (("show",), ("report", "-o", "x.html"), ("plot", "-o", "x.png")):
+        for name, message in {
+            "none": "none: expected label files, or a trx.mat with labels, found none; name a",
+            "table.csv": "table.csv: invalid-json: expected a label file (JSON), found 'a,b'; name",
+            "*.label": "*.label: expected matching files, found none",
+        }.items():
+            refused(command("labels", *command_, name, cwd=tmp_path), message)
+    refused(command("labels", "crop", "table.csv", "-o", "x.label", cwd=tmp_path), "found 'a,b'")
+    assert {path.name for path in tmp_path.iterdir()} == {"none", "table.csv"}
 
 
 def test_tables_fit_the_width(labels: Labels) -> None:

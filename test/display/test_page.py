@@ -5,6 +5,7 @@ The browser is the one that TAGGINGBACKENDS_CHROMIUM names, or chromium on PATH.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -21,8 +22,11 @@ import pytest
 
 from support import RUN, command, refused
 from taggingbackends import Labels
+from taggingbackends.analysis.scores import count, score
 from taggingbackends.display.page import report
 from taggingbackends.display.page.evaluation import evaluation_page
+from taggingbackends.labels.bouts import find_bouts
+from taggingbackends.system.csvtext import OWN_TABLES
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 
@@ -48,6 +52,10 @@ def predicted() -> Labels:
     labels.set(RUN, 30, [0.0], ["run"])
     labels.set(RUN, 7, np.arange(100) / 10, ["run"] * 40 + ["cast"] * 40 + ["hunch"] * 20)
     return labels
+
+
+def matplotlib_image() -> Any:
+    return pytest.importorskip("matplotlib.image", reason="no matplotlib")
 
 
 # -- the text
@@ -90,6 +98,7 @@ def test_the_data_of_the_page(labels: Labels) -> None:
     assert view["labels"][-1] == {"frames": 20, "seconds": 2}
     assert view["transitions"] == [[0, 1], [0, 0]]
     assert view["comparison"] is None
+    assert (view["short"], view["group"], view["tracked"]) == ("my.label", "", 14)
 
 
 def test_the_comparison(labels: Labels, predicted: Labels) -> None:
@@ -107,6 +116,49 @@ def test_the_comparison(labels: Labels, predicted: Labels) -> None:
     colors = dict(zip(second["names"], second["colors"], strict=True))
     assert (colors["run"], colors["cast"]) == (GREEN, RED)
     assert colors["hunch"] not in first["colors"]
+
+
+def test_scores_of_a_comparison(labels: Labels, predicted: Labels) -> None:
+    data = data_of(report({"truth": labels, "predicted": predicted}))
+    found = {one["name"]: one for one in data["views"][1]["comparison"]["scores"]["frames"]}
+    true = count(labels[RUN], predicted[RUN])
+    assert found == {one.name: one.to_dict() for one in score([true]).labels if "(" not in one.name}
+    assert found["run"]["recall"]["value"] == 0.8
+    assert found["run"]["precision"]["value"] == 1
+    bouts = {one["name"]: one["right"] for one in data["views"][1]["comparison"]["scores"]["bouts"]}
+    assert bouts == {"run": 1, "cast": 1}
+
+
+def test_labels_of_people_are_the_reference(labels: Labels, predicted: Labels) -> None:
+    predicted[RUN].metadata["software"] = {"model_instance": "first"}
+    views = data_of(report({"a": predicted, "b": labels}))["views"]
+    assert [view["file"] for view in views] == ["b", "a"]
+    assert views[1]["comparison"]["reference"] == 0
+
+
+def test_short_names_and_groups(labels: Labels) -> None:
+    of_files = {}
+    for number, genotype in enumerate(("attP2", "attP2", "GMR_1", "")):
+        run = f"r{number}"
+        one = Labels()
+        one.set(run, 1, [0.0, 1.0], ["run", "cast"])
+        name = f"{run}@{genotype}@{genotype}@t5@p_8_3s1x1s0s#n#n#n@100.spine"
+        one[run].dependencies = [{"filename": name, "sha1": "0" * 40}] if genotype else []
+        of_files[str(Path("/lab") / run / ("x" * 60 * (number == 3)) / "x.label")] = one
+    views = data_of(report(of_files))["views"]
+    assert [view["short"] for view in views[:3]] == [
+        str(Path(f"r{number}") / "x.label") for number in range(3)
+    ]
+    assert re.fullmatch(r"r3.x+…x+.x\.label", views[3]["short"])
+    assert len(views[3]["short"]) == 48
+    assert [view["group"] for view in views] == [
+        *["attP2, attP2, p_8_3s1x1s0s#n#n#n"] * 2,
+        "GMR_1, GMR_1, p_8_3s1x1s0s#n#n#n",
+        "genotype unknown, effector unknown, protocol unknown",
+    ]
+    assert ["genotype", "attP2"] in views[0]["facts"]
+    views = data_of(report(dict(list(of_files.items())[:2])))["views"]
+    assert [view["group"] for view in views] == ["", ""]
 
 
 def test_the_page_is_self_contained_and_escaped(labels: Labels) -> None:
@@ -153,6 +205,8 @@ def test_many_runs_and_labels_are_left_out() -> None:
     compared = views[-1]["comparison"]
     assert (len(compared["names"]), compared["names"][-1]) == (60, "(41 others)")
     assert np.sum(compared["counts"]) == 200
+    assert len(compared["scores"]["frames"]) == 60
+    assert compared["scores"]["left_out"] == 40
 
 
 # -- the command
@@ -298,9 +352,8 @@ class Browser:
     def picture(self, name: str = "canvas") -> Any:
         """Return the pixels of a canvas, (height, width, 4) of uint8."""
         url = self.run("return document.getElementById(arguments[0]).toDataURL()", name)
-        image = pytest.importorskip("matplotlib.image", reason="no matplotlib")
         content = b64decode(url.partition(",")[2])
-        return np.round(255 * image.imread(BytesIO(content))).astype(int)
+        return np.round(255 * matplotlib_image().imread(BytesIO(content))).astype(int)
 
     def share(self, color: str) -> float:
         """Return the share of the ethogram's pixels with a colour."""
@@ -313,6 +366,26 @@ class Browser:
         before = self.run(count)
         act()
         self.wait(f"{count} > {before}")
+
+    def saved(self, button: str) -> tuple[str, bytes]:
+        """Click a button, and return the name and the content of the file that it saves."""
+        folder = self.folder / "saved"
+        shutil.rmtree(folder, ignore_errors=True)
+        options = {"behavior": "allow", "downloadPath": str(folder)}
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", options)
+        self.click(button)
+        for _ in range(1000):
+            files = list(folder.glob("*[!d]")) if folder.is_dir() else []  # not .crdownload
+            if files and files[0].stat().st_size:
+                return files[0].name, files[0].read_bytes()
+            time.sleep(0.01)
+        raise AssertionError(f"{button} saves nothing")
+
+    def table(self, name: str) -> list[list[str]]:
+        """Return the texts of the cells of a table."""
+        script = "return [...document.getElementById(arguments[0]).rows].map("
+        rows = self.run(f"{script}row => [...row.cells].map(cell => cell.innerText))", name)
+        return [[cell.strip() for cell in row] for row in rows]
 
     def emulate(self, **media: str) -> None:
         features = [{"name": name.replace("_", "-"), "value": v} for name, v in media.items()]
@@ -521,6 +594,160 @@ def test_a_second_file_is_compared(labels: Labels, predicted: Labels, browser: B
     browser.drawn_after(lambda: browser.choose("view", "0"))
     assert browser.run("return document.getElementById('comparison').hidden")
     assert browser.messages() == browser.fetched() == []
+
+
+def test_scores_and_budgets_side_by_side(
+    labels: Labels, predicted: Labels, browser: Browser
+) -> None:
+    browser.open(report({"lab/truth.label": labels, "lab/predicted.label": predicted}))
+    head, *rows = browser.table("scores")
+    assert head[:5] == ["label", "precision", "recall", "F1", "F1 of bouts"]
+    assert head[5:] == ["share in truth.label", "share in predicted.label"]
+    assert rows == [
+        ["run", "1.000", "0.800", "0.889", "0.667", "64.3 %", "40.6 %"],
+        ["cast", "0.750", "1.000", "0.857", "0.667", "50.0 %", "39.6 %"],
+        ["run+cast", "–", "0.000", "0.000", "", "", ""],
+    ]
+    assert "which is taken as true" in browser.text("scores-note")
+    assert browser.run("return document.getElementById('overview').hidden")  # one run
+    file = "return document.querySelector('#facts .file')"
+    assert browser.run(f"{file}.title") == "lab/predicted.label"
+    assert browser.run(f"{file}.innerText") == "predicted.label"
+
+
+def several() -> dict[str, Labels]:
+    """Return labels of three recordings of two genotypes, and predictions of one of them."""
+    found = {}
+    for number, (genotype, n) in enumerate([("attP2", 50), ("GMR_1", 20), ("attP2", 10)]):
+        labels = Labels()
+        states = ["run"] * n + ["cast"] * (100 - n)
+        labels.set(f"r{number}", 1, np.arange(100) / 10, states)
+        labels[f"r{number}"].metadata["genotype"] = genotype
+        found[f"lab/r{number}/truth.label"] = labels
+    predicted = Labels()
+    predicted.set("r0", 1, np.arange(100) / 10, ["cast"] * 100)
+    predicted["r0"].metadata |= {"genotype": "attP2", "software": {"model_instance": "m"}}
+    return {"lab/r0/predicted.label": predicted, **found}
+
+
+def test_files_and_groups(browser: Browser) -> None:
+    browser.open(report(several()))
+    assert browser.text("overview-title") == "4 files, 3 runs"
+    assert browser.table("groups") == [
+        ["group", "recordings", "larvae", "tracked", "run", "cast"],
+        ["attP2", "2", "2", "20 s", "30.0 %", "70.0 %"],
+        ["GMR_1", "1", "1", "10 s", "20.0 %", "80.0 %"],
+    ]
+    head, *rows = browser.table("files")
+    assert head == ["file", "run", "group", "larvae", "tracked", "run", "cast", "agreement"]
+    names = ["r0/truth.label", "r0/predicted.label", "r1/truth.label", "r2/truth.label"]
+    assert [row[0] for row in rows] == names
+    assert rows[1][1:] == ["r0", "attP2", "1", "10 s", "0.0 %", "100.0 %", "50.0 %"]
+    browser.run("document.querySelectorAll('#files thead button')[5].click()")  # run
+    assert [row[0][:4] for row in browser.table("files")[1:]] == ["r0/t", "r1/t", "r2/t", "r0/p"]
+    browser.run("document.querySelectorAll('#files tbody button')[1].click()")
+    assert browser.text("run") == "r1"
+    assert browser.run("return document.getElementById('view').selectedIndex") == 1
+    assert browser.messages() == browser.fetched() == []
+
+
+def test_a_table_of_larvae(labels: Labels, browser: Browser) -> None:
+    labels.set(RUN, 30, [0.0, 0.1, 5.0, 5.1], ["run"] * 4)  # a gap between two bouts
+    browser.open(report({"my.label": labels}))
+    assert browser.table("larvae") == [
+        ["larva", "frames", "tracked", "bouts", "run", "cast", "edited", "undefined"],
+        ["7", "100", "10 s", "2", "50.0 %", "30.0 %", "0.0 %", "20.0 %"],
+        ["12", "40", "4 s", "2", "100.0 %", "100.0 %", "100.0 %", "0.0 %"],
+        ["30", "4", "0.4 s", "2", "100.0 %", "0.0 %", "0.0 %", "0.0 %"],
+    ]
+    assert find_bouts(labels[RUN]).larvae.tolist().count(30) == 2
+    orders = []
+    for _ in range(2):
+        browser.run("document.querySelectorAll('#larvae button')[1].click()")  # frames
+        orders.append([row[0] for row in browser.table("larvae")[1:]])
+    assert orders == [["7", "12", "30"], ["30", "12", "7"]]
+    assert (
+        browser.run("return document.querySelector('#larvae [aria-sort]').ariaSort") == "ascending"
+    )
+
+
+def test_downloads(labels: Labels, browser: Browser) -> None:
+    labels[RUN].declare(["=run", "run", "cast"], [GREEN, GREEN, RED])
+    labels.set(RUN, 30, [0.0, 0.1], ["=run"] * 2)
+    browser.open(report({"lab/my.label": labels, "lab/other.label": labels}))
+    browser.choose("view", "0")
+    buttons = "[...document.querySelectorAll('.heading button')].filter(b => b.offsetParent)"
+    rows = {}
+    for button in browser.run(f"return {buttons}.map(button => button.id)"):
+        name, content = browser.saved(button)
+        part, _, kind = button.partition("-")
+        assert name == f"{RUN}.{part}.{kind}"
+        if kind == "png":
+            picture = matplotlib_image().imread(BytesIO(content))
+            pixels = np.round(255 * picture[:, :, :3]).astype(int)
+            assert min(pixels.shape[:2]) > 200
+            assert (pixels[0, 0] == 255).all()
+            assert ((pixels == [44, 160, 44]).all(axis=2)).mean() > 0.005
+        else:
+            assert content.startswith(OWN_TABLES)  # folders of recordings ignore it
+            rows[part] = list(csv.reader(content.decode().splitlines()))
+    assert rows["larvae"][0][:6] == ["run", "file", "larva", "frames", "tracked", "bouts"]
+    assert rows["larvae"][1][:6] == [RUN, "lab/my.label", "7", "100", "10", "2"]
+    assert ["'=run", "2", "0.2"] in [row[2:5] for row in rows["labels"]]
+    changes = {(one, other): n for *_, one, other, n in rows["transitions"][1:]}
+    assert changes["run", "cast"] == "1"
+    lengths = [float(n) for *_, label, _, _, n in rows["lengths"][1:] if label == "cast"]
+    assert sum(lengths) == 2
+    shares = [float(share) for *_, share in rows["shares"][1:]]
+    assert sum(shares) == pytest.approx(len({row[3] for row in rows["shares"][1:]}))
+    assert browser.messages() == browser.fetched() == []
+
+
+def test_downloads_of_many_files(browser: Browser) -> None:
+    browser.open(report(several()))
+    parts = ("files", "groups", "scores", "confusion")
+    saved = {part: browser.saved(f"{part}-csv") for part in parts}
+    names = ["files.csv", "groups.csv", "r0.scores.csv", "r0.confusion.csv"]
+    assert [name for name, _ in saved.values()] == names
+    assert all(content.startswith(OWN_TABLES) for _, content in saved.values())
+    lines = {part: content.decode().splitlines() for part, (_, content) in saved.items()}
+    assert lines["files"][2] == "r0,lab/r0/predicted.label,attP2,1,10,0,1,0.5"
+    assert lines["groups"][1] == "attP2,2,2,20,0.3,0.7"
+    scores = ["r0", "lab/r0/predicted.label", "cast", "0.5", "1", "0.666666666667", "1", "0.5", "1"]
+    assert lines["scores"][2].split(",") == scores
+    assert "r0,lab/r0/predicted.label,run,cast,50" in lines["confusion"]
+    assert browser.messages() == []
+
+
+@pytest.mark.parametrize("width", [360, 800])
+def test_tables_scroll_on_a_phone(width: int, labels: Labels, browser: Browser) -> None:
+    files = several()
+    for one in files.values():
+        for run in one.values():
+            names = [f"{'label' * 5}{number}" for number in range(12)]
+            one.set(run.id, 2, np.arange(12) / 10, names)
+            run.metadata["note"] = "x" * 200
+    screen = {"width": width, "height": 640, "deviceScaleFactor": 2, "mobile": True}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        for page in (report(files), report({"my.label": labels})):
+            browser.open(page)
+            sizes = "const e = document.documentElement; return [e.scrollWidth, innerWidth]"
+            assert browser.run(sizes) == [width, width]
+        browser.open(report(files))
+        wide = "const e = document.getElementById(arguments[0]); return e.scrollWidth"
+        for table in ("files", "groups", "larvae", "transitions"):
+            assert browser.run(f"{wide} > e.parentElement.clientWidth", table)
+            assert (
+                browser.run(
+                    f"{wide.replace('return', '')}; e.parentElement.scrollLeft = 50;"
+                    "return e.parentElement.scrollLeft",
+                    table,
+                )
+                == 50
+            )
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_names_are_not_markup(labels: Labels, browser: Browser) -> None:

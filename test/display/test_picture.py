@@ -14,9 +14,11 @@ import pytest
 
 from support import RUN, command, refused
 from taggingbackends import Labels, TaggingBackendsError
+from taggingbackends.display.colors import colors_of
 from taggingbackends.display.picture import plot_ethogram
 
 image = pytest.importorskip("matplotlib.image", reason="no matplotlib")
+matplotlib = pytest.importorskip("matplotlib", reason="no matplotlib")
 
 GREEN, RED = "#2ca02c", "#d62728"
 
@@ -118,8 +120,9 @@ def test_several_labels_share_a_row(tmp_path: Path) -> None:
     picture = image.imread(tmp_path / "e.png")
     column = picture[:, picture.shape[1] // 3]  # through the row
     found = ["#" + "".join(f"{round(255 * x):02x}" for x in pixel[:3]) for pixel in column]
-    order = [color for color in dict.fromkeys(found) if color in (GREEN, RED, "#009e73")]
-    assert order == [GREEN, RED, "#009e73"]
+    edited = colors_of(["edited"])["edited"].lower()
+    order = [color for color in dict.fromkeys(found) if color in (GREEN, RED, edited)]
+    assert order == [GREEN, RED, edited]
     heights = [found.count(color) for color in order]
     assert heights[0] == pytest.approx(heights[1], abs=1)
     assert heights[2] < heights[0] / 1.5
@@ -226,6 +229,48 @@ def test_the_command(labels: Labels, tmp_path: Path) -> None:
     bad = command("labels", "plot", "bad.label", "-o", "f.png", cwd=tmp_path)
     refused(bad, "bad.label: not-a-label-file")
     assert not (tmp_path / "f.png").exists()
+
+
+def test_a_folder_has_a_panel_for_each_run(labels: Labels, tmp_path: Path) -> None:
+    for folder in "ab":
+        (tmp_path / "lab" / folder).mkdir(parents=True)
+        labels.write(tmp_path / "lab" / folder / "x.label")
+    labels = Labels()
+    labels.set("other", 1, [0.0], ["run"])
+    labels.write(tmp_path / "lab" / "y.label")
+    result = command("labels", "plot", "lab", "-o", "e.svg", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "e.svg\n", "")
+    found = texts((tmp_path / "e.svg").read_text("utf-8"))
+    titles = [text for text in found if text.startswith((RUN, "other"))]
+    assert titles == [*(f"{RUN}, {Path(folder) / 'x.label'}" for folder in "ab"), "other"]
+
+
+def test_axes_of_a_figure_of_the_user(labels: Labels, tmp_path: Path) -> None:
+    figure = matplotlib.figure.Figure((8, 6), layout="constrained")
+    left, right = figure.subplots(2)
+    plot_ethogram(labels, ax=left)
+    plot_ethogram(labels[RUN], ax=right, max_gap=5)
+    right.set_title("mine")
+    figure.savefig(tmp_path / "e.png")
+    picture = image.imread(tmp_path / "e.png")
+    assert share(picture, GREEN) > 0.05
+    assert [axes.get_title(loc="left") for axes in (left, right)] == [RUN, RUN]
+    assert left.get_xlim() == (0, 10)
+    assert [text.get_text() for text in left.get_legend().get_texts()] == [
+        "run",
+        "cast",
+        "undefined",
+    ]
+    plot_ethogram(labels[RUN], tmp_path / "run.png")
+    plot_ethogram(labels, tmp_path / "labels.png")
+    assert (tmp_path / "run.png").read_bytes() == (tmp_path / "labels.png").read_bytes()
+    labels.set("other", 1, [0.0], ["run"])
+    with pytest.raises(ValueError, match="expected one run to draw into axes, found 2"):
+        plot_ethogram(labels, ax=left)
+    with pytest.raises(TypeError, match="either a path to write, or axes"):
+        plot_ethogram(labels)
+    with pytest.raises(TypeError, match="either a path to write, or axes"):
+        plot_ethogram(labels, tmp_path / "e.png", ax=left)
 
 
 def test_without_matplotlib(labels: Labels, tmp_path: Path) -> None:

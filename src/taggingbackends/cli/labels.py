@@ -47,6 +47,8 @@ def labels() -> None:
 def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
     """Print the runs, labels and ethograms of label files.
 
+    A file may also be a trx.mat with labels, or a folder of such files.
+
     Print a table of runs, a table of labels, and an ethogram of each run. An ethogram has one
     line per larva, with time from left to right. Colours are used only on a terminal, unless
     NO_COLOR is set.
@@ -57,18 +59,19 @@ def show(files: tuple[Path, ...], max_gap: float | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     from taggingbackends.analysis.overview import overview
+    from taggingbackends.data.labelsources import label_sources, read_labels
     from taggingbackends.display.tables import label_table, run_table
     from taggingbackends.display.terminal import ethogram
-    from taggingbackends.labels import Labels
 
+    sources = label_sources(files)
     if as_json:
-        found = [(file, overview(Labels.read(file))) for file in files]
+        found = [(file, overview(read_labels(file))) for file in sources]
         print_json([{"file": str(file), "runs": list(map(asdict, runs))} for file, runs in found])
         return
     color = False if os.environ.get("NO_COLOR") else None
     width = terminal_width()
-    for position, file in enumerate(files):
-        labels = Labels.read(file)
+    for position, file in enumerate(sources):
+        labels = read_labels(file)
         runs = overview(labels)
         echo(*[""] * bool(position), file, "", *run_table(runs, width).split("\n"))
         echo("", *label_table(runs, width).split("\n"))
@@ -245,17 +248,18 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     """Draw the ethogram of a label file as PNG, SVG or PDF.
 
     The suffix of the output file sets the format. The ethogram has one row per larva, with time
-    from left to right. This needs matplotlib: pip install 'taggingbackends[plot]'.
+    from left to right. FILE may also be a trx.mat with labels, or a folder of such files: each run
+    has its own panel. This needs matplotlib: pip install 'taggingbackends[plot]'.
 
     \b
     Example: tagging-backend labels plot recordings/truth.label -o ethogram.png
     """
-    from taggingbackends.display.picture import SUFFIXES, draw_ethogram
-    from taggingbackends.labels import Labels
+    from taggingbackends.data.labelsources import iter_labels
+    from taggingbackends.display.picture import SUFFIXES, draw_ethograms
 
     check_suffix(output, SUFFIXES)  # refuses standard output, whose format would be unknown
     target = target_of(file, output, False, force, SUFFIXES)
-    put(target, draw_ethogram(Labels.read(file), output.suffix.lower(), max_gap))
+    put(target, draw_ethograms(iter_labels(file), output.suffix.lower(), max_gap))
 
 
 @labels.command()
@@ -266,18 +270,19 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
 def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool) -> None:
     """Write an HTML report about label files.
 
-    The page opens in a browser and needs no network. If files label the same run, each later file
-    is compared with the first. Labels that depend on the files of different recordings are not
-    compared, unless --force is given.
+    The page opens in a browser and needs no network. A file may also be a trx.mat with labels, or a
+    folder of such files. If files label the same run, each later file is compared with the first;
+    files that a model predicted come last. Labels that depend on the files of different recordings
+    are not compared, unless --force is given.
 
     \b
     Example: tagging-backend labels report truth.label predicted.label -o report.html
     """
+    from taggingbackends.data.labelsources import label_sources, read_labels
     from taggingbackends.display.page import report
-    from taggingbackends.labels import Labels
 
     target = target_of(files[0], output, False, force, (".html", ".htm"))
-    page = report({str(file): Labels.read(file) for file in files}, max_gap, force)
+    page = report({str(file): read_labels(file) for file in label_sources(files)}, max_gap, force)
     put(target, page.encode())
 
 

@@ -13,6 +13,7 @@ from taggingbackends.data.formats import (
     Examined,
     examined,
     is_label_file,
+    suffix_formats,
 )
 from taggingbackends.data.ownlabels import has_labels, own_labels
 from taggingbackends.errors import BackendError, wrong_type
@@ -90,8 +91,8 @@ def _sources(path: Path, pattern: str) -> list[Path]:
     if path.is_dir():
         found = _in_folder(path)
         if not found:
-            fix = "name a folder of label files, or label files"
-            raise BackendError("no-input", f"{path}: expected label files, found none", fix)
+            problem = f"{path}: expected label files, or tracker files with labels, found none"
+            raise BackendError("no-input", problem, "name a folder of label files, or label files")
         return found
     if path.exists() or not glob.has_magic(pattern):
         return [path]  # if it is missing, reading it says so
@@ -132,9 +133,9 @@ def read_labels(file: _Path) -> Labels:
     """
     path = Path(file)
     format, error, _ = Examined() if is_label_file(path) else examined(path)
-    if error is not None:
-        raise error
     if format is None:
+        if error is not None and any(near.has_labels for near in suffix_formats(path)):
+            raise error
         return Labels.read(path)
     labels = Labels()
     labels.file = path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from taggingbackends.analysis.comparison import UNDEFINED, Confusion
+from taggingbackends.display.filenames import short_names
 from taggingbackends.display.tables import aligned, confusion_table
 from taggingbackends.system.words import counted
 
@@ -57,9 +57,7 @@ def how(result: Mapping[str, Any]) -> str:
 
 def names_of(result: Mapping[str, Any]) -> dict[str, str]:
     """Return the recordings' paths, and these without what all have in common."""
-    paths = [one["recording"] for one in result["recordings"]]
-    top = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
-    return {path: os.path.relpath(path, top) for path in paths}
+    return short_names(one["recording"] for one in result["recordings"])
 
 
 def _head(result: Mapping[str, Any]) -> str:

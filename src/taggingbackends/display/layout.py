@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.display.colors import label_colors
+from taggingbackends.display.colors import label_colors, legend_order
 from taggingbackends.labels.confidence import known_confidence
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import NEW_COLOR, StateTable, labels_of
 from taggingbackends.labels.stretches import Spans
 from taggingbackends.labels.tracklabels import TrackLabels
 
-__all__ = ["fading", "limited", "row_layout", "span_confidence", "time_range"]
+__all__ = ["fading", "limited", "ordered", "row_layout", "span_confidence", "time_range"]
 
 _CLOCK = 0xFFFFFFFF / 1000  # s; the range of 32 bits of ms, 49 days
 
@@ -20,12 +20,29 @@ _CLOCK = 0xFFFFFFFF / 1000  # s; the range of 32 bits of ms, 49 days
 _LABELS = 60  # more cannot be told apart, and a legend has no room for them
 
 
+def ordered(run: RunLabels) -> RunLabels:
+    """Return a run with its names in the order of legends, without copying its frames."""
+    names, secondary = legend_order(run.names), legend_order(run.secondary_names)
+    if (names, secondary) == (run.names, run.secondary_names):
+        return run
+    own = dict(zip(run.names, run.colors or (), strict=False))
+    table = StateTable(names, secondary, [own[name] for name in names] if own else None, run.states)
+    shown = RunLabels(run.id, table)
+    shown.metadata, shown.dependencies = run.metadata, run.dependencies
+    for larva, track in run.items():
+        shown._tracks[larva] = TrackLabels(
+            table, track.times, track.codes, confidence=track.confidence
+        )
+    return shown
+
+
 def limited(run: RunLabels) -> RunLabels:
-    """Return a run with at most 60 labels, to be drawn.
+    """Return a run with at most 60 labels, in the order of legends, to be drawn.
 
     If there are more, the less frequent ones are replaced by one label that says how many they are
     (and one for secondary labels).
     """
+    run = ordered(run)
     names = run.names + run.secondary_names
     if len(names) <= _LABELS:
         return run

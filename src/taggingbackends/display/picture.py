@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.analysis.protocol import stimulus_windows
 from taggingbackends.display.colors import label_colors
+from taggingbackends.display.filenames import short_names
 from taggingbackends.display.layout import (
     fading,
     limited,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SUFFIXES", "draw_ethogram", "plot_ethogram"]
+__all__ = ["SUFFIXES", "draw_ethograms", "plot_ethogram"]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -49,7 +51,13 @@ _LONGEST = 30  # characters of a name in the legend, which leaves room for the r
 _LINE = 0.2  # height of the line of secondary labels, relative to a row
 
 
-def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | None = None) -> None:
+def plot_ethogram(
+    labels: Labels | RunLabels,
+    path: str | PathLike[str] | None = None,
+    max_gap: float | None = None,
+    *,
+    ax: Axes | None = None,
+) -> None:
     """Draw an ethogram: one row per larva, with time along the x axis, in the labels' colours.
 
     Several runs are drawn below each other. A row is blank where the larva is not tracked, and
@@ -64,14 +72,18 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
 
     Parameters
     ----------
-    labels : Labels
-        One run or several.
-    path : path
+    labels : Labels or RunLabels
+        One run or several; one for `ax`.
+    path : path, optional
         The picture, written atomically. Its suffix, ``.png``, ``.svg`` or ``.pdf``, selects the
         format.
     max_gap : float, optional
         Longest gap, in s, across which a larva counts as tracked. Default: the longer of 1 s and 5
         median frame intervals of the run's tracks.
+    ax : matplotlib.axes.Axes, optional
+        Draw into these axes of a figure of your own, instead of writing a picture. The legend is
+        beside them, on the right: a figure with ``layout="constrained"`` makes room for it. Your
+        matplotlib settings apply.
 
     Raises
     ------
@@ -81,61 +93,99 @@ def plot_ethogram(labels: Labels, path: str | PathLike[str], max_gap: float | No
         The file cannot be written. An existing file stays unchanged.
     LabelFileError
         ``bad-time``: a time is so large that no double holds it in milliseconds.
+    TypeError
+        Both `path` and `ax` are given, or neither.
     ValueError
-        `max_gap` is not above 0.
+        `max_gap` is not above 0, or `ax` is given and there is not one run.
     """
+    if (path is None) == (ax is None):
+        raise TypeError("expected either a path to write, or axes to draw into (ax=...)")
+    runs = {labels.id: labels} if isinstance(labels, RunLabels) else labels
+    if ax is not None:
+        if len(runs) != 1:
+            problem = f"expected one run to draw into axes, found {len(runs)}; choose labels[run]"
+            raise ValueError(problem)
+        (run,) = map(limited, runs.values())
+        _draw(ax, run, find_spans(run, max_gap), run.id)
+        return
+    assert path is not None
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         problem = f"{path}: expected a name that ends in {', '.join(SUFFIXES)}"
         raise TaggingBackendsError(problem)
-    write_file(path, [draw_ethogram(labels, suffix, max_gap)])
+    write_file(path, [draw_ethograms([runs], suffix, max_gap)])
 
 
-def draw_ethogram(labels: Labels, suffix: str, max_gap: float | None = None) -> bytes:
-    """Return the content of the file that `plot_ethogram` writes.
+def draw_ethograms(
+    labels: Iterable[Mapping[str, RunLabels]], suffix: str, max_gap: float | None = None
+) -> bytes:
+    """Return the content of a picture of the runs of one or several files.
 
     Parameters
     ----------
+    labels : iterable of Labels
+        Labels of one file each, or of one run each, as `iter_labels` yields them. The name of the
+        file is in the title of a panel if another file has the same run.
     suffix : str
         One of `SUFFIXES`.
-    labels, max_gap
+    max_gap
         As for `plot_ethogram`.
     """
     mpl = require("matplotlib", "plot", "a picture")
+    drawn: list[tuple[str, RunLabels]] = []  # with the file
+    total = 0
+    for of_file in labels:
+        file = getattr(of_file, "file", None)
+        room = max(_RUNS - total, 0)
+        drawn += [("" if file is None else str(file), run) for run in _first(of_file, room)]
+        total += len(of_file)
+    left_out = f"only the first {_RUNS} of {total} runs are drawn" if total > _RUNS else ""
+    if left_out:
+        warnings.warn(left_out, stacklevel=3)
     # independent of the user's settings; text stays text, and equal labels give equal bytes
     settings = {"svg.fonttype": "none", "svg.hashsalt": "labels", "pdf.fonttype": 42}
-    if len(labels) > _RUNS:
-        warnings.warn(_left_out(labels), stacklevel=3)
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(settings | {"font.size": 9, "hatch.linewidth": 0.5})
-        figure = _figure(labels, max_gap)
+        figure = _figure(_titled(drawn), left_out, max_gap)
         content = io.BytesIO()
         about = {} if suffix == ".png" else {"Date" if suffix == ".svg" else "CreationDate": None}
         figure.savefig(content, format=suffix[1:], dpi=_DPI, metadata=about)
     return content.getvalue()
 
 
-def _left_out(labels: Labels) -> str:
-    return f"only the first {_RUNS} of {len(labels)} runs are drawn"
+def _first(labels: Mapping[str, RunLabels], n: int) -> list[RunLabels]:
+    return [limited(run) for run in islice(labels.values(), n)]
 
 
-def _figure(labels: Labels, max_gap: float | None) -> Figure:
+def _titled(drawn: list[tuple[str, RunLabels]]) -> list[tuple[str, RunLabels]]:
+    """Return runs with the titles of their panels."""
+    files: dict[str, set[str]] = {}
+    for file, run in drawn:
+        files.setdefault(run.id, set()).add(file)
+    names = short_names(dict.fromkeys(file for file, _ in drawn))
+    return [
+        (f"{run.id}, {names[file]}" if len(files[run.id]) > 1 else run.id, run)
+        for file, run in drawn
+    ]
+
+
+def _figure(drawn: list[tuple[str, RunLabels]], left_out: str, max_gap: float | None) -> Figure:
     from matplotlib.figure import Figure  # pyplot would open windows and keep global state
 
-    runs = [limited(run) for run in islice(labels.values(), _RUNS)]
-    heights = [max(min(_ROW * len(run), _TALLEST), _legend_height(run)) for run in runs] or [0.5]
+    heights = [max(min(_ROW * len(run), _TALLEST), _legend_height(run)) for _, run in drawn]
+    heights = heights or [0.5]
     # one inch per run for title, stimulus and axis
     figure = Figure((_WIDTH, sum(heights) + len(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    if not runs:
+    if not drawn:
         panels[0].set_axis_off()
         panels[0].text(0.5, 0.5, "no runs", ha="center")
-    for run, panel in zip(runs, panels, strict=False):
-        _draw(panel, run, find_spans(run, max_gap))
-    if len(labels) > _RUNS:
-        figure.supxlabel(_left_out(labels))
+    for (title, run), panel in zip(drawn, panels, strict=False):
+        _draw(panel, run, find_spans(run, max_gap), title)
+    if left_out:
+        figure.supxlabel(left_out)
     return figure
 
 
@@ -144,11 +194,11 @@ def _legend_height(run: RunLabels) -> float:
     return max(0.2 * (len(run.count()) + 2) - 0.7, 0.5)
 
 
-def _draw(axes: Axes, run: RunLabels, spans: Spans) -> None:
+def _draw(axes: Axes, run: RunLabels, spans: Spans, title: str) -> None:
     from matplotlib.patches import Patch
 
     colors = label_colors(run)
-    axes.set_title(cut(printable(run.id), 2 * _LONGEST), loc="left", pad=12, parse_math=False)
+    axes.set_title(cut(printable(title), 2 * _LONGEST), loc="left", pad=12, parse_math=False)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("larva")
     axes.spines[["top", "right"]].set_visible(False)

@@ -8,6 +8,7 @@ from unicodedata import category, east_asian_width
 from taggingbackends.analysis.comparison import NOT_THERE, Comparison, Confusion
 from taggingbackends.analysis.overview import RunOverview
 from taggingbackends.analysis.reviewing import UnsureBout
+from taggingbackends.display.colors import legend_order
 from taggingbackends.system.words import printable
 
 __all__ = [
@@ -99,12 +100,16 @@ def label_table(runs: Sequence[RunOverview], width: int | None = None) -> str:
         for name, n in run.rated.items():
             rated[name] = rated.get(name, 0) + n
             sums[name] = sums.get(name, 0) + n * run.confidence[name]
+    secondary = {name for run in runs for name in run.secondary}
+    names = legend_order(counts)
+    names.sort(key=secondary.__contains__)  # stable: primary labels first
     undefined = sum(run.undefined for run in runs)
     if undefined:
         counts["(undefined)"] = undefined
+        names.append("(undefined)")
     frames = sum(run.frames for run in runs)
     rows = [["label", "   frames", " share"]]  # padded to align the tables of several files
-    rows += [[name, str(n), f"{n / frames:.1%}"] for name, n in counts.items()]
+    rows += [[name, str(counts[name]), f"{counts[name] / frames:.1%}"] for name in names]
     if rated:
         rows[0].append("confidence")
         for row in rows[1:]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from taggingbackends.labels.validation import (
     check_times,
     check_units,
 )
+from taggingbackends.system.filekinds import file_kind, first_line
 from taggingbackends.system.files import open_file
 from taggingbackends.system.memory import keep_freed_memory
 
@@ -46,6 +48,8 @@ __all__ = [
 ]
 
 
+_FIX = "name a label file, such as predicted.label"
+_HEAD = 1024  # bytes that say what another file is
 _FRACTIONS = np.append(np.arange(101) / 100, np.nan)  # by percent; -1, unknown, is the last
 
 
@@ -95,7 +99,7 @@ def _parse_apart(content: bytes) -> Content | None:
 def parse_document(document: Any) -> Content:
     """Read a parsed JSON document, consuming it to free memory."""
     if not isinstance(document, dict):
-        raise _not_a_label_file(f"expected an object, found {shown(document)}")
+        raise _not_a_label_file(f"expected an object, found {shown(document)}", fix=_FIX)
     if "data" in document and "runs" in document:
         raise _not_a_label_file('expected either "data" or "runs", found both')
     if "data" in document:
@@ -104,7 +108,7 @@ def parse_document(document: Any) -> Content:
     if "runs" in document:
         runs = _parse_runs(document.pop("runs"))
         return Content(document, runs)
-    raise _not_a_label_file('expected "data" (or "runs"), found neither')
+    raise _not_a_label_file('expected "data" (or "runs"), found neither', fix=_FIX)
 
 
 def load_document(content: bytes) -> Any:
@@ -112,11 +116,15 @@ def load_document(content: bytes) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise LabelFileError("invalid-json", f"expected JSON, found: {error}") from None
+        if content.removeprefix(BOM_UTF8).lstrip()[:1] in (b"{", b"["):
+            raise LabelFileError("invalid-json", f"expected JSON, found: {error}") from None
+    found, fix = file_kind(content[:_HEAD]) or (first_line(content[:_HEAD]), "")
+    problem = f"expected a label file (JSON), found {found}"
+    raise LabelFileError("invalid-json", problem, fix=fix or _FIX)
 
 
-def _not_a_label_file(problem: str, index: int | None = None) -> LabelFileError:
-    return LabelFileError("not-a-label-file", problem, index=index)
+def _not_a_label_file(problem: str, index: int | None = None, fix: str = "") -> LabelFileError:
+    return LabelFileError("not-a-label-file", problem, index=index, fix=fix)
 
 
 def _parse_runs(runs: Any) -> dict[str, RunLabels]:

@@ -6,9 +6,14 @@ import re
 
 __all__ = ["OWN_TABLES", "plain_text", "text_cell"]
 
-OWN_TABLES = (b"run,larva,", b"file,run,larva,", b"Observation id,Observation date,")
-"""How the tables that this package writes begin, of bouts and of events of BORIS. In folders of
-recordings, they are no input."""
+OWN_TABLES = (
+    b"run,larva,",
+    b"run,file,",
+    b"file,run,larva,",
+    b"group,",
+    b"Observation id,Observation date,",
+)
+"""How the tables that this package writes begin. In folders of recordings, they are no input."""
 
 # what spreadsheets take for a formula; more apostrophes keep `plain_text` the inverse
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")

@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Mapping
 from itertools import islice
 
+from taggingbackends.display.colors import legend_order
 from taggingbackends.display.page.filling import filled
 from taggingbackends.display.page.views import views
 from taggingbackends.labels import Labels
+from taggingbackends.labels.origin import predicting_instance
 
 __all__ = ["report"]
 
@@ -18,7 +20,7 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
 
     For each run, the page shows the ethogram, the frames and bouts of each label, their shares
     over time, the lengths of bouts, and the transitions. If several files contain the same run,
-    each later file is compared with the first.
+    each later file is compared with the first. Files that a model predicted come after the others.
 
     Only the first 500 runs are shown; the page and a warning say so. Of more than 60 labels of a
     run, the most frequent ones are shown; the last one stands for all others.
@@ -49,6 +51,9 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
     ValueError
         `max_gap` is not above 0.
     """
+    # labels of people are those to compare with
+    by_origin = sorted(labels.items(), key=lambda item: predicting_instance(item[1]) is not None)
+    labels = dict(by_origin)
     runs = dict.fromkeys(run for of_file in labels.values() for run in of_file)
     drawn = dict.fromkeys(islice(runs, _RUNS))
     left_out = ""
@@ -56,7 +61,8 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
         left_out = f'<p class="note">Only the first {_RUNS} of {len(runs)} runs are shown.</p>\n'
         warnings.warn(f"the report shows only the first {_RUNS} of {len(runs)} runs", stacklevel=2)
     title = ", ".join(islice(runs, _IN_TITLE)) + ", ..." * (len(runs) > _IN_TITLE) or "Labels"
-    data = {"views": views(labels, drawn, max_gap, force)}
+    shown = views(labels, drawn, max_gap, force)
+    data = {"views": shown, "order": legend_order({name for one in shown for name in one["names"]})}
     return filled("report.html", _SCRIPTS, title, data, left_out=left_out)
 
 
@@ -69,8 +75,12 @@ _SCRIPTS = (
     "tooltip",
     "ethogram",
     "pointing",
+    "datatable",
+    "bars",
+    "budgets",
     "tables",
     "charts",
+    "downloads",
     "page",
 )
 """Parts of the page's script, in order. They are joined into one function and share its names."""

@@ -10,7 +10,7 @@ from taggingbackends.display.page.filling import filled
 
 __all__ = ["evaluation_page"]
 
-_SCRIPTS = ("elements", "tables", "scores")
+_SCRIPTS = ("elements", "bars", "tables", "scores")
 _CLASSES = 60  # rows and columns of the confusion matrix
 
 

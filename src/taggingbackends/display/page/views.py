@@ -10,16 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taggingbackends.analysis.comparison import NOT_THERE, Comparison, compare
+from taggingbackends.analysis.comparison import NOT_THERE, UNDEFINED, Comparison, compare
 from taggingbackends.analysis.protocol import stimulus_windows
+from taggingbackends.analysis.scores import count, score
 from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
-from taggingbackends.display.colors import PALETTE, label_colors
-from taggingbackends.display.layout import limited, row_layout, span_confidence, time_range
+from taggingbackends.display.colors import colors_of, declared_colors
+from taggingbackends.display.filenames import short_names
+from taggingbackends.display.layout import (
+    limited,
+    ordered,
+    row_layout,
+    span_confidence,
+    time_range,
+)
+from taggingbackends.display.tables import cut
 from taggingbackends.errors import located
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import Bouts, find_bouts
 from taggingbackends.labels.confidence import mean_confidence
+from taggingbackends.labels.facts import run_facts
 from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import NEW_COLOR
 from taggingbackends.labels.stretches import Spans, find_spans
 from taggingbackends.labels.writing import json_text
 
@@ -28,6 +39,8 @@ __all__ = ["views"]
 JSON = dict[str, Any]
 
 _CLASSES = 60  # rows and columns of a confusion matrix
+_GROUPED_BY = ("genotype", "effector", "protocol")
+_LONGEST = 48  # characters of a file's name; the whole path is shown on hover
 
 
 def views(
@@ -39,47 +52,54 @@ def views(
     """Return the data of the page: a view of each of these runs in each file.
 
     If several files contain the same run, ``comparison`` compares each later one with the first.
+    ``group`` says what the run has of the facts that differ between runs; "" if none do.
     """
     shown: list[JSON] = []
+    short = short_names(labels)
     alike: dict[str, list[int]] = {}  # indices of the views of each run
     for file, of_file in labels.items():
         for run in of_file.values():
             if run.id not in runs:
                 continue
-            view = _view(file, limited(run), max_gap)
+            view = _view(file, limited(run), max_gap) | {"short": cut(short[file], _LONGEST)}
             if run.id in alike:
                 index = alike[run.id][0]
                 with located(file=file):
-                    found = compare(labels[shown[index]["file"]][run.id], run, max_gap, force)
-                view["comparison"] = _comparison(found, run, view) | {"reference": index}
+                    reference = labels[shown[index]["file"]][run.id]
+                    found = compare(ordered(reference), ordered(run), max_gap, force)
+                view["comparison"] = _comparison(found, run, view) | {
+                    "reference": index,
+                    "scores": _scores(reference, run),
+                }
             alike.setdefault(run.id, []).append(len(shown))
             shown.append(view)
-    for run_id, indices in alike.items():
-        of_run = [shown[index] for index in indices]
-        # colours from a file take precedence over those of the palette
-        of_run.sort(key=lambda view: labels[view["file"]][run_id].colors is None)
-        _share_colors(of_run)
+    _share_colors(shown, labels)
+    _group(shown, labels)
     return shown
 
 
-def _share_colors(alike: list[JSON]) -> None:
-    """Give each label the same colour in all views of a run.
+def _group(shown: list[JSON], labels: Mapping[str, Labels]) -> None:
+    """Give each view the group of its run, by genotype, effector and protocol."""
+    facts = [run_facts(labels[view["file"]][view["run"]]) for view in shown]
+    differing = [name for name in _GROUPED_BY if len({of_run.get(name) for of_run in facts}) > 1]
+    for view, of_run in zip(shown, facts, strict=True):
+        found = [of_run.get(name, f"{name} unknown") for name in differing]
+        view["group"] = ", ".join(found)
 
-    Different labels get different colours while the palette has unused ones.
-    """
-    chosen: dict[str, str] = {}
-    taken: set[str] = set()
-    for view in alike:
-        for name, color in zip(view["names"], view["colors"], strict=True):
-            if name not in chosen:
-                unused = (other for other in (color, *PALETTE) if other not in taken)
-                chosen[name] = next(unused, color)
-        view["colors"] = [chosen[name] for name in view["names"]]
-        taken.update(view["colors"])
+
+def _share_colors(shown: list[JSON], labels: Mapping[str, Labels]) -> None:
+    """Give each label the same colour in all views."""
+    runs = [labels[view["file"]][view["run"]] for view in shown]
+    known = {name for run in runs for name in run.names + run.secondary_names}
+    names = {name for view in shown for name in view["names"]}
+    others = dict.fromkeys(names - known, NEW_COLOR)  # stand for the less frequent ones
+    colors = colors_of(names, declared_colors(runs) | others)
+    for view in shown:
+        view["colors"] = [colors[name] for name in view["names"]]
 
 
 def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
-    colors, spans, bouts = label_colors(run), find_spans(run, max_gap), find_bouts(run, max_gap)
+    spans, bouts = find_spans(run, max_gap), find_bouts(run, max_gap)
     start, stop = time_range(spans)
     # milliseconds, as in label files; longer units if 32 bits (49 days) do not suffice
     unit = max(math.ceil((stop - start) * 1000 / 0xFFFFFFFF), 1) / 1000
@@ -100,8 +120,8 @@ def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
         "file": file,
         "run": run.id,
         "facts": _facts(file, run, spans),
-        "names": list(colors),
-        "colors": list(colors.values()),
+        "tracked": _number(float((spans.stop - spans.start).sum())),
+        "names": run.names + run.secondary_names,
         "primary": len(run.names),
         "states": row_layout(run),
         "larvae": list(run),
@@ -142,6 +162,20 @@ def _comparison(found: Comparison, run: RunLabels, view: JSON) -> JSON:
     }
 
 
+def _scores(reference: RunLabels, run: RunLabels) -> JSON:
+    """Return precision, recall and F1 of frames and bouts, the reference's labels being true."""
+    found = score([count(reference, run)])
+    frames, bouts = (
+        [one.to_dict() for one in scores if one.name != UNDEFINED]
+        for scores in (found.labels, found.bouts)
+    )
+    return {
+        "frames": frames[:_CLASSES],
+        "bouts": bouts[:_CLASSES],
+        "left_out": max(len(frames) - _CLASSES, 0),
+    }
+
+
 def _packed(column: ArrayLike) -> str:
     """Encode a column of whole numbers as little-endian unsigned 32-bit integers in base64."""
     return b64encode(np.asarray(column).astype("<u4").tobytes()).decode()
@@ -158,6 +192,8 @@ def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
         start, stop = spans.start.min(), spans.last.max()
         facts += [("time", f"{start:.6g} to {stop:.6g} s")]
         facts += [("frame interval", f"{spans.interval:.3g} s (median)")]
+    known = run_facts(run).items()
+    facts += [(name, value) for name, value in known if not {name, value} & {*run.metadata, run.id}]
     facts += [(name, _text(value)) for name, value in run.metadata.items()]
     files = [str(file.get("filename", "")) for file in run.dependencies]
     return facts + ([("tracker files", ", ".join(files))] if files else [])

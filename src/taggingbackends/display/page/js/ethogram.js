@@ -275,13 +275,17 @@ function draw() {
 function drawNow() {
   cancelAnimationFrame(waiting);
   waiting = 0;
-  const ratio = devicePixelRatio || 1;
+  drawAt(devicePixelRatio || 1);
+  if (cursor) point(cursor.row, cursor.x, null);
+  canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
+}
+
+/* Draws with a number of pixels of the picture per pixel of the page. */
+function drawAt(ratio) {
   canvas.width = Math.round(canvas.clientWidth * ratio);
   canvas.height = Math.round(canvas.clientHeight * ratio);
   const context = canvas.getContext("2d");
   drawRows(context, ratio);
   context.scale(ratio, ratio);
   drawAxes(context);
-  if (cursor) point(cursor.row, cursor.x, null);
-  canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
 }

@@ -1,9 +1,10 @@
 /* Selection of the view, and start of the page. */
 
 function note() {
+  const [one, other] = view.comparison ? comparedNames() : [];
   const what = {
-    both: () => `Upper half of each row: ${view.reference.file}. Lower half: ${view.file}. The bar between them marks differences.`,
-    differences: () => `Frames where ${view.file} differs from ${view.reference.file} are in full colour.`,
+    both: () => `Upper half of each row: ${one}. Lower half: ${other}. The bar between them marks differences.`,
+    differences: () => `Frames where ${other} differs from ${one} are in full colour.`,
   }[mode];
   $("mode-note").hidden = !what;
   $("mode-note").textContent = what ? what() : "";
@@ -15,7 +16,7 @@ function show(index) {
   // rows that are too small for two halves can still show differences
   mode = !view.comparison ? "own" : view.larvae.length > innerHeight / 12 ? "differences" : "both";
   $("mode").value = mode;
-  document.title = `${view.run} – ${view.file}`;
+  document.title = `${view.run} – ${view.short}`;
   canvas.setAttribute("aria-label", `Ethogram of ${counted(view.larvae.length, "larva", "larvae")}, run ${view.run}`);
   $("several-note").hidden = !view.states.some(([primary, secondary]) => primary.length + secondary.length > 1);
   $("faint-note").hidden = !view.columns.confidence;
@@ -23,7 +24,8 @@ function show(index) {
   note();
   legend();
   comparison();
-  labelTable();
+  dataTable($("labels"), labelColumns(), labelRows());
+  larvaTable();
   shares();
   lengths();
   transitionTable();
@@ -39,7 +41,7 @@ if (!data.views.length) {
   $("main").hidden = true;
   $("run").textContent = "no runs";
 } else {
-  const options = data.views.map(({ run, file }, at) => element("option", { value: String(at) }, `${run}, ${file}`));
+  const options = data.views.map(({ run, short }, at) => element("option", { value: String(at) }, `${run}, ${short}`));
   $("view").replaceChildren(...options);
   $("choice").hidden = data.views.length < 2;
   $("view").addEventListener("change", () => show(Number($("view").value)));
@@ -48,10 +50,11 @@ if (!data.views.length) {
     note();
     all();
   });
-  const compared = data.views.findIndex((candidate) => candidate.comparison);
-  const first = Math.max(compared, 0);
-  $("view").value = String(first);
-  show(first);
+  const opened = Math.max(data.views.findIndex((candidate) => candidate.comparison), 0);
+  $("view").value = String(opened);
+  overview();
+  offerDownloads();
+  show(opened);
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return; // on phones, scrolling changes the height

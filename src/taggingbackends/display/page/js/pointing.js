@@ -22,8 +22,8 @@ function point(row, x, place) {
     const others = (there?.lines ?? [{ text: "no frame" }]).map(({ label, text, times, long }) => ({
       mark: label === undefined ? null : swatch(view.reference, label),
       text,
-      rest: `${times ? `${times} (${long}) ` : ""}in ${view.reference.file}`,
-      spoken: `in ${view.reference.file} ${text}`,
+      rest: `${times ? `${times} (${long}) ` : ""}in ${comparedNames()[0]}`,
+      spoken: `in ${comparedNames()[0]} ${text}`,
     }));
     lines.unshift(...others); // the reference comes first, as in the row
   }

@@ -1,26 +1,5 @@
 /* Page about an evaluation: facts, confusion matrix, bars of figures, recordings. */
 
-const BAR = 120;
-
-function figure({ value, interval }) {
-  if (value === null) return "–";
-  const limits = interval ? ` (${interval[0].toFixed(2)}–${interval[1].toFixed(2)})` : "";
-  return value.toFixed(3) + limits;
-}
-
-/* Returns a cell with a bar from 0 to 1, and a line for the interval. */
-function bar(estimate) {
-  const { value, interval } = estimate;
-  const made = svg("svg", { width: BAR + 2, height: 14, role: "img", "aria-label": figure(estimate) });
-  made.append(svg("rect", { class: "empty", x: 1, y: 2, width: BAR, height: 10 }));
-  made.append(svg("rect", { class: "bar", x: 1, y: 2, width: BAR * (value ?? 0), height: 10 }));
-  if (interval) {
-    const [low, high] = interval.map((limit) => 1 + BAR * clamp(limit, 0, 1));
-    made.append(svg("path", { class: "interval", d: `M${low},3V11M${low},7H${high}M${high},3V11` }));
-  }
-  return element("td", { className: "figure" }, made, ` ${figure(estimate)}`);
-}
-
 function rows(place, names, lines) {
   const body = lines.map(([name, ...cells]) => {
     const made = cells.map((cell) => (typeof cell === "string" ? element("td", {}, cell) : cell));
@@ -36,7 +15,7 @@ function rows(place, names, lines) {
 function evaluation() {
   const name = [data.backend.name, data.backend.version, data.model_instance].filter(Boolean).join(" ");
   const { training, predicting, total } = data.seconds;
-  const seconds = (time) => `${time.toFixed(1)} s`;
+  const took = (time) => `${time.toFixed(1)} s`;
   const known = [
     ["recordings", data.how],
     ["labelled frames", whole(data.frames)],
@@ -44,9 +23,9 @@ function evaluation() {
     ["balanced accuracy", figure(data.balanced_accuracy)],
     ["Cohen’s kappa", figure(data.kappa)],
     ["F1 of all bouts", figure(data.bout_f1)],
-    ...(training ? [["training", seconds(training)]] : []),
-    ["predicting", seconds(predicting)],
-    ["time in all", seconds(total)],
+    ...(training ? [["training", took(training)]] : []),
+    ["predicting", took(predicting)],
+    ["time in all", took(total)],
   ];
   $("title").textContent = `Evaluation of ${name}`;
   $("facts").replaceChildren(

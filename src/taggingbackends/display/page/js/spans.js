@@ -2,20 +2,34 @@
 
 const FADES = [0, 0.18, 0.36, 0.54, 0.72]; // part of the background in the colour of unsure labels
 
+/* Sets a property that is computed when it is first used: most views of many are never shown. */
+function lazily(object, name, make) {
+  Object.defineProperty(object, name, {
+    configurable: true,
+    get: () => {
+      const value = make();
+      Object.defineProperty(object, name, { value });
+      return value;
+    },
+  });
+}
+
+const unpackAll = (texts) => Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, unpack(text)]));
+
 for (const view of data.views) {
-  const columns = {};
-  for (const [name, text] of Object.entries(view.spans)) columns[name] = unpack(text);
-  columns.begins = new Uint32Array(view.larvae.length + 1);
-  columns.counts.forEach((n, row) => (columns.begins[row + 1] = columns.begins[row] + n));
-  view.columns = columns;
-  view.rows = new Map(view.larvae.map((larva, row) => [larva, row]));
+  lazily(view, "columns", () => {
+    const columns = unpackAll(view.spans);
+    columns.begins = new Uint32Array(view.larvae.length + 1);
+    columns.counts.forEach((n, row) => (columns.begins[row + 1] = columns.begins[row] + n));
+    return columns;
+  });
+  lazily(view, "rows", () => new Map(view.larvae.map((larva, row) => [larva, row])));
   view.length = (view.stop - view.start) / view.unit;
   view.seconds = (x) => view.start + x * view.unit;
   if (view.comparison) {
     view.reference = data.views[view.comparison.reference];
     if (!view.stimulus.length) view.stimulus = view.reference.stimulus; // of the same run
-    const parts = Object.entries(view.comparison.differences);
-    view.differences = Object.fromEntries(parts.map(([name, text]) => [name, unpack(text)]));
+    lazily(view, "differences", () => unpackAll(view.comparison.differences));
   }
 }
 

@@ -2,11 +2,12 @@
 
 function facts() {
   $("run").textContent = view.run;
-  $("facts").replaceChildren(
-    ...view.facts.map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
-    ),
-  );
+  factList($("facts"), view.facts.map(([name, value]) => [name, name === "file" ? fileName(view) : value]));
+}
+
+function factList(place, facts) {
+  const line = ([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
+  place.replaceChildren(...facts.map(line));
 }
 
 function head(names) {
@@ -14,30 +15,29 @@ function head(names) {
   return element("thead", {}, element("tr", {}, ...cells));
 }
 
-function labelTable() {
-  const { start, stop } = view.columns;
-  const tracked = start.reduce((sum, from, at) => sum + stop[at] - from, 0) * view.unit;
+function labelColumns() {
   const rated = view.labels.some((row) => row.confidence != null);
-  const rows = view.labels.map((row, at) => {
-    const label = at < view.names.length ? at : -1;
-    if (label < 0 && !row.frames) return null;
-    const name = label < 0 ? UNDEFINED : view.names[label];
-    const cells = [
-      whole(row.frames),
-      `${row.seconds.toLocaleString("en", { maximumFractionDigits: 1 })} s`,
-      tracked ? percent(row.seconds / tracked) : "",
-      row.larvae === undefined ? "" : whole(row.larvae),
-      row.bouts === undefined ? "" : whole(row.bouts),
-      row.median == null ? "" : duration(row.median),
-    ];
-    if (rated) cells.push(row.confidence == null ? "" : percent(row.confidence));
-    const first = element("th", { scope: "row" }, swatch(view, label), ` ${name}`);
-    return element("tr", {}, first, ...cells.map((text) => element("td", {}, text)));
+  const number = (name, key, cell = whole) => ({
+    name, value: ({ row }) => row[key] ?? null,
+    cell: ({ row }) => (row[key] == null ? "" : cell(row[key])),
   });
-  $("labels").replaceChildren(
-    head(["label", "frames", "time", "share", "larvae", "bouts", "median length", ...(rated ? ["confidence"] : [])]),
-    element("tbody", {}, ...rows.filter(Boolean)),
-  );
+  const share = ({ row }) => (view.tracked ? row.seconds / view.tracked : null);
+  return [
+    { name: "label", value: ({ name }) => name, cell: ({ name, label }) => [swatch(view, label), ` ${name}`] },
+    number("frames", "frames"),
+    { ...number("time", "seconds", seconds), key: "seconds" },
+    { name: "share", value: share, cell: (row) => (share(row) == null ? "" : percent(share(row))) },
+    number("larvae", "larvae"),
+    number("bouts", "bouts"),
+    number("median length", "median", duration),
+    ...(rated ? [number("confidence", "confidence", percent)] : []),
+  ];
+}
+
+function labelRows() {
+  return view.labels
+    .map((row, at) => ({ row, label: at < view.names.length ? at : -1, name: view.names[at] ?? UNDEFINED }))
+    .filter(({ row, label }) => label >= 0 || row.frames);
 }
 
 function matrix(table, corner, names, marks, counts) {
@@ -72,26 +72,28 @@ function comparison() {
   const found = view.comparison;
   $("comparison").hidden = $("mode-choice").hidden = !found;
   if (!found) return;
+  const [one, other] = comparedNames();
   const total = found.counts.flat().reduce((sum, n) => sum + n, 0);
-  const facts = [
-    ["compared with", view.reference.file],
+  factList($("agreement"), [
+    ["compared with", fileName(view.reference)],
     ["frames in both", whole(total)],
     ["agreement", found.agreement == null ? "–" : percent(found.agreement)],
     ["Cohen’s kappa", found.kappa == null ? "–" : found.kappa.toFixed(3)],
-    [`frames only in ${view.reference.file}`, whole(found.only[0])],
-    [`frames only in ${view.file}`, whole(found.only[1])],
-  ];
-  $("agreement").replaceChildren(
-    ...facts.map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
-    ),
-  );
+    [`frames only in ${one}`, whole(found.only[0])],
+    [`frames only in ${other}`, whole(found.only[1])],
+  ]);
+  dataTable($("scores"), scoreColumns(), scoreRows());
+  $("scores-note").textContent =
+    `Precision, recall and F1 of the frames that have a label in ${one}, which is taken as true. ` +
+    "A bout is found if a bout of each file share at least half of the time that they cover together. " +
+    "Shares are of the time in which larvae are tracked in the file." +
+    (found.scores.left_out ? ` Not listed: ${counted(found.scores.left_out, "class", "classes")}.` : "");
   const marks = (at) => {
     const label = view.names.indexOf(found.names[at]);
     return [...(label < 0 ? [] : [swatch(view, label), " "]), found.names[at] || UNDEFINED];
   };
   matrix($("confusion"), "", found.names, marks, found.counts);
   $("confusion-note").textContent =
-    `Number of frames in both files, by label in ${view.reference.file} (rows) and in ${view.file} ` +
+    `Number of frames in both files, by label in ${one} (rows) and in ${other} ` +
     `(columns), and their share of the row.`;
 }
