@@ -263,21 +263,29 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
 @MAX_GAP
 @WRITTEN
 @click.option("--force", is_flag=True, help="Replace existing files; compare other recordings.")
-def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool) -> None:
+@click.option(
+    "--tracks", is_flag=True, help="Also show the larvae, from the tracker files of the labels."
+)
+def report(
+    files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool, tracks: bool
+) -> None:
     """Write an HTML report about label files.
 
     The page opens in a browser and needs no network. If files label the same run, each later file
     is compared with the first. Labels that depend on the files of different recordings are not
     compared, unless --force is given.
 
+    With --tracks, the page also plays the larvae: one through a bout, or all of them in the arena.
+    The tracker files that the labels depend on must be beside the label files.
+
     \b
     Example: tagging-backend labels report truth.label predicted.label -o report.html
     """
+    from taggingbackends.data.labelsources import read_labels
     from taggingbackends.display.page import report
-    from taggingbackends.labels import Labels
 
     target = target_of(files[0], output, False, force, (".html", ".htm"))
-    page = report({str(file): Labels.read(file) for file in files}, max_gap, force)
+    page = report({str(file): read_labels(file) for file in files}, max_gap, force, tracks)
     put(target, page.encode())
 
 
