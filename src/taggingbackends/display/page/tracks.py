@@ -16,8 +16,10 @@ from taggingbackends.data.loading import load_tracks
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import LabelFileError
 from taggingbackends.labels import Labels
+from taggingbackends.labels.dependencies import names_by_sha1
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import default_max_gap, find_stretches
+from taggingbackends.system.files import sha1
 
 __all__ = ["FORMS", "Form", "Tracks", "packed", "tracks_of"]
 
@@ -101,13 +103,14 @@ def tracks_of(
     """
     found: list[list[JSON]] = []  # of each recording, in each form
     sizes = [0] * len(FORMS)
-    loaded: dict[tuple[str, tuple[str, ...]], int] = {}
+    loaded: dict[tuple[str, str], int] = {}  # by run and SHA-1 of a tracker file
     places: dict[tuple[str, str], int] = {}
-    for name, run, source in _sources(labels, runs):
-        key = (run.id, source)
-        if key not in loaded:
+    for name, run, digests in _sources(labels, runs):
+        keys = [(run.id, digest) for digest in digests]
+        known = next((loaded[key] for key in keys if key in loaded), None)
+        if known is None:
             recording = _load(labels[name], run.id)
-            loaded[key] = len(found)
+            known = len(found)
             found.append([])
             for place, form in enumerate(FORMS):
                 last = place == len(FORMS) - 1
@@ -115,7 +118,8 @@ def tracks_of(
                 one = packed(recording, form, max_gap) if fits or last else {"packed": ""}
                 sizes[place] += len(one["packed"])
                 found[-1].append(one)
-        places[name, run.id] = loaded[key]
+        loaded |= dict.fromkeys(keys, known)
+        places[name, run.id] = known
     if not found and any(run in of_file for of_file in labels.values() for run in runs):
         raise _without_tracks(labels, runs)
     of_run = {run: place for (_, run), place in reversed(places.items())}
@@ -133,17 +137,16 @@ def tracks_of(
 
 def _sources(
     labels: Mapping[str, Labels], runs: Collection[str]
-) -> Iterator[tuple[str, RunLabels, tuple[str, ...]]]:
-    """Yield the runs whose tracks are known, and what identifies their recording."""
+) -> Iterator[tuple[str, RunLabels, list[str]]]:
+    """Yield the name of the file, the run and the SHA-1 of its tracker files, if it has any."""
     for name, of_file in labels.items():
         for run in of_file.values():
             if run.id not in runs or of_file.file is None:
                 continue
             if not is_label_file(of_file.file):
-                yield name, run, (str(of_file.file),)  # a trx.mat
+                yield name, run, [sha1(of_file.file)]  # a trx.mat
             elif run.dependencies:
-                digests = (str(entry.get("sha1")).lower() for entry in run.dependencies)
-                yield name, run, tuple(sorted(digests))
+                yield name, run, list(names_by_sha1(run.dependencies))
 
 
 def _load(labels: Labels, run: str) -> Recording:

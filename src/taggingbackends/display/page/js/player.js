@@ -22,10 +22,19 @@ let colors = {};
 
 const low = () => Math.min(view.start, recording.start);
 const high = () => Math.max(view.stop, recording.stop);
-const limits = () => (chosen ? [Math.max(chosen.start - AROUND, low()), Math.min(chosen.stop + AROUND, high())] : [low(), high()]);
 const inUnits = (seconds) => (seconds + SLACK - recording.start) / recording.unit;
 const secondsOf = (track, frame) => recording.start + track.times[frame] * recording.unit;
+const nameOf = (label) => (label < 0 ? UNDEFINED : view.names[label]);
 const seen = (track, seconds = time) => frameAt(recording, track, inUnits(seconds));
+
+/* Returns the first and the last time to play. A larva that is not tracked yet, or any more, is not waited for. */
+function limits() {
+  if (!chosen) return [low(), high()];
+  const track = recording.tracks.get(larva);
+  const [first, last] = track?.frames ? [secondsOf(track, 0), secondsOf(track, track.frames - 1)] : [low(), high()];
+  const from = Math.max(chosen.start - AROUND, Math.min(first, chosen.start));
+  return [from, Math.min(chosen.stop + AROUND, Math.max(last + recording.interval * recording.unit, chosen.stop))];
+}
 
 /* Returns the labels of a larva at a time; null if it is not labelled then. */
 function labelsAt(shown, larva, seconds) {
@@ -36,10 +45,10 @@ function labelsAt(shown, larva, seconds) {
   return span < 0 || x >= shown.columns.stop[span] + SLACK / shown.unit ? null : labelsOf(shown, span);
 }
 
-function paint(labels) {
+function paint(labels, shown = view) {
   if (!labels?.length) return labels && hidden.has(UNDEFINED) ? colors.off : colors.hatch;
-  const shown = labels.find((label) => !hidden.has(view.names[label]));
-  return shown === undefined ? colors.off : view.colors[shown];
+  const label = labels.find((label) => !hidden.has(shown.names[label]));
+  return label === undefined ? colors.off : shown.colors[label];
 }
 
 // -- pictures
@@ -74,7 +83,7 @@ function cameraAt(x, y, scale, width, height) {
 
 function drawLarva(context, track, frame, camera, paint, large) {
   const { at, points, spine, sizes, outline } = track;
-  const body = Math.max(0.13 * track.length * camera.scale, 2);
+  const body = Math.max(0.13 * track.length * camera.scale, 3);
   const outlined = outline && sizes[frame + 1] > sizes[frame] && large;
   context.fillStyle = context.strokeStyle = paint;
   if (outlined) {
@@ -102,10 +111,11 @@ function drawLarva(context, track, frame, camera, paint, large) {
     context.lineWidth = 1.5;
     context.stroke();
   }
+  if (track.length * camera.scale < 16) return; // a dot would cover the larva
   context.fillStyle = colors.ink;
   context.beginPath();
   const x = camera.left + spine[from] * camera.quantum, y = camera.top - spine[from + 1] * camera.quantum;
-  context.arc(x, y, large ? 5 : Math.max(body * 0.45, 1.2), 0, 7);
+  context.arc(x, y, large ? 5 : body * 0.45, 0, 7);
   context.fill();
 }
 
@@ -149,7 +159,34 @@ function say(context, width, text) {
   context.font = "14px system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif";
   context.textAlign = "center";
   context.textBaseline = "top";
-  context.fillText(text, width / 2, 12, width - 20);
+  context.fillText(text, width / 2, 44, width - 20);
+}
+
+/* Draws the labels of the larva around the time: those of the bout, with 1 s before and after, or of 10 s. */
+function strip(context, width, shown, top) {
+  const row = shown.rows.get(larva);
+  if (row === undefined) return;
+  const { begins, start, stop } = shown.columns;
+  const [from, to] = chosen ? [chosen.start - AROUND, chosen.stop + AROUND] : [time - 5, time + 5];
+  const x = (seconds) => ((seconds - from) / (to - from)) * width;
+  const first = Math.max(spanBefore(shown, row, (from - shown.start) / shown.unit), begins[row]);
+  for (let span = first; span < begins[row + 1] && shown.seconds(start[span]) < to; span++) {
+    const [left, right] = [start[span], stop[span]].map((t) => x(shown.seconds(t)));
+    context.fillStyle = paint(labelsOf(shown, span), shown);
+    context.fillRect(left, top, Math.max(right - left, 1), 11);
+  }
+  context.fillStyle = colors.ink;
+  if (chosen && shown === view) {
+    for (const edge of [chosen.start, chosen.stop]) context.fillRect(x(edge) - 0.5, top - 3, 1, 17);
+    context.fillRect(x(chosen.start), top + 13, x(chosen.stop) - x(chosen.start), 1);
+  }
+  context.fillStyle = colors.accent;
+  context.fillRect(x(time) - 1.5, top - 4, 3, 19);
+}
+
+function strips(context, width) {
+  if (view.reference) strip(context, width, view.reference, 5); // the reference comes first, as in the row
+  strip(context, width, view, view.reference ? 22 : 5);
 }
 
 /* Returns the mean place of a larva within 1 s of a frame, mm, so that the picture does not shake. */
@@ -174,6 +211,7 @@ function drawFollowed() {
   Object.assign(dataset, { time: time.toFixed(3), larva: larva ?? "", frame, spine: "", camera: "" });
   caption(track, frame);
   if (!found) {
+    strips(context, width);
     const why = larva === null ? "Click a bout in the ethogram, or a larva in the arena." : track ? "not tracked" : "no track";
     say(context, width, why);
     return;
@@ -205,11 +243,13 @@ function drawFollowed() {
   let from = frame;
   while (from > 0 && (track.times[frame] - track.times[from - 1]) * recording.unit <= TRAIL) from--;
   context.strokeStyle = colors.muted;
+  context.lineWidth = 1.2;
   context.setLineDash([2, 4]);
   path(context, track, from, frame, camera);
   context.setLineDash([]);
   drawLarva(context, track, frame, camera, paint(labelsAt(view, larva, secondsOf(track, frame))), true);
   scaleBar(context, height, scale);
+  strips(context, width);
   if (track.at[frame] < 0) say(context, width, "no spine in this frame");
   else {
     const begin = 2 * track.points * track.at[frame];
@@ -237,20 +277,22 @@ function caption(track, frame) {
   if (larva !== null) {
     parts.push(element("strong", {}, `larva ${larva}`));
     const seconds = frame < 0 ? time : secondsOf(track, frame);
-    for (const [shown, where] of view.reference ? [[view, ""], [view.reference, ` in ${view.reference.file}`]] : [[view, ""]]) {
+    for (const shown of view.reference ? [view, view.reference] : [view]) {
+      const where = shown === view ? "" : ` in ${shown.file.split(/[\\/]/).pop()}`;
       const labels = labelsAt(shown, larva, seconds);
-      const of = labels === null ? [[null, "no label"]] : labels.length ? labels.map((l) => [swatch(shown, l), shown.names[l]]) : [[swatch(shown, -1), UNDEFINED]];
-      for (const [mark, name] of of) parts.push(element("span", { className: "doing" }, ...(mark ? [mark, " "] : []), name + where));
+      if (!labels) parts.push(`no label${where}`);
+      for (const label of labels?.length === 0 ? [-1] : labels ?? [])
+        parts.push(element("span", {}, swatch(shown, label), ` ${label < 0 ? UNDEFINED : shown.names[label]}${where}`));
     }
     if (frame >= 0) parts.push(element("span", { className: "rest" }, `frame ${whole(frame + 1)} of ${whole(track.frames)}`));
   } else parts.push("One larva");
   if (chosen) {
-    const name = chosen.label < 0 ? UNDEFINED : view.names[chosen.label];
     const sure = chosen.sure === null ? "" : `, confidence ${Math.round(chosen.sure)} %`;
-    const text = `bout of ${name}, ${chosen.start.toFixed(2)}–${chosen.stop.toFixed(2)} s${sure}`;
+    const text = `bout of ${nameOf(chosen.label)}, ${chosen.start.toFixed(2)}–${chosen.stop.toFixed(2)} s${sure}`;
     parts.push(element("span", { className: "rest" }, text));
   }
-  $("larva-caption").replaceChildren(...parts);
+  $("larva-caption").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)));
+  larvaCanvas.setAttribute("aria-label", parts.map((part) => part.textContent ?? part).join(", "));
 }
 
 function arenaCamera(width, height) {
@@ -264,8 +306,8 @@ function drawArena() {
   const camera = arenaCamera(width, height);
   const followed = recording.tracks.get(larva);
   if (followed) {
-    context.strokeStyle = colors.rule;
-    context.lineWidth = 1.5;
+    context.strokeStyle = colors.hatch;
+    context.lineWidth = 1;
     path(context, followed, 0, followed.frames - 1, camera);
   }
   let n = 0;
@@ -289,8 +331,9 @@ function drawArena() {
     context.fillText(String(id), x + (x > width - 60 ? -1 : 1) * (radius + 4), y);
   }
   scaleBar(context, height, camera.scale);
-  const title = [element("strong", {}, "Arena"), element("span", { className: "rest" }, `${counted(n, "larva", "larvae")} tracked at ${time.toFixed(2)} s`)];
-  $("arena-caption").replaceChildren(...title);
+  const tracked = `${counted(n, "larva", "larvae")} tracked at ${time.toFixed(2)} s`;
+  $("arena-caption").replaceChildren(element("strong", {}, "Arena"), element("span", { className: "rest" }, tracked));
+  arenaCanvas.setAttribute("aria-label", `Arena, ${tracked}`);
   Object.assign(arenaCanvas.dataset, { time: time.toFixed(3), larvae: n, camera: `${camera.x} ${camera.y} ${camera.scale}` });
 }
 
@@ -310,7 +353,7 @@ function markTime() {
 
 function picture() {
   if (!recording?.tracks) return;
-  colors = Object.fromEntries(["plot", "ink", "muted", "rule", "hatch", "off"].map((name) => [name, color(`--${name}`)]));
+  colors = Object.fromEntries(["plot", "ink", "muted", "rule", "hatch", "off", "accent"].map((name) => [name, color(`--${name}`)]));
   drawFollowed();
   drawArena();
   markTime();
@@ -400,8 +443,7 @@ function playBout(next) {
   }
   range.row = clamp(range.row, next.row + 1 - tall() / range.height, next.row);
   draw();
-  const name = next.label < 0 ? UNDEFINED : view.names[next.label];
-  $("live").textContent = `larva ${larva}: ${name}, ${next.start.toFixed(2)}–${next.stop.toFixed(2)} s`;
+  $("live").textContent = `larva ${larva}: ${nameOf(next.label)}, ${next.start.toFixed(2)}–${next.stop.toFixed(2)} s`;
   $("larva").scrollIntoView({ block: "nearest" });
   time = -Infinity; // from its start
   play();
@@ -461,22 +503,39 @@ canvas.addEventListener("click", (event) => {
   go(view.seconds(atX(offsetX)));
 });
 
-arenaCanvas.addEventListener("click", ({ offsetX, offsetY }) => {
-  if (!recording?.tracks) return;
+/* Returns the larva at a place of the arena; null if none is near. */
+function larvaAt({ offsetX, offsetY }) {
+  if (!recording?.tracks) return null;
   const camera = arenaCamera(arenaCanvas.clientWidth, arenaCanvas.clientHeight);
-  let best = 20 ** 2; // px
+  let found = null, least = 20; // px
   for (const [id, track] of recording.tracks) {
     const frame = seen(track);
     const place = frame < 0 ? null : middle(track, frame);
     if (!place) continue;
-    const far = (camera.left + place[0] * camera.scale - offsetX) ** 2 + (camera.top - place[1] * camera.scale - offsetY) ** 2;
-    if (far >= best) continue;
-    best = far;
-    larva = id;
-    chosen = null;
+    const far = Math.hypot(camera.left + place[0] * camera.scale - offsetX, camera.top - place[1] * camera.scale - offsetY);
+    if (far < least) [found, least] = [id, far];
   }
+  return found;
+}
+
+arenaCanvas.addEventListener("click", (event) => {
+  const found = larvaAt(event);
+  if (found === null) return;
+  [larva, chosen] = [found, null];
   picture();
 });
+arenaCanvas.addEventListener("pointermove", (event) => {
+  const found = event.pointerType === "touch" ? null : larvaAt(event);
+  hideTip();
+  if (found === null) return;
+  const row = view.rows.get(found);
+  const there = row === undefined ? null : describe(view, row, (time + SLACK - view.start) / view.unit);
+  const lines = (there?.lines ?? [{ text: "no label" }]).map(({ label, text, times, long }) => ({
+    mark: label === undefined ? null : swatch(view, label), text, rest: times ? `${times} (${long})` : "",
+  }));
+  showTip(event.clientX, event.clientY, `larva ${found}`, lines);
+});
+arenaCanvas.addEventListener("pointerleave", hideTip);
 
 const playerKeys = {
   " ": () => (playing ? stop() : play()),
@@ -600,3 +659,4 @@ after.show.push(async () => {
 after.draw.push(() => {
   if (!playing) picture();
 });
+new ResizeObserver(picture).observe(larvaCanvas);
