@@ -238,7 +238,7 @@ def _columns(track: Track, times: _Ints, spine: NDArray[np.float64], form: Form)
     shown = track.has_spine & (np.abs(places) < _FARTHEST).all(axis=(1, 2)) & (spine.shape[1] > 0)
     kept = places[shown].astype(np.int64)
     kept[:, 1:] -= kept[:, :-1].copy()
-    kept = np.diff(kept.reshape(len(kept), -1), axis=0, prepend=0)
+    kept = np.diff(kept.reshape(len(kept), 2 * spine.shape[1]), axis=0, prepend=0)
     columns = [np.diff(times, prepend=0), shown.astype(np.int64), kept.T.ravel()]
     return [*columns, *_outlines(track, form.quantum)] if form.outlines else columns
 
