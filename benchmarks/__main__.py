@@ -6,10 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import command, corrections, growth, julia, labels, many, operations, tracks
+from benchmarks import command, corrections, growth, julia, labels, many, operations, pages, tracks
 
-BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
-              (labels, operations, growth, julia, tracks, command, many, corrections)}  # fmt: skip
+_MODULES = (labels, operations, growth, julia, tracks, pages, command, many, corrections)
+BENCHMARKS = {module.__name__.split(".")[-1]: module for module in _MODULES}
 
 
 def main() -> None:

@@ -198,7 +198,7 @@ def test_the_most_detailed_form_that_fits_is_carried(label_file: Path) -> None:
         (-1, FORMS[2]),
     ):
         data = tracks_of(labels, [RUN], room).data
-        assert (data["form"], data["quantum"]) == (str(form), form.quantum)
+        assert data["quantum"] == form.quantum
         assert data["recordings"] == [packed(tracks, form)]
 
 
@@ -213,6 +213,10 @@ def test_files_of_a_run_share_the_tracks(label_file: Path, recording: Path) -> N
     assert found.places == {(name, RUN): 0 for name in ("one", "other", "bare")}
     with pytest.raises(LabelFileError, match=r"expected labels that name the tracker files"):
         tracks_of({"bare": bare}, [RUN], 10**6)
+    outline.unlink()
+    with pytest.warns(UserWarning, match=r"the report has no outlines: .*\.outline: expected"):
+        (data,) = tracks_of({"one": one}, [RUN], 10**6).data["recordings"]
+    assert (data["outlined"], data["form"]) == (False, "spines of all points, to 0.01 mm")
     recording.unlink()
     with pytest.raises(LabelFileError, match=r"expected this file beside the labels"):
         tracks_of({"one": one}, [RUN], 10**6)
@@ -483,7 +487,7 @@ def test_runs_without_tracks_and_old_browsers(label_file: Path, browser: Browser
     browser.key("n")
     browser.choose("view", "0")
     browser.wait("return !document.getElementById('player-panel').hidden")
-    assert "all points, to 0.01 mm; outlines" in browser.text("tracks-note")
+    assert "all points, to 0.01 mm, and outlines" in browser.text("tracks-note")
     script = {"source": "delete window.DecompressionStream"}
     added = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
     try:
@@ -509,8 +513,7 @@ def test_size_and_opening(
     monkeypatch.setattr("taggingbackends.display.page.tracks._load", lambda *_: tracks)
     monkeypatch.setattr("taggingbackends.display.page._SIZE", 1_200_000)
     page = report({"x.label": labels}, tracks=True)
-    assert FORMS[2].points == 6
-    assert str(FORMS[2]) in page
+    assert "spines of at most 6 points, to 0.02 mm" in page
     assert len(page) < 1_200_000
     browser.open(page)
     opened = int(browser.wait("return document.getElementById('player').dataset.ready"))

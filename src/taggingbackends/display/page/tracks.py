@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from taggingbackends.data.formats import is_label_file, several_runs
 from taggingbackends.data.loading import load_tracks
 from taggingbackends.data.tracks import Recording, Track
-from taggingbackends.errors import LabelFileError
+from taggingbackends.errors import LabelFileError, TrackFileError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.dependencies import names_by_sha1
 from taggingbackends.labels.runlabels import RunLabels
@@ -44,15 +45,6 @@ class Form(NamedTuple):
     points: int
     outlines: bool
 
-    def __str__(self) -> str:
-        points = f"at most {self.points} points" if self.points else "all points"
-        outlines = (
-            f"outlines of at most {_OUTLINE} points"
-            if self.outlines
-            else "no outlines, to keep the page small"
-        )
-        return f"spines of {points}, to {self.quantum} mm; {outlines}"
-
 
 FORMS = (Form(0.01, 0, True), Form(0.01, 0, False), Form(0.02, 6, False))
 """Forms from the most to the least detailed one. A page has the first one that fits."""
@@ -67,7 +59,7 @@ class Tracks(NamedTuple):
     Attributes
     ----------
     data : dict
-        ``form``, text; ``quantum``, mm; ``recordings``, a list of what `packed` returns.
+        ``quantum``, mm; ``recordings``, a list of what `packed` returns.
     places : dict of (str, str) to int
         Name of the file and run -> index of the recording.
     """
@@ -129,10 +121,8 @@ def tracks_of(
                 places.setdefault((name, run_id), of_run[run_id])
     fitting = (place for place, size in enumerate(sizes) if size <= room)
     chosen = next(fitting, len(FORMS) - 1)
-    form = FORMS[chosen]
     recordings = [of_forms[chosen] for of_forms in found]
-    data = {"form": str(form), "quantum": form.quantum, "recordings": recordings}
-    return Tracks(data, places)
+    return Tracks({"quantum": FORMS[chosen].quantum, "recordings": recordings}, places)
 
 
 def _sources(
@@ -151,9 +141,13 @@ def _sources(
 
 def _load(labels: Labels, run: str) -> Recording:
     file = Path(labels.file or "")
-    if is_label_file(file):
-        return load_tracks(file, run=run)
-    return load_tracks(file, run=run if several_runs(file) else None)
+    chosen = run if is_label_file(file) or several_runs(file) else None
+    try:
+        return load_tracks(file, run=chosen)
+    except TrackFileError as error:
+        recording = load_tracks(file, run=chosen, outline=False)
+        warnings.warn(f"the report has no outlines: {error}", stacklevel=4)
+        return recording
 
 
 def _without_tracks(labels: Mapping[str, Labels], runs: Collection[str]) -> LabelFileError:
@@ -182,7 +176,7 @@ def packed(recording: Recording, form: Form, max_gap: float | None = None) -> JS
         ``larvae``, ``frames`` and ``points`` (of a spine) have an item for each larva. Times are
         ``start`` (s) plus multiples of ``unit`` (s). ``gap`` and ``interval`` are in these units.
         ``packed`` is base64 of zlib of integers, see `_columns`; ``outlined`` says whether these
-        have outlines.
+        have outlines. ``form`` describes it for people.
     """
     tracks = list(recording.values())
     times = np.concatenate([np.empty(0), *(track.times for track in tracks)])
@@ -191,7 +185,9 @@ def packed(recording: Recording, form: Form, max_gap: float | None = None) -> JS
     unit = max(np.ceil(extent * 1000 / 0x7FFFFFFF), 1) / 1000
     numbers = np.repeat(np.arange(len(tracks)), [len(track) for track in tracks])
     stretches = find_stretches(numbers, times, max_gap)
+    has_outlines = any(track.outline is not None for track in tracks)
     gap = default_max_gap(tracks) if max_gap is None else max_gap
+    form = form if has_outlines else form._replace(outlines=False)
     stream = zlib.compressobj(6)
     chunks, points = [], []
     for track in tracks:
@@ -205,12 +201,21 @@ def packed(recording: Recording, form: Form, max_gap: float | None = None) -> JS
         "frames": [len(track) for track in tracks],
         "points": points,
         "outlined": form.outlines,
+        "form": _described(form, has_outlines),
         "start": start,
         "unit": unit,
         "gap": min(gap, extent + 1) / unit,
         "interval": stretches.interval / unit,
         "packed": b64encode(b"".join(chunks)).decode(),
     }
+
+
+def _described(form: Form, has_outlines: bool) -> str:
+    points = f"at most {form.points} points" if form.points else "all points"
+    found = f"spines of {points}, to {form.quantum} mm"
+    if form.outlines:
+        return f"{found}, and outlines of at most {_OUTLINE} points"
+    return f"{found}, without outlines, which would make it too large" if has_outlines else found
 
 
 def _chosen_points(track: Track, most: int) -> NDArray[np.float64]:

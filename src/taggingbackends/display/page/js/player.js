@@ -649,7 +649,7 @@ after.show.push(async () => {
   Object.assign($("scrub"), { min: String(low()), max: String(high()), step: "0.001" });
   const sure = Boolean(view.columns.confidence);
   $("next-unsure").hidden = $("unsure-note").hidden = !sure;
-  $("tracks-note").textContent = `This page carries ${data.tracks.form}.`;
+  $("tracks-note").textContent = `This page carries ${recording.form}.`;
   larva = view.larvae.find((id) => recording.tracks.has(id)) ?? null;
   const track = recording.tracks.get(larva);
   time = track?.frames ? secondsOf(track, 0) : low();
