@@ -45,7 +45,8 @@ def outlines(
     rng: np.random.Generator, spine: NDArray[np.float64], most: int = 50
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return outlines of up to this number of points around spines, and their offsets."""
-    sizes = rng.integers(0, most, len(spine))
+    sizes = np.repeat(rng.integers(0, most, len(spine)), rng.integers(0, 4, len(spine)))
+    sizes = np.resize(sizes, len(spine))
     offsets = np.concatenate([[0], sizes.cumsum()])
     angles = rng.uniform(0, 6, offsets[-1])
     around = 2 * np.stack([np.cos(angles), np.sin(angles)], 1)
@@ -129,13 +130,16 @@ def unpacked(data: dict[str, Any]) -> list[dict[str, Any]]:
         spine = columns.cumsum(axis=2).cumsum(axis=0).transpose(2, 0, 1)
         sizes = take(frames) if data["outlined"] else np.zeros(frames, dtype=np.int64)
         axes = take(2 * int(sizes.sum())).reshape(2, -1).T
-        outline, first, place = [], np.zeros(2, dtype=np.int64), 0
+        outline: list[NDArray[np.int64]] = []
+        before, place = np.zeros((1, 2), dtype=np.int64), 0
         for size in sizes:
             part = axes[place : place + size].copy()
-            part[:1] += first
-            outline.append(part.cumsum(axis=0))
-            first = outline[-1][0] if size else first
             place += size
+            if size:
+                part[0] += before[0]
+                part[1:] += np.diff(before, axis=0) if len(before) == size else 0
+                before = part.cumsum(axis=0)
+            outline.append(before if size else part)
         tracks.append({"times": times, "shown": shown, "spine": spine, "outline": outline})
     assert next(rest, None) is None
     return tracks
@@ -322,7 +326,7 @@ def rgb(color: str) -> list[int]:
 
 def test_the_frame_that_is_drawn_is_the_frame_of_the_file(player: Player, recording: Path) -> None:
     track = load_tracks(recording)[1]
-    for frame in (0, 1, 57, 120, 199):
+    for frame in (0, 1, 57, 58, 59, 60, 120, 199):
         player.seek(track.times[frame] + 0.01)
         shown = player.shown()
         assert (shown["larva"], shown["frame"]) == ("1", str(frame))
@@ -330,6 +334,12 @@ def test_the_frame_that_is_drawn_is_the_frame_of_the_file(player: Player, record
         assert np.abs(spine - track.spine[frame]).max() <= 0.005 + 1e-9
         # the dot of the head
         assert player.pixel("larva", spine[0]) == rgb("#1c1c1c")
+        begin, end = track.outline_offsets[frame : frame + 2]
+        kept = np.arange(min(end - begin, 30)) * (end - begin) // max(min(end - begin, 30), 1)
+        outline = np.array(shown["outline"].split(), dtype=float).reshape(-1, 2)
+        assert outline.shape == (len(kept), 2)
+        exact = track.outline[begin + kept]
+        assert np.abs(outline - exact).max(initial=0) <= 0.005 + 1e-9
         assert f"frame {frame + 1} of 200" in player.browser.text("larva-caption")
     assert player.browser.messages() == player.browser.fetched() == []
 

@@ -188,7 +188,8 @@ def packed(recording: Recording, form: Form, max_gap: float | None = None) -> JS
     has_outlines = any(track.outline is not None for track in tracks)
     gap = default_max_gap(tracks) if max_gap is None else max_gap
     form = form if has_outlines else form._replace(outlines=False)
-    stream = zlib.compressobj(6)
+    # noisy differences hardly repeat: smaller than with a search for repetitions, and much faster
+    stream = zlib.compressobj(memLevel=5, strategy=zlib.Z_RLE)
     chunks, points = [], []
     for track in tracks:
         spine = _chosen_points(track, form.points)
@@ -235,9 +236,10 @@ def _columns(track: Track, times: _Ints, spine: NDArray[np.float64], form: Form)
     - n numbers, 1 for frames with a spine;
     - for each point, the x and then the y of all m frames with a spine, as differences from the
       point before it (none before the first), and then from the frame before;
-    - if the form has outlines: n numbers of points, the x of all points and the y of all points,
-      as differences from the point before it, the first ones from the first point of the outline
-      before.
+    - if the form has outlines: n numbers of points, the x of all points and the y of all points.
+      The first point is the difference from the first one of the outline before. The others are
+      differences from the point before, and then, if the outline before has as many points, from
+      its difference there.
     """
     places = np.rint(spine / form.quantum)
     shown = track.has_spine & (np.abs(places) < _FARTHEST).all(axis=(1, 2)) & (spine.shape[1] > 0)
@@ -261,8 +263,13 @@ def _outlines(track: Track, quantum: float) -> list[_Ints]:
     within = np.arange(len(frames)) - begins[frames]
     chosen = offsets[:-1][frames] + within * counts[frames] // np.maximum(sizes[frames], 1)
     points = places[chosen].astype(np.int64)
-    differences = np.diff(points, axis=0, prepend=0)
     first = begins[sizes > 0]
+    steps = np.diff(points, axis=0, prepend=0)
+    differences = steps.copy()
+    shown = sizes[sizes > 0]
+    as_many = np.concatenate([[False], shown[1:] == shown[:-1]])
+    alike = np.flatnonzero(np.repeat(as_many, shown))
+    differences[alike] -= steps[alike - np.repeat(shown, shown)[alike]]
     differences[first] = np.diff(points[first], axis=0, prepend=0)
     return [sizes.astype(np.int64), differences.T.ravel()]
 

@@ -1,5 +1,5 @@
 /* Player: a larva through a bout, and all larvae in the arena. The data-* attributes of the two canvases say
-   what is drawn: the time (s), the larva, its frame (from 0) and spine (x and y of each point in turn, mm),
+   what is drawn: the time (s), the larva, its frame (from 0), spine and outline (x and y of each point in turn, mm),
    the number of larvae, and the camera (x and y of the centre in mm, px per mm). */
 
 const AROUND = 1; // s played before and after a bout
@@ -208,7 +208,7 @@ function drawFollowed() {
   const frame = track ? seen(track) : -1;
   const found = frame < 0 ? null : around(track, frame) ?? outlineCentre(track, frame);
   const { dataset } = larvaCanvas;
-  Object.assign(dataset, { time: time.toFixed(3), larva: larva ?? "", frame, spine: "", camera: "" });
+  Object.assign(dataset, { time: time.toFixed(3), larva: larva ?? "", frame, spine: "", outline: "", camera: "" });
   caption(track, frame);
   if (!found) {
     strips(context, width);
@@ -250,12 +250,11 @@ function drawFollowed() {
   drawLarva(context, track, frame, camera, paint(labelsAt(view, larva, secondsOf(track, frame))), true);
   scaleBar(context, height, scale);
   strips(context, width);
-  if (track.at[frame] < 0) say(context, width, "no spine in this frame");
-  else {
-    const begin = 2 * track.points * track.at[frame];
-    const spine = track.spine.subarray(begin, begin + 2 * track.points);
-    dataset.spine = Array.from(spine, (n) => (n * data.tracks.quantum).toFixed(2)).join(" ");
-  }
+  const inText = (points, from, to) => Array.from(points.subarray(from, to), (n) => (n * data.tracks.quantum).toFixed(2)).join(" ");
+  const begin = 2 * track.points * track.at[frame];
+  if (begin >= 0) dataset.spine = inText(track.spine, begin, begin + 2 * track.points);
+  else say(context, width, "no spine in this frame");
+  if (track.outline) dataset.outline = inText(track.outline, 2 * track.sizes[frame], 2 * track.sizes[frame + 1]);
   dataset.camera = `${camera.x} ${camera.y} ${scale}`;
 }
 

@@ -41,11 +41,15 @@ async function unpackTracks(recording) {
       for (let i = 0; i < frames; i++) sizes[i + 1] = sizes[i] + next();
       outline = new Int32Array(2 * sizes[frames]);
       for (const axis of [0, 1]) {
-        for (let i = 0, first = 0; i < frames; i++) {
-          for (let point = sizes[i], value = first; point < sizes[i + 1]; point++) {
-            outline[2 * point + axis] = value += next();
-            if (point === sizes[i]) first = value;
-          }
+        let before = -1; // the outline before, a frame
+        for (let i = 0; i < frames; i++) {
+          const first = sizes[i], size = sizes[i + 1] - first, other = sizes[before] ?? 0;
+          if (!size) continue;
+          const alike = before >= 0 && sizes[before + 1] - other === size;
+          outline[2 * first + axis] = next() + (before < 0 ? 0 : outline[2 * other + axis]);
+          for (let at = 2 * (first + 1) + axis, from = 2 * (other + 1) + axis; at < 2 * (first + size); at += 2, from += 2)
+            outline[at] = outline[at - 2] + next() + (alike ? outline[from] - outline[from - 2] : 0);
+          before = i;
         }
       }
     }
