@@ -393,7 +393,14 @@ def test_the_keys(player: Player, recording: Path) -> None:
         caption = player.browser.text("larva-caption").split("\n")
         return f"{caption[0]}, {caption[-1].partition(', confidence')[0]}"
 
+    player.seek(4.0)
     for key, expected in (
+        ("N", "larva 1, bout of run, 0.00–5.00 s"),
+        ("w", "larva 1, frame 1 of 200"),
+        ("n", "larva 1, bout of run, 7.00–10.00 s"),
+        ("w", "larva 1, frame 121 of 200"),
+        ("B", "larva 1, bout of cast, 5.00–7.00 s"),
+        ("B", "larva 1, bout of run, 0.00–5.00 s"),
         ("b", "larva 1, bout of cast, 5.00–7.00 s"),
         ("b", "larva 1, bout of run, 7.00–10.00 s"),
         ("n", "larva 9, bout of run, 1.00–1.10 s"),
@@ -410,6 +417,7 @@ def test_the_keys(player: Player, recording: Path) -> None:
         player.key(key)
         assert bout() == expected, key
         assert player.plays()
+    assert player.browser.run("return document.getElementById('next-unsure').hidden") is False
     player.key(" ")
     player.key(".")
     assert player.shown()["frame"] == "81"

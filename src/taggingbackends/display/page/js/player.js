@@ -126,10 +126,12 @@ function middle(track, frame) {
   return [track.spine[i] * data.tracks.quantum, track.spine[i + 1] * data.tracks.quantum];
 }
 
+/* Draws the path of a larva's middle, in up to some thousand steps. */
 function path(context, track, from, to, camera) {
   context.beginPath();
   let gap = true;
-  for (let frame = from; frame <= to; frame++) {
+  const step = Math.ceil((to - from + 1) / 4000);
+  for (let frame = from; frame <= to; frame += step) {
     const place = middle(track, frame);
     if (place) {
       const x = camera.left + place[0] * camera.scale, y = camera.top - place[1] * camera.scale;
@@ -449,19 +451,22 @@ function playBout(next) {
   picture();
 }
 
+/* Plays the next bout of a kind (by = 1) or the one before (by = -1). The last is followed by the first. */
 function nextBout(kind, by) {
-  const bouts = boutsOf(view), row = view.rows.get(larva);
+  const row = view.rows.get(larva) ?? 0;
+  const label = chosen?.label ?? labelsAt(view, larva, time)?.[0] ?? 0;
   const among = {
-    label: () => bouts.filter(({ label }) => label === (chosen ?? bouts.find((b) => b.label >= 0))?.label),
-    larva: () => bouts.filter((b) => b.label >= 0 && b.row === (row ?? 0)),
-    unsure: () => bouts.filter((b) => b.label >= 0 && b.sure !== null).sort((a, b) => a.sure - b.sure),
-  }[kind]();
+    label: (bouts) => bouts.filter((b) => b.label === label),
+    larva: (bouts) => bouts.filter((b) => b.label >= 0 && b.row === row),
+    unsure: (bouts) => bouts.filter((b) => b.label >= 0 && b.sure !== null).sort((a, b) => a.sure - b.sure),
+  }[kind](boutsOf(view));
   if (!among.length) return;
   let at = among.findIndex(isChosen);
-  if (at < 0 && kind === "larva") {
-    const later = among.findIndex((b) => b.start > time);
-    at = by > 0 ? (later < 0 ? among.length : later) - 1 : later < 0 ? among.length : later;
-  } else if (at < 0 && by < 0) at = 0;
+  if (at < 0) {
+    // from the time shown; the bouts up to it come first
+    const past = among.filter((b) => b.row < row || (b.row === row && b.start <= time + SLACK)).length;
+    at = (kind === "unsure" ? 0 : past) - (by > 0 ? 1 : 0);
+  }
   playBout(among[(at + by + among.length) % among.length]);
 }
 
