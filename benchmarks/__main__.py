@@ -6,9 +6,31 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import command, corrections, growth, julia, labels, many, operations, tables, tracks
+from benchmarks import (
+    command,
+    corrections,
+    growth,
+    julia,
+    labels,
+    many,
+    operations,
+    pages,
+    tables,
+    tracks,
+)
 
-_MODULES = (labels, operations, tables, growth, julia, tracks, command, many, corrections)
+_MODULES = (
+    labels,
+    operations,
+    tables,
+    growth,
+    julia,
+    tracks,
+    pages,
+    command,
+    many,
+    corrections,
+)
 BENCHMARKS = {module.__name__.split(".")[-1]: module for module in _MODULES}
 
 

@@ -84,7 +84,7 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             refused += 1
         printed += result.stdout
     assert refused == 1
-    assert len(lines) == 20
+    assert len(lines) == 21
     printed += (tmp_path / "bouts.csv").read_text()
     for language, block in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines() if not language else ():
@@ -157,7 +157,7 @@ def test_the_benchmarks_that_the_docs_name_exist() -> None:
     result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     reported = result.stderr.strip()
-    names = "labels, operations, growth, julia, tracks, command, many, corrections"
+    names = "labels, operations, growth, julia, tracks, pages, command, many, corrections"
     assert reported == f"expected names of benchmarks ({names}), found none"
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
     named = set(re.findall(r"benchmarks/(\w+)\.py", page))

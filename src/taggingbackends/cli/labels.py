@@ -267,13 +267,21 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
 @MAX_GAP
 @WRITTEN
 @click.option("--force", is_flag=True, help="Replace existing files; compare other recordings.")
-def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool) -> None:
+@click.option(
+    "--tracks", is_flag=True, help="Also show the larvae, from the tracker files of the labels."
+)
+def report(
+    files: tuple[Path, ...], max_gap: float | None, output: Path, force: bool, tracks: bool
+) -> None:
     """Write an HTML report about label files.
 
     The page opens in a browser and needs no network. A file may also be a trx.mat with labels, or a
     folder of such files. If files label the same run, each later file is compared with the first;
     files that a model predicted come last. Labels that depend on the files of different recordings
     are not compared, unless --force is given.
+
+    With --tracks, the page also plays the larvae: one through a bout, or all of them in the arena.
+    The tracker files that the labels depend on must be beside the label files.
 
     \b
     Example: tagging-backend labels report truth.label predicted.label -o report.html
@@ -282,7 +290,8 @@ def report(files: tuple[Path, ...], max_gap: float | None, output: Path, force: 
     from taggingbackends.display.page import report
 
     target = target_of(files[0], output, False, force, (".html", ".htm"))
-    page = report({str(file): read_labels(file) for file in label_sources(files)}, max_gap, force)
+    labels = {str(file): read_labels(file) for file in label_sources(files)}
+    page = report(labels, max_gap, force, tracks)
     put(target, page.encode())
 
 

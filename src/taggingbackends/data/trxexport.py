@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from taggingbackends.data.agreement import is_named
 from taggingbackends.data.changes import unchanged
 from taggingbackends.data.formats import examined, find_recordings
-from taggingbackends.data.hdf5 import cause, opened
+from taggingbackends.data.hdf5 import H5PY_ERRORS, cause, opened
 from taggingbackends.data.structarray import StructArray
 from taggingbackends.data.structwriting import StructWriter
 from taggingbackends.data.tracks import Recording

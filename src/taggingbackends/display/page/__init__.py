@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from importlib.resources import files
 from itertools import islice
+from typing import Any
 
 from taggingbackends.display.colors import legend_order
 from taggingbackends.display.page.filling import filled
+from taggingbackends.display.page.tracks import tracks_of
 from taggingbackends.display.page.views import views
 from taggingbackends.labels import Labels
 from taggingbackends.labels.origin import predicting_instance
@@ -15,7 +18,12 @@ from taggingbackends.labels.origin import predicting_instance
 __all__ = ["report"]
 
 
-def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bool = False) -> str:
+def report(
+    labels: Mapping[str, Labels],
+    max_gap: float | None = None,
+    force: bool = False,
+    tracks: bool = False,
+) -> str:
     """Return an HTML page about the labels of some files.
 
     For each run, the page shows the ethogram, the frames and bouts of each label, their shares
@@ -36,6 +44,9 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
         the run's tracks.
     force : bool
         Also compare labels whose dependencies are the files of different recordings.
+    tracks : bool
+        Also show the larvae: the page carries the spines and, if it stays below 12 MB, the outlines
+        of the recordings that the labels depend on. The labels must have been read from files.
 
     Returns
     -------
@@ -46,8 +57,10 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
     ------
     LabelFileError
         ``bad-dependency``: two files have the same run, and depend on different files, and `force`
-        is False;
+        is False; with `tracks`, no run names its tracker files, or they are missing or changed;
         ``bad-time``: a time is so large that no double holds it in milliseconds.
+    TrackFileError, OSError
+        A tracker file cannot be read.
     ValueError
         `max_gap` is not above 0.
     """
@@ -62,10 +75,25 @@ def report(labels: Mapping[str, Labels], max_gap: float | None = None, force: bo
         warnings.warn(f"the report shows only the first {_RUNS} of {len(runs)} runs", stacklevel=2)
     title = ", ".join(islice(runs, _IN_TITLE)) + ", ..." * (len(runs) > _IN_TITLE) or "Labels"
     shown = views(labels, drawn, max_gap, force)
-    data = {"views": shown, "order": legend_order({name for one in shown for name in one["names"]})}
-    return filled("report.html", _SCRIPTS, title, data, left_out=left_out)
+    order = legend_order({name for one in shown for name in one["names"]})
+    data: dict[str, Any] = {"views": shown, "order": order}
+    if not tracks:
+        return filled("report.html", _SCRIPTS, title, data, left_out=left_out, larvae="")
+    larvae = files(__name__).joinpath("larvae.html").read_text("utf-8")
+    scripts = (*_SCRIPTS[:-1], "tracks", "player", _SCRIPTS[-1])
+    without = filled("report.html", scripts, title, data, left_out=left_out, larvae=larvae)
+    carried = tracks_of(labels, drawn, _SIZE - len(without), max_gap)
+    for view in shown:
+        view["tracks"] = carried.places.get((view["file"], view["run"]))
+    data["tracks"] = carried.data
+    page = filled("report.html", scripts, title, data, left_out=left_out, larvae=larvae)
+    if len(page) > _SIZE:
+        size = f"{len(page) / 1e6:.0f} MB"
+        warnings.warn(f"the report has {size}; report fewer recordings at once", stacklevel=2)
+    return page
 
 
+_SIZE = 12_000_000  # characters of a page with tracks; beyond, less of them is carried
 _RUNS = 500  # a browser takes seconds to open a page with more
 _IN_TITLE = 3  # runs
 

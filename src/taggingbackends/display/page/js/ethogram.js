@@ -8,6 +8,7 @@ let hidden = new Set(); // names of the labels that are switched off
 let range = null; // { from, to } units of time, { row } first row, { height } px per row
 let cursor = null; // { row, x } selected by keys
 let mode = "own";
+const after = { show: [], draw: [] }; // functions of other parts: a view is shown, the ethogram drawn
 
 const room = () => Math.max(canvas.clientWidth - LEFT - RIGHT, 50);
 const tall = () => canvas.clientHeight - TOP - BOTTOM;
@@ -18,7 +19,7 @@ function lowest() {
 
 function all() {
   const rows = Math.max(view.larvae.length, 1);
-  const most = Math.max(innerHeight * 0.7, 260);
+  const most = Math.max(innerHeight * (data.tracks ? 0.45 : 0.7), 260); // leaves room for the larvae
   const each = mode === "both" ? 40 : 22;
   const height = clamp(rows * each, 40, Math.max(most, rows)) + TOP + BOTTOM;
   canvas.style.height = `${Math.round(height)}px`;
@@ -278,6 +279,7 @@ function drawNow() {
   drawAt(devicePixelRatio || 1);
   if (cursor) point(cursor.row, cursor.x, null);
   canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
+  for (const act of after.draw) act();
 }
 
 /* Draws with a number of pixels of the picture per pixel of the page. */

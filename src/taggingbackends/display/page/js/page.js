@@ -30,6 +30,7 @@ function show(index) {
   lengths();
   transitionTable();
   all();
+  for (const act of after.show) act();
 }
 
 function redraw() {
