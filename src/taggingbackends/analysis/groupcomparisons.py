@@ -28,8 +28,21 @@ MEASURES = ("response", "budget", "duration", "rate")
 """What is compared; see `Grouped.measure`."""
 
 _NAMES = tuple(
-    "measure label group control n n_control value value_control "
-    "test statistic p effect effect_size".split()
+    [
+        "measure",
+        "label",
+        "group",
+        "control",
+        "n",
+        "n_control",
+        "value",
+        "value_control",
+        "test",
+        "statistic",
+        "p",
+        "effect",
+        "effect_size",
+    ]
 )
 
 _Floats = NDArray[np.float64]
