@@ -22,6 +22,10 @@ _WORDS = (
     (r"format=\.\.\.", "--format NAME"),
     (r"prefer=\.\.\.", "--prefer PATTERN"),
     (r"the option pixelsize", "--pixelsize"),
+    (r"groups=\.\.\.", "--groups TABLE"),
+    (r"window=(?:\.\.\.|\(start, stop\))", "--window START:STOP"),
+    (r"min_tracked=\.\.\.", "--min-tracked SHARE"),
+    (r"a longer bin=\.\.\.", "a longer --bin"),
     (
         r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",
         "a script loads each with backend.load_runs(file)",
