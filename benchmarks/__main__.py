@@ -9,12 +9,14 @@ from pathlib import Path
 from benchmarks import (
     command,
     corrections,
+    groups,
     growth,
     julia,
     labels,
     many,
     operations,
     pages,
+    significance,
     tables,
     tracks,
 )
@@ -29,6 +31,8 @@ _MODULES = (
     pages,
     command,
     many,
+    groups,
+    significance,
     corrections,
 )
 BENCHMARKS = {module.__name__.split(".")[-1]: module for module in _MODULES}

@@ -11,6 +11,7 @@ import re
 import time
 from base64 import b64decode
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 

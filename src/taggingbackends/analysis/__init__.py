@@ -1,4 +1,4 @@
-"""Analysis of labels: comparisons, shares over time, transitions, bout durations, protocols."""
+"""Analysis of labels: comparisons, statistics of groups, shares over time, bouts, protocols."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison, compare, compare_files
+    from taggingbackends.analysis.design import Design
+    from taggingbackends.analysis.groupstatistics import Statistics, statistics
     from taggingbackends.analysis.protocol import parse_protocol, stimulus_windows
     from taggingbackends.analysis.reviewing import Review, UnsureBout, review
     from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
 
 __all__ = [
     "Comparison",
+    "Design",
     "Review",
+    "Statistics",
     "UnsureBout",
     "bout_lengths",
     "compare",
@@ -22,6 +26,7 @@ __all__ = [
     "parse_protocol",
     "review",
     "shares_over_time",
+    "statistics",
     "stimulus_windows",
     "transitions",
 ]
@@ -30,8 +35,10 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "taggingbackends.analysis.comparison": ("Comparison", "compare", "compare_files"),
+        "taggingbackends.analysis.design": ("Design",),
         "taggingbackends.analysis.protocol": ("parse_protocol", "stimulus_windows"),
         "taggingbackends.analysis.reviewing": ("Review", "UnsureBout", "review"),
+        "taggingbackends.analysis.groupstatistics": ("Statistics", "statistics"),
         "taggingbackends.analysis.summaries": ("bout_lengths", "shares_over_time", "transitions"),
     },
 )

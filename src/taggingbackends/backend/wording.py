@@ -24,6 +24,10 @@ _WORDS = (
     (r"prefer=\.\.\.", "--prefer PATTERN"),
     (r"the option (pixelsize|framerate)", r"--\1"),
     (r", or load_tracks\(path, spine=\[\.\.\.\]\)", ""),
+    (r"groups=\.\.\.", "--groups TABLE"),
+    (r"window=(?:\.\.\.|\(start, stop\))", "--window START:STOP"),
+    (r"min_tracked=\.\.\.", "--min-tracked SHARE"),
+    (r"a longer bin=\.\.\.", "a longer --bin"),
     (
         r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",
         "a script loads each with backend.load_runs(file)",

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.stretches import find_spans, label_pairs
+from taggingbackends.labels.stretches import Spans, find_spans, label_pairs
 
-__all__ = ["Bouts", "find_bouts"]
+__all__ = ["Bouts", "bouts_of_spans", "find_bouts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,12 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
     ValueError
         `max_gap` is not above 0.
     """
-    spans = find_spans(run, max_gap)
+    bouts, _ = bouts_of_spans(run, find_spans(run, max_gap))
+    return bouts
+
+
+def bouts_of_spans(run: RunLabels, spans: Spans) -> tuple[Bouts, NDArray[np.int64]]:
+    """Return the bouts that all spans of a run consist of, and the 0-based index of their larva."""
     places, labels = label_pairs(run, spans.states)
     order = np.argsort(labels, kind="stable")  # by label, then by span
     places, labels = places[order], labels[order]
@@ -98,7 +103,7 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
     begins = ends - spans.frames
     sizes = np.array([len(track) for track in run.values()], dtype=np.int64)
     tracks = spans.tracks[first]
-    return Bouts(
+    bouts = Bouts(
         names=run.names + run.secondary_names,
         larvae=np.array(list(run), dtype=np.int64)[tracks],
         labels=labels,
@@ -108,3 +113,4 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
         last=spans.last[last],
         stop=spans.stop[last],
     )
+    return bouts, tracks

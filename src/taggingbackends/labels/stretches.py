@@ -34,6 +34,8 @@ _INTERVALS = 5  # median frame intervals
 _LARGEST = 2**53 / 1000  # s; doubles beyond do not hold milliseconds
 _SAME = 1e-6  # s; below the milliseconds of label files, above the rounding errors of times
 
+_COLUMNS = ("tracks", "stretches", "states", "frames", "start", "last", "stop")  # of spans
+
 
 class _Timed(Protocol):
     @property
@@ -98,6 +100,13 @@ class Spans:
 
     def __len__(self) -> int:
         return len(self.tracks)
+
+    def __getitem__(self, places: NDArray[np.integer]) -> Spans:
+        """Return the spans at some places, given by 0-based indices, as columns."""
+        columns = {
+            name: column[places] for name, column in vars(self).items() if name != "interval"
+        }
+        return Spans(**columns, interval=self.interval)
 
     def split(
         self, edges: NDArray[np.float64]
