@@ -63,7 +63,7 @@ def _data(design: Design) -> list[str]:
     if design.max_gap is not None:
         max_gap = f"{design.max_gap:g} s"
     return [
-        f"We analysed {_larvae(design.larvae)} ({counted(design.frames, 'frame')}) in "
+        f"We analysed {_larvae(design.larvae)} ({design.frames:,} frames) in "
         f"{counted(design.recordings, 'recording')}{groups}.",
         f"A larva counted as tracked between frames that were at most {max_gap} apart.",
     ]
@@ -142,7 +142,7 @@ def _tests(design: Design, comparisons: Any) -> list[str]:
         *sentences,
         f"All tests are two-sided. P-values were corrected after Holm (1979) over the comparisons "
         f"of each measure ({_families(design.families)}).",
-        f"Effect sizes are {_joined(effects)}.",
+        f"The effect size{' is' if len(effects) == 1 else 's are'} {_joined(effects)}.",
     ]
 
 

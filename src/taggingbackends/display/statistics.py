@@ -90,7 +90,7 @@ def _head(design: Design) -> str:
     if design.has_responses:
         text += (
             f"\n{design.counted} of {counted(design.larvae, 'larva', 'larvae')} count: "
-            f"tracked for at least {design.min_tracked:.0%} of the window"
+            f"tracked for at least {100 * design.min_tracked:g} % of the window"
         )
     return text
 

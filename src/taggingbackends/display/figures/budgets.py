@@ -11,6 +11,7 @@ import numpy as np
 from taggingbackends.display.figures.drawing import (
     INK,
     STEPS,
+    across,
     chosen,
     group_colors,
     name_groups,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_budgets"]
 
-_COLUMNS = 3
 _POINTS = 1_000  # per group; more would hide each other
 _VECTORS = 5_000  # more points become an image: viewers open an SVG or PDF with many slowly
 
@@ -43,8 +43,8 @@ def plot_budgets(
     """Draw the time that larvae spend in each label: one panel per label, one box per group.
 
     A point is the share of a larva's tracked time. The box reaches from the first to the third
-    quartile, with a line at the median; its whiskers reach to the last point within 1.5 times its
-    length. Of groups of more than 1000 larvae, 1000 points are drawn.
+    quartile, with a line at the median and a diamond at the mean; its whiskers reach to the last
+    point within 1.5 times its length. Of groups of more than 1000 larvae, 1000 points are drawn.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def plot_budgets(
     """
     rows = statistics.budgets
     names = chosen(labels, statistics.design.labels, "label")
-    groups = statistics.design.groups
+    groups, columns = statistics.design.groups, across(len(names))
     colors = group_colors(statistics)
     stars = stars_of(statistics, "budget")
 
@@ -72,7 +72,7 @@ def plot_budgets(
         from matplotlib.ticker import MaxNLocator
 
         of_label = rows[rows["label"] == label]
-        name_groups(axes, groups, ax is not None or names.index(label) % _COLUMNS == 0)
+        name_groups(axes, groups, ax is not None or names.index(label) % columns == 0)
         rng = np.random.default_rng(0)
         top = 0.0
         for at, group in enumerate(groups):
@@ -102,6 +102,14 @@ def plot_budgets(
                 orientation="horizontal",
                 manage_ticks=False,
                 showfliers=False,
+                showmeans=True,
+                meanprops={
+                    "marker": "D",
+                    "markersize": 3,
+                    "markerfacecolor": "#ffffff",
+                    "markeredgecolor": INK,
+                    "markeredgewidth": 0.8,
+                },
                 boxprops={"color": colors[group], "linewidth": 0.9},
                 whiskerprops={"color": colors[group], "linewidth": 0.9},
                 capprops={"color": colors[group], "linewidth": 0.9},
@@ -112,10 +120,10 @@ def plot_budgets(
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
 
     def finish(figure: Figure, made: list[Axes]) -> None:
-        for axes in made[-_COLUMNS:]:
+        for axes in made[-columns:]:
             axes.set_xlabel("share of tracked time")
-        text = "Points: larvae. Boxes: quartiles, with a line at the median. Numbers: larvae."
+        text = "Points and numbers: larvae. Boxes: quartiles, with the median. Diamonds: means."
         note(figure, bool(stars), statistics.design.control, text)
 
     height = 0.55 + 0.2 * len(groups)
-    return panels(names, draw, path, ax, columns=_COLUMNS, height=height, finish=finish)
+    return panels(names, draw, path, ax, columns=columns, height=height, finish=finish)

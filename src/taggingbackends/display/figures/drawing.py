@@ -26,6 +26,7 @@ __all__ = [
     "INK",
     "STEPS",
     "SUFFIXES",
+    "across",
     "chosen",
     "group_colors",
     "name_groups",
@@ -42,7 +43,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 INK, _MUTED = "#222222", "#6b6b6b"
 
-STEPS = (1, 2, 5, 10)
+STEPS = (1, 2, 2.5, 5, 10)
 """Ticks of axes: these times a power of ten."""
 
 _GROUPS = ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE")
@@ -117,6 +118,11 @@ def panels(
     if path is not None:
         write_file(Path(path), [picture(figure, Path(path).suffix.lower())])
     return figure
+
+
+def across(n: int) -> int:
+    """Return how many of n panels stand in a row."""
+    return 2 if n in (2, 4) else min(n, 3)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from taggingbackends.display.figures.drawing import (
     INK,
     STEPS,
+    across,
     chosen,
     group_colors,
     panels,
@@ -35,6 +36,7 @@ def plot_over_time(
     path: str | PathLike[str] | None = None,
     *,
     labels: str | Sequence[str] | None = None,
+    times: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw the probability of labels over time: one panel per label, one line per group.
@@ -52,8 +54,10 @@ def plot_over_time(
         or ``.pdf``.
     labels : str or sequence of str, optional
         Draw only these, in this order. Default: all.
+    times : (float, float), optional
+        First and last time to draw, s. Default: all.
     ax : matplotlib.axes.Axes, optional
-        Draw one label into it, in the style of its figure.
+        Draw one label into it, in the style of its figure. The legend is then up to you.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def plot_over_time(
     names = chosen(labels, statistics.design.labels, "label")
 
     def finish(figure: Figure, made: list[Axes]) -> None:
-        columns = _columns(len(names))
+        columns = across(len(names))
         for at, axes in enumerate(made):
             if at % columns == 0:
                 axes.set_ylabel("probability")
@@ -80,24 +84,24 @@ def plot_over_time(
 
     return panels(
         names,
-        lambda axes, name: _draw(axes, statistics, name),
+        lambda axes, name: _draw(axes, statistics, name, times),
         path,
         ax,
-        columns=_columns(len(names)),
+        columns=across(len(names)),
         height=1.55,
         finish=finish,
     )
 
 
-def _columns(n: int) -> int:
-    return 2 if n in (2, 4) else min(n, 3)
-
-
-def _draw(axes: Axes, statistics: Statistics, label: str) -> None:
+def _draw(
+    axes: Axes, statistics: Statistics, label: str, times: tuple[float, float] | None
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = statistics.over_time
     found = found[found["label"] == label]
+    if times is not None:
+        found = found[(found["stop"] > times[0]) & (found["start"] < times[1])]
     colors = group_colors(statistics)
     top = 0.0
     groups = statistics.design.groups
@@ -112,7 +116,7 @@ def _draw(axes: Axes, statistics: Statistics, label: str) -> None:
         axes.plot(middle, share, color=color, linewidth=1.1, linestyle=dashes, zorder=3)
         top = max(top, rows[["share", "high"]].max().max())
     axes.set_ylim(0, min(1.0, 1.08 * top) if top > 0 else 1.0)
-    axes.set_xlim(found["start"].min(), found["stop"].max())
+    axes.set_xlim(times or (found["start"].min(), found["stop"].max()))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
     title(axes, label, above=_stimulus(axes, statistics))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from taggingbackends.display.figures.drawing import (
     INK,
+    across,
     chosen,
     group_colors,
     name_groups,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from taggingbackends.analysis.groupstatistics import Statistics
 
 __all__ = ["plot_responses"]
-
-_COLUMNS = 3
 
 
 def plot_responses(
@@ -64,13 +63,13 @@ def plot_responses(
         problem = "expected statistics with responses, found none: there is no window"
         raise TaggingBackendsError(problem)
     names = chosen(labels, statistics.design.labels, "label")
-    groups = statistics.design.groups
+    groups, columns = statistics.design.groups, across(len(names))
     stars = stars_of(statistics, "response")
 
     def draw(axes: Axes, label: str) -> None:
         of_label = rows[rows["label"] == label].set_index("group")
         colors = group_colors(statistics)
-        name_groups(axes, groups, ax is not None or names.index(label) % _COLUMNS == 0)
+        name_groups(axes, groups, ax is not None or names.index(label) % columns == 0)
         for at, group in enumerate(groups):
             if group not in of_label.index:
                 continue
@@ -92,7 +91,7 @@ def plot_responses(
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
     def finish(figure: Figure, made: list[Axes]) -> None:
-        for axes in made[-_COLUMNS:]:
+        for axes in made[-columns:]:
             axes.set_xlabel("larvae that respond")
         text = (
             "Bars: proportion, with its 95 % Wilson interval. Numbers: responding/tracked larvae."
@@ -100,4 +99,4 @@ def plot_responses(
         note(figure, bool(stars), statistics.design.control, text)
 
     height = 0.55 + 0.17 * len(groups)
-    return panels(names, draw, path, ax, columns=_COLUMNS, height=height, finish=finish)
+    return panels(names, draw, path, ax, columns=columns, height=height, finish=finish)

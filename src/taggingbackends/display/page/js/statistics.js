@@ -3,12 +3,16 @@
 const p = (value) => (value === null ? "–" : value < 0.001 ? value.toExponential(1) : value.toFixed(3));
 const part = (value, digits = 3) => (value === null ? "–" : value.toFixed(digits));
 
-function ruled(place, names, lines) {
+const EFFECTS = { "Cohen's h": "h", "rank-biserial": "r" };
+
+/* Shows a table; the first columns, as many as `left`, are texts. */
+function ruled(place, names, lines, left = 1) {
   const rows = lines.map(([name, ...cells]) => {
-    const made = cells.map((cell) => element("td", {}, cell));
+    const made = cells.map((cell, at) => element("td", { className: at + 1 < left ? "text" : "" }, cell));
     return element("tr", {}, element("th", { scope: "row" }, name), ...made);
   });
   const table = element("table", { className: "ruled" }, head(names), element("tbody", {}, ...rows));
+  [...table.tHead.rows[0].cells].slice(1, left).forEach((cell) => cell.classList.add("text"));
   place.replaceChildren(table);
 }
 
@@ -35,6 +39,7 @@ function responses() {
       one.low === null ? "–" : `${part(one.low)} to ${part(one.high)}`,
       one.median_latency === null ? "–" : `${part(one.median_latency, 2)} s`,
     ]),
+    2,
   );
 }
 
@@ -45,12 +50,13 @@ function comparisons() {
   $("count").value = `${shown.length} of ${data.comparisons.length}`;
   ruled(
     $("comparisons"),
-    ["measure", "label", "group", "n", "value", "compared with", "n", "value", "test", "p", "p corrected", "effect"],
+    ["measure", "label", "group", "n", "mean", "compared with", "n", "mean", "test", "p", "p corrected", "effect"],
     shown.map((one) => [
       one.measure, one.label, one.group, whole(one.n), part(one.value), one.control, whole(one.n_control),
       part(one.value_control), one.test, p(one.p), p(one.p_adjusted),
-      one.effect_size === null ? "–" : `${part(one.effect_size, 2)} (${one.effect})`,
+      one.effect_size === null ? "–" : `${EFFECTS[one.effect] ?? one.effect} ${part(one.effect_size, 2)}`,
     ]),
+    3,
   );
 }
 
