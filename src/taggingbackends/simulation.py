@@ -25,7 +25,15 @@ from numpy.typing import NDArray
 from taggingbackends.labels import Labels
 from taggingbackends.labels.dependencies import dependency
 
-__all__ = ["STATES", "SimulatedTrack", "main", "simulate", "write_tracks", "write_truth"]
+__all__ = [
+    "STATES",
+    "SimulatedTrack",
+    "main",
+    "simulate",
+    "simulate_labels",
+    "write_tracks",
+    "write_truth",
+]
 
 Floats = NDArray[np.float64]
 
@@ -273,6 +281,90 @@ def write_truth(
     target = folder / "truth.label"
     labels.write(target)
     return target
+
+
+def simulate_labels(
+    run: str,
+    larvae: int = 30,
+    seconds: float = 90.0,
+    seed: int = 1,
+    *,
+    genotype: str = "sim",
+    response: float = 0.5,
+    stimulus: tuple[float, float] = (60.0, 2.0),
+    spread: float = 0.0,
+    framerate: float = 12.5,
+) -> Labels:
+    """Simulate only the labels of a recording, with larvae that respond to a stimulus.
+
+    Larvae run, cast, stop and back up in bouts of random length. Some hunch when the stimulus comes
+    on: within the first half of it.
+
+    Parameters
+    ----------
+    run : str
+        Identifier of the run.
+    larvae : int
+        Number of larvae.
+    seconds : float
+        Duration of the recording in s. Each larva is tracked for at least 80% of it.
+    seed : int
+        Seed of the random numbers. The same arguments give the same labels.
+    genotype : str
+        Metadata of the run.
+    response : float
+        Probability that a larva hunches, 0 to 1.
+    stimulus : (float, float)
+        Start and duration of the stimulus, s. It is the protocol in the metadata of the run.
+    spread : float
+        How much recordings differ, from 0 (larvae are independent) to 1: the correlation of the
+        responses of larvae of one recording, and the variance between recordings of the logarithm
+        of the mean duration of runs.
+    framerate : float
+        Frames/s.
+
+    Returns
+    -------
+    Labels
+    """
+    rng = np.random.default_rng(seed)
+    if spread > 0 and 0 < response < 1:
+        size = (1 - spread) / spread
+        response = rng.beta(response * size, (1 - response) * size)
+    durations = np.array(BOUT)
+    durations[RUN] *= np.exp(np.sqrt(spread) * rng.normal())
+    states, ends = _many_bouts(rng, larvae, seconds, durations)
+    begins, on = stimulus
+    hunches = rng.random(larvae) < response
+    hunch = begins + rng.uniform(0.0, 0.5 * on, larvae)
+    end = hunch + np.maximum(rng.gamma(3.0, 0.3, larvae), 2 / framerate)
+    tracked = rng.uniform([0.0, 0.9], [0.1, 1.0], (larvae, 2)) * seconds
+    names = np.array([*STATES, "hunch"], dtype=object)
+    labels = Labels()
+    for larva in range(larvae):
+        times = np.arange(*tracked[larva], 1 / framerate).round(3)
+        codes = states[larva][np.searchsorted(ends[larva], times, "right")]
+        if hunches[larva]:
+            codes[(hunch[larva] <= times) & (times < end[larva])] = len(STATES)
+        labels.set(run, larva + 1, times, names[codes].tolist())
+    labels[run].declare([*STATES, "hunch"], [*COLORS, "#9467bd"])
+    protocol = f"p_8_{begins:g}s1x{on:g}s0s#n#n#n"
+    labels[run].metadata |= {"genotype": genotype, "protocol": protocol}
+    return labels
+
+
+def _many_bouts(
+    rng: np.random.Generator, larvae: int, seconds: float, durations: Floats
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return state and end, s, of the bouts of larvae: (larvae, bouts) arrays."""
+    chances = np.cumsum(NEXT, axis=1)
+    states = [rng.integers(0, len(STATES), larvae)]
+    ends = [rng.gamma(4.0, durations[states[0]] / 4.0)]
+    while ends[-1].min() <= seconds:
+        state = (rng.random(larvae)[:, None] >= chances[states[-1]]).sum(axis=1)
+        states.append(state.clip(max=len(STATES) - 1))
+        ends.append(ends[-1] + np.maximum(rng.gamma(4.0, durations[states[-1]] / 4.0), 0.2))
+    return np.stack(states, axis=1), np.stack(ends, axis=1)
 
 
 def _run_identifier(text: str) -> str:

@@ -23,8 +23,8 @@ class TimeCourse(NamedTuple):
 
     Attributes
     ----------
-    start : (bins,) float64 array
-        Beginning of each bin, s.
+    start, stop : (bins,) float64 arrays
+        Limits of each bin, s.
     larvae : (bins,) int64 array
         Larvae that are tracked in the bin.
     share, low, high : (bins, L) float64 arrays
@@ -33,6 +33,7 @@ class TimeCourse(NamedTuple):
     """
 
     start: NDArray[np.float64]
+    stop: NDArray[np.float64]
     larvae: NDArray[np.int64]
     share: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -85,8 +86,8 @@ def time_course(
         replicates = (counts @ cells.reshape(units, -1)).reshape(-1, *total.shape)
         enough = np.count_nonzero(cells[:, :, -1], axis=0)
         low[part], high[part] = _limits(_ratio(replicates), expanded_levels(enough))
-    start = (first + np.arange(bins)) * width
-    return TimeCourse(start, larvae, share, low.clip(0, 1), high.clip(0, 1))
+    edges = np.round((first + np.arange(bins + 1)) * width, 9)
+    return TimeCourse(edges[:-1], edges[1:], larvae, share, low.clip(0, 1), high.clip(0, 1))
 
 
 def resampled(units: int, rng: np.random.Generator) -> NDArray[np.uint8]:
