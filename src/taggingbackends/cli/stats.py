@@ -138,7 +138,7 @@ def stats(
     Example: tagging-backend stats recordings --by genotype --control attP2 -o results
     """
     from taggingbackends.analysis import statistics
-    from taggingbackends.display.results import check_folder, result_files, write_results
+    from taggingbackends.display.results import REPORT, check_folder, result_files, write_results
     from taggingbackends.display.statistics import statistics_dict, statistics_text
 
     columns = [column.strip() for column in by.split(",")]
@@ -162,5 +162,4 @@ def stats(
         print_json(statistics_dict(found) | {"files": [str(path) for path in written]})
         return
     echo(*statistics_text(found, terminal_width()).split("\n"))
-    names = ", ".join(path.name for path in written)
-    echo("", f"{output}: {names}")
+    echo("", f"{len(written)} files in {output}; open {output / REPORT}")

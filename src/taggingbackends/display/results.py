@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
     from taggingbackends.analysis.groupstatistics import Statistics
 
-__all__ = ["FIGURES", "TABLES", "check_folder", "result_files", "write_results", "write_statistics"]
+__all__ = [
+    "FIGURES",
+    "REPORT",
+    "TABLES",
+    "check_folder",
+    "result_files",
+    "write_results",
+    "write_statistics",
+]
 
 TABLES = (
     "groups",
@@ -52,12 +60,12 @@ FIGURES: dict[str, Callable[[Statistics], Figure]] = {
 """The figures by the name of their file."""
 
 _TABLE_SUFFIXES = (".csv", ".parquet")
-_REPORT, _METHODS = "report.html", "methods.txt"
+REPORT, _METHODS = "report.html", "methods.txt"
 
 _OWN = frozenset(
     {f"{name}{suffix}" for name in TABLES for suffix in _TABLE_SUFFIXES}
     | {f"{name}{suffix}" for name in FIGURES for suffix in SUFFIXES}
-    | {_REPORT, _METHODS}
+    | {REPORT, _METHODS}
 )
 
 
@@ -149,7 +157,7 @@ def result_files(
         files[f"{name}.{figures}"] = picture(figure, f".{figures}")
     # in a page, text must look alike without the fonts
     shown = {name: picture(figure, ".svg", svg_fonttype="path") for name, figure in drawn.items()}
-    files[_REPORT] = statistics_page(statistics, shown).encode()
+    files[REPORT] = statistics_page(statistics, shown).encode()
     files[_METHODS] = f"{statistics.methods()}\n".encode()
     return files
 

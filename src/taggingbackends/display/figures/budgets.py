@@ -17,6 +17,7 @@ from taggingbackends.display.figures.drawing import (
     name_groups,
     note,
     panels,
+    small,
     stars_of,
     title,
 )
@@ -31,6 +32,9 @@ __all__ = ["plot_budgets"]
 
 _POINTS = 1_000  # per group; more would hide each other
 _VECTORS = 5_000  # more points become an image: viewers open an SVG or PDF with many slowly
+
+
+_AXIS = "share of tracked time"
 
 
 def plot_budgets(
@@ -79,7 +83,7 @@ def plot_budgets(
             shares = of_label.loc[of_label["group"] == group, "share"].dropna().to_numpy(float)
             axes.text(
                 1.02, at, f"{len(shares)} {stars.get((label, group), '')}".rstrip(), va="center",
-                fontsize=7, transform=axes.get_yaxis_transform(),
+                fontsize=small(), transform=axes.get_yaxis_transform(),
             )  # fmt: skip
             if not len(shares):
                 continue
@@ -116,12 +120,14 @@ def plot_budgets(
                 medianprops={"color": INK, "linewidth": 1.3},
             )
         title(axes, label)
+        if ax is not None:
+            axes.set_xlabel(_AXIS)
         axes.set_xlim(0, min(1.0, 1.05 * top) if top > 0 else 1.0)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
 
     def finish(figure: Figure, made: list[Axes]) -> None:
         for axes in made[-columns:]:
-            axes.set_xlabel("share of tracked time")
+            axes.set_xlabel(_AXIS)
         text = "Points and numbers: larvae. Boxes: quartiles, with the median. Diamonds: means."
         note(figure, bool(stars), statistics.design.control, text)
 

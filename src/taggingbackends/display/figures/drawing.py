@@ -34,6 +34,7 @@ __all__ = [
     "panels",
     "picture",
     "shown",
+    "small",
     "stars_of",
     "style",
     "title",
@@ -208,6 +209,14 @@ def chosen(names: str | Sequence[str] | None, known: Sequence[str], what: str) -
 def shown(name: str) -> str:
     """Return a name as it is drawn."""
     return cut(printable(name), _LONGEST)
+
+
+def small() -> float | str:
+    """Return the size of text within a panel: that of the ticks."""
+    import matplotlib as mpl
+
+    size: float | str = mpl.rcParams["xtick.labelsize"]
+    return size
 
 
 def title(axes: Axes, name: str, above: float = 0.0) -> None:

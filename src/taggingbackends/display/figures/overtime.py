@@ -57,7 +57,7 @@ def plot_over_time(
     times : (float, float), optional
         First and last time to draw, s. Default: all.
     ax : matplotlib.axes.Axes, optional
-        Draw one label into it, in the style of its figure. The legend is then up to you.
+        Draw one label into it, in the style of its figure. The legend is up to you.
 
     Returns
     -------
@@ -73,18 +73,24 @@ def plot_over_time(
     """
     names = chosen(labels, statistics.design.labels, "label")
 
+    def name_axes(axes: Axes, is_left: bool, is_bottom: bool) -> None:
+        axes.set_ylabel("probability" if is_left else "")
+        axes.set_xlabel("time (s)" if is_bottom else "")
+
     def finish(figure: Figure, made: list[Axes]) -> None:
         columns = across(len(names))
         for at, axes in enumerate(made):
-            if at % columns == 0:
-                axes.set_ylabel("probability")
-            if at + columns >= len(made):
-                axes.set_xlabel("time (s)")
+            name_axes(axes, at % columns == 0, at + columns >= len(made))
         _legend(figure, statistics)
+
+    def draw(axes: Axes, label: str) -> None:
+        _draw(axes, statistics, label, times)
+        if ax is not None:
+            name_axes(axes, True, True)
 
     return panels(
         names,
-        lambda axes, name: _draw(axes, statistics, name, times),
+        draw,
         path,
         ax,
         columns=across(len(names)),
@@ -113,7 +119,15 @@ def _draw(
         color = colors[group]
         axes.fill_between(middle, low, high, color=color, alpha=faint, linewidth=0, zorder=2)
         dashes = _STYLES[at % len(_STYLES)]
-        axes.plot(middle, share, color=color, linewidth=1.1, linestyle=dashes, zorder=3)
+        axes.plot(
+            middle,
+            share,
+            color=color,
+            label=shown(group),
+            linestyle=dashes,
+            linewidth=1.1,
+            zorder=3,
+        )
         top = max(top, rows[["share", "high"]].max().max())
     axes.set_ylim(0, min(1.0, 1.08 * top) if top > 0 else 1.0)
     axes.set_xlim(times or (found["start"].min(), found["stop"].max()))

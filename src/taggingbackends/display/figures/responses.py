@@ -14,6 +14,7 @@ from taggingbackends.display.figures.drawing import (
     name_groups,
     note,
     panels,
+    small,
     stars_of,
     title,
 )
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from taggingbackends.analysis.groupstatistics import Statistics
 
 __all__ = ["plot_responses"]
+
+
+_AXIS = "larvae that respond"
 
 
 def plot_responses(
@@ -77,7 +81,7 @@ def plot_responses(
             n = int(row["tracked"] - row["excluded"])
             counted = f"{int(row['responded'])}/{n}"
             mark = stars.get((label, group), "")
-            axes.text(1.04, at, f"{counted} {mark}".rstrip(), va="center", fontsize=7)
+            axes.text(1.04, at, f"{counted} {mark}".rstrip(), va="center", fontsize=small())
             if n == 0:
                 continue
             p, low, high = float(row["proportion"]), float(row["low"]), float(row["high"])
@@ -87,12 +91,14 @@ def plot_responses(
                 capsize=1.8, capthick=0.8,
             )  # fmt: skip
         title(axes, label)
+        if ax is not None:
+            axes.set_xlabel(_AXIS)
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
     def finish(figure: Figure, made: list[Axes]) -> None:
         for axes in made[-columns:]:
-            axes.set_xlabel("larvae that respond")
+            axes.set_xlabel(_AXIS)
         text = (
             "Bars: proportion, with its 95 % Wilson interval. Numbers: responding/tracked larvae."
         )

@@ -14,6 +14,7 @@ from taggingbackends.display.figures.drawing import (
     note,
     panels,
     shown,
+    small,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def plot_transitions(
         for i, j in zip(*np.nonzero(seen), strict=True):
             text = f"{table[i, j]:.2f}".removeprefix("0")
             ink = "#ffffff" if table[i, j] > 0.7 else INK
-            axes.text(j, i, text, ha="center", va="center", fontsize=7, color=ink)
+            axes.text(j, i, text, ha="center", va="center", fontsize=small(), color=ink)
         drawn = [shown(label) for label in labels]
         axes.set_yticks(range(len(labels)), drawn)
         axes.set_xticks(range(len(labels)), drawn, rotation=90 if n > 4 else 0)
