@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 from support import ROOT, blocks, command
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init
+from taggingbackends.cli import cli
 from taggingbackends.data import FORMATS, load_tracks
 from taggingbackends.simulation import main as simulate
 
@@ -92,6 +95,47 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert Labels.read("merged.label").count()["edited"] > 100
 
 
+def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("pandas", "scipy", "matplotlib"):
+        pytest.importorskip(library, reason=f"no {library}")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    namespace: dict[str, Any] = {}
+    printed, ran = "", 0
+    parts = r"```python\n([^`]*)```|^    (tagging-backend .*)"
+    for block, line in re.findall(parts, text, re.MULTILINE):
+        if block:
+            exec(block, namespace)
+            continue
+        arguments = shlex.split(line)[1:]
+        if _is_there(arguments):
+            result = command(*arguments, cwd=tmp_path, COLUMNS="100")
+            assert (result.returncode, result.stderr) == (0, ""), line
+            printed += result.stdout
+            ran += 1
+    assert ran >= 2
+    shown = [block for name, block in re.findall(r"```(\w*)\n([^`]*)```", text) if not name]
+    for line in "".join(shown).splitlines():
+        assert line in printed.splitlines(), line
+    (own,) = (block for block in blocks("docs/results.md") if "write_statistics" in block)
+    assert len([line for line in own.splitlines() if line]) <= 15
+    table = re.findall(r"^\| `(\w+)\.(\w+)`(?:, `\.(\w+)`)?", text, re.MULTILINE)
+    files = {f"{name}.{suffix}" for name, *suffixes in table for suffix in suffixes if suffix}
+    for folder in ("results", "by-diet"):
+        assert {path.name for path in (tmp_path / folder).iterdir()} == files
+    for picture in ("all/budgets.pdf", "figure1.svg", "figure2.svg", "figure3.png"):
+        assert (tmp_path / picture).is_file()
+
+
+def _is_there(arguments: list[str]) -> bool:
+    """Return whether the command and the options of a line exist."""
+    found: Any = cli
+    while isinstance(found, click.Group) and found.commands.get(arguments[0]):
+        found, *arguments = found.commands[arguments[0]], *arguments[1:]
+    known = {name for parameter in found.params for name in parameter.opts}
+    return {name for name in arguments if name.startswith("-")} <= known
+
+
 def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:
     init("My-Tagger", tmp_path)
     project = tmp_path / "My-Tagger"
@@ -133,6 +177,7 @@ def test_the_commands_that_the_docs_name_exist() -> None:
         "docs/writing-a-backend.md",
         "docs/from-julia.md",
         "docs/many-recordings.md",
+        "docs/results.md",
     ):
         text = (ROOT / page).read_text("utf-8")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))

@@ -148,15 +148,15 @@ def result_files(
             raise ValueError(f"expected one of {', '.join(known)}, found {suffix!r}")
     written = _csv if table == "csv" else _parquet
     files = {f"{name}.{table}": written(getattr(statistics, name)) for name in TABLES}
-    drawn = {
-        name: plot(statistics)
-        for name, plot in FIGURES.items()
-        if name != "responses" or len(statistics.responses)
-    }
-    for name, figure in drawn.items():
+    shown = {}
+    for name, plot in FIGURES.items():
+        if name == "responses" and not len(statistics.responses):
+            continue
+        figure = plot(statistics)
         files[f"{name}.{figures}"] = picture(figure, f".{figures}")
-    # in a page, text must look alike without the fonts
-    shown = {name: picture(figure, ".svg", svg_fonttype="path") for name, figure in drawn.items()}
+        figure.set_layout_engine("none")  # it is laid out now
+        # in a page, text must look alike without the fonts
+        shown[name] = picture(figure, ".svg", svg_fonttype="path")
     files[REPORT] = statistics_page(statistics, shown).encode()
     files[_METHODS] = f"{statistics.methods()}\n".encode()
     return files

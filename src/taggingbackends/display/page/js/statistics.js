@@ -44,6 +44,7 @@ function responses() {
 }
 
 function comparisons() {
+  $("comparison").hidden = !data.comparisons.length;
   const shown = data.comparisons.filter(
     (one) => !$("significant").checked || (one.p_adjusted !== null && one.p_adjusted < 0.05),
   );
