@@ -342,7 +342,8 @@ def simulate_labels(
     names = np.array([*STATES, "hunch"], dtype=object)
     labels = Labels()
     for larva in range(larvae):
-        times = np.arange(*tracked[larva], 1 / framerate).round(3)
+        first, last = tracked[larva]
+        times = np.arange(first, last, 1 / framerate).round(3)
         codes = states[larva][np.searchsorted(ends[larva], times, "right")]
         if hunches[larva]:
             codes[(hunch[larva] <= times) & (times < end[larva])] = len(STATES)

@@ -27,22 +27,9 @@ __all__ = ["MEASURES", "comparisons_table", "warn_of_few"]
 MEASURES = ("response", "budget", "duration", "rate")
 """What is compared; see `Grouped.measure`."""
 
-_NAMES = tuple(
-    [
-        "measure",
-        "label",
-        "group",
-        "control",
-        "n",
-        "n_control",
-        "value",
-        "value_control",
-        "test",
-        "statistic",
-        "p",
-        "effect",
-        "effect_size",
-    ]
+_NAMES = (
+    *("measure", "label", "group", "control", "n", "n_control", "value", "value_control"),
+    *("test", "statistic", "p", "effect", "effect_size"),
 )
 
 _Floats = NDArray[np.float64]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["clustered_wilson", "median_latency", "wilson"]
+__all__ = ["clustered_wilson", "median_latency", "score_interval", "wilson"]
 
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
+_PRIOR = 2.0  # larvae with the label that count for the variance of independent larvae
 
 
 def wilson(
-    successes: ArrayLike, n: ArrayLike, z: float = _Z
+    successes: ArrayLike, n: ArrayLike, z: ArrayLike = _Z
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return Wilson's score interval of proportions.
 
@@ -19,7 +20,7 @@ def wilson(
     ----------
     successes, n : array_like
         How many of how many; not necessarily whole numbers.
-    z : float
+    z : array_like
         Quantile of the normal distribution; by default that of 95 % intervals.
 
     Returns
@@ -33,21 +34,63 @@ def wilson(
     >>> print(f"{low:.3f} {high:.3f}")
     0.397 0.892
     """
-    n = np.asarray(n, dtype=np.float64)
+    successes, n, z = (np.asarray(x, dtype=np.float64) for x in (successes, n, z))
     n = np.where(n > 0, n, np.nan)
-    p = np.asarray(successes, dtype=np.float64) / n
+    p = successes / n
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low = np.where(p > 0, middle - half, p)  # exactly 0 and 1, without rounding errors
     return low.clip(0, 1), np.where(p < 1, middle + half, p).clip(0, 1)
 
 
-def clustered_wilson(successes: NDArray[np.integer], n: NDArray[np.integer]) -> tuple[float, float]:
-    """Return Wilson's interval of a proportion over larvae that are in recordings.
+def score_interval(
+    share: ArrayLike, variance: ArrayLike, n: ArrayLike, units: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Wilson's interval of shares whose variance is estimated from some units.
 
-    Larvae of a recording may be alike. The interval is that of as many independent larvae as would
-    have the variance between recordings, with Student's t for so many recordings: Dean and Pagano
-    (2015), Journal of Survey Statistics and Methodology 3:484.
+    It is the interval of a proportion of as many independent larvae as would have this variance,
+    with Student's t instead of the normal distribution: Dean and Pagano (2015), Journal of Survey
+    Statistics and Methodology 3:484. Percentiles of the bootstrap are too narrow for rare labels.
+
+    Few larvae with the label say little about the variance, and none say nothing. So its ratio to
+    the variance of a proportion of independent larvae is the mean of what was found, weighted by
+    the number of larvae with the label (or without, if these are fewer), and of 1, weighted by 2.
+
+    Parameters
+    ----------
+    share : array_like
+        The shares.
+    variance : array_like
+        Their variance over samples of all units.
+    n : array_like of int
+        Larvae.
+    units : array_like of int
+        Units, larvae or recordings.
+
+    Returns
+    -------
+    low, high : float64 arrays
+        NaN with fewer than 2 units.
+    """
+    from scipy.stats import t
+
+    share, variance = np.asarray(share, np.float64), np.asarray(variance, np.float64)
+    enough = np.asarray(units) > 1
+    units = np.where(enough, units, 2)
+    variance = variance * units / (units - 1)  # a sample varies less than what it is drawn from
+    n = np.where(enough, n, np.nan)
+    independent = share * (1 - share) / n
+    design = variance / np.where(independent > 0, independent, 1)
+    events = n * np.minimum(share, 1 - share)
+    effective = n * (events + _PRIOR) / (events * design + _PRIOR)
+    return wilson(share * effective, effective, t.ppf(0.975, units - 1))
+
+
+def clustered_wilson(successes: NDArray[np.integer], n: NDArray[np.integer]) -> tuple[float, float]:
+    """Return the interval of a proportion over larvae that are in recordings.
+
+    The same as `score_interval`, with the variance over recordings. Larvae of a recording may be
+    alike, but do not count as less alike than independent ones.
 
     Parameters
     ----------
@@ -59,17 +102,12 @@ def clustered_wilson(successes: NDArray[np.integer], n: NDArray[np.integer]) -> 
     low, high : float
         NaN with fewer than 2 recordings that have larvae.
     """
-    from scipy.stats import t
-
     successes, n = successes[n > 0], n[n > 0]
-    m, total = len(n), int(n.sum())
-    if m < 2:
-        return np.nan, np.nan
-    p = successes.sum() / total
-    variance = m / (m - 1) * float(((successes - p * n) ** 2).sum()) / total**2
-    # without variance, or less than that of independent larvae, they count as independent
-    effective = min(p * (1 - p) / variance, total) if variance > 0 else total
-    low, high = wilson(p * effective, effective, float(t.ppf(0.975, m - 1)))
+    total = n.sum()
+    p = successes.sum() / max(total, 1)
+    variance = float(((successes - p * n) ** 2).sum()) / max(total, 1) ** 2
+    variance = max(variance, p * (1 - p) / max(total, 1))
+    low, high = score_interval(p, variance, total, len(n))
     return float(low), float(high)
 
 

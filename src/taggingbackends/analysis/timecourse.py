@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.analysis.observing import Observation, check_bins
+from taggingbackends.analysis.responding import score_interval
 
-__all__ = ["REPLICATES", "TimeCourse", "expanded_levels", "resampled", "time_course"]
+__all__ = ["REPLICATES", "TimeCourse", "resampled", "time_course"]
 
 REPLICATES = 1000
 """Replicates of the bootstrap."""
@@ -48,8 +49,8 @@ def time_course(
 ) -> TimeCourse:
     """Return the share of larvae in each of some labels over time.
 
-    Intervals are expanded percentile intervals of a bootstrap over the units of the observations,
-    larvae or recordings: see `expanded_levels`.
+    Intervals are those of `score_interval`, with the variance over bootstrap samples of the units
+    of the observations: larvae, or recordings with all their larvae.
 
     Parameters
     ----------
@@ -83,11 +84,12 @@ def time_course(
         total = cells.sum(axis=0, dtype=np.float64)
         larvae[part] = np.rint(total[:, -1])
         share[part] = _ratio(total)
-        replicates = (counts @ cells.reshape(units, -1)).reshape(-1, *total.shape)
-        enough = np.count_nonzero(cells[:, :, -1], axis=0)
-        low[part], high[part] = _limits(_ratio(replicates), expanded_levels(enough))
+        replicates = _ratio((counts @ cells.reshape(units, -1)).reshape(-1, *total.shape))
+        drawn = np.count_nonzero(cells[:, :, -1], axis=0)[:, None]
+        variance = _variance(replicates)
+        low[part], high[part] = score_interval(share[part], variance, larvae[part, None], drawn)
     edges = np.round((first + np.arange(bins + 1)) * width, 9)
-    return TimeCourse(edges[:-1], edges[1:], larvae, share, low.clip(0, 1), high.clip(0, 1))
+    return TimeCourse(edges[:-1], edges[1:], larvae, share, low, high)
 
 
 def resampled(units: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -96,29 +98,6 @@ def resampled(units: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     for replicate in counts if units else ():
         replicate[:] = np.bincount(rng.integers(0, units, units), minlength=units)
     return counts
-
-
-def expanded_levels(units: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the lower level of a 95 % percentile interval that is as wide as one by Student's t.
-
-    The usual level, 0.025, gives intervals that are too narrow with few units. This one is from
-    Hesterberg (2015), The American Statistician 69:371, section 5.
-
-    Parameters
-    ----------
-    units : (n,) int array
-        Number of units, larvae or recordings.
-
-    Returns
-    -------
-    (n,) float64 array
-        The level; NaN for fewer than 2 units.
-    """
-    from scipy.stats import norm, t
-
-    n = np.where(units > 1, units, 2)
-    levels = norm.cdf(np.sqrt(n / (n - 1)) * t.ppf(0.025, n - 1))
-    return np.where(units > 1, levels, np.nan)
 
 
 def _cells(
@@ -150,21 +129,11 @@ def _ratio(sums: NDArray[np.floating]) -> NDArray[np.floating]:
     return sums[..., :-1] / np.where(larvae > 0, larvae, np.nan)
 
 
-def _limits(
-    replicates: NDArray[np.floating], levels: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the quantiles at a level of each bin, and at 1 less it.
-
-    Replicates without a larva in the bin are ignored.
-    """
-    ordered = np.sort(replicates, axis=0)  # NaN last
-    last = np.count_nonzero(~np.isnan(ordered), axis=0) - 1.0
-    found = []
-    for level in (levels, 1 - levels):
-        place = np.nan_to_num(level[:, None] * last).clip(min=0)
-        below = np.floor(place).astype(np.intp)
-        above = np.minimum(below + 1, last.clip(min=0).astype(np.intp))
-        low, high = (np.take_along_axis(ordered, x[None], axis=0)[0] for x in (below, above))
-        value = low + (place - below) * (high - low)
-        found.append(np.where(np.isnan(level)[:, None], np.nan, value))
-    return found[0], found[1]
+def _variance(replicates: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the variance over the replicates that have larvae; 0 without any."""
+    known = ~np.isnan(replicates)
+    n = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, replicates, 0).sum(axis=0, dtype=np.float64) / n
+    squares = np.where(known, replicates - mean, 0) ** 2
+    variance: NDArray[np.float64] = squares.sum(axis=0, dtype=np.float64) / n
+    return variance
