@@ -70,5 +70,5 @@ def test_one_group_without_window() -> None:
     assert "in 1 recording." in text
     assert "at most 2 s apart" in text
     assert "All other measures are of whole recordings." in text
-    for word in (*NAMES, "Holm", "Wilson", "responded", "effect size", "groups"):
+    for word in (*NAMES, "Holm", "proportions", "responded", "effect size", "groups"):
         assert word not in text

@@ -211,6 +211,26 @@ def test_all_or_nothing(
     assert names(tmp_path) == {"file", "o"}
 
 
+def test_fixes_are_in_words_of_the_command(folder: Path, tmp_path: Path) -> None:
+    for arguments, fix in (
+        (("--by", "diet"), "or name the groups of recordings with --groups TABLE"),
+        (("--window", "600:602"), "set --window START:STOP to a time with larvae"),
+        (("--control", "wt"), f"the groups are attP2, {FORMULA}"),
+        (("--bin", "0.00001"), "set a longer --bin, or see whether times are in seconds"),
+    ):
+        refused(command("stats", "recordings", *arguments, "-o", tmp_path / "o", cwd=folder), fix)
+    result = command("stats", "recordings", "--by", "genotype,", "-o", tmp_path / "o", cwd=folder)
+    assert "expected names separated by commas" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("one_figure")
+def test_one_group(folder: Path, tmp_path: Path) -> None:
+    stats(folder, "--by", "", "-o", tmp_path / "o")
+    assert (tmp_path / "o" / "groups.csv").read_text().startswith("group,recordings,")
+    assert "groups" not in (tmp_path / "o" / "methods.txt").read_text()
+
+
 def test_a_recording_twice_and_no_window(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

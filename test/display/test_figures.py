@@ -93,7 +93,13 @@ def test_probability_over_time(found: Statistics) -> None:
     figure = plot_over_time(found)
     assert [axes.get_title("left") for axes in figure.axes] == list(found.design.labels)
     table = found.over_time
+    most = table.groupby("group", observed=True)["larvae"].max()
+    many = table[table["larvae"] >= table["group"].map(most).astype(int) / 2]
+    start, stop = many["start"].min(), many["stop"].max()
+    assert (start, stop) != (table["start"].min(), table["stop"].max())
+    table = table[(table["stop"] > start) & (table["start"] < stop)]
     for axes in figure.axes:
+        assert axes.get_xlim() == (start, stop)
         rows = table[table["label"] == axes.get_title("left")]
         lines = axes.get_lines()
         assert [line.get_color() for line in lines] == list(group_colors(found).values())

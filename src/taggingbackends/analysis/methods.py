@@ -73,8 +73,9 @@ def _over_time(design: Design) -> list[str]:
     return [
         f"The probability of a behaviour over time is its share of a larva's tracked time in bins "
         f"of {design.bin:g} s, averaged over the larvae tracked in the bin.",
-        f"Its 95 % intervals are percentile intervals of {design.replicates:,} bootstrap samples "
-        f"of {_units(design)}, expanded for small samples (Hesterberg 2015).",
+        f"Its 95 % intervals are Wilson score intervals for the effective number of larvae (Dean "
+        f"and Pagano 2015), from the variance of {design.replicates:,} bootstrap samples of "
+        f"{_units(design)}.",
     ]
 
 

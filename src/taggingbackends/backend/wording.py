@@ -21,6 +21,10 @@ _WORDS = (
     (r"all_files=True", "--all-files"),
     (r"format=\.\.\.", "--format NAME"),
     (r"prefer=\.\.\.", "--prefer PATTERN"),
+    (r"groups=\.\.\.", "--groups TABLE"),
+    (r"\bwindow=(\.\.\.|\(start, stop\))", "--window START:STOP"),
+    (r"min_tracked=\.\.\.", "--min-tracked"),
+    (r"\bbin=\.\.\.", "--bin"),
     (r"the option pixelsize", "--pixelsize"),
     (
         r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",

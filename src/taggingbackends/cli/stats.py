@@ -37,7 +37,8 @@ def _window(
     metavar="COLUMNS",
     default="genotype",
     show_default=True,
-    help="Group the recordings by these facts or columns of TABLE, such as genotype,protocol.",
+    help="Group the recordings by these facts or columns of TABLE, such as genotype,protocol; '' "
+    "makes one group of all.",
 )
 @click.option(
     "--window",
@@ -141,7 +142,7 @@ def stats(
     from taggingbackends.display.results import REPORT, check_folder, result_files, write_results
     from taggingbackends.display.statistics import statistics_dict, statistics_text
 
-    columns = [column.strip() for column in by.split(",")]
+    columns = [column.strip() for column in by.split(",") if by]
     if not all(columns):
         raise click.UsageError(f"--by {by!r}: expected names separated by commas")
     present = check_folder(output, force)

@@ -12,7 +12,7 @@ from taggingbackends.display.figures.drawing import (
     INK,
     STEPS,
     across,
-    chosen,
+    drawn_labels,
     group_colors,
     name_groups,
     note,
@@ -67,7 +67,7 @@ def plot_budgets(
         As for `plot_over_time`.
     """
     rows = statistics.budgets
-    names = chosen(labels, statistics.design.labels, "label")
+    names = drawn_labels(statistics, labels)
     groups, columns = statistics.design.groups, across(len(names))
     colors = group_colors(statistics)
     stars = stars_of(statistics, "budget")

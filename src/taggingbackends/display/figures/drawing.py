@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from taggingbackends.display.tables import cut
@@ -28,6 +30,7 @@ __all__ = [
     "SUFFIXES",
     "across",
     "chosen",
+    "drawn_labels",
     "group_colors",
     "name_groups",
     "note",
@@ -54,6 +57,8 @@ _CONTROL = "#4d4d4d"
 
 _WIDTH = 7.0  # inches; two columns of a journal
 _DPI = 300
+_CHARACTERS = 18  # of 7 points in an inch
+_LABELS = 60  # panels; as many as other pictures and reports show
 _LONGEST = 32  # characters of a name
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
@@ -105,12 +110,14 @@ def panels(
         assert figure is not None
     else:
         with style():
-            columns = min(columns, max(len(names), 1))
             rows = max(math.ceil(len(names) / columns), 1)
             across = (_WIDTH if columns > 1 else _WIDTH / 2) if width is None else columns * width
             figure = Figure((across, rows * height + 0.4), layout="constrained")
             made = list(figure.subplots(rows, columns, squeeze=False).flat)
-            for axes in made[len(names) :]:
+            if not names:
+                made[0].set_axis_off()
+                made[0].text(0.5, 0.5, "no labels", ha="center")
+            for axes in made[max(len(names), 1) :]:
                 figure.delaxes(axes)
             for axes, name in zip(made, names, strict=False):
                 draw(axes, name)
@@ -123,7 +130,7 @@ def panels(
 
 def across(n: int) -> int:
     """Return how many of n panels stand in a row."""
-    return 2 if n in (2, 4) else min(n, 3)
+    return 2 if n in (2, 4) else max(min(n, 3), 1)
 
 
 @contextmanager
@@ -206,6 +213,18 @@ def chosen(names: str | Sequence[str] | None, known: Sequence[str], what: str) -
     return names
 
 
+def drawn_labels(statistics: Statistics, labels: str | Sequence[str] | None) -> list[str]:
+    """Return the labels to draw: those that are asked for, or the 60 most frequent ones."""
+    known = statistics.design.labels
+    if labels is None and len(known) > _LABELS:
+        seconds = statistics.budgets.groupby("label", observed=False)["seconds"].sum()
+        kept = set(seconds.sort_values(ascending=False, kind="stable").index[:_LABELS])
+        problem = f"only the {_LABELS} most frequent of {len(known)} labels are drawn"
+        warnings.warn(problem, stacklevel=3)
+        return [name for name in known if name in kept]
+    return chosen(labels, known, "label")
+
+
 def shown(name: str) -> str:
     """Return a name as it is drawn."""
     return cut(printable(name), _LONGEST)
@@ -264,4 +283,6 @@ def note(figure: Figure, marked: bool, control: str | None, text: str) -> None:
     if marked and control is not None:
         meaning = ", ".join(f"{stars} p < {most:g}" for most, stars in reversed(_STARS))
         text += f"\n{meaning}, compared with {shown(control)}; corrected after Holm"
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=_MUTED, parse_math=False)
+    width = int(_CHARACTERS * figure.get_figwidth())
+    wrapped = "\n".join(fill(line, width) for line in text.split("\n"))
+    figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=7, color=_MUTED, parse_math=False)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taggingbackends.display.figures.drawing import (
     INK,
     STEPS,
     across,
-    chosen,
+    drawn_labels,
     group_colors,
     panels,
     shown,
@@ -21,6 +21,7 @@ from taggingbackends.system.words import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
     from taggingbackends.analysis.groupstatistics import Statistics
 
@@ -42,8 +43,9 @@ def plot_over_time(
     """Draw the probability of labels over time: one panel per label, one line per group.
 
     A line is the share of tracked larvae in the label, in each bin of time. The band is its 95 %
-    bootstrap interval. Grey shows when the stimulus is on. If groups have different stimuli, each
-    has a bar of its colour above the panel instead.
+    interval. Grey shows when the stimulus is on. If groups have different stimuli, each has a bar
+    of its colour above the panel instead. Where less than half of a group's larvae are tracked,
+    bands may end above the panel.
 
     Parameters
     ----------
@@ -53,9 +55,11 @@ def plot_over_time(
         Write the figure to this file, atomically. Its suffix selects the format: ``.png``, ``.svg``
         or ``.pdf``.
     labels : str or sequence of str, optional
-        Draw only these, in this order. Default: all.
+        Draw only these, in this order. Default: all; of more than 60, the most frequent ones, with
+        a warning.
     times : (float, float), optional
-        First and last time to draw, s. Default: all.
+        First and last time to draw, s. Default: those between which at least half of the larvae are
+        tracked that are tracked at most, in one of the groups.
     ax : matplotlib.axes.Axes, optional
         Draw one label into it, in the style of its figure. The legend is up to you.
 
@@ -71,7 +75,9 @@ def plot_over_time(
     OSError
         The file cannot be written.
     """
-    names = chosen(labels, statistics.design.labels, "label")
+    names = drawn_labels(statistics, labels)
+
+    shown_times = times or _times(statistics)
 
     def name_axes(axes: Axes, is_left: bool, is_bottom: bool) -> None:
         axes.set_ylabel("probability" if is_left else "")
@@ -84,7 +90,7 @@ def plot_over_time(
         _legend(figure, statistics)
 
     def draw(axes: Axes, label: str) -> None:
-        _draw(axes, statistics, label, times)
+        _draw(axes, statistics, label, shown_times)
         if ax is not None:
             name_axes(axes, True, True)
 
@@ -99,26 +105,23 @@ def plot_over_time(
     )
 
 
-def _draw(
-    axes: Axes, statistics: Statistics, label: str, times: tuple[float, float] | None
-) -> None:
+def _draw(axes: Axes, statistics: Statistics, label: str, times: tuple[float, float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = statistics.over_time
     found = found[found["label"] == label]
-    if times is not None:
-        found = found[(found["stop"] > times[0]) & (found["start"] < times[1])]
+    found = found[(found["stop"] > times[0]) & (found["start"] < times[1])]
     colors = group_colors(statistics)
     top = 0.0
     groups = statistics.design.groups
-    faint = 0.2 if len(groups) < 4 else 0.13
+    faint = min(0.2, 0.5 / len(groups))  # bands lie upon each other
     for at, group in enumerate(groups):
         rows = found[found["group"] == group]
         middle = ((rows["start"] + rows["stop"]) / 2).to_numpy(float)
         share, low, high = (rows[name].to_numpy(float) for name in ("share", "low", "high"))
         color = colors[group]
         axes.fill_between(middle, low, high, color=color, alpha=faint, linewidth=0, zorder=2)
-        dashes = _STYLES[at % len(_STYLES)]
+        dashes = _dashes(at)
         axes.plot(
             middle,
             share,
@@ -128,12 +131,32 @@ def _draw(
             linewidth=1.1,
             zorder=3,
         )
-        top = max(top, rows[["share", "high"]].max().max())
+        # bins of few larvae have wide bands, which would flatten all others
+        top = max(top, rows.loc[_are_many(rows), ["share", "high"]].max().max())
     axes.set_ylim(0, min(1.0, 1.08 * top) if top > 0 else 1.0)
-    axes.set_xlim(times or (found["start"].min(), found["stop"].max()))
+    axes.set_xlim(times)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
     title(axes, label, above=_stimulus(axes, statistics))
+
+
+def _are_many(rows: DataFrame) -> Any:
+    """Return in which bins of a group at least half of its larvae at a time are tracked."""
+    return rows["larvae"] >= 0.5 * rows["larvae"].max()
+
+
+def _times(statistics: Statistics) -> tuple[float, float]:
+    """Return the first and the last time with many larvae of a group."""
+    table = statistics.over_time
+    parts = [rows[_are_many(rows)] for _, rows in table.groupby("group", observed=True)]
+    if not parts:
+        return 0.0, 1.0
+    return min(rows["start"].min() for rows in parts), max(rows["stop"].max() for rows in parts)
+
+
+def _dashes(at: int) -> Any:
+    """Return the dashes of a group; groups beyond the number of colours have others."""
+    return _STYLES[(at + at // len(_STYLES)) % len(_STYLES)]
 
 
 def _stimulus(axes: Axes, statistics: Statistics) -> float:
@@ -185,7 +208,7 @@ def _legend(figure: Figure, statistics: Statistics) -> None:
     keys: list[Line2D | Patch] = []
     names = []
     for at, group in enumerate(statistics.design.groups):
-        dashes = _STYLES[at % len(_STYLES)]
+        dashes = _dashes(at)
         keys.append(Line2D([], [], color=colors[group], linewidth=1.4, linestyle=dashes))
         names.append(f"{shown(group)} ({sizes[group]})")
     windows = set(statistics.design.stimulus.values())

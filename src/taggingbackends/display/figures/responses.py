@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from taggingbackends.display.figures.drawing import (
     INK,
     across,
-    chosen,
+    drawn_labels,
     group_colors,
     name_groups,
     note,
@@ -66,7 +66,7 @@ def plot_responses(
     if not len(rows):
         problem = "expected statistics with responses, found none: there is no window"
         raise TaggingBackendsError(problem)
-    names = chosen(labels, statistics.design.labels, "label")
+    names = drawn_labels(statistics, labels)
     groups, columns = statistics.design.groups, across(len(names))
     stars = stars_of(statistics, "response")
 
@@ -99,9 +99,7 @@ def plot_responses(
     def finish(figure: Figure, made: list[Axes]) -> None:
         for axes in made[-columns:]:
             axes.set_xlabel(_AXIS)
-        text = (
-            "Bars: proportion, with its 95 % Wilson interval. Numbers: responding/tracked larvae."
-        )
+        text = "Bars: proportion, with its 95 % interval. Numbers: larvae that respond / count."
         note(figure, bool(stars), statistics.design.control, text)
 
     height = 0.55 + 0.17 * len(groups)
