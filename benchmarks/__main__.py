@@ -6,10 +6,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import command, corrections, growth, julia, labels, many, operations, tracks
+from benchmarks import (
+    command,
+    corrections,
+    groups,
+    growth,
+    julia,
+    labels,
+    many,
+    operations,
+    significance,
+    tracks,
+)
 
 BENCHMARKS = {module.__name__.split(".")[-1]: module for module in
-              (labels, operations, growth, julia, tracks, command, many, corrections)}  # fmt: skip
+              (labels, operations, growth, julia, tracks, command, many, groups, significance,
+               corrections)}  # fmt: skip
 
 
 def main() -> None:

@@ -190,7 +190,8 @@ def test_the_benchmarks_that_the_docs_name_exist() -> None:
     result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     reported = result.stderr.strip()
-    names = "labels, operations, growth, julia, tracks, command, many, corrections"
+    names = "labels, operations, growth, julia, tracks, command, many, groups, significance"
+    names += ", corrections"
     assert reported == f"expected names of benchmarks ({names}), found none"
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
     named = set(re.findall(r"benchmarks/(\w+)\.py", page))

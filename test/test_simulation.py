@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from taggingbackends import Labels, simulation
-from taggingbackends.simulation import STATES, simulate, write_tracks, write_truth
+from taggingbackends.simulation import STATES, simulate, simulate_labels, write_tracks, write_truth
 
 RUN = "20240611_101500"
 
@@ -159,3 +159,37 @@ def test_the_command_refuses_invalid_options(tmp_path, arguments):
         simulation.main([str(tmp_path / "x"), *arguments])
     assert stopped.value.code == 2
     assert not (tmp_path / "x").exists()
+
+
+def test_labels_of_larvae_that_respond():
+    one = simulate_labels("r", 400, 20.0, 3, response=0.3, stimulus=(10.0, 2.0), framerate=5)
+    assert one == simulate_labels(
+        "r", 400, 20.0, 3, response=0.3, stimulus=(10.0, 2.0), framerate=5
+    )
+    assert one["r"].names == [*STATES, "hunch"]
+    assert one["r"].metadata == {"genotype": "sim", "protocol": "p_8_10s1x2s0s#n#n#n"}
+    hunches = 0
+    for track in one["r"].values():
+        times = track.times[[state == "hunch" for state in track.states]]
+        hunches += len(times) > 0
+        assert track.times[-1] - track.times[0] >= 0.8 * 20 - 0.4
+        assert not len(times) or 10 <= times[0] <= 11.2
+    assert hunches == pytest.approx(120, abs=30)
+
+
+def test_recordings_that_differ():
+    def responses(spread):
+        return [
+            simulate_labels("r", 50, 4.0, seed, stimulus=(1.0, 2.0), spread=spread)
+            .count()
+            .get("hunch", 0)
+            for seed in range(30)
+        ]
+
+    assert np.std(responses(0.5)) > 2 * np.std(responses(0.0))
+
+
+@pytest.mark.parametrize("options", [{"larvae": 0}, {"response": 1.1}, {"spread": 1.0}])
+def test_labels_that_cannot_be_simulated(options):
+    with pytest.raises(ValueError, match="expected larvae >= 1"):
+        simulate_labels("r", **options)

@@ -317,7 +317,7 @@ def simulate_labels(
     stimulus : (float, float)
         Start and duration of the stimulus, s. It is the protocol in the metadata of the run.
     spread : float
-        How much recordings differ, from 0 (larvae are independent) to 1: the correlation of the
+        How much recordings differ, from 0 (larvae are independent) to below 1: correlation of the
         responses of larvae of one recording, and the variance between recordings of the logarithm
         of the mean duration of runs.
     framerate : float
@@ -326,7 +326,19 @@ def simulate_labels(
     Returns
     -------
     Labels
+
+    Raises
+    ------
+    ValueError
+        A number is out of range.
     """
+    begins, on = stimulus
+    is_valid = larvae >= 1 and 0 < seconds < inf and 0 < framerate <= FASTEST and on > 0
+    if not (is_valid and 0 <= response <= 1 and 0 <= spread < 1):
+        expected = "larvae >= 1, seconds > 0, 0 < framerate <= 500, stimulus[1] > 0, "
+        expected += "0 <= response <= 1 and 0 <= spread < 1"
+        numbers = f"{larvae}, {seconds}, {framerate}, {on}, {response} and {spread}"
+        raise ValueError(f"expected {expected}, found {numbers}")
     rng = np.random.default_rng(seed)
     if spread > 0 and 0 < response < 1:
         size = (1 - spread) / spread
@@ -334,7 +346,6 @@ def simulate_labels(
     durations = np.array(BOUT)
     durations[RUN] *= np.exp(np.sqrt(spread) * rng.normal())
     states, ends = _many_bouts(rng, larvae, seconds, durations)
-    begins, on = stimulus
     hunches = rng.random(larvae) < response
     hunch = begins + rng.uniform(0.0, 0.5 * on, larvae)
     end = hunch + np.maximum(rng.gamma(3.0, 0.3, larvae), 2 / framerate)

@@ -54,6 +54,7 @@ def test_facts_give_the_groups() -> None:
         "one",
         "one/predicted.label",
         "lab\\one\\predicted.label",
+        "lab/one/",
         "20240101_101010",
         "x@y.spine",
         "x@y",
@@ -101,7 +102,7 @@ def test_a_table_without_some_recordings_or_with_more() -> None:
     groups = {"r0": "a", "r1": "b", "r5": "b"}
     with (
         pytest.warns(BackendWarning, match="left out, since the groups do not have them: r2;"),
-        pytest.warns(BackendWarning, match="no recording matches these rows of the groups: r5;"),
+        pytest.warns(BackendWarning, match="no recording matches these rows of the groups: 'r5';"),
     ):
         found = statistics(labels, "diet", groups=groups)
     assert found.design.left_out == ("r2",)

@@ -79,6 +79,12 @@ def test_an_error_shows_problem_and_fix() -> None:
             "`tagging-backend reset --model-instance m --model`",
         ),
         ("keep it with data_folder=...", "keep it with --data DIR"),
+        (
+            "set a smaller min_tracked=... or window=(start, stop)",
+            "set a smaller --min-tracked SHARE or --window START:STOP",
+        ),
+        ("name the groups with groups=...", "name the groups with --groups TABLE"),
+        ("set a longer bin=...", "set a longer --bin"),
         ("change folder", "change folder"),
         (
             "choose one of those that runs_in(path) returns: load_tracks(path, run=...)",

@@ -142,8 +142,8 @@ def read_groups(path: str | PathLike[str]) -> list[dict[str, str]]:
     path : path
         A CSV file in UTF-8, separated by commas, semicolons or tabs. Its column ``recording``
         matches recordings by the name of the label file, with or without its suffix; by the name of
-        its folder; by the end of its path; by the run; or by the name of a tracker file that the
-        labels depend on, with or without its suffix. The other columns are groups.
+        its folder; by the end of the path of either; by the run; or by the name of a tracker file
+        that the labels depend on, with or without its suffix. The other columns are groups.
 
     Returns
     -------
@@ -189,7 +189,8 @@ def _rows_of(
         for name, value in groups.items():
             if isinstance(value, str) and len(by) != 1:
                 raise wrong_type(f"a dictionary with {listed(by)}", value)
-            rows.append((name, {by[0]: value} if isinstance(value, str) else dict(value)))
+            row = {by[0]: value} if isinstance(value, str) else dict(value)
+            rows.append((_posix(str(name)), row))
         return rows
     return [(_posix(row.pop(_RECORDING, "")), row) for row in read_groups(groups) if row]
 
@@ -198,9 +199,10 @@ def _names_of(file: Path | None, run: RunLabels) -> Iterator[str]:
     """Yield what a table may call a recording."""
     yield run.id
     if file is not None:
-        parts = file.absolute().parts
-        yield from ("/".join(parts[place:]) for place in range(1, len(parts)))
-        yield from (file.as_posix(), file.stem, *parts[-2:-1])
+        yield file.stem
+        for path in (file.absolute(), file.absolute().parent):
+            yield from ("/".join(path.parts[place:]) for place in range(1, len(path.parts)))
+            yield path.as_posix()
     for entry in run.dependencies:
         name = str(entry.get("filename", ""))
         yield from (name, PurePath(name).stem)

@@ -104,13 +104,15 @@ def statistics(
     """Compute statistics of groups of recordings, one recording in memory at a time.
 
     - **Over time**: the mean over the larvae tracked in a time bin of the label's share of the
-      larva's tracked time in the bin. 95 % intervals are percentile intervals of 1,000 bootstrap
-      samples of larvae (or recordings, with all their larvae), expanded after Hesterberg (2015).
+      larva's tracked time in the bin. 95 % intervals are Wilson's score intervals with the variance
+      over 1,000 bootstrap samples of larvae, or of recordings with all their larvae (Dean and
+      Pagano 2015): percentiles of the bootstrap are too narrow for rare labels.
     - **Larvae that count** are those tracked for at least `min_tracked` of the window. All results
       but those over time are of these larvae.
     - **Response**: a larva responds if it has the label in the window at least once; a bout that
       began before counts. With `before`, larvae count that are also tracked for `min_tracked` of
-      that time; those with the label in it are excluded. 95 % intervals are Wilson's.
+      that time; those with the label in it are excluded. 95 % intervals are Wilson's, with the
+      variance between recordings if these are the units.
     - **Latency**: from the start of the window to the first frame with the label, 0 if the larva
       has it already. A larva that does not respond is censored where its tracked time in the
       window ends. The median is Kaplan and Meier's.
@@ -280,7 +282,7 @@ def _observed(
         problem = f"left out, since the groups do not have them: {listed(left_out)}"
         warnings.warn(BackendWarning(problem, "add rows for them"), stacklevel=3)
     if unused := grouping.unused():
-        problem = f"no recording matches these rows of the groups: {listed(unused)}"
+        problem = f"no recording matches these rows of the groups: {listed(map(repr, unused))}"
         fix = "compare them with the names of files, folders and runs"
         warnings.warn(BackendWarning(problem, fix), stacklevel=3)
     return found, left_out

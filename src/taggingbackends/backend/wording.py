@@ -26,6 +26,10 @@ _WORDS = (
     (r"min_tracked=\.\.\.", "--min-tracked"),
     (r"\bbin=\.\.\.", "--bin"),
     (r"the option pixelsize", "--pixelsize"),
+    (r"groups=\.\.\.", "--groups TABLE"),
+    (r"window=(?:\.\.\.|\(start, stop\))", "--window START:STOP"),
+    (r"min_tracked=\.\.\.", "--min-tracked SHARE"),
+    (r"a longer bin=\.\.\.", "a longer --bin"),
     (
         r"choose one of those that runs_in\(path\) returns: load_tracks\(path, run=\.\.\.\)",
         "a script loads each with backend.load_runs(file)",
