@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taggingbackends import TaggingBackendsError
+from taggingbackends import Labels, TaggingBackendsError
 from taggingbackends.analysis import Statistics, statistics
 from taggingbackends.display import (
     plot_budgets,
@@ -239,6 +239,20 @@ def test_refusals(found: Statistics, tmp_path: Path) -> None:
     for plot in (plot_over_time, plot_budgets, plot_transitions):
         assert plot(without).axes
     assert not list(tmp_path.iterdir())
+
+
+def test_many_labels_and_none(monkeypatch: pytest.MonkeyPatch, found: Statistics) -> None:
+    monkeypatch.setattr("taggingbackends.display.figures.drawing._LABELS", 1)
+    with pytest.warns(UserWarning, match="only the 1 most frequent of 2 labels are drawn"):
+        (axes,) = plot_budgets(found).axes
+    assert axes.get_title("left") == "run"
+    labels = Labels()
+    labels.set("20240611_100000", 1, [0.0, 0.1], [(), ()])
+    labels.set("20240611_100000", 2, [0.0, 0.1], [(), ()])
+    empty = statistics(labels, by=())
+    for plot in (plot_over_time, plot_budgets):
+        assert texts(plot(empty))[0] == "no labels"
+    assert plot_transitions(empty).axes
 
 
 def test_without_matplotlib(found: Statistics, monkeypatch: pytest.MonkeyPatch) -> None:
