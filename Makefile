@@ -1,7 +1,7 @@
 # make demo   train a backend on simulated larvae, label a recording and print its ethogram
 # make test   run all checks of continuous integration; several may run at once
 # make torture  end commands at random moments, fill disks, fuzz files ...; SECONDS=1800 SEED=0
-# make bench  compare the speed with that of simple code; takes some minutes
+# make bench  compare the speed with that of simple code; takes a quarter of an hour
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
 # to a package index.
 

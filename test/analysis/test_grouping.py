@@ -211,6 +211,8 @@ def test_recordings_without_a_stimulus() -> None:
     for one in labels[1:]:
         for run in one.values():
             del run.metadata["protocol"]
+    with backend_error("no-window", "found no stimulus in the protocols of the recordings; set"):
+        statistics(labels, before=(1, 2))
     whole = statistics(labels)
     assert not whole.design.has_responses
     assert whole.responses.empty

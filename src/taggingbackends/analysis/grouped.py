@@ -77,7 +77,7 @@ class Grouped:
     ------
     BackendError
         ``unusable-data``: there is no such control; ``unknown-label``: no recording has a label;
-        ``no-window``: no larva is tracked in the window.
+        ``no-window``: no larva is tracked in the window; or there is a window before, but none.
     """
 
     def __init__(
@@ -98,6 +98,10 @@ class Grouped:
         self.group_of = np.array([place[one.group_name] for one in recordings], dtype=np.int64)
         is_whole = np.array([one.seen.is_whole for one in recordings])
         self.has_window = not is_whole.all()
+        if questions.before is not None and not self.has_window:
+            problem = "expected a window of responses, to compare it with the window before; found "
+            problem += "no stimulus in the protocols of the recordings"
+            raise BackendError("no-window", problem, "set window=(start, stop)")
         self.is_in_window = ~is_whole | (not self.has_window)
 
         sizes = [len(one.seen.larvae) for one in recordings]

@@ -162,7 +162,8 @@ def statistics(
     ------
     BackendError
         ``repeated-run``: a recording is there twice; ``unknown-label``: no recording has it;
-        ``no-input``: nothing to read; ``no-window``: no larva is tracked in the window;
+        ``no-input``: nothing to read; ``no-window``: no larva is tracked in the window, or there
+        is none for `before`;
         ``unusable-data``: groups are unknown, or there are too many time bins.
     LabelFileError, TrackFileError, OSError
         A file cannot be read.

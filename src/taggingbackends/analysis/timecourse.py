@@ -83,7 +83,7 @@ def time_course(
         cells = _cells(timed, labels, first + part.start, first + part.stop)
         total = cells.sum(axis=0, dtype=np.float64)
         larvae[part] = np.rint(total[:, -1])
-        share[part] = _ratio(total)
+        share[part] = _ratio(total).clip(0, 1)
         replicates = _ratio((counts @ cells.reshape(units, -1)).reshape(-1, *total.shape))
         drawn = np.count_nonzero(cells[:, :, -1], axis=0)[:, None]
         variance = _variance(replicates)
