@@ -63,6 +63,26 @@ def test_only_tests_that_were_used_are_named() -> None:
     assert "Fisher" not in many.methods()
 
 
+def test_without_window_there_are_no_responses() -> None:
+    recordings = []
+    for n in range(8):
+        labels = simulate_labels(f"20240611_10{n:02}00", larvae=4, seconds=5, genotype="ab"[n % 2])
+        del labels[f"20240611_10{n:02}00"].metadata["protocol"]
+        recordings.append(labels)
+    found = statistics(recordings, unit="recording")
+    text = found.methods()
+    families = ", ".join(
+        f"{name}: {(found.comparisons['measure'] == measure).sum()}"
+        for measure, name in (
+            ("budget", "shares of time"),
+            ("duration", "durations of bouts"),
+            ("rate", "rates of bouts"),
+        )
+    )
+    assert f"({families})" in text
+    assert "responding" not in text
+
+
 def test_one_group_without_window() -> None:
     labels = simulate_labels("20240611_100000", larvae=2, seconds=5)
     del labels["20240611_100000"].metadata["protocol"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -170,7 +171,9 @@ def test_force_replaces_results_and_leaves_the_rest(
     write_statistics(found, tmp_path / "o", force=True)
     assert names(tmp_path / "o") == FEW | {"mine.txt", "budgets.md"}
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".DS_Store").write_text("")
     write_statistics(found, tmp_path / "empty")
+    (tmp_path / "empty" / ".DS_Store").unlink()
     assert names(tmp_path / "empty") == FEW
     assert tree(tmp_path / "empty").items() <= tree(tmp_path / "o").items()
 
@@ -222,6 +225,15 @@ def test_fixes_are_in_words_of_the_command(folder: Path, tmp_path: Path) -> None
     result = command("stats", "recordings", "--by", "genotype,", "-o", tmp_path / "o", cwd=folder)
     assert "expected names separated by commas" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("library", ["matplotlib", "pyarrow"])
+def test_libraries_are_missed_before_anything_is_read(
+    library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(TaggingBackendsError, match=rf"{library}: pip install .*\[stats\]"):
+        called("stats", "missing", "--table", "parquet", "-o", tmp_path / "o", cwd=tmp_path)
 
 
 @pytest.mark.usefixtures("one_figure")

@@ -156,7 +156,7 @@ def _named(tests: tuple[str, ...]) -> str:
 
 
 def _families(families: Mapping[str, int]) -> str:
-    return ", ".join(f"{_MEASURES[name]}: {n}" for name, n in families.items())
+    return ", ".join(f"{_MEASURES[name]}: {n}" for name, n in families.items() if n)
 
 
 def _units(design: Design) -> str:

@@ -139,15 +139,18 @@ def stats(
     Example: tagging-backend stats recordings --by genotype --control attP2 -o results
     """
     from taggingbackends.analysis import statistics
-    from taggingbackends.display.results import REPORT, check_folder, result_files, write_results
+    from taggingbackends.data.labelsources import iter_labels, label_sources
+    from taggingbackends.display.results import REPORT, check_output, result_files, write_results
     from taggingbackends.display.statistics import statistics_dict, statistics_text
+    from taggingbackends.system.progress import progress
 
     columns = [column.strip() for column in by.split(",") if by]
     if not all(columns):
         raise click.UsageError(f"--by {by!r}: expected names separated by commas")
-    present = check_folder(output, force)
+    present = check_output(output, table, force)
+    sources = progress(label_sources(files), "reading")
     found = statistics(
-        files,
+        (labels for file in sources for labels in iter_labels(file)),
         columns,
         window=window,
         before=before,

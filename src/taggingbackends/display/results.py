@@ -22,6 +22,7 @@ from taggingbackends.system.csvtext import defused
 from taggingbackends.system.extras import require
 from taggingbackends.system.files import Stamp, copy_files, remove_file, stamp
 from taggingbackends.system.temporaries import temporary_folder
+from taggingbackends.system.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +34,7 @@ __all__ = [
     "FIGURES",
     "REPORT",
     "TABLES",
-    "check_folder",
+    "check_output",
     "result_files",
     "write_results",
     "write_statistics",
@@ -112,18 +113,26 @@ def write_statistics(
         A format is not one of these.
     """
     folder = Path(folder)
-    present = check_folder(folder, force)
+    present = check_output(folder, table, force)
     return write_results(folder, result_files(statistics, figures, table), present)
 
 
-def check_folder(folder: Path, force: bool = False) -> dict[str, Stamp]:
-    """Return the stamps of those files in a folder that results would replace.
+def check_output(folder: Path, table: str = "csv", force: bool = False) -> dict[str, Stamp]:
+    """Check, before anything is computed, whether results can be written.
+
+    Returns
+    -------
+    dict of str to Stamp
+        The files in the folder that results would replace.
 
     Raises
     ------
-    BackendError, OSError
+    BackendError, TaggingBackendsError, OSError
         As for `write_statistics`.
     """
+    require("matplotlib", "stats", "drawing figures")
+    if table == "parquet":
+        require("pyarrow", "stats", "writing Parquet")
     try:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
@@ -131,12 +140,14 @@ def check_folder(folder: Path, force: bool = False) -> dict[str, Stamp]:
             return {}
         problem = f"{folder.parent}: expected a folder, found none"
         raise BackendError("no-input", problem) from None
-    if names and not force:
-        problem = f"{folder}: expected a new or empty folder, found {len(names)} files in it"
+    visible = [name for name in names if not name.startswith(".")]
+    if visible and not force:
+        found = counted(len(visible), "file")
+        problem = f"{folder}: expected a new or empty folder, found {found} in it"
         fix = "replace with force=True, or name another folder"
         raise BackendError("existing-file", problem, fix)
-    found = {name: stamp(folder / name) for name in sorted(_OWN & set(names))}
-    return {name: known for name, known in found.items() if known is not None}
+    stamps = {name: stamp(folder / name) for name in sorted(_OWN & set(names))}
+    return {name: known for name, known in stamps.items() if known is not None}
 
 
 def result_files(
@@ -196,7 +207,6 @@ def _csv(frame: DataFrame) -> bytes:
 
 
 def _parquet(frame: DataFrame) -> bytes:
-    require("pyarrow", "stats", "writing Parquet")
     content = BytesIO()
     frame.to_parquet(content, index=False)
     return content.getvalue()
