@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,36 @@ def write_trxmat(spine: Path, path: Path) -> None:
     path.write_bytes(trxmat.image(*larvae)["trx.mat"])
 
 
+def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("pandas", "scipy", "matplotlib"):
+        pytest.importorskip(library, reason=f"no {library}")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    namespace: dict[str, Any] = {}
+    printed, ran = "", 0
+    parts = r"```python\n([^`]*)```|^    (tagging-backend .*)"
+    for block, line in re.findall(parts, text, re.MULTILINE):
+        if block:
+            exec(block, namespace)
+            continue
+        result = command(*shlex.split(line)[1:], cwd=tmp_path, COLUMNS="100")
+        assert (result.returncode, result.stderr) == (0, ""), line
+        printed += result.stdout
+        ran += 1
+    assert ran >= 2
+    shown = [block for name, block in re.findall(r"```(\w*)\n([^`]*)```", text) if not name]
+    for line in "".join(shown).splitlines():
+        assert line in printed.splitlines(), line
+    (own,) = (block for block in blocks("docs/results.md") if "write_statistics" in block)
+    assert len([line for line in own.splitlines() if line]) <= 15
+    table = re.findall(r"^\| `(\w+)\.(\w+)`(?:, `\.(\w+)`)?", text, re.MULTILINE)
+    files = {f"{name}.{suffix}" for name, *suffixes in table for suffix in suffixes if suffix}
+    for folder in ("results", "by-diet"):
+        assert {path.name for path in (tmp_path / folder).iterdir()} == files
+    for picture in ("all/budgets.pdf", "figure1.svg", "figure2.svg", "figure3.png"):
+        assert (tmp_path / picture).is_file()
+
+
 def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:
     init("My-Tagger", tmp_path)
     project = tmp_path / "My-Tagger"
@@ -145,6 +176,7 @@ def test_the_commands_that_the_docs_name_exist() -> None:
         "docs/writing-a-backend.md",
         "docs/from-julia.md",
         "docs/many-recordings.md",
+        "docs/results.md",
     ):
         text = (ROOT / page).read_text("utf-8")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))

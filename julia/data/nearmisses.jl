@@ -46,7 +46,8 @@ const COPY_AGAIN = "copy the file again, or remove it"
 
 # how the tables that Python writes begin; in folders of recordings, they are no input
 const OWN_TABLES = (
-    b"run,larva,", b"run,file,", b"file,run,larva,", b"group,", b"Observation id,Observation date,"
+    b"run,larva,", b"run,file,", b"file,run,larva,", b"group,", b"measure,label,group,",
+    b"Observation id,Observation date,"
 )
 
 """

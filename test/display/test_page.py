@@ -25,6 +25,7 @@ from taggingbackends.analysis.scores import count, score
 from taggingbackends.display.page import report
 from taggingbackends.display.page.evaluation import evaluation_page
 from taggingbackends.labels.bouts import find_bouts
+from taggingbackends.simulation import simulate_labels
 from taggingbackends.system.csvtext import OWN_TABLES
 
 NASTY = "</script><img src=x onerror=alert(1)>"
@@ -713,3 +714,52 @@ def test_the_page_about_an_evaluation(evaluated: dict[str, Any], browser: Browse
     evaluated["reliability"] = []
     browser.open(evaluation_page(evaluated))
     assert browser.run("return document.getElementById('confidence').hidden")
+
+
+def test_the_page_about_groups(browser: Browser) -> None:
+    for library in ("pandas", "scipy", "matplotlib"):
+        pytest.importorskip(library, reason=f"no {library}")
+    from taggingbackends.analysis import statistics
+    from taggingbackends.display.results import result_files
+
+    recordings = [
+        simulate_labels(
+            f"20240611_10000{n}",
+            larvae=8,
+            seconds=12,
+            seed=n,
+            genotype=["attP2", NASTY][n % 2],
+            response=n % 2,
+            stimulus=(6.0, 2.0),
+        )
+        for n in range(4)
+    ]
+    found = statistics(recordings, control="attP2", labels=["run", "hunch"], bin=2.0)
+    page = result_files(found)["report.html"].decode()
+    assert "<img" not in page
+    browser.open(page)
+    facts = " ".join(browser.text("facts").split())
+    assert "recordings 4 larvae 32 grouped by genotype window 6 to 8 s" in facts
+    assert f"{NASTY}\t2\t16\t" in browser.text("groups")
+    images = browser.run("return [...document.images].map((image) => image.naturalWidth)")
+    assert len(images) == 4
+    assert min(images) > 100
+    row = found.responses.set_index(["group", "label"]).loc[(NASTY, "hunch")]
+    shown = f"{NASTY}\thunch\t{row['responded']:.0f}\t{row['tracked']:.0f}\t0\t"
+    assert f"{shown}{row['proportion']:.3f}\t{row['low']:.3f} to " in browser.text("responses")
+    tests = found.comparisons
+    rows = "return document.querySelectorAll('#comparisons tbody tr').length"
+    assert browser.run(rows) == len(tests) == 8
+    browser.click("significant")
+    assert browser.run(rows) == (tests["p_adjusted"] < 0.05).sum() > 0
+    assert f"response\thunch\t{NASTY}\t" in browser.text("comparisons")
+    assert browser.text("methods") == found.methods()
+    assert browser.messages() == []
+    assert browser.fetched() == []
+    for run in recordings:
+        for labels in run.values():
+            del labels.metadata["protocol"]
+    browser.open(result_files(statistics(recordings[:1]))["report.html"].decode())
+    assert browser.run("return document.getElementById('response').hidden")
+    assert browser.run("return document.getElementById('comparison').hidden")
+    assert browser.messages() == []

@@ -83,7 +83,7 @@ class Statistics:
 
     def methods(self) -> str:
         """Return the paragraph that describes these statistics in a paper, with their numbers."""
-        return methods(self.design)
+        return methods(self.design, self.comparisons)
 
 
 def statistics(

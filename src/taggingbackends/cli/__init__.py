@@ -17,6 +17,7 @@ from taggingbackends.cli.data import data
 from taggingbackends.cli.julia import julia
 from taggingbackends.cli.labels import labels
 from taggingbackends.cli.output import echo
+from taggingbackends.cli.stats import stats
 from taggingbackends.errors import (
     BackendError,
     BackendWarning,
@@ -116,6 +117,7 @@ for _command in (
     backends.reset,
     backends.sandboxes,
     labels,
+    stats,
     data,
     julia,
 ):

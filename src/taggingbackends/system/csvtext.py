@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["OWN_TABLES", "plain_text", "text_cell"]
+__all__ = ["OWN_TABLES", "defused", "plain_text", "text_cell"]
 
 OWN_TABLES = (
     b"run,larva,",
     b"run,file,",
     b"file,run,larva,",
     b"group,",
+    b"measure,label,group,",
     b"Observation id,Observation date,",
 )
 """How the tables that this package writes begin. In folders of recordings, they are no input."""
@@ -26,9 +27,13 @@ def text_cell(text: str) -> str:
     A text that a spreadsheet would take for a formula gets an apostrophe in front. Numbers are no
     texts: write them as they are.
     """
-    if _FORMULA.match(text):
-        text = f"'{text}"
+    text = defused(text)
     return '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text
+
+
+def defused(text: str) -> str:
+    """Return a text with an apostrophe in front if a spreadsheet would take it for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def plain_text(cell: str) -> str:
