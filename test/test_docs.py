@@ -85,7 +85,7 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             refused += 1
         printed += result.stdout
     assert refused == 1
-    assert len(lines) == 21
+    assert len(lines) == 25
     printed += (tmp_path / "bouts.csv").read_text()
     for language, block in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines() if not language else ():
