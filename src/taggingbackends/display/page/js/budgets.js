@@ -16,8 +16,8 @@ function allLabels() {
   return [...found].sort(([one], [other]) => place.get(one) - place.get(other));
 }
 
-const secondsOf = (one, name) => one.labels[one.names.indexOf(name)]?.seconds ?? 0;
-const shareOf = (one, name) => (one.tracked ? secondsOf(one, name) / one.tracked : null);
+const timeOf = (one, name) => one.labels[one.names.indexOf(name)]?.seconds ?? 0;
+const shareOf = (one, name) => (one.tracked ? timeOf(one, name) / one.tracked : null);
 
 function fileColumns() {
   return [
@@ -59,7 +59,7 @@ function groups() {
     recordings: new Set(views.map((one) => one.run)).size,
     larvae: views.reduce((sum, one) => sum + one.larvae.length, 0),
     tracked: views.reduce((sum, one) => sum + one.tracked, 0),
-    seconds: (label) => views.reduce((sum, one) => sum + secondsOf(one, label), 0),
+    seconds: (label) => views.reduce((sum, one) => sum + timeOf(one, label), 0),
   }));
 }
 

@@ -28,7 +28,7 @@ function dataTable(table, columns, rows) {
       else head.removeAttribute("aria-sort");
     });
     const texts = columns.map(isText);
-    body.replaceChildren(...shown.slice(0, MOST_ROWS).map((row) => line(columns, row, texts)));
+    body.replaceChildren(...shown.slice(0, MOST_ROWS).map((row) => tableRow(columns, row, texts)));
   }
   fill();
   table.replaceChildren(element("thead", {}, element("tr", {}, ...heads)), body);
@@ -39,7 +39,7 @@ function compared(one, other) {
   return String(one ?? "").localeCompare(String(other ?? ""), "en", { numeric: true });
 }
 
-function line(columns, row, texts) {
+function tableRow(columns, row, texts) {
   const cells = columns.map(({ value, cell }, at) => {
     const shown = cell ? cell(row) : value(row) ?? "";
     if (shown instanceof Node && /^T[DH]$/.test(shown.tagName)) return shown;
