@@ -2,6 +2,7 @@
    what is drawn: the time (s), the larva, its frame (from 0), spine and outline (x and y of each point in turn, mm),
    the number of larvae, and the camera (x and y of the centre in mm, px per mm). */
 
+{ // a block, so that its names are its own
 const AROUND = 1; // s played before and after a bout
 const SLACK = 0.001; // s; frames of labels and of tracks match within it
 const TRAIL = 5; // s
@@ -664,3 +665,4 @@ after.draw.push(() => {
   if (!playing) picture();
 });
 new ResizeObserver(picture).observe(larvaCanvas);
+}
