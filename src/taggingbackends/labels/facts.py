@@ -35,6 +35,8 @@ def run_facts(run: RunLabels) -> dict[str, str]:
     for name, value in run.metadata.items():
         if isinstance(value, (str, int, float)):
             found[name] = str(value)
+        elif value is not None:
+            found.pop(name, None)
     known = {name: found.pop(name) for name in FACTS if name in found}
     return known | found
 
