@@ -233,7 +233,7 @@ def test_joined_files_keep_the_first_files_attributes(tmp_path: Path) -> None:
         labels.attributes = {"project": name, name: 1}
         files.append(tmp_path / f"{name}.label")
         labels.write(files[-1])
-    together = united(files)
+    together = united(map(Labels.read, files))
     assert list(together) == ["one", "two"]
     assert together.attributes == {"project": "one", "one": 1, "two": 1}
 
