@@ -204,7 +204,7 @@ def rename(
     OLD=NEW,OLD=NEW is short for OLD=NEW OLD=NEW. Labels that get the same name are joined.
 
     \b
-    Example: tagging-backend labels rename recordings/truth.label back=backward -o renamed.label
+    Example: tagging-backend labels rename recordings/truth.label run=crawl -o renamed.label
     """
     from taggingbackends.labels import Labels
 
