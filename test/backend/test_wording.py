@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from test_main import TRAIN, by_hand
 
 import taggingbackends
 from support import backend_error, command, refused, write_labels, write_recording
-from taggingbackends import BackendError, BackendExplorer
+from taggingbackends import BackendError, BackendExplorer, Labels
 from taggingbackends.backend import training
 from taggingbackends.backend.check import check
 from taggingbackends.backend.wording import in_command_words
@@ -164,14 +165,15 @@ def test_fixes_of_check(make_backend: Maker) -> None:
 def test_label_files_in_other_forms(tmp_path: Path) -> None:
     one = write_labels(write_recording(tmp_path))
     with backend_error("repeated-run", "; merge the files with Labels.merge$"):
-        united([one, one])
-    result = command("labels", "convert", one, one, "-o", "x.label", cwd=tmp_path)
+        united([Labels.read(one)] * 2)
+    copy = shutil.copy(one, tmp_path / "copy.label")
+    result = command("labels", "convert", one, copy, "-o", "x.label", cwd=tmp_path)
     refused(result, "; merge the files with `tagging-backend labels merge`\n")
-    split(united([one]), tmp_path / "runs")
-    (file,) = split(united([one]), tmp_path / "runs")
+    split(Labels.read(one), tmp_path / "runs")
+    (file,) = split(Labels.read(one), tmp_path / "runs")
     file.write_text("mine")
     with backend_error("existing-file", "; replace with force=True, or name another folder$"):
-        split(united([one]), tmp_path / "runs")
+        split(Labels.read(one), tmp_path / "runs")
 
 
 def test_fixes_for_missing_input(make_backend: Maker) -> None:
