@@ -231,7 +231,8 @@ def test_the_format_of_a_push(project: Path, lab: Path, trx: Path) -> None:
     for name in (PAIR[1], "truth.label"):
         with backend_error("no-input", "expected a file in the format trx.mat, found another"):
             backend.push(lab / name, format="trx.mat")
-    with backend_error("unknown-format", "out of Choreography, trx.mat, FIMTrack, found 'trx'"):
+    known = "Choreography, trx.mat, FIMTrack, movement"
+    with backend_error("unknown-format", f"out of {known}, found 'trx'"):
         backend.push(lab, format="trx")
 
 
