@@ -109,7 +109,7 @@ def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             continue
         arguments = shlex.split(line)[1:]
         if _is_there(arguments):
-            result = command(*arguments, cwd=tmp_path, COLUMNS="100")
+            result = command(*arguments, cwd=tmp_path, COLUMNS="80")
             assert (result.returncode, result.stderr) == (0, ""), line
             printed += result.stdout
             ran += 1
