@@ -114,6 +114,9 @@ def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             printed += result.stdout
             ran += 1
     assert ran >= 2
+    if hasattr(Labels, "to_bouts"):
+        (tables,) = blocks("docs/results.md", "py")
+        exec(tables, namespace)
     shown = [block for name, block in re.findall(r"```(\w*)\n([^`]*)```", text) if not name]
     for line in "".join(shown).splitlines():
         assert line in printed.splitlines(), line
