@@ -117,7 +117,7 @@ def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         if block:
             exec(block, namespace)
             continue
-        result = command(*shlex.split(line)[1:], cwd=tmp_path, COLUMNS="100")
+        result = command(*shlex.split(line)[1:], cwd=tmp_path, COLUMNS="80")
         assert (result.returncode, result.stderr) == (0, ""), line
         printed += result.stdout
         ran += 1

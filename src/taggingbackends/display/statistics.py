@@ -124,14 +124,17 @@ def _comparisons(statistics: Statistics, width: int) -> str:
     found = records(statistics.comparisons)
     tested = [one for one in found if one["p_adjusted"] is not None]
     differ = [one for one in tested if one["p_adjusted"] < _LEVEL]
-    text = f"{len(differ)} of {counted(len(tested), 'comparison')} with p < {_LEVEL} after Holm"
+    control = statistics.design.control
+    text = f"{len(differ)} of {counted(len(tested), 'comparison')}"
+    text += f"{'' if control is None else f' with {control}'}: p < {_LEVEL} after Holm"
     if not differ:
         return text
-    rows = [["group", "compared with", "measure", "label", "values", "test", "p", "effect"]]
+    others = ["compared with"] if control is None else []
+    rows = [["group", *others, "measure", "label", "means", "test", "p", "effect"]]
     rows += [
         [
             one["group"],
-            one["control"],
+            *([one["control"]] if others else []),
             one["measure"],
             one["label"],
             f"{one['value']:.3g} / {one['value_control']:.3g}",
@@ -143,7 +146,7 @@ def _comparisons(statistics: Statistics, width: int) -> str:
     ]
     more = len(differ) - _MOST
     rest = f"\n(and {more} more: see comparisons)" if more > 0 else ""
-    return f"{text}:\n{aligned(rows, left=range(6), width=width)}{rest}"
+    return f"{text}\n{aligned(rows, left=range(len(rows[0]) - 2), width=width)}{rest}"
 
 
 def _figure(value: float | None) -> str:
