@@ -217,7 +217,9 @@ def test_colours_of_groups_are_not_those_of_labels() -> None:
     colors = group_colors(compared(*names, control="g3", bin=4.0))
     assert list(colors) == ["g3", "g0", "g1", "g2", "g4", "g5"]
     assert len(set(colors.values())) == 6
-    assert not {color.lower() for color in colors.values()} & {color.lower() for color in (*USUAL.values(), *OTHERS)}
+    assert not {color.lower() for color in colors.values()} & {
+        color.lower() for color in (*USUAL.values(), *OTHERS)
+    }
     assert colors["g3"] == "#4d4d4d"
 
 
