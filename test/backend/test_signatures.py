@@ -252,8 +252,10 @@ HELP = """\
   --weights PATH
   --labels TEXT,...         [default: run,cast]
   --plain TEXT              [default: x]
-  --pixelsize NUMBER        Pixel size of FIMTrack tables, in µm.
-  --framerate NUMBER        Frames per second of FIMTrack tables.
+  --pixelsize NUMBER        Pixel size of FIMTrack tables and NetCDF files in
+                            pixels, in µm.
+  --framerate NUMBER        Frames per second of FIMTrack tables and NetCDF
+                            files in frames.
 """
 
 
@@ -518,8 +520,10 @@ def test_options_of_julia_scripts(
   --mode TEXT
   --plain TEXT
   --tags TEXT,...
-  --pixelsize NUMBER        Pixel size of FIMTrack tables, in µm.
-  --framerate NUMBER        Frames per second of FIMTrack tables.
+  --pixelsize NUMBER        Pixel size of FIMTrack tables and NetCDF files in
+                            pixels, in µm.
+  --framerate NUMBER        Frames per second of FIMTrack tables and NetCDF
+                            files in frames.
 """)
 
 

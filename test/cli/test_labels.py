@@ -173,8 +173,8 @@ NOT_LABELS = {
     "none": (b"", "found an empty file; copy the file again"),
     "none.label": (b"", "invalid-json: expected a label file (JSON), found an empty file"),
     "v5.mat": (b"MATLAB 5.0 MAT-file, Plat", "found a MATLAB 5 file; save it in MATLAB with -v7.3"),
-    "x.nc": (b"\x89HDF\r\n\x1a\n\0\0", "found HDF5 without the header of MATLAB; name a label"),
-    "old.nc": (b"CDF\x01\0\0", "found a NetCDF file; name a label file"),
+    "x.nc": (b"\x89HDF\r\n\x1a\n\0\0", "expected HDF5, found none or a damaged one"),
+    "old.nc": (b"CDF\x01\0\0", "found a NetCDF 3 file; save it as NetCDF 4"),
     "bouts.csv": (
         b"run,larva,label,start\n",
         "found a table that this package wrote; name",
@@ -208,7 +208,7 @@ def test_what_has_no_labels_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b\n")
     for command_ in (("show",), ("report", "-o", "x.html"), ("plot", "-o", "x.png")):
         for name, message in {
-            "none": "none: expected label files, or a trx.mat with labels, found none; name a",
+            "none": "none: expected label files, or tracker files with labels, found none; name",
             "table.csv": "table.csv: invalid-json: expected a label file (JSON), found 'a,b'; name",
             "*.label": "*.label: expected matching files, found none",
         }.items():

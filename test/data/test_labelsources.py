@@ -49,7 +49,9 @@ def test_a_folder(folder: Path) -> None:
     # a label file decides about a trx.mat beside it
     (folder / "c" / "x.label").write_bytes((folder / "a" / "truth.label").read_bytes())
     assert names(label_sources([folder / "c"]), folder) == ["c/x.label"]
-    with backend_error("no-input", "expected label files, found none"):
+    with backend_error(
+        "no-input", "expected label files, or tracker files with labels, found none"
+    ):
         label_sources(folder / "d")
 
 

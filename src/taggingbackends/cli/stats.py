@@ -136,7 +136,7 @@ def stats(
     This needs pandas, scipy and matplotlib: pip install 'taggingbackends[stats]'.
 
     \b
-    Example: tagging-backend stats recordings --by genotype --control attP2 -o results
+    Example: tagging-backend stats 'recordings/**/predicted.label' --by genotype -o results
     """
     from taggingbackends.analysis import statistics
     from taggingbackends.data.labelsources import iter_labels, label_sources
