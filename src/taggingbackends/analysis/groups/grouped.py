@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.analysis.observing import Observation, Questions
+from taggingbackends.analysis.groups.observations import Observation, Questions
 from taggingbackends.errors import BackendError
 from taggingbackends.system.words import listed
 
