@@ -58,6 +58,25 @@ def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert abs(windows[:, :, 5].mean(axis=1)).max() < 1e-9
 
 
+def test_the_page_about_architecture_names_each_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named: dict[str, set[str]] = {}
+    folder = ""
+    for own, files in re.findall(r"^\| (?:`([\w/]+)/`)? *\| (`.*?`) \|", text, re.MULTILINE):
+        folder = own or folder
+        named.setdefault(folder, set()).update(re.findall(r"`([\w/]+?)/?`", files))
+    source = ROOT / "src" / "taggingbackends"
+    for folder, names in named.items():
+        there = {
+            path.stem
+            for path in (source / folder).iterdir()
+            if path.name.isidentifier() or (path.suffix == ".py" and path.stem != "__init__")
+        }
+        listed = {name for name in named if name.startswith(f"{folder}/")}
+        assert names | {name.rpartition("/")[2] for name in listed} == there - {"__pycache__"}
+    assert {path.parent.name for path in source.glob("*/__init__.py")} <= named.keys()
+
+
 def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examplebackend").mkdir()

@@ -19,6 +19,7 @@ end
 # first bytes in lower case, what has them, and the fix if it is not the format's own
 const KINDS_OF_FILES = (
     (b"matlab 5.0 mat-file", "a MATLAB 5 file", ""),
+    (b"matlab 7.3 mat-file", "a MATLAB 7.3 file", ""),
     (b"\x89hdf\r\n\x1a\n", "HDF5 without the header of MATLAB", ""),
     (b"cdf\x01", "a NetCDF 3 file", ""),
     (b"cdf\x02", "a NetCDF 3 file", ""),
@@ -27,15 +28,21 @@ const KINDS_OF_FILES = (
     (b"octave-1-l", "a binary file of Octave", ""),
     (b"pk\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (b"\x1f\x8b", "a file compressed with gzip", "decompress it first"),
     (b"bzh", "a file compressed with bzip2", "decompress it first"),
     (b"\xfd7zxz\0", "a file compressed with xz", "decompress it first"),
     (b"\x28\xb5\x2f\xfd", "a file compressed with zstd", "decompress it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
     (b"rar!\x1a\x07", "a RAR archive", "unpack it"),
+    (b"\x89png\r\n\x1a\n", "a PNG picture", ""),
+    (b"\xff\xd8\xff", "a JPEG picture", ""),
+    (b"%pdf-", "a PDF document", ""),
+    (b"par1", "a Parquet table", ""),
     (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file (git lfs pull)"),
     (b"/annex/objects/", "a pointer of git-annex", "fetch the file (git annex get)"),
     (b"<!doctype html", "a web page", "download the file again"),
     (b"<html", "a web page", "download the file again"),
+    (b"<?xml", "an XML file", ""),
 )
 
 const COMPRESSIONS = Dict(  # that no reader decompresses, by suffix

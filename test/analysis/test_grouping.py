@@ -11,7 +11,7 @@ import pytest
 from support import backend_error
 from taggingbackends import Labels
 from taggingbackends.analysis import statistics
-from taggingbackends.analysis.grouping import read_groups
+from taggingbackends.analysis.groups.grouping import read_groups
 from taggingbackends.errors import BackendWarning
 from taggingbackends.simulation import simulate_labels
 

@@ -13,13 +13,13 @@ import scipy.stats
 
 from taggingbackends import Labels
 from taggingbackends.analysis import Statistics, statistics
-from taggingbackends.analysis.grouptests import compare_ranks, compare_recordings, holm
-from taggingbackends.analysis.responding import (
+from taggingbackends.analysis.groups.responses import (
     clustered_wilson,
     median_latency,
     score_interval,
     wilson,
 )
+from taggingbackends.analysis.groups.significance import compare_ranks, compare_recordings, holm
 from taggingbackends.labels.states import labels_of
 from taggingbackends.simulation import simulate_labels
 

@@ -244,7 +244,7 @@ def test_refusals(found: Statistics, tmp_path: Path) -> None:
 
 
 def test_many_labels_and_none(monkeypatch: pytest.MonkeyPatch, found: Statistics) -> None:
-    monkeypatch.setattr("taggingbackends.display.figures.drawing._LABELS", 1)
+    monkeypatch.setattr("taggingbackends.display.figures.drawing.MOST_LABELS", 1)
     with pytest.warns(UserWarning, match="only the 1 most frequent of 2 labels are drawn"):
         (axes,) = plot_budgets(found).axes
     assert axes.get_title("left") == "run"

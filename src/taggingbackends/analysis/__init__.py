@@ -8,8 +8,8 @@ from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
     from taggingbackends.analysis.comparison import Comparison, compare, compare_files
-    from taggingbackends.analysis.design import Design
-    from taggingbackends.analysis.groupstatistics import Statistics, statistics
+    from taggingbackends.analysis.groups.design import Design
+    from taggingbackends.analysis.groups.statistics import Statistics, statistics
     from taggingbackends.analysis.protocol import parse_protocol, stimulus_windows
     from taggingbackends.analysis.reviewing import Review, UnsureBout, review
     from taggingbackends.analysis.summaries import bout_lengths, shares_over_time, transitions
@@ -35,10 +35,10 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "taggingbackends.analysis.comparison": ("Comparison", "compare", "compare_files"),
-        "taggingbackends.analysis.design": ("Design",),
+        "taggingbackends.analysis.groups.design": ("Design",),
         "taggingbackends.analysis.protocol": ("parse_protocol", "stimulus_windows"),
         "taggingbackends.analysis.reviewing": ("Review", "UnsureBout", "review"),
-        "taggingbackends.analysis.groupstatistics": ("Statistics", "statistics"),
+        "taggingbackends.analysis.groups.statistics": ("Statistics", "statistics"),
         "taggingbackends.analysis.summaries": ("bout_lengths", "shares_over_time", "transitions"),
     },
 )

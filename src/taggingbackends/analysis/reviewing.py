@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.labels import Labels
 from taggingbackends.labels.bouts import find_bouts
-from taggingbackends.labels.confidence import known_confidence
+from taggingbackends.labels.confidence import known_confidence, second_codes
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import columns_of, find_stretches
 from taggingbackends.system.csvtext import text_cell
@@ -122,7 +122,7 @@ def _of_run(run: RunLabels, max_gap: float | None) -> tuple[list[UnsureBout], in
     counts = np.bincount(bout, minlength=n)
     mean = np.bincount(bout, confidence, minlength=n) / counts.clip(min=1)
     doubt = np.bincount(bout, (1 - confidence) * seconds, minlength=n)
-    second = _longest(bout, _second_codes(run)[frame], seconds, n)
+    second = _longest(bout, second_codes(run)[frame], seconds, n)
     starts, stops = found.start[primary], found.stop[primary]
     bouts = [
         UnsureBout(
@@ -138,14 +138,6 @@ def _of_run(run: RunLabels, max_gap: float | None) -> tuple[list[UnsureBout], in
         for i in np.flatnonzero(counts).tolist()
     ]
     return bouts, n - len(bouts)
-
-
-def _second_codes(run: RunLabels) -> NDArray[np.int32]:
-    columns = [np.empty(0, np.int32)]
-    for track in run.values():
-        second = track.second_codes
-        columns.append(np.zeros(len(track), np.int32) if second is None else second)
-    return np.concatenate(columns)
 
 
 def _longest(

@@ -19,6 +19,7 @@ __all__ = [
     "ALL_FILES",
     "FORCE",
     "FORMAT",
+    "JSON",
     "SANDBOX",
     "ScriptCommand",
     "complete_instance",
@@ -246,6 +247,7 @@ SANDBOX = click.option(
     "--sandbox", metavar="TOKEN", help="Keep the data in a subfolder TOKEN of each data folder."
 )
 FORCE = click.option("--force", is_flag=True, help="Replace existing files.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 FORCE_MODEL = click.option("--force", is_flag=True, help="Replace an existing model.")
 
 

@@ -10,6 +10,7 @@ import click
 
 from taggingbackends.cli.arguments import (
     FORMAT,
+    JSON,
     ScriptCommand,
     explorer,
     instance_option,
@@ -18,7 +19,8 @@ from taggingbackends.cli.arguments import (
     skips,
 )
 from taggingbackends.cli.filelists import takes_files
-from taggingbackends.cli.output import echo, print_json
+from taggingbackends.cli.labelfiles import PAGES, PATH, check_suffix
+from taggingbackends.cli.output import echo, print_json, terminal_width
 from taggingbackends.cli.tagging import PREFER, show_input
 
 if TYPE_CHECKING:
@@ -52,11 +54,11 @@ _COLUMNS = ("recording", "genotype", "effector", "tracker", "protocol")
     default=1,
     help="Evaluate N groups at a time; by default 1.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@JSON
 @click.option(
     "--report",
     metavar="PAGE",
-    type=click.Path(readable=False, path_type=Path),
+    type=PATH,
     help="Also write an HTML page.",
 )
 @click.option(
@@ -100,7 +102,6 @@ def evaluate(
     """
     import time
     from contextlib import closing
-    from shutil import get_terminal_size
 
     from taggingbackends.backend.inputfiles import Choice
     from taggingbackends.backend.training import find_training_input
@@ -117,7 +118,7 @@ def evaluate(
     if sum(option is not None for option in (folds, leave_out, model_instance)) > 1:
         problem = "only one of --folds, --leave-out and --model-instance can be used"
         raise click.UsageError(problem, ctx)
-    target = None if report is None else _target(ctx, report, force)
+    target = None if report is None else _page(report, force)
     remove_dead_folders()
     start = time.monotonic()
     backend = explorer(ctx, model_instance)
@@ -151,7 +152,7 @@ def evaluate(
     if as_json:
         print_json(result)
     else:
-        echo(*evaluation_text(result, get_terminal_size().columns).split("\n"))
+        echo(*evaluation_text(result, terminal_width()).split("\n"))
 
 
 def _groups(
@@ -174,13 +175,12 @@ def _groups(
     return leave_out, evaluation.leave_out(recordings, leave_out)
 
 
-def _target(ctx: click.Context, page: Path, force: bool) -> Destination:
+def _page(page: Path, force: bool) -> Destination:
     """Return the page to write. Check it before anything is run."""
     from taggingbackends.errors import BackendError
     from taggingbackends.system.files import Destination, check_replaceable, stamp
 
-    if page.suffix.lower() not in (".html", ".htm"):
-        raise click.UsageError(f"{page}: expected a name that ends in .html or .htm", ctx)
+    check_suffix(page, PAGES)
     check_replaceable(page)
     before = stamp(page)
     if before is not None and not force:

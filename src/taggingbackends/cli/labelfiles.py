@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE",
-    "JSON",
     "MAX_GAP",
+    "PAGES",
     "PATH",
     "STDOUT",
     "WRITTEN",
@@ -34,7 +34,6 @@ __all__ = [
     "parse_renames",
     "put",
     "target_of",
-    "terminal_width",
     "write_labels",
 ]
 
@@ -42,9 +41,10 @@ F = TypeVar("F", bound=Callable[..., object])
 
 STDOUT = (Path("-"), Path("/dev/stdout"))
 
+PAGES = (".html", ".htm")
+
 PATH = click.Path(readable=False, path_type=Path)
 FILE = click.argument("file", type=PATH)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 WRITTEN = click.option(
     "--output", "-o", required=True, type=PATH, metavar="FILE", help="Write to FILE."
 )
@@ -235,10 +235,3 @@ def parse_renames(arguments: Iterable[str]) -> dict[str, str]:
                 problem = f"expected one new name of {old!r}, found {names[old]!r} and {new!r}"
                 raise click.UsageError(problem)
     return names
-
-
-def terminal_width() -> int:
-    """Return the width of the terminal in characters."""
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taggingbackends.cli.arguments import FORCE
+from taggingbackends.cli.arguments import FORCE, JSON
 from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.labelfiles import (
     FILE,
-    JSON,
     MAX_GAP,
+    PAGES,
     PATH,
     WRITTEN,
     check_suffix,
     put,
     target_of,
-    terminal_width,
 )
-from taggingbackends.cli.output import echo, print_json
+from taggingbackends.cli.output import echo, print_json, terminal_width
 from taggingbackends.errors import TaggingBackendsError, located
 from taggingbackends.system.words import counted
 
@@ -255,7 +254,8 @@ def plot(file: Path, max_gap: float | None, output: Path, force: bool) -> None:
     Example: tagging-backend labels plot recordings/truth.label -o ethogram.png
     """
     from taggingbackends.data.labelsources import iter_labels
-    from taggingbackends.display.picture import SUFFIXES, draw_ethograms
+    from taggingbackends.display.picture import draw_ethograms
+    from taggingbackends.display.saving import SUFFIXES
 
     check_suffix(output, SUFFIXES)  # refuses standard output, whose format would be unknown
     target = target_of(file, output, False, force, SUFFIXES)
@@ -289,7 +289,7 @@ def report(
     from taggingbackends.data.labelsources import label_sources, read_labels
     from taggingbackends.display.page import report
 
-    target = target_of(files[0], output, False, force, (".html", ".htm"))
+    target = target_of(files[0], output, False, force, PAGES)
     labels = {str(file): read_labels(file) for file in label_sources(files)}
     page = report(labels, max_gap, force, tracks)
     put(target, page.encode())

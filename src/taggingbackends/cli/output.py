@@ -14,7 +14,7 @@ import click
 
 from taggingbackends.system.words import UNPRINTABLE, printable
 
-__all__ = ["echo", "print_json", "print_names", "say"]
+__all__ = ["echo", "print_json", "print_names", "say", "terminal_width"]
 
 
 def echo(*lines: object, err: bool = False) -> None:
@@ -46,3 +46,10 @@ def print_json(value: object) -> None:
     click.echo(
         "\n".join(UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", x) for x in lines)
     )
+
+
+def terminal_width() -> int:
+    """Return the width of the terminal in characters."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns

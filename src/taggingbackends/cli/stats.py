@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from taggingbackends.cli.arguments import JSON
 from taggingbackends.cli.filelists import takes_files
-from taggingbackends.cli.labelfiles import JSON, MAX_GAP, PATH, above_0, terminal_width
-from taggingbackends.cli.output import echo, print_json
+from taggingbackends.cli.labelfiles import MAX_GAP, PATH, above_0
+from taggingbackends.cli.output import echo, print_json, terminal_width
 
 __all__ = ["stats"]
 

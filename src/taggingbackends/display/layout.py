@@ -17,7 +17,7 @@ __all__ = ["fading", "limited", "ordered", "row_layout", "span_confidence", "tim
 _CLOCK = 0xFFFFFFFF / 1000  # s; the range of 32 bits of ms, 49 days
 
 
-_LABELS = 60  # more cannot be told apart, and a legend has no room for them
+MOST_LABELS = 60  # more cannot be told apart, and a legend has no room for them
 
 
 def ordered(run: RunLabels) -> RunLabels:
@@ -44,10 +44,10 @@ def limited(run: RunLabels) -> RunLabels:
     """
     run = ordered(run)
     names = run.names + run.secondary_names
-    if len(names) <= _LABELS:
+    if len(names) <= MOST_LABELS:
         return run
     counts = run.count()
-    kept = set(sorted(names, key=lambda name: -counts.get(name, 0))[: _LABELS - 2])
+    kept = set(sorted(names, key=lambda name: -counts.get(name, 0))[: MOST_LABELS - 2])
     secondary = set(run.secondary_names)
     others = [name for name in run.names if name not in kept]
     secondary_others = secondary - kept

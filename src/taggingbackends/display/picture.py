@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -23,8 +22,8 @@ from taggingbackends.display.layout import (
     span_confidence,
     time_range,
 )
+from taggingbackends.display.saving import saved, suffix_of
 from taggingbackends.display.tables import cut
-from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.stretches import Spans, find_spans
@@ -36,9 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SUFFIXES", "draw_ethograms", "plot_ethogram"]
-
-SUFFIXES = (".png", ".svg", ".pdf")
+__all__ = ["draw_ethograms", "plot_ethogram"]
 
 _RUNS = 20  # a larger picture could not be opened
 _WIDTH = 10.0  # inches
@@ -109,12 +106,8 @@ def plot_ethogram(
         _draw(ax, run, find_spans(run, max_gap), run.id)
         return
     assert path is not None
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        problem = f"{path}: expected a name that ends in {', '.join(SUFFIXES)}"
-        raise TaggingBackendsError(problem)
-    write_file(path, [draw_ethograms([runs], suffix, max_gap)])
+    suffix = suffix_of(path)
+    write_file(Path(path), [draw_ethograms([runs], suffix, max_gap)])
 
 
 def draw_ethograms(
@@ -128,7 +121,7 @@ def draw_ethograms(
         Labels of one file each, or of one run each, as `iter_labels` yields them. The name of the
         file is in the title of a panel if another file has the same run.
     suffix : str
-        One of `SUFFIXES`.
+        One of `saving.SUFFIXES`.
     max_gap
         As for `plot_ethogram`.
     """
@@ -148,11 +141,7 @@ def draw_ethograms(
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(settings | {"font.size": 9, "hatch.linewidth": 0.5})
-        figure = _figure(_titled(drawn), left_out, max_gap)
-        content = io.BytesIO()
-        about = {} if suffix == ".png" else {"Date" if suffix == ".svg" else "CreationDate": None}
-        figure.savefig(content, format=suffix[1:], dpi=_DPI, metadata=about)
-    return content.getvalue()
+        return saved(_figure(_titled(drawn), left_out, max_gap), suffix, _DPI)
 
 
 def _first(labels: Mapping[str, RunLabels], n: int) -> list[RunLabels]:

@@ -15,8 +15,9 @@ from taggingbackends.display.figures import (
     plot_responses,
     plot_transitions,
 )
-from taggingbackends.display.figures.drawing import SUFFIXES, picture
+from taggingbackends.display.figures.drawing import picture
 from taggingbackends.display.page.statistics import statistics_page
+from taggingbackends.display.saving import SUFFIXES
 from taggingbackends.errors import BackendError
 from taggingbackends.system.csvtext import defused
 from taggingbackends.system.extras import require
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = [
     "FIGURES",
@@ -130,9 +131,9 @@ def check_output(folder: Path, table: str = "csv", force: bool = False) -> dict[
     BackendError, TaggingBackendsError, OSError
         As for `write_statistics`.
     """
-    require("matplotlib", "stats", "drawing figures")
+    require("matplotlib", "stats", "a figure")
     if table == "parquet":
-        require("pyarrow", "stats", "writing Parquet")
+        require("pyarrow", "stats", "a Parquet file")
     try:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
@@ -197,7 +198,7 @@ def write_results(
 
 
 def _csv(frame: DataFrame) -> bytes:
-    pandas: Any = require("pandas", "stats", "writing tables")
+    pandas: Any = require("pandas", "stats", "a table")
     shown = frame.copy()
     for name, column in frame.items():
         if not pandas.api.types.is_numeric_dtype(column):

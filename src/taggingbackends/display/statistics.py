@@ -6,15 +6,15 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from taggingbackends.analysis.design import Design
-from taggingbackends.analysis.methods import windows_text
+from taggingbackends.analysis.groups.design import Design
+from taggingbackends.analysis.groups.methods import windows_text
 from taggingbackends.display.tables import aligned
 from taggingbackends.system.words import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = ["facts_of", "records", "statistics_dict", "statistics_text"]
 

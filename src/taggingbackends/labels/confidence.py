@@ -1,4 +1,4 @@
-"""Confidence of a run: of its frames, and by label."""
+"""Confidence and second choices of a run: of its frames, and by label."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.stretches import label_pairs
 
-__all__ = ["edited_states", "known_confidence", "mean_confidence"]
+__all__ = ["edited_states", "known_confidence", "mean_confidence", "second_codes"]
 
 
 def known_confidence(run: RunLabels) -> NDArray[np.float64]:
@@ -26,6 +26,15 @@ def known_confidence(run: RunLabels) -> NDArray[np.float64]:
             columns.append(np.full(len(track), np.nan))
         else:
             columns.append(np.where(edited[track.codes], np.nan, track.confidence))
+    return np.concatenate(columns)
+
+
+def second_codes(run: RunLabels) -> NDArray[np.int32]:
+    """Return the number of each frame's second choice, of all tracks, concatenated; 0: none."""
+    columns = [np.empty(0, np.int32)]
+    for track in run.values():
+        second = track.second_codes
+        columns.append(np.zeros(len(track), np.int32) if second is None else second)
     return np.concatenate(columns)
 
 

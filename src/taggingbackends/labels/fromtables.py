@@ -198,7 +198,8 @@ def _bad_table(problem: str, fix: str = "") -> LabelFileError:
 
 def _numbers(table: DataFrame, name: str) -> NDArray[np.float64]:
     """Return a column of numbers; those that are missing are NaN."""
-    pd = require("pandas", "pandas", "a DataFrame")
+    import pandas as pd
+
     column = table[name]
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         if len(column) and not column.isna().all():
@@ -210,7 +211,8 @@ def _numbers(table: DataFrame, name: str) -> NDArray[np.float64]:
 
 def _column(table: DataFrame, name: str) -> Texts:
     """Return a column of texts. Whole numbers are taken for texts."""
-    pd = require("pandas", "pandas", "a DataFrame")
+    import pandas as pd
+
     column = table[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = column.cat.codes.to_numpy(), column.cat.categories.tolist()
@@ -227,7 +229,8 @@ def _column(table: DataFrame, name: str) -> Texts:
 
 def _larvae(table: DataFrame) -> tuple[NDArray[Any], list[int]]:
     """Return the index of each row's larva, and the larvae."""
-    pd = require("pandas", "pandas", "a DataFrame")
+    import pandas as pd
+
     codes, values = pd.factorize(table["larva"], use_na_sentinel=True)
     whole = [int(x) if isinstance(x, float) and x.is_integer() else x for x in values.tolist()]
     return codes, [check_larva(larva) for larva in whole]
@@ -259,7 +262,8 @@ def _others(
     table: DataFrame, rows: _Rows, codes: NDArray[Any], states: Sequence[State]
 ) -> tuple[list[str], dict[str, NDArray[Any] | Texts], dict[str, Texts]]:
     """Return what the further columns are: names of labels, per-frame records, and metadata."""
-    pd = require("pandas", "pandas", "a DataFrame")
+    import pandas as pd
+
     names: list[str] = []
 
     def is_label(name: str, values: NDArray[np.bool_]) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.labels.bouts import Bouts, find_bouts
-from taggingbackends.labels.confidence import known_confidence
+from taggingbackends.labels.confidence import known_confidence, second_codes
 from taggingbackends.labels.facts import run_facts
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, labels_of
@@ -302,16 +302,14 @@ def _coded(codes: NDArray[np.int32], texts: Sequence[str | None]) -> Texts:
 
 
 def _model_columns(run: RunLabels, states: Sequence[State]) -> Columns:
-    confidence, second = [np.empty(0)], [np.empty(0, np.int32)]
+    confidence = [np.empty(0)]
     for track in run.values():
-        n = len(track)
-        confidence.append(np.full(n, np.nan) if track.confidence is None else track.confidence)
-        codes = track.second_codes
-        second.append(np.zeros(n, np.int32) if codes is None else codes)
+        known = track.confidence
+        confidence.append(np.full(len(track), np.nan) if known is None else known)
     choices = [state if isinstance(state, str) else None for state in states]
     return {
         "confidence": np.concatenate(confidence),
-        "second": _coded(np.concatenate(second), choices),
+        "second": _coded(second_codes(run), choices),
     }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from taggingbackends.errors import BackendError
 from taggingbackends.many.labelling import Outcome, Result, Task, label_recording
 from taggingbackends.many.workers import side_by_side
+from taggingbackends.system.extras import require
 from taggingbackends.system.messages import describe
 from taggingbackends.system.version import own_version
 
@@ -61,19 +62,17 @@ class DaskExecutor:
     Raises
     ------
     BackendError
-        ``missing-package``: distributed is not installed. ``no-scheduler``: no scheduler answers
-        at this address.
+        ``no-scheduler``: no scheduler answers at this address.
+    TaggingBackendsError
+        distributed is not installed.
     """
 
     def __init__(self, scheduler: str) -> None:
         import asyncio  # slow to import
 
-        try:
-            from distributed import Client, Security
-            from distributed.comm import connect, resolve_address
-        except ImportError:
-            fix = "install it: pip install 'taggingbackends[dask]'"
-            raise BackendError("missing-package", "a Dask cluster needs Dask", fix) from None
+        require("distributed", "dask", "a Dask cluster")
+        from distributed import Client, Security
+        from distributed.comm import connect, resolve_address
 
         async def reach() -> None:
             security = Security().get_connection_args("client")

@@ -26,15 +26,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = ["plot_budgets"]
 
 _POINTS = 1_000  # per group; more would hide each other
 _VECTORS = 5_000  # more points become an image: viewers open an SVG or PDF with many slowly
-
-
-_AXIS = "share of tracked time"
 
 
 def plot_budgets(
@@ -120,16 +117,21 @@ def plot_budgets(
                 medianprops={"color": INK, "linewidth": 1.3},
             )
         title(axes, label)
-        if ax is not None:
-            axes.set_xlabel(_AXIS)
         axes.set_xlim(0, min(1.0, 1.05 * top) if top > 0 else 1.0)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
 
-    def finish(figure: Figure, made: list[Axes]) -> None:
-        for axes in made[-columns:]:
-            axes.set_xlabel(_AXIS)
+    def finish(figure: Figure) -> None:
         text = "Points and numbers: larvae. Boxes: quartiles, with the median. Diamonds: means."
         note(figure, bool(stars), statistics.design.control, text)
 
     height = 0.55 + 0.2 * len(groups)
-    return panels(names, draw, path, ax, columns=columns, height=height, finish=finish)
+    return panels(
+        names,
+        draw,
+        path,
+        ax,
+        columns=columns,
+        height=height,
+        xlabel="share of tracked time",
+        finish=finish,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from taggingbackends.display.layout import MOST_LABELS
+from taggingbackends.display.saving import saved, suffix_of
 from taggingbackends.display.tables import cut
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.system.extras import require
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = [
     "INK",
     "STEPS",
-    "SUFFIXES",
     "across",
     "chosen",
     "drawn_labels",
@@ -43,8 +43,6 @@ __all__ = [
     "title",
 ]
 
-SUFFIXES = (".png", ".svg", ".pdf")
-
 INK, _MUTED = "#222222", "#6b6b6b"
 
 STEPS = (1, 2, 2.5, 5, 10)
@@ -58,7 +56,6 @@ _CONTROL = "#4d4d4d"
 _WIDTH = 7.0  # inches; two columns of a journal
 _DPI = 300
 _CHARACTERS = 18  # of 7 points in an inch
-_LABELS = 60  # panels; as many as other pictures and reports show
 _LONGEST = 32  # characters of a name
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
@@ -73,7 +70,9 @@ def panels(
     columns: int,
     height: float,
     width: float | None = None,
-    finish: Callable[[Figure, list[Axes]], None] | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    finish: Callable[[Figure], None] | None = None,
 ) -> Figure:
     """Draw one panel per name, in rows, and write the figure if there is a path.
 
@@ -92,20 +91,21 @@ def panels(
     height, width : float
         Size of a panel, in inches; by default as wide as two columns of a journal in all, or as one
         column if there is one panel.
+    xlabel, ylabel : str
+        Names of the axes: below the lowest panels, beside those on the left.
     finish : callable, optional
         Adds what stands outside the panels. It is not called with `ax`.
     """
-    require("matplotlib", "stats", "drawing figures")
+    require("matplotlib", "stats", "a figure")
     from matplotlib.figure import Figure  # pyplot would open windows and keep global state
 
-    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
-        problem = f"{path}: expected a name that ends in {', '.join(SUFFIXES)}"
-        raise TaggingBackendsError(problem)
+    suffix = None if path is None else suffix_of(path)
     if ax is not None:
         if len(names) != 1:
             problem = f"expected one panel to draw into ax, found {len(names)} ({listed(names)})"
             raise TaggingBackendsError(problem)
         draw(ax, names[0])
+        _name_axes([ax], 1, xlabel, ylabel)
         figure = ax.get_figure(root=True)
         assert figure is not None
     else:
@@ -121,11 +121,19 @@ def panels(
                 figure.delaxes(axes)
             for axes, name in zip(made, names, strict=False):
                 draw(axes, name)
+            _name_axes(made[: len(names)], columns, xlabel, ylabel)
             if finish is not None:
-                finish(figure, made[: len(names)])
-    if path is not None:
-        write_file(Path(path), [picture(figure, Path(path).suffix.lower())])
+                finish(figure)
+    if path is not None and suffix is not None:
+        write_file(Path(path), [picture(figure, suffix)])
     return figure
+
+
+def _name_axes(made: list[Axes], columns: int, xlabel: str, ylabel: str) -> None:
+    for axes in made[-columns:] if xlabel else ():
+        axes.set_xlabel(xlabel)
+    for axes in made[::columns] if ylabel else ():
+        axes.set_ylabel(ylabel)
 
 
 def across(n: int) -> int:
@@ -187,18 +195,15 @@ def picture(figure: Figure, suffix: str, **settings: Any) -> bytes:
     Parameters
     ----------
     suffix : str
-        One of `SUFFIXES`.
+        One of `saving.SUFFIXES`.
     **settings
         Settings of matplotlib, with ``_`` instead of ``.``.
     """
     import matplotlib as mpl
 
-    about = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix]
-    content = io.BytesIO()
     with style():
         mpl.rcParams.update({name.replace("_", "."): value for name, value in settings.items()})
-        figure.savefig(content, format=suffix[1:], dpi=_DPI, metadata=about)
-    return content.getvalue()
+        return saved(figure, suffix, _DPI)
 
 
 def chosen(names: str | Sequence[str] | None, known: Sequence[str], what: str) -> list[str]:
@@ -216,10 +221,10 @@ def chosen(names: str | Sequence[str] | None, known: Sequence[str], what: str) -
 def drawn_labels(statistics: Statistics, labels: str | Sequence[str] | None) -> list[str]:
     """Return the labels to draw: those that are asked for, or the 60 most frequent ones."""
     known = statistics.design.labels
-    if labels is None and len(known) > _LABELS:
+    if labels is None and len(known) > MOST_LABELS:
         seconds = statistics.budgets.groupby("label", observed=False)["seconds"].sum()
-        kept = set(seconds.sort_values(ascending=False, kind="stable").index[:_LABELS])
-        problem = f"only the {_LABELS} most frequent of {len(known)} labels are drawn"
+        kept = set(seconds.sort_values(ascending=False, kind="stable").index[:MOST_LABELS])
+        problem = f"only the {MOST_LABELS} most frequent of {len(known)} labels are drawn"
         warnings.warn(problem, stacklevel=3)
         return [name for name in known if name in kept]
     return chosen(labels, known, "label")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = ["plot_over_time"]
 
@@ -76,36 +77,21 @@ def plot_over_time(
         The file cannot be written.
     """
     names = drawn_labels(statistics, labels)
-
     shown_times = times or _times(statistics)
-
-    def name_axes(axes: Axes, is_left: bool, is_bottom: bool) -> None:
-        axes.set_ylabel("probability" if is_left else "")
-        axes.set_xlabel("time (s)" if is_bottom else "")
-
-    def finish(figure: Figure, made: list[Axes]) -> None:
-        columns = across(len(names))
-        for at, axes in enumerate(made):
-            name_axes(axes, at % columns == 0, at + columns >= len(made))
-        _legend(figure, statistics)
-
-    def draw(axes: Axes, label: str) -> None:
-        _draw(axes, statistics, label, shown_times)
-        if ax is not None:
-            name_axes(axes, True, True)
-
     return panels(
         names,
-        draw,
+        partial(_draw, statistics=statistics, times=shown_times),
         path,
         ax,
         columns=across(len(names)),
         height=1.55,
-        finish=finish,
+        xlabel="time (s)",
+        ylabel="probability",
+        finish=partial(_legend, statistics=statistics),
     )
 
 
-def _draw(axes: Axes, statistics: Statistics, label: str, times: tuple[float, float]) -> None:
+def _draw(axes: Axes, label: str, statistics: Statistics, times: tuple[float, float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = statistics.over_time

@@ -24,12 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = ["plot_responses"]
-
-
-_AXIS = "larvae that respond"
 
 
 def plot_responses(
@@ -91,16 +88,21 @@ def plot_responses(
                 capsize=1.8, capthick=0.8,
             )  # fmt: skip
         title(axes, label)
-        if ax is not None:
-            axes.set_xlabel(_AXIS)
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
-    def finish(figure: Figure, made: list[Axes]) -> None:
-        for axes in made[-columns:]:
-            axes.set_xlabel(_AXIS)
+    def finish(figure: Figure) -> None:
         text = "Bars: proportion, with its 95 % interval. Numbers: larvae that respond / count."
         note(figure, bool(stars), statistics.design.control, text)
 
     height = 0.55 + 0.17 * len(groups)
-    return panels(names, draw, path, ax, columns=columns, height=height, finish=finish)
+    return panels(
+        names,
+        draw,
+        path,
+        ax,
+        columns=columns,
+        height=height,
+        xlabel="larvae that respond",
+        finish=finish,
+    )

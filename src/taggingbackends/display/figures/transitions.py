@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = ["plot_transitions"]
 
@@ -104,7 +104,7 @@ def plot_transitions(
         axes.set_ylabel("from")
         axes.set_xlabel("to")
 
-    def finish(figure: Figure, made: list[Axes]) -> None:
+    def finish(figure: Figure) -> None:
         text = "Probability of the next label (column) after a label (row). n: transitions."
         note(figure, False, None, text)
 

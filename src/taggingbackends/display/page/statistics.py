@@ -10,7 +10,7 @@ from taggingbackends.display.page.filling import filled
 from taggingbackends.display.statistics import facts_of, records
 
 if TYPE_CHECKING:
-    from taggingbackends.analysis.groupstatistics import Statistics
+    from taggingbackends.analysis.groups.statistics import Statistics
 
 __all__ = ["statistics_page"]
 

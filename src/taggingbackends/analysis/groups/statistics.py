@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from taggingbackends.analysis.design import Design
-from taggingbackends.analysis.groupcomparisons import MEASURES, comparisons_table, warn_of_few
-from taggingbackends.analysis.grouped import Grouped, Recording
-from taggingbackends.analysis.grouping import Grouping, Groups, Recordings
-from taggingbackends.analysis.grouptables import (
+from taggingbackends.analysis.groups.comparisons import MEASURES, comparisons_table, warn_of_few
+from taggingbackends.analysis.groups.design import Design
+from taggingbackends.analysis.groups.grouped import Grouped, GroupedRecording
+from taggingbackends.analysis.groups.grouping import Grouping, Groups, Recordings
+from taggingbackends.analysis.groups.methods import methods
+from taggingbackends.analysis.groups.observations import Questions, observe
+from taggingbackends.analysis.groups.significance import PERMUTATIONS
+from taggingbackends.analysis.groups.tables import (
     bouts_table,
     budgets_table,
     groups_table,
@@ -23,11 +26,8 @@ from taggingbackends.analysis.grouptables import (
     responses_table,
     transitions_table,
 )
-from taggingbackends.analysis.grouptests import PERMUTATIONS
-from taggingbackends.analysis.methods import methods
-from taggingbackends.analysis.observing import Questions, observe
+from taggingbackends.analysis.groups.timecourse import REPLICATES
 from taggingbackends.analysis.protocol import Window
-from taggingbackends.analysis.timecourse import REPLICATES
 from taggingbackends.data.labelsources import iter_labels
 from taggingbackends.errors import BackendError, BackendWarning
 from taggingbackends.labels.labels import Labels
@@ -262,10 +262,10 @@ def _design(
 
 def _observed(
     files: _Path | Labels | Iterable[_Path | Labels], grouping: Grouping, questions: Questions
-) -> tuple[list[Recording], list[str]]:
+) -> tuple[list[GroupedRecording], list[str]]:
     """Return the recordings that are in a group, and the names of the others."""
     known = Recordings()
-    found: list[Recording] = []
+    found: list[GroupedRecording] = []
     left_out = []
     for labels in _each(files):
         for run in labels.values():
@@ -276,7 +276,7 @@ def _observed(
                 left_out.append(str(file or run.id))
             else:
                 text = str(file or "")
-                found.append(Recording(text, run.id, group, observe(run, questions)))
+                found.append(GroupedRecording(text, run.id, group, observe(run, questions)))
     if not found and not left_out:
         raise BackendError("no-input", "expected labels, found none")
     if left_out:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.analysis.observing import Observation, check_bins
-from taggingbackends.analysis.responding import score_interval
+from taggingbackends.analysis.groups.observations import Observation, check_bins
+from taggingbackends.analysis.groups.responses import score_interval
 
 __all__ = ["REPLICATES", "TimeCourse", "resampled", "time_course"]
 

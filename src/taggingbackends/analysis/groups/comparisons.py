@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.analysis.grouped import Grouped
-from taggingbackends.analysis.grouptables import rows_frame
-from taggingbackends.analysis.grouptests import (
+from taggingbackends.analysis.groups.grouped import Grouped
+from taggingbackends.analysis.groups.significance import (
     GroupTest,
     compare_proportions,
     compare_ranks,
@@ -19,6 +18,7 @@ from taggingbackends.analysis.grouptests import (
     holm,
     smallest_p,
 )
+from taggingbackends.analysis.groups.tables import rows_frame
 from taggingbackends.errors import BackendWarning
 from taggingbackends.system.words import counted, listed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from taggingbackends.analysis.design import Design
+from taggingbackends.analysis.groups.design import Design
 from taggingbackends.analysis.protocol import Window
 from taggingbackends.system.version import own_version
 from taggingbackends.system.words import counted

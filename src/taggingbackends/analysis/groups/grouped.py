@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.analysis.observing import Observation, Questions
+from taggingbackends.analysis.groups.observations import Observation, Questions
 from taggingbackends.errors import BackendError
 from taggingbackends.system.words import listed
 
-__all__ = ["Grouped", "Recording"]
+__all__ = ["Grouped", "GroupedRecording"]
 
 _Floats = NDArray[np.float64]
 _Bools = NDArray[np.bool_]
@@ -20,7 +20,7 @@ _Bools = NDArray[np.bool_]
 _ALL = "all"  # the group if recordings are not divided
 
 
-class Recording(NamedTuple):
+class GroupedRecording(NamedTuple):
     """A recording of a group: a value for each column by which recordings are grouped."""
 
     file: str
@@ -44,7 +44,7 @@ class Grouped:
 
     Attributes
     ----------
-    recordings : list of Recording
+    recordings : list of GroupedRecording
         The recordings.
     questions : Questions
         What was asked of them.
@@ -82,7 +82,7 @@ class Grouped:
 
     def __init__(
         self,
-        recordings: list[Recording],
+        recordings: list[GroupedRecording],
         questions: Questions,
         control: str | None,
         labels: Sequence[str] | None,
@@ -173,7 +173,7 @@ class Grouped:
         return BackendError("no-window", problem, "set window=(start, stop) to a time with larvae")
 
 
-def _labels(recordings: list[Recording], asked: Sequence[str] | None) -> list[str]:
+def _labels(recordings: list[GroupedRecording], asked: Sequence[str] | None) -> list[str]:
     """Return the labels asked for, by default the primary ones that occur."""
     known: dict[str, None] = {}
     primary: set[str] = set()

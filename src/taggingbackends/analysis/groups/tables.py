@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.analysis.grouped import Grouped
-from taggingbackends.analysis.responding import clustered_wilson, median_latency, wilson
-from taggingbackends.analysis.timecourse import time_course
+from taggingbackends.analysis.groups.grouped import Grouped
+from taggingbackends.analysis.groups.responses import clustered_wilson, median_latency, wilson
+from taggingbackends.analysis.groups.timecourse import time_course
 
 __all__ = [
     "bouts_table",
