@@ -15,7 +15,16 @@ import h5py
 import numpy as np
 import pytest
 
-from support import RUN, backend_error, called, command, posix, refused, write_recording
+from support import (
+    RUN,
+    backend_error,
+    called,
+    command,
+    label_error,
+    posix,
+    refused,
+    write_recording,
+)
 from taggingbackends import BackendError, LabelFileError, Labels, TrackFileError, dependency
 from taggingbackends.data import export_trx, load_runs, load_tracks, trxexport
 from taggingbackends.data.agreement import LabelFileCheck
@@ -348,7 +357,7 @@ def test_names(like: Path, tmp_path: Path) -> None:
         ("back", "hunch"),
         ("fin", "roll", "run"),
     ]
-    with backend_error("unknown-label", "found 'crawl'$"):
+    with label_error("bad-label"):
         export_trx(labels, like, tmp_path / "b.mat", rename={"crawl": "run"})
 
 
@@ -595,6 +604,10 @@ def test_the_fix_of_names_is_an_option(like: Path, tmp_path: Path) -> None:
         command(*arguments, cwd=tmp_path),
         "found 'small action', 'back-up'; give other names with "
         "--rename 'small action=small_action' --rename back-up=back_up\n",
+    )
+    refused(
+        command(*arguments, "--rename", "crawl=run,bend=cast", cwd=tmp_path),
+        "x.label: bad-label: expected names of labels (back-up, small action), found 'crawl'\n",
     )
 
 

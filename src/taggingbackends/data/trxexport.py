@@ -46,6 +46,7 @@ from taggingbackends.errors import (
     wrong_type,
 )
 from taggingbackends.labels.dependencies import names_by_sha1, other_recording
+from taggingbackends.labels.editing import missing_names
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, labels_of
@@ -154,10 +155,11 @@ def export_trx(
         `like` is not a trx.mat, is damaged, locked, or changes meanwhile.
     LabelFileError
         ``bad-dependency``: the labels are of another recording, and `force` is False.
+        ``bad-label``: there is no label of any name in `rename`.
     BackendError
         ``bad-name``: a name cannot be a field in MATLAB, or is a field that is no indicator.
-        ``unknown-label``: there is no label of any name in `rename`. ``no-input``: there are no
-        labels. ``existing-file``: `output` exists, and `force` is False, or it is `like`.
+        ``no-input``: there are no labels. ``existing-file``: `output` exists, and `force` is
+        False, or it is `like`.
     OSError
         A file cannot be read or written.
     """
@@ -366,12 +368,7 @@ class _Labelled:
     def _named(self, rename: Mapping[str, str]) -> dict[str, str]:
         primary = dict.fromkeys(name for run in self.runs.values() for name in run.names)
         secondary = {name for run in self.runs.values() for name in run.secondary_names}
-        unknown = [name for name in rename if name not in primary and name not in secondary]
-        if unknown and len(unknown) == len(rename):
-            there = ", ".join(map(shown, (*primary, *sorted(secondary)))) or "none"
-            problem = f"expected labels out of {there} in rename, found {shown(unknown[0])}"
-            raise BackendError("unknown-label", problem)
-        for name in unknown:  # one list of names may be for files that do not have all of them
+        for name in missing_names(rename, primary.keys() | secondary):
             self._left_out.add(
                 ("name to rename is no label", "names to rename are no labels"), name
             )
