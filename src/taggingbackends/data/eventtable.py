@@ -111,7 +111,7 @@ class _Table:
                     self.names, self.kind = names, kind
                     return
         expected = "columns Subject, Behavior, Behavior type and Time, or Start (s) and Stop (s)"
-        fix = "export tabular or aggregated events of BORIS as CSV"
+        fix = "export tabular or aggregated events of BORIS as CSV, or name a table of bouts"
         problem = f"expected {expected}, found an empty file"
         if text.strip():
             problem = reason(content[:_HEAD], content[:_HEAD], expected, fix)

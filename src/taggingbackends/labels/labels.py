@@ -312,7 +312,7 @@ class Labels(MutableMapping[str, RunLabels]):
             - bool columns: each that is true where the state has the label of its name declares
               this label, and is not needed;
             - texts that are the same in all rows of a run: the run's metadata. The facts that
-              `to_frames` has by default may be whole numbers, as which programs read them;
+              `to_frames` has by default may be whole numbers, because programs read them so;
             - other numbers, booleans and texts: per-frame records.
 
             Booleans may be missing, as they are after ``pd.concat`` of the tables of recordings.
