@@ -276,6 +276,13 @@ def test_labels_at_the_same_time_are_several(tmp_path: Path) -> None:
     assert _states(like) == ["old"] * 10
 
 
+def test_new_labels_are_declared_in_the_order_of_the_table(tmp_path: Path) -> None:
+    rows = (f"3,{name},STATE,{start},{start}.9," for start, name in enumerate("dbca"))
+    like = Labels.from_dict({RUN: {3: dict.fromkeys(range(4), "old")}})
+    labels, _ = _import(tmp_path, _aggregated(*rows), like)
+    assert labels[RUN].names == ["old", "d", "b", "c", "a"]
+
+
 def test_labels_of_a_recording_depend_on_its_files(tmp_path: Path) -> None:
     spine = write_recording(tmp_path)
     recording = load_tracks(spine, spine=False, outline=False)

@@ -385,35 +385,15 @@ def fill_from_bouts(runs: Mapping[str, RunLabels], times: Frames, table: DataFra
             labels = [label_of.categories[code] for code in label_of.codes[rows].tolist()]
             for name in labels:
                 order.setdefault(name, len(order))
-            codes, states = _covered(len(frames), first, last, [order[name] for name in labels])
-            names = list(order)
-            named = [tuple(names[place] for place in state) for state in states]
-            run._tracks[larva] = TrackLabels(
-                run._table, frames.copy(), _numbered(run._table, codes, named)
-            )
+            names = sorted(set(labels), key=order.__getitem__)
+            places = {name: place for place, name in enumerate(names)}
+            on = np.zeros((len(names), len(frames)), dtype=bool)
+            for name, begin, end in zip(labels, first.tolist(), last.tolist(), strict=True):
+                on[places[name], begin:end] = True
+            codes = run._table.encode_columns(names, on)
+            run._tracks[larva] = TrackLabels(run._table, frames.copy(), codes)
     if without.any():
         row = int(without.argmax())
         where = f"the first: {run_of.categories[run_of.codes[row]]}, larva {larvae[larva_of[row]]}"
         number = counted(int(without.sum()), "bout")
         warnings.warn(f"{number} without a frame ({where}, {start[row]:g} s)", stacklevel=3)
-
-
-def _covered(
-    n: int, first: NDArray[np.intp], last: NDArray[np.intp], labels: Sequence[int]
-) -> tuple[NDArray[np.int64], list[tuple[int, ...]]]:
-    """Return the state of each of n frames, and the labels of these states, in their order.
-
-    Label ``labels[i]`` covers the frames from ``first[i]`` to before ``last[i]``.
-    """
-    codes = np.zeros(n, dtype=np.int64)
-    states: list[tuple[int, ...]] = [()]
-    places = np.array(labels, dtype=np.int64)
-    for label in sorted(set(labels)):
-        steps = np.zeros(n + 1, dtype=np.int64)
-        np.add.at(steps, first[places == label], 1)
-        np.add.at(steps, last[places == label], -1)
-        covered = np.flatnonzero(np.cumsum(steps[:-1]) > 0)
-        used, at = np.unique(codes[covered], return_inverse=True)
-        codes[covered] = len(states) + at
-        states += [(*states[code], label) for code in used.tolist()]
-    return codes, states
