@@ -342,11 +342,12 @@ def test_names(like: Path, tmp_path: Path) -> None:
 
     assert fix() == (
         "give other names with rename={'small action': 'small_action', 'back-up': 'back_up', "
-        "'end': 'label_end', 'velocity': 'velocity_label'}"
+        "'end': 'label_end', 'velocity': 'label_velocity'}"
     )
     good = {"small action": "small_motion", "back-up": "back", "end": "fin", "velocity": "run"}
     for bad in ("t", "x_spine", "id", "numero_larva_num", "global_state_x", "protocol"):
-        assert fix(rename=good | {"end": bad}).endswith(f"{{'end': '{bad}_label'}}")
+        assert fix(rename=good | {"end": bad}).endswith(f"{{'end': 'label_{bad}'}}")
+        export_trx(labels, like, tmp_path / bad, rename=good | {"end": f"label_{bad}"})
     for bad in ("_x", "1x", "a" * 64, "é", "x y", "parfor", "x\n"):
         assert "expected" not in fix(rename=good | {"end": bad})
     assert len(fix(rename=good | {"end": "a" * 60}, variant="strong")) < 150
@@ -357,8 +358,9 @@ def test_names(like: Path, tmp_path: Path) -> None:
         ("back", "hunch"),
         ("fin", "roll", "run"),
     ]
-    with label_error("bad-label"):
-        export_trx(labels, like, tmp_path / "b.mat", rename={"crawl": "run"})
+    for wrong in ({"crawl": "run"}, {"run": ""}, {"run": 1}):
+        with label_error("bad-label"):
+            export_trx(labels, like, tmp_path / "b.mat", rename=wrong)
 
 
 # what is refused

@@ -367,7 +367,7 @@ class Labels(MutableMapping[str, RunLabels]):
         else:
             run = labels.add_run(like.run)
             run.metadata = copied(getattr(like, "metadata", {}))
-            run.dependencies = [dependency(file) for file in sorted(getattr(like, "sources", ()))]
+            run.dependencies = [dependency(file) for file in sorted(getattr(like, "files", ()))]
         fromtables.fill_from_bouts(labels, frames, table)
         return labels
 
