@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -254,6 +255,15 @@ def test_modifiers_make_another_state_as_in_boris(tmp_path: Path) -> None:
     labels, reported = _import(tmp_path, table)
     assert _states(labels) == EXPECTED
     assert reported[1:] == ["1 event overlapping one before (line 3)"]
+
+
+def test_another_table_is_refused_without_reading_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    file.write_text("a,b,c\n" + "1,2,3\n" * 2_000_000)
+    begin = time.process_time()
+    with pytest.raises(TrackFileError, match="expected columns Subject, Behavior"):
+        import_events(file, _like())
+    assert time.process_time() - begin < 2  # 20 s if each row might be the header
 
 
 def test_point_events_label_the_nearest_frame(tmp_path: Path) -> None:

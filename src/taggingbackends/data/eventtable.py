@@ -29,6 +29,7 @@ _SEPARATORS = ",;\t|"
 _EMPTY = ("", "na", "nan", "none")  # of BORIS, pandas and R
 _SECONDS = ("starts", "stops")
 _HEAD = 1024  # bytes that tell what another file is
+_ABOVE = 2**18  # characters in which the header is, below rows about the observation
 
 
 class Event(NamedTuple):
@@ -103,10 +104,10 @@ class _Table:
         except ValueError as error:
             raise TrackFileError(str(error), file=file) from None
         for separator in _SEPARATORS:
-            lines = _split(text, separator)
-            for place, (_, cells) in enumerate(lines):
+            for place, (_, cells) in enumerate(_split(text[:_ABOVE], separator)):
                 names = _columns(cells)
-                if kind := _kind(names):
+                kind = _kind(names)
+                if kind and (lines := _split(text, separator)):
                     self.separator, self.lines, self.header = separator, lines, place
                     self.names, self.kind = names, kind
                     return
