@@ -161,7 +161,7 @@ class BackendError(_KindedError):
         ``not-a-sandbox``, ``in-use``, ``unusable-data``, ``no-output``, ``unknown-origin``,
         ``bad-name``, ``repeated-run``, ``unknown-format``, ``missing-package``, ``trained-on``,
         ``failed-fold``; of clusters ``no-scheduler``, ``unsuitable-worker``; of training sets
-        and new names ``unknown-label``; of training sets ``no-window`` or ``not-a-dataset``.
+        and statistics ``unknown-label``; of training sets ``no-window`` or ``not-a-dataset``.
     problem : str
         What is wrong, and where.
     fix : str

@@ -154,7 +154,7 @@ def test_rename(folder: Path) -> None:
 
 
 def test_parse_renames() -> None:
-    assert parse_renames(["bend=cast,back-up=back", "small action=x", "a,b=c,d"]) == {
+    assert parse_renames(["bend=cast, back-up=back", "small action=x", "a,b=c,d"]) == {
         "bend": "cast",
         "back-up": "back",
         "small action": "x",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -256,6 +257,15 @@ def test_modifiers_make_another_state_as_in_boris(tmp_path: Path) -> None:
     assert reported[1:] == ["1 event overlapping one before (line 3)"]
 
 
+def test_another_table_is_refused_without_reading_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    file.write_text("a,b,c\n" + "1,2,3\n" * 2_000_000)
+    begin = time.process_time()
+    with pytest.raises(TrackFileError, match="expected columns Subject, Behavior"):
+        import_events(file, _like())
+    assert time.process_time() - begin < 2  # 20 s if each row might be the header
+
+
 def test_point_events_label_the_nearest_frame(tmp_path: Path) -> None:
     rows = [f"larva 3,hunch,POINT,{time}," for time in ("0.16", "0.33", "0.95")]
     labels, reported = _import(tmp_path, _tabular(*rows))
@@ -274,6 +284,13 @@ def test_labels_at_the_same_time_are_several(tmp_path: Path) -> None:
     assert labels[RUN].colors == ["#111111", "#222222", "#808080"]
     assert labels[RUN].secondary_names == [EDITED]
     assert _states(like) == ["old"] * 10
+
+
+def test_new_labels_are_declared_in_the_order_of_the_table(tmp_path: Path) -> None:
+    rows = (f"3,{name},STATE,{start},{start}.9," for start, name in enumerate("dbca"))
+    like = Labels.from_dict({RUN: {3: dict.fromkeys(range(4), "old")}})
+    labels, _ = _import(tmp_path, _aggregated(*rows), like)
+    assert labels[RUN].names == ["old", "d", "b", "c", "a"]
 
 
 def test_labels_of_a_recording_depend_on_its_files(tmp_path: Path) -> None:

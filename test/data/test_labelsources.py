@@ -49,9 +49,7 @@ def test_a_folder(folder: Path) -> None:
     # a label file decides about a trx.mat beside it
     (folder / "c" / "x.label").write_bytes((folder / "a" / "truth.label").read_bytes())
     assert names(label_sources([folder / "c"]), folder) == ["c/x.label"]
-    with backend_error(
-        "no-input", "expected label files, or tracker files with labels, found none"
-    ):
+    with backend_error("no-input", "expected label files, or tracker files .* found none"):
         label_sources(folder / "d")
 
 
@@ -63,6 +61,8 @@ def test_patterns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path("a/truth.label"),
         Path("a/predicted.label"),
     ]
+    assert label_sources(["a/truth.label", folder / "a"])[0] == Path("a/truth.label")
+    assert len(label_sources(["a", folder / "a"])) == 2
     with backend_error("no-input", "none.*: expected matching files, found none"):
         label_sources("none.*")
     Path("[1].label").write_bytes(Path("a/truth.label").read_bytes())

@@ -15,7 +15,16 @@ import h5py
 import numpy as np
 import pytest
 
-from support import RUN, backend_error, called, command, posix, refused, write_recording
+from support import (
+    RUN,
+    backend_error,
+    called,
+    command,
+    label_error,
+    posix,
+    refused,
+    write_recording,
+)
 from taggingbackends import BackendError, LabelFileError, Labels, TrackFileError, dependency
 from taggingbackends.data import export_trx, load_runs, load_tracks, trxexport
 from taggingbackends.data.agreement import LabelFileCheck
@@ -333,11 +342,12 @@ def test_names(like: Path, tmp_path: Path) -> None:
 
     assert fix() == (
         "give other names with rename={'small action': 'small_action', 'back-up': 'back_up', "
-        "'end': 'label_end', 'velocity': 'velocity_label'}"
+        "'end': 'label_end', 'velocity': 'label_velocity'}"
     )
     good = {"small action": "small_motion", "back-up": "back", "end": "fin", "velocity": "run"}
     for bad in ("t", "x_spine", "id", "numero_larva_num", "global_state_x", "protocol"):
-        assert fix(rename=good | {"end": bad}).endswith(f"{{'end': '{bad}_label'}}")
+        assert fix(rename=good | {"end": bad}).endswith(f"{{'end': 'label_{bad}'}}")
+        export_trx(labels, like, tmp_path / bad, rename=good | {"end": f"label_{bad}"})
     for bad in ("_x", "1x", "a" * 64, "é", "x y", "parfor", "x\n"):
         assert "expected" not in fix(rename=good | {"end": bad})
     assert len(fix(rename=good | {"end": "a" * 60}, variant="strong")) < 150
@@ -348,8 +358,9 @@ def test_names(like: Path, tmp_path: Path) -> None:
         ("back", "hunch"),
         ("fin", "roll", "run"),
     ]
-    with backend_error("unknown-label", "found 'crawl'$"):
-        export_trx(labels, like, tmp_path / "b.mat", rename={"crawl": "run"})
+    for wrong in ({"crawl": "run"}, {"run": ""}, {"run": 1}):
+        with label_error("bad-label"):
+            export_trx(labels, like, tmp_path / "b.mat", rename=wrong)
 
 
 # what is refused
@@ -595,6 +606,10 @@ def test_the_fix_of_names_is_an_option(like: Path, tmp_path: Path) -> None:
         command(*arguments, cwd=tmp_path),
         "found 'small action', 'back-up'; give other names with "
         "--rename 'small action=small_action' --rename back-up=back_up\n",
+    )
+    refused(
+        command(*arguments, "--rename", "crawl=run,bend=cast", cwd=tmp_path),
+        "x.label: bad-label: expected names of labels (back-up, small action), found 'crawl'\n",
     )
 
 

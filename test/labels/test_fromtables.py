@@ -149,6 +149,27 @@ def test_a_table_of_our_own_in_another_program(tmp_path: Path) -> None:
     assert Labels.from_frames(table)["a"][1].records == {"n": [1, None, 3]}
 
 
+@pytest.mark.parametrize("converted", [False, True])
+def test_tables_of_recordings_that_were_put_together(converted: bool) -> None:
+    one, other = Labels(), Labels()
+    one.set("a", 1, [0, 1], ["run", "hunch"])
+    one["a"][1].records["flag"] = np.array([True, False])
+    other.set("b", 1, [0, 1], ["cast", "run"])
+    other["b"].metadata = {"genotype": "w"}
+    table = pd.concat([one.to_frames(), other.to_frames()])
+    found = Labels.from_frames(table.convert_dtypes() if converted else table)
+    assert found.to_dict() == one.to_dict() | other.to_dict()
+    assert found["a"][1].records["flag"].tolist() == [1, 0]
+    assert found["b"][1].records == {}
+    assert (found["a"].metadata, found["b"].metadata) == ({}, {"genotype": "w"})
+
+
+def test_whole_numbers() -> None:
+    found = Labels.from_frames(frames(genotype=21, n=np.array([1, 2, 2**63], np.uint64)))["a"]
+    assert found.metadata == {"genotype": "21"}  # as pandas reads this genotype in a CSV file
+    assert found[1].records["n"].tolist() == [1, 2, 2.0**63]
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
@@ -164,6 +185,7 @@ def test_a_table_of_our_own_in_another_program(tmp_path: Path) -> None:
         ({"time": ["a", "b", "c"]}, "bad-table", "numbers in the column time, found "),
         ({"time": pd.to_datetime(["2020-01-01"] * 3)}, "bad-table", "numbers in the column time"),
         ({"state": [1.5, 2.5, 3.5]}, "bad-table", "texts in the column state, found 1.5"),
+        ({"state": [["a"], ["b"], []]}, "bad-table", "texts in the column state, found ['a']"),
         ({"state": "a++b"}, "bad-label", "not empty"),
         ({"state": "a+a"}, "bad-code", "each label once"),
         ({"confidence": [0, 1, 2]}, "bad-confidence", "found 2.0"),
@@ -203,13 +225,14 @@ def bouts(**columns: Any) -> pd.DataFrame:
 
 def test_bouts_by_hand(tmp_path: Path) -> None:
     spine = write_recording(tmp_path)
-    recording = load_tracks(spine)
+    recording = load_tracks(spine, outline=False)
     labels = Labels.from_bouts(bouts(), like=recording)
     assert labels[RUN].names == ["cast", "run"]
     assert labels[RUN][1].states == [(), "cast", "cast", (), ()]
     assert labels[RUN][20].states == ["run", "run", (), (), ()]
     assert labels[RUN].metadata == recording.metadata
-    assert labels.check_dependencies(tmp_path) == sorted(recording.sources)
+    files = [spine.with_suffix(".outline"), spine]  # also the one that was not read
+    assert labels.check_dependencies(tmp_path) == files
     write_labels(spine)
     like = Labels.read(spine.with_name("truth.label"))
     found = Labels.from_bouts(bouts(), like)

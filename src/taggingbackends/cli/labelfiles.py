@@ -215,8 +215,8 @@ def parse_renames(arguments: Iterable[str]) -> dict[str, str]:
     Parameters
     ----------
     arguments : iterable of str
-        ``OLD=NEW``, or several with commas between them, ``OLD=NEW,OLD=NEW``. In an argument with
-        one =, a comma belongs to a name.
+        ``OLD=NEW``, or several with commas between them, ``OLD=NEW, OLD=NEW``. In an argument with
+        one =, commas and spaces belong to a name.
 
     Raises
     ------
@@ -225,12 +225,13 @@ def parse_renames(arguments: Iterable[str]) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     for argument in arguments:
-        for pair in argument.split(",") if argument.count("=") > 1 else [argument]:
+        several = argument.count("=") > 1
+        for pair in map(str.strip, argument.split(",")) if several else [argument]:
             old, _, new = pair.partition("=")
             if pair.count("=") != 1 or not (old and new):
                 fix = "; Labels.rename takes names with = in them"
                 problem = f"expected OLD=NEW, found {argument!r}"
-                raise click.UsageError(problem + fix * (argument.count("=") > 1))
+                raise click.UsageError(problem + fix * several)
             if names.setdefault(old, new) != new:
                 problem = f"expected one new name of {old!r}, found {names[old]!r} and {new!r}"
                 raise click.UsageError(problem)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.data.eventtable import Event, read_events
-from taggingbackends.data.formats import companions, is_label_file
 from taggingbackends.data.tracks import Recording
 from taggingbackends.errors import LeftOutWarning, TrackFileError, located, shown, wrong_type
 from taggingbackends.labels.dependencies import dependency
@@ -177,9 +176,7 @@ def _empty(run: str, like: RunLabels | Recording) -> RunLabels:
         return labels
     labels = RunLabels(run)
     labels.metadata = copied(like.metadata)
-    files = [*like.sources, *(companions(like.sources[0]) if like.sources else ())]
-    tracks = sorted(file for file in set(files) if file.is_file() and not is_label_file(file))
-    labels.dependencies = [dependency(file) for file in tracks]
+    labels.dependencies = [dependency(file) for file in sorted(like.files)]
     for known in like.labels().values():
         if known.id == run:
             labels._table.redeclare(known.names, known.secondary_names, known.colors)

@@ -29,6 +29,7 @@ _SEPARATORS = ",;\t|"
 _EMPTY = ("", "na", "nan", "none")  # of BORIS, pandas and R
 _SECONDS = ("starts", "stops")
 _HEAD = 1024  # bytes that tell what another file is
+_ABOVE = 2**18  # characters in which the header is, below rows about the observation
 
 
 class Event(NamedTuple):
@@ -103,15 +104,15 @@ class _Table:
         except ValueError as error:
             raise TrackFileError(str(error), file=file) from None
         for separator in _SEPARATORS:
-            lines = _split(text, separator)
-            for place, (_, cells) in enumerate(lines):
+            for place, (_, cells) in enumerate(_split(text[:_ABOVE], separator)):
                 names = _columns(cells)
-                if kind := _kind(names):
+                kind = _kind(names)
+                if kind and (lines := _split(text, separator)):
                     self.separator, self.lines, self.header = separator, lines, place
                     self.names, self.kind = names, kind
                     return
         expected = "columns Subject, Behavior, Behavior type and Time, or Start (s) and Stop (s)"
-        fix = "export tabular or aggregated events of BORIS as CSV"
+        fix = "export tabular or aggregated events of BORIS as CSV, or name a table of bouts"
         problem = f"expected {expected}, found an empty file"
         if text.strip():
             problem = reason(content[:_HEAD], content[:_HEAD], expected, fix)

@@ -79,12 +79,13 @@ def label_sources(files: _Path | Iterable[_Path]) -> list[Path]:
     """
     if isinstance(files, (str, PathLike)):
         files = [files]
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}  # by absolute path, so that a file is there once
     for path in files:
         if not isinstance(path, (str, PathLike)):
             raise wrong_type("the path of a file or folder, or a pattern", path)
-        found |= dict.fromkeys(_sources(Path(path), fspath(path)))
-    return list(found)
+        for file in _sources(Path(path), fspath(path)):
+            found.setdefault(file.absolute(), file)
+    return list(found.values())
 
 
 def _sources(path: Path, pattern: str) -> list[Path]:

@@ -141,21 +141,22 @@ class Recording(Mapping[int, Track]):
         """Return the labels that the loaded file contains; empty if it contains none."""
         return self.own_labels
 
-    def other_files(self, names: Mapping[str, str]) -> list[str]:
-        """Return the names of the recording's files, or [] if one has one of these SHA-1.
+    @property
+    def files(self) -> list[Path]:
+        """`sources`, and files that belong to them, such as .outline to .spine; if still there."""
+        files = [*self.sources, *(_companions(self.sources[0]) if self.sources else ())]
+        return [file for file in dict.fromkeys(files) if file.is_file()]
 
-        Files that belong to `sources`, such as .outline to .spine, count, too. Files that are not
-        there any more do not.
+    def other_files(self, names: Mapping[str, str]) -> list[str]:
+        """Return the names of the recording's `files`, or [] if one has one of these SHA-1.
 
         Parameters
         ----------
         names : mapping of str to str
             SHA-1 in lower case -> name of the file, which is looked for first.
         """
-        files = [*self.sources, *(_companions(self.sources[0]) if self.sources else ())]
-        there = [file for file in dict.fromkeys(files) if file.is_file()]
         likely = set(map(local_name, names.values()))
-        there.sort(key=lambda file: file.name not in likely)
+        there = sorted(self.files, key=lambda file: file.name not in likely)
         if any(sha1(file) in names for file in there):
             return []
         return [utf8_name(file.name) for file in there]

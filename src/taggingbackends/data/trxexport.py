@@ -46,9 +46,11 @@ from taggingbackends.errors import (
     wrong_type,
 )
 from taggingbackends.labels.dependencies import names_by_sha1, other_recording
+from taggingbackends.labels.editing import missing_names
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, labels_of
+from taggingbackends.labels.validation import check_names
 from taggingbackends.system.files import (
     check_replaceable,
     copy_content,
@@ -154,10 +156,12 @@ def export_trx(
         `like` is not a trx.mat, is damaged, locked, or changes meanwhile.
     LabelFileError
         ``bad-dependency``: the labels are of another recording, and `force` is False.
+        ``bad-label``: there is no label of any name in `rename`, or a new name is not a string
+        or empty.
     BackendError
         ``bad-name``: a name cannot be a field in MATLAB, or is a field that is no indicator.
-        ``unknown-label``: there is no label of any name in `rename`. ``no-input``: there are no
-        labels. ``existing-file``: `output` exists, and `force` is False, or it is `like`.
+        ``no-input``: there are no labels. ``existing-file``: `output` exists, and `force` is
+        False, or it is `like`.
     OSError
         A file cannot be read or written.
     """
@@ -286,7 +290,7 @@ def _fields(
         if has_variant and field not in trx.fields:  # without it, the variant is none
             fields.setdefault(field, set()).add(name)
         if _has_other_meaning(trx, field, larvae):
-            bad[name] = f"{field[:50]}_label"
+            bad[name] = f"label_{field[:50]}"
     if bad:
         problem = f"{trx.path}: expected names of indicators (letters, digits, _; at most "
         problem += f"{_LONGEST}; no keyword of MATLAB, no field of another meaning), found "
@@ -364,14 +368,11 @@ class _Labelled:
         return n
 
     def _named(self, rename: Mapping[str, str]) -> dict[str, str]:
+        for name in rename.values():
+            check_names([name])
         primary = dict.fromkeys(name for run in self.runs.values() for name in run.names)
         secondary = {name for run in self.runs.values() for name in run.secondary_names}
-        unknown = [name for name in rename if name not in primary and name not in secondary]
-        if unknown and len(unknown) == len(rename):
-            there = ", ".join(map(shown, (*primary, *sorted(secondary)))) or "none"
-            problem = f"expected labels out of {there} in rename, found {shown(unknown[0])}"
-            raise BackendError("unknown-label", problem)
-        for name in unknown:  # one list of names may be for files that do not have all of them
+        for name in missing_names(rename, primary.keys() | secondary):
             self._left_out.add(
                 ("name to rename is no label", "names to rename are no labels"), name
             )

@@ -6,7 +6,7 @@ All checks precede the first change.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,16 @@ from taggingbackends.labels.tracklabels import TrackLabels, is_record
 from taggingbackends.labels.validation import check_names, check_overlap
 from taggingbackends.system.words import listed
 
-__all__ = ["Frames", "crop", "fill", "merge", "rename", "replace_codes", "tag"]
+__all__ = [
+    "Frames",
+    "crop",
+    "fill",
+    "merge",
+    "missing_names",
+    "rename",
+    "replace_codes",
+    "tag",
+]
 
 Runs = dict[str, RunLabels]
 Frames = Mapping[str, Mapping[int, NDArray[np.float64]]]
@@ -125,12 +134,8 @@ def rename(runs: Runs, names: Mapping[str, str]) -> None:
     for name in names.values():
         check_names([name])
     known = {name for run in runs.values() for name in run.names + run.secondary_names}
-    unknown = [name for name in names if name not in known]
-    there = listed(sorted(known), 20) or "none"
-    if unknown and len(unknown) == len(names):
-        problem = f"expected names of labels ({there}), found {shown(unknown[0])}"
-        raise LabelFileError("bad-label", problem)
-    for name in unknown:  # one list of names may be for files that do not have all of them
+    for name in missing_names(names, known):
+        there = listed(sorted(known), 20)
         warnings.warn(f"no label {shown(name)} to rename; labels: {there}", stacklevel=3)
     tables = {run.id: _renamed(run, names) for run in runs.values()}
     for run in runs.values():
@@ -151,6 +156,24 @@ def rename(runs: Runs, names: Mapping[str, str]) -> None:
                 run._table, track.times, codes, track.records, track.confidence, second
             )
         run._undeclared = list(dict.fromkeys(names.get(x, x) for x in run._undeclared))
+
+
+def missing_names(names: Collection[str], known: Collection[str]) -> list[str]:
+    """Return the names to change that are no labels.
+
+    Some may be missing, because one list of names may be for files that do not have all of them.
+
+    Raises
+    ------
+    LabelFileError
+        ``bad-label``: all of them are missing.
+    """
+    missing = [name for name in names if name not in known]
+    if missing and len(missing) == len(names):
+        there = listed(sorted(known), 20) or "none"
+        problem = f"expected names of labels ({there}), found {shown(missing[0])}"
+        raise LabelFileError("bad-label", problem)
+    return missing
 
 
 def _renamed(run: RunLabels, names: Mapping[str, str]) -> StateTable:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels.editing import Frames
+from taggingbackends.labels.facts import FACTS
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, State, StateTable, labels_of
 from taggingbackends.labels.tables import FIXED, Texts, text_state
@@ -217,7 +218,11 @@ def _column(table: DataFrame, name: str) -> Texts:
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = column.cat.codes.to_numpy(), column.cat.categories.tolist()
     else:
-        codes, values = pd.factorize(column, use_na_sentinel=True)
+        try:
+            codes, values = pd.factorize(column, use_na_sentinel=True)
+        except TypeError:  # lists, for example
+            found = next((x for x in column if x.__hash__ is None), column.iloc[0])
+            raise _bad_table(f"expected texts in the column {name}, found {shown(found)}") from None
         values = values.tolist()
     texts = []
     for value in values:
@@ -266,9 +271,9 @@ def _others(
 
     names: list[str] = []
 
-    def is_label(name: str, values: NDArray[np.bool_]) -> bool:
+    def is_label(name: str, values: NDArray[np.bool_], known: NDArray[np.bool_]) -> bool:
         has_it = np.array([*(name in labels_of(state) for state in states), False])
-        return bool((has_it[codes] == values).all())
+        return bool(((has_it[codes] == values) | ~known).all())
 
     records: dict[str, NDArray[Any] | Texts] = {}
     facts: dict[str, Texts] = {}
@@ -277,16 +282,23 @@ def _others(
             continue
         column = table[header]
         types = pd.api.types
-        if types.is_bool_dtype(column) and not column.isna().any():
-            values = column.to_numpy(np.bool_)
-            name = next((x for x in _plain(header, "label", table) if is_label(x, values)), None)
-            if name is None:
-                records[_plain(header, "record", table)[0]] = values
-            else:
+        if _is_bool(column):
+            flags = column.astype("boolean")
+            known = flags.notna().to_numpy()
+            values = flags.to_numpy(np.bool_, na_value=False)
+            plain = _plain(header, "label", table)
+            name = next((x for x in plain if is_label(x, values, known)), None)
+            if name is not None:
                 names.append(name)
-        elif types.is_numeric_dtype(column):
-            complete = types.is_integer_dtype(column) and not column.isna().any()
-            values = column.to_numpy(np.int64) if complete else _numbers(table, header)
+                continue
+            record = values if known.all() else np.where(known, values, np.nan)
+            records[_plain(header, "record", table)[0]] = record
+        elif types.is_numeric_dtype(column) and not (
+            header in FACTS and types.is_integer_dtype(column)
+        ):
+            whole = types.is_integer_dtype(column) and not column.isna().any()
+            whole = whole and not (column > np.iinfo(np.int64).max).any()
+            values = column.to_numpy(np.int64) if whole else _numbers(table, header)
             records[_plain(header, "record", table)[0]] = values
         else:
             texts = _column(table, header)
@@ -295,6 +307,14 @@ def _others(
             else:
                 records[_plain(header, "record", table)[0]] = texts
     return list(dict.fromkeys(names)), records, facts
+
+
+def _is_bool(column: Any) -> bool:
+    """Return whether a column is of booleans, which may be missing if tables were put together."""
+    types = require("pandas", "pandas", "a DataFrame").api.types
+    if types.is_object_dtype(column):
+        return bool(types.infer_dtype(column, skipna=True) == "boolean")
+    return bool(types.is_bool_dtype(column))
 
 
 def _plain(header: str, kind: str, table: DataFrame) -> list[str]:
@@ -369,35 +389,15 @@ def fill_from_bouts(runs: Mapping[str, RunLabels], times: Frames, table: DataFra
             labels = [label_of.categories[code] for code in label_of.codes[rows].tolist()]
             for name in labels:
                 order.setdefault(name, len(order))
-            codes, states = _covered(len(frames), first, last, [order[name] for name in labels])
-            names = list(order)
-            named = [tuple(names[place] for place in state) for state in states]
-            run._tracks[larva] = TrackLabels(
-                run._table, frames.copy(), _numbered(run._table, codes, named)
-            )
+            names = sorted(set(labels), key=order.__getitem__)
+            places = {name: place for place, name in enumerate(names)}
+            on = np.zeros((len(names), len(frames)), dtype=bool)
+            for name, begin, end in zip(labels, first.tolist(), last.tolist(), strict=True):
+                on[places[name], begin:end] = True
+            codes = run._table.encode_columns(names, on)
+            run._tracks[larva] = TrackLabels(run._table, frames.copy(), codes)
     if without.any():
         row = int(without.argmax())
         where = f"the first: {run_of.categories[run_of.codes[row]]}, larva {larvae[larva_of[row]]}"
         number = counted(int(without.sum()), "bout")
         warnings.warn(f"{number} without a frame ({where}, {start[row]:g} s)", stacklevel=3)
-
-
-def _covered(
-    n: int, first: NDArray[np.intp], last: NDArray[np.intp], labels: Sequence[int]
-) -> tuple[NDArray[np.int64], list[tuple[int, ...]]]:
-    """Return the state of each of n frames, and the labels of these states, in their order.
-
-    Label ``labels[i]`` covers the frames from ``first[i]`` to before ``last[i]``.
-    """
-    codes = np.zeros(n, dtype=np.int64)
-    states: list[tuple[int, ...]] = [()]
-    places = np.array(labels, dtype=np.int64)
-    for label in sorted(set(labels)):
-        steps = np.zeros(n + 1, dtype=np.int64)
-        np.add.at(steps, first[places == label], 1)
-        np.add.at(steps, last[places == label], -1)
-        covered = np.flatnonzero(np.cumsum(steps[:-1]) > 0)
-        used, at = np.unique(codes[covered], return_inverse=True)
-        codes[covered] = len(states) + at
-        states += [(*states[code], label) for code in used.tolist()]
-    return codes, states

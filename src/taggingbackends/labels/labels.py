@@ -311,8 +311,11 @@ class Labels(MutableMapping[str, RunLabels]):
             - confidence and second;
             - bool columns: each that is true where the state has the label of its name declares
               this label, and is not needed;
-            - texts that are the same in all rows of a run: the run's metadata;
+            - texts that are the same in all rows of a run: the run's metadata. The facts that
+              `to_frames` has by default may be whole numbers, because programs read them so;
             - other numbers, booleans and texts: per-frame records.
+
+            Booleans may be missing, as they are after ``pd.concat`` of the tables of recordings.
 
             The columns duration and file, and the index, are ignored.
 
@@ -364,7 +367,7 @@ class Labels(MutableMapping[str, RunLabels]):
         else:
             run = labels.add_run(like.run)
             run.metadata = copied(getattr(like, "metadata", {}))
-            run.dependencies = [dependency(file) for file in sorted(getattr(like, "sources", ()))]
+            run.dependencies = [dependency(file) for file in sorted(getattr(like, "files", ()))]
         fromtables.fill_from_bouts(labels, frames, table)
         return labels
 

@@ -163,12 +163,12 @@ class StateTable:
         return np.fromiter(map(numbers.__getitem__, keys), np.int32, len(keys))
 
     def encode_columns(self, names: Sequence[str], columns: NDArray[np.bool_]) -> Codes:
-        """Return the numbers of states that columns of booleans give; declare new names.
+        """Return the numbers of states that columns of booleans give; declare new names that occur.
 
         Parameters
         ----------
         names : n str
-            Valid names. A state has its labels in this order.
+            Valid names. A state has its labels in this order, in which new names are declared.
         columns : (n, frames) bool array
             Whether each label is on.
 
@@ -176,6 +176,9 @@ class StateTable:
         -------
         (frames,) int32 array
         """
+        for name, on in zip(names, columns, strict=True):
+            if on.any():
+                self.declare(name)
         codes: Any = np.zeros(columns.shape[1], np.int64)  # a number for each combination of labels
         frames: Any = [0] if len(codes) else []
         for first in range(0, len(names), 8):

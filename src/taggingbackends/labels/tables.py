@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from taggingbackends.labels.bouts import Bouts, find_bouts
+from taggingbackends.labels.bouts import Bouts, bouts_of_spans
 from taggingbackends.labels.confidence import known_confidence, second_codes
 from taggingbackends.labels.facts import run_facts
 from taggingbackends.labels.runlabels import RunLabels
@@ -319,10 +319,10 @@ def _record(run: RunLabels, key: str, type: str) -> NDArray[Any] | Texts:
         for track in run.values():
             record = _records(track).get(key, [None] * len(track))
             cells += map(_cell, record.tolist() if isinstance(record, np.ndarray) else record)
-        numbers = {text: code for code, text in enumerate(dict.fromkeys(cells)) if text is not None}
-        numbers = {text: code for code, text in enumerate(numbers)}
+        texts = [text for text in dict.fromkeys(cells) if text is not None]
+        numbers = {text: number for number, text in enumerate(texts)}
         codes = [-1 if text is None else numbers[text] for text in cells]
-        return Texts(np.array(codes, _code_type(len(numbers))), list(numbers))
+        return Texts(np.array(codes, _code_type(len(texts))), texts)
     dtype = np.dtype(type)
     parts = [np.empty(0, dtype)]
     for track in run.values():
@@ -340,7 +340,7 @@ def _cell(element: Any) -> str | None:
 def _bouts_of(
     run: RunLabels, file: str | None, max_gap: float | None, headers: _Headers
 ) -> Columns:
-    bouts = find_bouts(run, max_gap)
+    bouts, tracks = bouts_of_spans(run, find_spans(run, max_gap))
     return {
         "run": _repeated(run.id, len(bouts)),
         "larva": bouts.larvae.astype(np.int32),
@@ -349,26 +349,21 @@ def _bouts_of(
         "stop": bouts.stop,
         "duration": bouts.durations,
         "frames": bouts.frames,
-        "confidence": _mean_confidence(run, bouts),
+        "confidence": _mean_confidence(run, bouts, tracks),
         **_metadata(run, file, headers, len(bouts)),
     }
 
 
-def _places(run: RunLabels, bouts: Bouts) -> NDArray[np.intp]:
-    """Return the 0-based index of each bout's larva in the run."""
-    larvae = _larvae(run)
-    order = np.argsort(larvae)
-    return order[np.searchsorted(larvae, bouts.larvae, sorter=order)]
-
-
-def _mean_confidence(run: RunLabels, bouts: Bouts) -> NDArray[np.float64]:
+def _mean_confidence(
+    run: RunLabels, bouts: Bouts, tracks: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the mean over the frames of each bout whose confidence is known, or else NaN."""
     confidence = known_confidence(run)
     known = ~np.isnan(confidence)
     if not known.any():
         return np.full(len(bouts), np.nan)
     sizes = np.array([len(track) for track in run.values()])
-    first = (np.cumsum(sizes) - sizes)[_places(run, bouts)] + bouts.first_frames
+    first = (np.cumsum(sizes) - sizes)[tracks] + bouts.first_frames
     edges = np.column_stack([first, first + bouts.frames]).ravel()
     columns = (np.where(known, confidence, 0.0), known.astype(np.float64))
     # every other sum is of the frames between bouts; an edge may be the end of all frames
@@ -379,7 +374,8 @@ def _mean_confidence(run: RunLabels, bouts: Bouts) -> NDArray[np.float64]:
 def _budget_of(
     run: RunLabels, file: str | None, max_gap: float | None, headers: _Headers
 ) -> Columns:
-    spans, bouts = find_spans(run, max_gap), find_bouts(run, max_gap)
+    spans = find_spans(run, max_gap)
+    bouts, tracks = bouts_of_spans(run, spans)
     larvae, names = len(run), run.names + run.secondary_names
     n = larvae * len(names)
     durations = spans.stop - spans.start
@@ -387,7 +383,7 @@ def _budget_of(
     rows = spans.tracks[places] * len(names) + labels
     seconds = np.bincount(rows, durations[places], minlength=n).astype(np.float64)
     frames = np.bincount(rows, spans.frames[places], minlength=n).astype(np.int64)
-    of_bouts = _places(run, bouts) * len(names) + bouts.labels
+    of_bouts = tracks * len(names) + bouts.labels
     tracked = np.bincount(spans.tracks, durations, minlength=larvae).astype(np.float64)
     tracked = tracked.repeat(len(names))
     return {
