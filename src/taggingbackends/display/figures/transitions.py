@@ -40,8 +40,8 @@ def plot_transitions(
 ) -> Figure:
     """Draw the probabilities of transitions between labels: one matrix per group.
 
-    A row is a label, and a column the label of the next bout. Each row adds up to 1. n is the
-    number of transitions of the group.
+    A row is a label, and a column the label of the next bout. Each row adds up to 1, unless the
+    statistics are of some labels only. n is the number of transitions of the group.
 
     Parameters
     ----------
