@@ -77,6 +77,10 @@ def plot_transitions(
         of_group = rows[rows["group"] == group]
         total = int(of_group["count"].sum())
         axes.set_title(f"{shown(group)}\nn = {total}", parse_math=False)
+        if not labels:
+            axes.set_axis_off()
+            axes.text(0.5, 0.5, "no transitions", ha="center", va="center")
+            return
         table = np.full((n, n), np.nan)
         for before, after, p in of_group[["before", "after", "probability"]].itertuples(
             index=False
