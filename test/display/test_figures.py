@@ -118,6 +118,19 @@ def test_groups_without_transitions(groups: str | None, found: Statistics) -> No
         assert axes._left_title.get_window_extent().y1 <= figure.bbox.y1
 
 
+@pytest.mark.parametrize("groups", [["w"], ["w", "attP2"], ["w", "attP2", ODD]])
+def test_all_texts_of_transitions_are_within_the_figure(
+    groups: list[str], found: Statistics
+) -> None:
+    for labels in (found, compared(*groups)):
+        figure = plot_transitions(labels, groups=groups)
+        figure.draw_without_rendering()
+        below = figure._supxlabel.get_window_extent().y1
+        for axes in figure.axes:
+            assert axes._left_title.get_window_extent().y1 <= figure.bbox.y1 + 1
+            assert axes.xaxis.label.get_window_extent().y0 >= below
+
+
 def test_probability_over_time(found: Statistics) -> None:
     figure = plot_over_time(found)
     assert [axes.get_title("left") for axes in figure.axes] == list(found.design.labels)

@@ -117,7 +117,7 @@ def plot_transitions(
         draw,
         path,
         ax,
-        columns=max(int(_ACROSS / width), 1),
+        columns=min(max(int(_ACROSS / width), 1), max(len(names), 1)),
         height=size + 0.15,
         width=width,
         finish=finish,
