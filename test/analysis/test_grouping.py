@@ -76,6 +76,7 @@ def test_what_a_table_may_call_a_recording(name: str, tmp_path: Path) -> None:
         "recording,diet\nr0,rich\nr1,'=poor\n",
         "\ufeffdiet;recording\r\nrich;r0\r\n'=poor;r1\r\n;\r\n",
         'recording\tdiet\n"r0"\t"rich"\nr1\t \'=poor\n\n',
+        "Recording , diet,,\nr0,rich,,\nr1,'=poor\n",
     ],
 )
 def test_forms_of_tables(text: str, tmp_path: Path) -> None:
@@ -118,6 +119,7 @@ def test_bad_tables(tmp_path: Path) -> None:
         ("file,diet\nr0,rich\n", r"groups\.csv: expected a column 'recording'"),
         ("", "expected a column 'recording'"),
         ("recording,diet,diet\nr0,a,b\n", "columns of different names"),
+        ("recording,diet\nr0,rich, very\n", "expected 2 cells in a row, .*put quotes around"),
         ('recording,diet\nr0,"a\n', "expected CSV"),
         ("recording,diet\nr1,rich\n", "expected recordings in groups, found 1 in no group"),
     ):
@@ -145,6 +147,12 @@ def test_an_unknown_column() -> None:
         statistics(labels, "genotpe")
     with backend_error("unusable-data", "run r0: expected its genotpe"):
         statistics(labels, "genotpe", groups={"r0": {"diet": "a"}})
+
+
+def test_an_empty_genotype_is_no_group() -> None:
+    with backend_error("unusable-data", "run r0: expected its genotype, found protocol; group by"):
+        statistics([recording("r0", genotype=""), recording("r1", 1)])
+    assert groups_of(recording("r0", genotype=""), groups={"r0": "a"}) == {"a": 1}
 
 
 def test_an_unknown_control_or_label() -> None:
@@ -233,6 +241,27 @@ def test_few_recordings() -> None:
     one = found.over_time[found.over_time["group"] == "b"]
     assert one["low"].isna().all()
     assert one["share"].notna().any()
+
+
+def test_few_recordings_for_the_correction_of_many_tests() -> None:
+    labels = [recording(f"r{at}", at, genotype="ab"[at % 2]) for at in range(8)]
+    with pytest.warns(
+        BackendWarning, match=r"below 0\.029, and none below .* Holm.*add recordings$"
+    ):
+        found = statistics(labels, unit="recording")
+    assert found.comparisons["p_adjusted"].min() > 0.05
+    assert len(statistics(labels, unit="recording", labels=["hunch"]).comparisons) == 4
+    three = [recording(f"r{at}", at, genotype="abc"[at % 3]) for at in range(9)]
+    with pytest.warns(BackendWarning, match="add recordings, or name a control"):
+        statistics(three, unit="recording")
+
+
+def test_a_window_before_that_is_not_before() -> None:
+    labels = [recording(f"r{at}", at, genotype="ab"[at % 2]) for at in range(2)]
+    start = statistics(labels).design.windows["a"][0].start
+    with pytest.warns(BackendWarning, match="ends after the start of the window of responses"):
+        statistics(labels, before=(start - 1, start + 0.5))
+    statistics(labels, before=(start - 1, start))
 
 
 def test_labels_that_only_some_recordings_have() -> None:

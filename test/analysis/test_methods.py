@@ -46,9 +46,11 @@ def test_the_numbers_are_those_of_the_run() -> None:
     assert "from 4 to 6 s, or were tracked for less than 75 %" in text
     assert "each group was compared with a: " in text
     assert "proportions of responding larvae: " in text
+    assert "all transitions from the same behaviour to another one in the window" in text
     assert "taggingbackends " in text
 
 
+@pytest.mark.filterwarnings("ignore:.* no p-value can be below")
 def test_only_tests_that_were_used_are_named() -> None:
     few = compared(larvae=2)
     used = set(few.comparisons["test"])
@@ -56,6 +58,7 @@ def test_only_tests_that_were_used_are_named() -> None:
     assert named(few.methods()) == ["Fisher", "Mann-Whitney"]
     by_recording = compared(unit="recording").methods()
     assert named(by_recording) == ["permutation"]
+    assert "the two groups were compared: " in by_recording
     assert "adjusted for the variance between recordings" in by_recording
     assert "The effect size is the rank-biserial correlation." in by_recording
     many = compared(larvae=40, labels=["run"])
@@ -63,6 +66,7 @@ def test_only_tests_that_were_used_are_named() -> None:
     assert "Fisher" not in many.methods()
 
 
+@pytest.mark.filterwarnings("ignore:.* no p-value can be below")
 def test_without_window_there_are_no_responses() -> None:
     recordings = []
     for n in range(8):

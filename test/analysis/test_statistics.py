@@ -295,6 +295,7 @@ def test_comparisons_of_larvae(found: Statistics, frames: pd.DataFrame) -> None:
                 angles = [2 * np.arcsin(np.sqrt(x.mean())) for x in (group, control)]
                 assert row["effect_size"] == pytest.approx(angles[0] - angles[1])
             else:
+                group, control = group.round(9), control.round(9)  # equal, but for rounding errors
                 test = scipy.stats.mannwhitneyu(group, control)
                 assert row["statistic"] == test.statistic
                 expected.append(test.pvalue)
@@ -384,6 +385,27 @@ def test_median_latency_of_censored_larvae() -> None:
     assert np.isnan(median_latency(latency[:0], np.ones(0, bool)))
     # of 5, then of 4, then of 2 at risk
     assert median_latency(latency, np.array([True, True, False, True, False])) == 3
+
+
+def test_values_that_differ_by_rounding_errors_are_ties() -> None:
+    durations = np.array([60.24 - 60.16, 1.08 - 1, 0.08, 4.08 - 4])
+    assert len(set(durations)) > 1
+    assert compare_ranks(durations[:2], durations[2:])[1:3] == (2, 1)
+    more = np.array([0.16, 0.24])
+    assert compare_ranks(np.append(durations, more), durations) == compare_ranks(
+        np.append(np.full(4, 0.08), more), np.full(4, 0.08)
+    )
+
+
+def test_labels_asked_for_do_not_change_probabilities_of_transitions(
+    recordings: list[Labels], found: Statistics
+) -> None:
+    some = statistics(recordings, window=WINDOW, control="control", labels=["hunch", "run"])
+    keys = ["group", "before", "after"]
+    expected = found.transitions.astype(dict.fromkeys(keys, str)).set_index(keys)
+    one = some.transitions.astype(dict.fromkeys(keys, str)).set_index(keys)
+    assert len(one) == 4
+    pd.testing.assert_frame_equal(one, expected.loc[one.index])
 
 
 def test_holm_ignores_tests_without_a_result() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,47 @@ def test_formats(
         drawn = re.findall(r"<text[^>]*>(.*?)</text>", content.decode(), re.DOTALL)
         # neither mathematics nor markup; in the legend, a number follows
         assert any("_a$b$ &lt;x&gt;&amp;" in text for text in drawn)
+
+
+def test_bins_without_neighbours_are_drawn() -> None:
+    figure = plot_over_time(compared("a", "b", bin=100.0, labels=["hunch"]))
+    lines, bars = figure.axes[0].get_lines(), figure.axes[0].collections
+    assert [line.get_marker() for line in lines if len(line.get_xdata()) == 1].count(".") == 2
+    assert sum(isinstance(one, mpl.collections.LineCollection) for one in bars) == 2
+
+
+def test_a_window_is_marked_if_there_is_no_stimulus() -> None:
+    recordings = [simulate_labels(f"r{n}", larvae=3, seconds=12, genotype="ab"[n]) for n in (0, 1)]
+    for labels in recordings:
+        for run in labels.values():
+            del run.metadata["protocol"]
+    for window, marks in ((None, 0), ((6, 8), 1)):
+        figure = plot_over_time(statistics(recordings, window=window, labels="run"))
+        found = figure.axes[0].findobj(lambda one: one.get_gid() == "stimulus")
+        assert (len(found), "window" in texts(figure)) == (marks, bool(marks))
+
+
+@pytest.mark.parametrize("groups", [None, "w"])
+def test_groups_without_transitions(groups: str | None, found: Statistics) -> None:
+    none = dataclasses.replace(found, transitions=found.transitions[:0])
+    figure = plot_transitions(none, groups=groups)
+    figure.draw_without_rendering()
+    assert texts(figure).count("no transitions") == len(figure.axes)
+    for axes in figure.axes:
+        assert axes._left_title.get_window_extent().y1 <= figure.bbox.y1
+
+
+@pytest.mark.parametrize("groups", [["w"], ["w", "attP2"], ["w", "attP2", ODD]])
+def test_all_texts_of_transitions_are_within_the_figure(
+    groups: list[str], found: Statistics
+) -> None:
+    for labels in (found, compared(*groups)):
+        figure = plot_transitions(labels, groups=groups)
+        figure.draw_without_rendering()
+        below = figure._supxlabel.get_window_extent().y1
+        for axes in figure.axes:
+            assert axes._left_title.get_window_extent().y1 <= figure.bbox.y1 + 1
+            assert axes.xaxis.label.get_window_extent().y0 >= below
 
 
 def test_probability_over_time(found: Statistics) -> None:

@@ -26,6 +26,8 @@ _WORDS = (
     (r", or load_tracks\(path, spine=\[\.\.\.\]\)", ""),
     (r"groups=\.\.\.", "--groups TABLE"),
     (r"window=(?:\.\.\.|\(start, stop\))", "--window START:STOP"),
+    (r"before=\(start, stop\)", "--before START:STOP"),
+    (r"name a control$", "name a group with --control NAME"),
     (r"min_tracked=\.\.\.", "--min-tracked SHARE"),
     (r"a longer bin=\.\.\.", "a longer --bin"),
     (

@@ -55,8 +55,8 @@ def comparisons_table(grouped: Grouped, seed: int) -> Any:
     return table
 
 
-def warn_of_few(grouped: Grouped, stacklevel: int) -> None:
-    """Warn of groups that are too small to be compared."""
+def warn_of_few(grouped: Grouped, comparisons: Any, stacklevel: int) -> None:
+    """Warn of groups that are too small to be compared, or to differ after correction."""
     n = len(grouped.groups)
     chosen = grouped.is_counted
     sizes = np.bincount(grouped.group[chosen], minlength=n).tolist()
@@ -73,14 +73,22 @@ def warn_of_few(grouped: Grouped, stacklevel: int) -> None:
         return
     names = list(grouped.groups)
     weak = [(a, b) for a, b in _pairs(grouped) if sizes[a] > 1 and sizes[b] > 1]
-    weak = [(a, b) for a, b in weak if smallest_p(sizes[a], sizes[b]) > 0.05]
+    families = comparisons.loc[comparisons["p"].notna(), "measure"].value_counts()
+    tests = int(families.min()) if len(families) else 1
+    weak = [(a, b) for a, b in weak if tests * smallest_p(sizes[a], sizes[b]) > 0.05]
     if weak:
         (a, b), *others = weak
+        least = smallest_p(sizes[a], sizes[b])
         problem = f"{names[a]} and {names[b]} have {sizes[a]} and {counted(sizes[b], unit)}: "
-        problem += f"no p-value can be below {smallest_p(sizes[a], sizes[b]):.2g}"
+        problem += f"no p-value can be below {least:.2g}"
+        if tests > 1:
+            problem += f", and none below {min(tests * least, 1):.2g} after Holm's correction"
         if others:
             problem += f"; the like holds for {counted(len(others), 'more pair')} of groups"
-        warnings.warn(BackendWarning(problem, "add recordings"), stacklevel=stacklevel + 1)
+        fix = "add recordings"
+        if grouped.control is None and len(names) > 2:
+            fix += ", or name a control"
+        warnings.warn(BackendWarning(problem, fix), stacklevel=stacklevel + 1)
 
 
 def _pairs(grouped: Grouped) -> list[tuple[int, int]]:

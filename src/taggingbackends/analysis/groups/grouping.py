@@ -73,13 +73,14 @@ class Grouping:
         """
         row = self._row_of(file, run)
         facts = run_facts(run)
+        known = [name for name, value in facts.items() if value]
         values = []
         for column in self.by:
             value = row.get(column) or facts.get(column)
-            if value is None:
+            if not value:
                 if column in self._columns:
                     return None
-                problem = f"{_where(file, run)}: expected its {column}, found {_found(facts)}"
+                problem = f"{_where(file, run)}: expected its {column}, found {_found(known)}"
                 fix = "group by one of these, or name the groups of recordings with groups=..."
                 raise BackendError("unusable-data", problem, fix)
             values.append(value)
@@ -169,12 +170,20 @@ def read_groups(path: str | PathLike[str]) -> list[dict[str, str]]:
     except csv.Error as error:
         raise BackendError("unusable-data", f"{path}: expected CSV, found: {error}") from None
     columns, *rows = [[plain_text(cell.strip()) for cell in row] for row in table]
+    columns = [_RECORDING if name.lower() == _RECORDING else name for name in columns]
+    while columns and not columns[-1]:  # spreadsheets write empty columns, too
+        columns.pop()
     if _RECORDING not in columns or len(set(columns)) < len(columns):
         problem = (
             f"{path}: expected a column {_RECORDING!r}, and columns of different names, "
             f"found {shown(columns)}"
         )
         raise BackendError("unusable-data", problem)
+    for row in rows:
+        if any(row[len(columns) :]):
+            problem = f"{path}: expected {len(columns)} cells in a row, found {shown(row)}"
+            fix = f"put quotes around texts with {separator!r}"
+            raise BackendError("unusable-data", problem, fix)
     return [dict(zip(columns, row, strict=False)) for row in rows]
 
 

@@ -22,7 +22,8 @@ _MEASURES = {
 _TESTS = {
     "chi-square": "Pearson's chi-square test without continuity correction",
     "Fisher's exact": "Fisher's exact test",
-    "Mann-Whitney": "the Mann-Whitney test",
+    "Mann-Whitney": "the Mann-Whitney test (exact without ties if a group has at most 8 larvae, "
+    "else by the normal approximation with corrections for ties and continuity)",
     "permutation": "permutation of recordings between the groups",
 }
 
@@ -117,6 +118,9 @@ def _measures(design: Design) -> list[str]:
         "Bouts are those that began in the window; their rates are per minute of tracked time."
         if design.has_responses
         else "Rates of bouts are per minute of tracked time.",
+        "The probability of a transition is its share of all transitions from the same behaviour "
+        f"to another one{' in the window' if design.has_responses else ''}, from a frame to the "
+        "next one without a gap.",
     ]
 
 
@@ -125,6 +129,8 @@ def _tests(design: Design, comparisons: Any) -> list[str]:
     if not len(used):
         return []
     others = "all pairs of groups were compared"
+    if len(design.groups) == 2:
+        others = "the two groups were compared"
     if design.control is not None:
         others = f"each group was compared with {design.control}"
     by_tests: dict[tuple[str, ...], list[str]] = {}

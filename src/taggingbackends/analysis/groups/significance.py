@@ -24,6 +24,7 @@ PERMUTATIONS = 9999
 """Random permutations; if there are not more, all of them are used."""
 
 _CACHED = 2**17  # values
+_DECIMALS = 9  # of values that are ranked: those that only differ by rounding errors are equal
 
 _Floats = NDArray[np.float64]
 
@@ -80,12 +81,14 @@ def compare_ranks(group: _Floats, control: _Floats) -> GroupTest:
     """Compare the values of independent larvae by the Mann-Whitney test.
 
     The effect size is the rank-biserial correlation: the probability that a larva of the group has
-    more than one of the control, less the probability that it has less.
+    more than one of the control, less the probability that it has less. Values that differ by
+    rounding errors are equal: the durations 60.24 - 60.16 and 1.08 - 1 are.
     """
     from scipy.stats import mannwhitneyu
 
     if not len(group) or not len(control):
         return GroupTest("", np.nan, np.nan, "rank-biserial", np.nan)
+    group, control = group.round(_DECIMALS), control.round(_DECIMALS)
     if np.ptp(np.concatenate([group, control])) == 0:  # all are equal
         u, p = len(group) * len(control) / 2, 1.0
     else:

@@ -14,7 +14,7 @@ from taggingbackends.analysis.groups.comparisons import MEASURES, comparisons_ta
 from taggingbackends.analysis.groups.design import Design
 from taggingbackends.analysis.groups.grouped import Grouped, GroupedRecording
 from taggingbackends.analysis.groups.grouping import Grouping, Groups, Recordings
-from taggingbackends.analysis.groups.methods import methods
+from taggingbackends.analysis.groups.methods import methods, windows_text
 from taggingbackends.analysis.groups.observations import Questions, observe
 from taggingbackends.analysis.groups.significance import PERMUTATIONS
 from taggingbackends.analysis.groups.tables import (
@@ -193,9 +193,9 @@ def statistics(
         problem = f"expected recordings in groups, found {len(left_out)} in no group"
         raise BackendError("unusable-data", problem, "complete the table of groups")
     grouped = Grouped(recordings, questions, control, labels)
-    _warn_of_left_out(grouped)
-    warn_of_few(grouped, stacklevel=2)
+    _warn_of_windows(grouped)
     comparisons = comparisons_table(grouped, seed)
+    warn_of_few(grouped, comparisons, stacklevel=2)
     return Statistics(
         design=_design(grouped, by, seed, left_out, comparisons),
         groups=groups_table(grouped, by),
@@ -209,13 +209,22 @@ def statistics(
     )
 
 
-def _warn_of_left_out(grouped: Grouped) -> None:
+def _warn_of_windows(grouped: Grouped) -> None:
     if without := _without_window(grouped):
         problem = (
             "counted over time only, since their protocols have no stimulus window, but others "
             f"do: {listed(without)}"
         )
         warnings.warn(BackendWarning(problem, "set window=(start, stop)"), stacklevel=3)
+    before = grouped.questions.before
+    windows = sorted({one.seen.window for one in grouped.recordings if not one.seen.is_whole})
+    if before and (late := [window for window in windows if window.start < before.stop]):
+        problem = (
+            f"the time before, {windows_text([before])}, ends after the start of the window of "
+            f"responses, {windows_text(late)}: larvae are excluded since they respond"
+        )
+        fix = "set before=(start, stop) to a time before the window"
+        warnings.warn(BackendWarning(problem, fix), stacklevel=3)
 
 
 def _without_window(grouped: Grouped) -> list[str]:

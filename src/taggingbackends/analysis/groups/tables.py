@@ -145,19 +145,25 @@ def bouts_table(grouped: Grouped) -> Any:
 
 
 def transitions_table(grouped: Grouped) -> Any:
-    """Return group, before, after, count, probability, of the transitions that occur."""
+    """Return group, before, after, count, probability, of the transitions that occur.
+
+    The probability is the share of the transitions from `before` to any label, also to one that was
+    not asked for.
+    """
     n = len(grouped.labels)
     place = {label: at for at, label in enumerate(grouped.labels)}
     counts = np.zeros((len(grouped.groups), n, n), dtype=np.int64)
+    totals = np.zeros((len(grouped.groups), n), dtype=np.int64)
     for at in np.flatnonzero(grouped.is_in_window).tolist():
         seen = grouped.recordings[at].seen
         names = seen.labels[: seen.primary]
         known = [at for at, name in enumerate(names) if name in place]
         to = [place[names[at]] for at in known]
         counts[grouped.group_of[at]][np.ix_(to, to)] += seen.transitions[np.ix_(known, known)]
+        totals[grouped.group_of[at], to] += seen.transitions[known].sum(axis=1)
     group, before, after = np.nonzero(counts)
     found = counts[group, before, after]
-    probability = found / counts.sum(axis=2)[group, before]
+    probability = found / totals[group, before]
     columns = {"group": group, "before": before, "after": after}
     return frame(grouped, columns | {"count": found, "probability": probability})
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from taggingbackends.display.figures.drawing import (
     INK,
@@ -22,9 +24,12 @@ from taggingbackends.system.words import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from taggingbackends.analysis.groups.design import Design
     from taggingbackends.analysis.groups.statistics import Statistics
+    from taggingbackends.analysis.protocol import Window
 
 __all__ = ["plot_over_time"]
 
@@ -117,6 +122,10 @@ def _draw(axes: Axes, label: str, statistics: Statistics, times: tuple[float, fl
             linewidth=1.1,
             zorder=3,
         )
+        if (alone := _are_alone(share)).any():  # a line does not show them
+            errors = np.maximum([share - low, high - share], 0)[:, alone]
+            x, y = middle[alone], share[alone]
+            axes.errorbar(x, y, errors, color=color, fmt=".", elinewidth=0.8, zorder=3)
         # bins of few larvae have wide bands, which would flatten all others
         top = max(top, rows.loc[_are_many(rows), ["share", "high"]].max().max())
     axes.set_ylim(0, min(1.0, 1.08 * top) if top > 0 else 1.0)
@@ -124,6 +133,13 @@ def _draw(axes: Axes, label: str, statistics: Statistics, times: tuple[float, fl
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
     title(axes, label, above=_stimulus(axes, statistics))
+
+
+def _are_alone(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which values are known, but not those before and after."""
+    known = np.concatenate([[False], ~np.isnan(values), [False]])
+    alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
+    return alone
 
 
 def _are_many(rows: DataFrame) -> Any:
@@ -146,10 +162,13 @@ def _dashes(at: int) -> Any:
 
 
 def _stimulus(axes: Axes, statistics: Statistics) -> float:
-    """Mark the stimulus in a panel, and return the height of the bars above it, in points."""
+    """Mark the stimulus in a panel, and return the height of the bars above it, in points.
+
+    If the protocols do not say when it is on, the window is marked.
+    """
     from matplotlib.transforms import ScaledTranslation
 
-    windows = statistics.design.stimulus
+    _, windows = _marked(statistics.design)
     start, stop = axes.get_xlim()
     within = {
         group: [(max(on, start), min(off, stop)) for on, off in own if on < stop and off > start]
@@ -182,6 +201,13 @@ def _stimulus(axes: Axes, statistics: Statistics) -> float:
     return height
 
 
+def _marked(design: Design) -> tuple[str, Mapping[str, tuple[Window, ...]]]:
+    """Return what is marked, and when it is."""
+    if any(design.stimulus.values()):
+        return "stimulus", design.stimulus
+    return "window", design.windows
+
+
 def _legend(figure: Figure, statistics: Statistics) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -197,11 +223,12 @@ def _legend(figure: Figure, statistics: Statistics) -> None:
         dashes = _dashes(at)
         keys.append(Line2D([], [], color=colors[group], linewidth=1.4, linestyle=dashes))
         names.append(f"{shown(group)} ({sizes[group]})")
-    windows = set(statistics.design.stimulus.values())
+    what, marked = _marked(design)
+    windows = set(marked.values())
     if windows != {()}:
         alike = len(windows) == 1
         keys.append(Patch(color=_STIMULUS) if alike else Line2D([], [], color=INK, linewidth=2))
-        names.append("stimulus" if alike else "stimulus of the group")
+        names.append(what if alike else f"{what} of the group")
     width = figure.get_figwidth()
     longest = max(map(len, names))
     columns = max(int(width / (0.45 + 0.06 * longest)), 1)

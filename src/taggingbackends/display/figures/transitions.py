@@ -40,8 +40,8 @@ def plot_transitions(
 ) -> Figure:
     """Draw the probabilities of transitions between labels: one matrix per group.
 
-    A row is a label, and a column the label of the next bout. Each row adds up to 1. n is the
-    number of transitions of the group.
+    A row is a label, and a column the label of the next bout. Each row adds up to 1, unless the
+    statistics are of some labels only. n is the number of transitions of the group.
 
     Parameters
     ----------
@@ -77,6 +77,10 @@ def plot_transitions(
         of_group = rows[rows["group"] == group]
         total = int(of_group["count"].sum())
         axes.set_title(f"{shown(group)}\nn = {total}", parse_math=False)
+        if not labels:
+            axes.set_axis_off()
+            axes.text(0.5, 0.5, "no transitions", ha="center", va="center")
+            return
         table = np.full((n, n), np.nan)
         for before, after, p in of_group[["before", "after", "probability"]].itertuples(
             index=False
@@ -113,7 +117,7 @@ def plot_transitions(
         draw,
         path,
         ax,
-        columns=max(int(_ACROSS / width), 1),
+        columns=min(max(int(_ACROSS / width), 1), max(len(names), 1)),
         height=size + 0.15,
         width=width,
         finish=finish,
