@@ -325,6 +325,15 @@ def test_a_gap_ends_a_bout_and_the_axis_begins_at_0(browser: Browser) -> None:
     assert browser.messages() == []
 
 
+def test_a_clock_with_another_origin(browser: Browser) -> None:
+    labels = Labels()
+    labels.set(RUN, 7, 1e6 + np.arange(100) / 10, ["run"] * 100)
+    browser.open(report({"my.label": labels}))
+    assert browser.range() == (1e6, 1e6 + 10)
+    assert "1000000 to 1000009.9 s" in browser.text("facts")
+    assert browser.messages() == []
+
+
 def test_zoom_and_pan(labels: Labels, browser: Browser) -> None:
     browser.open(report({"my.label": labels}))
     assert browser.range() == (0, 10)

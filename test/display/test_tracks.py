@@ -456,6 +456,8 @@ def test_the_keys(player: Player, recording: Path) -> None:
         ("u", "larva 1, bout of cast, 5.00–7.00 s"),
         ("u", "larva 1, bout of run, 7.00–10.00 s"),
         ("U", "larva 1, bout of cast, 5.00–7.00 s"),
+        ("b", "larva 1, bout of run, 7.00–10.00 s"),
+        ("u", "larva 1, bout of cast, 5.00–7.00 s"),
     ):
         player.key(key)
         assert bout() == expected, key
@@ -526,13 +528,36 @@ def test_missing_spines_and_tracks(player: Player, recording: Path) -> None:
     player.seek(1.52)
     shown = player.shown()
     assert (shown["larva"], shown["frame"], shown["spine"]) == ("2", "30", "")
+    assert shown["says"] == "no spine in this frame"
     player.seek(1.56)
     assert len(player.shown()["spine"].split()) == 22
     player.click_bout(1.05, 2, 3)
     player.key(" ")
     assert player.shown()["larva"] == "9"
-    assert player.shown()["frame"] == "-1"
+    assert (player.shown()["frame"], player.shown()["says"]) == ("-1", "no track")
     assert player.browser.messages() == []
+
+
+def test_a_larva_without_any_spine(browser: Browser, label_file: Path) -> None:
+    path = next(label_file.parent.glob("*.spine"))
+    lines = [
+        " ".join(line.split()[: 3 if " 00001 " in line else None])
+        for line in path.read_text().splitlines()
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    labels = Labels.read(label_file)
+    labels[RUN].dependencies = [dependency(path)]
+    labels.write(label_file)
+    for outline in path.parent.glob("*.outline"):
+        outline.unlink()
+    with pytest.warns(UserWarning, match="the report has no outlines"):
+        page = report({"truth.label": Labels.read(label_file)}, tracks=True)
+    player = Player(browser, page)
+    player.seek(2)
+    shown = player.shown()
+    assert (shown["frame"], shown["says"]) == ("40", "no spine in this frame")
+    assert player.shown("arena")["larvae"] == "2"
+    assert browser.messages() == []
 
 
 def test_runs_without_tracks_and_old_browsers(label_file: Path, browser: Browser) -> None:

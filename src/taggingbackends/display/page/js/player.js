@@ -1,6 +1,6 @@
 /* Player: a larva through a bout, and all larvae in the arena. The data-* attributes of the two canvases say
    what is drawn: the time (s), the larva, its frame (from 0), spine and outline (x and y of each point in turn, mm),
-   the number of larvae, and the camera (x and y of the centre in mm, px per mm). */
+   the number of larvae, the camera (x and y of the centre in mm, px per mm), and a text. */
 
 { // a block, so that its names are its own
 const AROUND = 1; // s played before and after a bout
@@ -16,7 +16,8 @@ const listed = new WeakMap(); // bouts by view
 let recording = null; // of the view; with `tracks` when it is unpacked
 let time = 0; // s
 let larva = null; // the one that is followed
-let chosen = null; // its bout: { of, row, label, start, stop, sure }, in the view `of`: this one or its reference
+// its bout: { of, row, label, start, stop, sure, kind }; `of` is the view or its reference, `kind` that of nextBout
+let chosen = null;
 let playing = 0; // the request of the next picture
 let played = 0; // time of the last picture, ms
 let colors = {};
@@ -159,6 +160,7 @@ function scaleBar(context, height, scale) {
 }
 
 function say(context, width, text) {
+  context.canvas.dataset.says = text;
   context.fillStyle = colors.muted;
   context.font = `14px ${FONT}`;
   context.textAlign = "center";
@@ -212,12 +214,12 @@ function drawFollowed() {
   const frame = track ? seen(track) : -1;
   const found = frame < 0 ? null : around(track, frame) ?? outlineCentre(track, frame);
   const { dataset } = larvaCanvas;
-  Object.assign(dataset, { time: time.toFixed(3), larva: larva ?? "", frame, spine: "", outline: "", camera: "" });
+  Object.assign(dataset, { time: time.toFixed(3), larva: larva ?? "", frame, spine: "", outline: "", camera: "", says: "" });
   caption(track, frame);
   if (!found) {
     strips(context, width);
-    const why = larva === null ? "Click a bout in the ethogram, or a larva in the arena." : track ? "not tracked" : "no track";
-    say(context, width, why);
+    const why = !track ? "no track" : frame < 0 ? "not tracked" : "no spine in this frame";
+    say(context, width, larva === null ? "Click a bout in the ethogram, or a larva in the arena." : why);
     return;
   }
   const camera = cameraAt(...found, Math.min(width, height) / (1.9 * track.length), width, height);
@@ -466,13 +468,14 @@ function nextBout(kind, by) {
     unsure: (bouts) => bouts.filter((b) => b.label >= 0 && b.sure !== null).sort((a, b) => a.sure - b.sure),
   }[kind](boutsOf(of));
   if (!among.length) return;
-  let at = among.findIndex(isChosen);
+  // the least sure one comes first, whatever is chosen; more of them follow it
+  let at = kind === "unsure" && chosen?.kind !== kind ? -1 : among.findIndex(isChosen);
   if (at < 0) {
     // from the time shown; the bouts up to it come first
     const past = among.filter((b) => b.row < row || (b.row === row && b.start <= time + SLACK)).length;
     at = (kind === "unsure" ? 0 : past) - (by > 0 ? 1 : 0);
   }
-  playBout(among[(at + by + among.length) % among.length]);
+  playBout({ ...among[(at + by + among.length) % among.length], kind });
 }
 
 /* Returns the bout of a larva at a time; of several labels, the one at a part of the row's height. */
