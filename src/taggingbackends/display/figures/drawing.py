@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from taggingbackends.display.colors import legend_order
 from taggingbackends.display.tables import cut
 from taggingbackends.errors import TaggingBackendsError
 from taggingbackends.system.extras import require
@@ -214,8 +215,11 @@ def chosen(names: str | Sequence[str] | None, known: Sequence[str], what: str) -
 
 
 def drawn_labels(statistics: Statistics, labels: str | Sequence[str] | None) -> list[str]:
-    """Return the labels to draw: those that are asked for, or the 60 most frequent ones."""
-    known = statistics.design.labels
+    """Return the labels to draw: those that are asked for, or the 60 most frequent ones.
+
+    The latter have the order of legends.
+    """
+    known = legend_order(statistics.design.labels)
     if labels is None and len(known) > _LABELS:
         seconds = statistics.budgets.groupby("label", observed=False)["seconds"].sum()
         kept = set(seconds.sort_values(ascending=False, kind="stable").index[:_LABELS])
