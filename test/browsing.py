@@ -63,7 +63,7 @@ class Browser:
         start, stop = re.findall(r"[\d.]+", self.text("range"))[:2]
         return float(start), float(stop)
 
-    def place(self, seconds: float, row: int, rows: int) -> tuple[float, float]:
+    def place(self, seconds: float, row: float, rows: int) -> tuple[float, float]:
         """Return the position of a time and a row in the window, given the page's margins."""
         box = self.run(
             "const c = document.getElementById('canvas'); c.scrollIntoView({block: 'center'});"

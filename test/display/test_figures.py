@@ -19,7 +19,7 @@ from taggingbackends.display import (
     plot_responses,
     plot_transitions,
 )
-from taggingbackends.display.colors import OTHERS, USUAL
+from taggingbackends.display.colors import OTHERS, USUAL, legend_order
 from taggingbackends.display.figures.drawing import group_colors, shown
 from taggingbackends.simulation import simulate_labels
 
@@ -133,7 +133,7 @@ def test_all_texts_of_transitions_are_within_the_figure(
 
 def test_probability_over_time(found: Statistics) -> None:
     figure = plot_over_time(found)
-    assert [axes.get_title("left") for axes in figure.axes] == list(found.design.labels)
+    assert [axes.get_title("left") for axes in figure.axes] == legend_order(found.design.labels)
     table = found.over_time
     most = table.groupby("group", observed=True)["larvae"].max()
     many = table[table["larvae"] >= table["group"].map(most).astype(int) / 2]
@@ -187,7 +187,7 @@ def test_responses(found: Statistics) -> None:
     figure = plot_responses(found)
     table = found.responses.set_index(["label", "group"])
     tests = found.comparisons.set_index(["measure", "label", "group"])["p_adjusted"]
-    assert [axes.get_title("left") for axes in figure.axes] == list(found.design.labels)
+    assert [axes.get_title("left") for axes in figure.axes] == legend_order(found.design.labels)
     stars = 0
     for axes in figure.axes:
         label = axes.get_title("left")

@@ -325,6 +325,15 @@ def test_a_gap_ends_a_bout_and_the_axis_begins_at_0(browser: Browser) -> None:
     assert browser.messages() == []
 
 
+def test_a_clock_with_another_origin(browser: Browser) -> None:
+    labels = Labels()
+    labels.set(RUN, 7, 1e6 + np.arange(100) / 10, ["run"] * 100)
+    browser.open(report({"my.label": labels}))
+    assert browser.range() == (1e6, 1e6 + 10)
+    assert "1000000 to 1000009.9 s" in browser.text("facts")
+    assert browser.messages() == []
+
+
 def test_zoom_and_pan(labels: Labels, browser: Browser) -> None:
     browser.open(report({"my.label": labels}))
     assert browser.range() == (0, 10)
@@ -464,6 +473,33 @@ def test_scores_and_budgets_side_by_side(
     file = "return document.querySelector('#facts .file')"
     assert browser.run(f"{file}.title") == "lab/predicted.label"
     assert browser.run(f"{file}.innerText") == "predicted.label"
+
+
+def test_scores_have_the_order_of_legends(browser: Browser) -> None:
+    labels = Labels()
+    labels.set(RUN, 1, np.arange(4) / 10, ["stop", "cast", "run", ("run", "cast")])
+    browser.open(report({"one.label": labels, "other.label": labels}))
+    names = [row[0] for row in browser.table("scores")[1:]]
+    assert names == ["run", "cast", "stop", "cast+run"]
+    assert names[:3] == [row[0] for row in browser.table("labels")[1:]]
+
+
+def test_headings_of_a_table_stay_above_its_rows(browser: Browser) -> None:
+    labels = Labels()
+    for larva in range(100):
+        names = [f"{'label' * 5}{number}" for number in range(12)]
+        labels.set(RUN, larva, np.arange(12) / 10, names)
+    browser.open(report({"my.label": labels}))
+    shown = browser.run(
+        "const table = document.getElementById('larvae'), box = table.parentElement;"
+        "box.scrollTo(200, 333); box.scrollIntoView();"
+        "const { left, top } = box.getBoundingClientRect();"
+        "return [[5, 5], [5, 100], [150, 5]].map(([x, y]) =>"
+        "  document.elementFromPoint(left + x, top + y).closest('th, td').innerText)"
+    )
+    assert shown[0] == "larva"
+    assert shown[1].isdecimal()
+    assert shown[2].startswith("label")
 
 
 def several() -> dict[str, Labels]:

@@ -294,7 +294,7 @@ class Player:
         )
         return float(self.shown()["time"])
 
-    def click_bout(self, seconds: float, row: int, rows: int) -> None:
+    def click_bout(self, seconds: float, row: float, rows: int) -> None:
         x, y = self.browser.place(seconds, row, rows)
         for kind in ("mousePressed", "mouseReleased"):
             self.browser.mouse(kind, x, y, button="left", clickCount=1)
@@ -359,6 +359,7 @@ def test_a_click_on_a_bout_plays_it(player: Player, recording: Path) -> None:
     assert player.after(100) == 8  # 1 s after
     assert not player.plays()
     player.key(" ")  # again
+    assert float(player.shown()["time"]) == 4
     assert player.after(0.25) == 4.25
     player.click_bout(1.0, 1, 3)
     assert player.shown()["larva"] == "2"
@@ -368,6 +369,48 @@ def test_a_click_on_a_bout_plays_it(player: Player, recording: Path) -> None:
     assert "not tracked" not in player.browser.text("larva-caption")
     assert (player.shown()["frame"], player.shown()["spine"]) == ("-1", "")
     assert player.browser.messages() == []
+
+
+def test_a_bout_of_the_other_file_is_played(label_file: Path, browser: Browser) -> None:
+    folder = label_file.parent
+    (folder / "model").mkdir()
+    other = Labels.read(label_file)
+    other.set(RUN, 1, other[RUN][1].times, ["hunch"] * 200)
+    other.write(folder / "model/truth.label")
+    files = ("truth.label", "model/truth.label")
+    player = Player(
+        browser, report({name: Labels.read(folder / name) for name in files}, tracks=True)
+    )
+    bouts = []
+    for half in (-0.3, 0.1):  # of the row; each has a space below
+        player.click_bout(6.0, half, 3)
+        bouts.append(browser.text("larva-caption").split("\n")[-1].partition(", conf")[0])
+    assert bouts == ["bout of cast in truth.label, 5.00–7.00 s", "bout of hunch, 0.00–10.00 s"]
+    assert "run in truth.label" in browser.text("larva-caption")
+    player.click_bout(6.0, -0.3, 3)
+    player.key("n")  # the bouts of the same file
+    assert "bout of cast in truth.label, 0.00–3.00 s" in browser.text("larva-caption")
+    assert player.shown()["larva"] == "2"
+    assert browser.messages() == []
+
+
+def test_a_click_on_an_axis_plays_nothing(browser: Browser, label_file: Path) -> None:
+    labels = Labels.read(label_file)
+    for larva in range(10, 60):
+        labels.set(RUN, larva, [0.0, 5.0], ["run", "run"])
+    player = Player(browser, report({"truth.label": labels}, tracks=True))
+    for _ in range(6):
+        browser.drawn_after(lambda: browser.click("rows-in"))
+    shown = player.shown()
+    left, top, right, bottom = browser.run(
+        "const c = document.getElementById('canvas'); c.scrollIntoView({block: 'center'});"
+        "const b = c.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]"
+    )
+    for place in ((left + 53, bottom - 20), (left + 20, top + 50), (right - 5, top + 50)):
+        for kind in ("mousePressed", "mouseReleased"):
+            player.browser.mouse(kind, *place, button="left", clickCount=1)
+        assert not player.plays()
+    assert player.shown() == shown
 
 
 def test_the_speeds(player: Player) -> None:
@@ -413,6 +456,8 @@ def test_the_keys(player: Player, recording: Path) -> None:
         ("u", "larva 1, bout of cast, 5.00–7.00 s"),
         ("u", "larva 1, bout of run, 7.00–10.00 s"),
         ("U", "larva 1, bout of cast, 5.00–7.00 s"),
+        ("b", "larva 1, bout of run, 7.00–10.00 s"),
+        ("u", "larva 1, bout of cast, 5.00–7.00 s"),
     ):
         player.key(key)
         assert bout() == expected, key
@@ -483,13 +528,36 @@ def test_missing_spines_and_tracks(player: Player, recording: Path) -> None:
     player.seek(1.52)
     shown = player.shown()
     assert (shown["larva"], shown["frame"], shown["spine"]) == ("2", "30", "")
+    assert shown["says"] == "no spine in this frame"
     player.seek(1.56)
     assert len(player.shown()["spine"].split()) == 22
     player.click_bout(1.05, 2, 3)
     player.key(" ")
     assert player.shown()["larva"] == "9"
-    assert player.shown()["frame"] == "-1"
+    assert (player.shown()["frame"], player.shown()["says"]) == ("-1", "no track")
     assert player.browser.messages() == []
+
+
+def test_a_larva_without_any_spine(browser: Browser, label_file: Path) -> None:
+    path = next(label_file.parent.glob("*.spine"))
+    lines = [
+        " ".join(line.split()[: 3 if " 00001 " in line else None])
+        for line in path.read_text().splitlines()
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    labels = Labels.read(label_file)
+    labels[RUN].dependencies = [dependency(path)]
+    labels.write(label_file)
+    for outline in path.parent.glob("*.outline"):
+        outline.unlink()
+    with pytest.warns(UserWarning, match="the report has no outlines"):
+        page = report({"truth.label": Labels.read(label_file)}, tracks=True)
+    player = Player(browser, page)
+    player.seek(2)
+    shown = player.shown()
+    assert (shown["frame"], shown["says"]) == ("40", "no spine in this frame")
+    assert player.shown("arena")["larvae"] == "2"
+    assert browser.messages() == []
 
 
 def test_runs_without_tracks_and_old_browsers(label_file: Path, browser: Browser) -> None:

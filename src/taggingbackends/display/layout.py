@@ -15,6 +15,7 @@ from taggingbackends.labels.tracklabels import TrackLabels
 __all__ = ["fading", "limited", "ordered", "row_layout", "span_confidence", "time_range"]
 
 _CLOCK = 0xFFFFFFFF / 1000  # s; the range of 32 bits of ms, 49 days
+_LONGEST = 100  # length of an axis from 0, in those of the labels
 
 
 MOST_LABELS = 60  # more cannot be told apart, and a legend has no room for them
@@ -125,9 +126,11 @@ def time_range(spans: Spans) -> tuple[float, float]:
     """Return the first and the last time of a time axis in s; both are 0 without spans.
 
     The axis begins at 0, the start of the recording. If the first frame is before 0 or after 49
-    days, times have another origin, and the axis begins at the first frame.
+    days, or the labels would take up less than 1 % of the axis, times have another origin, and the
+    axis begins at the first frame.
     """
     if not len(spans):
         return 0.0, 0.0
     start, stop = float(spans.start.min()), float(spans.stop.max())
-    return (0.0 if 0 <= start <= _CLOCK else start), stop
+    latest = min(_CLOCK, (stop - start) * (_LONGEST - 1))
+    return (0.0 if 0 <= start <= latest else start), stop

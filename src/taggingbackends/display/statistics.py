@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from taggingbackends.analysis.groups.design import Design
 from taggingbackends.analysis.groups.methods import windows_text
+from taggingbackends.display.colors import legend_order
 from taggingbackends.display.tables import aligned
 from taggingbackends.system.words import counted
 
@@ -103,7 +104,7 @@ def _group_rows(statistics: Statistics) -> list[list[str]]:
 
 def _response_rows(statistics: Statistics) -> list[list[str]]:
     rows = [["group", "label", "respond", "of", "proportion (95 % interval)", "median latency"]]
-    place = {label: at for at, label in enumerate(statistics.design.labels)}
+    place = {label: at for at, label in enumerate(legend_order(statistics.design.labels))}
     for one in sorted(records(statistics.responses), key=lambda one: place[one["label"]]):
         latency = one["median_latency"]
         interval = f" ({_figure(one['low'])} to {_figure(one['high'])})"

@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from taggingbackends.display.colors import legend_order
 from taggingbackends.display.layout import MOST_LABELS
 from taggingbackends.display.saving import saved, suffix_of
 from taggingbackends.display.tables import cut
@@ -219,8 +220,11 @@ def chosen(names: str | Sequence[str] | None, known: Sequence[str], what: str) -
 
 
 def drawn_labels(statistics: Statistics, labels: str | Sequence[str] | None) -> list[str]:
-    """Return the labels to draw: those that are asked for, or the 60 most frequent ones."""
-    known = statistics.design.labels
+    """Return the labels to draw: those that are asked for, or the 60 most frequent ones.
+
+    The latter have the order of legends.
+    """
+    known = legend_order(statistics.design.labels)
     if labels is None and len(known) > MOST_LABELS:
         seconds = statistics.budgets.groupby("label", observed=False)["seconds"].sum()
         kept = set(seconds.sort_values(ascending=False, kind="stable").index[:MOST_LABELS])

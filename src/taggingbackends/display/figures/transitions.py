@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taggingbackends.display.colors import legend_order
 from taggingbackends.display.figures.drawing import (
     INK,
     chosen,
@@ -64,7 +65,7 @@ def plot_transitions(
     rows = statistics.transitions
     names = chosen(groups, statistics.design.groups, "group")
     there = set(rows.loc[rows["count"] > 0, ["before", "after"]].to_numpy().ravel())
-    labels = [label for label in statistics.design.labels if label in there]
+    labels = [label for label in legend_order(statistics.design.labels) if label in there]
     place = {label: at for at, label in enumerate(labels)}
     n = max(len(labels), 1)
     cell = min(max((_ACROSS / 2 - _NAMES) / n, _SMALLEST), _CELL)

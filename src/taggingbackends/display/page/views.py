@@ -190,7 +190,7 @@ def _facts(file: str, run: RunLabels, spans: Spans) -> list[tuple[str, str]]:
     ]
     if len(spans):
         start, stop = spans.start.min(), spans.last.max()
-        facts += [("time", f"{start:.6g} to {stop:.6g} s")]
+        facts += [("time", f"{start:.12g} to {stop:.12g} s")]
         facts += [("frame interval", f"{spans.interval:.3g} s (median)")]
     known = run_facts(run).items()
     facts += [(name, value) for name, value in known if not {name, value} & {*run.metadata, run.id}]

@@ -167,7 +167,9 @@ function scoreRows() {
   const rows = scores.frames.map((one) => ({ name: one.name, frames: one, bouts: bouts.get(one.name) }));
   const named = new Set(rows.map((row) => row.name));
   for (const one of scores.bouts) if (!named.has(one.name)) rows.push({ name: one.name, bouts: one });
-  return rows;
+  // as in legends; several labels at once come last
+  const place = ({ name }) => (data.order.includes(name) ? data.order.indexOf(name) : data.order.length);
+  return rows.sort((one, other) => place(one) - place(other));
 }
 
 function scoreColumns() {

@@ -75,7 +75,7 @@ function legendEntries(besides = true) {
 /* Returns a canvas with a title, pictures from left to right, and a legend. A picture is
    { image, width, height, title }. */
 function composed(title, pictures, entries) {
-  const PAD = 12, LINE = 20, font = "12px system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif";
+  const PAD = 12, LINE = 20, font = `12px ${FONT}`;
   const made = element("canvas");
   const context = made.getContext("2d");
   context.font = font;

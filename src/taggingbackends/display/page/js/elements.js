@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const UNDEFINED = "undefined";
+const FONT = "system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif"; // as in page.css
 
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);

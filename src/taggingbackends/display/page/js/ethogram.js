@@ -42,6 +42,9 @@ const atX = (x) => range.from + ((x - LEFT) / room()) * (range.to - range.from);
 const toX = (t) => LEFT + ((t - range.from) / (range.to - range.from)) * room();
 const atRow = (y) => Math.floor(range.row + (y - TOP) / range.height);
 
+/* Returns whether a place of the canvas is in the row of a larva, not in an axis. */
+const onRows = (x, y) => x >= LEFT && x <= LEFT + room() && y >= TOP && y < TOP + tall() && atRow(y) < view.larvae.length;
+
 function zoomTime(factor, around = (range.from + range.to) / 2) {
   range.from = around + (range.from - around) * factor;
   range.to = around + (range.to - around) * factor;
@@ -208,7 +211,7 @@ function markWrong(row, width, wrong) {
 
 function drawAxes(context) {
   const width = room(), height = tall();
-  context.font = "12px system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif";
+  context.font = `12px ${FONT}`;
   context.fillStyle = color("--muted");
   context.strokeStyle = color("--rule");
   context.lineWidth = 1;

@@ -1,6 +1,6 @@
 /* Player: a larva through a bout, and all larvae in the arena. The data-* attributes of the two canvases say
    what is drawn: the time (s), the larva, its frame (from 0), spine and outline (x and y of each point in turn, mm),
-   the number of larvae, and the camera (x and y of the centre in mm, px per mm). */
+   the number of larvae, the camera (x and y of the centre in mm, px per mm), and a text. */
 
 { // a block, so that its names are its own
 const AROUND = 1; // s played before and after a bout
@@ -16,7 +16,8 @@ const listed = new WeakMap(); // bouts by view
 let recording = null; // of the view; with `tracks` when it is unpacked
 let time = 0; // s
 let larva = null; // the one that is followed
-let chosen = null; // its bout: { row, label, start, stop, sure }
+// its bout: { of, row, label, start, stop, sure, kind }; `of` is the view or its reference, `kind` that of nextBout
+let chosen = null;
 let playing = 0; // the request of the next picture
 let played = 0; // time of the last picture, ms
 let colors = {};
@@ -25,7 +26,8 @@ const low = () => Math.min(view.start, recording.start);
 const high = () => Math.max(view.stop, recording.stop);
 const inUnits = (seconds) => (seconds + SLACK - recording.start) / recording.unit;
 const secondsOf = (track, frame) => recording.start + track.times[frame] * recording.unit;
-const nameOf = (label) => (label < 0 ? UNDEFINED : view.names[label]);
+const nameOf = (of, label) => (label < 0 ? UNDEFINED : of.names[label]);
+const whereIs = (of) => (of === view ? "" : ` in ${comparedNames()[0]}`);
 const seen = (track, seconds = time) => frameAt(recording, track, inUnits(seconds));
 
 /* Returns the first and the last time to play. A larva that is not tracked yet, or any more, is not waited for. */
@@ -151,15 +153,16 @@ function scaleBar(context, height, scale) {
   const length = [5, 2, 1].map((n) => n * power).find((l) => l <= most) ?? power;
   context.fillStyle = colors.ink;
   context.fillRect(12, height - 14, length * scale, 3);
-  context.font = "12px system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif";
+  context.font = `12px ${FONT}`;
   context.textAlign = "left";
   context.textBaseline = "bottom";
   context.fillText(`${Number(length.toPrecision(1))} mm`, 12, height - 17);
 }
 
 function say(context, width, text) {
+  context.canvas.dataset.says = text;
   context.fillStyle = colors.muted;
-  context.font = "14px system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif";
+  context.font = `14px ${FONT}`;
   context.textAlign = "center";
   context.textBaseline = "top";
   context.fillText(text, width / 2, 44, width - 20);
@@ -179,7 +182,7 @@ function strip(context, width, shown, top) {
     context.fillRect(left, top, Math.max(right - left, 1), 11);
   }
   context.fillStyle = colors.ink;
-  if (chosen && shown === view) {
+  if (chosen?.of === shown) {
     for (const edge of [chosen.start, chosen.stop]) context.fillRect(x(edge) - 0.5, top - 3, 1, 17);
     context.fillRect(x(chosen.start), top + 13, x(chosen.stop) - x(chosen.start), 1);
   }
@@ -211,12 +214,12 @@ function drawFollowed() {
   const frame = track ? seen(track) : -1;
   const found = frame < 0 ? null : around(track, frame) ?? outlineCentre(track, frame);
   const { dataset } = larvaCanvas;
-  Object.assign(dataset, { time: time.toFixed(3), larva: larva ?? "", frame, spine: "", outline: "", camera: "" });
+  Object.assign(dataset, { time: time.toFixed(3), larva: larva ?? "", frame, spine: "", outline: "", camera: "", says: "" });
   caption(track, frame);
   if (!found) {
     strips(context, width);
-    const why = larva === null ? "Click a bout in the ethogram, or a larva in the arena." : track ? "not tracked" : "no track";
-    say(context, width, why);
+    const why = !track ? "no track" : frame < 0 ? "not tracked" : "no spine in this frame";
+    say(context, width, larva === null ? "Click a bout in the ethogram, or a larva in the arena." : why);
     return;
   }
   const camera = cameraAt(...found, Math.min(width, height) / (1.9 * track.length), width, height);
@@ -280,17 +283,17 @@ function caption(track, frame) {
     parts.push(element("strong", {}, `larva ${larva}`));
     const seconds = frame < 0 ? time : secondsOf(track, frame);
     for (const shown of view.reference ? [view, view.reference] : [view]) {
-      const where = shown === view ? "" : ` in ${shown.file.split(/[\\/]/).pop()}`;
+      const where = whereIs(shown);
       const labels = labelsAt(shown, larva, seconds);
       if (!labels) parts.push(`no label${where}`);
       for (const label of labels?.length === 0 ? [-1] : labels ?? [])
-        parts.push(element("span", {}, swatch(shown, label), ` ${label < 0 ? UNDEFINED : shown.names[label]}${where}`));
+        parts.push(element("span", {}, swatch(shown, label), ` ${nameOf(shown, label)}${where}`));
     }
     if (frame >= 0) parts.push(element("span", { className: "rest" }, `frame ${whole(frame + 1)} of ${whole(track.frames)}`));
   } else parts.push("One larva");
   if (chosen) {
     const sure = chosen.sure === null ? "" : `, confidence ${Math.round(chosen.sure)} %`;
-    const text = `bout of ${nameOf(chosen.label)}, ${chosen.start.toFixed(2)}–${chosen.stop.toFixed(2)} s${sure}`;
+    const text = `bout of ${nameOf(chosen.of, chosen.label)}${whereIs(chosen.of)}, ${chosen.start.toFixed(2)}–${chosen.stop.toFixed(2)} s${sure}`;
     parts.push(element("span", { className: "rest" }, text));
   }
   $("larva-caption").replaceChildren(...parts.map((part) => (typeof part === "string" ? element("span", {}, part) : part)));
@@ -327,7 +330,7 @@ function drawArena() {
     const radius = Math.max(0.75 * track.length * camera.scale, 9);
     context.arc(x, y, radius, 0, 7);
     context.stroke();
-    context.font = "12px system-ui, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', sans-serif";
+    context.font = `12px ${FONT}`;
     context.textBaseline = "middle";
     context.textAlign = x > width - 60 ? "right" : "left";
     context.fillText(String(id), x + (x > width - 60 ? -1 : 1) * (radius + 4), y);
@@ -344,9 +347,10 @@ function markTime() {
   nowMark.hidden = !(x >= LEFT - 0.5 && x <= LEFT + room() + 0.5);
   Object.assign(nowMark.style, { left: `${x - 1}px`, top: `${TOP - 6}px`, height: `${tall() + 12}px` });
   boutMark.hidden = true;
-  if (!chosen) return;
+  const row = view.rows.get(larva);
+  if (!chosen || row === undefined) return;
   const [left, right] = [chosen.start, chosen.stop].map((t) => clamp(toX((t - view.start) / view.unit), LEFT, LEFT + room()));
-  const [top, bottom] = [chosen.row, chosen.row + 1].map((row) => clamp(TOP + (row - range.row) * range.height, TOP, TOP + tall()));
+  const [top, bottom] = [row, row + 1].map((edge) => clamp(TOP + (edge - range.row) * range.height, TOP, TOP + tall()));
   boutMark.hidden = bottom - top < 1 || right - left <= 0;
   Object.assign(boutMark.style, {
     left: `${left - 2}px`, top: `${top - 2}px`, width: `${right - left + 4}px`, height: `${bottom - top + 3}px`,
@@ -382,9 +386,10 @@ function play() {
   const [from, to] = limits();
   if (time < from || time >= to - 1e-6) time = from;
   played = performance.now();
-  $("play").textContent = "⏸";
+  $("play").textContent = "❚❚"; // more fonts have it than a sign for a pause
   $("play").setAttribute("aria-label", "Stop");
   if (!playing) playing = requestAnimationFrame(tick);
+  picture();
 }
 
 function tick() {
@@ -422,7 +427,7 @@ function boutsOf(view) {
       const before = span > begins[row] && stretches[span - 1] === stretches[span] ? labelsOf(view, span - 1) : null;
       for (const label of labels.length ? labels : [-1]) {
         const goes = before && (label < 0 ? !before.length : before.includes(label));
-        if (!goes) found.push({ row, label, ...bout(view, span, label) });
+        if (!goes) found.push({ of: view, row, label, ...bout(view, span, label) });
       }
     }
   }
@@ -430,56 +435,59 @@ function boutsOf(view) {
   return found;
 }
 
-const isChosen = ({ row, label, start }) => chosen && row === chosen.row && label === chosen.label && start === chosen.start;
+const isChosen = ({ of, row, label, start }) => of === chosen?.of && row === chosen.row && label === chosen.label && start === chosen.start;
 
 /* Plays a bout, and brings it into the visible part of the ethogram. */
 function playBout(next) {
   if (!next || !recording?.tracks) return;
   chosen = next;
-  larva = view.larvae[next.row];
+  larva = next.of.larvae[next.row];
+  const row = view.rows.get(larva);
   const [from, to] = [next.start, next.stop].map((t) => (t - view.start) / view.unit);
   const width = range.to - range.from;
   if (from < range.from || to > range.to) {
     range.from = (from + to) / 2 - width / 2;
     range.to = range.from + width;
   }
-  range.row = clamp(range.row, next.row + 1 - tall() / range.height, next.row);
+  if (row !== undefined) range.row = clamp(range.row, row + 1 - tall() / range.height, row);
   draw();
-  $("live").textContent = `larva ${larva}: ${nameOf(next.label)}, ${next.start.toFixed(2)}–${next.stop.toFixed(2)} s`;
+  $("live").textContent = `larva ${larva}: ${nameOf(next.of, next.label)}, ${next.start.toFixed(2)}–${next.stop.toFixed(2)} s`;
   $("larva").scrollIntoView({ block: "nearest" });
   time = -Infinity; // from its start
   play();
-  picture();
 }
 
 /* Plays the next bout of a kind (by = 1) or the one before (by = -1). The last is followed by the first. */
 function nextBout(kind, by) {
-  const row = view.rows.get(larva) ?? 0;
+  const of = chosen?.of ?? view;
+  const row = of.rows.get(larva) ?? 0;
   const label = chosen?.label ?? labelsAt(view, larva, time)?.[0] ?? 0;
   const among = {
     label: (bouts) => bouts.filter((b) => b.label === label),
     larva: (bouts) => bouts.filter((b) => b.label >= 0 && b.row === row),
     unsure: (bouts) => bouts.filter((b) => b.label >= 0 && b.sure !== null).sort((a, b) => a.sure - b.sure),
-  }[kind](boutsOf(view));
+  }[kind](boutsOf(of));
   if (!among.length) return;
-  let at = among.findIndex(isChosen);
+  // the least sure one comes first, whatever is chosen; more of them follow it
+  let at = kind === "unsure" && chosen?.kind !== kind ? -1 : among.findIndex(isChosen);
   if (at < 0) {
     // from the time shown; the bouts up to it come first
     const past = among.filter((b) => b.row < row || (b.row === row && b.start <= time + SLACK)).length;
     at = (kind === "unsure" ? 0 : past) - (by > 0 ? 1 : 0);
   }
-  playBout(among[(at + by + among.length) % among.length]);
+  playBout({ ...among[(at + by + among.length) % among.length], kind });
 }
 
-/* Returns the bout at a time of a row; of several labels, the one at a part of the row's height. */
-function boutAt(row, x, part) {
-  const span = spanBefore(view, row, x);
-  if (span < 0 || x >= view.columns.stop[span]) return null;
-  const [primary, secondary] = view.states[view.columns.states[span]];
+/* Returns the bout of a larva at a time; of several labels, the one at a part of the row's height. */
+function boutAt(of, larva, seconds, part) {
+  const row = of.rows.get(larva), x = (seconds - of.start) / of.unit;
+  const span = row === undefined ? -1 : spanBefore(of, row, x);
+  if (span < 0 || x >= of.columns.stop[span]) return null;
+  const [primary, secondary] = of.states[of.columns.states[span]];
   const body = secondary.length ? 0.8 : 1;
   const [group, at] = part < body && primary.length ? [primary, part / body] : secondary.length ? [secondary, (part - body) / (1 - body)] : [[-1], 0];
   const label = group[clamp(Math.floor(at * group.length), 0, group.length - 1)];
-  return { row, label, ...bout(view, span, label) };
+  return { of, row, label, ...bout(of, span, label) };
 }
 
 function wholeRecording() {
@@ -493,19 +501,22 @@ let pressed = null;
 canvas.addEventListener("pointerdown", (event) => (pressed = [event.clientX, event.clientY]));
 canvas.addEventListener("click", (event) => {
   const moved = pressed && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > 5;
-  const { offsetX, offsetY } = event, row = atRow(offsetY);
-  const inside = offsetX >= LEFT && offsetX <= LEFT + room() && offsetY >= TOP && row < view.larvae.length;
-  if (moved || !inside || !recording?.tracks || event.detail > 1) return;
-  let part = range.row + (offsetY - TOP) / range.height - row;
-  if (mode === "both") part = (2 * part) % 1; // the lower half shows the labels of this view
-  const found = boutAt(row, atX(offsetX), part);
+  const { offsetX, offsetY } = event, row = atRow(offsetY), seconds = view.seconds(atX(offsetX));
+  if (moved || !onRows(offsetX, offsetY) || !recording?.tracks || event.detail > 1) return;
+  let of = view, part = range.row + (offsetY - TOP) / range.height - row;
+  if (mode === "both") {
+    part /= range.height < 8 ? 1 : 0.8; // without the space between rows, see drawRows
+    if (part < 0.5) of = view.reference;
+    part = (2 * part) % 1;
+  }
+  const found = boutAt(of, view.larvae[row], seconds, part);
   if (found) {
     playBout(found);
     return;
   }
   larva = view.larvae[row];
   chosen = null;
-  go(view.seconds(atX(offsetX)));
+  go(seconds);
 });
 
 /* Returns the larva at a place of the arena; null if none is near. */
@@ -555,7 +566,7 @@ const playerKeys = {
   u: () => nextBout("unsure", 1),
   U: () => nextBout("unsure", -1),
   w: wholeRecording,
-  Enter: () => cursor && playBout(boutAt(cursor.row, cursor.x, 0)),
+  Enter: () => cursor && playBout(boutAt(view, view.larvae[cursor.row], view.seconds(cursor.x), 0)),
 };
 for (const place of [canvas, $("player")]) {
   place.addEventListener("keydown", (event) => {

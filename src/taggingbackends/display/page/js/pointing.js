@@ -70,9 +70,8 @@ canvas.addEventListener("pointermove", (event) => {
     return;
   }
   const { offsetX: x, offsetY: y } = event;
-  const inside = x >= LEFT && x <= LEFT + room() && y >= TOP && y <= TOP + tall();
   cursor = null;
-  point(inside ? atRow(y) : -1, atX(x), [event.clientX, event.clientY]);
+  point(onRows(x, y) ? atRow(y) : -1, atX(x), [event.clientX, event.clientY]);
 });
 canvas.addEventListener(
   "wheel",

@@ -1,17 +1,5 @@
 /* Page about an evaluation: facts, confusion matrix, bars of figures, recordings. */
 
-function rows(place, names, lines) {
-  const body = lines.map(([name, ...cells]) => {
-    const made = cells.map((cell) => (typeof cell === "string" ? element("td", {}, cell) : cell));
-    return element("tr", {}, element("th", { scope: "row" }, name), ...made);
-  });
-  const table = element("table", { className: "ruled" }, head(names), element("tbody", {}, ...body));
-  table.querySelectorAll("tbody tr:first-child .figure").forEach(({ cellIndex }) => {
-    table.tHead.rows[0].cells[cellIndex].classList.add("figure");
-  });
-  place.replaceChildren(table);
-}
-
 function evaluation() {
   const name = [data.backend.name, data.backend.version, data.model_instance].filter(Boolean).join(" ");
   const { training, predicting, total } = data.seconds;
@@ -28,9 +16,7 @@ function evaluation() {
     ["time in all", took(total)],
   ];
   $("title").textContent = `Evaluation of ${name}`;
-  $("facts").replaceChildren(
-    ...known.map(([key, value]) => element("div", {}, element("dt", {}, key), element("dd", {}, value))),
-  );
+  factList($("facts"), known);
   $("intervals").textContent = data.why_no_intervals
     ? `No intervals: ${data.why_no_intervals}.`
     : "In brackets: 95 % intervals, by resampling the recordings.";
@@ -40,7 +26,7 @@ function evaluation() {
   const table = $("confusion");
   matrix(table, "true ↓ predicted →", names, (at) => [names[at]], frames);
   table.querySelectorAll("tbody th").forEach((cell, at) => (cell.textContent = names[places[at]]));
-  rows(
+  plainTable(
     $("frames"),
     ["label", "frames", "predicted", "right", "precision", "recall", "F1"],
     data.labels.map((one) => [
@@ -48,7 +34,7 @@ function evaluation() {
       bar(one.precision), bar(one.recall), bar(one.f1),
     ]),
   );
-  rows(
+  plainTable(
     $("bouts"),
     ["label", "bouts", "predicted", "found", "precision", "recall", "F1"],
     data.bouts.map((one) => [
@@ -57,7 +43,7 @@ function evaluation() {
     ]),
   );
   $("confidence").hidden = !data.reliability.length;
-  rows(
+  plainTable(
     $("reliability"),
     ["confidence", "frames", "mean confidence", "accuracy"],
     data.reliability.map((one) => [
@@ -66,7 +52,7 @@ function evaluation() {
     ]),
   );
   const folds = data.recordings.some((one) => one.fold !== one.recording);
-  rows(
+  plainTable(
     $("recordings"),
     ["recording", ...(folds ? ["left out with"] : []), "frames", "without prediction", "accuracy"],
     data.recordings.map((one) => [

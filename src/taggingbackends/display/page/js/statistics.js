@@ -5,17 +5,6 @@ const part = (value, digits = 3) => (value === null ? "–" : value.toFixed(digi
 
 const EFFECTS = { "Cohen's h": "h", "rank-biserial": "r" };
 
-/* Shows a table; the first columns, as many as `left`, are texts. */
-function ruled(place, names, lines, left = 1) {
-  const rows = lines.map(([name, ...cells]) => {
-    const made = cells.map((cell, at) => element("td", { className: at + 1 < left ? "text" : "" }, cell));
-    return element("tr", {}, element("th", { scope: "row" }, name), ...made);
-  });
-  const table = element("table", { className: "ruled" }, head(names), element("tbody", {}, ...rows));
-  [...table.tHead.rows[0].cells].slice(1, left).forEach((cell) => cell.classList.add("text"));
-  place.replaceChildren(table);
-}
-
 function figures() {
   const made = data.figures.map(({ title, source, note }) =>
     element(
@@ -31,7 +20,7 @@ function figures() {
 
 function responses() {
   $("response").hidden = !data.responses.length;
-  ruled(
+  plainTable(
     $("responses"),
     ["group", "label", "responding", "of larvae", "excluded", "proportion", "95 % interval", "median latency"],
     data.responses.map((one) => [
@@ -49,7 +38,7 @@ function comparisons() {
     (one) => !$("significant").checked || (one.p_adjusted !== null && one.p_adjusted < 0.05),
   );
   $("count").value = `${shown.length} of ${data.comparisons.length}`;
-  ruled(
+  plainTable(
     $("comparisons"),
     ["measure", "label", "group", "n", "mean", "compared with", "n", "mean", "test", "p", "p corrected", "effect"],
     shown.map((one) => [
@@ -62,10 +51,8 @@ function comparisons() {
 }
 
 $("title").textContent = data.title;
-$("facts").replaceChildren(
-  ...data.facts.map(([key, value]) => element("div", {}, element("dt", {}, key), element("dd", {}, value))),
-);
-ruled(
+factList($("facts"), data.facts);
+plainTable(
   $("groups"),
   ["group", "recordings", "larvae", "frames"],
   data.groups.map((one) => [one.group, whole(one.recordings), whole(one.larvae), whole(one.frames)]),

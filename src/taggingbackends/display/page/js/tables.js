@@ -15,6 +15,21 @@ function head(names) {
   return element("thead", {}, element("tr", {}, ...cells));
 }
 
+/* Shows a table of texts and cells. The first columns, as many as `left`, are texts. */
+function plainTable(place, names, lines, left = 1) {
+  const rows = lines.map(([name, ...cells]) => {
+    const made = cells.map((cell, at) =>
+      typeof cell === "string" ? element("td", { className: at + 1 < left ? "text" : "" }, cell) : cell,
+    );
+    return element("tr", {}, element("th", { scope: "row" }, name), ...made);
+  });
+  const table = element("table", { className: "ruled" }, head(names), element("tbody", {}, ...rows));
+  const heads = [...table.tHead.rows[0].cells];
+  heads.slice(1, left).forEach((cell) => cell.classList.add("text"));
+  table.querySelectorAll("tbody tr:first-child .figure").forEach(({ cellIndex }) => heads[cellIndex].classList.add("figure"));
+  place.replaceChildren(table);
+}
+
 function labelColumns() {
   const rated = view.labels.some((row) => row.confidence != null);
   const number = (name, key, cell = whole) => ({
