@@ -8,8 +8,9 @@ function known_confidence(run::RunLabels)
     edited = edited_states(run)
     confidence = Float64[]
     for track in values(run)
-        known = track.confidence === nothing ? fill(NaN, length(track)) : track.confidence
-        append!(confidence, (edited[code + 1] ? NaN : x for (code, x) in zip(track.codes, known)))
+        known = track.confidence === nothing ? fill(NaN, length(track)) : copy(track.confidence)
+        known[edited[track.codes .+ 1]] .= NaN
+        append!(confidence, known)
     end
     return confidence
 end

@@ -81,7 +81,8 @@ function json(found::TB.Comparison)
 end
 
 function tables(labels, max_gap)
-    metadata = [collect(TB.FACTS); collect(Iterators.flatten(keys(run.metadata) for run in values(labels)))]
+    keys_of_runs = Iterators.flatten(keys(run.metadata) for run in values(labels))
+    metadata = [collect(TB.FACTS); filter(key -> !occursin('\0', key), collect(String, keys_of_runs))]
     return TB.OrderedDict{String,Any}("bouts" => json(tobouts(labels; max_gap=max_gap, metadata=metadata)),
                                       "budget" => json(tobudget(labels; max_gap=max_gap, metadata=metadata)))
 end
