@@ -12,6 +12,8 @@ export BackendError, CommandError, LabelFileError, ScriptError, TaggingBackendsE
 export Labels, addrun!, checkdependencies, countlabels, croplabels, declarelabels!, dependency
 export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, smoothlabels!, taglabels!
 export writelabels
+# stretches, bouts and budgets; comparison
+export comparefiles, comparelabels, defaultmaxgap, findbouts, findspans, tobouts, tobudget
 # recordings
 export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
 # a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
@@ -52,7 +54,12 @@ include("../julia/labels/runlabels.jl")
 include("../julia/labels/labels.jl")
 include("../julia/labels/dependencies.jl")
 include("../julia/labels/editing.jl")
+include("../julia/labels/stretches.jl")
+include("../julia/labels/bouts.jl")
+include("../julia/labels/confidence.jl")
 include("../julia/labels/smoothing.jl")
+include("../julia/labels/facts.jl")
+include("../julia/labels/tables.jl")
 include("../julia/labels/writing.jl")
 include("../julia/labels/otherwriters.jl")
 include("../julia/labels/reading.jl")
@@ -65,6 +72,9 @@ include("../julia/data/tracks.jl")
 include("../julia/data/choreography.jl")
 include("../julia/data/featuretable.jl")
 include("../julia/data/fimtrack.jl")
+
+# analysis: two labellings of a run
+include("../julia/analysis/comparison.jl")
 
 # backend: a backend's folder and its scripts
 include("../julia/backend/identifiers.jl")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support import CONTRACT, backend_error, parse, text
+from support import CONTRACT, backend_error, label_error, parse, text
 from taggingbackends import BackendExplorer, LabelFileError, Labels
 from taggingbackends.analysis import compare
 from taggingbackends.backend.options import OptionError, format_options, parse_options
@@ -187,6 +187,53 @@ def test_labels_of_different_recordings(case: dict[str, Any]) -> None:
             else:
                 combine(second)
             combine(second, force=True)
+
+
+def rounded(value: Any) -> Any:
+    """Return a JSON value with its numbers rounded to 9 decimals."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return list(map(rounded, value))
+    return round(value, 9) if isinstance(value, float) else value
+
+
+def as_label_file(content: dict[str, Any]) -> Labels:
+    return parse(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case["name"])
+        for case in json.loads((CONTRACT / "tables.json").read_text("utf-8"))
+    ],
+)
+def test_tables(case: dict[str, Any]) -> None:
+    labels = as_label_file(case["labels"])
+    asked = (case.get("max_gap"), case.get("metadata", ()))
+    for name, table in (("bouts", labels.to_bouts(*asked)), ("budget", labels.to_budget(*asked))):
+        assert list(table) == list(case[name])
+        for column, expected in case[name].items():
+            found = [None if x != x else x for x in table[column].tolist()]
+            assert rounded(found) == rounded(expected), column
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case["name"])
+        for case in json.loads((CONTRACT / "comparisons.json").read_text("utf-8"))
+    ],
+)
+def test_comparisons(case: dict[str, Any]) -> None:
+    one, other = (as_label_file(case[name])["r"] for name in ("one", "other"))
+    options = (case.get("max_gap"), case.get("force", False))
+    if case["expected"] is None:
+        with label_error("bad-dependency", run="r"):
+            compare(one, other, *options)
+        return
+    assert rounded(compare(one, other, *options).to_dict()) == rounded(case["expected"])
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,5 @@
 # Smoothing: short bouts get the labels of a neighbour. As in Python, step by step, so that both give the same.
 
-const LEAST_MAX_GAP = 1.0  # seconds
-const SAME_STEP = 1e-6  # seconds; below the milliseconds of label files
-const LARGEST_TIME = 2.0^53 / 1000  # seconds; doubles beyond do not hold milliseconds
-
 """
     smoothlabels!(labels, shortest; max_gap=nothing)
 
@@ -31,77 +27,35 @@ smoothlabels!(readlabels("predicted.label"), 0.3)
 ```
 """
 function smoothlabels!(labels::Labels, shortest::Real; max_gap=nothing)
-    for (name, seconds) in (("shortest", shortest), ("max_gap", max_gap))
-        seconds === nothing || seconds > 0 ||
-            throw(ArgumentError("expected $name above 0 s, found $seconds"))
-    end
-    for run in values(labels)
-        located(() -> foreach(larva -> check_size(run[larva].times, larva), keys(run)); run=run.id)
-    end
-    for run in values(labels)
-        smooth_run!(run, Float64(shortest), max_gap)
+    shortest > 0 || throw(ArgumentError("expected a shortest duration above 0 s, found $shortest"))
+    check_max_gap(max_gap)
+    # before the first change, because a time may be refused
+    found = [primary_bouts(run, max_gap) for run in values(labels)]
+    for (run, (bouts, classes, codes)) in zip(values(labels), found)
+        smooth_run!(run, bouts, classes, codes, smoothed!(bouts, Float64(shortest)))
     end
     return labels
 end
 
-function check_size(times::Vector{Float64}, larva)
-    i = findfirst(time -> abs(time) > LARGEST_TIME, times)
-    i === nothing && return nothing
-    problem = "expected a time within $LARGEST_TIME s of 0, found $(times[i])"
-    throw(LabelFileError("bad-time", problem; track=larva, index=i))
-end
-
-function smooth_run!(run::RunLabels, shortest::Float64, max_gap)
-    interval = median_of(reduce(vcat, [diff(track.times) for track in values(run)]; init=Float64[]))
-    if max_gap === nothing
-        max_gap = interval === nothing ? LEAST_MAX_GAP : max(LEAST_MAX_GAP, 5 * interval)
-    end
-    interval = interval === nothing ? 1.0 : interval
-    table = run.table
-    classes = [primary(table, code) for code in 0:(length(table.states) - 1)]
-    edited = [EDITED in labels_of(state) for state in table.states]
-    known = Dict{Tuple{Vector{String},Int32},Int32}()
-    for (larva, track) in run
-        bouts = bouts_of(track, classes, edited, Float64(max_gap), interval)
-        new = smoothed!(bouts, shortest)
-        codes = copy(track.codes)
-        for (bout, class) in enumerate(new), frame in bouts.frames[bout]
-            code = codes[frame]
-            class == classes[code + 1] && continue
-            codes[frame] = get!(known, (class, code)) do
-                own = setdiff(labels_of(table.states[code + 1]), classes[code + 1])
-                number!(table, [class; own])
-            end
-        end
-        replace_codes!(run, larva, codes)
-    end
-    return run
-end
-
-function median_of(steps::Vector{Float64})
-    isempty(steps) && return nothing
-    sort!(steps)
-    n = length(steps)
-    return isodd(n) ? steps[(n + 1) ÷ 2] : (steps[n ÷ 2] + steps[n ÷ 2 + 1]) / 2
-end
+const NO_CLASS = 1  # the class of frames without primary labels
 
 """
-    Bouts
+    PrimaryBouts
 
-The bouts of primary labels of a track, as columns that are changed when bouts are united.
+The bouts of primary labels of a run, as columns that are changed when bouts are united.
 
 # Fields
-- `frames`: the frames of each original bout.
-- `classes`: the primary labels; none if undefined.
+- `frames`: the frames of each original bout, in those of all tracks.
+- `classes`: the number of the primary labels.
 - `start`, `stop`: seconds.
 - `edited`: whether a frame has the label "edited".
 - `known`, `percents`: the number of frames that have a confidence, and its sum in whole percents.
 - `before`, `after`: the adjacent bouts in the stretch; 0 if there is none.
 - `united`: the bout that represents a bout from then on.
 """
-struct Bouts
+struct PrimaryBouts
     frames::Vector{UnitRange{Int}}
-    classes::Vector{Vector{String}}
+    classes::Vector{Int}
     start::Vector{Float64}
     stop::Vector{Float64}
     edited::Vector{Bool}
@@ -112,41 +66,53 @@ struct Bouts
     united::Vector{Int}
 end
 
-function bouts_of(track::TrackLabels, classes, edited, max_gap::Float64, interval::Float64)
-    bouts = Bouts([], [], [], [], [], [], [], [], [], [])
-    times, n = track.times, length(track)
-    for (frame, code) in enumerate(track.codes)
-        gap = frame == 1 || times[frame] - times[frame - 1] > max_gap + SAME_STEP
-        if gap || classes[code + 1] != bouts.classes[end]
-            push!(bouts.frames, frame:frame)
-            push!(bouts.classes, classes[code + 1])
-            push!(bouts.start, times[frame])
-            push!(bouts.stop, 0.0)
-            push!(bouts.edited, false)
-            foreach(column -> push!(column, 0), (bouts.known, bouts.percents, bouts.after))
-            bout = length(bouts.classes)
-            push!(bouts.before, gap ? 0 : bout - 1)
-            gap || (bouts.after[bout - 1] = bout)
-            push!(bouts.united, bout)
-        end
-        bouts.frames[end] = first(bouts.frames[end]):frame
-        bouts.stop[end] = frame == n ? times[frame] + interval :
-                          times[frame + 1] - times[frame] > max_gap + SAME_STEP ?
-                          min(times[frame] + interval, times[frame + 1]) : times[frame + 1]
-        bouts.edited[end] |= edited[code + 1]
-        if track.confidence !== nothing && !isnan(track.confidence[frame]) && !edited[code + 1]
-            bouts.known[end] += 1
-            bouts.percents[end] += round(Int, 100 * track.confidence[frame])
+"""Return the bouts of primary labels of a run, the primary labels of each class, and the codes of all frames."""
+function primary_bouts(run::RunLabels, max_gap)
+    tracks, times, codes = columns_of(run)
+    stretches = find_stretches(tracks, times, max_gap)
+    classes = OrderedDict{Vector{String},Int}(String[] => NO_CLASS)
+    of_state = Int[get!(() -> length(classes) + 1, classes, primary(run.table, code))
+                   for code in 0:(length(run.table.states) - 1)]
+    class(frame) = of_state[codes[frame] + 1]
+    begins(frame) = frame == 1 || class(frame) != class(frame - 1) ||
+                    stretches.numbers[frame] != stretches.numbers[frame - 1]
+    firsts = filter(begins, eachindex(times))
+    frames = [first:last for (first, last) in zip(firsts, [firsts[2:end] .- 1; length(times)])]
+    edited, n = edited_states(run), length(frames)
+    # whole percents, as in files: sums are exact
+    percents = Int[isnan(x) ? -1 : round(Int, 100x) for x in known_confidence(run)]
+    near(bout) = stretches.numbers[firsts[bout]] == stretches.numbers[firsts[bout + 1]]
+    bouts = PrimaryBouts(frames, map(class, firsts), times[firsts], stretches.ends[last.(frames)],
+                         [any(frame -> edited[codes[frame] + 1], part) for part in frames],
+                         [count(frame -> percents[frame] >= 0, part) for part in frames],
+                         [sum(frame -> max(percents[frame], 0), part) for part in frames],
+                         [bout > 1 && near(bout - 1) ? bout - 1 : 0 for bout in 1:n],
+                         [bout < n && near(bout) ? bout + 1 : 0 for bout in 1:n], collect(1:n))
+    return bouts, collect(keys(classes)), codes
+end
+
+"""Give the frames of a run the primary labels of the new class of their bout."""
+function smooth_run!(run::RunLabels, bouts::PrimaryBouts, classes, codes::Vector{Int32}, new)
+    table, offsets = run.table, offsets_of(run)
+    known = Dict{Tuple{Int,Int32},Int32}()
+    for bout in findall(new .!= bouts.classes), frame in bouts.frames[bout]
+        code = codes[frame]
+        codes[frame] = get!(known, (new[bout], code)) do
+            own = setdiff(labels_of(table.states[code + 1]), primary(table, code))
+            number!(table, [classes[new[bout]]; own])
         end
     end
-    return bouts
+    for (larva, offset) in zip(collect(keys(run)), offsets)
+        replace_codes!(run, larva, codes[offset .+ (1:length(run[larva]))])
+    end
+    return run
 end
 
 """Return the duration in whole µs, so that rounding errors of times do not decide."""
-duration(bouts::Bouts, bout) = round(Int, 1e6 * (bouts.stop[bout] - bouts.start[bout]))
+duration(bouts::PrimaryBouts, bout) = round(Int, 1e6 * (bouts.stop[bout] - bouts.start[bout]))
 
 """Unite short bouts with neighbours; return the class of each of the original bouts."""
-function smoothed!(bouts::Bouts, shortest::Float64)
+function smoothed!(bouts::PrimaryBouts, shortest::Float64)
     least = round(1e6 * shortest)
     short = Tuple{Int,Int}[]  # a heap: duration and bout
     for bout in eachindex(bouts.classes)
@@ -157,7 +123,7 @@ function smoothed!(bouts::Bouts, shortest::Float64)
         length_of, bout = pop_heap!(short)
         # united with others since then
         bouts.united[bout] == bout && length_of == duration(bouts, bout) || continue
-        (bouts.edited[bout] || isempty(bouts.classes[bout])) && continue
+        (bouts.edited[bout] || bouts.classes[bout] == NO_CLASS) && continue
         into = neighbour(bouts, bout)
         into == 0 && continue
         other = into == bouts.after[bout] ? bouts.before[bout] : bouts.after[bout]
@@ -175,8 +141,8 @@ function smoothed!(bouts::Bouts, shortest::Float64)
 end
 
 """Return the neighbour whose labels a bout gets; 0 if there is none."""
-function neighbour(bouts::Bouts, bout)
-    defined(other) = other != 0 && !isempty(bouts.classes[other]) ? other : 0
+function neighbour(bouts::PrimaryBouts, bout)
+    defined(other) = other != 0 && bouts.classes[other] != NO_CLASS ? other : 0
     before, after = defined(bouts.before[bout]), defined(bouts.after[bout])
     (before == 0 || after == 0) && return max(before, after)
     if bouts.known[before] > 0 && bouts.known[after] > 0
@@ -187,7 +153,7 @@ function neighbour(bouts::Bouts, bout)
     return duration(bouts, after) > duration(bouts, before) ? after : before
 end
 
-function unite!(bouts::Bouts, bout, into)
+function unite!(bouts::PrimaryBouts, bout, into)
     bouts.united[bout] = into
     if bouts.start[bout] < bouts.start[into]
         bouts.start[into], bouts.before[into] = bouts.start[bout], bouts.before[bout]
@@ -199,7 +165,7 @@ function unite!(bouts::Bouts, bout, into)
     return bouts
 end
 
-function representative(bouts::Bouts, bout)
+function representative(bouts::PrimaryBouts, bout)
     while bouts.united[bout] != bout
         bouts.united[bout] = bouts.united[bouts.united[bout]]  # shorter paths
         bout = bouts.united[bout]

@@ -59,7 +59,8 @@ end
         first, second = labelled(case[one]), labelled(case[other])
         before = text(first)
         for combine in ((other; options...) -> mergelabels!(first, other; options...),
-                        (other; options...) -> filllabels!(first, "run"; like=other, options...))
+                        (other; options...) -> filllabels!(first, "run"; like=other, options...),
+                        (other; options...) -> (comparelabels(first[RUN], other[RUN]; options...); first))
             if case["different"]
                 error = refusal(() -> combine(second))
                 @test (error.kind, error.run) == ("bad-dependency", RUN)

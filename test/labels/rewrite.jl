@@ -1,6 +1,8 @@
 # Used by the tests of other languages. Reads one request per line and answers with one line.
 #   rewrite<TAB>IN<TAB>OUT   read the label file IN, write it as OUT: "ok", or the kind of the error
 #   smooth<TAB>IN<TAB>OUT    the same, with bouts that are shorter than 0.3 s smoothed
+#   tables<TAB>IN<TAB>MAX_GAP<TAB>OUT           write the tables of bouts and of the budget, with all metadata, as JSON
+#   compare<TAB>IN<TAB>OTHER<TAB>MAX_GAP<TAB>OUT  write the comparison of each run with that of OTHER as JSON
 #   random<TAB>SEED<TAB>OUT  write random labels as OUT: "ok"
 
 using Random, TaggingBackends
@@ -62,15 +64,48 @@ function random_labels(rng)
     return labels
 end
 
+# as JSON: null is NaN, missing, or a frame that is not there
+json(value) = value
+json(value::Union{Float64,Missing}) = value === missing || isnan(value) ? nothing : value
+json(table::NamedTuple) = TB.OrderedDict{String,Any}(String(name) => json.(column) for (name, column) in pairs(table))
+
+function json(found::TB.Comparison)
+    differences, name_of = found.differences, class -> class == 0 ? nothing : found.names[class]
+    rows = [TB.OrderedDict{String,Any}("larvae" => larva, "start" => start, "stop" => stop, "frames" => frames,
+                                       "one" => name_of(one), "other" => name_of(other))
+            for (larva, start, stop, frames, one, other) in zip(differences...)]
+    known = ["run" => found.run, "names" => found.names, "matrix" => collect.(eachrow(found.matrix))]
+    numbers = [String(name) => json(getproperty(found, name))
+               for name in (:frames, :only_one, :only_other, :agreement, :kappa)]
+    return TB.OrderedDict{String,Any}([known; numbers; "differences" => rows])
+end
+
+function tables(labels, max_gap)
+    keys_of_runs = Iterators.flatten(keys(run.metadata) for run in values(labels))
+    metadata = [collect(TB.FACTS); filter(key -> !occursin('\0', key), collect(String, keys_of_runs))]
+    return TB.OrderedDict{String,Any}("bouts" => json(tobouts(labels; max_gap=max_gap, metadata=metadata)),
+                                      "budget" => json(tobudget(labels; max_gap=max_gap, metadata=metadata)))
+end
+
+function comparisons(one, other, max_gap)
+    return [json(comparelabels(run, other[run.id]; max_gap=max_gap)) for run in values(one)]
+end
+
 function answer(request)
-    command, argument, out = split(chomp(request), '\t')
+    parts = split(chomp(request), '\t')
+    command, arguments, out = parts[1], parts[2:end - 1], parts[end]
     try
         if command == "rewrite"
-            writelabels(out, readlabels(argument))
+            writelabels(out, readlabels(only(arguments)))
         elseif command == "smooth"
-            writelabels(out, smoothlabels!(readlabels(argument), 0.3))
+            writelabels(out, smoothlabels!(readlabels(only(arguments)), 0.3))
+        elseif command == "random"
+            writelabels(out, random_labels(MersenneTwister(parse(Int, only(arguments)))))
         else
-            writelabels(out, random_labels(MersenneTwister(parse(Int, argument))))
+            max_gap = tryparse(Float64, last(arguments))
+            labels = map(readlabels, arguments[1:end - 1])
+            found = command == "tables" ? tables(labels..., max_gap) : comparisons(labels..., max_gap)
+            write(out, sprint(TB.write_json, found, 0))
         end
         return "ok"
     catch error

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from strategies import any_labels, tracks_of_bouts
+from hypothesis import strategies as st
+from strategies import RUN, any_labels, tracks_of_bouts
 
 from support import CONTRACT, ROOT, parse, text
 from taggingbackends import LabelFileError, Labels
+from taggingbackends.analysis import compare
 from taggingbackends.backend.juliascripts import JULIA
+from taggingbackends.labels.facts import FACTS
 from variants import tracks as variants
 
 Ask = Callable[..., str]
@@ -35,7 +40,7 @@ def julia(compiling_julia: dict[str, str]) -> Iterator[Ask]:
         assert process.stdout is not None
         requests, answers = process.stdin, process.stdout
 
-        def ask(*request: str | Path | int) -> str:
+        def ask(*request: str | Path | float | None) -> str:
             requests.write("\t".join(map(str, request)) + "\n")
             requests.flush()
             return answers.readline().strip()
@@ -115,6 +120,70 @@ def test_julia_smooths_as_python_does(
     labels = Labels.read(ours)
     labels.smooth(0.3)
     assert theirs.read_bytes() == text(labels)
+
+
+GAPS = [None, 0.1, 0.119, 5.0]
+
+
+@settings(
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(labels=tracks_of_bouts() | any_labels(), max_gap=st.sampled_from(GAPS))
+def test_both_make_the_same_tables(
+    labels: Labels, max_gap: float | None, julia: Ask, places: tuple[Path, Path]
+) -> None:
+    file, answer = places
+    labels.write(file)
+    labels = Labels.read(file)
+    assert julia("tables", file, max_gap, answer) == "ok"
+    keys = (key for run in labels.values() for key in run.metadata)
+    metadata = [*FACTS, *(key for key in keys if "\0" not in key)]  # no name of a Julia column
+    tables = {
+        "bouts": labels.to_bouts(max_gap, metadata),
+        "budget": labels.to_budget(max_gap, metadata),
+    }
+    theirs = json.loads(answer.read_text("utf-8"))
+    assert theirs.keys() == tables.keys()
+    for name, table in tables.items():
+        assert list(theirs[name]) == list(table)
+        for column, ours in table.items():
+            if column == "confidence":  # NumPy adds in another order
+                found = np.array(theirs[name][column], dtype=float)
+                np.testing.assert_allclose(found, ours, rtol=1e-12)
+            else:
+                expected = [None if x != x else x for x in ours.tolist()]
+                assert theirs[name][column] == expected, (name, column)
+
+
+@settings(
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    one=tracks_of_bouts(),
+    other=tracks_of_bouts(),
+    shift=st.sampled_from([0, 0, 0.001, 0.05]),
+    max_gap=st.sampled_from(GAPS),
+)
+def test_both_compare_alike(
+    one: Labels,
+    other: Labels,
+    shift: float,
+    max_gap: float | None,
+    julia: Ask,
+    places: tuple[Path, Path],
+    tmp_path: Path,
+) -> None:
+    for larva, track in list(other[RUN].items()):
+        other.set(RUN, larva, np.round(track.times + shift, 3), track.states)
+    for labels, file in zip((one, other), places, strict=True):
+        labels.write(file)
+    found = tmp_path / "found.json"
+    assert julia("compare", *places, max_gap, found) == "ok"
+    (theirs,) = json.loads(found.read_text("utf-8"))
+    ours = compare(*(Labels.read(file)[RUN] for file in places), max_gap).to_dict()
+    kappas = [np.array(found.pop("kappa"), dtype=float) for found in (theirs, ours)]
+    np.testing.assert_allclose(*kappas, atol=1e-12)  # NumPy adds in another order
+    assert theirs == ours
 
 
 def test_python_and_julia_write_real_files_alike(
