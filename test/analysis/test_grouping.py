@@ -149,6 +149,20 @@ def test_an_unknown_column() -> None:
         statistics(labels, "genotpe", groups={"r0": {"diet": "a"}})
 
 
+def test_the_columns_of_the_table_are_in_the_message(tmp_path: Path) -> None:
+    table = tmp_path / "groups.csv"
+    table.write_text("recording,Diet\nr0,rich\n")
+    with backend_error("unusable-data", "expected its diet, found genotype, protocol, Diet; group"):
+        statistics([recording("r0")], "diet", groups=table)
+
+
+def test_two_groups_of_one_name() -> None:
+    labels = [recording("r0", genotype="x, y"), recording("r1", 1, genotype="x")]
+    groups = {"r0": {"diet": "z"}, "r1": {"diet": "y, z"}}
+    with backend_error("unusable-data", "expected groups of different names, found 'x, y, z' for"):
+        statistics(labels, ["genotype", "diet"], groups=groups)
+
+
 def test_an_empty_genotype_is_no_group() -> None:
     with backend_error("unusable-data", "run r0: expected its genotype, found protocol; group by"):
         statistics([recording("r0", genotype=""), recording("r1", 1)])

@@ -159,6 +159,18 @@ def test_windows_that_are_none(window: str, folder: Path, tmp_path: Path) -> Non
         stats(folder, "--window", window, "-o", tmp_path / "o")
 
 
+@pytest.mark.parametrize("option", ["--bin=inf", "--bin=nan", "--bin=0", "--min-tracked=nan"])
+def test_numbers_that_are_none(option: str, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(click.BadParameter):
+        stats(folder, option, "-o", tmp_path / "o")
+
+
+def test_bins_that_are_too_many(folder: Path, tmp_path: Path) -> None:
+    for width in ("1e-9", "1e-320"):
+        with backend_error("unusable-data", "expected at most 100000 bins"):
+            stats(folder, f"--bin={width}", "-o", tmp_path / "o")
+
+
 @pytest.mark.usefixtures("one_figure")
 def test_force_replaces_results_and_leaves_the_rest(
     folder: Path, found: Statistics, tmp_path: Path

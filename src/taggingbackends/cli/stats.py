@@ -31,6 +31,12 @@ def _window(
     return start, stop
 
 
+def _finite(value: float | None) -> float | None:
+    if value is not None and not -inf < value < inf:
+        raise click.BadParameter(f"expected a number, found {value}")
+    return value
+
+
 @click.command()
 @takes_files()
 @click.option(
@@ -59,7 +65,7 @@ def _window(
     type=float,
     default=0.5,
     show_default=True,
-    callback=lambda *given: above_0(given[2]),
+    callback=lambda *given: _finite(above_0(given[2])),
     metavar="S",
     help="Width of the bins of time.",
 )
@@ -68,6 +74,7 @@ def _window(
     type=click.FloatRange(0, 1),
     default=0.8,
     show_default=True,
+    callback=lambda *given: _finite(given[2]),
     metavar="SHARE",
     help="Count only larvae that are tracked for this share of the window.",
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggingbackends.analysis.groups.observations import Observation, Questions
-from taggingbackends.errors import BackendError
+from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.words import listed
 
 __all__ = ["Grouped", "GroupedRecording"]
@@ -76,8 +76,9 @@ class Grouped:
     Raises
     ------
     BackendError
-        ``unusable-data``: there is no such control; ``unknown-label``: no recording has a label;
-        ``no-window``: no larva is tracked in the window; or there is a window before, but none.
+        ``unusable-data``: there is no such control, or two groups have one name;
+        ``unknown-label``: no recording has a label; ``no-window``: no larva is tracked in the
+        window; or there is a window before, but none.
     """
 
     def __init__(
@@ -89,6 +90,12 @@ class Grouped:
     ) -> None:
         self.recordings, self.questions, self.control = recordings, questions, control
         groups = {one.group_name: one.group for one in recordings}
+        for one in recordings:
+            if one.group != (other := groups[one.group_name]):
+                problem = f"expected groups of different names, found {one.group_name!r} for "
+                problem += f"{shown(other)} and {shown(one.group)}"
+                fix = "name one of them without a comma, with groups=..."
+                raise BackendError("unusable-data", problem, fix)
         if control is not None and control not in groups:
             problem = f"expected the control among the groups, found {control!r}"
             raise BackendError("unusable-data", problem, f"the groups are {listed(groups, 20)}")

@@ -73,7 +73,7 @@ class Grouping:
         """
         row = self._row_of(file, run)
         facts = run_facts(run)
-        known = [name for name, value in facts.items() if value]
+        known = [*(name for name, value in facts.items() if value), *sorted(self._columns)]
         values = []
         for column in self.by:
             value = row.get(column) or facts.get(column)

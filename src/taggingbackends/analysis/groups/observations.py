@@ -180,6 +180,7 @@ def _over_time(
     run: RunLabels, spans: Spans, ends: tuple[float, float], width: float
 ) -> tuple[int, _Floats, _Floats]:
     """Return the first bin, 1 where a larva is tracked in a bin, and shares by larva and bin."""
+    check_bins((ends[1] - ends[0]) / width, width, run.id)
     first = int(np.floor(ends[0] / width + 1e-9))
     bins = max(int(np.ceil(ends[1] / width - 1e-9)) - first, 0)
     check_bins(bins, width, run.id)
@@ -189,11 +190,11 @@ def _over_time(
     return first, (tracked > 0).astype(np.float64), shares
 
 
-def check_bins(bins: int, width: float, run: str | None = None) -> None:
+def check_bins(bins: float, width: float, run: str | None = None) -> None:
     """Raise BackendError ``unusable-data`` if there are too many time bins."""
     if bins > _MOST_BINS:
         where = "" if run is None else f"run {run}: "
-        problem = f"{where}expected at most {_MOST_BINS} bins of {width:g} s, found {bins}"
+        problem = f"{where}expected at most {_MOST_BINS} bins of {width:g} s, found {bins:.0f}"
         fix = "set a longer bin=..., or see whether times are in seconds from the recording's start"
         raise BackendError("unusable-data", problem, fix)
 
