@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import matlab
 from support import (
     ROOT,
     RUN,
@@ -176,6 +177,8 @@ def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None
     assert run.metadata["software"]["name"] == "examplebackend-julia"
     assert run.metadata["software"]["model_instance"] == "thresholds"
     labels.check_dependencies(tmp_path / "lab")
+    matlab.check(tmp_path / "lab" / "predicted.label")
+    assert matlab.read(tmp_path / "lab" / "predicted.label") == matlab.meant(labels)
     spine.write_text(spine.read_text()[:-40])
     (tmp_path / "lab" / "predicted.label").unlink()
     result = command("predict", spine, "--model-instance=thresholds", cwd=project, **any_julia)
