@@ -31,6 +31,7 @@ test: .venv/.dev .tools/poetry/.ready .tools/julia/path .tools/chromium/path lin
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy src examplebackend/src benchmarks --exclude template/full
 	MYPYPATH=src/taggingbackends/backend/template/full/src $(BIN)/mypy -p my_tagger
 

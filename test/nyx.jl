@@ -112,12 +112,61 @@ end
 end
 
 if Sys.isunix()
-    @testset "the command runs in the backend's environment, not in the caller's" begin
+    @testset "the command does not get the caller's environments" begin
         in_folder() do folder
             said() = first(overheard(() -> TB.run_command(make_backend(folder), `env`)))
             given = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "JULIA_PROJECT")
             withenv((name => "/elsewhere" for name in given)...) do
                 @test !occursin("/elsewhere", said())
+            end
+        end
+    end
+end
+
+const POETRY = get(ENV, "POETRY", something(Sys.which("poetry"), ""))
+
+"""Make a virtual environment with `tagging-backend`, and with a module `whose` that has the label `name`."""
+function make_environment(folder, name)
+    run(`$PYTHON -m venv --without-pip $folder`)
+    python, script = joinpath(folder, "bin", "python"), joinpath(folder, "bin", "tagging-backend")
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages, of_tests = readchomp(`$python -c $ask`), readchomp(`$PYTHON -c $ask`)
+    write(joinpath(packages, "of_tests.pth"), "import site; site.addsitedir($(repr(of_tests)))\n")
+    write(joinpath(packages, "whose.py"), "NAME = \"$name\"\n")
+    write(script, "#!$python\nfrom taggingbackends.__main__ import main\nmain()\n")
+    chmod(script, 0o755)
+    return folder
+end
+
+if PYTHON === nothing || isempty(POETRY) || !Sys.isunix()
+    @info "not tested: Poetry chooses the backend's environment (needs POETRY, a Python, and Unix)"
+    @test_skip "the environment of the backend"
+else
+    @testset "Poetry and Julia run in the backend's environment, not in the caller's" begin
+        in_folder() do folder
+            labelling = replace(PREDICT_PY, "label=\"run\"" => "label=__import__(\"whose\").NAME")
+            learning = replace(TRAIN_PY, "sorted(options.items())" => "__import__(\"whose\").NAME")
+            prepare = "using Logging; println(Sys.BINDIR); println(Base.load_path_expand(\"@\"))"
+            backend = make_backend(joinpath(folder, "b"), "predict_model.py" => labelling,
+                                   "train_model.py" => learning, "make_dataset.jl" => prepare)
+            make_environment(joinpath(backend, ".venv"), "backend")
+            callers = make_environment(joinpath(folder, "callers"), "caller")
+            modules = mkpath(joinpath(folder, "modules", "src"))
+            foreach(file -> write(joinpath(modules, file), "NAME = \"path\"\n"), ("whose.py", "numpy.py"))
+            foreach(file -> write(joinpath(modules, file), "error(\"caller\")"), ("TaggingBackends.jl", "Logging.jl"))
+            write(joinpath(folder, "modules", "Project.toml"), "name = \"TaggingBackends\"\n[deps]\nx = 1\n")
+            spine = write_recording(joinpath(folder, "lab"))
+            label = write_labels(spine)
+            command = `$POETRY run tagging-backend`
+            # Poetry obeys the first two, and Python the third; the command does not pass on the others either
+            withenv("VIRTUAL_ENV" => callers, "CONDA_PREFIX" => callers, "PYTHONHOME" => callers,
+                    "CONDA_DEFAULT_ENV" => "callers", "PYTHONPATH" => modules, "JULIA_LOAD_PATH" => modules,
+                    "JULIA_PROJECT" => dirname(modules), "JULIA_BINDIR" => callers) do
+                predicted, out, err = overheard(() -> predict(backend, "m", spine; command=command))
+                @test countlabels(predicted) == Dict("backend" => 10)
+                @test occursin("$(Sys.BINDIR)\nnothing\n", out)
+                model = first(overheard(() -> train(backend, label; command=command)))
+                @test read(joinpath(backend, "models", model, "weights"), String) == "backend"
             end
         end
     end

@@ -39,12 +39,22 @@ julia(arguments...) = readlines(`$(Base.julia_cmd()[1]) --startup-file=no $(coll
     end
 end
 
-@testset "JSON is internal, and everything that is exported is documented" begin
-    exported = filter(!=(:TaggingBackends), names(TaggingBackends))
+@testset "what is exported is defined and documented, and docstrings refer to what exists" begin
+    exported = names(TaggingBackends)
+    @test filter(name -> !isdefined(TaggingBackends, name), exported) == []
     @test !any(name -> occursin("json", lowercase(String(name))), exported)
-    for name in exported
-        @test !occursin("No documentation found", string(Base.Docs.doc(Base.Docs.Binding(TaggingBackends, name))))
-    end
+    documented = Base.Docs.meta(TaggingBackends)
+    of(name) = Base.Docs.Binding(TaggingBackends, name)
+    @test filter(name -> !haskey(documented, of(name)), exported) == []
+    text = join(join(doc.text) for docs in values(documented) for doc in values(docs.docs))
+    referred = Set(Symbol(found[1]) for found in eachmatch(r"\[`([^`(]+)[^`]*`\]\(@ref\)", text))
+    @test length(referred) > 20
+    @test filter(name -> !isdefined(TaggingBackends, name), collect(referred)) == []
+end
+
+@testset "no method is ambiguous, and no type parameter unbound" begin
+    @test isempty(Test.detect_ambiguities(TaggingBackends))
+    @test isempty(Test.detect_unbound_args(TaggingBackends))
 end
 
 @testset "the code of docs/from-julia.md" begin

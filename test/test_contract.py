@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import matlab
 from support import CONTRACT, backend_error, label_error, parse, text
 from taggingbackends import BackendExplorer, LabelFileError, Labels
 from taggingbackends.analysis import compare
@@ -93,6 +94,19 @@ def test_bad_label_file(path: Path) -> None:
     assert error.file == path
     assert str(error).startswith(f"{path}: ")
     assert f"{error.kind}: expected " in str(error)
+
+
+@pytest.mark.parametrize(("value", "described"), matlab.CASES["values"])
+def test_json_in_matlab(value: str, described: str) -> None:
+    assert matlab.described(matlab.jsondecode(json.loads(value))) == described
+
+
+@pytest.mark.parametrize("path", cases("good"))
+def test_label_file_in_matlab(path: Path) -> None:
+    canonical = path.with_suffix(".canonical")
+    if path.stem != "deepest":  # the standard library's parser does not read it
+        matlab.check(canonical)
+        assert matlab.read(canonical) == matlab.meant(parse(canonical.read_bytes()))
 
 
 def test_floats_are_written(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections import Counter
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
@@ -76,6 +78,51 @@ def test_one_julia_package() -> None:
         "path": "../..",
     }
     assert toml("Project.toml")["name"] == "TaggingBackends"
+
+
+# -- what Julia's registry asks of a package (docs/releasing.md)
+
+
+def test_name_and_license_of_the_julia_package() -> None:
+    project = toml("Project.toml")
+    name = project["name"]
+    assert re.fullmatch(r"[A-Z][A-Za-z0-9]*[a-z][0-9]?", name)
+    assert len(name) >= 5
+    assert not re.search("julia|jl$|^ju", name.lower())
+    assert str(UUID(project["uuid"], version=4)) == project["uuid"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
+    module = (ROOT / "src" / f"{name}.jl").read_text("utf-8")
+    assert re.search(rf"^module {name}$", module, re.MULTILINE)
+    assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License\n")
+
+
+def test_dependencies_of_the_julia_package() -> None:
+    project = toml("Project.toml")
+    used = {*project["deps"], *project["extras"]}
+    assert set(project["compat"]) == {*used, "julia"}
+    assert set(project["targets"]["test"]) == set(project["extras"])
+    for entry in project["compat"].values():
+        for part in entry.split(","):  # each has an upper bound, and few breaking releases
+            assert re.fullmatch(r"<?0\.\d+(\.\d+)?|[1-9]\d*(\.\d+){0,2}", part.strip()), entry
+    sources = [ROOT / "src" / "TaggingBackends.jl", *(ROOT / "julia").rglob("*.jl")]
+    loaded = {
+        name
+        for source in sources
+        for name in re.findall(
+            r"^ *(?:using|import) (\w+)", source.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert loaded - {"Base", "TaggingBackends"} == set(project["deps"])
+
+
+def test_names_of_files_suit_all_systems() -> None:
+    """A registered package is the whole tree, which must be unpacked on Windows and macOS, too."""
+    for folder in ("src", "julia", "test", "docs", "benchmarks", "examplebackend-julia"):
+        names = [path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*")]
+        assert len({name.casefold() for name in names}) == len(names)
+        for part in {part for name in names for part in name.split("/")}:
+            assert not re.search(r'[<>:"|?*\\\x00-\x1f]|[. ]$', part), part
+            assert not re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", part), part
 
 
 # -- archives
@@ -168,6 +215,19 @@ def test_the_sdist_gives_the_same_wheel(built: Built) -> None:
     direct, through = contents(built.wheel), contents(built.wheel_of_sdist)
     assert set(direct) == set(through)
     assert [name for name in direct if direct[name] != through[name]] == []
+
+
+def test_the_sdist_contains_the_project_and_no_caches(built: Built) -> None:
+    with tarfile.open(built.sdist) as archive:
+        names = [Path(*Path(name).parts[1:]) for name in archive.getnames()]
+    listed = {
+        entry[1:]
+        for entry in toml("pyproject.toml")["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    }
+    always = {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    assert {name.parts[0] for name in names} == listed | always
+    caches = {"__pycache__", ".venv", ".tools", ".pytest_cache", "build", "dist"}
+    assert [name for name in names if caches & set(name.parts)] == []
 
 
 def test_the_package_index_accepts_the_archives(built: Built) -> None:

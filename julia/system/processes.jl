@@ -4,8 +4,9 @@ const GRACE = 5.0  # seconds; the time for an interrupted process to end by itse
 const SIGNAL_TERMINATE, SIGNAL_KILL = 15, 9
 
 # Environment variables that lead to packages or environments of the caller.
-const CALLERS = ("JULIA_LOAD_PATH", "JULIA_PROJECT", "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH",
-                 "VIRTUAL_ENV")
+const CALLERS = ("JULIA_BINDIR", "JULIA_CONDAPKG_ENV", "JULIA_LOAD_PATH", "JULIA_PROJECT",
+                 "JULIA_PYTHONCALL_EXE", "JULIA_PYTHONCALL_LIB", "PYTHONHOME", "PYTHONPATH",
+                 "PYTHONSAFEPATH", "VIRTUAL_ENV")
 
 # Reads a pipe that only this process writes to: the other process's number, then a line when that has ended.
 # The end of input says that this process was killed, so the other one has to end, too.

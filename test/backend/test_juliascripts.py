@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import matlab
 from support import (
     ROOT,
     RUN,
@@ -176,6 +177,8 @@ def test_the_example_predicts(any_julia: dict[str, str], tmp_path: Path) -> None
     assert run.metadata["software"]["name"] == "examplebackend-julia"
     assert run.metadata["software"]["model_instance"] == "thresholds"
     labels.check_dependencies(tmp_path / "lab")
+    matlab.check(tmp_path / "lab" / "predicted.label")
+    assert matlab.read(tmp_path / "lab" / "predicted.label") == matlab.meant(labels)
     spine.write_text(spine.read_text()[:-40])
     (tmp_path / "lab" / "predicted.label").unlink()
     result = command("predict", spine, "--model-instance=thresholds", cwd=project, **any_julia)
@@ -215,20 +218,29 @@ def test_the_example_on_real_recordings(
 
 
 def test_options_and_variables_reach_a_script(
-    any_julia: dict[str, str], make_julia_backend: Maker
+    any_julia: dict[str, str], make_julia_backend: Maker, tmp_path: Path
 ) -> None:
     body = """println(epochs, " ", fast, " ", backend.model_instance, " ", pwd())
     println(read(`$(ENV["TAGGINGBACKENDS_PYTHON"]) -c "import taggingbackends; print(1)"`, String))
-    println(get(ENV, "LD_LIBRARY_PATH", ""), get(ENV, "JULIA_LOAD_PATH", ""))"""
+    println(get(ENV, "LD_LIBRARY_PATH", ""), get(ENV, "JULIA_LOAD_PATH", ""))
+    println(Base.load_path_expand("@"), haskey(ENV, "JULIA_PYTHONCALL_EXE"))"""
     parameters = "backend; epochs, fast=false"
     project = make_julia_backend(make_dataset=script("make_dataset", body, parameters))
     (project / "scripts" / "predict_model.py").write_text("")
     arguments = ("predict", "--model-instance=m", "--epochs", "20", "--fast")
-    variables = {**any_julia, "LD_LIBRARY_PATH": f"{sys.prefix}/lib"}
-    result = command(*arguments, cwd=project, **variables)
-    assert result.stdout.split() == ["20", "true", "m", str(project), "1", f"{ROOT}{os.pathsep}"]
+    # Julia would not start, or load another package
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "TaggingBackends.jl").write_text("error()")
+    (tmp_path / "Project.toml").write_text('name = "TaggingBackends"\n')
+    caller = ("BINDIR", "LOAD_PATH", "PROJECT", "PYTHONCALL_EXE")
+    variables = any_julia | {f"JULIA_{name}": str(tmp_path) for name in caller}
+    result = command(*arguments, cwd=project, LD_LIBRARY_PATH=f"{sys.prefix}/lib", **variables)
+    seen = ["20", "true", "m", str(project), "1", f"{ROOT}{os.pathsep}", "nothingfalse"]
+    assert result.stdout.split() == seen, result.stderr
     assert "no script took" not in result.stderr
-    result = command(*arguments[:2], cwd=project, **any_julia)
+    result = command(*arguments[:4], "--fast=maybe", cwd=project, **variables)
+    refused(result, "found 'maybe'", exit_code=2, lines=4)  # by the command, not by the script
+    result = command(*arguments[:2], cwd=project, **variables)
     refused(result, "make_dataset.jl: make_dataset needs --epochs", exit_code=2, lines=4)
 
 

@@ -84,6 +84,43 @@ end
     @test parselabels(canonical) == parselabels(text(labels))
 end
 
+"""Return the class, size and fields that MATLAB's jsondecode gives a JSON value (test/matlab.py)."""
+in_matlab(value::Nothing) = "double 0x0"
+in_matlab(value::AbstractString) = "char"
+in_matlab(value::Bool) = "logical 1x1"
+in_matlab(value::Number) = "double 1x1"
+in_matlab(value::AbstractDict) = "struct ($(join(keys(value), ", ")))"
+function in_matlab(value::AbstractVector)
+    n, kinds = length(value), unique(map(in_matlab, value))
+    isempty(value) && return "double 0x0"
+    kinds in (["double 1x1"], ["logical 1x1"]) && return replace(kinds[1], "1x1" => "$(n)x1")
+    length(kinds) == 1 && startswith(kinds[1], "struct") && return replace(kinds[1], "(" => "$(n)x1 (")
+    of_one_size = length(kinds) == 1 && value[1] isa AbstractVector && occursin(r"^double [1-9]\d*x1$", kinds[1])
+    return of_one_size ? "double $(n)x$(length(value[1]))" : "cell $(n)x1"
+end
+
+@testset "label files in MATLAB" begin
+    cases = parse_json(read(joinpath(CONTRACT, "jsondecode.json"), String))
+    for (value, described) in cases["values"]
+        # of other names, and of null in arrays of numbers, there is none in what is written
+        any(name -> occursin(name, value), ("null", "2024", "frame rate")) && continue
+        @test in_matlab(parse_json(value)) == described
+    end
+    function is_known(place, value)
+        found = split(in_matlab(value))[1]
+        return found in get(cases["entries"], place, [found])
+    end
+    for path in label_files(joinpath(CONTRACT, "good"))
+        file = parse_json(String(text(readlabels(path))))
+        for run in (haskey(file, "runs") ? values(file["runs"]) : [file]), (key, value) in run
+            @test is_known(key, value)
+            for part in (value isa AbstractVector ? value : [value]), name in (part isa AbstractDict ? keys(part) : [])
+                @test is_known("$key.$name", part[name])
+            end
+        end
+    end
+end
+
 @testset "bad: $(basename(path))" for path in label_files(joinpath(CONTRACT, "bad"))
     expected = parse_json(read(beside(path, ".expected.json"), String))
     error = refusal(() -> readlabels(path))

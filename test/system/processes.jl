@@ -2,7 +2,9 @@
 using .Backends, TaggingBackends, Test
 
 @testset "child processes do not get the caller's environments" begin
-    caller = ["VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "JULIA_PROJECT", "JULIA_LOAD_PATH"]
+    caller = ["VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYTHONHOME", "PYTHONPATH", "JULIA_BINDIR",
+              "JULIA_CONDAPKG_ENV", "JULIA_LOAD_PATH", "JULIA_PROJECT", "JULIA_PYTHONCALL_EXE",
+              "JULIA_PYTHONCALL_LIB"]
     kept = ["JULIA_DEPOT_PATH", "TAGGINGBACKENDS_LOG"]
     withenv((name => "/elsewhere" for name in [caller; kept])...) do
         @test isempty(intersect(keys(TB.child_environment()), caller))

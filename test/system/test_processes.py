@@ -18,14 +18,25 @@ from taggingbackends.system.processes import environment
 
 Maker = Callable[..., Path]
 
-CALLERS = ("JULIA_LOAD_PATH", "JULIA_PROJECT", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+CALLERS = (
+    "CONDA_DEFAULT_ENV",
+    "CONDA_PREFIX",
+    "JULIA_BINDIR",
+    "JULIA_CONDAPKG_ENV",
+    "JULIA_LOAD_PATH",
+    "JULIA_PROJECT",
+    "JULIA_PYTHONCALL_EXE",
+    "JULIA_PYTHONCALL_LIB",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+)
 
 # Fails on import, and leaves a file.
 FOREIGN = "import os\nopen(os.environ['MARK'], 'w').close()\nraise RuntimeError('foreign code')\n"
 
 
 def test_the_environment_of_child_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    dropped = (*CALLERS, "PYTHONHOME", "CONDA_DEFAULT_ENV")
+    dropped = (*CALLERS, "PYTHONHOME")
     kept = ("JULIA_DEPOT_PATH", "TAGGINGBACKENDS_LOG", "PATH")
     for name in (*dropped, *kept):
         monkeypatch.setenv(name, "/elsewhere")
@@ -82,7 +93,8 @@ import own, beside
     *paths, last = result.stdout.splitlines()
     assert paths[:2] == [str(project / "scripts"), str(project / "src")]
     assert str(tmp_path) not in paths
-    assert last == f"environment None None {project / 'src'} None None"
+    seen = (project / "src" if name == "PYTHONPATH" else None for name in CALLERS)
+    assert last == " ".join(["environment", *map(str, seen)])
 
 
 # -- orphans

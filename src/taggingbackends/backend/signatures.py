@@ -15,7 +15,7 @@ from typing import Any
 
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.backend.juliapackage import julia_package
-from taggingbackends.backend.juliascripts import find_julia
+from taggingbackends.backend.juliascripts import find_julia, julia_environment
 from taggingbackends.backend.options import (
     OptionError,
     Options,
@@ -34,6 +34,7 @@ from taggingbackends.backend.optiontypes import (
     type_of,
     unknown_option,
 )
+from taggingbackends.system import processes
 
 __all__ = ["PREPARING", "check_options", "options_taken", "read_signatures"]
 
@@ -420,7 +421,10 @@ def _julia_signatures(scripts: list[Path]) -> dict[Path, Signature | None]:
     run = "include(popfirst!(ARGS)); print_signatures(ARGS)"
     command = [find_julia(), "--startup-file=no", "--compile=min", "-e", run, str(reader)]
     answer = subprocess.run(
-        [*command, *map(str, scripts)], capture_output=True, stdin=subprocess.DEVNULL
+        [*command, *map(str, scripts)],
+        env=julia_environment(processes.environment()),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
     )
     found: dict[Path, Signature | None] = dict.fromkeys(scripts)
     signature = None

@@ -15,8 +15,12 @@ __all__ = ["environment", "interrupts_blocked", "keeping", "own_module", "run"]
 _GRACE = 5.0  # seconds that an interrupted script has to end on its own
 
 _CALLERS = {
+    "JULIA_BINDIR",
+    "JULIA_CONDAPKG_ENV",
     "JULIA_LOAD_PATH",
     "JULIA_PROJECT",
+    "JULIA_PYTHONCALL_EXE",  # juliacall sets it to this Python
+    "JULIA_PYTHONCALL_LIB",
     "PYTHONHOME",
     "PYTHONPATH",
     "PYTHONSAFEPATH",
