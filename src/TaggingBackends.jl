@@ -10,7 +10,7 @@ module TaggingBackends
 export BackendError, CommandError, LabelFileError, ScriptError, TaggingBackendsError, TrackFileError
 # labels and label files
 export Labels, addrun!, checkdependencies, countlabels, croplabels, declarelabels!, dependency
-export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, smoothlabels!, taglabels!
+export filllabels!, findframes, islabelfile, mergelabels!, readlabels, setlabels!, smoothlabels!, taglabels!
 export writelabels
 # recordings
 export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
@@ -44,9 +44,9 @@ include("../julia/system/toml.jl")
 # labels: labels in memory and label files
 include("../julia/labels/json.jl")
 include("../julia/labels/numbers.jl")
-include("../julia/labels/elements.jl")
 include("../julia/labels/validation.jl")
 include("../julia/labels/states.jl")
+include("../julia/labels/elements.jl")
 include("../julia/labels/tracklabels.jl")
 include("../julia/labels/runlabels.jl")
 include("../julia/labels/labels.jl")

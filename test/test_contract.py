@@ -22,7 +22,7 @@ from taggingbackends.backend.project import project_metadata
 from taggingbackends.data import find_recordings
 from taggingbackends.labels import TrackLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.system.names import check_identifier
+from taggingbackends.system.names import check_identifier, did_you_mean
 
 
 def cases(folder: str) -> list[Any]:
@@ -130,6 +130,11 @@ def test_identifiers() -> None:
     for identifier in cases["bad"]:
         with backend_error("bad-identifier"):
             check_identifier("it", identifier)
+
+
+def test_similar_names() -> None:
+    for case in json.loads((CONTRACT / "similar.json").read_text("utf-8")):
+        assert did_you_mean(case["name"], case["names"]) == case["message"]
 
 
 def test_options() -> None:
