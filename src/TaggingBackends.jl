@@ -14,6 +14,8 @@ export filllabels!, findframes, islabelfile, mergelabels!, readlabels, setlabels
 export writelabels
 # recordings
 export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
+# training windows, and prediction from windows
+export bodylength, defaultmaxgap, egocentric, predictframes, windows
 # a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
 export BackendExplorer
 export raw_data_dir, interim_data_dir, processed_data_dir, model_dir, pretrained_model_dir, output_path, interim_path
@@ -53,6 +55,8 @@ include("../julia/labels/labels.jl")
 include("../julia/labels/dependencies.jl")
 include("../julia/labels/editing.jl")
 include("../julia/labels/smoothing.jl")
+include("../julia/labels/stretches.jl")
+include("../julia/labels/origin.jl")
 include("../julia/labels/writing.jl")
 include("../julia/labels/otherwriters.jl")
 include("../julia/labels/reading.jl")
@@ -62,9 +66,16 @@ include("../julia/data/gzip.jl")
 include("../julia/data/formats.jl")
 include("../julia/data/nearmisses.jl")
 include("../julia/data/tracks.jl")
+include("../julia/data/resampling.jl")
+include("../julia/data/bodyframe.jl")
 include("../julia/data/choreography.jl")
 include("../julia/data/featuretable.jl")
 include("../julia/data/fimtrack.jl")
+
+# windows: training windows, and prediction from windows
+include("../julia/windows/selection.jl")
+include("../julia/windows/shape.jl")
+include("../julia/windows/plan.jl")
 
 # backend: a backend's folder and its scripts
 include("../julia/backend/identifiers.jl")
