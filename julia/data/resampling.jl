@@ -42,7 +42,7 @@ function nearest_frame(times::Vector{Float64}, time)
 end
 
 """Interpolate spines linearly, at times inside of the track; return `times` x points x 2 values of type `T`."""
-function interpolate(T::Type, times::Vector{Float64}, spine, at)
+function interpolate(::Type{T}, times::Vector{Float64}, spine, at) where {T}
     before, after, weight = zeros(Int, length(at)), zeros(Int, length(at)), zeros(length(at))
     for (i, time) in enumerate(at)
         after[i] = min(searchsortedfirst(times, time - SAME_TIME), length(times))

@@ -102,40 +102,45 @@ function windows(recordings; duration::Real, framerate::Real, margin=0, labels="
     (seed isa Bool || seed < 0) && throw(ArgumentError("expected a whole number from 0 as seed, found $seed"))
     class_sizes(Int[], balance)
     type in (Float32, Float64) || throw(ArgumentError("expected Float32 or Float64 as type, found $type"))
-    given = [item isa Recording ? item => recordinglabels(item) : item for item in recordings]
-    isempty(given) && throw(BackendError("no-input", "expected recordings, found none", ""))
-    runs = [run_of_recording(recording, of_it) for (recording, of_it) in given]
+    about = OrderedDict{String,Any}(
+        "duration" => Float64(duration), "framerate" => Float64(framerate),
+        "margin" => collect(Float64, both_margins(margin)), "max_gap" => shape.max_gap, "labels" => wanted,
+        "exclude" => unwanted, "balance" => balance isa Real ? Float64(balance) : balance, "seed" => seed,
+        "edited_only" => edited_only, "frames" => shape.frames, "margin_frames" => collect(shape.margin_frames),
+        "anchor_frame" => shape.anchor_frame)
+    given = Pair{Recording,Any}[item isa Recording ? item => recordinglabels(item) : item for item in recordings]
+    isempty(given) && throw(BackendError("no-input", "expected recordings, found none"))
+    runs = RunLabels[run_of_recording(recording, labels) for (recording, labels) in given]
+    return windows_of(type, first.(given), runs, shape, about)
+end
+
+"""Return the windows of the runs of recordings. `about` has the checked parameters, and gets the counts."""
+function windows_of(type, recordings, runs, shape::WindowShape, about)
     found = Candidate[]
-    for (at, ((recording, _), run)) in enumerate(zip(given, runs))
+    for (at, (recording, run)) in enumerate(zip(recordings, runs))
         warn_of_predicted(run)
-        append!(found, candidates_of(recording, run, at, shape, edited_only))
+        append!(found, candidates_of(recording, run, at, shape, about["edited_only"]))
     end
     check_points(found, runs)
-
-    names, excluded = selected_names(wanted, unwanted, runs, found)
+    names, excluded = selected_names(about["labels"], about["exclude"], runs, found)
     foreach(one -> classify!(one, names, excluded), found)
-    counts(part) = [sum(Int[count(==(code), part(one)) for one in found]) for code in [eachindex(names) .- 1; -2]]
+    counts(part) = Int[sum(Int[count(==(code), part(one)) for one in found]) for code in eachindex(names) .- 1]
     observed, fitting = counts(one -> one.classes), counts(one -> one.classes[one.fits])
-    ambiguous = pop!(observed)
-    pop!(fitting)
+    ambiguous = sum(Int[count(==(-2), one.classes) for one in found])
     any(>(0), fitting) || throw(no_window(sum(observed), ambiguous, shape))
-    selected = class_sizes(fitting, balance)
-    about = OrderedDict{String,Any}(
-        "names" => names, "excluded" => excluded, "observed" => OrderedDict{String,Any}(zip(names, observed)),
-        "fitting" => OrderedDict{String,Any}(zip(names, fitting)),
-        "selected" => OrderedDict{String,Any}(zip(names, selected)), "ambiguous" => ambiguous,
-        "duration" => Float64(duration), "framerate" => Float64(framerate),
-        "margin" => collect(Float64, both_margins(margin)), "max_gap" => shape.max_gap,
-        "labels" => wanted, "exclude" => unwanted, "balance" => balance isa Real ? Float64(balance) : balance,
-        "seed" => seed, "edited_only" => edited_only, "frames" => shape.frames,
-        "margin_frames" => collect(shape.margin_frames), "anchor_frame" => shape.anchor_frame)
-    noted = ("selected", "fitting", "observed", "ambiguous", "duration", "framerate", "margin", "seed")
-    note = OrderedDict{String,Any}("total" => sum(selected), (name => about[name] for name in noted)...)
+    selected = class_sizes(fitting, about["balance"])
+    about["names"], about["excluded"], about["ambiguous"] = names, excluded, ambiguous
+    for (key, numbers) in (("observed", observed), ("fitting", fitting), ("selected", selected))
+        about[key] = OrderedDict{String,Any}(zip(names, numbers))
+    end
+    note = OrderedDict{String,Any}("total" => sum(selected), (key => about[key] for key in NOTED)...)
     leave_note("windows", sprint(write_json, note, 0))
-    lengths = [length_or_nan(recording) for (recording, _) in given]
-    taken = chosen_frames(found, fitting, selected, seed)
-    return cut_windows(type, shape, found, taken, lengths, names, [run.id for run in runs], about)
+    taken = chosen_frames(found, fitting, selected, about["seed"])
+    return cut_windows(type, shape, found, taken, map(length_or_nan, recordings), [run.id for run in runs], about)
 end
+
+# what the record of a training says of its set
+const NOTED = ("selected", "fitting", "observed", "ambiguous", "duration", "framerate", "margin", "seed")
 
 """The labelled frames of one larva."""
 mutable struct Candidate{S}
@@ -246,11 +251,11 @@ function chosen_frames(found, fitting, selected, seed)
     end
 end
 
-function cut_windows(type, shape, found, taken, lengths, names, runs, about)
+function cut_windows(type, shape, found, taken, lengths, runs, about)
     m = sum(length, taken)
     points = maximum(size(one.spine, 2) for (one, frames) in zip(found, taken) if !isempty(frames))
     spines = Array{type}(undef, m, length(shape.offsets), points, 2)
-    set = Windows(spines, Int32[], Int32[], Int32[], Float64[], Bool[], Float64[], names, runs, about)
+    set = Windows(spines, Int32[], Int32[], Int32[], Float64[], Bool[], Float64[], about["names"], runs, about)
     for (one, frames) in zip(found, taken)
         isempty(frames) && continue
         rows = length(set) .+ eachindex(frames)
@@ -280,5 +285,5 @@ function no_window(observed, ambiguous, shape)
     else
         problem = "expected frames with a selected label, found none; select other labels"
     end
-    return BackendError("no-window", problem, "")
+    return BackendError("no-window", problem)
 end

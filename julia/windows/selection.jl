@@ -18,7 +18,7 @@ function matching_names(patterns, names, used)
         end
         glob = glob_regex(pattern)
         any(name -> occursin(glob, name), names) || throw(BackendError("unknown-label",
-            "expected a label in the files, found $(shown(pattern)): $(did_you_mean(pattern, names))", ""))
+            "expected a label in the files, found $(shown(pattern)): $(did_you_mean(pattern, names))"))
         append!(found, filter(name -> occursin(glob, name), used))
     end
     return unique!(found)

@@ -6,10 +6,13 @@ using Logging: NullLogger, with_logger
 using TaggingBackends
 const TB = TaggingBackends
 
+const RECORDINGS = Dict{String,Recording}()
+loaded(path) = get!(() -> loadtracks(path; outline=false), RECORDINGS, path)
+
 rows_first(array) = permutedims(array, ndims(array):-1:1)
 
 function answer(request, file)
-    recordings = [loadtracks(path; outline=false) for path in request["files"]]
+    recordings = map(loaded, request["files"])
     options = [Symbol(key) => key == "margin" && value isa Vector ? Tuple(value) : value
                for (key, value) in request["options"]]
     push!(options, :type => request["type"] == "float32" ? Float32 : Float64)
@@ -29,7 +32,7 @@ function answer(request, file)
 end
 
 function predicted(path, file)
-    recording = loadtracks(path; outline=false)
+    recording = loaded(path)
     open(file, "w") do io
         for (larva, track) in recording
             times, x = predictframes(track; duration=1, framerate=10, batch=7) do spines
