@@ -7,6 +7,8 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,12 @@ def test_identifiers() -> None:
 def test_similar_names() -> None:
     for case in json.loads((CONTRACT / "similar.json").read_text("utf-8")):
         assert did_you_mean(case["name"], case["names"]) == case["message"]
+
+
+def test_names() -> None:
+    for name, _ in json.loads((CONTRACT / "names.json").read_text("utf-8")):
+        module, attribute = name.split(":")
+        assert attrgetter(attribute)(import_module(module)) is not None, name
 
 
 def test_options() -> None:
