@@ -88,7 +88,7 @@ function egocentric(spines::AbstractArray{<:Real,4}, lengths=bodylength(spines))
     end
     own = Array{Float64}(undef, size(spines))
     inner, outer = (points + 1) ÷ 2, points ÷ 2 + 1
-    at(window, frame, point) = complex(Float64(spines[window, frame, point, 1]), Float64(spines[window, frame, point, 2]))
+    at(place...) = complex(Float64(spines[place..., 1]), Float64(spines[place..., 2]))
     for window in 1:n
         known, direction, origin = 0, 0.0im, 0.0im
         for frame in 1:frames

@@ -278,8 +278,9 @@ end
 function no_window(observed, ambiguous, shape)
     if observed > 0
         above = shape.max_gap === nothing ? "" : " above $(shape.max_gap) s"
-        problem = "expected a track of $(shape.offsets[end] - shape.offsets[1]) s around one of the $observed selected " *
-                  "frames, without a gap$above, found none; try a shorter duration or margin, or a longer max_gap"
+        seconds = shape.offsets[end] - shape.offsets[1]
+        problem = "expected a track of $seconds s around one of the $observed selected frames, " *
+                  "without a gap$above, found none; try a shorter duration or margin, or a longer max_gap"
     elseif ambiguous > 0
         problem = "expected frames with one of the selected labels, found $ambiguous with several; select fewer labels"
     else

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from support import RECORDINGS, ROOT
 from taggingbackends import BackendError, Labels, dependency
@@ -35,7 +34,9 @@ def write(folder: Path, rng: np.random.Generator) -> Path:
     run = f"20240611_{int(rng.integers(100000)):06}"
     spine = folder / f"{run}.spine"
     labels = Labels()
-    labels.add_run(run).declare([str(x) for x in rng.permutation(["unused", "stop", "run", "cast"])])
+    labels.add_run(run).declare(
+        [str(x) for x in rng.permutation(["unused", "stop", "run", "cast"])]
+    )
     labels[run].secondary_names = ["edited"] if rng.random() < 0.7 else []
     lines = []
     for larva in range(int(rng.integers(1, 4))):
@@ -152,7 +153,7 @@ def compare_predicted(path: str, file: Path) -> None:
 def test_windows_are_the_same_in_both_languages(
     compiling_julia: dict[str, str], tmp_path: Path
 ) -> None:
-    """Random sets, those of real recordings if they are there, and frames predicted from windows."""
+    """Random sets, sets of real recordings if there are any, and frames predicted from windows."""
     requests = cases(tmp_path)
     least = [0] * len(requests)
     real = [str(file) for file in sorted(RECORDINGS.glob("chore/*/groundtruth.label"))]

@@ -62,7 +62,8 @@ end
 @testset "predicted labels are reported" begin
     recording, labels = moving()
     labels[RUN].metadata["software"] = Dict("model_instance" => "m")
-    @test_logs (:warn, r"labels that m predicted and nobody edited") windows(recording, labels; duration=1, framerate=10)
+    options = (duration=1, framerate=10)
+    @test_logs (:warn, r"labels that m predicted and nobody edited") windows(recording, labels; options...)
 end
 
 @testset "frames are predicted from windows" begin
@@ -70,7 +71,7 @@ end
     times, states = predictframes(spines -> fill("run", size(spines, 1)), track; duration=1, framerate=10)
     @test times == track.times && states == fill("run", 40)
     _, codes = predictframes(spines -> fill(3, size(spines, 1)), track; duration=1, framerate=10, max_gap=0.3)
-    @test codes == [-1; fill(3, 38); -1][[1; 1; 2:39]] || codes == [fill(-1, 2); fill(3, 37); -1]
+    @test codes == [-1; -1; fill(3, 37); -1]
     result = predictframes(track; duration=1, framerate=10, confidence=true) do spines
         n = size(spines, 1)
         return fill("run", n), fill(0.5, n), fill("cast", n)
