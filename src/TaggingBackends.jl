@@ -10,12 +10,14 @@ module TaggingBackends
 export BackendError, CommandError, LabelFileError, ScriptError, TaggingBackendsError, TrackFileError
 # labels and label files
 export Labels, addrun!, checkdependencies, countlabels, croplabels, declarelabels!, dependency
-export filllabels!, islabelfile, mergelabels!, readlabels, setlabels!, smoothlabels!, taglabels!
+export filllabels!, findframes, islabelfile, mergelabels!, readlabels, setlabels!, smoothlabels!, taglabels!
 export writelabels
 # stretches, bouts and budgets; comparison
 export comparefiles, comparelabels, defaultmaxgap, findbouts, findspans, tobouts, tobudget
 # recordings
 export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
+# training windows, and prediction from windows
+export bodylength, egocentric, predictframes, windows
 # a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
 export BackendExplorer
 export raw_data_dir, interim_data_dir, processed_data_dir, model_dir, pretrained_model_dir, output_path, interim_path
@@ -46,9 +48,9 @@ include("../julia/system/toml.jl")
 # labels: labels in memory and label files
 include("../julia/labels/json.jl")
 include("../julia/labels/numbers.jl")
-include("../julia/labels/elements.jl")
 include("../julia/labels/validation.jl")
 include("../julia/labels/states.jl")
+include("../julia/labels/elements.jl")
 include("../julia/labels/tracklabels.jl")
 include("../julia/labels/runlabels.jl")
 include("../julia/labels/labels.jl")
@@ -60,6 +62,7 @@ include("../julia/labels/confidence.jl")
 include("../julia/labels/smoothing.jl")
 include("../julia/labels/facts.jl")
 include("../julia/labels/tables.jl")
+include("../julia/labels/origin.jl")
 include("../julia/labels/writing.jl")
 include("../julia/labels/otherwriters.jl")
 include("../julia/labels/reading.jl")
@@ -69,12 +72,19 @@ include("../julia/data/gzip.jl")
 include("../julia/data/formats.jl")
 include("../julia/data/nearmisses.jl")
 include("../julia/data/tracks.jl")
+include("../julia/data/resampling.jl")
+include("../julia/data/bodyframe.jl")
 include("../julia/data/choreography.jl")
 include("../julia/data/featuretable.jl")
 include("../julia/data/fimtrack.jl")
 
 # analysis: two labellings of a run
 include("../julia/analysis/comparison.jl")
+
+# windows: training windows, and prediction from windows
+include("../julia/windows/selection.jl")
+include("../julia/windows/shape.jl")
+include("../julia/windows/plan.jl")
 
 # backend: a backend's folder and its scripts
 include("../julia/backend/identifiers.jl")

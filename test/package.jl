@@ -57,6 +57,12 @@ end
     @test isempty(Test.detect_unbound_args(TaggingBackends))
 end
 
+@testset "what Python has is exported: the contract's cases" begin
+    for (python, name) in TB.parse_json(read(joinpath(CONTRACT, "names.json"), String))
+        @test Symbol(name) in names(TaggingBackends)
+    end
+end
+
 @testset "the code of docs/from-julia.md" begin
     page = read(joinpath(ROOT, "docs", "from-julia.md"), String)
     code = first(block.match for block in eachmatch(r"(?<=```julia\n)using TaggingBackends\n\nlabels.*?(?=```)"s, page))

@@ -12,7 +12,7 @@ end
 const GROUPS = (
     # Tests that compute much.
     `-O1` => ["labels/json.jl", "labels/labelfiles.jl", "labels/bouts.jl", "analysis/comparison.jl",
-              "data/tracks.jl", "data/fimtrack.jl", "julia/border.jl"],
+              "data/tracks.jl", "data/fimtrack.jl", "windows/windows.jl", "julia/border.jl"],
     # Tests that are interpreted, because compiling them takes much longer than running them.
     `--compile=min` => ["package.jl", "system/files.jl", "system/locks.jl", "system/processes.jl",
                         "system/renames.jl", "labels/labels.jl", "backend/explorer.jl",

@@ -7,6 +7,8 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from taggingbackends.backend.project import project_metadata
 from taggingbackends.data import find_recordings
 from taggingbackends.labels import TrackLabels
 from taggingbackends.labels.states import labels_of
-from taggingbackends.system.names import check_identifier
+from taggingbackends.system.names import check_identifier, did_you_mean
 
 
 def cases(folder: str) -> list[Any]:
@@ -144,6 +146,17 @@ def test_identifiers() -> None:
     for identifier in cases["bad"]:
         with backend_error("bad-identifier"):
             check_identifier("it", identifier)
+
+
+def test_similar_names() -> None:
+    for case in json.loads((CONTRACT / "similar.json").read_text("utf-8")):
+        assert did_you_mean(case["name"], case["names"]) == case["message"]
+
+
+def test_names() -> None:
+    for name, _ in json.loads((CONTRACT / "names.json").read_text("utf-8")):
+        module, attribute = name.split(":")
+        assert attrgetter(attribute)(import_module(module)) is not None, name
 
 
 def test_options() -> None:

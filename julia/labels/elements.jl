@@ -1,4 +1,5 @@
-# The states of tracks in a label file, read from JSON without making an object for each frame.
+# The states of tracks in a label file: read from JSON without making an object for each frame, then turned into
+# columns.
 
 """
     Elements
@@ -91,4 +92,101 @@ end
     at == p.at + 1 || byte(p.text, p.at) != UInt8('0') || return -1
     p.at = at
     return put!(p.tokens, n, token % Int32)
+end
+
+"""
+    Decoder(table, declared)
+
+Turns the elements of `labels` into a column of state numbers.
+
+If `declared` is false, the declarations are invalid: codes cannot be checked, and the result is not used.
+"""
+mutable struct Decoder  # mutable, so that it is passed by reference and not boxed for each track
+    table::StateTable
+    names::Vector{String}  # by code
+    declared::Bool
+    known::Dict{Vector{Int32},Int32}  # the tokens of an element => its state's number
+    # The same for recent elements, by a hash of their tokens; enough for most frames.
+    recent::Vector{Vector{Int32}}
+    numbers::Vector{Int32}
+end
+
+const RECENT = 1024  # a power of two; any pair of 31 codes has its own slot
+
+function Decoder(table::StateTable, declared::Bool)
+    return Decoder(table, [table.names; table.secondary_names], declared, Dict{Vector{Int32},Int32}(),
+                   fill(Int32[], RECENT), zeros(Int32, RECENT))  # no tokens: state 0
+end
+
+function decode!(decoder::Decoder, elements::Elements)
+    tokens, lengths = elements.tokens, elements.lengths
+    largest = decoder.declared ? length(decoder.names) : 0
+    if isempty(lengths) && all(token -> 1 <= token <= largest, tokens)
+        return tokens  # codes are state numbers
+    end
+    codes = Vector{Int32}(undef, length(elements))
+    last = 0
+    for i in eachindex(codes)
+        first = last + 1
+        last += isempty(lengths) ? 1 : abs(lengths[i])  # -1: one token, not an array
+        if first == last && 1 <= tokens[first] <= largest
+            codes[i] = tokens[first]
+            continue
+        end
+        slot = 0
+        for at in first:last
+            slot = (31 * slot + tokens[at]) & (RECENT - 1)
+        end
+        slot += 1
+        if !is_at(decoder.recent[slot], tokens, first, last)
+            key = tokens[first:last]
+            decoder.numbers[slot] = get!(decoder.known, key) do
+                parts = Any[token < 0 ? elements.names[-token] : Int64(token) for token in key]
+                located(() -> number!(decoder.table, resolve(decoder, parts)); index=i)
+            end
+            decoder.recent[slot] = key
+        end
+        codes[i] = decoder.numbers[slot]
+    end
+    return codes
+end
+
+function is_at(list::Vector{Int32}, tokens::Vector{Int32}, first::Int, last::Int)
+    length(list) == last - first + 1 || return false
+    for i in eachindex(list)
+        list[i] == tokens[first + i - 1] || return false
+    end
+    return true
+end
+
+decode!(decoder::Decoder, element::Union{String,Number}) = decode!(decoder, Any[element])
+
+function decode!(decoder::Decoder, elements::AbstractVector)
+    codes = Vector{Int32}(undef, length(elements))
+    for (i, element) in enumerate(elements)
+        codes[i] = located(() -> number!(decoder.table, resolve(decoder, element)); index=i)
+    end
+    return codes
+end
+
+"""Return the state of an element."""
+function resolve(decoder::Decoder, element)
+    parts = element isa AbstractVector ? element : [element]
+    return checked_state([name_of(decoder, part, element) for part in parts])
+end
+
+function name_of(decoder::Decoder, part, element)
+    part isa String && return part
+    part isa Float64 && (part = whole(part))  # MATLAB's numbers are doubles
+    if !(part isa Union{Int64,UInt64})
+        problem = "expected a code, a name or an array of these, found $(shown(element))"
+        throw(LabelFileError("bad-code", problem))
+    end
+    decoder.declared || return "\0code $part"  # not a name in any data
+    if !(1 <= part <= length(decoder.names))
+        problem = isempty(decoder.names) ? "expected a name, since no names are declared, found code $part" :
+                  "expected a code from 1 to $(length(decoder.names)), found $part"
+        throw(LabelFileError("bad-code", problem))
+    end
+    return decoder.names[part]
 end

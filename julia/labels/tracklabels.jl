@@ -2,7 +2,6 @@
 
 const TIME_TOLERANCE = 1e-3 + 1e-9  # seconds; label files hold milliseconds
 
-
 """
     TrackLabels <: AbstractDict{Float64,State}
 
@@ -67,8 +66,20 @@ end
 
 copied_column(column) = column === nothing ? nothing : copy(column)
 
-"""Return the index of the frame nearest to a time; 0 if none is within 1 ms."""
-function nearest(track::TrackLabels, time::Float64)
+"""
+    findframes(track::TrackLabels, times)
+
+Return the index of the frame nearest to each time: a vector of 1-based `Int`, 0 where no frame is within 1 ms.
+Of two equally near frames, it is the earlier one. `times` are in seconds, in any order.
+
+# Example
+```julia
+frames = findframes(labels["20240611_101500"][1], recording[1].times)
+```
+"""
+findframes(track::TrackLabels, times) = Int[frame_at(track, time) for time in times]
+
+function frame_at(track::TrackLabels, time::Float64)
     times = track.times
     isempty(times) && return 0
     after = min(searchsortedfirst(times, time), length(times))
@@ -77,13 +88,15 @@ function nearest(track::TrackLabels, time::Float64)
     return abs(times[frame] - time) <= TIME_TOLERANCE ? frame : 0
 end
 
+frame_at(track::TrackLabels, time) = time isa Real ? frame_at(track, Float64(time)) : 0
+
 """
-Return what [`nearest`](@ref) returns for each time, but assign each frame to one time only, the nearest.
+Return what [`findframes`](@ref) returns, but assign each frame to one time only, the nearest.
 
 Times are sorted; of two that are equally near, the earlier one gets the frame.
 """
 function match_times(track::TrackLabels, times)
-    frames = Int[nearest(track, time) for time in times]
+    frames = findframes(track, times)
     best = 0  # the time that has the last frame; times near the same frame follow each other
     for (i, frame) in enumerate(frames)
         frame == 0 && continue
@@ -99,20 +112,18 @@ function match_times(track::TrackLabels, times)
     return frames
 end
 
-nearest(track::TrackLabels, time) = time isa Real ? nearest(track, Float64(time)) : 0
-
 state_at(track::TrackLabels, frame) = track.table.states[track.codes[frame] + 1]
 
 Base.length(track::TrackLabels) = length(track.times)
-Base.haskey(track::TrackLabels, time) = nearest(track, time) != 0
+Base.haskey(track::TrackLabels, time) = frame_at(track, time) != 0
 
 function Base.get(track::TrackLabels, time, default)
-    frame = nearest(track, time)
+    frame = frame_at(track, time)
     return frame == 0 ? default : own(state_at(track, frame))
 end
 
 function Base.getindex(track::TrackLabels, time)
-    frame = nearest(track, time)
+    frame = frame_at(track, time)
     frame == 0 && throw(KeyError(time))
     return own(state_at(track, frame))
 end

@@ -27,30 +27,46 @@ end
 """
     did_you_mean(name, names)
 
-Return the part of a message that suggests the known names nearest to an unknown one.
+Return the part of a message that suggests names similar to an unknown one.
 """
 function did_you_mean(name, names)
+    near = similar_names(name, names)
+    isempty(near) || return "did you mean $(join(near, " or "))?"
     isempty(names) && return "there are none"
-    near = [(-likeness(name, known), known) for known in names]
-    near = filter(pair -> -first(pair) >= 0.6, sort!(near))
-    isempty(near) && return "there are $(join(first_few(sort(collect(names)), 10), ", "))"
-    return "did you mean $(join(last.(first_few(near, 3)), " or "))?"
+    return "there are $(join(first_few(sort!(collect(names)), 10), ", "))"
 end
 
-"""Return the similarity of two texts, from 0 to 1: the share of characters in their longest common subsequence."""
+"""Return up to three names that an unknown one may stand for, as Python's `similar` does."""
+function similar_names(name, names)
+    completions = sort!(String[known for known in names if !isempty(name) && startswith(known, name)])
+    isempty(completions) || return first_few(completions, 3)
+    near = sort!([(likeness(known, name), String(known)) for known in names]; rev=true)
+    return last.(first_few(filter(pair -> first(pair) >= 0.6, near), 3))
+end
+
+"""Return the similarity of two texts, from 0 to 1: the ratio of Python's difflib.SequenceMatcher."""
 function likeness(one, other)
     a, b = collect(one), collect(other)
     isempty(a) && isempty(b) && return 1.0
-    row = zeros(Int, length(b) + 1)  # lengths of the longest common subsequences
-    for x in a
-        diagonal = 0
-        for (j, y) in enumerate(b)
-            above = row[j + 1]
-            row[j + 1] = x == y ? diagonal + 1 : max(above, row[j])
-            diagonal = above
+    return 2 * matching_characters(a, b) / (length(a) + length(b))
+end
+
+"""Return the length of the longest common part, the first one, and of those on both sides of it."""
+function matching_characters(a, b)
+    at = in_b = longest = 0
+    lengths = zeros(Int, length(b) + 1)  # of the common part that ends at a character of b, after one more
+    for i in eachindex(a)
+        for j in length(b):-1:1
+            lengths[j + 1] = a[i] == b[j] ? lengths[j] + 1 : 0
+        end
+        most, j = findmax(lengths)
+        if most > longest
+            at, in_b, longest = i, j - 1, most
         end
     end
-    return 2 * row[end] / (length(a) + length(b))
+    longest == 0 && return 0
+    before = matching_characters(a[1:at - longest], b[1:in_b - longest])
+    return longest + before + matching_characters(a[at + 1:end], b[in_b + 1:end])
 end
 
 first_few(items, n) = items[1:min(n, length(items))]

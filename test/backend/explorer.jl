@@ -17,10 +17,10 @@ const CASES = name -> TB.parse_json(read(joinpath(CONTRACT, name), String))
     @test TB.new_instance(taken) in ("$now-3", TB.new_instance())
 end
 
-@testset "similar names are suggested" begin
-    @test TB.did_you_mean("2024061_101500", ["20240611_101500", "m"]) == "did you mean 20240611_101500?"
-    @test TB.did_you_mean("q", ["p", "o"]) == "there are o, p"
-    @test TB.did_you_mean("q", String[]) == "there are none"
+@testset "similar names are suggested: the contract's cases" begin
+    for case in CASES("similar.json")
+        @test TB.did_you_mean(case["name"], String.(case["names"])) == case["message"]
+    end
 end
 
 @testset "options: the contract's cases" begin

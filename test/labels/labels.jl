@@ -3,7 +3,7 @@
 module LabelsTests
 
 using Test, TaggingBackends
-using TaggingBackends: RunLabels, TrackLabels, match_times, nearest, text
+using TaggingBackends: RunLabels, TrackLabels, match_times, text
 
 const RUN = "20240611_101500"
 
@@ -84,7 +84,7 @@ end
     @test get(track, "run", nothing) === nothing
     @test_throws KeyError(0.25) track[0.25]
     @test_throws KeyError track["run"]
-    @test [nearest(track, time) for time in (0.0, 0.1, 0.3999, 9, NaN)] == [0, 1, 4, 0, 0]
+    @test findframes(track, (0.0, 0.1, 0.3999, 9, NaN)) == [0, 1, 4, 0, 0]
 end
 
 @testset "the nearest time is found, and the earlier of two" begin
