@@ -320,15 +320,15 @@ def test_tuples_are_converted_inside(functions: Any, labels: Labels, recording: 
     np.testing.assert_array_equal(functions.first_of((np.arange(3), 1)), np.arange(3))
 
 
-def test_what_is_no_list_of_states_is_juliacalls(functions: Any) -> None:
-    if is_standin():
+def test_what_is_no_list_of_states_is_juliacalls(functions: Any, is_standin: bool) -> None:
+    if is_standin:
         pytest.skip("juliacall converts these lists")
     assert functions.rows([(0.0, 1.0), (1.0, 2.0)]) == 4
     assert functions.rows([[1, 2], [3]]) == 3
 
 
-def test_python_functions_are_called(functions: Any) -> None:
-    if is_standin():
+def test_python_functions_are_called(functions: Any, is_standin: bool) -> None:
+    if is_standin:
         pytest.skip("juliacall hands functions over")
     assert int(functions.doubled(lambda x: x + 1, 1)) == 3
 
@@ -482,12 +482,8 @@ def test_julia_prints_to_standard_output_and_ends_well(julia: ModuleType, tmp_pa
     assert sorted(result.stdout.split()) == ["45.0", "kept"]
 
 
-def test_the_package_is_the_one_that_belongs_to_python(julia: ModuleType) -> None:
-    if os.environ.get("PYTHON_JULIACALL_PROJECT") and not is_standin():
+def test_the_package_is_the_one_that_belongs_to_python(julia: ModuleType, is_standin: bool) -> None:
+    if os.environ.get("PYTHON_JULIACALL_PROJECT") and not is_standin:
         pytest.skip("a project of one's own may have its own copy")
     found = Path(str(julia.start().package.seval("pathof(TaggingBackends)")))
     assert found.samefile(julia_package() / "src" / "TaggingBackends.jl")
-
-
-def is_standin() -> bool:
-    return "standin" in str(sys.modules["juliacall"].__file__)
