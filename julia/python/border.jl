@@ -305,7 +305,7 @@ end
     described(error, f)
 
 Return a JSON text with the Python exception that corresponds to an error of a call of `f`, and its fields, or nothing
-if there is none. Indices in it are 0-based.
+if there is none.
 """
 function described(error, f)
     inner = cause(error)
@@ -330,17 +330,8 @@ end
 
 python_error(error) = nothing
 
-function python_error(e::LabelFileError)
-    return ("type" => "LabelFileError", "kind" => e.kind, "problem" => e.problem, "file" => e.file,
-            "run" => e.run, "track" => e.track, "index" => e.index === nothing ? nothing : e.index - 1)
-end
-
-python_error(e::TrackFileError) = ("type" => "TrackFileError", "problem" => e.problem, "file" => e.file,
-                                   "line" => e.line, "key" => e.key)
-python_error(e::BackendError) =
-    ("type" => "BackendError", "kind" => e.kind, "problem" => e.problem, "fix" => e.fix)
-python_error(e::ScriptError) =
-    ("type" => "ScriptError", "step" => e.step, "script" => e.script, "exit_code" => e.exit_code)
+python_error(e::Union{LabelFileError,TrackFileError,BackendError,ScriptError}) =
+    ("type" => string(nameof(typeof(e))), (string(name) => getfield(e, name) for name in fieldnames(typeof(e)))...)
 python_error(e::CommandError) =
     ("type" => "TaggingBackendsError", "problem" => e.problem, "exit_code" => e.exit_code)
 python_error(e::SystemError) = ("type" => "OSError", "errno" => Int(e.errnum), "problem" => e.prefix)

@@ -120,7 +120,7 @@ end
 @testset "errors name their Python exception" begin
     described(error) = TaggingBackends.parse_json(TaggingBackends.described(error, sum))
     error = LabelFileError("bad-time", "no"; run="r", track=1, index=3)
-    @test described(error)["index"] == 2
+    @test described(error)["index"] == 3
     @test described(error)["type"] == "LabelFileError"
     @test described(LoadError("x.jl", 1, error)) == described(error)
     @test described(SystemError("opening x", 2))["errno"] == 2

@@ -8,7 +8,7 @@ under a number, until that number comes back. The Julia half is julia/python/bor
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -167,11 +167,9 @@ def _array_from(place: list[Any], owner: object) -> NDArray[Any]:
     return np.asarray(_Memory(address, type, shape, owner))
 
 
-def _arrays_from(
-    content: dict[str, Any], names: Sequence[str], owner: object
-) -> list[NDArray[Any] | None]:
-    places = (content[name] for name in names)
-    return [None if place is None else _array_from(place, owner) for place in places]
+def _columns_from(content: dict[str, Any], names: Iterable[str], owner: object) -> dict[str, Any]:
+    places = {name: content[name] for name in names}
+    return {name: place and _array_from(place, owner) for name, place in places.items()}
 
 
 def _is_state(x: Any) -> bool:
@@ -248,13 +246,12 @@ def _run_from(content: dict[str, Any], owner: object) -> RunLabels:
     for name in ("metadata", "units", "dependencies", "attributes"):
         setattr(run, name, content[name])
     for track in content["tracks"]:
-        columns = _arrays_from(track, _LABEL_COLUMNS, owner)
+        columns = _columns_from(track, _LABEL_COLUMNS, owner)
         records = {
             key: value if place is None else _array_from(place, owner)
             for key, place, value in track["records"]
         }
-        times, codes, confidence, second = columns
-        run._tracks[track["id"]] = TrackLabels(table, times, codes, records, confidence, second)
+        run._tracks[track["id"]] = TrackLabels(table, records=records, **columns)
     return run
 
 
@@ -303,4 +300,4 @@ def _recording_from(content: dict[str, Any], owner: object) -> Recording:
 
 def _track_from(content: dict[str, Any], owner: object) -> Track:
     indicators = {name: _array_from(place, owner) for name, place in content["indicators"]}
-    return Track(*_arrays_from(content, list(_TRACK_COLUMNS), owner), indicators)
+    return Track(**_columns_from(content, _TRACK_COLUMNS, owner), indicators=indicators)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -152,26 +153,15 @@ def _call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None =
     return answered(*answer)
 
 
-_BUILTIN: dict[str, Callable[[str], BaseException]] = {
-    kind.__name__: kind for kind in (IndexError, KeyError, KeyboardInterrupt, TypeError, ValueError)
-}
-
-
-def _exception(type: str, problem: str = "", **fields: Any) -> BaseException:
-    match type:
-        case "OSError":
-            number = fields["errno"]
-            return OSError(number, f"{os.strerror(number)} ({problem})")
-        case "TaggingBackendsError":
-            error = errors.TaggingBackendsError(problem)
-            error.exit_code = fields["exit_code"]
-            return error
-        case "ScriptError":
-            return errors.ScriptError(fields["step"], Path(fields["script"]), fields["exit_code"])
-        case "BackendError":
-            return errors.BackendError(fields["kind"], problem, fields["fix"])
-        case "LabelFileError":
-            return errors.LabelFileError(fields.pop("kind"), problem, **fields)
-        case "TrackFileError":
-            return errors.TrackFileError(problem, **fields)
-    return _BUILTIN[type](problem)
+def _exception(type: str, **fields: Any) -> BaseException:
+    if type == "OSError":
+        number = fields["errno"]
+        return OSError(number, f"{os.strerror(number)} ({fields['problem']})")
+    if type == "TaggingBackendsError":
+        error = errors.TaggingBackendsError(fields["problem"])
+        error.exit_code = fields["exit_code"]
+        return error
+    if fields.get("index") is not None:
+        fields["index"] -= 1  # Julia counts from 1
+    kind: Callable[..., BaseException] | None = getattr(errors, type, None)
+    return kind(**fields) if kind else getattr(builtins, type)(fields["problem"])

@@ -30,25 +30,18 @@ __all__ = ["Started", "settings", "start"]
 
 @dataclass(frozen=True)
 class Started:
-    """The Julia that runs in this process.
-
-    Attributes
-    ----------
-    juliacall : module
-    package : juliacall.ModuleValue
-        The Julia package TaggingBackends.
-    process, thread : int
-        Where Julia was started. It cannot be used in a fork of the process, nor in another
-        thread unless Julia handles signals.
-    """
+    """The Julia that runs in this process, and where it was started."""
 
     juliacall: Any
-    package: Any
+    package: Any  # the Julia package TaggingBackends
     process: int
     thread: int
 
     def check(self) -> None:
         """Check that Julia can be used in this process and thread.
+
+        With several Python threads, Julia's garbage collector waits for a thread that waits for
+        Python's lock, whoever handles signals.
 
         Raises
         ------
@@ -61,14 +54,13 @@ class Started:
                 'processes with multiprocessing.get_context("spawn"), and start Julia in each'
             )
             raise JuliaSetupError("forked", problem)
-        signals = self.juliacall.CONFIG.get("opt_handle_signals") == "yes"
-        if self.thread != threading.get_ident() and not signals:
+        if self.thread != threading.get_ident():
             raise JuliaSetupError("other-thread", _OTHER_THREAD)
 
 
 _OTHER_THREAD = (
-    "expected Julia to be started and called in the main thread, found another thread: use "
-    "processes, or let Julia handle signals: PYTHON_JULIACALL_HANDLE_SIGNALS=yes"
+    "expected Julia to be started and called in the main thread, found another thread: pass the "
+    "work to the main thread, or use processes"
 )
 
 
@@ -97,19 +89,40 @@ def start() -> Started:
 
 
 def settings() -> dict[str, str]:
-    """Return the settings that Julia is started with, unless the user has set others.
+    """Return the settings that Julia is started with in addition to the user's own.
 
-    One thread, and signals left to Python. The two go together: if the user has set one of them
-    (or Julia's own JULIA_NUM_THREADS), both are left as they are.
+    One thread, and signals left to Python; where the user wants several threads, Julia handles
+    signals, by which it stops threads to collect garbage.
+
+    Raises
+    ------
+    JuliaSetupError
+        ``bad-setting``: several threads, and signals left to Python.
     """
-    careful = {}
-    if setting("juliacall", "startup_file") is None:
-        careful["PYTHON_JULIACALL_STARTUP_FILE"] = "no"
-    threads = setting("juliacall", "threads") or os.environ.get("JULIA_NUM_THREADS")
-    if threads is None and setting("juliacall", "handle_signals") is None:
-        careful["PYTHON_JULIACALL_THREADS"] = "1"
-        careful["PYTHON_JULIACALL_HANDLE_SIGNALS"] = "no"
-    return careful
+    wanted = _wanted()
+    _check_threads(wanted)
+    return {
+        f"PYTHON_JULIACALL_{name.upper()}": value
+        for name, value in wanted.items()
+        if setting("juliacall", name) is None
+    }
+
+
+def _wanted() -> dict[str, str]:
+    threads = setting("juliacall", "threads") or os.environ.get("JULIA_NUM_THREADS") or "1"
+    signals = "no" if threads == "1" else "yes"
+    wanted = {"startup_file": "no", "threads": threads, "handle_signals": signals}
+    return {name: setting("juliacall", name) or value for name, value in wanted.items()}
+
+
+def _check_threads(found: dict[str, str]) -> None:
+    if found["threads"] != "1" and found["handle_signals"] == "no":
+        problem = (
+            f"PYTHON_JULIACALL_HANDLE_SIGNALS: expected yes, as Julia has {found['threads']} "
+            "threads, found no: it would crash; use one thread (PYTHON_JULIACALL_THREADS=1), or "
+            "let Julia handle signals (PYTHON_JULIACALL_HANDLE_SIGNALS=yes)"
+        )
+        raise JuliaSetupError("bad-setting", problem)
 
 
 def _start() -> Started:
@@ -119,7 +132,7 @@ def _start() -> Started:
     if juliacall is None:
         juliacall = _import_juliacall()
     else:
-        _warn_of_other_settings(juliacall)
+        _check_other_settings(juliacall)
     if not juliacall.CONFIG.get("inited"):
         raise JuliaSetupError("bad-setting", START_DISABLED)
     module = juliacall.newmodule("TaggingBackendsForPython")
@@ -137,16 +150,18 @@ def _import_juliacall() -> Any:
     global _failure
     if _failure is not None:
         raise JuliaSetupError("cannot-start", f"{_failure} (fix this, then restart Python)")
+    own_settings = settings()
     choice = choose()
     choice.check()
     if choice.is_juliapkgs:
         _resolve(choice)
     try:
-        with _environment(settings()):
+        with _environment(own_settings):
             import juliacall
     except Exception as error:
         if isinstance(error, ValueError) and "expecting" in str(error):  # before anything starts
             raise JuliaSetupError("bad-setting", f"juliacall: {error}") from error
+        sys.stderr.write("\n")  # juliacall may have printed a stack trace without a line end
         _failure = (
             f"Julia did not start: {error}; `tagging-backend julia status` shows the installation"
         )
@@ -161,8 +176,8 @@ def _resolve(choice: Choice) -> None:
     """
     if not choice.prepared:
         sys.stderr.write(
-            "Installing Julia and its packages for use from Python. This happens once and takes "
-            "some minutes; `tagging-backend julia setup` does it beforehand.\n"
+            "Installing Julia and its packages for use from Python, as `tagging-backend julia "
+            "setup` does. This happens once and takes some minutes.\n"
         )
     bounds = setting("juliacall", "check_bounds")
     try:
@@ -191,17 +206,17 @@ def _resolve(choice: Choice) -> None:
         raise JuliaSetupError("cannot-start", problem) from error
 
 
-def _warn_of_other_settings(juliacall: Any) -> None:
+def _check_other_settings(juliacall: Any) -> None:
     """Warn if Julia was started elsewhere with other settings than ours."""
-    careful = settings()
-    for name, default in (("threads", "1"), ("handle_signals", "no"), ("startup_file", "no")):
-        variable = f"PYTHON_JULIACALL_{name.upper()}"
-        found = juliacall.CONFIG.get(f"opt_{name}") or default
-        wanted = careful.get(variable) or setting("juliacall", name) or found
-        if found != wanted:
+    defaults = {"startup_file": "yes", "threads": "1", "handle_signals": "no"}
+    found = {name: juliacall.CONFIG.get(f"opt_{name}") or x for name, x in defaults.items()}
+    _check_threads(found)
+    for name, wanted in _wanted().items():
+        if found[name] != wanted:
             warnings.warn(
-                f"juliacall was imported before, with {variable}={found} where {wanted} is "
-                "expected: start Julia by taggingbackends.julia.start() first, or set the variable",
+                f"juliacall was imported before, with PYTHON_JULIACALL_{name.upper()}={found[name]}"
+                f" where {wanted} is expected: start Julia by taggingbackends.julia.start() first, "
+                "or set the variable",
                 RuntimeWarning,
                 stacklevel=5,
             )

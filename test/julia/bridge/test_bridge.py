@@ -289,6 +289,14 @@ def test_arrays_cross_as_they_are(array: Any, kind: str, functions: Any) -> None
         assert functions.at(array, *array.shape) == array[last]
 
 
+@pytest.mark.parametrize("dtype", ["f2", "c8", "c16"])
+def test_halves_and_complex_numbers_cross(dtype: str, functions: Any) -> None:
+    array = np.arange(4, dtype=dtype)
+    again = functions.same(array)
+    assert (again.dtype, again.tolist()) == (array.dtype, array.tolist())
+    assert np.shares_memory(again, array)
+
+
 def test_read_only_arrays_stay_as_they_are(functions: Any, labels: Labels) -> None:
     times = labels[RUN][512].times
     before = times.copy()
@@ -313,6 +321,19 @@ def test_plain_values_are_juliacalls(functions: Any) -> None:
     assert functions.same(["run", ("a", "b")]) == ["run", ("a", "b")]
     assert functions.same(Path("a") / "b") == str(Path("a") / "b")
     assert functions.numbers().tolist() == [1, 2, 3]
+
+
+def test_scalars_of_numpys_are_plain_values(functions: Any) -> None:
+    for value in (np.bool_(False), np.str_("ça"), np.array([True])[0]):
+        assert functions.same(value) == value
+        assert functions.kind(value) in ("Bool", "String")
+
+
+def test_the_names_in_a_module(functions: Any, julia: ModuleType) -> None:
+    names = dir(functions)
+    assert {"speed", "double_b", "Inner", "LIMIT"} <= set(names)
+    for name in names + dir(julia.TaggingBackends):
+        getattr(julia.TaggingBackends if name not in names else functions, name)
 
 
 def test_tuples_are_converted_inside(functions: Any, labels: Labels, recording: Recording) -> None:
@@ -425,10 +446,12 @@ def test_any_other_error_stays_julias(functions: Any) -> None:
         functions.fail("otherwise")
 
 
-def test_arguments_that_no_method_takes(functions: Any) -> None:
-    expected = (TypeError, getattr(sys.modules["juliacall"], "JuliaError"))  # noqa: B009
-    with pytest.raises(expected, match="MethodError"):
+def test_arguments_that_no_method_takes(functions: Any, labels: Labels) -> None:
+    with pytest.raises(TypeError, match="MethodError"):
         functions.only_labels(1)
+    for name in ("only_labels", "speed"):  # without keywords, and with other ones
+        with pytest.raises(TypeError, match="MethodError"):
+            getattr(functions, name)(labels, colour="red")
 
 
 def test_another_thread_is_refused(functions: Any) -> None:
