@@ -208,7 +208,7 @@ def _resolve(choice: Choice) -> None:
 
 def _check_other_settings(juliacall: Any) -> None:
     """Warn if Julia was started elsewhere with other settings than ours."""
-    defaults = {"startup_file": "yes", "threads": "1", "handle_signals": "no"}
+    defaults = {"startup_file": "no", "threads": "1", "handle_signals": "no"}
     found = {name: juliacall.CONFIG.get(f"opt_{name}") or x for name, x in defaults.items()}
     _check_threads(found)
     for name, wanted in _wanted().items():
