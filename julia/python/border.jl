@@ -342,3 +342,24 @@ python_error(e::KeyError) = ("type" => "KeyError", "problem" => shown(e.key))
 python_error(::InterruptException) = ("type" => "KeyboardInterrupt", "problem" => "")
 
 message(error) = sprint(showerror, error)
+
+# -- the first call
+
+"""Send each kind of value to Python and back."""
+function cross_once()
+    labels = setlabels!(Labels(), "r", 1, [0.1], ["run"])
+    track = Track([0.1]; spine=ones(1, 11, 2), outline=ones(2, 2), outline_offsets=[0, 2])
+    recording = Recording("r", [1], Dict(1 => track), OrderedDict{String,Any}(), "", String[], labels, String[])
+    for x in (labels, recording, [1.0], PermutedDimsArray(ones(2, 2), (2, 1)), [1], [true], ["run"], ("run", 1))
+        text, others = Iterators.peel(answer(x))
+        request = """{"values":[[$(sprint(write_json, parse_json(text)["value"], 0))],{}],"loan":0,"released":[]}"""
+        call_from_python(AsIs, request, others...)
+    end
+    described(ArgumentError("x"), sum)
+    foreach(empty!, (KEPT, LOANS))
+    HANDED_OVER[] = UNUSED_LOANS[] = 0
+    return
+end
+
+# Where Julia keeps compiled code (from 1.9 on), the first call in Python then takes no time to compile.
+VERSION >= v"1.9" && ccall(:jl_generating_output, Cint, ()) == 1 && cross_once()

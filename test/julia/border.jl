@@ -135,3 +135,8 @@ end
     end
     @test border.described(caught(onlystrings, "a"), onlystrings) === nothing  # it is inside of the function
 end
+
+@testset "what is compiled beforehand leaves nothing behind" begin
+    border.cross_once()
+    @test isempty(border.KEPT) && isempty(border.LOANS) && border.HANDED_OVER[] == 0
+end

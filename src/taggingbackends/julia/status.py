@@ -12,7 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from taggingbackends.backend.juliapackage import julia_package, julia_package_version
-from taggingbackends.backend.juliascripts import JULIA, find_julia, julia_command, julia_environment
+from taggingbackends.backend.juliascripts import (
+    JULIA,
+    JULIACALL,
+    find_julia,
+    julia_command,
+    julia_environment,
+)
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import Choice, choose, dotted, julia_version
 from taggingbackends.julia.startup import settings, start
@@ -110,8 +116,9 @@ def _add_scripts(found: Status) -> None:
         found.missing.append(str(error))
         return
     named_by = "on PATH" if executable == shutil.which("julia") else "juliapkg's"
-    if os.environ.get(JULIA):
-        named_by = f"named by {JULIA}"
+    for variable in (JULIACALL, JULIA):
+        if executable == shutil.which(os.environ.get(variable, "")):
+            named_by = f"named by {variable}"
     number = julia_version(executable)
     if number is None or number < _OLDEST_FOR_SCRIPTS:
         oldest = dotted(_OLDEST_FOR_SCRIPTS)
@@ -123,7 +130,7 @@ def _add_scripts(found: Status) -> None:
 def _add_bridge(found: Status) -> None:
     found.add("  juliacall", version("juliacall"))
     try:
-        choice = choose()
+        choice, own_settings = choose(), settings()
     except JuliaSetupError as error:
         found.missing.append(str(error))
         return
@@ -141,7 +148,9 @@ def _add_bridge(found: Status) -> None:
     own = packages.get("TaggingBackends")
     folder = Path(choice.project, own["path"]) if own and "path" in own else None
     found.add("  package", str(folder or ("the project's" if own else "the Julia package above")))
-    found.add("  settings", " ".join(f"{k}={v}" for k, v in settings().items()) or "only your own")
+    found.add(
+        "  settings", " ".join(f"{k}={v}" for k, v in own_settings.items()) or "only your own"
+    )
     try:
         choice.check()
     except JuliaSetupError as error:
