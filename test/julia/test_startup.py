@@ -179,12 +179,6 @@ def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) 
             id="neither offline nor online",
         ),
         pytest.param(
-            {"PYTHON_JULIACALL_INIT": "no"},
-            "bad-setting",
-            "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it",
-            id="start disabled",
-        ),
-        pytest.param(
             {"PYTHON_JULIACALL_THREADS": "2", "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"},
             "bad-setting",
             "PYTHON_JULIACALL_HANDLE_SIGNALS: expected yes, as Julia has 2 threads, found no",
@@ -297,19 +291,6 @@ def test_the_bridge_with_any_julia(standin: dict[str, str], plain: dict[str, str
     assert result.returncode == 0, result.stdout
     counts = result.stdout.splitlines()[-1]
     assert re.match(r"\d{3} passed, 5 skipped in", counts), counts  # these need juliacall itself
-
-
-def test_juliacall_with_other_settings_is_warned_about(
-    python: Run, standin: dict[str, str]
-) -> None:
-    script = "import juliacall\njuliacall.CONFIG['opt_threads'] = '4'\n"
-    script += "juliacall.CONFIG['opt_handle_signals'] = 'yes'\n" + START
-    result = python(script, **standin)
-    assert result.stdout == "started\n", result.stderr
-    expected = "juliacall was imported before, with PYTHON_JULIACALL_THREADS=4 where 1 is expected"
-    assert f"RuntimeWarning: {expected}" in result.stderr
-    result = python(script, **standin, PYTHON_JULIACALL_THREADS="4")
-    assert "RuntimeWarning" not in result.stderr
 
 
 @pytest.mark.parametrize("signals", [None, "no"])

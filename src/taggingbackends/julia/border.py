@@ -40,26 +40,14 @@ _released: list[int] = []  # the numbers of what Python no longer uses
 
 
 class Request:
-    """The arguments of a call of Julia.
-
-    Attributes
-    ----------
-    others : list
-        What is in the arguments of types that do not cross as JSON.
-    """
+    """The arguments of a call of Julia."""
 
     def __init__(self) -> None:
-        self.others: list[Any] = []
+        self.others: list[Any] = []  # of types that do not cross as JSON
         self._arrays: list[NDArray[Any]] = []
 
     def content(self, x: Any) -> dict[str, Any]:
-        """Return the JSON of an argument, except that arrays are in it as they are.
-
-        Raises
-        ------
-        LabelFileError
-            Labels that could not be written to a file either.
-        """
+        """Return the JSON of an argument, except that arrays are in it as they are."""
         if isinstance(x, Labels):
             return _labels_content(x)
         if isinstance(x, Recording):

@@ -17,7 +17,6 @@ from taggingbackends.errors import JuliaSetupError
 
 __all__ = [
     "OLDEST",
-    "START_DISABLED",
     "Choice",
     "choose",
     "dotted",
@@ -27,11 +26,6 @@ __all__ = [
 ]
 
 OLDEST = (1, 10, 3)  # what juliacall asks for
-
-START_DISABLED = (
-    "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it, "
-    "and restart Python"
-)
 
 
 def dotted(version: tuple[int, ...]) -> str:
@@ -51,18 +45,11 @@ class Choice:
     needed: str = f"{dotted(OLDEST)} or later"
 
     @property
-    def is_juliapkgs(self) -> bool:
-        """Whether juliapkg manages the project."""
+    def is_juliapkgs(self) -> bool:  # whether juliapkg manages the project
         return self.named_by != "PYTHON_JULIACALL_EXE"
 
     def check(self) -> None:
-        """Raise an error for what is known to keep Julia from starting.
-
-        Raises
-        ------
-        JuliaSetupError
-            ``unsuitable-julia``; ``not-prepared``, where downloads are not allowed.
-        """
+        """Raise an error for what is known to keep Julia from starting."""
         if self.version is not None and self.version < OLDEST:
             problem = (
                 f"{self.named_by}: expected Julia {dotted(OLDEST)} or later for use from Python, "
@@ -81,15 +68,7 @@ class Choice:
 
 
 def choose() -> Choice:
-    """Return what juliacall would start, by its settings and by what juliapkg has prepared.
-
-    Raises
-    ------
-    JuliaSetupError
-        ``bad-setting``: an invalid setting of juliacall or juliapkg.
-    """
-    if setting("juliacall", "init") == "no":
-        raise JuliaSetupError("bad-setting", START_DISABLED)
+    """Return what juliacall would start, by its settings and by what juliapkg has prepared."""
     executable, project = (setting("juliacall", name) for name in ("exe", "project"))
     if (executable is None) != (project is None):
         found = "PYTHON_JULIACALL_EXE" if project is None else "PYTHON_JULIACALL_PROJECT"

@@ -18,7 +18,6 @@ from urllib.error import URLError
 from taggingbackends.backend.juliapackage import julia_package
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import (
-    START_DISABLED,
     Choice,
     choose,
     setting,
@@ -38,15 +37,9 @@ class Started:
     thread: int
 
     def check(self) -> None:
-        """Check that Julia can be used in this process and thread.
+        """Raise an error if Julia cannot be used in this process and thread.
 
-        With several Python threads, Julia's garbage collector waits for a thread that waits for
-        Python's lock, whoever handles signals.
-
-        Raises
-        ------
-        JuliaSetupError
-            ``forked`` or ``other-thread``.
+        In another thread, Julia would wait for a thread that waits for Python's lock.
         """
         if self.process != os.getpid():
             problem = (
@@ -93,32 +86,22 @@ def settings() -> dict[str, str]:
 
     One thread, and signals left to Python; where the user wants several threads, Julia handles
     signals, by which it stops threads to collect garbage.
-
-    Raises
-    ------
-    JuliaSetupError
-        ``bad-setting``: several threads, and signals left to Python.
     """
-    wanted = _wanted()
-    _check_threads(wanted)
+    threads = setting("juliacall", "threads") or os.environ.get("JULIA_NUM_THREADS") or "1"
+    signals = "no" if threads == "1" else "yes"
+    _check_threads(threads, setting("juliacall", "handle_signals") or signals)
+    own = {"startup_file": "no", "threads": threads, "handle_signals": signals}
     return {
         f"PYTHON_JULIACALL_{name.upper()}": value
-        for name, value in wanted.items()
+        for name, value in own.items()
         if setting("juliacall", name) is None
     }
 
 
-def _wanted() -> dict[str, str]:
-    threads = setting("juliacall", "threads") or os.environ.get("JULIA_NUM_THREADS") or "1"
-    signals = "no" if threads == "1" else "yes"
-    wanted = {"startup_file": "no", "threads": threads, "handle_signals": signals}
-    return {name: setting("juliacall", name) or value for name, value in wanted.items()}
-
-
-def _check_threads(found: dict[str, str]) -> None:
-    if found["threads"] != "1" and found["handle_signals"] == "no":
+def _check_threads(threads: str, signals: str) -> None:
+    if threads != "1" and signals == "no":
         problem = (
-            f"PYTHON_JULIACALL_HANDLE_SIGNALS: expected yes, as Julia has {found['threads']} "
+            f"PYTHON_JULIACALL_HANDLE_SIGNALS: expected yes, as Julia has {threads} "
             "threads, found no: it would crash; use one thread (PYTHON_JULIACALL_THREADS=1), or "
             "let Julia handle signals (PYTHON_JULIACALL_HANDLE_SIGNALS=yes)"
         )
@@ -132,9 +115,14 @@ def _start() -> Started:
     if juliacall is None:
         juliacall = _import_juliacall()
     else:
-        _check_other_settings(juliacall)
+        threads, signals = map(juliacall.CONFIG.get, ("opt_threads", "opt_handle_signals"))
+        _check_threads(threads or "1", signals or "no")
     if not juliacall.CONFIG.get("inited"):
-        raise JuliaSetupError("bad-setting", START_DISABLED)
+        problem = (
+            "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it, "
+            "and restart Python"
+        )
+        raise JuliaSetupError("bad-setting", problem)
     module = juliacall.newmodule("TaggingBackendsForPython")
     # Behind what the project has: a project that is not ours need not have the package.
     module.seval("path -> path in LOAD_PATH || push!(LOAD_PATH, path)")(str(julia_package()))
@@ -204,22 +192,6 @@ def _resolve(choice: Choice) -> None:
             "project, name them in PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT"
         )
         raise JuliaSetupError("cannot-start", problem) from error
-
-
-def _check_other_settings(juliacall: Any) -> None:
-    """Warn if Julia was started elsewhere with other settings than ours."""
-    defaults = {"startup_file": "no", "threads": "1", "handle_signals": "no"}
-    found = {name: juliacall.CONFIG.get(f"opt_{name}") or x for name, x in defaults.items()}
-    _check_threads(found)
-    for name, wanted in _wanted().items():
-        if found[name] != wanted:
-            warnings.warn(
-                f"juliacall was imported before, with PYTHON_JULIACALL_{name.upper()}={found[name]}"
-                f" where {wanted} is expected: start Julia by taggingbackends.julia.start() first, "
-                "or set the variable",
-                RuntimeWarning,
-                stacklevel=5,
-            )
 
 
 def _check_package(package: Any) -> None:

@@ -32,18 +32,10 @@ _SET_UP = "run `tagging-backend julia setup` on a machine with a network"
 
 @dataclass
 class Status:
-    """The state of the Julia installation.
+    """The state of the Julia installation."""
 
-    Attributes
-    ----------
-    lines : list of str
-        What was found, to be printed.
-    missing : list of str
-        What is missing, each with its fix.
-    """
-
-    lines: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # what was found
+    missing: list[str] = field(default_factory=list)  # each with its fix
 
     def add(self, name: str, text: str) -> None:
         """Add a line to what was found."""
@@ -51,10 +43,7 @@ class Status:
 
 
 def status() -> Status:
-    """Return the state of the installation.
-
-    Nothing is downloaded or written, and only ``julia --version`` is run.
-    """
+    """Return the state of the installation; only ``julia --version`` is run."""
     found = Status()
     _add_package(found)
     found.lines += ["", "Scripts in Julia (tagging-backend julia run, predict_model.jl):"]
@@ -65,13 +54,7 @@ def status() -> Status:
 
 
 def set_up() -> None:
-    """Install and precompile what Julia needs, as far as it can be had.
-
-    Raises
-    ------
-    JuliaSetupError
-        Julia cannot be started in Python; what scripts in Julia need is done nevertheless.
-    """
+    """Install and precompile what Julia needs: in Python, and for scripts even if that fails."""
     problem = None
     try:
         start()
