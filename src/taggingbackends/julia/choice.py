@@ -45,7 +45,8 @@ class Choice:
     needed: str = f"{dotted(OLDEST)} or later"
 
     @property
-    def is_juliapkgs(self) -> bool:  # whether juliapkg manages the project
+    def is_juliapkgs(self) -> bool:
+        """Whether juliapkg manages the project."""
         return self.named_by != "PYTHON_JULIACALL_EXE"
 
     def check(self) -> None:

@@ -6,8 +6,9 @@ stands in for juliacall, and any Julia. So what is seen with the real one only i
 
 - that Julia 1.10.3 or later starts with it, and what that prints;
 - how it converts numbers, strings, None, tuples, keyword arguments, ranges, and Python functions;
-- what classes it gives to Julia's values, and that a MethodError is a TypeError;
-- when it lets go of Python's objects, and of Julia's at exit;
+- what classes it gives to Julia's values;
+- when it lets go of Python's objects, and of Julia's at exit; how much memory that takes;
+- that several threads of Julia's neither crash nor stop the process;
 - newer Julia's memory, which arrays share (from 1.11 on).
 """
 
@@ -461,6 +462,27 @@ def test_another_thread_is_refused(functions: Any) -> None:
     ):
         pool.submit(functions.same, 1).result()
     assert caught.value.kind == "other-thread"
+
+
+def test_threads_of_julias_do_not_end_or_stop_the_process(julia: ModuleType) -> None:
+    """Several of them, a collection of garbage, and a call from another thread of Python's."""
+    script = (
+        "import threading\nfrom taggingbackends import JuliaSetupError, julia\n"
+        "collect = julia.TaggingBackends.GC.gc\ncollect()\n"
+        "def work():\n"
+        "    try: collect()\n"
+        "    except JuliaSetupError as error: print(error.kind, flush=True)\n"
+        "thread = threading.Thread(target=work)\nthread.start(); collect(); thread.join()\n"
+        "collect(); print('done')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"JULIA_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (result.returncode, result.stdout) == (0, "other-thread\ndone\n"), result.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
