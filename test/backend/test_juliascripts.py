@@ -30,7 +30,12 @@ from support import (
 from taggingbackends import Labels
 from taggingbackends.backend import juliapackage
 from taggingbackends.backend.juliapackage import julia_package
-from taggingbackends.backend.juliascripts import JULIA, find_julia, julia_environment
+from taggingbackends.backend.juliascripts import (
+    JULIA,
+    JULIACALL,
+    find_julia,
+    julia_environment,
+)
 
 Maker = Callable[..., Path]
 
@@ -66,6 +71,7 @@ def script(name: str, body: str, parameters: str = "backend; options...") -> str
 def no_julia(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Hide every Julia and return the folder of juliapkg's project."""
     monkeypatch.delenv(JULIA, raising=False)
+    monkeypatch.delenv(JULIACALL, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     state = import_module("juliapkg.state").STATE
     project = tmp_path / "julia_env"
@@ -87,6 +93,9 @@ def test_order_of_variable_path_and_juliapkg(
     meta = {"meta_version": version, "executable": resolved}
     (no_julia / "pyjuliapkg" / "meta.json").write_text(json.dumps(meta))
     assert find_julia() == resolved
+    juliacalls = executable(tmp_path / "juliacalls" / "julia")
+    monkeypatch.setenv(JULIACALL, juliacalls)
+    assert find_julia() == juliacalls
     on_path = executable(tmp_path / "bin" / "julia")
     assert find_julia() == on_path
     named = executable(tmp_path / "named" / "julia-1.5")

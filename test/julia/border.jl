@@ -2,7 +2,16 @@
 
 using TaggingBackends, Test
 
-crossed(x) = (parcel = TaggingBackends.pack(x); TaggingBackends.unpack(parcel.text, parcel))
+border = TaggingBackends
+called(f, content, others...; loan=1, released=[]) = border.call_from_python(
+    f, sprint(border.write_json, border.object("values" => [[content], border.object()], "loan" => loan,
+                                              "released" => released), 0), others...)
+
+# What the answer keeps is kept on, as if Python used it.
+function crossed(x)
+    answer = border.answer(x)
+    return called(border.AsIs, border.parse_json(answer[1])["value"], answer[2:end]...)[2]
+end
 
 @testset "labels" begin
     labels = Labels()
@@ -29,7 +38,7 @@ crossed(x) = (parcel = TaggingBackends.pack(x); TaggingBackends.unpack(parcel.te
     setlabels!(again, "r", 512, [9.0], ["roll"])
     @test run[512].times == [0.1, 0.2, 0.3]
     run.metadata["bad"] = NaN
-    @test_throws LabelFileError TaggingBackends.pack(labels)
+    @test_throws LabelFileError TaggingBackends.answer(labels)
 end
 
 @testset "tracks and arrays" begin
@@ -51,56 +60,83 @@ end
     end
     @test crossed(["run", "cast"]) == ["run", "cast"] && crossed(["run", "cast"]) isa Vector{String}
     @test crossed(Any["run", ["run", "cast"], String[]]) == ["run", ["run", "cast"], String[]]
+    for array in ([1.0 + 2im], Complex{Float32}[1im], Float16[1.5])
+        @test crossed(array) == array && eltype(crossed(array)) == eltype(array)
+    end
     for other in (1, "run", nothing, [1im], Dict("a" => 1), [nothing], sum)
-        @test TaggingBackends.pack(other) === nothing
+        @test crossed(other) === other
     end
+    @test crossed((1, [2, 3], ["run"], (sum,))) == (1, [2, 3], ["run"], (sum,))
 end
 
-# The finalizers of Python's objects must not run while an array uses the objects.
-mutable struct Finalized
-    alive::Bool
-    Finalized() = finalizer(object -> (object.alive = false), new(true))
-end
-
-@testset "the owner of an array lives as long as the array, and not much longer" begin
+@testset "memory is returned when no array uses it, and not before" begin
     column = collect(1.0:5.0)
-    content = TaggingBackends.pack(column)
-    function borrowed()
-        owner = Finalized()
-        return TaggingBackends.unpack(content.text, owner), WeakRef(owner)
-    end
-    arrays = Any[]
-    owners = WeakRef[]
-    for _ in 1:3
-        array, owner = borrowed()
-        push!(arrays, array)
-        push!(owners, owner)
-    end
-    GC.gc(); GC.gc()
-    @test all(owner -> owner.value !== nothing && owner.value.alive, owners)
-    @test all(array -> array == column, arrays)
+    content = border.parse_json(border.answer(column)[1])["value"]
+    returned = Int[]
+    borrowed(number) = ((text, array) = called(border.AsIs, content; loan=number); note(text); array)
+    note(text) = append!(returned, border.parse_json(text)["returned"])
+    arrays = Any[borrowed(number) for number in 101:103]
+    GC.gc()
+    note(border.answer(1)[1])
+    @test all(isequal(column), arrays) && isempty(intersect(101:103, returned))
     empty!(arrays)
-    for _ in 1:5
-        GC.gc()
-    end
-    @test count(owner -> owner.value === nothing || !owner.value.alive, owners) >= 2  # one may be on the stack
-    before = length(TaggingBackends.OWNERS)
-    for _ in 1:1000
-        borrowed()
-    end
     GC.gc(); GC.gc()
-    borrowed()
-    @test length(TaggingBackends.OWNERS) < before + 1000
+    note(border.answer(1)[1])
+    @test length(intersect(101:103, returned)) >= 2  # one may be on the stack
+    before = length(border.LOANS)
+    foreach(borrowed, 1001:2000)
+    GC.gc(false)
+    borrowed(2001)
+    @test length(border.LOANS) < before + 100
+    @test allunique(filter(>(1), returned))
+end
+
+@testset "what Python uses is kept until it is released" begin
+    @noinline made() = (array = ones(10); (border.parse_json(border.answer(array)[1])["kept"], WeakRef(array)))
+    kept = [made() for _ in 1:3]
+    GC.gc()
+    @test all(((number, array),) -> array.value !== nothing, kept)
+    called(identity, border.object("type" => "states", "states" => []); released=first.(kept))
+    GC.gc()
+    @test count(((number, array),) -> array.value === nothing, kept) >= 2  # one may be on the stack
+end
+
+@testset "garbage is collected after some bytes have crossed" begin
+    border.HANDED_OVER[] = border.SPARED[] = 0
+    collected = Base.gc_num().pause
+    content = border.parse_json(border.answer(ones(2^20))[1])["value"]
+    for _ in 1:20
+        called(identity, content)  # its result is kept
+    end
+    @test Base.gc_num().pause >= collected + 4
+    @test border.SPARED[] >= 2^27
+    foreach(empty!, (border.KEPT, border.LOANS))
+    border.SPARED[] = 2^29
+    border.HANDED_OVER[] = 2^29
+    called(identity, content)
+    @test border.SPARED[] == 0
 end
 
 @testset "errors name their Python exception" begin
-    described(error) = TaggingBackends.parse_json(TaggingBackends.described(error))
+    described(error) = TaggingBackends.parse_json(TaggingBackends.described(error, sum))
     error = LabelFileError("bad-time", "no"; run="r", track=1, index=3)
-    @test described(error)["index"] == 2
+    @test described(error)["index"] == 3
     @test described(error)["type"] == "LabelFileError"
     @test described(LoadError("x.jl", 1, error)) == described(error)
     @test described(SystemError("opening x", 2))["errno"] == 2
     @test described(Base.IOError("x", Base.UV_ENOENT))["errno"] == 2
     @test described(InterruptException())["type"] == "KeyboardInterrupt"
-    @test TaggingBackends.described(ErrorException("x")) === nothing
+    @test TaggingBackends.described(ErrorException("x"), sum) === nothing
+    caught(f, arguments...; keywords...) = try f(arguments...; keywords...) catch error; error end
+    onlystrings(x::String; size=1) = sqrt(x)
+    for error in (caught(onlystrings, 1), caught(onlystrings, 1; size=2), caught(onlystrings, "a"; color=1))
+        found = border.parse_json(border.described(error, onlystrings))
+        @test found["type"] == "TypeError" && occursin("MethodError", found["problem"])
+    end
+    @test border.described(caught(onlystrings, "a"), onlystrings) === nothing  # it is inside of the function
+end
+
+@testset "what is compiled beforehand leaves nothing behind" begin
+    border.cross_once()
+    @test isempty(border.KEPT) && isempty(border.LOANS) && border.HANDED_OVER[] == 0
 end

@@ -75,21 +75,31 @@ def suitable(folder: Path) -> dict[str, str]:
 # -- settings
 
 STARTUP = {"PYTHON_JULIACALL_STARTUP_FILE": "no"}
-CAREFUL = STARTUP | {
-    "PYTHON_JULIACALL_THREADS": "1",
-    "PYTHON_JULIACALL_HANDLE_SIGNALS": "no",
-}
+ONE_THREAD = {"PYTHON_JULIACALL_THREADS": "1"}
+NO_SIGNALS = {"PYTHON_JULIACALL_HANDLE_SIGNALS": "no"}
+SIGNALS = {"PYTHON_JULIACALL_HANDLE_SIGNALS": "yes"}
+CAREFUL = STARTUP | ONE_THREAD | NO_SIGNALS
 
 
 @pytest.mark.parametrize(
     ("options", "variables", "expected"),
     [
         pytest.param([], {}, CAREFUL, id="none set"),
-        pytest.param([], {"PYTHON_JULIACALL_THREADS": "4"}, STARTUP, id="threads"),
-        pytest.param([], {"PYTHON_JULIACALL_HANDLE_SIGNALS": "yes"}, STARTUP, id="signals"),
-        pytest.param([], {"JULIA_NUM_THREADS": "auto"}, STARTUP, id="Julia's own threads"),
-        pytest.param(["-Xjuliacall-threads=2"], {}, STARTUP, id="threads, command line"),
-        pytest.param(["-Xjuliacall-handle-signals"], {}, STARTUP, id="signals, command line"),
+        pytest.param([], {"PYTHON_JULIACALL_THREADS": "4"}, STARTUP | SIGNALS, id="threads"),
+        pytest.param([], {"PYTHON_JULIACALL_THREADS": "1"}, STARTUP | NO_SIGNALS, id="one thread"),
+        pytest.param(
+            [], {"PYTHON_JULIACALL_HANDLE_SIGNALS": "yes"}, STARTUP | ONE_THREAD, id="signals"
+        ),
+        pytest.param(
+            [],
+            {"JULIA_NUM_THREADS": "auto"},
+            STARTUP | SIGNALS | {"PYTHON_JULIACALL_THREADS": "auto"},
+            id="Julia's own threads",
+        ),
+        pytest.param(["-Xjuliacall-threads=2"], {}, STARTUP | SIGNALS, id="threads, command line"),
+        pytest.param(
+            ["-Xjuliacall-handle-signals"], {}, STARTUP | ONE_THREAD, id="signals, command line"
+        ),
         pytest.param(
             [],
             {"PYTHON_JULIACALL_STARTUP_FILE": "yes"},
@@ -169,10 +179,16 @@ def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) 
             id="neither offline nor online",
         ),
         pytest.param(
-            {"PYTHON_JULIACALL_INIT": "no"},
+            {"PYTHON_JULIACALL_THREADS": "2", "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"},
             "bad-setting",
-            "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it",
-            id="start disabled",
+            "PYTHON_JULIACALL_HANDLE_SIGNALS: expected yes, as Julia has 2 threads, found no",
+            id="threads without signals",
+        ),
+        pytest.param(
+            {"PYTHON_JULIACALL_PROJECT": "/tmp", "PYTHON_JULIACALL_BINDIR": "/usr/bin"},
+            "bad-setting",
+            "PYTHON_JULIACALL_PROJECT: expected PYTHON_JULIACALL_EXE and",
+            id="a folder of programs names no Julia",
         ),
         pytest.param(
             {"PYTHON_JULIAPKG_OFFLINE": "yes"},
@@ -274,19 +290,46 @@ def test_the_bridge_with_any_julia(standin: dict[str, str], plain: dict[str, str
     )
     assert result.returncode == 0, result.stdout
     counts = result.stdout.splitlines()[-1]
-    assert re.match(r"\d{3} passed, 2 skipped in", counts), counts  # two need juliacall itself
+    assert re.match(r"\d{3} passed, 5 skipped in", counts), counts  # these need juliacall itself
 
 
-def test_juliacall_with_other_settings_is_warned_about(
+@pytest.mark.parametrize("signals", [None, "no"])
+def test_juliacall_with_threads_and_without_signals_is_refused(
+    signals: str | None, python: Run, standin: dict[str, str]
+) -> None:
+    script = "import juliacall\njuliacall.CONFIG['opt_threads'] = '2'\n"
+    script += f"juliacall.CONFIG['opt_handle_signals'] = {signals!r}\n"
+    result = python(script + START, **standin)
+    assert result.stdout == "bad-setting\n", result.stderr
+    assert "Julia has 2 threads" in result.stderr.splitlines()[-1]
+
+
+def test_a_stack_trace_without_a_line_end(python: Run, tmp_path: Path) -> None:
+    (tmp_path / "juliacall.py").write_text(
+        "import os\nos.write(2, b'ERROR: no PythonCall @ none:6')\nraise Exception('not started')\n"
+    )
+    result = python(START, PYTHONPATH=str(tmp_path), **suitable(tmp_path))
+    assert result.stderr.splitlines() == [
+        "ERROR: no PythonCall @ none:6",
+        "Error: Julia did not start: not started; `tagging-backend julia status` shows the "
+        "installation",
+    ]
+
+
+def test_another_thread_is_refused_whoever_handles_signals(
     python: Run, standin: dict[str, str]
 ) -> None:
-    script = "import juliacall\njuliacall.CONFIG['opt_threads'] = '4'\n" + START
-    result = python(script, **standin)
-    assert result.stdout == "started\n", result.stderr
-    expected = "juliacall was imported before, with PYTHON_JULIACALL_THREADS=4 where 1 is expected"
-    assert f"RuntimeWarning: {expected}" in result.stderr
-    result = python(script, **standin, PYTHON_JULIACALL_THREADS="4")
-    assert "RuntimeWarning" not in result.stderr
+    """With PythonCall it would wait for ever at the next collection of garbage."""
+    script = START + (
+        "\nimport threading\nfound = []\n"
+        "def work():\n"
+        "    try: julia.TaggingBackends.Labels()\n"
+        "    except Exception as error: found.append(error)\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join(60)\nraise found[0]"
+    )
+    signals = "import juliacall\njuliacall.CONFIG['opt_handle_signals'] = 'yes'\n"
+    result = python(signals + script, **standin, PYTHON_JULIACALL_HANDLE_SIGNALS="yes")
+    assert result.stdout == "started\nother-thread\n", result.stderr
 
 
 def test_juliacall_that_was_told_not_to_start(python: Run, standin: dict[str, str]) -> None:
@@ -441,6 +484,7 @@ def test_setup_without_a_network(
     result = command("julia", "setup", cwd=tmp_path, **plain | any_julia)
     assert (result.returncode, result.stdout) == (1, "")
     assert "[juliapkg] Locating Julia" in result.stderr
+    assert "beforehand" not in result.stderr
     assert f"Scripts in Julia are ready to run, with {any_julia[JULIA]}\n" in result.stderr
     assert result.stderr.splitlines()[-1].startswith(
         "Error: Julia is not installed for use from Python yet, and the network cannot be reached"

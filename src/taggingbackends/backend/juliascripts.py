@@ -13,10 +13,13 @@ from taggingbackends.backend.juliapackage import julia_package
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.system import processes
 
-__all__ = ["JULIA", "find_julia", "julia_command", "julia_environment", "run_script"]
+__all__ = ["JULIA", "JULIACALL", "find_julia", "julia_command", "julia_environment", "run_script"]
 
 JULIA = "TAGGINGBACKENDS_JULIA"
 """Environment variable: the Julia that runs scripts."""
+
+JULIACALL = "PYTHON_JULIACALL_EXE"
+"""Environment variable: the Julia that juliacall starts in Python's process."""
 
 _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
@@ -84,7 +87,7 @@ def find_julia() -> str:
     """Return the Julia that runs scripts; nothing is installed.
 
     It is the one that the environment variable `JULIA` names, else ``julia`` on the PATH, else
-    the one that juliapkg has found or installed.
+    juliacall's: the one that its setting names, or that juliapkg has found or installed.
 
     Raises
     ------
@@ -98,7 +101,8 @@ def find_julia() -> str:
             problem = f"{JULIA}: expected a Julia that can be run, found {named}"
             raise JuliaSetupError("missing-julia", problem)
         return found
-    found = shutil.which("julia") or _juliapkgs_julia()
+    found = shutil.which("julia") or shutil.which(os.environ.get(JULIACALL, ""))
+    found = found or _juliapkgs_julia()
     if found is None:
         problem = (
             "a script in Julia needs Julia, and none was found: install it (https://julialang.org) "

@@ -17,7 +17,6 @@ from taggingbackends.errors import JuliaSetupError
 
 __all__ = [
     "OLDEST",
-    "START_DISABLED",
     "Choice",
     "choose",
     "dotted",
@@ -28,11 +27,6 @@ __all__ = [
 
 OLDEST = (1, 10, 3)  # what juliacall asks for
 
-START_DISABLED = (
-    "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it, "
-    "and restart Python"
-)
-
 
 def dotted(version: tuple[int, ...]) -> str:
     """Return a version as text, e.g. ``1.10.3``."""
@@ -41,28 +35,13 @@ def dotted(version: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """The Julia and the project that juliacall would start.
+    """The Julia and the project that juliacall would start."""
 
-    Attributes
-    ----------
-    executable : str or None
-        None if juliapkg has not found or installed one yet.
-    version : tuple of int, or None
-    project : Path
-        The folder of the Julia project; it need not exist yet.
-    named_by : str
-        ``"juliapkg"``, or the setting that names it.
-    prepared : bool
-        Whether juliapkg has installed the packages; always True for a project it does not manage.
-    needed : str
-        The versions of Julia that are accepted.
-    """
-
-    executable: str | None
+    executable: str | None  # None if juliapkg has not found or installed one yet
     version: tuple[int, ...] | None
-    project: Path
-    named_by: str
-    prepared: bool
+    project: Path  # need not exist yet
+    named_by: str  # "juliapkg", or a setting
+    prepared: bool  # whether juliapkg has installed the packages, where it is the one to do so
     needed: str = f"{dotted(OLDEST)} or later"
 
     @property
@@ -71,13 +50,7 @@ class Choice:
         return self.named_by != "PYTHON_JULIACALL_EXE"
 
     def check(self) -> None:
-        """Raise an error for what is known to keep Julia from starting.
-
-        Raises
-        ------
-        JuliaSetupError
-            ``unsuitable-julia``; ``not-prepared``, where downloads are not allowed.
-        """
+        """Raise an error for what is known to keep Julia from starting."""
         if self.version is not None and self.version < OLDEST:
             problem = (
                 f"{self.named_by}: expected Julia {dotted(OLDEST)} or later for use from Python, "
@@ -96,19 +69,8 @@ class Choice:
 
 
 def choose() -> Choice:
-    """Return what juliacall would start, by its settings and by what juliapkg has prepared.
-
-    Raises
-    ------
-    JuliaSetupError
-        ``bad-setting``: an invalid setting of juliacall or juliapkg.
-    """
-    if setting("juliacall", "init") == "no":
-        raise JuliaSetupError("bad-setting", START_DISABLED)
+    """Return what juliacall would start, by its settings and by what juliapkg has prepared."""
     executable, project = (setting("juliacall", name) for name in ("exe", "project"))
-    folder = os.environ.get("PYTHON_JULIACALL_BINDIR")
-    if executable is None and folder is not None:
-        executable = str(Path(folder, "julia.exe" if os.name == "nt" else "julia"))
     if (executable is None) != (project is None):
         found = "PYTHON_JULIACALL_EXE" if project is None else "PYTHON_JULIACALL_PROJECT"
         problem = (
@@ -177,15 +139,7 @@ def julia_version(executable: str) -> tuple[int, ...] | None:
 
 
 def setting(package: str, name: str) -> str | None:
-    """Return a setting of juliacall or juliapkg, from the command line (-X) or the environment.
-
-    Parameters
-    ----------
-    package : str
-        ``"juliacall"`` or ``"juliapkg"``.
-    name : str
-        E.g. ``"handle_signals"``.
-    """
+    """Return a setting of juliacall or juliapkg, from the command line (-X) or the environment."""
     option = sys._xoptions.get(f"{package}-{name.replace('_', '-')}")
     if option is not None:
         return "yes" if option is True else str(option)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from taggingbackends import errors
-from taggingbackends.julia.border import pack, unpack
-from taggingbackends.julia.startup import Started, start
+from taggingbackends.julia.border import Request, answered
+from taggingbackends.julia.startup import start
 
 __all__ = ["Function", "Module", "from_julia", "include", "to_julia"]
 
@@ -41,7 +39,8 @@ class Module:
         return Function(value, name) if str(kind) == "function" else from_julia(value)
 
     def __dir__(self) -> list[str]:
-        return dir(self._value)
+        names: list[str] = _call(start().package.entries, [self._value])
+        return names
 
     def __repr__(self) -> str:
         return f"<Julia module {self._value}>"
@@ -56,11 +55,7 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function; arguments and result are converted."""
-        with _python_errors(start()):
-            result = self._value(
-                *map(to_julia, args), **{name: to_julia(value) for name, value in kwargs.items()}
-            )
-        return from_julia(result)
+        return _call(self._value, args, kwargs)
 
     def __repr__(self) -> str:
         return f"<Julia function {self.__name__}>"
@@ -91,12 +86,10 @@ def to_julia(x: Any) -> Any:
     """
     if type(x) is tuple:
         return tuple(map(to_julia, x))
-    parcel = pack(x)
-    if parcel is not None:
-        julia = start()
-        with _python_errors(julia):
-            return julia.package.unpack(parcel.text, parcel)
-    return os.fspath(x) if isinstance(x, Path) else x
+    request = Request()
+    if request.content(x)["type"] == "other":
+        return request.others[0]
+    return _call(start().package.AsIs, [x])
 
 
 def from_julia(x: Any) -> Any:
@@ -116,14 +109,8 @@ def from_julia(x: Any) -> Any:
     """
     if isinstance(x, tuple):
         return tuple(map(from_julia, x))
-    if isinstance(x, range):  # what juliacall makes of a range of integers
-        return np.arange(x.start, x.stop, x.step)
-    if not _is_julias(x):
-        return x
-    julia = start()
-    with _python_errors(julia):
-        parcel = julia.package.pack(x)
-        return x if parcel is None else unpack(str(parcel.text), parcel)
+    is_julias = type(x).__module__ == "juliacall"
+    return _call(start().package.identity, [x]) if is_julias else x
 
 
 def include(path: str | os.PathLike[str]) -> Module:
@@ -145,49 +132,36 @@ def include(path: str | os.PathLike[str]) -> Module:
     """
     path = Path(path).absolute()
     path.stat()
-    julia = start()
-    module = julia.juliacall.newmodule(path.name)  # with its suffix, which no name in it can be
-    with _python_errors(julia):
-        module.seval("path -> Base.include(@__MODULE__, path)")(str(path))
+    module = start().juliacall.newmodule(path.name)  # with its suffix, which no name in it can be
+    _call(module.seval("path -> (Base.include(@__MODULE__, path); nothing)"), [path])
     return Module(module)
 
 
-def _is_julias(x: Any) -> bool:
-    return type(x).__module__ == "juliacall"
-
-
-@contextmanager
-def _python_errors(julia: Started) -> Iterator[None]:
-    """Raise Julia's errors as Python exceptions of the same kind."""
+def _call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
+    """Call a function of Julia's; raise Julia's errors as Python exceptions of the same kind."""
+    julia = start()
+    request = Request()
+    contents = {name: request.content(x) for name, x in (kwargs or {}).items()}
+    text = request.text([request.content(x) for x in args], contents)
     try:
-        yield
+        answer = julia.package.call_from_python(function, text, *request.others)
     except julia.juliacall.JuliaError as error:
-        described = julia.package.described(error.exception)
+        described = julia.package.described(error.exception, function)
         if described is None:
             raise
         raise _exception(**json.loads(str(described))) from error
+    return answered(*answer)
 
 
-def _exception(type: str, problem: str = "", **fields: Any) -> BaseException:
+def _exception(type: str, **fields: Any) -> BaseException:
     if type == "OSError":
         number = fields["errno"]
-        return OSError(number, f"{os.strerror(number)} ({problem})")
+        return OSError(number, f"{os.strerror(number)} ({fields['problem']})")
     if type == "TaggingBackendsError":
-        error = errors.TaggingBackendsError(problem)
+        error = errors.TaggingBackendsError(fields["problem"])
         error.exit_code = fields["exit_code"]
         return error
-    if type == "ScriptError":
-        return errors.ScriptError(fields["step"], Path(fields["script"]), fields["exit_code"])
-    if type == "BackendError":
-        return errors.BackendError(fields["kind"], problem, fields["fix"])
-    if type == "LabelFileError":
-        return errors.LabelFileError(fields.pop("kind"), problem, **fields)
-    if type == "TrackFileError":
-        return errors.TrackFileError(problem, **fields)
-    builtin: dict[str, Callable[[str], BaseException]] = {
-        "ValueError": ValueError,
-        "IndexError": IndexError,
-        "KeyError": KeyError,
-        "KeyboardInterrupt": KeyboardInterrupt,
-    }
-    return builtin[type](problem)
+    if fields.get("index") is not None:
+        fields["index"] -= 1  # Julia counts from 1
+    kind: Callable[..., BaseException] | None = getattr(errors, type, None)
+    return kind(**fields) if kind else getattr(builtins, type)(fields["problem"])

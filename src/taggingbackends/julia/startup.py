@@ -18,7 +18,6 @@ from urllib.error import URLError
 from taggingbackends.backend.juliapackage import julia_package
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import (
-    START_DISABLED,
     Choice,
     choose,
     setting,
@@ -30,30 +29,17 @@ __all__ = ["Started", "settings", "start"]
 
 @dataclass(frozen=True)
 class Started:
-    """The Julia that runs in this process.
-
-    Attributes
-    ----------
-    juliacall : module
-    package : juliacall.ModuleValue
-        The Julia package TaggingBackends.
-    process, thread : int
-        Where Julia was started. It cannot be used in a fork of the process, nor in another
-        thread unless Julia handles signals.
-    """
+    """The Julia that runs in this process, and where it was started."""
 
     juliacall: Any
-    package: Any
+    package: Any  # the Julia package TaggingBackends
     process: int
     thread: int
 
     def check(self) -> None:
-        """Check that Julia can be used in this process and thread.
+        """Raise an error if Julia cannot be used in this process and thread.
 
-        Raises
-        ------
-        JuliaSetupError
-            ``forked`` or ``other-thread``.
+        In another thread, Julia would wait for a thread that waits for Python's lock.
         """
         if self.process != os.getpid():
             problem = (
@@ -61,14 +47,13 @@ class Started:
                 'processes with multiprocessing.get_context("spawn"), and start Julia in each'
             )
             raise JuliaSetupError("forked", problem)
-        signals = self.juliacall.CONFIG.get("opt_handle_signals") == "yes"
-        if self.thread != threading.get_ident() and not signals:
+        if self.thread != threading.get_ident():
             raise JuliaSetupError("other-thread", _OTHER_THREAD)
 
 
 _OTHER_THREAD = (
-    "expected Julia to be started and called in the main thread, found another thread: use "
-    "processes, or let Julia handle signals: PYTHON_JULIACALL_HANDLE_SIGNALS=yes"
+    "expected Julia to be started and called in the main thread, found another thread: pass the "
+    "work to the main thread, or use processes"
 )
 
 
@@ -97,19 +82,30 @@ def start() -> Started:
 
 
 def settings() -> dict[str, str]:
-    """Return the settings that Julia is started with, unless the user has set others.
+    """Return the settings that Julia is started with in addition to the user's own.
 
-    One thread, and signals left to Python. The two go together: if the user has set one of them
-    (or Julia's own JULIA_NUM_THREADS), both are left as they are.
+    One thread, and signals left to Python; where the user wants several threads, Julia handles
+    signals, by which it stops threads to collect garbage.
     """
-    careful = {}
-    if setting("juliacall", "startup_file") is None:
-        careful["PYTHON_JULIACALL_STARTUP_FILE"] = "no"
-    threads = setting("juliacall", "threads") or os.environ.get("JULIA_NUM_THREADS")
-    if threads is None and setting("juliacall", "handle_signals") is None:
-        careful["PYTHON_JULIACALL_THREADS"] = "1"
-        careful["PYTHON_JULIACALL_HANDLE_SIGNALS"] = "no"
-    return careful
+    threads = setting("juliacall", "threads") or os.environ.get("JULIA_NUM_THREADS") or "1"
+    signals = "no" if threads == "1" else "yes"
+    _check_threads(threads, setting("juliacall", "handle_signals") or signals)
+    own = {"startup_file": "no", "threads": threads, "handle_signals": signals}
+    return {
+        f"PYTHON_JULIACALL_{name.upper()}": value
+        for name, value in own.items()
+        if setting("juliacall", name) is None
+    }
+
+
+def _check_threads(threads: str, signals: str) -> None:
+    if threads != "1" and signals == "no":
+        problem = (
+            f"PYTHON_JULIACALL_HANDLE_SIGNALS: expected yes, as Julia has {threads} "
+            "threads, found no: it would crash; use one thread (PYTHON_JULIACALL_THREADS=1), or "
+            "let Julia handle signals (PYTHON_JULIACALL_HANDLE_SIGNALS=yes)"
+        )
+        raise JuliaSetupError("bad-setting", problem)
 
 
 def _start() -> Started:
@@ -119,9 +115,14 @@ def _start() -> Started:
     if juliacall is None:
         juliacall = _import_juliacall()
     else:
-        _warn_of_other_settings(juliacall)
+        threads, signals = map(juliacall.CONFIG.get, ("opt_threads", "opt_handle_signals"))
+        _check_threads(threads or "1", signals or "no")
     if not juliacall.CONFIG.get("inited"):
-        raise JuliaSetupError("bad-setting", START_DISABLED)
+        problem = (
+            "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it, "
+            "and restart Python"
+        )
+        raise JuliaSetupError("bad-setting", problem)
     module = juliacall.newmodule("TaggingBackendsForPython")
     # Behind what the project has: a project that is not ours need not have the package.
     module.seval("path -> path in LOAD_PATH || push!(LOAD_PATH, path)")(str(julia_package()))
@@ -137,16 +138,18 @@ def _import_juliacall() -> Any:
     global _failure
     if _failure is not None:
         raise JuliaSetupError("cannot-start", f"{_failure} (fix this, then restart Python)")
+    own_settings = settings()
     choice = choose()
     choice.check()
     if choice.is_juliapkgs:
         _resolve(choice)
     try:
-        with _environment(settings()):
+        with _environment(own_settings):
             import juliacall
     except Exception as error:
         if isinstance(error, ValueError) and "expecting" in str(error):  # before anything starts
             raise JuliaSetupError("bad-setting", f"juliacall: {error}") from error
+        sys.stderr.write("\n")  # juliacall may have printed a stack trace without a line end
         _failure = (
             f"Julia did not start: {error}; `tagging-backend julia status` shows the installation"
         )
@@ -161,8 +164,8 @@ def _resolve(choice: Choice) -> None:
     """
     if not choice.prepared:
         sys.stderr.write(
-            "Installing Julia and its packages for use from Python. This happens once and takes "
-            "some minutes; `tagging-backend julia setup` does it beforehand.\n"
+            "Installing Julia and its packages for use from Python, as `tagging-backend julia "
+            "setup` does. This happens once and takes some minutes.\n"
         )
     bounds = setting("juliacall", "check_bounds")
     try:
@@ -189,22 +192,6 @@ def _resolve(choice: Choice) -> None:
             "project, name them in PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT"
         )
         raise JuliaSetupError("cannot-start", problem) from error
-
-
-def _warn_of_other_settings(juliacall: Any) -> None:
-    """Warn if Julia was started elsewhere with other settings than ours."""
-    careful = settings()
-    for name, default in (("threads", "1"), ("handle_signals", "no"), ("startup_file", "no")):
-        variable = f"PYTHON_JULIACALL_{name.upper()}"
-        found = juliacall.CONFIG.get(f"opt_{name}") or default
-        wanted = careful.get(variable) or setting("juliacall", name) or found
-        if found != wanted:
-            warnings.warn(
-                f"juliacall was imported before, with {variable}={found} where {wanted} is "
-                "expected: start Julia by taggingbackends.julia.start() first, or set the variable",
-                RuntimeWarning,
-                stacklevel=5,
-            )
 
 
 def _check_package(package: Any) -> None:

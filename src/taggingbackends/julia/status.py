@@ -12,7 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from taggingbackends.backend.juliapackage import julia_package, julia_package_version
-from taggingbackends.backend.juliascripts import JULIA, find_julia, julia_command, julia_environment
+from taggingbackends.backend.juliascripts import (
+    JULIA,
+    JULIACALL,
+    find_julia,
+    julia_command,
+    julia_environment,
+)
 from taggingbackends.errors import JuliaSetupError
 from taggingbackends.julia.choice import Choice, choose, dotted, julia_version
 from taggingbackends.julia.startup import settings, start
@@ -26,18 +32,10 @@ _SET_UP = "run `tagging-backend julia setup` on a machine with a network"
 
 @dataclass
 class Status:
-    """The state of the Julia installation.
+    """The state of the Julia installation."""
 
-    Attributes
-    ----------
-    lines : list of str
-        What was found, to be printed.
-    missing : list of str
-        What is missing, each with its fix.
-    """
-
-    lines: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # what was found
+    missing: list[str] = field(default_factory=list)  # each with its fix
 
     def add(self, name: str, text: str) -> None:
         """Add a line to what was found."""
@@ -45,10 +43,7 @@ class Status:
 
 
 def status() -> Status:
-    """Return the state of the installation.
-
-    Nothing is downloaded or written, and only ``julia --version`` is run.
-    """
+    """Return the state of the installation; only ``julia --version`` is run."""
     found = Status()
     _add_package(found)
     found.lines += ["", "Scripts in Julia (tagging-backend julia run, predict_model.jl):"]
@@ -59,13 +54,7 @@ def status() -> Status:
 
 
 def set_up() -> None:
-    """Install and precompile what Julia needs, as far as it can be had.
-
-    Raises
-    ------
-    JuliaSetupError
-        Julia cannot be started in Python; what scripts in Julia need is done nevertheless.
-    """
+    """Install and precompile what Julia needs: in Python, and for scripts even if that fails."""
     problem = None
     try:
         start()
@@ -110,8 +99,9 @@ def _add_scripts(found: Status) -> None:
         found.missing.append(str(error))
         return
     named_by = "on PATH" if executable == shutil.which("julia") else "juliapkg's"
-    if os.environ.get(JULIA):
-        named_by = f"named by {JULIA}"
+    for variable in (JULIACALL, JULIA):
+        if executable == shutil.which(os.environ.get(variable, "")):
+            named_by = f"named by {variable}"
     number = julia_version(executable)
     if number is None or number < _OLDEST_FOR_SCRIPTS:
         oldest = dotted(_OLDEST_FOR_SCRIPTS)
@@ -123,7 +113,7 @@ def _add_scripts(found: Status) -> None:
 def _add_bridge(found: Status) -> None:
     found.add("  juliacall", version("juliacall"))
     try:
-        choice = choose()
+        choice, own_settings = choose(), settings()
     except JuliaSetupError as error:
         found.missing.append(str(error))
         return
@@ -141,7 +131,9 @@ def _add_bridge(found: Status) -> None:
     own = packages.get("TaggingBackends")
     folder = Path(choice.project, own["path"]) if own and "path" in own else None
     found.add("  package", str(folder or ("the project's" if own else "the Julia package above")))
-    found.add("  settings", " ".join(f"{k}={v}" for k, v in settings().items()) or "only your own")
+    found.add(
+        "  settings", " ".join(f"{k}={v}" for k, v in own_settings.items()) or "only your own"
+    )
     try:
         choice.check()
     except JuliaSetupError as error:

@@ -46,3 +46,9 @@ def julia() -> ModuleType:
 def functions(julia: ModuleType) -> Any:
     """Return the Julia functions that the tests call."""
     return julia.include(ROOT / "test" / "julia" / "bridge" / "functions.jl")
+
+
+@pytest.fixture(scope="session")
+def is_standin(julia: ModuleType) -> bool:
+    """Return whether another module stands in for juliacall."""
+    return "standin" in str(sys.modules["juliacall"].__file__)

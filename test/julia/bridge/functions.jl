@@ -17,6 +17,8 @@ kind(x) = string(typeof(x))
 at(x, indices...) = x[indices...]
 double!(x) = (x .*= 2)
 same(x) = x
+total(x) = sum(x)
+filled(n) = ones(n)
 second_half(x) = view(x, length(x) ÷ 2 + 1:length(x))
 swapped(x) = permutedims(x)
 rows(x) = sum(length, x)

@@ -6,8 +6,9 @@ stands in for juliacall, and any Julia. So what is seen with the real one only i
 
 - that Julia 1.10.3 or later starts with it, and what that prints;
 - how it converts numbers, strings, None, tuples, keyword arguments, ranges, and Python functions;
-- what classes it gives to Julia's values, and that a MethodError is a TypeError;
-- when it lets go of Python's objects, and of Julia's at exit;
+- what classes it gives to Julia's values;
+- when it lets go of Python's objects, and of Julia's at exit; how much memory that takes;
+- that several threads of Julia's neither crash nor stop the process;
 - newer Julia's memory, which arrays share (from 1.11 on).
 """
 
@@ -289,6 +290,14 @@ def test_arrays_cross_as_they_are(array: Any, kind: str, functions: Any) -> None
         assert functions.at(array, *array.shape) == array[last]
 
 
+@pytest.mark.parametrize("dtype", ["f2", "c8", "c16"])
+def test_halves_and_complex_numbers_cross(dtype: str, functions: Any) -> None:
+    array = np.arange(4, dtype=dtype)
+    again = functions.same(array)
+    assert (again.dtype, again.tolist()) == (array.dtype, array.tolist())
+    assert np.shares_memory(again, array)
+
+
 def test_read_only_arrays_stay_as_they_are(functions: Any, labels: Labels) -> None:
     times = labels[RUN][512].times
     before = times.copy()
@@ -315,20 +324,33 @@ def test_plain_values_are_juliacalls(functions: Any) -> None:
     assert functions.numbers().tolist() == [1, 2, 3]
 
 
+def test_scalars_of_numpys_are_plain_values(functions: Any) -> None:
+    for value in (np.bool_(False), np.str_("ça"), np.array([True])[0]):
+        assert functions.same(value) == value
+        assert functions.kind(value) in ("Bool", "String")
+
+
+def test_the_names_in_a_module(functions: Any, julia: ModuleType) -> None:
+    names = dir(functions)
+    assert {"speed", "double_b", "Inner", "LIMIT"} <= set(names)
+    for name in names + dir(julia.TaggingBackends):
+        getattr(julia.TaggingBackends if name not in names else functions, name)
+
+
 def test_tuples_are_converted_inside(functions: Any, labels: Labels, recording: Recording) -> None:
     assert functions.first_of((labels, recording[1])) == labels
     np.testing.assert_array_equal(functions.first_of((np.arange(3), 1)), np.arange(3))
 
 
-def test_what_is_no_list_of_states_is_juliacalls(functions: Any) -> None:
-    if is_standin():
+def test_what_is_no_list_of_states_is_juliacalls(functions: Any, is_standin: bool) -> None:
+    if is_standin:
         pytest.skip("juliacall converts these lists")
     assert functions.rows([(0.0, 1.0), (1.0, 2.0)]) == 4
     assert functions.rows([[1, 2], [3]]) == 3
 
 
-def test_python_functions_are_called(functions: Any) -> None:
-    if is_standin():
+def test_python_functions_are_called(functions: Any, is_standin: bool) -> None:
+    if is_standin:
         pytest.skip("juliacall hands functions over")
     assert int(functions.doubled(lambda x: x + 1, 1)) == 3
 
@@ -425,10 +447,12 @@ def test_any_other_error_stays_julias(functions: Any) -> None:
         functions.fail("otherwise")
 
 
-def test_arguments_that_no_method_takes(functions: Any) -> None:
-    expected = (TypeError, getattr(sys.modules["juliacall"], "JuliaError"))  # noqa: B009
-    with pytest.raises(expected, match="MethodError"):
+def test_arguments_that_no_method_takes(functions: Any, labels: Labels) -> None:
+    with pytest.raises(TypeError, match="MethodError"):
         functions.only_labels(1)
+    for name in ("only_labels", "speed"):  # without keywords, and with other ones
+        with pytest.raises(TypeError, match="MethodError"):
+            getattr(functions, name)(labels, colour="red")
 
 
 def test_another_thread_is_refused(functions: Any) -> None:
@@ -438,6 +462,27 @@ def test_another_thread_is_refused(functions: Any) -> None:
     ):
         pool.submit(functions.same, 1).result()
     assert caught.value.kind == "other-thread"
+
+
+def test_threads_of_julias_do_not_end_or_stop_the_process(julia: ModuleType) -> None:
+    """Several of them, a collection of garbage, and a call from another thread of Python's."""
+    script = (
+        "import threading\nfrom taggingbackends import JuliaSetupError, julia\n"
+        "collect = julia.TaggingBackends.GC.gc\ncollect()\n"
+        "def work():\n"
+        "    try: collect()\n"
+        "    except JuliaSetupError as error: print(error.kind, flush=True)\n"
+        "thread = threading.Thread(target=work)\nthread.start(); collect(); thread.join()\n"
+        "collect(); print('done')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"JULIA_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (result.returncode, result.stdout) == (0, "other-thread\ndone\n"), result.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -482,12 +527,8 @@ def test_julia_prints_to_standard_output_and_ends_well(julia: ModuleType, tmp_pa
     assert sorted(result.stdout.split()) == ["45.0", "kept"]
 
 
-def test_the_package_is_the_one_that_belongs_to_python(julia: ModuleType) -> None:
-    if os.environ.get("PYTHON_JULIACALL_PROJECT") and not is_standin():
+def test_the_package_is_the_one_that_belongs_to_python(julia: ModuleType, is_standin: bool) -> None:
+    if os.environ.get("PYTHON_JULIACALL_PROJECT") and not is_standin:
         pytest.skip("a project of one's own may have its own copy")
     found = Path(str(julia.start().package.seval("pathof(TaggingBackends)")))
     assert found.samefile(julia_package() / "src" / "TaggingBackends.jl")
-
-
-def is_standin() -> bool:
-    return "standin" in str(sys.modules["juliacall"].__file__)
