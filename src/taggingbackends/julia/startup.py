@@ -116,7 +116,7 @@ def _start() -> Started:
         juliacall = _import_juliacall()
     else:
         threads, signals = map(juliacall.CONFIG.get, ("opt_threads", "opt_handle_signals"))
-        _check_threads(threads or "1", signals or "no")
+        _check_threads(threads or os.environ.get("JULIA_NUM_THREADS") or "1", signals or "no")
     if not juliacall.CONFIG.get("inited"):
         problem = (
             "PYTHON_JULIACALL_INIT: this setting keeps juliacall from starting Julia; unset it, "
