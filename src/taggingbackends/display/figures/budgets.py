@@ -11,15 +11,10 @@ import numpy as np
 from taggingbackends.display.figures.drawing import (
     INK,
     STEPS,
-    across,
     drawn_labels,
     group_colors,
-    name_groups,
-    note,
-    panels,
+    group_panels,
     small,
-    stars_of,
-    title,
 )
 
 if TYPE_CHECKING:
@@ -65,18 +60,15 @@ def plot_budgets(
     """
     rows = statistics.budgets
     names = drawn_labels(statistics, labels)
-    groups, columns = statistics.design.groups, across(len(names))
     colors = group_colors(statistics)
-    stars = stars_of(statistics, "budget")
 
-    def draw(axes: Axes, label: str) -> None:
+    def draw(axes: Axes, label: str, stars: dict[tuple[str, str], str]) -> None:
         from matplotlib.ticker import MaxNLocator
 
         of_label = rows[rows["label"] == label]
-        name_groups(axes, groups, ax is not None or names.index(label) % columns == 0)
         rng = np.random.default_rng(0)
         top = 0.0
-        for at, group in enumerate(groups):
+        for at, group in enumerate(colors):
             shares = of_label.loc[of_label["group"] == group, "share"].dropna().to_numpy(float)
             axes.text(
                 1.02, at, f"{len(shares)} {stars.get((label, group), '')}".rstrip(), va="center",
@@ -116,22 +108,17 @@ def plot_budgets(
                 capprops={"color": colors[group], "linewidth": 0.9},
                 medianprops={"color": INK, "linewidth": 1.3},
             )
-        title(axes, label)
         axes.set_xlim(0, min(1.0, 1.05 * top) if top > 0 else 1.0)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=STEPS))
 
-    def finish(figure: Figure) -> None:
-        text = "Points and numbers: larvae. Boxes: quartiles, with the median. Diamonds: means."
-        note(figure, bool(stars), statistics.design.control, text)
-
-    height = 0.55 + 0.2 * len(groups)
-    return panels(
+    return group_panels(
+        statistics,
         names,
         draw,
         path,
         ax,
-        columns=columns,
-        height=height,
+        measure="budget",
+        row=0.2,
         xlabel="share of tracked time",
-        finish=finish,
+        text="Points and numbers: larvae. Boxes: quartiles, with the median. Diamonds: means.",
     )

@@ -33,13 +33,12 @@ __all__ = [
     "chosen",
     "drawn_labels",
     "group_colors",
-    "name_groups",
+    "group_panels",
     "note",
     "panels",
     "picture",
     "shown",
     "small",
-    "stars_of",
     "style",
     "title",
 ]
@@ -260,7 +259,56 @@ def group_colors(statistics: Statistics) -> dict[str, str]:
     return colors | {group: _GROUPS[at % len(_GROUPS)] for at, group in enumerate(others)}
 
 
-def name_groups(axes: Axes, groups: Sequence[str], named: bool) -> None:
+def group_panels(
+    statistics: Statistics,
+    names: Sequence[str],
+    draw: Callable[[Axes, str, dict[tuple[str, str], str]], None],
+    path: str | PathLike[str] | None,
+    ax: Axes | None,
+    *,
+    measure: str,
+    row: float,
+    xlabel: str,
+    text: str,
+) -> Figure:
+    """Draw one panel per label, with one row per group.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        The groups, and the comparisons with the control.
+    names : sequence of str
+        The labels.
+    draw : callable
+        Draws the rows of a label; called with the axes, the label, and the stars of each label and
+        group.
+    path, ax, xlabel
+        As for `panels`.
+    measure : str
+        The measure of the comparisons that give the stars.
+    row : float
+        Height of a row, in inches.
+    text : str
+        The note below the panels.
+    """
+    groups, columns = statistics.design.groups, across(len(names))
+    stars = _stars_of(statistics, measure)
+
+    def panel(axes: Axes, label: str) -> None:
+        _name_groups(axes, groups, ax is not None or names.index(label) % columns == 0)
+        draw(axes, label, stars)
+        title(axes, label)
+
+    def finish(figure: Figure) -> None:
+        note(figure, bool(stars), statistics.design.control, text)
+
+    height = 0.55 + row * len(groups)
+    return panels(
+        names, panel, path, ax, columns=columns, height=height, xlabel=xlabel, finish=finish
+    )
+
+
+def _name_groups(axes: Axes, groups: Sequence[str], named: bool) -> None:
     """Give each group a row of a panel, from top to bottom, with its name in the first column."""
     axes.set_ylim(len(groups) - 0.45, -0.55)
     axes.set_yticks(range(len(groups)), [shown(group) if named else "" for group in groups])
@@ -270,7 +318,7 @@ def name_groups(axes: Axes, groups: Sequence[str], named: bool) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def stars_of(statistics: Statistics, measure: str) -> dict[tuple[str, str], str]:
+def _stars_of(statistics: Statistics, measure: str) -> dict[tuple[str, str], str]:
     """Return the stars of each label and group that differs from the control.
 
     There are none without a control: with all pairs, a mark has no place.

@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING
 
 from taggingbackends.display.figures.drawing import (
     INK,
-    across,
     drawn_labels,
     group_colors,
-    name_groups,
-    note,
-    panels,
+    group_panels,
     small,
-    stars_of,
-    title,
 )
 from taggingbackends.errors import TaggingBackendsError
 
@@ -64,14 +59,11 @@ def plot_responses(
         problem = "expected statistics with responses, found none: there is no window"
         raise TaggingBackendsError(problem)
     names = drawn_labels(statistics, labels)
-    groups, columns = statistics.design.groups, across(len(names))
-    stars = stars_of(statistics, "response")
+    colors = group_colors(statistics)
 
-    def draw(axes: Axes, label: str) -> None:
+    def draw(axes: Axes, label: str, stars: dict[tuple[str, str], str]) -> None:
         of_label = rows[rows["label"] == label].set_index("group")
-        colors = group_colors(statistics)
-        name_groups(axes, groups, ax is not None or names.index(label) % columns == 0)
-        for at, group in enumerate(groups):
+        for at, group in enumerate(colors):
             if group not in of_label.index:
                 continue
             row = of_label.loc[group]
@@ -87,22 +79,17 @@ def plot_responses(
                 p, at, xerr=[[max(p - low, 0)], [max(high - p, 0)]], color=INK, elinewidth=0.8,
                 capsize=1.8, capthick=0.8,
             )  # fmt: skip
-        title(axes, label)
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
-    def finish(figure: Figure) -> None:
-        text = "Bars: proportion, with its 95 % interval. Numbers: larvae that respond / count."
-        note(figure, bool(stars), statistics.design.control, text)
-
-    height = 0.55 + 0.17 * len(groups)
-    return panels(
+    return group_panels(
+        statistics,
         names,
         draw,
         path,
         ax,
-        columns=columns,
-        height=height,
+        measure="response",
+        row=0.17,
         xlabel="larvae that respond",
-        finish=finish,
+        text="Bars: proportion, with its 95 % interval. Numbers: larvae that respond / count.",
     )
