@@ -66,7 +66,7 @@ def above_0(value: float | None) -> float | None:
 
 
 def camera_options(framerate: str) -> Callable[[F], F]:
-    """Add the options that a FIMTrack table --like needs; `framerate` says what the default is."""
+    """Add the options of a FIMTrack table or NetCDF file --like; `framerate` is the default's."""
 
     def add(command: F) -> F:
         for option in (
@@ -74,14 +74,15 @@ def camera_options(framerate: str) -> Callable[[F], F]:
                 "--framerate",
                 type=float,
                 metavar="HZ",
-                help="Set the frame rate of a FIMTrack table --like, in frames/s; by default "
-                f"{framerate}.",
+                help="Set the frame rate of a FIMTrack table, or of a NetCDF file in frames, "
+                f"--like, in frames/s; by default {framerate} for a table.",
             ),
             click.option(
                 "--pixelsize",
                 type=float,
                 metavar="UM",
-                help="Set the pixel size of a FIMTrack table --like, in µm.",
+                help="Set the pixel size of a FIMTrack table, or of a NetCDF file in pixels, "
+                "--like, in µm.",
             ),
         ):
             command = option(command)
