@@ -26,7 +26,7 @@ from taggingbackends.display.layout import (
 from taggingbackends.display.tables import cut
 from taggingbackends.errors import located
 from taggingbackends.labels import Labels
-from taggingbackends.labels.bouts import Bouts, find_bouts
+from taggingbackends.labels.bouts import Bouts, bouts_of_spans
 from taggingbackends.labels.confidence import mean_confidence
 from taggingbackends.labels.facts import run_facts
 from taggingbackends.labels.runlabels import RunLabels
@@ -99,7 +99,8 @@ def _share_colors(shown: list[JSON], labels: Mapping[str, Labels]) -> None:
 
 
 def _view(file: str, run: RunLabels, max_gap: float | None) -> JSON:
-    spans, bouts = find_spans(run, max_gap), find_bouts(run, max_gap)
+    spans = find_spans(run, max_gap)
+    bouts, _ = bouts_of_spans(run, spans)
     start, stop = time_range(spans)
     # milliseconds, as in label files; longer units if 32 bits (49 days) do not suffice
     unit = max(math.ceil((stop - start) * 1000 / 0xFFFFFFFF), 1) / 1000
