@@ -1,28 +1,24 @@
-# make demo   train a backend on simulated larvae, label a recording and print its ethogram
+# make demo   train a tagger on simulated larvae, evaluate it and show what it predicts
 # make test   run all checks of continuous integration; several may run at once
 # make torture  end commands at random moments, fill disks, fuzz files ...; SECONDS=1800 SEED=0
 # make bench  compare the speed with that of simple code; takes a quarter of an hour
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
 # to a package index.
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO := build/demo
 SECONDS ?= 1800
 SEED ?= 0
-BACKEND := $(BIN)/tagging-backend --project examplebackend
+INSTALL := $(BIN)/python -m pip install --progress-bar off
+# the names of packages only, as pip collects them
+NAMES := awk '/^Collecting|^Installing/ { print "  " $$1, $$2; fflush() }'
 
 .PHONY: demo test lint torture bench clean
 
 demo: .venv/.demo
-	rm -rf $(DEMO)
-	$(BACKEND) reset --model-instance demo --model
-	$(BIN)/python -m taggingbackends.simulation $(DEMO)/1 --seed 1 --run 20240611_101500
-	$(BIN)/python -m taggingbackends.simulation $(DEMO)/2 --seed 2 --run 20240611_103000
-	$(BIN)/python -m taggingbackends.simulation $(DEMO)/3 --seed 3 --run 20240612_090000
-	$(BACKEND) train $(DEMO)/1/truth.label $(DEMO)/2/truth.label --model-instance demo --force
-	$(BACKEND) predict $(DEMO)/3/*.spine --model-instance demo
-	$(BIN)/tagging-backend labels show $(DEMO)/3/predicted.label
+	$(BIN)/python -u examplebackend/demo.py
 
 test: .venv/.dev .tools/poetry/.ready .tools/julia/path .tools/chromium/path lint
 	POETRY=$(CURDIR)/.tools/poetry/bin/poetry TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) \
@@ -32,7 +28,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/mypy src examplebackend/src benchmarks --exclude template/full
+	$(BIN)/mypy src examplebackend/src examplebackend/demo.py benchmarks --exclude template/full
 	MYPYPATH=src/taggingbackends/backend/template/full/src $(BIN)/mypy -p my_tagger
 
 torture: .venv/.dev .tools/julia/path
@@ -49,11 +45,13 @@ bench: .venv/.dev .tools/julia/path
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 .venv/.demo: pyproject.toml examplebackend/pyproject.toml | .venv
-	$(BIN)/python -m pip install --quiet --editable . --editable examplebackend
+	@echo "Installing TaggingBackends, examplebackend and what they need in .venv (half a minute)"
+	@$(INSTALL) --editable . --editable examplebackend | $(NAMES)
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(BIN)/python -m pip install --quiet --group dev
+	@echo "Installing what the tests need in .venv (a minute)"
+	@$(INSTALL) --group dev | $(NAMES)
 	touch $@
 
 .tools/poetry/.ready:

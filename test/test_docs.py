@@ -77,12 +77,40 @@ def test_the_page_about_architecture_names_each_module() -> None:
     assert {path.parent.name for path in source.glob("*/__init__.py")} <= named.keys()
 
 
+def example_backend(folder: Path) -> None:
+    """Make a folder that is examplebackend without its data."""
+    (folder / "models").mkdir(parents=True)
+    for part in ("pyproject.toml", "src", "demo.py", "models/simulated"):
+        (folder / part).symlink_to(ROOT / "examplebackend" / part)
+
+
+def test_the_demo_and_the_commands_that_it_ends_with(tmp_path: Path) -> None:
+    example_backend(tmp_path / "examplebackend")
+    shown = subprocess.run(
+        [sys.executable, "-u", "examplebackend/demo.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert float(re.findall(r"^Cohen's kappa +(0\.\d+)$", shown.stdout, re.MULTILINE)[0]) > 0.9
+    true, predicted = re.findall(r"^  8 ( +r.*)\n    ( +r.*)$", shown.stdout, re.MULTILINE)[0]
+    same = [a == b for a, b in zip(true, predicted, strict=False)]
+    assert len(same) > 70 and sum(same) > 0.9 * len(same)
+    (page,) = re.findall(r"^Open (\S+) in a browser", shown.stdout, re.MULTILINE)
+    assert (tmp_path / page).stat().st_size > 100_000
+    lines = re.findall(r"^    (\S+/tagging-backend .*)$", shown.stdout, re.MULTILINE)
+    assert len(lines) == 3
+    for line in lines:
+        result = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+    assert (tmp_path / "My-Tagger" / "pyproject.toml").exists()
+
+
 def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "examplebackend").mkdir()
-    for part in ("pyproject.toml", "src", "models/simulated"):
-        (tmp_path / "examplebackend" / part).parent.mkdir(exist_ok=True)
-        (tmp_path / "examplebackend" / part).symlink_to(ROOT / "examplebackend" / part)
+    example_backend(tmp_path / "examplebackend")
     text = (ROOT / "docs" / "labels.md").read_text("utf-8")
     simulation, *lines = re.findall(r"^    ((?:python|tagging-backend) .*)", text, re.MULTILINE)
     simulate(simulation.split()[3:])
