@@ -28,6 +28,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/mypy src examplebackend/src examplebackend/demo.py benchmarks --exclude template/full
 	MYPYPATH=src/taggingbackends/backend/template/full/src $(BIN)/mypy -p my_tagger
 

@@ -58,11 +58,13 @@ def checkout() -> set[Path]:
 def test_one_version() -> None:
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert newest is not None
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
     versions = {
         "pyproject.toml": toml("pyproject.toml")["project"]["version"],
         "Project.toml": toml("Project.toml")["version"],
         "juliapkg.json": juliapkg()["packages"]["TaggingBackends"]["version"].removeprefix("="),
         "CHANGELOG.md": newest[1],
+        "CITATION.cff": re.findall(r"^version: (\S+)$", citation, re.MULTILINE)[0],
         "the installed package": version("taggingbackends"),
     }
     assert len(set(versions.values())) == 1, versions
