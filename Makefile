@@ -9,6 +9,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
+TEMPLATE := src/taggingbackends/backend/template/full
 SECONDS ?= 1800
 SEED ?= 0
 INSTALL := $(BIN)/python -m pip install --progress-bar off
@@ -27,10 +28,12 @@ test: .venv/.dev .tools/poetry/.ready .tools/julia/path .tools/chromium/path lin
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml \
+	$(TEMPLATE)/dot-github/workflows/*.yml
+	$(BIN)/hadolint $(TEMPLATE)/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
-	$(BIN)/mypy src examplebackend/src examplebackend/demo.py benchmarks --exclude template/full
-	MYPYPATH=src/taggingbackends/backend/template/full/src $(BIN)/mypy -p my_tagger
+	$(BIN)/mypy src examplebackend/src examplebackend/demo.py benchmarks --exclude template/.*/src
+	MYPYPATH=$(TEMPLATE)/src $(BIN)/mypy -p my_tagger
 
 torture: .venv/.dev .tools/julia/path
 	cd test && TAGGINGBACKENDS_JULIA=$$(cat ../.tools/julia/path) ../$(BIN)/python -m torture \

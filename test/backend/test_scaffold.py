@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,13 +22,16 @@ from support import ROOT, backend_error, command, refused, tree, write_recording
 from taggingbackends import Labels, simulation
 from taggingbackends.backend import scaffold
 from taggingbackends.backend.check import check
-from taggingbackends.backend.scaffold import init, requirement, source_folder
+from taggingbackends.backend.scaffold import LIBRARIES, init, requirement, source_folder
 from taggingbackends.data import Recording, Track
 from variants import trxmat
 from variants.fimtrack import rows, text
 
 FULL = [
+    ".dockerignore",
+    ".github/workflows/test.yml",
     ".gitignore",
+    "Dockerfile",
     "LICENSE",
     "README.md",
     "pyproject.toml",
@@ -162,6 +166,32 @@ def test_frames_without_a_spine_are_undefined(
         assert sum(counts.values()) == (len(times) if 6 in tracks else 0)
     second = labels["20240611_101500"][6].second
     assert set(second) <= {"run", "cast", "stop", "back"}
+
+
+def test_init_with_another_library(tmp_path: Path) -> None:
+    init("Usual", tmp_path)
+    for library in LIBRARIES:
+        name = library.capitalize()
+        result = command("init", f"{name}-Tagger", "--with", library, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        project = tmp_path / f"{name}-Tagger"
+        usual = {path.replace("usual", f"{library}_tagger") for path in tree(tmp_path / "Usual")}
+        assert set(tree(project)) == usual
+        needed = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
+        assert {library, "taggingbackends"} <= {re.split(r"[>@ ]", one)[0] for one in needed}
+        # the library may be missing here, so classes and results of it may have any type
+        lenient = ("--ignore-missing-imports", "--allow-subclassing-any")
+        result = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", *lenient, project / "src"],
+            cwd=tmp_path,
+            env=os.environ | {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stdout
+    both = command("init", "Other-Tagger", "--minimal", "--with", "torch", cwd=tmp_path)
+    refused(both, "Error: --minimal: has no network, so it cannot be combined with --with", 2, lines=4)
+    assert not (tmp_path / "Other-Tagger").exists()
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
@@ -312,9 +342,12 @@ def test_new_labels_and_colours_are_learned_in_addition(trained: Path, tmp_path:
     assert known == colors | {"hunch": "#ff00ff"}
 
 
-def test_the_generated_tests_pass(tmp_path: Path) -> None:
+@pytest.mark.parametrize("library", [None, *LIBRARIES])
+def test_the_generated_tests_pass(library: str | None, tmp_path: Path) -> None:
     """They train, predict and correct."""
-    init("Mine", tmp_path)
+    for needed in () if library is None else (library, "safetensors"):
+        pytest.importorskip(needed, reason=f"no {needed}, which is too large to require")
+    init("Mine", tmp_path, library=library)
     project = tmp_path / "Mine"
     arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test"]
     before = tree(project)

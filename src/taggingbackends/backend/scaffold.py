@@ -18,13 +18,16 @@ from taggingbackends.backend.project import FOLDERS, is_reserved, package_of
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import write_file
 
-__all__ = ["init", "requirement", "source_folder"]
+__all__ = ["LIBRARIES", "init", "requirement", "source_folder"]
+
+LIBRARIES = ("torch",)
+"""Libraries for a network, besides scikit-learn. Each has a folder of the template."""
 
 _NAME = "My-Tagger"
 _NAMES = re.compile(r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 
 
-def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
+def init(name: str, parent: Path, minimal: bool = False, library: str | None = None) -> list[Path]:
     """Create a new backend.
 
     Parameters
@@ -36,6 +39,8 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
         The folder in which the backend's folder is created.
     minimal : bool
         Create the smallest backend instead of the whole tree.
+    library : str, optional
+        One of `LIBRARIES`: the network is made with it instead of scikit-learn.
 
     Returns
     -------
@@ -54,10 +59,11 @@ def init(name: str, parent: Path, minimal: bool = False) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         problem = f"{folder}: expected a new or empty folder, found this one; choose another name"
         raise BackendError("existing-file", problem)
-    template = files(__package__) / "template" / ("minimal" if minimal else "full")
+    parts = ["minimal"] if minimal else ["full"] if library is None else ["full", library]
     contents = {
         folder / _renamed(path, package): _filled(path, text, name, package)
-        for path, text in _texts(template, "")
+        for part in parts  # files of the second one replace those of the first
+        for path, text in _texts(files(__package__) / "template" / part, "")
     }
     for made in () if minimal else FOLDERS:
         (folder / made).mkdir(parents=True, exist_ok=True)

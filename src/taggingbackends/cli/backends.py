@@ -24,7 +24,13 @@ __all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
 @click.command()
 @click.argument("name")
 @click.option("--minimal", is_flag=True, help="Create the smallest backend instead.")
-def init(name: str, minimal: bool) -> None:
+@click.option(
+    "--with",
+    "library",
+    type=click.Choice(["torch"]),
+    help="Make the network with PyTorch instead of scikit-learn.",
+)
+def init(name: str, minimal: bool, library: str | None) -> None:
     """Create a new backend in the folder NAME.
 
     The backend is ready to run. Existing files are not overwritten. Its README lists the next
@@ -32,10 +38,13 @@ def init(name: str, minimal: bool) -> None:
 
     \b
     Example: tagging-backend init My-Tagger
+             tagging-backend init My-Tagger --with torch
     """
     from taggingbackends.backend import scaffold
 
-    print_names(scaffold.init(name, Path.cwd(), minimal))
+    if minimal and library is not None:
+        raise click.UsageError("--minimal: has no network, so it cannot be combined with --with")
+    print_names(scaffold.init(name, Path.cwd(), minimal, library))
     source = scaffold.source_folder() or scaffold.requirement()
     if isinstance(source, Path) or "file:" in source:
         echo(

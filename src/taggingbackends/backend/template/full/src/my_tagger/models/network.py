@@ -1,6 +1,6 @@
 """A small neural network of scikit-learn, and its files.
 
-Put your model here: `train`, `write_model` and `read_model` are all that the scripts know of it.
+Put your model here. The scripts know only `Model`, `train`, `write_model` and `read_model`.
 """
 
 from pathlib import Path
@@ -32,6 +32,15 @@ class Model(NamedTuple):
     network: MLPClassifier
     colors: dict[str, str | None]  # names of labels and their colours
     examples: Examples
+
+    @property
+    def names(self) -> NDArray[np.str_]:
+        """The labels, one per column of `probabilities`."""
+        return np.asarray(self.network.classes_)
+
+    def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the probability of each label, one row per window."""
+        return np.asarray(self.network.predict_proba(inputs))
 
 
 def train(

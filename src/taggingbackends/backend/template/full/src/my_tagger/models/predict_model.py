@@ -15,12 +15,12 @@ from taggingbackends.main import main
 
 def label(recording: Recording, model: Model) -> Labels:
     """Label every frame of a recording, with the network's confidence and its second choice."""
-    names = model.network.classes_
+    names = model.names
     has_spines = any(track.has_spine.any() for track in recording.values())
     length = body_length(recording) if has_spines else nan
 
     def predict(spines: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        probabilities = model.network.predict_proba(window_inputs(spines, length))
+        probabilities = model.probabilities(window_inputs(spines, length))
         *_, second, first = np.argsort(probabilities, axis=1).T
         return names[first], probabilities.max(axis=1), names[second]
 
