@@ -118,8 +118,8 @@ def record(
     pairs: Sequence[tuple[float, float]],
     goal: Goal | None = None,
     shown: Callable[[float], str] | None = None,
-) -> None:
-    """Print and keep a row.
+) -> Row:
+    """Print, keep and return a row.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def record(
     ratio = statistics.median(ratios)
     spread = f" ({_number(ratios[0])} to {_number(ratios[-1])})" if len(pairs) > 1 else ""
     low, high = goal if isinstance(goal, tuple) else (0.0, goal)
-    _keep(
+    return _keep(
         case,
         shown(ours),
         f"{_against}: {shown(baseline)}" if _against else shown(baseline),
@@ -226,10 +226,11 @@ print(peak() - before, result)
     return int(bytes_), float(result)
 
 
-def _keep(case: str, *cells: str) -> None:
+def _keep(case: str, *cells: str) -> Row:
     row = Row(f"{_title}: {case}" if _title else case, *cells)
     next(reversed(results.values())).append(row)
     print(line(row), flush=True)
+    return row
 
 
 def _number(ratio: float) -> str:

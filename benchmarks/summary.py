@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.harness import COLUMNS, Row, duration, line
+from benchmarks.harness import COLUMNS, Row, line
 from taggingbackends import JuliaSetupError
 from taggingbackends.backend.juliascripts import julia_command
 
