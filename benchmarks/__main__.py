@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -52,9 +53,9 @@ def main() -> None:
     elapsed = time.perf_counter() - began
     print(f"\n{summary.table(harness.results)}\n")
     if arguments.write and not failed:
-        arguments.write.write_text(summary.page(harness.results, machine, elapsed), "utf-8")
-    rows = [row for rows in harness.results.values() for row in rows]
-    print(f"{summary.count(rows)}. All took {elapsed / 60:.1f} minutes.")
+        facts = [f"{date.today()}, in {elapsed / 60:.0f} minutes", *machine]
+        arguments.write.write_text(summary.page(harness.results, facts), "utf-8")
+    print(f"{summary.count(harness.results)}, in {elapsed / 60:.1f} minutes")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

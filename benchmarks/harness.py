@@ -160,11 +160,10 @@ def skip(reason: str) -> None:
     _keep("not measured", reason)
 
 
-def line(row: Row) -> str:
-    """Return a row as a line of text."""
-    return "  ".join(
-        f"{cell:<{width}}" for cell, width in zip(row.cells, (64, 9, 34, 24, 10, 7), strict=True)
-    ).rstrip()
+def line(row: Row, widths: Sequence[int] = (60, 9, 34, 22, 10, 7)) -> str:
+    """Return a row as a line of text, with columns of some widths."""
+    cells = zip(row.cells, widths, strict=True)
+    return "  ".join(f"{cell:<{width}}" for cell, width in cells).rstrip()
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,8 @@
-"""Label files in Python, compared with json.load into nested dictionaries, and json.dump."""
+"""Label files in Python, compared with json.load into nested dictionaries, and json.dump.
+
+The extra `fast` is pysimdjson. Writing includes the fsync that makes a file safe against a power
+cut.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import datetime
 import os
 import platform
 import re
@@ -54,44 +53,41 @@ def machine() -> list[str]:
     ]
 
 
-def count(rows: Sequence[Row]) -> str:
-    """Return how many goals are met, and the rows of the others."""
-    missed = [row.case for row in rows if row.met == "not met"]
-    met = sum(row.met == "met" for row in rows)
-    text = f"{met} of {met + len(missed)} goals met"
-    return f"{text}; not met: {'; '.join(missed)}" if missed else text
+def count(results: Mapping[str, Sequence[Row]]) -> str:
+    """Return how many goals are met."""
+    verdicts = [row.met for rows in results.values() for row in rows if row.goal]
+    missed = verdicts.count("not met")
+    return f"{len(verdicts) - missed} goals are met, {missed} not met"
 
 
 def table(results: Mapping[str, Sequence[Row]]) -> str:
     """Return the table as text."""
-    lines = [line(Row(*COLUMNS))]
+    head = Row(*COLUMNS)
+    columns = zip(*(row.cells for rows in ([head], *results.values()) for row in rows), strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    lines = [line(head, widths)]
     for benchmark, rows in results.items():
-        lines += ["", title(benchmark), *map(line, rows)]
+        lines += ["", title(benchmark), *(line(row, widths) for row in rows)]
     return "\n".join(lines)
 
 
-def page(results: Mapping[str, Sequence[Row]], machine: Sequence[str], elapsed: float) -> str:
+def page(results: Mapping[str, Sequence[Row]], facts: Sequence[str]) -> str:
     """Return the page.
 
     Parameters
     ----------
     results : mapping of str to sequence of Row
         The rows, by benchmark.
-    machine : sequence of str
-        See `machine`.
-    elapsed : float
-        How long all benchmarks took, in seconds.
+    facts : sequence of str
+        When and where they were measured, see `machine`.
     """
-    today = datetime.date.today().isoformat()
     parts = [
         HOW_TO_READ,
-        f"Measured on {today} in {elapsed / 60:.0f} minutes:\n",
-        "".join(f"- {fact}\n" for fact in machine),
-        f"{count([row for rows in results.values() for row in rows])}.\n",
+        "\n".join(["Measured:", "", *(f"- {fact}" for fact in facts), f"- {count(results)}", ""]),
     ]
     for benchmark, rows in results.items():
         cells = [COLUMNS, ("---",) * len(COLUMNS), *(row.cells for row in rows)]
-        lines = [f"| {' | '.join(texts)} |".replace("|  |", "| |") for texts in cells]
+        lines = [f"| {' | '.join(texts)} |" for texts in cells]
         parts.append("\n".join([f"## {benchmark}", "", title(benchmark), "", *lines, ""]))
     return "\n".join(parts)
 

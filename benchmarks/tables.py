@@ -1,4 +1,4 @@
-"""Tables of labels, compared with DataFrames that are made of lists, and with pandas' writers.
+"""Tables of labels, 5 % odd, compared with DataFrames made of lists, and with pandas' writers.
 
 Tables are written one recording at a time, and the recordings are read twice, since all labels must
 be known before the first row of frames. The baseline `groupby` finds no gaps.
@@ -59,16 +59,15 @@ def run(folder: Path) -> None:
     file = label_file(folder / "odd.label", odd=0.05)
     labels = Labels.read(file)
     frames, bouts = labels.to_frames(), labels.to_bouts()
-    title = "1 M frames, 5 % odd"
-    section(title, "a list of rows")
+    section("", "a list of rows")
     compare("to_frames", lambda: listed(labels), labels.to_frames, 3, goal=0.2)
-    section(title, "groupby")
+    section("", "groupby")
     compare("to_bouts", lambda: grouped(frames), labels.to_bouts, 3, goal=0.3)
-    section(title, "Labels.set")
+    section("", "Labels.set")
     compare(
         "from_frames", lambda: from_lists(frames), lambda: Labels.from_frames(frames), 3, goal=0.1
     )
-    section(title, "to_bouts")
+    section("", "to_bouts")
     compare(
         "from_bouts",
         labels.to_bouts,
@@ -77,7 +76,7 @@ def run(folder: Path) -> None:
         goal=8.0,
     )
     with_file = labels.to_frames(metadata=("file", *FACTS))
-    section(title, "pandas")
+    section("", "pandas")
     for suffix, pandas_writer, goal in (
         (".csv", partial(with_file.to_csv, folder / "pandas.csv", index=False), 0.5),
         (".parquet", partial(with_file.to_parquet, folder / "pandas.parquet"), 2.0),
@@ -90,7 +89,7 @@ labels = Labels.read({str(file)!r})
 """
     work = "table = labels.to_frames()\nresult = table.memory_usage(deep=True).sum()"
     peak, table = peak_memory(prepare, work)
-    section(title, "the table")
+    section("", "the table")
     record("peak memory of to_frames", [(table, peak)], 2.0, megabytes)
 
 
