@@ -1,4 +1,7 @@
-"""Growth of time with the size of labels: four times as large in about four times the time."""
+"""Growth of time: labels that are four times as large take about four times as long.
+
+The table has, for each shape of labels, the operation that grows most.
+"""
 
 from __future__ import annotations
 
@@ -189,7 +192,7 @@ def invalid(n: int, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
 
 def run(folder: Path) -> None:
     """Measure each operation at n and at 4 n. Of each shape, keep the one that grows most."""
-    section("4 times", "once")
+    section("4 times", "one time")
     for shape, n in SHAPES.items():
         pair = [operations(shape(size), _folder(folder, size)) for size in (n, 4 * n)]
         _compare(f"{n} {shape.__name__.replace('_', ' ')}", *pair)
@@ -213,7 +216,7 @@ def _compare(case: str, small: Operations, large: Operations) -> None:
         times[name] = one, four
         print(f"{case}: {name} {four / one:.1f}", flush=True)
     most = max(times, key=lambda name: times[name][1] / times[name][0])
-    record(f"{case}: {most}, which grows most of {len(times)} operations", [times[most]], 5.0)
+    record(f"{case}: {most}, the most of {len(times)} operations", [times[most]], 5.0)
 
 
 def _seconds(work: Callable[[], object]) -> float:
