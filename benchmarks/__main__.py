@@ -47,17 +47,16 @@ def main() -> None:
     if arguments.names and arguments.write:
         sys.exit("expected --write without names: the page has all benchmarks")
     names = arguments.names or [name for name in BENCHMARKS if name not in ON_REQUEST]
-    machine = summary.machine()
+    where = summary.machine()
     began = time.perf_counter()
     failed = [name for name in names if not _measured(name)]
-    elapsed = time.perf_counter() - began
-    print(f"\n{summary.table(harness.results)}\n")
-    if arguments.write and not failed:
-        facts = [f"{date.today()}, in {elapsed / 60:.0f} minutes", *machine]
-        arguments.write.write_text(summary.page(harness.results, facts), "utf-8")
-    print(f"{summary.count(harness.results)}, in {elapsed / 60:.1f} minutes")
+    minutes = (time.perf_counter() - began) / 60
+    facts = [f"{date.today()}, in {minutes:.1f} minutes", *where]
+    print("", summary.table(harness.results), "", *facts, summary.count(harness.results), sep="\n")
     if failed:
-        sys.exit(f"failed: {', '.join(failed)}")
+        sys.exit(f"failed, and no page is written: {', '.join(failed)}")
+    if arguments.write:
+        arguments.write.write_text(summary.page(harness.results, facts), "utf-8")
 
 
 def _measured(name: str) -> bool:
