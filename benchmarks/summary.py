@@ -24,11 +24,12 @@ HOW_TO_READ = """\
 measures some of it and only prints.
 
 - **ours** and **baseline** are times, or memory and other figures where the row says so. The name
-  of the baseline comes first. The first lines of `benchmarks/NAME.py` describe its baselines.
+  of the baseline comes first. The first lines of `benchmarks/NAME.py` describe the baselines, and
+  why some goals are hard to meet.
 - **ratio** is ours divided by the baseline: 0.1 is ten times as fast. The baseline and our code are
   measured in turn in the same run, which makes the ratio reliable on a noisy machine. It is the
-  median over the pairs, with the smallest and the largest in parentheses. Rows without parentheses
-  are measured once.
+  median over the pairs, with the smallest and the largest in parentheses. Rows without these have
+  one pair.
 - **goal** is the largest ratio that is good enough, or a range. Rows without one are for
   information.
 - Seeded generators make the inputs, which are the same everywhere. Label files have 1 million
