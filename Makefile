@@ -1,7 +1,8 @@
 # make demo   train a tagger on simulated larvae, evaluate it and show what it predicts
 # make test   run all checks of continuous integration; several may run at once
 # make torture  end commands at random moments, fill disks, fuzz files ...; SECONDS=1800 SEED=0
-# make bench  compare the speed with that of simple code; takes a quarter of an hour
+# make bench  compare the speed with that of simple code in a quarter of an hour; writes the page
+#             docs/performance.md
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
 # to a package index.
 
@@ -39,8 +40,10 @@ torture: .venv/.dev .tools/julia/path
 	cd test && TAGGINGBACKENDS_JULIA=$$(cat ../.tools/julia/path) ../$(BIN)/python -m torture \
 	--seconds $(SECONDS) --seed $(SEED)
 
-bench: .venv/.dev .tools/julia/path
-	TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) $(BIN)/python -m benchmarks
+bench: .venv/.dev .tools/julia/path .tools/chromium/path
+	TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) \
+	TAGGINGBACKENDS_CHROMIUM=$$(cat .tools/chromium/path) \
+	$(BIN)/python -m benchmarks --write docs/performance.md
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

@@ -1,4 +1,7 @@
-"""Accuracy on another kind of larva, before and after 50 corrected bouts."""
+"""Errors on another kind of larva, after 50 corrected bouts and before.
+
+An error is 1 - balanced accuracy, where balanced accuracy is the mean of the labels' recalls.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.harness import row
+from benchmarks.harness import fact, record, section, share
 from taggingbackends import Labels
 from taggingbackends.analysis import review
 from taggingbackends.backend.scaffold import init
@@ -24,11 +27,10 @@ EXAMPLE = Path(__file__).parent.parent / "examplebackend"
 
 
 def run(folder: Path) -> None:
-    """Print balanced accuracies, for examplebackend and for a new backend of `init`."""
+    """Measure errors, for examplebackend and for a new backend of `init`."""
     init("New-Tagger", folder)
     shutil.copytree(EXAMPLE / "src", folder / "Example" / "src")
     shutil.copy(EXAMPLE / "pyproject.toml", folder / "Example")
-    row("mean and 95 % interval over 10 seeds", "before", "after", "gain")
     for name, title in (("Example", "examplebackend"), ("New-Tagger", "a new backend of init")):
         (folder / name / "models").mkdir(exist_ok=True)
         found = [gain(folder / name, folder / name / f"lab{seed}", seed) for seed in SEEDS]
@@ -36,13 +38,16 @@ def run(folder: Path) -> None:
             pairs = [one[kind] for one in found]
             before, after = zip(*pairs, strict=True)
             gains = [b - a for a, b in pairs]
-            row(f"{title}: {kind}", *(f"{mean(x)}" for x in (before, after, gains)))
+            section(title, "before")
+            record(f"errors, {kind}", [(1 - a, 1 - b) for a, b in pairs], shown=share)
+            for what, values in (("before", before), ("after", after), ("gain", gains)):
+                fact(f"mean accuracy and its 95 % interval, {kind}, {what}", mean(values))
 
 
 def mean(values: list[float] | tuple[float, ...]) -> str:
     """Return the mean with its 95 % interval, by Student's distribution."""
     error = T * statistics.stdev(values) / len(values) ** 0.5
-    return f"{statistics.mean(values):.3f} ±{error:.3f} "
+    return f"{statistics.mean(values):.3f} ±{error:.3f}"
 
 
 def gain(project: Path, lab: Path, seed: int) -> dict[str, tuple[float, float]]:
@@ -121,10 +126,3 @@ def accuracy(spine: Path, predicted: Labels) -> float:
                 total[true] += 1
                 right[true] += state == true
     return statistics.mean(right[name] / n for name, n in total.items())
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        run(Path(folder))

@@ -1,4 +1,8 @@
-"""Statistics of 1000 recordings, compared with reading the same label files."""
+"""Statistics of 1000 recordings, compared with reading the same label files.
+
+One recording is in memory at a time. What is kept of it are 4 bytes for each larva, label and time
+bin; by recording, for each label and bin.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import peak_memory, row
+from benchmarks.harness import megabytes, peak_memory, record, section
 from taggingbackends import iter_labels
 from taggingbackends.analysis import statistics
 from taggingbackends.simulation import simulate_labels
@@ -51,11 +55,11 @@ def _processor_time(work: Callable[[], object]) -> float:
 
 
 def run(folder: Path) -> None:
-    """Print processor times and peak memory, for a quarter of the recordings and for all."""
+    """Measure processor times and peak memory, for a quarter of the recordings and for all."""
     folder = folder / "groups"
     folder.mkdir()
     write(folder)
-    row("", "of the baseline's time", "ours", "baseline")
+    section("processor time", "reading")
     times = {}
     statistics(folder / "0", ())  # imports scipy and pandas
     for n in (RECORDINGS // 4, RECORDINGS):
@@ -65,15 +69,15 @@ def run(folder: Path) -> None:
         for unit in ("larva", "recording"):
             ours = _processor_time(partial(statistics, files, control="a", unit=unit))
             case = f"{n} recordings, {million:.1f} M frames, unit {unit}"
-            row(case, f"{ours / reading:.2f}", f"{ours:.1f} s", f"{reading:.1f} s")
+            record(case, [(reading, ours)], 4.0)
             times[n, unit] = ours
-    row("\n4 times the recordings", "of the time")
+    section("4 times the recordings", "once")
     for unit in ("larva", "recording"):
-        row(f"unit {unit}", f"{times[RECORDINGS, unit] / times[RECORDINGS // 4, unit]:.2f}")
-    row("\npeak memory", "", "MB")
-    for unit in ("larva", "recording"):
+        record(f"unit {unit}", [(times[RECORDINGS // 4, unit], times[RECORDINGS, unit])], 5.0)
+    section(f"peak memory of {RECORDINGS} recordings", "limit")
+    for unit, limit in (("larva", 600e6), ("recording", 300e6)):
         peak, _ = peak_memory(
             "from taggingbackends.analysis import statistics",
             f"result = statistics({str(folder)!r}, control='a', unit={unit!r}).design.frames",
         )
-        row(f"{RECORDINGS} recordings, unit {unit}", "", f"{peak / 2**20:.0f}")
+        record(f"unit {unit}", [(limit, peak)], 1.0, megabytes)

@@ -1,4 +1,7 @@
-"""Growth of time with the size of labels: four times as large in about four times the time."""
+"""Growth of time: labels that are four times as large take about four times as long.
+
+The table has, for each shape of labels, the operation that grows most.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.harness import row
+from benchmarks.harness import record, section
 from taggingbackends import LabelFileError, Labels
 from taggingbackends.analysis import review
 from taggingbackends.analysis.comparison import compare_files
@@ -188,8 +191,8 @@ def invalid(n: int, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def run(folder: Path) -> None:
-    """Print the time of each operation at a size n and at four times the size."""
-    row("", "time of 4 n / time of n", "n", "4 n")
+    """Measure each operation at n and at 4 n. Of each shape, keep the one that grows most."""
+    section("4 times", "one time")
     for shape, n in SHAPES.items():
         pair = [operations(shape(size), _folder(folder, size)) for size in (n, 4 * n)]
         _compare(f"{n} {shape.__name__.replace('_', ' ')}", *pair)
@@ -207,9 +210,13 @@ def _folder(folder: Path, size: int) -> Path:
 
 
 def _compare(case: str, small: Operations, large: Operations) -> None:
+    times = {}
     for (name, of_small), (_, of_large) in zip(small, large, strict=True):
         one, four = (min(_seconds(work) for _ in range(3)) for work in (of_small, of_large))
-        row(f"{case}: {name}", f"{four / one:.1f}", f"{one * 1e3:.1f} ms", f"{four * 1e3:.1f} ms")
+        times[name] = one, four
+        print(f"{case}: {name} {four / one:.1f}", flush=True)
+    most = max(times, key=lambda name: times[name][1] / times[name][0])
+    record(f"{case}: {most}, the most of {len(times)} operations", [times[most]], 5.0)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.harness import row
+from benchmarks.harness import record, section
 from benchmarks.inputs import recording
 
 RECORDINGS = 200
@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 
 def run(folder: Path) -> None:
-    """Print the times of whole commands."""
+    """Measure whole commands."""
     backend = folder / "many"
     (backend / "scripts").mkdir(parents=True)
     (backend / "models" / "m").mkdir(parents=True)
@@ -56,15 +56,14 @@ def run(folder: Path) -> None:
     # one pair only: these commands run long enough to average out other load
     one, two = labelled(1), labelled(2)
     again = _recursive(backend, lab, 1)
-    row("", "of the baseline's time", "ours", "baseline")
-    case = f"{RECORDINGS} recordings, --jobs 2 compared with --jobs 1"
-    row(case, f"{two / one:.3f}", f"{two:.1f} s", f"{one:.1f} s")
-    row("again, all up to date", f"{again / one:.3f}", f"{again:.1f} s", f"{one:.1f} s")
+    section(f"{RECORDINGS} recordings", "--jobs 1")
+    record("--jobs 2", [(one, two)], 0.8)
+    record("again, all up to date", [(one, again)], 0.05)
     growth(backend, folder / "growth")
 
 
 def growth(backend: Path, folder: Path) -> None:
-    """Print the time of a prediction of n tiny recordings in one folder, for several n."""
+    """Measure a prediction of n tiny recordings in one folder, for several n."""
     tiny = folder / "tiny"
     tiny.mkdir(parents=True)
     recording(tiny, larvae=1, frames=10)
@@ -79,8 +78,9 @@ def growth(backend: Path, folder: Path) -> None:
             spines.append(str(lab / f"20240101_{i:06d}@x.spine"))
         times.append(_predict(backend, *spines))
         assert len(list(lab.glob("*.predicted.label"))) == n
-        case = f"{n} recordings in one folder, compared with {IN_ONE_FOLDER[0]}"
-        row(case, f"{times[-1] / times[0]:.3f}", f"{times[-1]:.1f} s", f"{times[0]:.1f} s")
+    section("tiny recordings in one folder", f"{IN_ONE_FOLDER[0]}")
+    for n, elapsed in zip(IN_ONE_FOLDER[1:], times[1:], strict=True):
+        record(f"{n}", [(times[0], elapsed)], 1.25 * n / IN_ONE_FOLDER[0])
 
 
 def _recursive(backend: Path, lab: Path, jobs: int) -> float:

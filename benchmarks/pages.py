@@ -1,4 +1,10 @@
-"""Reports with tracks: size of the page, and how fast it is written and opened."""
+"""Reports with tracks: size of the page, and how fast it is written and opened.
+
+Tracks are stored as differences along time, deflated with run lengths and Huffman codes only. A
+real recording of 6 larvae then takes 5.5 bytes a frame before base64 (6 points, to 0.02 mm), 9.5
+with 11 points to 0.01 mm, and 31.7 with outlines of 22 points. The usual deflate takes 5.8 and 10.5
+and is 50 times slower to write, since it searches for repetitions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness import row
+from benchmarks.harness import duration, fact, megabytes, record, section, skip
 from benchmarks.inputs import NAMES, RUN
 from taggingbackends import Labels
 from taggingbackends.data import load_tracks
@@ -89,7 +95,7 @@ def opened(page: Path) -> list[int]:
 
 
 def run(folder: Path) -> None:
-    """Print the size and the times, for 400 larvae and 3,000 frames."""
+    """Measure the size and the times, for 400 larvae and 3,000 frames."""
     file = label_file(folder)
     began = time.perf_counter()
     labels = Labels.read(file)
@@ -98,14 +104,13 @@ def run(folder: Path) -> None:
     page = folder / "report.html"
     page.write_text(report({file.name: labels}, tracks=True), "utf-8")
     wrote = time.perf_counter()
-    row(f"report --tracks, {_LARVAE} larvae, {_FRAMES:,} frames", "limit", "measured")
-    row("size of the page", "12 MB", f"{page.stat().st_size / 1e6:.1f} MB")
-    row("time to load the files", "", f"{loaded - began:.1f} s")
-    row("time to write, which loads them again", "", f"{wrote - loaded:.1f} s")
+    section(f"report --tracks, {_LARVAE} larvae, {_FRAMES:,} frames", "limit")
+    record("size of the page", [(12e6, page.stat().st_size)], 1.0, megabytes)
+    fact("loading the files", duration(loaded - began))
+    fact("writing, which loads them again", duration(wrote - loaded))
     times = [opened(page) for _ in range(3)]
     if not times[0]:
-        print("no selenium, or no chromium on PATH or in TAGGINGBACKENDS_CHROMIUM")
+        skip("opening: no selenium, or no chromium on PATH or in TAGGINGBACKENDS_CHROMIUM")
         return
-    ethogram, arena = np.median(times, axis=0)
-    row("time to open, until the ethogram is drawn", "2 s", f"{ethogram / 1000:.2f} s")
-    row("time to open, until the arena is drawn", "2 s", f"{arena / 1000:.2f} s")
+    for part, drawn in zip(("ethogram", "arena"), zip(*times, strict=True), strict=True):
+        record(f"opening, until the {part} is drawn", [(2.0, ms / 1000) for ms in drawn], 1.0)

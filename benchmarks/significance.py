@@ -1,12 +1,16 @@
 """Statistics of groups: how often intervals cover the truth, and how often tests find nothing.
 
 Each repetition simulates two groups that do not differ. The intervals of both are compared with the
-truth, and a family of tests fails if one of its corrected p-values is below 0.05.
+truth, and a family of tests has a positive if one of its corrected p-values is below 0.05. Both
+should be 5 %. Seeds make the results the same everywhere: a goal that is not met is a defect, and
+this benchmark fails.
+
+The recordings of the second design differ: the responses of their larvae have a correlation of
+0.15.
 """
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -14,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import row
+from benchmarks.harness import Row, record, section, share
 from taggingbackends import Labels
 from taggingbackends.analysis import statistics
 from taggingbackends.simulation import simulate_labels
 
 REPETITIONS = 1000
-COVERAGE, POSITIVES = (0.93, 0.97), 0.08  # what is accepted
+EXPECTED = 0.05
+MISSES, POSITIVES = (0.6, 1.4), 1.6  # accepted, in terms of what is expected
 
 SECONDS, FRAMERATE, STIMULUS = 12.0, 10.0, (6.0, 2.0)
 RESPONSE = 0.4
@@ -45,15 +50,14 @@ def simulated(run: str, seed: int, larvae: int, spread: float) -> Labels:
 
 
 def run(folder: Path) -> None:
-    """Print coverage and positives; fail if they are not as they should be."""
-    row("", "found", "accepted")
-    failed = [case for unit in DESIGNS for case in measured(unit)]
-    if failed:
-        sys.exit(f"not as accepted: {', '.join(failed)}")
+    """Measure misses and positives; fail if they are not as they should be."""
+    rows = [row for unit in DESIGNS for row in measured(unit)]
+    if failed := sum(row.met == "not met" for row in rows):
+        raise AssertionError(f"{failed} rows are not as expected")
 
 
-def measured(unit: str) -> list[str]:
-    """Print the results for a unit; return the cases that are not accepted."""
+def measured(unit: str) -> list[Row]:
+    """Return the rows for a unit."""
     recordings, larvae, spread = DESIGNS[unit]
     shares = _true_shares(spread)
     counts: list[Counter[str]] = [Counter() for _ in range(4)]
@@ -73,18 +77,15 @@ def measured(unit: str) -> list[str]:
         for measure, tests in found.comparisons.groupby("measure", observed=True):
             positive[measure] += bool((tests["p_adjusted"] < 0.05).any())
             families[measure] += 1
-    failed = []
+    section(f"{recordings} recordings of {larvae} larvae, by {unit}", "expected")
+    rows = []
     for case, n in sorted(all_intervals.items()):
-        share = covered[case] / n
-        title = f"{unit}: 95 % intervals that cover, {case}"
-        row(title, f"{share:.1%}", f"{COVERAGE[0]:.0%} to {COVERAGE[1]:.0%}")
-        failed += [] if COVERAGE[0] <= share <= COVERAGE[1] else [title]
+        pair = EXPECTED, 1 - covered[case] / n
+        rows.append(record(f"intervals without the truth, {case}", [pair], MISSES, share))
     for measure, n in families.items():
-        share = positive[measure] / n
-        title = f"{unit}: families with a positive, {measure}"
-        row(title, f"{share:.1%}", f"at most {POSITIVES:.0%}")
-        failed += [] if share <= POSITIVES else [title]
-    return failed
+        pair = EXPECTED, positive[measure] / n
+        rows.append(record(f"families with a positive, {measure}", [pair], POSITIVES, share))
+    return rows
 
 
 def _covering(found: Any, shares: dict[tuple[str, float], float]) -> dict[str, Any]:

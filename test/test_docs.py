@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import summary
+from benchmarks.__main__ import BENCHMARKS, ON_REQUEST
+from benchmarks.harness import Row
 from support import ROOT, blocks, command
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init
@@ -252,9 +255,19 @@ def test_the_benchmarks_that_the_docs_name_exist() -> None:
     result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     reported = result.stderr.strip()
-    names = "labels, operations, tables, growth, julia, tracks, pages, command, many, groups"
-    names += ", significance, corrections"
-    assert reported == f"expected names of benchmarks ({names}), found none"
-    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    named = set(re.findall(r"benchmarks/(\w+)\.py", page))
-    assert named == {*names.split(", ")}
+    assert reported == f"expected names of benchmarks ({', '.join(BENCHMARKS)}), found none"
+
+
+def test_the_page_about_speed_is_as_a_run_wrote_it() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    head, *sections = text.split("\n## ")
+    facts = [line[2:] for line in head.split("\nMeasured:\n\n")[1].splitlines()]
+    results = {}
+    for section in sections:
+        name, *lines = section.splitlines()
+        rows = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in lines[5:]]
+        results[name] = [Row(*row) for row in rows]
+    assert text == summary.page(results, facts[:-1])
+    assert [*results] == [name for name in BENCHMARKS if name not in ON_REQUEST]
+    for name in BENCHMARKS:
+        assert (ROOT / "benchmarks" / f"{name}.py").is_file()
