@@ -43,7 +43,8 @@ function received(text, @nospecialize(others...))
     foreach(number -> delete!(KEPT, number), message["released"])
     collect_garbage()
     HANDED_OVER[] += sizeof(text)
-    arrays = Dict{Int,Any}(place[1] => array_from(place...) for place in message["arrays"])
+    arrays = Dict{Any,Any}(nothing => nothing)  # by number; nothing stands for a column that is missing
+    foreach(place -> arrays[place[1]] = array_from(place...), message["arrays"])
     return value_from(message["value"], arrays, others)
 end
 
@@ -132,76 +133,29 @@ function array_from(number, address, name, lengths, order)
     return PermutedDimsArray(array, ntuple(i -> length(shape) + 1 - i, length(shape)))
 end
 
-# -- values: labels, recordings, tracks, arrays, states, and tuples of them
+# -- values: each crosses as its kind and its content, which is a list of parts for a type
 
-const LABEL_COLUMNS = (:times, :codes, :confidence, :second_codes)
-const TRACK_COLUMNS = (:times, :spine, :outline, :outline_offsets)
+content_of(labels::Labels, out) = "labels", labels_content(labels, out)
+content_of(recording::Recording, out) = "recording", recording_content(recording, out)
+content_of(track::Track, out) = "track", track_content(track, out)
+content_of(x::Tuple, out) = "tuple", [content_of(item, out) for item in x]
+content_of(x::AsIs, out) = "other", length(push!(out.others, x.value)) - 1
 
-numbers!(out, x, names) = (string(name) => number!(out, getfield(x, name)) for name in names)
-columns_from(content, names, arrays) = (get(arrays, content[string(name)], nothing) for name in names)
-
-function content_of(labels::Labels, out)
-    runs = [located(() -> run_content(run, out); run=run.id) for run in values(labels)]
-    return object("type" => "labels", "attributes" => labels.attributes, "runs" => runs)
+function content_of(x, out)
+    is_placeable(x) && return "array", number!(out, x)
+    is_state(state) = state isa AbstractString || state isa AbstractVector{<:AbstractString}
+    x isa AbstractVector && all(is_state, x) && return "states", x
+    return content_of(AsIs(x), out)
 end
 
-function labels_from(content, arrays)
-    runs = OrderedDict{String,RunLabels}(run["id"] => run_from(run, arrays) for run in content["runs"])
-    return Labels(content["attributes"], runs)
-end
-
-function run_content(run, out)
-    table = run.table
-    tracks = [object("id" => larva, "records" => [record_content(record..., out) for record in track.records],
-                     numbers!(out, track, LABEL_COLUMNS)...) for (larva, track) in run]
-    return object("id" => run.id, "metadata" => run.metadata, "units" => check_units(run.units),
-                  "dependencies" => validate_dependencies(run.dependencies), "attributes" => run.attributes,
-                  "table" => (table.names, table.secondary_names, table.colors, table.states), "tracks" => tracks)
-end
-
-function record_content(key, value, out)
-    is_column = is_placeable(value) && !(eltype(value) <: Complex)
-    return is_column ? (key, number!(out, value), nothing) : (key, nothing, value)
-end
-
-function run_from(content, arrays)
-    names, secondary_names, colors, states = content["table"]
-    table = StateTable(Vector{String}(names), Vector{String}(secondary_names),
-                       colors === nothing ? nothing : Vector{String}(colors), Vector{State}(states_from(states)))
-    tracks = OrderedDict{Int,TrackLabels}()
-    for track in content["tracks"]
-        times, codes, confidence, second_codes = columns_from(track, LABEL_COLUMNS, arrays)
-        records = OrderedDict{String,Any}(key => get(arrays, number, value)
-                                          for (key, number, value) in track["records"])
-        tracks[track["id"]] = TrackLabels(table, times, codes, records, confidence, second_codes)
-    end
-    return RunLabels(content["id"], content["metadata"], content["units"], content["dependencies"],
-                     content["attributes"], table, tracks)
-end
-
-function content_of(recording::Recording, out)
-    names = (:run, :metadata, :format, :sources, :left_out, :run_is_derived)
-    tracks = [merge!(object("id" => larva), content_of(track, out)) for (larva, track) in recording]
-    return object("type" => "recording", (string(name) => getfield(recording, name) for name in names)...,
-                  "tracks" => tracks, "own_labels" => content_of(recording.own_labels, out))
-end
-
-function recording_from(content, arrays)
-    tracks = [track["id"] => track_from(track, arrays) for track in content["tracks"]]
-    return Recording(content["run"], first.(tracks), Dict{Int,Track}(tracks), content["metadata"], content["format"],
-                     content["sources"], labels_from(content["own_labels"], arrays), content["left_out"],
-                     content["run_is_derived"])
-end
-
-function content_of(track::Track, out)
-    indicators = object((name => number!(out, values) for (name, values) in track.indicators)...)
-    return object("type" => "track", "indicators" => indicators, numbers!(out, track, TRACK_COLUMNS)...)
-end
-
-function track_from(content, arrays)
-    times, spine, outline, outline_offsets = columns_from(content, TRACK_COLUMNS, arrays)
-    indicators = (name => arrays[number] for (name, number) in content["indicators"])
-    return Track(times; spine, outline, outline_offsets, indicators)
+function value_from((kind, content), arrays, others)
+    kind == "labels" && return labels_from(content, arrays)
+    kind == "recording" && return recording_from(content, arrays)
+    kind == "track" && return track_from(content, arrays)
+    kind == "array" && return arrays[content]
+    kind == "states" && return states_from(content)
+    kind == "tuple" && return Tuple(value_from(item, arrays, others) for item in content)
+    return others[content + 1]
 end
 
 function states_from(states)
@@ -209,29 +163,63 @@ function states_from(states)
     return State[state isa String ? state : Vector{String}(state) for state in states]
 end
 
-content_of(x::Tuple, out) = object("type" => "tuple", "items" => [content_of(item, out) for item in x])
+labels_content(labels, out) =
+    labels.attributes, [located(() -> run_content(run, out); run=run.id) for run in values(labels)]
 
-function content_of(x, out)
-    is_placeable(x) && return object("type" => "array", "number" => number!(out, x))
-    is_state(state) = state isa AbstractString || state isa AbstractVector{<:AbstractString}
-    x isa AbstractVector && all(is_state, x) && return object("type" => "states", "states" => x)
-    return content_of(AsIs(x), out)
+function labels_from((attributes, runs), arrays)
+    return Labels(attributes, OrderedDict{String,RunLabels}(run[1] => run_from(run, arrays) for run in runs))
 end
 
-function content_of(x::AsIs, out)
-    push!(out.others, x.value)
-    return object("type" => "other", "index" => length(out.others) - 1)
+function run_content(run, out)
+    table = run.table
+    names = (table.names, table.secondary_names, table.colors, table.states)
+    tracks = [(larva, columns(track, out)...) for (larva, track) in run]
+    return run.id, names, tracks, run.metadata, check_units(run.units), validate_dependencies(run.dependencies),
+           run.attributes
 end
 
-function value_from(content, arrays, others)
-    type = content["type"]
-    type == "labels" && return labels_from(content, arrays)
-    type == "recording" && return recording_from(content, arrays)
-    type == "track" && return track_from(content, arrays)
-    type == "states" && return states_from(content["states"])
-    type == "array" && return arrays[content["number"]]
-    type == "tuple" && return Tuple(value_from(item, arrays, others) for item in content["items"])
-    return others[content["index"] + 1]
+function columns(track, out)
+    is_column(x) = is_placeable(x) && !(eltype(x) <: Complex)
+    records = [is_column(x) ? (key, number!(out, x), nothing) : (key, nothing, x) for (key, x) in track.records]
+    parts = (track.times, track.codes, track.confidence, track.second_codes)
+    return (records, (number!(out, part) for part in parts)...)
+end
+
+function run_from((id, names, tracks, metadata, units, dependencies, attributes), arrays)
+    primary, secondary, colors, states = names
+    table = StateTable(Vector{String}(primary), Vector{String}(secondary),
+                       colors === nothing ? nothing : Vector{String}(colors), Vector{State}(states_from(states)))
+    labels = OrderedDict{Int,TrackLabels}()
+    for (larva, records, times, codes, confidence, second_codes) in tracks
+        records = OrderedDict{String,Any}(key => number === nothing ? value : arrays[number]
+                                          for (key, number, value) in records)
+        labels[larva] = TrackLabels(table, arrays[times], arrays[codes], records, arrays[confidence],
+                                    arrays[second_codes])
+    end
+    return RunLabels(id, metadata, units, dependencies, attributes, table, labels)
+end
+
+function recording_content(recording, out)
+    tracks = [(larva, track_content(track, out)) for (larva, track) in recording]
+    return recording.run, tracks, recording.metadata, recording.format, recording.sources,
+           labels_content(recording.own_labels, out), recording.left_out, recording.run_is_derived
+end
+
+function recording_from((run, tracks, metadata, format, sources, labels, left_out, is_derived), arrays)
+    read = Dict{Int,Track}(larva => track_from(track, arrays) for (larva, track) in tracks)
+    return Recording(run, first.(tracks), read, metadata, format, sources, labels_from(labels, arrays), left_out,
+                     is_derived)
+end
+
+function track_content(track, out)
+    parts = (track.times, track.spine, track.outline, track.outline_offsets)
+    indicators = object((name => number!(out, values) for (name, values) in track.indicators)...)
+    return ((number!(out, part) for part in parts)..., indicators)
+end
+
+function track_from((times, spine, outline, offsets, indicators), arrays)
+    indicators = Dict{String,Vector{Bool}}(name => arrays[number] for (name, number) in indicators)
+    return Track(arrays[times], arrays[spine], arrays[outline], arrays[offsets], indicators)
 end
 
 # -- modules
@@ -275,7 +263,10 @@ function described(error, f)
 end
 
 exception(type, arguments...; fields...) =
-    object("type" => type, "arguments" => arguments, (string(name) => value for (name, value) in fields)...)
+    object("type" => type, "arguments" => map(utf8, arguments), (string(name) => utf8(x) for (name, x) in fields)...)
+
+utf8(x) = x
+utf8(x::AbstractString) = replace(x, !isvalid => '\ufffd')  # names of files may have another encoding
 
 """Return the error that another one wraps, or nothing."""
 cause(error) = nothing

@@ -74,8 +74,8 @@ end
     empty_place = parsed(border.sent(zeros(0, 3)))["arrays"][1]
     returned = Int[]
     note() = append!(returned, parsed(border.sent(1))["released"])
-    arrays = Any[borrowed(number, place) for number in -103:-101]
-    arrays = Any[vec(reshape(array, 1, :)) for array in arrays]  # in the same memory
+    @noinline reshaped(number) = vec(reshape(borrowed(number, place), 1, :))  # in the same memory
+    arrays = Any[reshaped(number) for number in -103:-101]
     GC.gc()
     note()
     @test all(isequal(1.0:5.0), arrays) && isempty(intersect(-103:-101, returned))
@@ -129,22 +129,44 @@ end
 end
 
 @testset "errors name their Python exception" begin
-    described(error) = TaggingBackends.parse_json(TaggingBackends.described(error, sum))
+    described(error) = border.parse_json(border.described(error, sum))
     error = LabelFileError("bad-time", "no"; run="r", track=1, index=3)
     @test described(error)["index"] == 3
     @test described(error)["type"] == "LabelFileError"
-    @test described(LoadError("x.jl", 1, error)) == described(error)
-    @test described(SystemError("opening x", 2))["errno"] == 2
-    @test described(Base.IOError("x", Base.UV_ENOENT))["errno"] == 2
+    for wrapped in (LoadError("x.jl", 1, error), CapturedException(error, []), CompositeException([error]))
+        @test described(wrapped) == described(error)
+    end
+    @test described(SystemError("opening x", 2))["arguments"] == [2, "No such file or directory (opening x)"]
+    @test described(Base.IOError("x", Base.UV_ENOENT))["arguments"] == [2, "No such file or directory (x)"]
     @test described(InterruptException())["type"] == "KeyboardInterrupt"
-    @test TaggingBackends.described(ErrorException("x"), sum) === nothing
+    @test described(ArgumentError("caf\xe9"))["arguments"] == ["ArgumentError: caf\ufffd"]  # text of another encoding
+    @test described(SystemError("opening caf\xe9", 2))["arguments"][1] == 2
+    @test border.described(ErrorException("x"), sum) === nothing
     caught(f, arguments...; keywords...) = try f(arguments...; keywords...) catch error; error end
     onlystrings(x::String; size=1) = sqrt(x)
     for error in (caught(onlystrings, 1), caught(onlystrings, 1; size=2), caught(onlystrings, "a"; color=1))
         found = border.parse_json(border.described(error, onlystrings))
-        @test found["type"] == "TypeError" && occursin("MethodError", found["problem"])
+        @test found["type"] == "TypeError" && occursin("MethodError", found["arguments"][1])
     end
     @test border.described(caught(onlystrings, "a"), onlystrings) === nothing  # it is inside of the function
+end
+
+module Names
+size_b = 1
+double!(x) = 2x
+f_b(x) = x
+f!(x) = -x
+__hidden() = 1
+end
+
+@testset "names in a module" begin
+    names = border.entries(Names)
+    @test issubset(["size_b", "double_b", "f_b"], names) && !("__hidden" in names)
+    @test border.entry(Names, "size_b") == ("value", 1)
+    @test border.entry(Names, "double_b") == ("function", Names.double!)
+    @test border.entry(Names, "f_b") == ("function", Names.f!)
+    @test border.entry(Names, "none") == ("none", nothing)
+    @test all(name -> border.entry(Names, name)[1] != "none", names)
 end
 
 @testset "what is compiled beforehand leaves nothing behind" begin

@@ -12,10 +12,10 @@ its number, until the other one releases it. The Julia half is julia/python/bord
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import orjson
@@ -26,7 +26,7 @@ from taggingbackends.errors import located
 from taggingbackends.labels import Labels
 from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import StateTable
+from taggingbackends.labels.states import State, StateTable
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import check_units
 from taggingbackends.labels.writing import json_text
@@ -36,8 +36,7 @@ __all__ = ["content_of", "received", "sent"]
 _DEPTH = 16  # at least the brackets around what a user has set
 _ELEMENTS = {"f8", "f4", "f2", "b1", "c16", "c8"}
 _ELEMENTS |= {"i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"}
-_LABEL_COLUMNS = ("times", "codes", "confidence", "second_codes")
-_TRACK_COLUMNS = {"times": "f8", "spine": "f8", "outline": "f8", "outline_offsets": "i8"}
+_Arrays: TypeAlias = dict[int | None, Any]  # by number; None stands for a column that is missing
 
 _numbers = count(1)
 _lent: dict[int, NDArray[Any]] = {}  # arrays that Julia uses
@@ -56,7 +55,7 @@ def sent(value: Any) -> tuple[Any, ...]:
     _lent.update(arrays)
     message = {
         "value": orjson.Fragment(content),
-        "arrays": [_place(number, array) for number, array in arrays.items()],
+        "arrays": [[number, *_place(array)] for number, array in arrays.items()],
         "released": [_Kept.released.pop() for _ in range(len(_Kept.released))],
     }
     return orjson.dumps(message).decode(), *others
@@ -67,7 +66,9 @@ def received(text: str, *others: Any) -> Any:
     message = orjson.loads(text)
     for number in message["released"]:
         del _lent[number]
-    arrays = {place[0]: _array_from(*place) for place in message["arrays"]}
+    arrays: _Arrays = {None: None}
+    for number, *place in message["arrays"]:
+        arrays[number] = _array_from(number, *place)
     return _value_from(message["value"], arrays, others)
 
 
@@ -86,9 +87,9 @@ def _contiguous(array: NDArray[Any]) -> NDArray[Any]:
     return array if array.flags.forc else np.ascontiguousarray(array)
 
 
-def _place(number: int, array: NDArray[Any]) -> list[Any]:
+def _place(array: NDArray[Any]) -> list[Any]:
     order = "C" if array.flags.c_contiguous else "F"
-    return [number, array.ctypes.data, array.dtype.str[1:], array.shape, order]
+    return [array.ctypes.data, array.dtype.str[1:], array.shape, order]
 
 
 class _Kept:
@@ -115,30 +116,47 @@ def _array_from(number: int, address: int, dtype: str, shape: list[int], order: 
     return np.asarray(_Kept(number, address, dtype, shape[::-1])).T
 
 
-# -- values
+# -- values: each crosses as its kind and its content, which is a list of parts for a class
 
 
-def content_of(x: Any, others: list[Any]) -> dict[str, Any]:
+def content_of(x: Any, others: list[Any]) -> tuple[str, Any]:
     """Return the JSON of a value, with arrays in it as they are; add what is not JSON to others."""
     if isinstance(x, Labels):
-        return _labels_content(x)
+        return "labels", _labels_content(x)
     if isinstance(x, Recording):
-        return _recording_content(x)
+        return "recording", _recording_content(x)
     if isinstance(x, Track):
-        return _track_content(x)
+        return "track", _track_content(x)
     if _is_placeable(x):
-        # Julia has no read-only memory
-        return {"type": "array", "number": x if x.flags.writeable else x.copy()}
+        return "array", x if x.flags.writeable else x.copy()  # Julia has no read-only memory
     if isinstance(x, list) and all(map(_is_state, x)):
-        return {"type": "states", "states": x}
+        return "states", x
     if type(x) is tuple:
-        return {"type": "tuple", "items": [content_of(item, others) for item in x]}
+        return "tuple", [content_of(item, others) for item in x]
     if isinstance(x, Path):
         x = os.fspath(x)
     elif isinstance(x, (np.bool_, np.character)):  # juliacall makes arrays of these
         x = x.item()
     others.append(x)
-    return {"type": "other", "index": len(others) - 1}
+    return "other", len(others) - 1
+
+
+def _value_from(value: list[Any], arrays: _Arrays, others: Sequence[Any]) -> Any:
+    kind, content = value
+    match kind:
+        case "labels":
+            return _labels_from(content, arrays)
+        case "recording":
+            return _recording_from(content, arrays)
+        case "track":
+            return _track_from(content, arrays)
+        case "array":
+            return arrays[content]
+        case "states":
+            return _states_from(content)
+        case "tuple":
+            return tuple(_value_from(item, arrays, others) for item in content)
+    return others[content]
 
 
 def _is_state(x: Any) -> bool:
@@ -147,67 +165,37 @@ def _is_state(x: Any) -> bool:
     )
 
 
-def _value_from(content: dict[str, Any], arrays: dict[int, Any], others: Sequence[Any]) -> Any:
-    match content["type"]:
-        case "labels":
-            return _labels_from(content, arrays)
-        case "recording":
-            return _recording_from(content, arrays)
-        case "track":
-            return _track_from(content, arrays)
-        case "states":
-            return _states_from(content["states"])
-        case "array":
-            return arrays[content["number"]]
-        case "tuple":
-            return tuple(_value_from(item, arrays, others) for item in content["items"])
-    return others[content["index"]]
-
-
-def _states_from(states: list[Any]) -> list[str | tuple[str, ...]]:
+def _states_from(states: list[Any]) -> list[State]:
     return [state if isinstance(state, str) else tuple(state) for state in states]
 
 
-def _columns_from(content: Any, names: Iterable[str], arrays: dict[int, Any]) -> dict[str, Any]:
-    return {name: arrays.get(content[name]) for name in names}
+def _labels_content(labels: Labels) -> list[Any]:
+    return [_fragment(labels.attributes), list(map(_run_content, labels.values()))]
 
 
-def _labels_content(labels: Labels) -> dict[str, Any]:
-    runs = [_run_content(run) for run in labels.values()]
-    return {"type": "labels", "attributes": _fragment(labels.attributes), "runs": runs}
-
-
-def _labels_from(content: dict[str, Any], arrays: dict[int, Any]) -> Labels:
+def _labels_from(content: list[Any], arrays: _Arrays) -> Labels:
     labels = Labels()
-    labels.attributes = content["attributes"]
-    labels._runs = {run["id"]: _run_from(run, arrays) for run in content["runs"]}
+    labels.attributes, runs = content
+    labels._runs = {run[0]: _run_from(run, arrays) for run in runs}
     return labels
 
 
-def _run_content(run: RunLabels) -> dict[str, Any]:
-    table = run._table
+def _run_content(run: RunLabels) -> list[Any]:
     with located(run=run.id):
-        return {
-            "id": run.id,
-            "metadata": _fragment(run.metadata),
-            "units": _fragment(check_units(run.units)),
-            "dependencies": _fragment(validate_dependencies(run.dependencies)),
-            "attributes": _fragment(run.attributes),
-            "table": [table.names, table.secondary_names, table.colors, table.states],
-            "tracks": [
-                {
-                    "id": larva,
-                    "records": [_record_content(*record) for record in track.records.items()],
-                    **{name: getattr(track, name) for name in _LABEL_COLUMNS},
-                }
-                for larva, track in run.items()
-            ],
-        }
+        units, dependencies = check_units(run.units), validate_dependencies(run.dependencies)
+        plain = map(_fragment, (run.metadata, units, dependencies, run.attributes))
+        table, tracks = run._table, [[larva, *_columns(track)] for larva, track in run.items()]
+        names = [table.names, table.secondary_names, table.colors, table.states]
+        return [run.id, names, tracks, *plain]
 
 
-def _record_content(key: str, value: Any) -> list[Any]:
-    is_column = _is_placeable(value) and value.dtype.kind != "c"
-    return [key, value, None] if is_column else [key, None, _fragment(value)]
+def _columns(track: TrackLabels) -> list[Any]:
+    def record(key: str, value: Any) -> list[Any]:
+        is_column = _is_placeable(value) and value.dtype.kind != "c"
+        return [key, value, None] if is_column else [key, None, _fragment(value)]
+
+    records = [record(key, value) for key, value in track.records.items()]
+    return [records, track.times, track.codes, track.confidence, track.second_codes]
 
 
 def _fragment(value: Any) -> orjson.Fragment:
@@ -215,58 +203,48 @@ def _fragment(value: Any) -> orjson.Fragment:
     return orjson.Fragment(json_text(value, _DEPTH))
 
 
-def _run_from(content: dict[str, Any], arrays: dict[int, Any]) -> RunLabels:
-    names, secondary_names, colors, states = content["table"]
+def _run_from(content: list[Any], arrays: _Arrays) -> RunLabels:
+    run, (names, secondary_names, colors, states), tracks, *plain = content
     table = StateTable(names, secondary_names, colors, _states_from(states))
-    run = RunLabels(content["id"], table)
-    for name in ("metadata", "units", "dependencies", "attributes"):
-        setattr(run, name, content[name])
-    for track in content["tracks"]:
-        columns = _columns_from(track, _LABEL_COLUMNS, arrays)
-        records = {key: arrays.get(number, value) for key, number, value in track["records"]}
-        run._tracks[track["id"]] = TrackLabels(table, records=records, **columns)
-    return run
+    labels = RunLabels(run, table)
+    labels.metadata, labels.units, labels.dependencies, labels.attributes = plain
+    for larva, records, *numbers in tracks:
+        times, codes, confidence, second = (arrays[number] for number in numbers)
+        records = {key: value if n is None else arrays[n] for key, n, value in records}
+        labels._tracks[larva] = TrackLabels(table, times, codes, records, confidence, second)
+    return labels
 
 
-def _recording_content(recording: Recording) -> dict[str, Any]:
-    return {
-        "type": "recording",
-        "run": recording.run,
-        "metadata": _fragment(recording.metadata),
-        "format": recording.format,
-        "sources": list(map(str, recording.sources)),
-        "own_labels": _labels_content(recording.own_labels),
-        "left_out": recording.left_out,
-        "run_is_derived": recording.run_is_derived,
-        "tracks": [{"id": larva, **_track_content(track)} for larva, track in recording.items()],
-    }
+def _recording_content(recording: Recording) -> list[Any]:
+    return [
+        recording.run,
+        [[larva, _track_content(track)] for larva, track in recording.items()],
+        _fragment(recording.metadata),
+        recording.format,
+        list(map(str, recording.sources)),
+        _labels_content(recording.own_labels),
+        recording.left_out,
+        recording.run_is_derived,
+    ]
 
 
-def _recording_from(content: dict[str, Any], arrays: dict[int, Any]) -> Recording:
-    return Recording(
-        content["run"],
-        {track["id"]: _track_from(track, arrays) for track in content["tracks"]},
-        content["metadata"],
-        content["format"],
-        tuple(map(Path, content["sources"])),
-        _labels_from(content["own_labels"], arrays),
-        tuple(content["left_out"]),
-        content["run_is_derived"],
-    )
+def _recording_from(content: list[Any], arrays: _Arrays) -> Recording:
+    run, tracks, metadata, format, sources, labels, left_out, is_derived = content
+    tracks = {larva: _track_from(track, arrays) for larva, track in tracks}
+    sources, labels = tuple(map(Path, sources)), _labels_from(labels, arrays)
+    return Recording(run, tracks, metadata, format, sources, labels, tuple(left_out), is_derived)
 
 
-def _track_content(track: Track) -> dict[str, Any]:
-    columns = {name: getattr(track, name) for name in _TRACK_COLUMNS}
-    return {
-        "type": "track",
-        "indicators": {name: np.asarray(x, "b1") for name, x in track.indicators.items()},
-        **{
-            name: None if column is None else np.asarray(column, _TRACK_COLUMNS[name])
-            for name, column in columns.items()
-        },
-    }
+def _track_content(track: Track) -> list[Any]:
+    columns = (track.times, track.spine, track.outline, track.outline_offsets)
+    types = ("f8", "f8", "f8", "i8")
+    parts = zip(columns, types, strict=True)
+    indicators = {name: np.asarray(values, "b1") for name, values in track.indicators.items()}
+    return [*(x if x is None else np.asarray(x, type) for x, type in parts), indicators]
 
 
-def _track_from(content: dict[str, Any], arrays: dict[int, Any]) -> Track:
-    indicators = {name: arrays[number] for name, number in content["indicators"].items()}
-    return Track(**_columns_from(content, _TRACK_COLUMNS, arrays), indicators=indicators)
+def _track_from(content: list[Any], arrays: _Arrays) -> Track:
+    *numbers, indicators = content
+    times, spine, outline, outline_offsets = (arrays[number] for number in numbers)
+    indicators = {name: arrays[number] for name, number in indicators.items()}
+    return Track(times, spine, outline, outline_offsets, indicators)
