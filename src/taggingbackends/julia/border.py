@@ -89,7 +89,7 @@ def _contiguous(array: NDArray[Any]) -> NDArray[Any]:
 
 def _place(array: NDArray[Any]) -> list[Any]:
     order = "C" if array.flags.c_contiguous else "F"
-    return [array.ctypes.data, array.dtype.str[1:], array.shape, order]
+    return [array.__array_interface__["data"][0], array.dtype.str[1:], array.shape, order]
 
 
 class _Kept:
@@ -121,6 +121,10 @@ def _array_from(number: int, address: int, dtype: str, shape: list[int], order: 
 
 def content_of(x: Any, others: list[Any]) -> tuple[str, Any]:
     """Return the JSON of a value, with arrays in it as they are; add what is not JSON to others."""
+    if type(x) is tuple:
+        return "tuple", [content_of(item, others) for item in x]
+    if isinstance(x, list) and all(map(_is_state, x)):
+        return "states", x
     if isinstance(x, Labels):
         return "labels", _labels_content(x)
     if isinstance(x, Recording):
@@ -129,10 +133,6 @@ def content_of(x: Any, others: list[Any]) -> tuple[str, Any]:
         return "track", _track_content(x)
     if _is_placeable(x):
         return "array", x if x.flags.writeable else x.copy()  # Julia has no read-only memory
-    if isinstance(x, list) and all(map(_is_state, x)):
-        return "states", x
-    if type(x) is tuple:
-        return "tuple", [content_of(item, others) for item in x]
     if isinstance(x, Path):
         x = os.fspath(x)
     elif isinstance(x, (np.bool_, np.character)):  # juliacall makes arrays of these
