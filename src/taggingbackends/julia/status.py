@@ -26,7 +26,6 @@ from taggingbackends.system.processes import environment
 
 __all__ = ["Status", "set_up", "status"]
 
-_OLDEST_FOR_SCRIPTS = (1, 5)
 _SET_UP = "run `tagging-backend julia setup` on a machine with a network"
 
 
@@ -80,12 +79,8 @@ def status() -> Status:
 
 
 def _add_package(found: Status) -> None:
-    ours = version("taggingbackends")
-    found.add("Python package", f"{ours} in {Path(__file__).parent.parent}")
-    theirs = julia_package_version()
-    found.add("Julia package", f"{theirs} in {julia_package()}")
-    if ours != theirs:
-        found.missing.append(f"the same version of both packages: reinstall taggingbackends {ours}")
+    found.add("Python package", f"{version('taggingbackends')} in {Path(__file__).parent.parent}")
+    found.add("Julia package", f"{julia_package_version()} in {julia_package()}")
 
 
 def _add_scripts(found: Status) -> None:
@@ -95,10 +90,9 @@ def _add_scripts(found: Status) -> None:
         if executable == shutil.which(os.environ.get(variable, "")):
             named_by = f"named by {variable}"
     number = julia_version(executable)
-    if number is None or number < _OLDEST_FOR_SCRIPTS:
-        oldest = dotted(_OLDEST_FOR_SCRIPTS)
-        found.missing.append(f"Julia {oldest} or later for scripts, found {executable}")
     found.add("  Julia", f"{_shown(number)} at {executable}, {named_by}")
+    if number is None or number < (1, 5):
+        found.missing.append(f"Julia 1.5 or later for scripts, found {executable}")
 
 
 def _add_bridge(found: Status) -> None:
@@ -133,8 +127,11 @@ def _missing(choice: Choice, packages: dict[str, dict[str, str]]) -> list[str]:
     if own != ours:
         fix = "update it there, or remove it from there"
         return [f"TaggingBackends {ours} instead of {own} in {choice.project}: {fix}"]
-    if choice.is_juliapkgs and _is_outdated():
-        return [f"an up to date project {choice.project}: {_SET_UP}"]
+    if choice.is_juliapkgs:
+        from juliapkg.deps import can_skip_resolve
+
+        if not can_skip_resolve():
+            return [f"an up to date project {choice.project}: {_SET_UP}"]
     return []
 
 
@@ -157,10 +154,3 @@ def _packages(choice: Choice) -> dict[str, dict[str, str]]:
         raise JuliaSetupError("bad-setting", problem) from error
     entries = content.get("deps", content)  # as format 2 has them, or format 1
     return {name: x[0] for name, x in entries.items() if isinstance(x, list) and x}
-
-
-def _is_outdated() -> bool:
-    """Return whether juliapkg would prepare its project again."""
-    from juliapkg.deps import can_skip_resolve
-
-    return not can_skip_resolve()

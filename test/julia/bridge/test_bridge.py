@@ -350,10 +350,14 @@ def test_the_names_in_a_module(functions: Any, julia: ModuleType) -> None:
 def test_names_and_keywords_may_be_any(functions: Any) -> None:
     assert functions.half_b(4.0) == 2
     assert functions.half_b(4.0, self=2, text=1) == 1
+    assert not hasattr(functions, "__array__")  # which NumPy asks for
 
 
-def test_tuples_are_converted_inside(functions: Any, labels: Labels, recording: Recording) -> None:
+def test_tuples_are_converted_inside(
+    julia: ModuleType, functions: Any, labels: Labels, recording: Recording
+) -> None:
     assert functions.first_of((labels, recording[1])) == labels
+    assert julia.from_julia(julia.to_julia((labels, np.bool_(True)))) == (labels, True)
     np.testing.assert_array_equal(functions.first_of((np.arange(3), 1)), np.arange(3))
 
 
