@@ -8,9 +8,8 @@ parsed(message) = border.parse_json(message[1])
 
 # Receive an array that Julia keeps as if it were Python's, under a number.
 function borrowed(number, place; released=[])
-    content = border.object("value" => border.object("type" => "array", "number" => number),
-                            "arrays" => [[number; place[2:end]]], "released" => released)
-    return border.received(sprint(border.write_json, content, 0))
+    message = border.object("value" => ("array", number), "arrays" => [[number; place[2:end]]], "released" => released)
+    return border.received(sprint(border.write_json, message, 0))
 end
 
 @testset "labels" begin
