@@ -38,7 +38,8 @@ function load_choreography(path, spine, outline)
     tracks = Dict{Int,Track}(larva => make_track(larva, tables) for larva in larvae)
     runs = [table.run for table in (tables[suffix] for suffix in wanted) if table.run !== nothing]
     run = isempty(runs) ? run_of(path) : first(runs)
-    return Recording(run, larvae, tracks, metadata_of(stem_of(path)), "Choreography", files, Labels(), left_out)
+    return Recording(run, larvae, tracks, metadata_of(stem_of(path)), "Choreography", files, Labels(), left_out,
+                     isempty(runs))
 end
 
 """Return a recording with times only: those of the spines, or of the outlines if there is no file of spines."""

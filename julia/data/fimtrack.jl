@@ -63,7 +63,7 @@ function load_fimtrack(path; spine=true, outline=true, framerate=nothing, pixels
     camera = OrderedDict{String,Any}("framerate" => framerate)
     pixelsize === nothing || (camera["pixelsize"] = pixelsize)
     return Recording(run, kept, tracks, OrderedDict{String,Any}("camera" => camera), "FIMTrack", [path], Labels(),
-                     omitted)
+                     omitted, true)
 end
 
 """Return the options of FIMTrack's tables that the metadata of a label file gives."""

@@ -69,6 +69,8 @@ The larvae of one run: larva identifier => [`Track`](@ref), in the order of the 
 - `format::String`: the name of the format, `"Choreography"` or `"FIMTrack"`.
 - `sources::Vector{String}`: the files read.
 - `left_out::Vector{String}`: what these files contain and the recording does not, counted. Usually empty.
+- `run_is_derived::Bool`: whether `run` is the name of the file or of its folder, because the files do not contain
+  the run's identifier.
 
 # Example
 ```julia
@@ -87,10 +89,11 @@ struct Recording <: AbstractDict{Int,Track}
     sources::Vector{String}
     own_labels::Labels
     left_out::Vector{String}
+    run_is_derived::Bool
 end
 
 Recording(run, larvae, tracks, metadata, format, sources, own_labels) =
-    Recording(run, larvae, tracks, metadata, format, sources, own_labels, String[])
+    Recording(run, larvae, tracks, metadata, format, sources, own_labels, [], false)
 
 Base.length(recording::Recording) = length(recording.larvae)
 
@@ -236,5 +239,5 @@ function load_labelled(path; spine, outline, run, options...)
         metadata["camera"] = merge(given["camera"], camera)
     end
     return Recording(recording.run, recording.larvae, recording.tracks, metadata, recording.format,
-                     [recording.sources; path], found, recording.left_out)
+                     [recording.sources; path], found, recording.left_out, recording.run_is_derived)
 end

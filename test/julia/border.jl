@@ -3,14 +3,13 @@
 using TaggingBackends, Test
 
 border = TaggingBackends
-called(f, content, others...; loan=1, released=[]) = border.call_from_python(
-    f, sprint(border.write_json, border.object("values" => [[content], border.object()], "loan" => loan,
-                                              "released" => released), 0), others...)
+crossed(x) = border.received(border.sent(x)...)
+parsed(message) = border.parse_json(message[1])
 
-# What the answer keeps is kept on, as if Python used it.
-function crossed(x)
-    answer = border.answer(x)
-    return called(border.AsIs, border.parse_json(answer[1])["value"], answer[2:end]...)[2]
+# Receive an array that Julia keeps as if it were Python's, under a number.
+function borrowed(number, place; released=[])
+    message = border.object("value" => ("array", number), "arrays" => [[number; place[2:end]]], "released" => released)
+    return border.received(sprint(border.write_json, message, 0))
 end
 
 @testset "labels" begin
@@ -38,7 +37,7 @@ end
     setlabels!(again, "r", 512, [9.0], ["roll"])
     @test run[512].times == [0.1, 0.2, 0.3]
     run.metadata["bad"] = NaN
-    @test_throws LabelFileError TaggingBackends.answer(labels)
+    @test_throws LabelFileError border.sent(labels)
 end
 
 @testset "tracks and arrays" begin
@@ -70,70 +69,103 @@ end
 end
 
 @testset "memory is returned when no array uses it, and not before" begin
-    column = collect(1.0:5.0)
-    content = border.parse_json(border.answer(column)[1])["value"]
+    place = parsed(border.sent(collect(1.0:5.0)))["arrays"][1]
+    empty_place = parsed(border.sent(zeros(0, 3)))["arrays"][1]
     returned = Int[]
-    borrowed(number) = ((text, array) = called(border.AsIs, content; loan=number); note(text); array)
-    note(text) = append!(returned, border.parse_json(text)["returned"])
-    arrays = Any[borrowed(number) for number in 101:103]
+    note() = append!(returned, parsed(border.sent(1))["released"])
+    @noinline reshaped(number) = vec(reshape(borrowed(number, place), 1, :))  # in the same memory
+    arrays = Any[reshaped(number) for number in -103:-101]
     GC.gc()
-    note(border.answer(1)[1])
-    @test all(isequal(column), arrays) && isempty(intersect(101:103, returned))
+    note()
+    @test all(isequal(1.0:5.0), arrays) && isempty(intersect(-103:-101, returned))
     empty!(arrays)
-    GC.gc(); GC.gc()
-    note(border.answer(1)[1])
-    @test length(intersect(101:103, returned)) >= 2  # one may be on the stack
-    before = length(border.LOANS)
-    foreach(borrowed, 1001:2000)
+    GC.gc()
+    note()
+    @test length(intersect(-103:-101, returned)) >= 2  # one may be on the stack
+    foreach(number -> borrowed(number, place), -2000:-1001)
+    borrowed(-2001, empty_place)
     GC.gc(false)
-    borrowed(2001)
-    @test length(border.LOANS) < before + 100
-    @test allunique(filter(>(1), returned))
+    note()
+    @test length(border.LOANS) < 100 && -2001 in returned
+    @test allunique(returned)
 end
 
 @testset "what Python uses is kept until it is released" begin
-    @noinline made() = (array = ones(10); (border.parse_json(border.answer(array)[1])["kept"], WeakRef(array)))
+    @noinline made() = (array = ones(10); (parsed(border.sent(array))["arrays"][1][1], WeakRef(array)))
     kept = [made() for _ in 1:3]
     GC.gc()
     @test all(((number, array),) -> array.value !== nothing, kept)
-    called(identity, border.object("type" => "states", "states" => []); released=first.(kept))
+    borrowed(-1, parsed(border.sent([1]))["arrays"][1]; released=first.(kept))
     GC.gc()
     @test count(((number, array),) -> array.value === nothing, kept) >= 2  # one may be on the stack
+    keeping = length(border.KEPT)
+    @test_throws LabelFileError border.sent(([1, 2], ["\xff"]))
+    @test length(border.KEPT) == keeping  # what is not sent is not kept
 end
 
 @testset "garbage is collected after some bytes have crossed" begin
     border.HANDED_OVER[] = border.SPARED[] = 0
     collected = Base.gc_num().pause
-    content = border.parse_json(border.answer(ones(2^20))[1])["value"]
     for _ in 1:20
-        called(identity, content)  # its result is kept
+        border.sent(ones(2^20))
+        crossed(1)
     end
-    @test Base.gc_num().pause >= collected + 4
+    @test Base.gc_num().pause >= collected + 2
     @test border.SPARED[] >= 2^27
     foreach(empty!, (border.KEPT, border.LOANS))
     border.SPARED[] = 2^29
     border.HANDED_OVER[] = 2^29
-    called(identity, content)
+    crossed(1)
     @test border.SPARED[] == 0
 end
 
+@testset "functions take positional arguments and keywords" begin
+    f(x, y=2; z=3) = (x, y, z)
+    answer = border.call_from_python(f, border.sent(((1,), ["z"], ([1.5],)))...)
+    @test border.received(answer...) == (1, 2, [1.5])
+    answer = border.call_from_python(f, border.sent(((1, "a"), String[], ()))...)
+    @test border.received(answer...) == (1, "a", 3)
+end
+
 @testset "errors name their Python exception" begin
-    described(error) = TaggingBackends.parse_json(TaggingBackends.described(error, sum))
+    described(error) = border.parse_json(border.described(error, sum))
     error = LabelFileError("bad-time", "no"; run="r", track=1, index=3)
     @test described(error)["index"] == 3
     @test described(error)["type"] == "LabelFileError"
-    @test described(LoadError("x.jl", 1, error)) == described(error)
-    @test described(SystemError("opening x", 2))["errno"] == 2
-    @test described(Base.IOError("x", Base.UV_ENOENT))["errno"] == 2
+    for wrapped in (LoadError("x.jl", 1, error), CapturedException(error, []), CompositeException([error]))
+        @test described(wrapped) == described(error)
+    end
+    @test described(SystemError("opening x", 2))["arguments"] == [2, "No such file or directory (opening x)"]
+    @test described(Base.IOError("x", Base.UV_ENOENT))["arguments"] == [2, "No such file or directory (x)"]
     @test described(InterruptException())["type"] == "KeyboardInterrupt"
-    @test TaggingBackends.described(ErrorException("x"), sum) === nothing
+    @test described(ArgumentError("caf\xe9"))["arguments"] == ["ArgumentError: caf\ufffd"]  # text of another encoding
+    @test described(SystemError("opening caf\xe9", 2))["arguments"][1] == 2
+    @test border.described(ErrorException("x"), sum) === nothing
     caught(f, arguments...; keywords...) = try f(arguments...; keywords...) catch error; error end
     onlystrings(x::String; size=1) = sqrt(x)
     for error in (caught(onlystrings, 1), caught(onlystrings, 1; size=2), caught(onlystrings, "a"; color=1))
         found = border.parse_json(border.described(error, onlystrings))
-        @test found["type"] == "TypeError" && occursin("MethodError", found["problem"])
+        @test found["type"] == "TypeError" && occursin("MethodError", found["arguments"][1])
     end
     @test border.described(caught(onlystrings, "a"), onlystrings) === nothing  # it is inside of the function
+end
+
+module Names
+size_b = 1
+double!(x) = 2x
+f_b(x) = x
+f!(x) = -x
+__hidden() = 1
+end
+
+@testset "names in a module" begin
+    names = border.entries(Names)
+    @test issubset(["size_b", "double_b", "f_b"], names) && !("__hidden" in names)
+    @test border.entry(Names, "size_b") == ("value", 1)
+    @test border.entry(Names, "double_b") == ("function", Names.double!)
+    @test border.entry(Names, "f_b") == ("function", Names.f!)
+    @test border.entry(Names, "none") == ("none", nothing)
+    @test all(name -> border.entry(Names, name)[1] != "none", names)
 end
 
 @testset "what is compiled beforehand leaves nothing behind" begin

@@ -161,6 +161,12 @@ def test_settings_hold_while_juliacall_is_imported(python: Run, tmp_path: Path) 
             id="no such Julia",
         ),
         pytest.param(
+            {"PYTHON_JULIACALL_EXE": "/bin/cat", "PYTHON_JULIACALL_PROJECT": "/tmp"},
+            "bad-setting",
+            "PYTHON_JULIACALL_EXE: expected a Julia that can be run, found /bin/cat",
+            id="another program",
+        ),
+        pytest.param(
             {"PYTHON_JULIAPKG_EXE": sys.executable},
             "bad-setting",
             f"PYTHON_JULIAPKG_EXE: expected a Julia that can be run, found {sys.executable}",
@@ -458,9 +464,11 @@ def test_status_of_what_is_broken(
     path.parent.mkdir(parents=True)
     path.write_text(content)
     julia = executable(tmp_path / "julia", "echo julia version 1.10.9")
-    variables = plain | {"PYTHON_JULIAPKG_EXE": julia}
+    old = executable(tmp_path / "old", "echo julia version 1.4.2")
+    variables = plain | {"PYTHON_JULIAPKG_EXE": julia, JULIA: old}
     result = command("julia", "status", cwd=tmp_path, **variables)
     assert (result.returncode, result.stderr) == (1, "")
+    assert f"- Julia 1.5 or later for scripts, found {old}\n" in result.stdout
     assert any(line.startswith(message) for line in result.stdout.splitlines()), result.stdout
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import builtins
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from taggingbackends import errors
-from taggingbackends.julia.border import Request, answered
+from taggingbackends.julia.border import content_of, received, sent
 from taggingbackends.julia.startup import start
 
 __all__ = ["Function", "Module", "from_julia", "include", "to_julia"]
@@ -32,14 +31,17 @@ class Module:
         if name.startswith("__"):
             raise AttributeError(name)
         kind, value = start().package.entry(self._value, name)
-        if str(kind) == "none":
-            raise AttributeError(f"{self!r} has no {name}")
-        if str(kind) == "module":
-            return Module(value)
-        return Function(value, name) if str(kind) == "function" else from_julia(value)
+        match kind:
+            case "module":
+                return Module(value)
+            case "function":
+                return Function(value, name)
+            case "value":
+                return from_julia(value)
+        raise AttributeError(f"{self!r} has no {name}")
 
     def __dir__(self) -> list[str]:
-        names: list[str] = _call(start().package.entries, [self._value])
+        names: list[str] = _call(start().package.entries, self._value)
         return names
 
     def __repr__(self) -> str:
@@ -53,9 +55,9 @@ class Function:
         self.__name__ = name
         self._value = value
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function; arguments and result are converted."""
-        return _call(self._value, args, kwargs)
+        return _call(self._value, *args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<Julia function {self.__name__}>"
@@ -86,10 +88,9 @@ def to_julia(x: Any) -> Any:
     """
     if type(x) is tuple:
         return tuple(map(to_julia, x))
-    request = Request()
-    if request.content(x)["type"] == "other":
-        return request.others[0]
-    return _call(start().package.AsIs, [x])
+    others: list[Any] = []
+    content_of(x, others)
+    return others[0] if others else _call(start().package.AsIs, x)
 
 
 def from_julia(x: Any) -> Any:
@@ -110,7 +111,7 @@ def from_julia(x: Any) -> Any:
     if isinstance(x, tuple):
         return tuple(map(from_julia, x))
     is_julias = type(x).__module__ == "juliacall"
-    return _call(start().package.identity, [x]) if is_julias else x
+    return _call(start().package.identity, x) if is_julias else x
 
 
 def include(path: str | os.PathLike[str]) -> Module:
@@ -133,35 +134,31 @@ def include(path: str | os.PathLike[str]) -> Module:
     path = Path(path).absolute()
     path.stat()
     module = start().juliacall.newmodule(path.name)  # with its suffix, which no name in it can be
-    _call(module.seval("path -> (Base.include(@__MODULE__, path); nothing)"), [path])
+    _call(module.seval("path -> (Base.include(@__MODULE__, path); nothing)"), path)
     return Module(module)
 
 
-def _call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
+def _call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Call a function of Julia's; raise Julia's errors as Python exceptions of the same kind."""
     julia = start()
-    request = Request()
-    contents = {name: request.content(x) for name, x in (kwargs or {}).items()}
-    text = request.text([request.content(x) for x in args], contents)
+    message = sent((args, list(kwargs), tuple(kwargs.values())))
     try:
-        answer = julia.package.call_from_python(function, text, *request.others)
+        answer = julia.package.call_from_python(function, *message)
     except julia.juliacall.JuliaError as error:
         described = julia.package.described(error.exception, function)
         if described is None:
             raise
-        raise _exception(**json.loads(str(described))) from error
-    return answered(*answer)
+        raise _exception(**json.loads(described)) from error
+    return received(*answer)
 
 
-def _exception(type: str, **fields: Any) -> BaseException:
-    if type == "OSError":
-        number = fields["errno"]
-        return OSError(number, f"{os.strerror(number)} ({fields['problem']})")
-    if type == "TaggingBackendsError":
-        error = errors.TaggingBackendsError(fields["problem"])
+def _exception(type: str, arguments: list[Any], **fields: Any) -> BaseException:
+    if type == "TaggingBackendsError":  # of a command
+        error = errors.TaggingBackendsError(*arguments)
         error.exit_code = fields["exit_code"]
         return error
     if fields.get("index") is not None:
         fields["index"] -= 1  # Julia counts from 1
-    kind: Callable[..., BaseException] | None = getattr(errors, type, None)
-    return kind(**fields) if kind else getattr(builtins, type)(fields["problem"])
+    kind = getattr(errors, type, None) or getattr(builtins, type)
+    exception: BaseException = kind(*arguments, **fields)
+    return exception

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,13 +21,11 @@ from taggingbackends.backend.juliascripts import (
     julia_environment,
 )
 from taggingbackends.errors import JuliaSetupError
-from taggingbackends.julia.choice import Choice, choose, dotted, julia_version
-from taggingbackends.julia.startup import settings, start
+from taggingbackends.julia.startup import Choice, choose, dotted, julia_version, settings, start
 from taggingbackends.system.processes import environment
 
 __all__ = ["Status", "set_up", "status"]
 
-_OLDEST_FOR_SCRIPTS = (1, 5)
 _SET_UP = "run `tagging-backend julia setup` on a machine with a network"
 
 
@@ -42,30 +41,15 @@ class Status:
         self.lines.append(f"{name:<14} {text}")
 
 
-def status() -> Status:
-    """Return the state of the installation; only ``julia --version`` is run."""
-    found = Status()
-    _add_package(found)
-    found.lines += ["", "Scripts in Julia (tagging-backend julia run, predict_model.jl):"]
-    _add_scripts(found)
-    found.lines += ["", "Julia in Python (from taggingbackends import julia):"]
-    _add_bridge(found)
-    return found
-
-
 def set_up() -> None:
     """Install and precompile what Julia needs: in Python, and for scripts even if that fails."""
-    problem = None
     try:
         start()
-    except JuliaSetupError as error:
-        problem = error
-    try:
-        _set_up_scripts()
-    except JuliaSetupError as error:
-        raise problem or error from None
-    if problem is not None:
-        raise problem
+    except JuliaSetupError:
+        with suppress(JuliaSetupError):
+            _set_up_scripts()
+        raise
+    _set_up_scripts()
 
 
 def _set_up_scripts() -> None:
@@ -77,87 +61,82 @@ def _set_up_scripts() -> None:
     sys.stderr.write(f"Scripts in Julia are ready to run, with {command[0]}\n")
 
 
+def status() -> Status:
+    """Return the state of the installation; only ``julia --version`` is run."""
+    found = Status()
+    for title, section in (
+        (None, _add_package),
+        ("Scripts in Julia (tagging-backend julia run, predict_model.jl):", _add_scripts),
+        ("Julia in Python (from taggingbackends import julia):", _add_bridge),
+    ):
+        found.lines += ["", title] if title else []
+        try:
+            section(found)
+        except JuliaSetupError as error:
+            found.lines.append("  see below")
+            found.missing.append(str(error))
+    return found
+
+
 def _add_package(found: Status) -> None:
-    ours = version("taggingbackends")
-    found.add("Python package", f"{ours} in {Path(__file__).parent.parent}")
-    try:
-        theirs = julia_package_version()
-    except JuliaSetupError as error:
-        found.add("Julia package", "none")
-        found.missing.append(str(error))
-        return
-    found.add("Julia package", f"{theirs} in {julia_package()}")
-    if ours != theirs:
-        found.missing.append(f"the same version of both packages: reinstall taggingbackends {ours}")
+    found.add("Python package", f"{version('taggingbackends')} in {Path(__file__).parent.parent}")
+    found.add("Julia package", f"{julia_package_version()} in {julia_package()}")
 
 
 def _add_scripts(found: Status) -> None:
-    try:
-        executable = find_julia()
-    except JuliaSetupError as error:
-        found.add("  Julia", "none")
-        found.missing.append(str(error))
-        return
+    executable = find_julia()
     named_by = "on PATH" if executable == shutil.which("julia") else "juliapkg's"
     for variable in (JULIACALL, JULIA):
         if executable == shutil.which(os.environ.get(variable, "")):
             named_by = f"named by {variable}"
     number = julia_version(executable)
-    if number is None or number < _OLDEST_FOR_SCRIPTS:
-        oldest = dotted(_OLDEST_FOR_SCRIPTS)
-        found.missing.append(f"Julia {oldest} or later for scripts, found {executable}")
-    shown = dotted(number) if number else "unknown version"
-    found.add("  Julia", f"{shown} at {executable}, {named_by}")
+    found.add("  Julia", f"{_shown(number)} at {executable}, {named_by}")
+    if number is None or number < (1, 5):
+        found.missing.append(f"Julia 1.5 or later for scripts, found {executable}")
 
 
 def _add_bridge(found: Status) -> None:
     found.add("  juliacall", version("juliacall"))
-    try:
-        choice, own_settings = choose(), settings()
-    except JuliaSetupError as error:
-        found.missing.append(str(error))
-        return
-    by = f", named by {choice.named_by}" if choice.named_by != "juliapkg" else ""
-    found.add("  Julia", (_shown(choice) if choice.executable else "none") + by)
+    choice = choose()
+    by = "" if choice.named_by == "juliapkg" else f", named by {choice.named_by}"
+    julia = f"{_shown(choice.version)} at {choice.executable}" if choice.executable else "none"
+    found.add("  Julia", julia + by)
     found.add("  needed", choice.needed)
     found.add("  project", str(choice.project))
-    try:
-        packages = _packages(choice)
-    except (OSError, ValueError) as error:
-        found.missing.append(f"a readable manifest in {choice.project}: {error}")
-        return
-    pythoncall = packages.get("PythonCall", {}).get("version")
-    found.add("  PythonCall", pythoncall or "none")
+    packages = _packages(choice)
+    found.add("  PythonCall", packages.get("PythonCall", {}).get("version", "none"))
     own = packages.get("TaggingBackends")
-    folder = Path(choice.project, own["path"]) if own and "path" in own else None
-    found.add("  package", str(folder or ("the project's" if own else "the Julia package above")))
-    found.add(
-        "  settings", " ".join(f"{k}={v}" for k, v in own_settings.items()) or "only your own"
-    )
-    try:
-        choice.check()
-    except JuliaSetupError as error:
-        found.missing.append(str(error))
-        return
-    needed = version("juliacall")
+    path = own and own.get("path") and str(Path(choice.project, own["path"]))
+    found.add("  package", path or ("the project's" if own else "the Julia package above"))
+    own_settings = " ".join(f"{name}={value}" for name, value in settings().items())
+    found.add("  settings", own_settings or "only your own")
+    choice.check()
+    found.missing += _missing(choice, packages)
+
+
+def _missing(choice: Choice, packages: dict[str, dict[str, str]]) -> list[str]:
+    """Return what keeps the bridge from working, if anything does."""
+    ours, needed = version("taggingbackends"), version("juliacall")
+    own = packages.get("TaggingBackends", {}).get("version", ours)
     if choice.executable is None:
-        found.missing.append(f"Julia {choice.needed}, for use from Python: {_SET_UP}")
-    elif pythoncall != needed:
-        fix = _SET_UP
-        if not choice.is_juliapkgs:
-            fix = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
-        found.missing.append(f"PythonCall {needed}, as juliacall, in {choice.project}: {fix}")
-    elif own and own.get("version") != version("taggingbackends"):
-        found.missing.append(
-            f"TaggingBackends {version('taggingbackends')} instead of {own.get('version')} in "
-            f"{choice.project}: update it there, or remove it from there"
-        )
-    elif choice.is_juliapkgs and _is_outdated():
-        found.missing.append(f"an up to date project {choice.project}: {_SET_UP}")
+        return [f"Julia {choice.needed}, for use from Python: {_SET_UP}"]
+    if packages.get("PythonCall", {}).get("version") != needed:
+        fix = f'Pkg.add(name="PythonCall", version="{needed}") in the project'
+        fix = _SET_UP if choice.is_juliapkgs else fix
+        return [f"PythonCall {needed}, as juliacall, in {choice.project}: {fix}"]
+    if own != ours:
+        fix = "update it there, or remove it from there"
+        return [f"TaggingBackends {ours} instead of {own} in {choice.project}: {fix}"]
+    if choice.is_juliapkgs:
+        from juliapkg.deps import can_skip_resolve
+
+        if not can_skip_resolve():
+            return [f"an up to date project {choice.project}: {_SET_UP}"]
+    return []
 
 
-def _shown(choice: Choice) -> str:
-    return f"{dotted(choice.version or ())} at {choice.executable}"
+def _shown(number: tuple[int, ...] | None) -> str:
+    return dotted(number) if number else "unknown version"
 
 
 def _packages(choice: Choice) -> dict[str, dict[str, str]]:
@@ -165,16 +144,13 @@ def _packages(choice: Choice) -> dict[str, dict[str, str]]:
     names = ["Manifest.toml", "JuliaManifest.toml"]
     if choice.version is not None:
         names.insert(0, f"Manifest-v{dotted(choice.version[:2])}.toml")
-    for path in (choice.project / name for name in names):
-        if path.is_file():
-            content = tomllib.loads(path.read_text("utf-8"))
-            entries = content.get("deps", content)  # as format 2 has them, or format 1
-            return {name: x[0] for name, x in entries.items() if isinstance(x, list) and x}
-    return {}
-
-
-def _is_outdated() -> bool:
-    """Return whether juliapkg would prepare its project again."""
-    from juliapkg.deps import can_skip_resolve
-
-    return not can_skip_resolve()
+    path = next((path for name in names if (path := choice.project / name).is_file()), None)
+    if path is None:
+        return {}
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        problem = f"a readable manifest in {choice.project}: {error}"
+        raise JuliaSetupError("bad-setting", problem) from error
+    entries = content.get("deps", content)  # as format 2 has them, or format 1
+    return {name: x[0] for name, x in entries.items() if isinstance(x, list) and x}

@@ -12,7 +12,7 @@ import pytest
 
 from support import ROOT
 from taggingbackends import JuliaSetupError
-from taggingbackends.julia.choice import choose
+from taggingbackends.julia.startup import choose
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ both(track) = (speed(track), classify(track))
 kind(x) = string(typeof(x))
 at(x, indices...) = x[indices...]
 double!(x) = (x .*= 2)
+half_b(x; self=1, text=1) = x / 2 / self / text
 same(x) = x
 total(x) = sum(x)
 filled(n) = ones(n)
@@ -46,6 +47,7 @@ function fail(with)
     with == "file" && open("/nowhere/at/all")
     with == "io" && readdir("/nowhere/at/all")
     with == "argument" && throw(ArgumentError("no such argument"))
+    with == "encoding" && throw(ArgumentError("no file caf\xe9"))
     with == "key" && Dict("a" => 1)["b"]
     with == "index" && [1][2]
     with == "label" && setlabels!(Labels(), "r", 9, [2.0, 1.0], ["a", "b"])

@@ -52,6 +52,9 @@ pytestmark = pytest.mark.filterwarnings("default")
 GOOD = [file for file in sorted((CONTRACT / "good").glob("*.label")) if file.stem != "deepest"]
 
 
+UNALIGNED = np.frombuffer(bytearray(25), dtype=np.float64, offset=1)
+
+
 def full_labels() -> Labels:
     """Return labels with everything that they can carry."""
     labels = Labels()
@@ -204,10 +207,11 @@ def test_what_json_cannot_hold_is_refused(julia: ModuleType, labels: Labels) -> 
 def test_a_recording_crosses_as_it_is(
     julia: ModuleType, functions: Any, recording: Recording
 ) -> None:
-    recording = replace(recording, left_out=("2 larvae without frames (3, 17)",))
+    left_out = ("2 larvae without frames (3, 17)",)
+    recording = replace(recording, left_out=left_out, run_is_derived=True)
     again = julia.from_julia(julia.to_julia(recording))
     assert list(again) == list(recording) == [1, 20]
-    for name in ("run", "metadata", "format", "sources", "left_out"):
+    for name in ("run", "metadata", "format", "sources", "left_out", "run_is_derived"):
         assert getattr(again, name) == getattr(recording, name)
     assert again.labels() == recording.labels()
     for larva, track in recording.items():
@@ -223,6 +227,7 @@ def test_a_recording_crosses_as_it_is(
 def test_julias_recording_is_pythons(julia: ModuleType, recording: Recording) -> None:
     theirs = julia.TaggingBackends.loadtracks(recording.sources[0])
     assert (theirs.run, theirs.format, list(theirs)) == (RUN, "Choreography", [1, 20])
+    assert theirs.run_is_derived == recording.run_is_derived
     for larva, track in recording.items():
         for name in ("times", "spine", "outline", "outline_offsets"):
             np.testing.assert_array_equal(getattr(theirs[larva], name), getattr(track, name))
@@ -273,7 +278,11 @@ def test_functions_take_tracks_and_give_arrays_and_states(
         pytest.param(np.arange(24.0).reshape(2, 3, 4), "PermutedDimsArray", id="three dimensions"),
         pytest.param(np.arange(10.0)[::3], "Array{Float64,1}", id="in pieces"),
         pytest.param(np.arange(4.0).astype(">f8"), "Array{Float64,1}", id="other byte order"),
+        pytest.param(np.arange(4).astype(">i4")[::2], "Array{Int32,1}", id="in pieces and swapped"),
+        pytest.param(np.zeros(3, "i1, f8")["f1"], "Array{Float64,1}", id="field of a structure"),
+        pytest.param(UNALIGNED, "Array{Float64,1}", id="unaligned"),
         pytest.param(np.empty((0, 3)), "PermutedDimsArray", id="empty"),
+        pytest.param(np.empty((3, 0), order="F"), "PermutedDimsArray", id="empty columns"),
     ],
 )
 def test_arrays_cross_as_they_are(array: Any, kind: str, functions: Any) -> None:
@@ -283,7 +292,7 @@ def test_arrays_cross_as_they_are(array: Any, kind: str, functions: Any) -> None
     again = functions.same(array)
     np.testing.assert_array_equal(again, array)
     assert again.shape == array.shape
-    whole = array.flags.forc and array.dtype.isnative and array.size
+    whole = array.flags.forc and array.flags.aligned and array.dtype.isnative and array.size
     assert np.shares_memory(again, array) == bool(whole)
     if array.size:
         last = tuple(n - 1 for n in array.shape)
@@ -332,13 +341,23 @@ def test_scalars_of_numpys_are_plain_values(functions: Any) -> None:
 
 def test_the_names_in_a_module(functions: Any, julia: ModuleType) -> None:
     names = dir(functions)
+    assert not any(name.startswith("__") for name in names)
     assert {"speed", "double_b", "Inner", "LIMIT"} <= set(names)
     for name in names + dir(julia.TaggingBackends):
         getattr(julia.TaggingBackends if name not in names else functions, name)
 
 
-def test_tuples_are_converted_inside(functions: Any, labels: Labels, recording: Recording) -> None:
+def test_names_and_keywords_may_be_any(functions: Any) -> None:
+    assert functions.half_b(4.0) == 2
+    assert functions.half_b(4.0, self=2, text=1) == 1
+    assert not hasattr(functions, "__array__")  # which NumPy asks for
+
+
+def test_tuples_are_converted_inside(
+    julia: ModuleType, functions: Any, labels: Labels, recording: Recording
+) -> None:
     assert functions.first_of((labels, recording[1])) == labels
+    assert julia.from_julia(julia.to_julia((labels, np.bool_(True)))) == (labels, True)
     np.testing.assert_array_equal(functions.first_of((np.arange(3), 1)), np.arange(3))
 
 
@@ -413,6 +432,7 @@ def test_the_example_of_the_documentation(
         ("file", FileNotFoundError, "/nowhere/at/all", {"errno": 2}),
         ("io", FileNotFoundError, "/nowhere/at/all", {"errno": 2}),
         ("argument", ValueError, "no such argument", {}),
+        ("encoding", ValueError, "no file caf\ufffd", {}),
         ("thread", ValueError, "no such argument", {}),
         ("key", KeyError, "b", {}),
         ("index", IndexError, "BoundsError", {}),
