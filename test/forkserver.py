@@ -68,8 +68,8 @@ class ForkServer:
         outputs, errors = os.pipe(), os.pipe()
         with (
             socket.socket(socket.AF_UNIX) as connection,
-            open(outputs[0], encoding="utf-8") as output,
-            open(errors[0], encoding="utf-8") as error,
+            os.fdopen(outputs[0], encoding="utf-8") as output,
+            os.fdopen(errors[0], encoding="utf-8") as error,
             ThreadPoolExecutor(1) as reader,
         ):
             connection.connect(self._address)

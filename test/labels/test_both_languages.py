@@ -27,7 +27,7 @@ Ask = Callable[..., str]
 @pytest.fixture(scope="module")
 def julia(compiling_julia: dict[str, str]) -> Iterator[Ask]:
     """Return a function that sends requests to one Julia process, which serves all tests."""
-    arguments = [compiling_julia[JULIA], "--startup-file=no", "-O0", f"--project={ROOT}"]
+    arguments = [compiling_julia[JULIA], "--startup-file=no", f"--project={ROOT}"]
     with subprocess.Popen(
         [*arguments, str(ROOT / "test" / "labels" / "rewrite.jl")],
         env=os.environ | compiling_julia,
