@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from browsing import Browser, opened_browser
 from support import RECORDINGS, executable
 from taggingbackends.backend.juliascripts import JULIA
 
@@ -79,6 +80,12 @@ def with_option(
         return variables
     script = f'exec {shlex.quote(variables[JULIA])} {option} "$@"'
     return variables | {JULIA: executable(tmp_path_factory.mktemp("julia") / "julia", script)}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with opened_browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @pytest.fixture
