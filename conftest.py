@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# The matrices are small: threads would only wait, in each of a thousand processes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from taggingbackends.backend.scaffold import init
 

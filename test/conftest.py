@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from browsing import Browser, opened_browser
 from support import RECORDINGS, executable
 from taggingbackends.backend.juliascripts import JULIA
 
@@ -59,7 +60,8 @@ def compiling_julia(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     if found is None:
         pytest.skip(f"no Julia: neither julia on PATH nor in {JULIA}; `make test` gets one")
     depot = tmp_path_factory.mktemp("depot")  # do not write to the user's depot
-    return {JULIA: found, "JULIA_DEPOT_PATH": f"{depot}{os.pathsep}"}
+    variables = {JULIA: found, "JULIA_DEPOT_PATH": f"{depot}{os.pathsep}"}
+    return with_option("-O0", variables, tmp_path_factory)  # compiling well takes longer
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +69,23 @@ def any_julia(
     compiling_julia: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """Return environment variables for an interpreting Julia, which is faster for short tests."""
+    return with_option("--compile=min", compiling_julia, tmp_path_factory)
+
+
+def with_option(
+    option: str, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Return the variables, with a Julia that is run with an option."""
     if os.name != "posix":
-        return compiling_julia
-    script = f'exec {shlex.quote(compiling_julia[JULIA])} --compile=min "$@"'
-    return compiling_julia | {JULIA: executable(tmp_path_factory.mktemp("julia") / "julia", script)}
+        return variables
+    script = f'exec {shlex.quote(variables[JULIA])} {option} "$@"'
+    return variables | {JULIA: executable(tmp_path_factory.mktemp("julia") / "julia", script)}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with opened_browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import click
 import numpy as np
 import pytest
 
+from forkserver import TIMEOUT, ForkServer
 from taggingbackends import BackendError, JuliaSetupError, LabelFileError, Labels, dependency
 from taggingbackends.cli import cli
 from taggingbackends.labels import reading, writing
@@ -72,17 +74,34 @@ def write_labels(spine: Path, name: str = "truth.label", state: str = "run") -> 
     return spine.with_name(name)
 
 
+@functools.cache
+def fork_server() -> ForkServer | None:
+    """Return a server that saves the imports of a command, if it runs on this system."""
+    return ForkServer() if sys.platform == "linux" else None
+
+
 def command(
     *arguments: str | Path, cwd: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run tagging-backend in a separate process."""
+    """Run tagging-backend in a separate process, which need not be a new Python."""
+    environment = os.environ | variables
+    server = fork_server()
+    if server is None or not server.takes(environment):
+        return started(*arguments, cwd=cwd, **variables)
+    return server.run(list(map(str, arguments)), cwd, environment)
+
+
+def started(
+    *arguments: str | Path, cwd: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run tagging-backend in a new Python."""
     return subprocess.run(
         [sys.executable, "-m", "taggingbackends", *map(str, arguments)],
         cwd=cwd,
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=TIMEOUT,
     )
 
 

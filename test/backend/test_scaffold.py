@@ -46,7 +46,6 @@ FULL = [
     "test/__init__.py",
     "test/test_lab_tagger_2.py",
 ]
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # small matrices: threads would only wait
 FOLDERS = ["data/interim", "data/processed", "data/raw", "models", "pretrained_models"]
 
 
@@ -87,7 +86,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     init("Mine", folder)
     truth = simulated(folder / "lab")
     train = ("train", truth, "--epochs=5", "--model-instance=m")
-    result = command(*train, cwd=folder / "Mine", **ONE_THREAD)
+    result = command(*train, cwd=folder / "Mine")
     assert result.returncode == 0, result.stderr
     return folder / "Mine"
 
@@ -332,7 +331,7 @@ def test_new_labels_and_colours_are_learned_in_addition(trained: Path, tmp_path:
     run.declare(["run", "cast", "stop", "back", "hunch"], ["#000000", *[None] * 3, "#ff00ff"])
     labels.write(truth)
     further = ("--original-model-instance=m", "--model-instance=n", "--epochs=1")
-    result = command("finetune", truth, *further, cwd=trained, **ONE_THREAD)
+    result = command("finetune", truth, *further, cwd=trained)
     assert result.returncode == 0, result.stderr
     predict = ("predict", next(tmp_path.glob("*.spine")), "--model-instance=n")
     result = command(*predict, "--output", tmp_path / "out", cwd=trained)
@@ -351,8 +350,7 @@ def test_the_generated_tests_pass(library: str | None, tmp_path: Path) -> None:
     project = tmp_path / "Mine"
     arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test"]
     before = tree(project)
-    variables = os.environ | ONE_THREAD
-    result = subprocess.run(arguments, cwd=project, env=variables, capture_output=True, text=True)
+    result = subprocess.run(arguments, cwd=project, capture_output=True, text=True)
     assert "3 passed" in result.stdout, result.stdout
     assert {name for name in tree(project) if "__pycache__" not in name} == before.keys()
 

@@ -10,7 +10,6 @@ import json
 import re
 import time
 from base64 import b64decode
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from browsing import Browser, opened_browser
+from browsing import Browser
 from support import RUN, command, refused
 from taggingbackends import Labels
 from taggingbackends.analysis.scores import count, score
@@ -263,12 +262,6 @@ def evaluated() -> dict[str, Any]:
 
 
 # -- the browser
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with opened_browser(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
 
 
 def test_the_page_is_drawn(labels: Labels, browser: Browser) -> None:

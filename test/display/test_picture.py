@@ -179,12 +179,12 @@ def test_runs_with_few_or_no_frames(tmp_path: Path) -> None:
 
 
 def test_many_larvae(tmp_path: Path) -> None:
-    """400 larvae with random labels in 3,000 frames become an image in the drawing."""
+    """400 larvae with random labels in 300 frames become an image in the drawing."""
     rng = np.random.default_rng(1)
     labels = Labels()
     for larva in range(400):
-        codes = rng.integers(0, 3, 3000)
-        labels.set(RUN, larva, np.arange(3000) / 25, np.array(["run", "cast", "stop"])[codes])
+        codes = rng.integers(0, 3, 300)
+        labels.set(RUN, larva, np.arange(300) / 25, np.array(["run", "cast", "stop"])[codes])
     text = svg(labels, tmp_path / "e.svg")
     assert "<image" in text
     assert len(text) < 5e6

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from browsing import Browser, opened_browser
+from browsing import Browser
 from support import RECORDINGS, RUN, STEM, command, refused
 from taggingbackends import Labels
 from taggingbackends.data import load_tracks
@@ -307,12 +307,6 @@ class Player:
         column = round(width / 2 + (place[0] - x) * scale)
         row = round(height / 2 - (place[1] - y) * scale)
         return picture[row, column, :3].tolist()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with opened_browser(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -489,7 +489,8 @@ def test_setup_without_a_network(
     plain: dict[str, str], any_julia: dict[str, str], tmp_path: Path
 ) -> None:
     """Scripts in Julia are seen to nevertheless; nothing but an answer goes to standard output."""
-    result = command("julia", "setup", cwd=tmp_path, **plain | any_julia)
+    home = dict.fromkeys(("HOME", "USERPROFILE"), str(tmp_path))  # no compiled package is there
+    result = command("julia", "setup", cwd=tmp_path, **plain | any_julia | home)
     assert (result.returncode, result.stdout) == (1, "")
     assert "[juliapkg] Locating Julia" in result.stderr
     assert "beforehand" not in result.stderr

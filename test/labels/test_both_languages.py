@@ -27,7 +27,7 @@ Ask = Callable[..., str]
 @pytest.fixture(scope="module")
 def julia(compiling_julia: dict[str, str]) -> Iterator[Ask]:
     """Return a function that sends requests to one Julia process, which serves all tests."""
-    arguments = [compiling_julia[JULIA], "--startup-file=no", "-O0", f"--project={ROOT}"]
+    arguments = [compiling_julia[JULIA], "--startup-file=no", f"--project={ROOT}"]
     with subprocess.Popen(
         [*arguments, str(ROOT / "test" / "labels" / "rewrite.jl")],
         env=os.environ | compiling_julia,
@@ -54,8 +54,8 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "one.label", tmp_path / "other.label"
 
 
-@settings(
-    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+@settings(  # more of them are rewritten in the campaign
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(labels=any_labels())
 def test_julia_rewrites_what_python_writes(
@@ -70,13 +70,13 @@ def test_julia_rewrites_what_python_writes(
 def test_python_rewrites_what_julia_writes(julia: Ask, places: tuple[Path, Path]) -> None:
     theirs, _ = places
     frames = 0
-    for seed in range(300):
+    for seed in range(100):
         assert julia("random", seed, theirs) == "ok"
         content = theirs.read_bytes()
         labels = parse(content)
         assert text(labels) == content, seed
         frames += sum(len(track) for run in labels.values() for track in run.values())
-    assert frames > 1000
+    assert frames > 300
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACT.glob("bad/*.label")), ids=lambda path: path.stem)
@@ -108,7 +108,7 @@ def test_both_read_the_variants_of_other_writers(julia: Ask, places: tuple[Path,
 
 
 @settings(
-    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(labels=tracks_of_bouts())
 def test_julia_smooths_as_python_does(

@@ -29,6 +29,7 @@ from taggingbackends.labels.inspection import find_errors
 from variants import tracks as variants
 
 
+@settings(max_examples=50)  # more of them are written and read in the campaign
 @given(any_labels())
 def test_written_labels_read_back_equal(labels: Labels) -> None:
     written = text(labels)
@@ -459,7 +460,7 @@ def test_contract_files_are_read_alike(file: Path, reads_with: str) -> None:
     assert_read_alike(file.read_bytes())
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(TRACKS),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from(PIECES)), max_size=3),
@@ -474,6 +475,7 @@ def test_any_change_is_read_alike(
     assert_read_alike(text.encode())
 
 
+@settings(max_examples=50)
 @given(any_labels(), st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " : ")]))
 def test_any_labels_are_read_alike(labels: Labels, separators: tuple[str, str]) -> None:
     document = json.loads(text(labels))
