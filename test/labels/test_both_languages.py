@@ -156,7 +156,7 @@ def test_both_make_the_same_tables(
 
 
 @settings(
-    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(
     one=tracks_of_bouts(),
