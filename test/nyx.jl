@@ -150,6 +150,7 @@ else
             backend = make_backend(joinpath(folder, "b"), "predict_model.py" => labelling,
                                    "train_model.py" => learning, "make_dataset.jl" => prepare)
             make_environment(joinpath(backend, ".venv"), "backend")
+            rm(joinpath(backend, ".venv", "bin", "tagging-backend"))  # that of the caller is on PATH
             callers = make_environment(joinpath(folder, "callers"), "caller")
             modules = mkpath(joinpath(folder, "modules", "src"))
             foreach(file -> write(joinpath(modules, file), "NAME = \"path\"\n"), ("whose.py", "numpy.py"))
@@ -157,15 +158,15 @@ else
             write(joinpath(folder, "modules", "Project.toml"), "name = \"TaggingBackends\"\n[deps]\nx = 1\n")
             spine = write_recording(joinpath(folder, "lab"))
             label = write_labels(spine)
-            command = `$POETRY run tagging-backend`
+            path = join([joinpath(callers, "bin"), dirname(POETRY), ENV["PATH"]], ':')
             # Poetry obeys the first two, and Python the third; the command does not pass on the others either
             withenv("VIRTUAL_ENV" => callers, "CONDA_PREFIX" => callers, "PYTHONHOME" => callers,
                     "CONDA_DEFAULT_ENV" => "callers", "PYTHONPATH" => modules, "JULIA_LOAD_PATH" => modules,
-                    "JULIA_PROJECT" => dirname(modules), "JULIA_BINDIR" => callers) do
-                predicted, out, err = overheard(() -> predict(backend, "m", spine; command=command))
+                    "JULIA_PROJECT" => dirname(modules), "JULIA_BINDIR" => callers, "PATH" => path) do
+                predicted, out, err = overheard(() -> predict(backend, "m", spine))
                 @test countlabels(predicted) == Dict("backend" => 10)
                 @test occursin("$(Sys.BINDIR)\nnothing\n", out)
-                model = first(overheard(() -> train(backend, label; command=command)))
+                model = first(overheard(() -> train(backend, label)))
                 @test read(joinpath(backend, "models", model, "weights"), String) == "backend"
             end
         end
