@@ -18,7 +18,7 @@ end
 Base.showerror(io::IO, error::CommandError) = print(io, error.problem)
 
 # not `poetry run tagging-backend`: if the backend's environment has none, Poetry takes one that is on PATH
-const COMMAND = `poetry run python -P -m taggingbackends`
+const COMMAND = `poetry run python -m taggingbackends`
 
 """
     findbackends(root)
@@ -51,7 +51,7 @@ list_models(backend::AbstractString) = list_models(BackendExplorer(backend))
 
 """
     predict(backend, model, files; output=nothing, force=false,
-            command=`poetry run python -P -m taggingbackends`, options...)
+            command=`poetry run python -m taggingbackends`, options...)
 
 Label recordings with a backend; return the predicted [`Labels`](@ref).
 
@@ -112,7 +112,7 @@ end
 
 """
     train(backend, files; model_instance=nothing, pretrained_model_instance=nothing, force=false,
-          command=`poetry run python -P -m taggingbackends`, options...)
+          command=`poetry run python -m taggingbackends`, options...)
 
 Train a new model of a backend; return its identifier.
 
@@ -145,7 +145,7 @@ end
 
 """
     finetune(backend, model, files; model_instance=nothing, force=false,
-             command=`poetry run python -P -m taggingbackends`, options...)
+             command=`poetry run python -m taggingbackends`, options...)
 
 Train a copy of a backend's model further; return the new model's identifier. See [`train`](@ref).
 """
@@ -174,6 +174,7 @@ function run_command(backend, command, hidden=nothing)
     julia = joinpath(Sys.BINDIR, Base.julia_exename())
     isfile(julia) && get!(variables, "TAGGINGBACKENDS_JULIA", julia)  # for scripts in Julia
     variables["PYTHONIOENCODING"] = "utf-8"
+    variables["PYTHONSAFEPATH"] = "1"  # no modules of the folder; Poetry has an option -P of its own
     backend isa BackendExplorer && merge!(variables, data_environment(backend))
     out, err = Pipe(), Pipe()
     process = try

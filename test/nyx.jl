@@ -152,6 +152,7 @@ else
             make_environment(joinpath(backend, ".venv"), "backend")
             rm(joinpath(backend, ".venv", "bin", "tagging-backend"))  # that of the caller is on PATH
             callers = make_environment(joinpath(folder, "callers"), "caller")
+            write(joinpath(backend, "numpy.py"), "raise SystemExit('the folder')")
             modules = mkpath(joinpath(folder, "modules", "src"))
             foreach(file -> write(joinpath(modules, file), "NAME = \"path\"\n"), ("whose.py", "numpy.py"))
             foreach(file -> write(joinpath(modules, file), "error(\"caller\")"), ("TaggingBackends.jl", "Logging.jl"))
