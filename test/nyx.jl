@@ -285,6 +285,33 @@ else
         end
     end
 
+    Sys.isunix() && @testset "the code of README.md and docs/from-julia.md" begin
+        in_folder() do folder
+            tune = replace(TRAIN_PY, "main(train" => "main(finetune")
+            predicting = replace(PREDICT_PY, "label=\"run\"" => "label=\"run\", threshold=0.3")
+            backend = make_backend(joinpath(folder, "My-Tagger"), "predict_model.py" => predicting,
+                                   "train_model.py" => TRAIN_PY, "finetune_model.py" => tune; model=RUN)
+            poetry = joinpath(mkpath(joinpath(folder, "bin")), "poetry")
+            write(poetry, "#!/bin/sh\nshift 2\nexec $PYTHON \"\$@\"\n")  # poetry run python ...
+            chmod(poetry, 0o755)
+            lab = joinpath(folder, "lab")
+            recorded, other = write_recording(lab, "recording"), write_recording(lab, OTHER)
+            for (name, spine) in (("my", recorded), ("a", recorded), ("b", other), ("corrected", recorded))
+                write_labels(spine, "$name.label")
+            end
+            of_page = only(filter(block -> occursin("findbackends", block), julia_blocks("docs/from-julia.md")))
+            mine = Module()
+            withenv("PATH" => dirname(poetry) * ":" * ENV["PATH"]) do
+                for block in (only(julia_blocks("README.md")), of_page)
+                    code = replace(block, "/opt/backends" => folder)
+                    overheard(() -> cd(() -> Base.include_string(mine, code), lab))
+                end
+            end
+            @test Base.include_string(mine, "keys(labels) == keys(predicted)")
+            @test Set(list_models(backend)) == Set([RUN, mine.model, mine.better])
+        end
+    end
+
     @testset "the output of the command is passed on while it runs" begin
         in_folder() do folder
             slow = replace(PREDICT_PY, "if die:" => "import time; time.sleep(3)\n    if die:")
