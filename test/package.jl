@@ -112,7 +112,7 @@ end
             run(blocks[7])
             backend = BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m")
             push(backend, spine)
-            @test Base.invokelatest(mine.predict_model, backend) === nothing
+            @test Base.invokelatest(run("predict_model"), backend) === nothing
             run(blocks[8])
             @test run("tag(track)") == ["stop"; fill("run", 29)]
         end
