@@ -6,8 +6,8 @@ using Test, TaggingBackends
 const TB = TaggingBackends
 
 export TB, ROOT, CONTRACT, SHARED, RUN, OTHER, STEM
-export edited, in_folder, interpreter, julia_blocks, kind_of, listed, make_backend, run_julia, touch_files, tree, write_labels,
-       write_recording
+export edited, in_folder, interpreter, julia_blocks, kind_of, listed, make_backend, run_julia, touch_files, tree,
+       write_labels, write_recording
 
 const ROOT = dirname(@__DIR__)
 const CONTRACT = joinpath(ROOT, "test", "contract")
