@@ -66,14 +66,14 @@ end
 """Write a recording of two larvae at 10 frames/s in a new folder, and labels of it: truth.label."""
 function write_truth(folder, run)
     mkpath(folder)
-    spine, labels, times = joinpath(folder, "$run.spine"), Labels(), (1:30) ./ 10
+    spine, labels, times = joinpath(folder, "$run.spine"), Labels(), (1:16) ./ 10
     open(spine, "w") do io
         for larva in (1, 20), time in times
             println(io, "$run $(lpad(larva, 5, '0')) $time ", join((round(time + k / 20; digits=3) for k in 1:22), " "))
         end
     end
     for larva in (1, 20)
-        setlabels!(labels, run, larva, times, [fill("run", 12); fill("cast", 10); fill("back", 8)])
+        setlabels!(labels, run, larva, times, [fill("run", 8); fill("cast", 3); fill("back", 5)])
     end
     labels[run].dependencies = [dependency(spine)]
     writelabels(joinpath(folder, "truth.label"), labels)
@@ -104,17 +104,17 @@ end
             spine = write_truth("1", RUN)
             write_truth("2", "20240611_103000")
             run(blocks[4])
-            @test (run("size(inputs)"), run("unique(classes)")) == ((68, 11, 11, 2), ["run", "cast"])
+            @test (run("size(inputs)"), run("unique(classes)")) == ((24, 11, 11, 2), ["run", "cast"])
             run("recording, larva = recordings[1], 20; track = recording[larva]; " *
                 "classify(x) = fill(\"stop\", size(x, 1))")
             run(blocks[5])
-            @test run("labels[\"$RUN\"][20].states") == fill("stop", 30)
+            @test run("labels[\"$RUN\"][20].states") == fill("stop", 16)
             run(blocks[7])
             backend = BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m")
             push(backend, spine)
             @test Base.invokelatest(run("predict_model"), backend) === nothing
             run(blocks[8])
-            @test run("tag(track)") == ["stop"; fill("run", 29)]
+            @test run("tag(track)") == ["stop"; fill("run", 15)]
         end
     end
 end
