@@ -130,6 +130,7 @@ const SHOWN_ITEMS = 8
 """Show the first items of a value down to some depth: the value may be a whole file."""
 function show_start(io::IO, @nospecialize(value), depth::Int)
     value === nothing && return print(io, "null")
+    value isa Unsigned && return print(io, value)  # not in hexadecimal digits
     value isa Union{AbstractDict,AbstractVector} || return show(io, value)
     of_keys = value isa AbstractDict
     print(io, of_keys ? '{' : '[')

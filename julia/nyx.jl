@@ -17,6 +17,9 @@ end
 
 Base.showerror(io::IO, error::CommandError) = print(io, error.problem)
 
+# not `poetry run tagging-backend`: if the backend's environment has none, Poetry takes one that is on PATH
+const COMMAND = `poetry run python -m taggingbackends`
+
 """
     findbackends(root)
 
@@ -48,7 +51,7 @@ list_models(backend::AbstractString) = list_models(BackendExplorer(backend))
 
 """
     predict(backend, model, files; output=nothing, force=false,
-            command=`poetry run tagging-backend`, options...)
+            command=`poetry run python -m taggingbackends`, options...)
 
 Label recordings with a backend; return the predicted [`Labels`](@ref).
 
@@ -61,7 +64,8 @@ The files are copied into a sandbox, so that several predictions can run at the 
 - `files`: the path of a tracker file or folder, or a vector of paths.
 - `output`: a folder for the label files; by default no files are kept.
 - `force`: replace existing label files in `output`.
-- `command`: the command that starts `tagging-backend`, for environments without Poetry.
+- `command`: the command that starts `tagging-backend`, for environments without Poetry. The default runs it
+  with the Python of the backend's environment.
 - `options`: options of the backend's scripts, e.g. `threshold=0.5`, and of the command, e.g.
   `skip_make_dataset=true`.
 
@@ -80,7 +84,7 @@ predicted["20240612_090000"][1].states
 ```
 """
 function predict(backend, model, files; output=nothing, force::Bool=false,
-                 command::Cmd=`poetry run tagging-backend`, options...)
+                 command::Cmd=COMMAND, options...)
     output === nothing || return predict_into(output, backend, model, files, force, command, options)
     # not mktempdir(f): the files are kept if they cannot be returned
     folder = mktempdir(; cleanup=false)
@@ -108,7 +112,7 @@ end
 
 """
     train(backend, files; model_instance=nothing, pretrained_model_instance=nothing, force=false,
-          command=`poetry run tagging-backend`, options...)
+          command=`poetry run python -m taggingbackends`, options...)
 
 Train a new model of a backend; return its identifier.
 
@@ -133,7 +137,7 @@ model = train("/opt/backends/My-Tagger", ["a/truth.label", "b/truth.label"]; epo
 ```
 """
 function train(backend, files; model_instance=nothing, pretrained_model_instance=nothing,
-               force::Bool=false, command::Cmd=`poetry run tagging-backend`, options...)
+               force::Bool=false, command::Cmd=COMMAND, options...)
     known = (model_instance=model_instance, pretrained_model_instance=pretrained_model_instance,
              force=force)
     return run_training_command(`$command train`, backend, files, known, options)
@@ -141,12 +145,12 @@ end
 
 """
     finetune(backend, model, files; model_instance=nothing, force=false,
-             command=`poetry run tagging-backend`, options...)
+             command=`poetry run python -m taggingbackends`, options...)
 
 Train a copy of a backend's model further; return the new model's identifier. See [`train`](@ref).
 """
 function finetune(backend, model, files; model_instance=nothing, force::Bool=false,
-                  command::Cmd=`poetry run tagging-backend`, options...)
+                  command::Cmd=COMMAND, options...)
     known = (original_model_instance=model, model_instance=model_instance, force=force)
     return run_training_command(`$command finetune`, backend, files, known, options)
 end
@@ -170,6 +174,7 @@ function run_command(backend, command, hidden=nothing)
     julia = joinpath(Sys.BINDIR, Base.julia_exename())
     isfile(julia) && get!(variables, "TAGGINGBACKENDS_JULIA", julia)  # for scripts in Julia
     variables["PYTHONIOENCODING"] = "utf-8"
+    variables["PYTHONSAFEPATH"] = "1"  # no modules of the folder; Poetry has an option -P of its own
     backend isa BackendExplorer && merge!(variables, data_environment(backend))
     out, err = Pipe(), Pipe()
     process = try

@@ -6,8 +6,8 @@ using Test, TaggingBackends
 const TB = TaggingBackends
 
 export TB, ROOT, CONTRACT, SHARED, RUN, OTHER, STEM
-export edited, in_folder, interpreter, kind_of, listed, make_backend, run_julia, touch_files, tree, write_labels,
-       write_recording
+export edited, in_folder, interpreter, julia_blocks, kind_of, listed, make_backend, run_julia, touch_files, tree,
+       write_labels, write_recording
 
 const ROOT = dirname(@__DIR__)
 const CONTRACT = joinpath(ROOT, "test", "contract")
@@ -90,6 +90,10 @@ function touch_files(folder, names...)
         touch(path)
     end
 end
+
+"""Return the blocks of Julia code in a page of the documentation."""
+julia_blocks(page) =
+    [String(block[1]) for block in eachmatch(r"^```julia\n(.*?)^```"sm, read(joinpath(ROOT, page), String))]
 
 """Return all files below a folder => their content, hidden ones as well."""
 function tree(folder)

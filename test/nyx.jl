@@ -150,22 +150,24 @@ else
             backend = make_backend(joinpath(folder, "b"), "predict_model.py" => labelling,
                                    "train_model.py" => learning, "make_dataset.jl" => prepare)
             make_environment(joinpath(backend, ".venv"), "backend")
+            rm(joinpath(backend, ".venv", "bin", "tagging-backend"))  # that of the caller is on PATH
             callers = make_environment(joinpath(folder, "callers"), "caller")
+            write(joinpath(backend, "numpy.py"), "raise SystemExit('the folder')")
             modules = mkpath(joinpath(folder, "modules", "src"))
             foreach(file -> write(joinpath(modules, file), "NAME = \"path\"\n"), ("whose.py", "numpy.py"))
             foreach(file -> write(joinpath(modules, file), "error(\"caller\")"), ("TaggingBackends.jl", "Logging.jl"))
             write(joinpath(folder, "modules", "Project.toml"), "name = \"TaggingBackends\"\n[deps]\nx = 1\n")
             spine = write_recording(joinpath(folder, "lab"))
             label = write_labels(spine)
-            command = `$POETRY run tagging-backend`
+            path = join([joinpath(callers, "bin"), dirname(POETRY), ENV["PATH"]], ':')
             # Poetry obeys the first two, and Python the third; the command does not pass on the others either
             withenv("VIRTUAL_ENV" => callers, "CONDA_PREFIX" => callers, "PYTHONHOME" => callers,
                     "CONDA_DEFAULT_ENV" => "callers", "PYTHONPATH" => modules, "JULIA_LOAD_PATH" => modules,
-                    "JULIA_PROJECT" => dirname(modules), "JULIA_BINDIR" => callers) do
-                predicted, out, err = overheard(() -> predict(backend, "m", spine; command=command))
+                    "JULIA_PROJECT" => dirname(modules), "JULIA_BINDIR" => callers, "PATH" => path) do
+                predicted, out, err = overheard(() -> predict(backend, "m", spine))
                 @test countlabels(predicted) == Dict("backend" => 10)
                 @test occursin("$(Sys.BINDIR)\nnothing\n", out)
-                model = first(overheard(() -> train(backend, label; command=command)))
+                model = first(overheard(() -> train(backend, label)))
                 @test read(joinpath(backend, "models", model, "weights"), String) == "backend"
             end
         end
@@ -280,6 +282,33 @@ else
             tuned() = finetune(project, "new", label; model_instance="tuned", command=COMMAND)
             @test first(overheard(tuned)) == "tuned"
             @test weights("tuned") == "[('original_model_instance', 'new')]"
+        end
+    end
+
+    Sys.isunix() && @testset "the code of README.md and docs/from-julia.md" begin
+        in_folder() do folder
+            tune = replace(TRAIN_PY, "main(train" => "main(finetune")
+            predicting = replace(PREDICT_PY, "label=\"run\"" => "label=\"run\", threshold=0.3")
+            backend = make_backend(joinpath(folder, "My-Tagger"), "predict_model.py" => predicting,
+                                   "train_model.py" => TRAIN_PY, "finetune_model.py" => tune; model=RUN)
+            poetry = joinpath(mkpath(joinpath(folder, "bin")), "poetry")
+            write(poetry, "#!/bin/sh\nshift 2\nexec $PYTHON \"\$@\"\n")  # poetry run python ...
+            chmod(poetry, 0o755)
+            lab = joinpath(folder, "lab")
+            recorded, other = write_recording(lab, "recording"), write_recording(lab, OTHER)
+            for (name, spine) in (("my", recorded), ("a", recorded), ("b", other), ("corrected", recorded))
+                write_labels(spine, "$name.label")
+            end
+            of_page = only(filter(block -> occursin("findbackends", block), julia_blocks("docs/from-julia.md")))
+            mine = Module()
+            withenv("PATH" => dirname(poetry) * ":" * ENV["PATH"]) do
+                for block in (only(julia_blocks("README.md")), of_page)
+                    code = replace(block, "/opt/backends" => folder)
+                    overheard(() -> cd(() -> Base.include_string(mine, code), lab))
+                end
+            end
+            @test Base.include_string(mine, "keys(labels) == keys(predicted)")
+            @test Set(list_models(backend)) == Set([RUN; Base.include_string(mine, "[model, better]")])
         end
     end
 

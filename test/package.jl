@@ -63,17 +63,58 @@ end
     end
 end
 
+"""Write a recording of two larvae at 10 frames/s in a new folder, and labels of it: truth.label."""
+function write_truth(folder, run)
+    mkpath(folder)
+    spine, labels, times = joinpath(folder, "$run.spine"), Labels(), (1:16) ./ 10
+    open(spine, "w") do io
+        for larva in (1, 20), time in times
+            println(io, "$run $(lpad(larva, 5, '0')) $time ", join((round(time + k / 20; digits=3) for k in 1:22), " "))
+        end
+    end
+    for larva in (1, 20)
+        setlabels!(labels, run, larva, times, [fill("run", 8); fill("cast", 3); fill("back", 5)])
+    end
+    labels[run].dependencies = [dependency(spine)]
+    writelabels(joinpath(folder, "truth.label"), labels)
+    return spine
+end
+
+# 1: Pkg.develop, tested above; 6: Nyx's side, tested in nyx.jl
 @testset "the code of docs/from-julia.md" begin
-    page = read(joinpath(ROOT, "docs", "from-julia.md"), String)
-    code = first(block.match for block in eachmatch(r"(?<=```julia\n)using TaggingBackends\n\nlabels.*?(?=```)"s, page))
-    mktempdir() do folder
+    blocks = julia_blocks("docs/from-julia.md")
+    @test length(blocks) == 8
+    in_folder() do folder
         cd(folder) do
-            namespace = Module()
-            for line in split(code, '\n'; keepempty=false)
-                Base.include_string(namespace, String(line))
+            mine = Module()
+            run(text) = Base.include_string(mine, text)
+            for line in split(blocks[2], '\n'; keepempty=false)
+                found, says = run(String(line)), split(line, r" +# "; limit=2)
+                length(says) == 2 && occursin(r"^(true|\(|\[)", says[2]) &&
+                    @test found == run(String(split(says[2], r"; (?=[a-z])")[1]))
             end
-            @test Base.include_string(namespace, "readlabels(\"my.label\") == labels")
-            @test Base.include_string(namespace, "countlabels(labels)")["edited"] == 3
+            @test run("readlabels(\"my.label\") == labels")
+            @test run("countlabels(labels)")["edited"] == 3
+            write("broken.label", "{")
+            out = mktemp() do path, io
+                redirect_stdout(() -> run(blocks[3]), io)
+                read(seekstart(io), String)
+            end
+            @test startswith(out, "error.kind = \"invalid-json\"")
+            spine = write_truth("1", RUN)
+            write_truth("2", "20240611_103000")
+            run(blocks[4])
+            @test (run("size(inputs)"), run("unique(classes)")) == ((24, 11, 11, 2), ["run", "cast"])
+            run("recording, larva = recordings[1], 20; track = recording[larva]; " *
+                "classify(x) = fill(\"stop\", size(x, 1))")
+            run(blocks[5])
+            @test run("labels[\"$RUN\"][20].states") == fill("stop", 16)
+            run(blocks[7])
+            backend = BackendExplorer(make_backend(joinpath(folder, "b")); model_instance="m")
+            push(backend, spine)
+            @test Base.invokelatest(run("predict_model"), backend) === nothing
+            run(blocks[8])
+            @test run("tag(track)") == ["stop"; fill("run", 15)]
         end
     end
 end

@@ -71,14 +71,19 @@ Remove this instance's model and the leftovers of a killed training; return the 
 
 # Errors
 `BackendError` `no-model-instance`; `existing-model`: another process is training the instance.
+
+# Example
+```julia
+reset_model(BackendExplorer("My-Tagger"; model_instance="old"))
+```
 """
 reset_model(backend::BackendExplorer) = remove_model(backend)
 
 """
     make_dataset(backend; options...)
 
-Run the script make_dataset if the backend has one. Its function gets `options` as keyword arguments:
-`true` unchanged, other values as strings.
+Run the script make_dataset if the backend has one. Its function gets `options` as keyword arguments, of
+the types that it declares (`epochs::Int`), or else of its defaults.
 
 # Errors
 `ScriptError`: the script failed. `BackendError` `ambiguous-script` or `missing-python`.

@@ -109,12 +109,12 @@ function smooth_run!(run::RunLabels, bouts::PrimaryBouts, classes, codes::Vector
 end
 
 """Return the duration in whole µs, so that rounding errors of times do not decide."""
-duration(bouts::PrimaryBouts, bout) = round(Int, 1e6 * (bouts.stop[bout] - bouts.start[bout]))
+duration(bouts::PrimaryBouts, bout) = round(1e6 * (bouts.stop[bout] - bouts.start[bout]))
 
 """Unite short bouts with neighbours; return the class of each of the original bouts."""
 function smoothed!(bouts::PrimaryBouts, shortest::Float64)
     least = round(1e6 * shortest)
-    short = Tuple{Int,Int}[]  # a heap: duration and bout
+    short = Tuple{Float64,Int}[]  # a heap: duration and bout
     for bout in eachindex(bouts.classes)
         length_of = duration(bouts, bout)
         length_of < least && push_heap!(short, (length_of, bout))

@@ -150,7 +150,8 @@ function columns_of(run::RunLabels)
     for (place, (larva, track)) in enumerate(run)
         index = findfirst(time -> abs(time) > LARGEST_TIME, track.times)
         if index !== nothing
-            problem = "expected a time within $LARGEST_TIME s of 0, found $(track.times[index])"
+            limit = round(LARGEST_TIME; sigdigits=3)
+            problem = "expected a time within $limit s of 0, found $(track.times[index])"
             throw(LabelFileError("bad-time", problem; run=run.id, track=larva, index=index))
         end
         append!(tracks, fill(place, length(track)))

@@ -108,7 +108,8 @@ function windows(recordings; duration::Real, framerate::Real, margin=0, labels="
         "exclude" => unwanted, "balance" => balance isa Real ? Float64(balance) : balance, "seed" => seed,
         "edited_only" => edited_only, "frames" => shape.frames, "margin_frames" => collect(shape.margin_frames),
         "anchor_frame" => shape.anchor_frame)
-    given = Pair{Recording,Any}[item isa Recording ? item => recordinglabels(item) : item for item in recordings]
+    recordings isa AbstractString && (recordings = [recordings])  # refused as one
+    given = Pair{Recording,Any}[with_labels(item) for item in recordings]
     isempty(given) && throw(BackendError("no-input", "expected recordings, found none"))
     runs = RunLabels[run_of_recording(recording, labels) for (recording, labels) in given]
     return windows_of(type, first.(given), runs, shape, about)
@@ -121,8 +122,8 @@ function windows_of(type, recordings, runs, shape::WindowShape, about)
         warn_of_predicted(run)
         append!(found, candidates_of(recording, run, at, shape, about["edited_only"]))
     end
-    check_points(found, runs)
     names, excluded = selected_names(about["labels"], about["exclude"], runs, found)
+    check_points(found, runs)
     foreach(one -> classify!(one, names, excluded), found)
     counts(part) = Int[sum(Int[count(==(code), part(one)) for one in found]) for code in eachindex(names) .- 1]
     observed, fitting = counts(one -> one.classes), counts(one -> one.classes[one.fits])
@@ -192,6 +193,11 @@ end
 const ROUNDING = 0.5e-3 + SAME_TIME  # seconds, of times in label files
 
 source_of(recording) = isempty(recording.sources) ? nothing : last(recording.sources)
+
+with_labels(recording::Recording) = recording => recordinglabels(recording)
+with_labels(pair::Pair{<:Recording}) = pair
+with_labels(other) = throw(ArgumentError("expected recordings or pairs recording => labels, found $(shown(other)); " *
+                                         "load files with loadtracks"))
 
 function run_of_recording(recording::Recording, labels)
     labels isa RunLabels && return labels
@@ -277,8 +283,8 @@ end
 
 function no_window(observed, ambiguous, shape)
     if observed > 0
-        above = shape.max_gap === nothing ? "" : " above $(shape.max_gap) s"
-        seconds = shape.offsets[end] - shape.offsets[1]
+        above = shape.max_gap === nothing ? "" : " above $(round(shape.max_gap; sigdigits=6)) s"
+        seconds = round(shape.offsets[end] - shape.offsets[1]; sigdigits=6)
         problem = "expected a track of $seconds s around one of the $observed selected frames, " *
                   "without a gap$above, found none; try a shorter duration or margin, or a longer max_gap"
     elseif ambiguous > 0

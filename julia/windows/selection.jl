@@ -1,7 +1,13 @@
 # Selection of the labelled frames that become windows: by label, and balanced by class. The random choice is the
 # same as in Python.
 
-as_patterns(patterns) = patterns isa AbstractString ? [String(patterns)] : unique!(String[patterns...])
+function as_patterns(patterns)
+    texts = patterns isa Union{AbstractString,Symbol} ? [patterns] : collect(patterns)
+    wrong = findfirst(text -> !(text isa AbstractString), texts)
+    wrong === nothing ||
+        throw(ArgumentError("expected names or patterns of labels, found $(shown(texts[wrong]))"))
+    return unique!(String[texts...])
+end
 
 """
 Return the names that match patterns, in the order of the patterns, without repetitions.

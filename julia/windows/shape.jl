@@ -41,8 +41,9 @@ end
 
 function whole_frames(name, seconds, framerate, least)
     frames = Float64(seconds) * Float64(framerate)
-    isfinite(frames) && abs(frames - round(frames)) < 1e-6 && frames > least - 0.5 && return round(Int, frames)
-    fix = isfinite(frames) ? "; try $name=$(max(round(frames), least) / framerate)" : ""
+    countable = abs(frames) < 2.0^53  # doubles beyond are all whole numbers
+    countable && abs(frames - round(frames)) < 1e-6 && frames > least - 0.5 && return round(Int, frames)
+    fix = countable ? "; try $name=$(max(round(frames), least) / framerate)" : ""
     throw(ArgumentError("expected $name * framerate to be a whole number of frames from $least, found " *
                         "$seconds s * $framerate frames/s$fix"))
 end

@@ -82,6 +82,7 @@ end
     for work in (tobouts, tobudget)
         error = try work(labels) catch error error end
         @test (error.kind, error.run, error.track, error.index) == ("bad-time", RUN, 1, 2)
+        @test error.problem == "expected a time within 9.01e12 s of 0, found 1.0e300"
         @test_throws ArgumentError work(Labels(); max_gap=0)
     end
 end

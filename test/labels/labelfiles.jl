@@ -310,6 +310,7 @@ end
     end
     shown = TaggingBackends.shown
     @test shown([[[[1]], 2]]) == "[[[[...]], 2]]"
+    @test shown([typemax(UInt64)]) == "[18446744073709551615]"
     @test shown(1:100) == "[1, 2, 3, 4, 5, 6, 7, 8, ...]"
     @test shown(OrderedDict{String,Any}("a" => [1.5, nothing], "b" => "x")) ==
           "{\"a\": [1.5, null], \"b\": \"x\"}"

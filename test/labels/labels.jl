@@ -613,6 +613,8 @@ end
     @test isempty(smoothlabels!(Labels(), 1))
     labels = setlabels!(Labels(), RUN, 1, [0.0, 1e300], ["r", "r"])
     test_refused(() -> smoothlabels!(labels, 1), labels, "bad-time", RUN, 1, 2)
+    labels = setlabels!(Labels(), RUN, 1, [-9e12, 9e12], ["r", "c"])  # durations beyond 64 bits in µs
+    @test countlabels(smoothlabels!(labels, 1)) == Dict("r" => 1, "c" => 1)
     @test_throws ArgumentError smoothlabels!(Labels(), 0)
     @test_throws ArgumentError smoothlabels!(Labels(), 1; max_gap=-1)
 end

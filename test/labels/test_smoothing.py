@@ -129,6 +129,12 @@ def test_the_duration_is_above_0(shortest: float) -> None:
         labels_of("rrr").smooth(shortest)
 
 
+def test_the_largest_gap_is_above_0() -> None:
+    for labels in (labels_of("rrr"), Labels()):
+        with pytest.raises(ValueError, match="expected a max_gap above 0 s"):
+            labels.smooth(0.3, max_gap=0)
+
+
 def test_nothing_is_changed_if_a_run_is_refused() -> None:
     labels = labels_of("rrrrcrrr")
     labels.set("z", 1, [0, 1e300], ["run", "run"])

@@ -13,7 +13,7 @@ rows_first(array) = permutedims(array, ndims(array):-1:1)
 
 function answer(request, file)
     recordings = map(loaded, request["files"])
-    options = [Symbol(key) => key == "margin" && value isa Vector ? Tuple(value) : value
+    options = Pair{Symbol,Any}[Symbol(key) => key == "margin" && value isa Vector ? Tuple(value) : value
                for (key, value) in request["options"]]
     push!(options, :type => request["type"] == "float32" ? Float32 : Float64)
     try

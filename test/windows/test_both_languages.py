@@ -33,6 +33,7 @@ def write(folder: Path, rng: np.random.Generator) -> Path:
     folder.mkdir()
     run = f"20240611_{int(rng.integers(100000)):06}"
     spine = folder / f"{run}.spine"
+    run = f"labels of {run}"
     labels = Labels()
     labels.add_run(run).declare(
         [str(x) for x in rng.permutation(["unused", "stop", "run", "cast"])]
@@ -46,7 +47,7 @@ def write(folder: Path, rng: np.random.Generator) -> Path:
             points = rng.normal(size=10).round(4).tolist()
             if rng.random() < 0.03:
                 points = ["nan"] * 10
-            lines.append(f"{run} {larva:05} {time} {' '.join(map(str, points))}\n")
+            lines.append(f"{spine.stem} {larva:05} {time} {' '.join(map(str, points))}\n")
         if rng.random() < 0.9:
             states = rng.integers(len(STATES), size=50).repeat(4)
             kept = rng.random(200) < 0.95

@@ -216,6 +216,7 @@ def test_a_window_fits_if_it_is_inside_the_track_and_overlaps_no_gap(
         ((1, 10, (0, 0, 0)), "one margin or"),
         ((1, 0), "framerate above 0"),
         ((float("nan"), 10), "whole number"),
+        ((1e300, 10), "whole number.*found 1e\\+300 s \\* 10 frames/s$"),
     ],
 )
 def test_invalid_shapes_are_refused(

@@ -48,15 +48,21 @@ end
     @test occursin("did you mean run?", failure(() -> cut(labels="rum")).problem)
     @test failure(() -> cut(duration=100)).kind == "no-window"
     @test failure(() -> windows(Recording[]; duration=1, framerate=10)).kind == "no-input"
-    for options in ((duration=0.15,), (framerate=0,), (margin=(1, 2, 3),), (max_gap=0,), (balance=0.5,),
-                    (balance="most",), (seed=-1,), (type=Int,))
+    for options in ((duration=0.15,), (duration=1e300,), (framerate=0,), (margin=(1, 2, 3),), (max_gap=0,),
+                    (balance=0.5,), (balance="most",), (seed=-1,), (type=Int,), (labels=:run,), (exclude=["run", 1],))
         @test failure(() -> cut(; options...)) isa ArgumentError
     end
+    for files in ("a.label", ["a.label"])
+        @test occursin("load files with loadtracks", failure(() -> windows(files; duration=1, framerate=10)).msg)
+    end
+    @test occursin("track of 3.7 s", failure(() -> cut(duration=3.8, max_gap=0.01)).problem)
     bare = Recording(RUN, [1], Dict(1 => Track([0.0, 0.1])), recording.metadata, "Choreography", String[], Labels())
     @test failure(() -> windows(bare, labels; duration=1, framerate=10)) isa TrackFileError
     @test failure(() -> windows(bare, Labels(); duration=1, framerate=10)) isa TrackFileError
     other = first(moving(; points=5))
-    @test failure(() -> windows([recording => labels, other => labels]; duration=1, framerate=10)) isa TrackFileError
+    both(; options...) = windows([recording => labels, other => labels]; duration=1, framerate=10, options...)
+    @test failure(both) isa TrackFileError
+    @test failure(() -> both(labels="rum")).kind == "unknown-label"  # as in Python, which reads the names first
 end
 
 @testset "predicted labels are reported" begin

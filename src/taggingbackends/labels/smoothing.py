@@ -13,7 +13,7 @@ from taggingbackends.labels.confidence import edited_states, known_confidence
 from taggingbackends.labels.editing import replace_codes
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import Codes, labels_of
-from taggingbackends.labels.stretches import columns_of, find_stretches
+from taggingbackends.labels.stretches import check_max_gap, columns_of, find_stretches
 
 __all__ = ["smooth"]
 
@@ -24,6 +24,7 @@ def smooth(runs: Mapping[str, RunLabels], shortest: float, max_gap: float | None
     """See `Labels.smooth`."""
     if not shortest > 0:
         raise ValueError(f"expected a shortest duration above 0 s, found {shortest!r}")
+    check_max_gap(max_gap)
     # before the first change, because a time may be refused
     smoothed = [(run, _smoothed(run, shortest, max_gap)) for run in runs.values()]
     for run, columns in smoothed:

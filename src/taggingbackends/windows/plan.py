@@ -484,7 +484,8 @@ def _survey(file: Path, shape: WindowShape, edited_only: bool, recording: Record
 
 def _source(recording: Recording) -> dict[str, Any]:
     files = [dependency(file) for file in recording.sources]
-    source: dict[str, Any] = {"run": recording.run, "files": files, "body_length": None}
+    (run,) = recording.labels()  # its file may have another name, such as table.csv
+    source: dict[str, Any] = {"run": run, "files": files, "body_length": None}
     with suppress(ValueError):  # no spine is complete
         source["body_length"] = body_length(recording)
     return source

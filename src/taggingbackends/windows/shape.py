@@ -278,12 +278,13 @@ def _undefined_value(dtype: np.dtype[Any], given: Any) -> NDArray[Any]:
 
 def _whole(name: str, seconds: float, framerate: float, least: int) -> int:
     frames = seconds * framerate
-    if not (math.isfinite(frames) and abs(frames - round(frames)) < 1e-6 and frames > least - 0.5):
+    countable = abs(frames) < 2**53  # doubles beyond are all whole numbers
+    if not (countable and abs(frames - round(frames)) < 1e-6 and frames > least - 0.5):
         problem = (
             f"expected {name} * framerate to be a whole number of frames from {least}, found "
             f"{seconds!r} s * {framerate!r} frames/s"
         )
-        if math.isfinite(frames):
+        if countable:
             problem += f"; try {name}={max(round(frames), least) / framerate!r}"
         raise ValueError(problem)
     return round(frames)
