@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +51,7 @@ __all__ = [
 
 
 _FIX = "name a label file, such as predicted.label"
+_POINT = re.compile(rb"[.eE]")  # of a number that is not an integer
 _HEAD = 1024  # bytes that say what another file is
 _FRACTIONS = np.append(np.arange(101) / 100, np.nan)  # by percent; -1, unknown, is the last
 
@@ -235,36 +238,61 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
 def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
     """Read tracks from their texts; raise ValueError if they may be invalid."""
     reader = ArrayReader()
-    for position, place in enumerate(texts):
-        text = texts.track(*place)
-        track = None if text is None else _read_track(text, run._table, decoder, reader)
-        if text is None or track is None:
-            _parse_track(texts.object(*place), position, run, decoder)
-        elif text.larva <= MAX_LARVA_ID and text.larva not in run._tracks:
-            run._tracks[text.larva] = track
+    for batch in texts.batches():
+        known = len(run._table.states)
+        try:
+            tracks = list(_read_batch(texts.content, batch, run._table, decoder, reader))
+        except ValueError:
+            if len(run._table.states) > known:
+                raise  # the table has states of tracks that are read in part
+            for position, track in enumerate(batch):
+                _parse_track(texts.object(track), position, run, decoder)
         else:
-            raise ValueError("invalid or repeated larva identifier")
+            for text, track in zip(batch, tracks, strict=True):
+                if text.larva > MAX_LARVA_ID or text.larva in run._tracks:
+                    raise ValueError("invalid or repeated larva identifier")
+                run._tracks[text.larva] = track
 
 
-def _read_track(
-    text: TrackText, table: StateTable, decoder: Decoder, reader: ArrayReader
-) -> TrackLabels | None:
-    """Read a track from its text; return None if it must be parsed as JSON."""
-    known = len(table.states)
-    try:
-        times = check_times(reader.floats(text.times))
-        codes = decoder.read(text.states, reader)
-        confidence, second = (
-            None if column is None else reader.integers(column)
-            for column in (text.confidence, text.second)
-        )
-        if len(times) == len(codes) and _is_valid(confidence, second, len(times), decoder):
-            return TrackLabels(table, times, codes, None, _fractions(confidence), second)
-    except ValueError:
-        pass
-    if len(table.states) > known:
-        raise ValueError("the table has states of a partly read track")
-    return None
+def _read_batch(
+    content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder, reader: ArrayReader
+) -> Iterator[TrackLabels]:
+    """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
+    keys = batch[0].keys
+    if not keys:
+        raise ValueError("tracks that are not in the usual form")
+    texts = {
+        key: [content[track.columns[place]] for track in batch] for place, key in enumerate(keys)
+    }
+    times, sizes = reader.read(texts.pop("t"), integers=False)
+    if 0 in sizes:
+        raise ValueError("tracks without frames")
+    stops = np.cumsum(sizes)
+    is_later = times[1:] > times[:-1]
+    is_later[stops[:-1] - 1] = True  # of the next track
+    if not is_later.all():
+        raise ValueError("times that are not increasing")
+    codes = decoder.read((text[1:-1] for text in texts.pop("labels")), sizes)
+    columns: dict[str, NDArray[Any]] = {}
+    records: list[dict[str, Any]] = [{} for _ in batch]
+    frames = list(map(slice, (stops - sizes).tolist(), stops.tolist()))
+    for key, column in texts.items():
+        is_whole = [key in COLUMN_KEYS or not _POINT.search(text) for text in column]
+        values, counts = reader.read(column, integers=all(is_whole))
+        if counts != sizes or not (all(is_whole) or (np.abs(values) < 2**53).all()):
+            raise ValueError("not per frame, or integers that may lose digits as doubles")
+        if key in COLUMN_KEYS:
+            least, largest = _range(key, decoder)
+            if ((values < least) | (values > largest)).any():
+                raise ValueError("out of range")
+            columns[key] = values.astype(np.int32)
+        else:
+            for record, part, whole in zip(records, frames, is_whole, strict=True):
+                record[key] = values[part].astype(np.int64 if whole else np.float64)
+    confidence, second = _fractions(columns.get("confidence")), columns.get("second")
+    for part, record in zip(frames, records, strict=True):
+        of_track = (None if column is None else column[part] for column in (confidence, second))
+        yield TrackLabels(table, times[part], codes[part], record, *of_track)
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:
@@ -320,17 +348,6 @@ def _range(key: str, decoder: Decoder) -> tuple[int, int]:
     if key == "confidence":
         return -1, 100
     return 0, np.iinfo(np.int32).max if decoder.largest is None else decoder.largest
-
-
-def _is_valid(
-    confidence: NDArray[np.int32] | None, second: NDArray[np.int32] | None, n: int, decoder: Decoder
-) -> bool:
-    for key, column in zip(COLUMN_KEYS, (confidence, second), strict=True):
-        if column is not None:
-            least, largest = _range(key, decoder)
-            if len(column) != n or ((column < least) | (column > largest)).any():
-                return False
-    return True
 
 
 def _parse_integers(value: Any, n: int, key: str, least: int, largest: int) -> NDArray[np.int32]:

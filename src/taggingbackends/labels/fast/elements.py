@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown
-from taggingbackends.labels.fast.jsonarrays import ArrayReader
 from taggingbackends.labels.otherwriters import whole
 from taggingbackends.labels.states import Codes, State, StateTable
 from taggingbackends.labels.validation import fault_in
@@ -21,10 +21,14 @@ __all__ = ["Decoder"]
 V = TypeVar("V")
 
 _ARRAY = re.compile(rb"(\[[^][]*\])")
-_ARRAY_OR_NAME = re.compile(rb'(\[(?:[^][\\"]|"[^\\"]*")*\]|"[^\\"]*")')
-_FIRST_BYTE = 0x80  # stands for an array or a name; no text that is read has bytes from here on
+_FIRST_BYTE = 0x80  # stands for an array; no text that is read in this way has bytes from here on
 _BLANKS = b" \t\r\n"
 _NO_STATE = b"\xff"
+_END = b"\0"  # after the elements of a track; no JSON has it
+_SLOTS = 1 << 16
+_FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
+_LONGEST = 8 * len(_FACTORS)
+_FIRST_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)  # of a word: 0 to 8
 
 
 class _Found(dict[bytes, V]):
@@ -56,53 +60,78 @@ class Decoder:
         self.largest = len(self._names) if declared else None
         self._numbers = _Found(lambda text: table.number(self._resolve(orjson.loads(text))))
         self._bytes = _Found(self._byte)
-        self._of_byte = bytearray(
-            _NO_STATE * 256
-        )  # number of the state, by the byte of its element
+        self._of_byte = bytearray(_NO_STATE * 256)  # number of the state, by the element's byte
         for code in range(1, min(len(self._names), 9) + 1):
             self._of_byte[ord("0") + code] = code
+        self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
+        self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
-    def read(self, text: bytes, reader: ArrayReader) -> Codes:
-        """Turn the text of elements, from bracket to bracket, into a column.
+    def read(self, texts: Iterable[bytes], sizes: list[int]) -> Codes:
+        """Turn the elements of arrays, given by texts without brackets, into one column.
 
         A ValueError means that they have to be parsed and decoded, which also finds the error.
         """
-        inner = text[1:-1]
-        if not inner.isascii():
-            raise ValueError("bytes that are used for arrays here")
-        pieces: list[bytes] = []
-        others: list[bytes] = []  # elements other than codes, if there are arrays among them
-        if b"[" in inner:
-            if b"\\" in inner:
-                raise ValueError("strings that have to be parsed")
-            # names as well: new ones are declared in order of appearance
-            pieces = (_ARRAY_OR_NAME if b'"' in inner else _ARRAY).split(inner)
-            others = pieces[1::2]
-            pieces[1::2] = map(self._bytes.__getitem__, others)
-            inner = b"".join(pieces)
-            if b"[" in inner:
-                raise ValueError("arrays in arrays")
-        if b'"' not in inner and (b" " in inner or b"\n" in inner):
-            inner = inner.translate(None, _BLANKS)
-        single = inner[::2].translate(self._of_byte)
-        commas = inner[1::2]
-        if len(commas) == commas.count(b",") == len(single) - 1 and _NO_STATE not in single:
-            return np.frombuffer(single, np.uint8).astype(np.int32)
-        if others:
-            # blanks around the numbers, so that they do not join digits beside them
-            pieces[1::2] = [b" %d " % self._numbers[text] for text in others]
-            text = b"[%b]" % b"".join(pieces)
-        elif b'"' in inner:
-            names = inner.split(b",")
-            return np.fromiter(map(self._numbers.__getitem__, names), np.int32, len(names))
-        codes = reader.integers(text)
-        beyond = sum(not 1 <= self._numbers[text] <= len(self._names) for text in others)
-        if np.count_nonzero((codes < 1) | (codes > len(self._names))) != beyond:
-            raise ValueError("codes out of range")
+        text = _END.join((*texts, b""))
+        marks = np.full(sum(sizes), ord(","), np.uint8)  # after the elements
+        marks[np.cumsum(sizes) - 1] = ord(_END)
+        if b'"' not in text and text.isascii():
+            pieces = _ARRAY.split(text) if b"[" in text else [text]
+            pieces[1::2] = map(self._bytes.__getitem__, pieces[1::2])
+            short = b"".join(pieces)
+            if b" " in short or b"\n" in short:
+                short = short.translate(None, _BLANKS)
+            single = short[::2].translate(self._of_byte)
+            if short[1::2] == marks.tobytes() and _NO_STATE not in single:
+                return np.frombuffer(single, np.uint8).astype(np.int32)
+        return self._read_long(text, marks)
+
+    def _read_long(self, text: bytes, marks: NDArray[np.uint8]) -> Codes:
+        """Turn elements of any lengths into a column, by a hash table of their texts."""
+        characters = np.frombuffer(text, np.uint8)
+        is_mark = (characters == ord(",")) | (characters == ord(_END))
+        if b"[" in text:
+            steps = (characters == ord("[")).view(np.int8) - (characters == ord("]")).view(np.int8)
+            is_mark &= np.cumsum(steps, dtype=np.int8) == 0
+        stops = np.flatnonzero(is_mark)
+        starts = np.append(0, stops[:-1] + 1)
+        sizes = stops - starts
+        longest = int(sizes.max(initial=0))
+        if not np.array_equal(characters[stops], marks) or sizes.min(initial=1) < 1:
+            raise ValueError("not as many elements as times, or none between commas")
+        if longest > _LONGEST:
+            raise ValueError("too long for a table of words")
+        while 8 * len(self._words) < longest:
+            self._words.append(np.zeros(_SLOTS, np.uint64))
+        padded = text + bytes(8 * len(self._words))
+        windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
+        words = [
+            windows.take(starts + n) & _FIRST_BYTES.take((sizes - n).clip(0, 8))
+            for n in range(0, 8 * len(self._words), 8)
+        ]
+        hashes = sum(word * factor for word, factor in zip(words, _FACTORS, strict=False))
+        slots = (hashes >> np.uint64(48)).astype(np.intp)
+        others = self._others(slots, words)
+        _, first = np.unique(hashes[others], return_index=True)
+        for at in np.sort(others[first]).tolist():  # new ones, in order of appearance
+            number = self._numbers[text[starts[at] : stops[at]]]
+            if not self._words[0][slots[at]]:  # free
+                self._in_slot[slots[at]] = number
+                for known, word in zip(self._words, words, strict=True):
+                    known[slots[at]] = word[at]
+        codes = self._in_slot.take(slots)
+        for at in self._others(slots, words).tolist() if len(others) else ():
+            codes[at] = self._numbers[text[starts[at] : stops[at]]]
         return codes
 
+    def _others(self, slots: NDArray[np.intp], words: list[NDArray[np.uint64]]) -> NDArray[np.intp]:
+        """Return which elements are not those of their slots."""
+        is_other = self._words[0].take(slots) != words[0]
+        for known, word in zip(self._words[1:], words[1:], strict=True):
+            is_other |= known.take(slots) != word
+        return np.flatnonzero(is_other)
+
     def _byte(self, element: bytes) -> bytes:
-        """Return a byte for an array or a name; two bytes if no byte is left."""
+        """Return a byte for an array; two bytes if no byte is left."""
         number, byte = self._numbers[element], _FIRST_BYTE + len(self._bytes)
         if byte > 0xFF or number >= _NO_STATE[0]:
             return b"??"

@@ -1,7 +1,9 @@
-"""Reads JSON arrays of numbers into columns."""
+"""Reads JSON arrays of numbers into one column."""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -24,46 +26,35 @@ simdjson = _optional("simdjson")  # the extra "fast": no Python object for each 
 
 
 class ArrayReader:
-    """Reads arrays with simdjson, or with orjson where that is not installed.
-
-    The text must not have arrays in the array, which simdjson would flatten. A ValueError means
-    that the text is not such an array, or has to be read in another way.
-    """
+    """Reads arrays with simdjson, or with orjson where that is not installed."""
 
     def __init__(self) -> None:
         self._parser = None if simdjson is None else simdjson.Parser()
 
-    def floats(self, text: bytes | memoryview) -> NDArray[np.float64]:
-        """Return the numbers of an array such as ``b"[1.5,2]"``."""
-        if self._parser is not None:
-            return np.frombuffer(self._buffer(text, "d"), np.float64)
-        values = self._list(text, {int, float})
-        return np.fromiter(values, np.float64, len(values))
+    def read(self, texts: Sequence[bytes], integers: bool) -> tuple[NDArray[Any], list[int]]:
+        """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
 
-    def integers(self, text: bytes) -> NDArray[np.int32]:
-        """Return the integers of an array such as ``b"[1,2]"``; none is beyond 32 bits."""
-        if self._parser is not None:
-            values = np.frombuffer(self._buffer(text, "i"), np.int64)
-        else:
-            items = self._list(text, {int})
-            try:
-                values = np.fromiter(items, np.int64, len(items))
-            except OverflowError:
-                raise ValueError("an integer beyond 64 bits") from None
-        codes = values.astype(np.int32)
-        if not np.array_equal(codes, values):
-            raise ValueError("an integer beyond 32 bits")
-        return codes
-
-    def _buffer(self, text: bytes | memoryview, of_type: str) -> Any:
-        assert self._parser is not None
+        The numbers are float64 or, with `integers`, int64. A ValueError means that a text is not
+        such an array, or has to be read in another way.
+        """
+        text = b"[%b]" % b",".join(texts)
+        if text.count(b"[") != len(texts) + 1:
+            raise ValueError("arrays in an array, which simdjson would flatten")
+        dtype = np.int64 if integers else np.float64
         try:
-            return self._parser.parse(text).as_buffer(of_type=of_type)
-        except (TypeError, AttributeError, RuntimeError) as error:
+            if self._parser is not None:
+                arrays = self._parser.parse(text)
+                buffer = arrays.as_buffer(of_type="i" if integers else "d")
+            elif b"u" in text or b"f" in text:
+                raise ValueError("true, false or null, of which struct makes numbers")
+            else:
+                arrays = orjson.loads(text)
+                kind = "q" if integers else "d"
+                buffer = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
+            sizes = list(map(len, arrays))
+        except (TypeError, AttributeError, RuntimeError, struct.error) as error:
             raise ValueError(str(error)) from None
-
-    def _list(self, text: bytes | memoryview, types: set[type]) -> list[Any]:
-        values = orjson.loads(text)
-        if not (isinstance(values, list) and set(map(type, values)) <= types):
-            raise ValueError("not only numbers")
-        return values
+        values = np.frombuffer(buffer, dtype)
+        if len(values) != sum(sizes):
+            raise ValueError("arrays too long for simdjson to count")
+        return values, sizes

@@ -21,30 +21,34 @@ _DATA = _pattern(rb'"data" : \[ (?=\{)')
 _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
 _BEFORE_TIMES = _pattern(rb'\{ "id" : "([0-9]{1,5})" , "t" : (?=\[)')
 _BEFORE_STATES = _pattern(rb' , "labels" : (?=\[)')
-_COLUMNS = _pattern(rb'(?: , "confidence" : (\[[^][]*\]))?(?: , "second" : (\[[^][]*\]))? \}')
+_BEFORE_NUMBERS = _pattern(rb' , "([\x20!#-[^-~\]]*)" : (?=\[)')  # a key without escapes
+_END = _pattern(rb" \}")
+_BATCH = 1 << 18  # bytes of text: few calls, little memory
 
 
 class TrackText(NamedTuple):
-    """A track in its usual form: these entries, in this order. The last two may be missing.
+    """Where a track is in the text of a label file, from brace to brace.
 
     Attributes
     ----------
+    start, end : int
     larva : int
-    times : memoryview
-    states : bytes
-    confidence, second : bytes or None
-        All from bracket to bracket. Whether they are valid arrays is found when reading them.
+    keys : tuple of str
+        Of its columns: ``t``, ``labels``, then others, in the order of the text. Empty if the
+        track is not in the usual form: these entries after the identifier, all of them arrays.
+    columns : list of slice
+        Where these are, from bracket to bracket. Whether they are valid is found when reading them.
     """
 
-    larva: int
-    times: memoryview
-    states: bytes
-    confidence: bytes | None
-    second: bytes | None
+    start: int
+    end: int
+    larva: int = -1
+    keys: tuple[str, ...] = ()
+    columns: tuple[slice, ...] = ()
 
 
-class TrackTexts(list[tuple[int, int]]):
-    """Where the tracks of a run are in the text of a label file, from brace to brace.
+class TrackTexts(list[TrackText]):
+    """The tracks of a run in the text of a label file.
 
     Attributes
     ----------
@@ -59,37 +63,24 @@ class TrackTexts(list[tuple[int, int]]):
         self.content = content
         self.depth = 0
 
-    def object(self, start: int, end: int) -> Any:
-        """Return the object in a part of the text; a ValueError if it is not one object."""
+    def batches(self) -> Iterator[list[TrackText]]:
+        """Yield the tracks, together as long as they are small and have the same columns."""
+        batch: list[TrackText] = []
+        for track in self:
+            if batch and (track.keys != batch[0].keys or track.end - batch[0].start > _BATCH):
+                yield batch
+                batch = []
+            batch.append(track)
+        yield batch
+
+    def object(self, track: TrackText) -> Any:
+        """Return the object in the text of a track; a ValueError if it is not one object."""
         # inside as many brackets as in the file, so that too deep a nesting is refused
-        text = b"[" * self.depth + self.content[start:end] + b"]" * self.depth
+        text = b"[" * self.depth + self.content[track.start : track.end] + b"]" * self.depth
         value = orjson.loads(text)
         for _ in range(self.depth):
             (value,) = value
         return value
-
-    def track(self, start: int, end: int) -> TrackText | None:
-        """Return the parts of a track, None if it is not in the usual form."""
-        content = self.content
-        before = _BEFORE_TIMES.match(content, start, end)
-        if before is None:
-            return None
-        times = before.end(), content.find(b"]", before.end(), end) + 1
-        between = _BEFORE_STATES.match(content, times[1], end)
-        if between is None:
-            return None
-        key = content.find(b'":', between.end(), end)  # of another entry
-        stop = end if key == -1 else key
-        states = between.end(), content.rfind(b"]", between.end(), stop) + 1
-        columns = _COLUMNS.fullmatch(content, states[1], end)
-        if columns is None:
-            return None
-        if content.find(b"[", times[0] + 1, times[1]) != -1:
-            return None  # arrays among the times
-        whole = memoryview(content)  # so that the times, most of the text, are not copied
-        return TrackText(
-            int(before[1]), whole[slice(*times)], content[slice(*states)], *columns.groups()
-        )
 
 
 def take_apart(content: bytes) -> Any:
@@ -124,16 +115,39 @@ def _split(content: bytes, at: int) -> tuple[TrackTexts, int]:
     """Return the tracks from the first one on, and the position of the bracket after them."""
     tracks = TrackTexts(content)
     start = at
-    while end := content.find(b"}", at) + 1:
-        after = _AFTER_TRACK.match(content, end)
-        at = end
+    while at := content.find(b"}", at) + 1:
+        after = _AFTER_TRACK.match(content, at)
         if after is None:
             continue  # a brace within the track
-        tracks.append((start, end))
+        tracks.append(_track(content, start, at))
         if after[1]:
             return tracks, after.start(1)
         start = at = after.end()
     raise ValueError("tracks without an end")
+
+
+def _track(content: bytes, start: int, end: int) -> TrackText:
+    other = TrackText(start, end)
+    before = _BEFORE_TIMES.match(content, start, end)
+    if before is None:
+        return other
+    at = content.find(b"]", before.end(), end) + 1
+    columns = {"t": slice(before.end(), at)}
+    between = _BEFORE_STATES.match(content, at, end)
+    if between is None:
+        return other
+    colon = content.find(b":", between.end(), end)  # after the key of another entry
+    at = content.rfind(b"]", between.end(), end if colon == -1 else colon) + 1
+    columns["labels"] = slice(between.end(), at)
+    while column := _BEFORE_NUMBERS.match(content, at, end):
+        at = content.find(b"]", column.end(), end) + 1
+        key = column[1].decode()
+        if key in columns or key == "id":
+            return other
+        columns[key] = slice(column.end(), at)
+    if _END.fullmatch(content, at, end) is None:
+        return other
+    return TrackText(start, end, int(before[1]), tuple(columns), tuple(columns.values()))
 
 
 def _runs(document: Any) -> Iterator[tuple[dict[str, Any], int]]:
