@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -241,22 +241,22 @@ def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
     for batch in texts.batches():
         known = len(run._table.states)
         try:
-            tracks = list(_read_batch(texts.content, batch, run._table, decoder, reader))
+            tracks = _read_batch(texts.content, batch, run._table, decoder, reader)
         except ValueError:
             if len(run._table.states) > known:
                 raise  # the table has states of tracks that are read in part
             for position, track in enumerate(batch):
                 _parse_track(texts.object(track), position, run, decoder)
         else:
-            for text, track in zip(batch, tracks, strict=True):
+            for text, labels in zip(batch, tracks, strict=True):
                 if text.larva > MAX_LARVA_ID or text.larva in run._tracks:
                     raise ValueError("invalid or repeated larva identifier")
-                run._tracks[text.larva] = track
+                run._tracks[text.larva] = labels
 
 
 def _read_batch(
     content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder, reader: ArrayReader
-) -> Iterator[TrackLabels]:
+) -> list[TrackLabels]:
     """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
     keys = batch[0].keys
     if not keys:
@@ -289,10 +289,18 @@ def _read_batch(
         else:
             for record, part, whole in zip(records, frames, is_whole, strict=True):
                 record[key] = values[part].astype(np.int64 if whole else np.float64)
-    confidence, second = _fractions(columns.get("confidence")), columns.get("second")
-    for part, record in zip(frames, records, strict=True):
-        of_track = (None if column is None else column[part] for column in (confidence, second))
-        yield TrackLabels(table, times[part], codes[part], record, *of_track)
+    return list(
+        map(
+            TrackLabels,
+            repeat(table),
+            *(map(column.__getitem__, frames) for column in (times, codes)),
+            records,
+            *(
+                repeat(None) if column is None else map(column.__getitem__, frames)
+                for column in (_fractions(columns.get("confidence")), columns.get("second"))
+            ),
+        )
+    )
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:

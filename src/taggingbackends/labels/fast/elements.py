@@ -23,7 +23,6 @@ V = TypeVar("V")
 _ARRAY = re.compile(rb"(\[[^][]*\])")
 _FIRST_BYTE = 0x80  # stands for an array; no text that is read in this way has bytes from here on
 _BLANKS = b" \t\r\n"
-_NO_STATE = b"\xff"
 _END = b"\0"  # after the elements of a track; no JSON has it
 _SLOTS = 1 << 16
 _FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
@@ -60,9 +59,9 @@ class Decoder:
         self.largest = len(self._names) if declared else None
         self._numbers = _Found(lambda text: table.number(self._resolve(orjson.loads(text))))
         self._bytes = _Found(self._byte)
-        self._of_byte = bytearray(_NO_STATE * 256)  # number of the state, by the element's byte
-        for code in range(1, min(len(self._names), 9) + 1):
-            self._of_byte[ord("0") + code] = code
+        self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
+        single = min(len(self._names), 9)
+        self._of_byte[ord("1") : ord("1") + single] = range(1, single + 1)
         self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
         self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
@@ -80,9 +79,10 @@ class Decoder:
             short = b"".join(pieces)
             if b" " in short or b"\n" in short:
                 short = short.translate(None, _BLANKS)
-            single = short[::2].translate(self._of_byte)
-            if short[1::2] == marks.tobytes() and _NO_STATE not in single:
-                return np.frombuffer(single, np.uint8).astype(np.int32)
+            characters = np.frombuffer(short, np.uint8)
+            codes = self._of_byte.take(characters[::2])
+            if np.array_equal(characters[1::2], marks) and (codes >= 0).all():
+                return codes
         return self._read_long(text, marks)
 
     def _read_long(self, text: bytes, marks: NDArray[np.uint8]) -> Codes:
@@ -133,7 +133,7 @@ class Decoder:
     def _byte(self, element: bytes) -> bytes:
         """Return a byte for an array; two bytes if no byte is left."""
         number, byte = self._numbers[element], _FIRST_BYTE + len(self._bytes)
-        if byte > 0xFF or number >= _NO_STATE[0]:
+        if byte > 0xFF:
             return b"??"
         self._of_byte[byte] = number
         return bytes([byte])

@@ -37,9 +37,9 @@ class ArrayReader:
         The numbers are float64 or, with `integers`, int64. A ValueError means that a text is not
         such an array, or has to be read in another way.
         """
-        text = b"[%b]" % b",".join(texts)
-        if text.count(b"[") != len(texts) + 1:
+        if any(text.rfind(b"[") for text in texts):
             raise ValueError("arrays in an array, which simdjson would flatten")
+        text = b"[%b]" % b",".join(texts)
         dtype = np.int64 if integers else np.float64
         try:
             if self._parser is not None:

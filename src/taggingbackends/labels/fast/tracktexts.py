@@ -21,8 +21,7 @@ _DATA = _pattern(rb'"data" : \[ (?=\{)')
 _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
 _BEFORE_TIMES = _pattern(rb'\{ "id" : "([0-9]{1,5})" , "t" : (?=\[)')
 _BEFORE_STATES = _pattern(rb' , "labels" : (?=\[)')
-_BEFORE_NUMBERS = _pattern(rb' , "([\x20!#-[^-~\]]*)" : (?=\[)')  # a key without escapes
-_END = _pattern(rb" \}")
+_AFTER_COLUMN = _pattern(rb' (?:\}|, "([\x20!#-[^-~\]]+)" : (?=\[))')  # a key without escapes
 _BATCH = 1 << 18  # bytes of text: few calls, little memory
 
 
@@ -33,7 +32,7 @@ class TrackText(NamedTuple):
     ----------
     start, end : int
     larva : int
-    keys : tuple of str
+    keys : list of str
         Of its columns: ``t``, ``labels``, then others, in the order of the text. Empty if the
         track is not in the usual form: these entries after the identifier, all of them arrays.
     columns : list of slice
@@ -42,9 +41,9 @@ class TrackText(NamedTuple):
 
     start: int
     end: int
-    larva: int = -1
-    keys: tuple[str, ...] = ()
-    columns: tuple[slice, ...] = ()
+    larva: int
+    keys: list[str]
+    columns: list[slice]
 
 
 class TrackTexts(list[TrackText]):
@@ -127,27 +126,21 @@ def _split(content: bytes, at: int) -> tuple[TrackTexts, int]:
 
 
 def _track(content: bytes, start: int, end: int) -> TrackText:
-    other = TrackText(start, end)
     before = _BEFORE_TIMES.match(content, start, end)
-    if before is None:
-        return other
-    at = content.find(b"]", before.end(), end) + 1
-    columns = {"t": slice(before.end(), at)}
+    at = content.find(b"]", before.end(), end) + 1 if before else start
     between = _BEFORE_STATES.match(content, at, end)
-    if between is None:
-        return other
-    colon = content.find(b":", between.end(), end)  # after the key of another entry
-    at = content.rfind(b"]", between.end(), end if colon == -1 else colon) + 1
-    columns["labels"] = slice(between.end(), at)
-    while column := _BEFORE_NUMBERS.match(content, at, end):
-        at = content.find(b"]", column.end(), end) + 1
-        key = column[1].decode()
-        if key in columns or key == "id":
-            return other
-        columns[key] = slice(column.end(), at)
-    if _END.fullmatch(content, at, end) is None:
-        return other
-    return TrackText(start, end, int(before[1]), tuple(columns), tuple(columns.values()))
+    if before and between:
+        keys, columns = ["t", "labels"], [slice(before.end(), at)]
+        colon = content.find(b":", between.end(), end)  # after the key of another column
+        at = content.rfind(b"]", between.end(), end if colon == -1 else colon) + 1
+        columns.append(slice(between.end(), at))
+        while (after := _AFTER_COLUMN.match(content, at, end)) and after[1]:
+            keys.append(after[1].decode())
+            at = content.find(b"]", after.end(), end) + 1
+            columns.append(slice(after.end(), at))
+        if after and after.end() == end and len({"id", *keys}) > len(keys):
+            return TrackText(start, end, int(before[1]), keys, columns)
+    return TrackText(start, end, -1, [], [])
 
 
 def _runs(document: Any) -> Iterator[tuple[dict[str, Any], int]]:
