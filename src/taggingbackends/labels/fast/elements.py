@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import cache
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import orjson
@@ -18,27 +18,12 @@ from taggingbackends.labels.validation import fault_in
 
 __all__ = ["Decoder"]
 
-V = TypeVar("V")
-
-_ARRAY = re.compile(rb"(\[[^][]*\])")
-_FIRST_BYTE = 0x80  # stands for an array; no text that is read in this way has bytes from here on
 _BLANKS = b" \t\r\n"
 _END = b"\0"  # after the elements of a track; no JSON has it
 _SLOTS = 1 << 16
 _FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
 _LONGEST = 8 * len(_FACTORS)
 _FIRST_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)  # of a word: 0 to 8
-
-
-class _Found(dict[bytes, V]):
-    """Values by text, computed when a text first appears."""
-
-    def __init__(self, find: Callable[[bytes], V]) -> None:
-        self._find = find
-
-    def __missing__(self, text: bytes) -> V:
-        value = self[text] = self._find(text)
-        return value
 
 
 class Decoder:
@@ -57,11 +42,10 @@ class Decoder:
         self._table = table
         self._names = [*table.names, *table.secondary_names]  # by code - 1
         self.largest = len(self._names) if declared else None
-        self._numbers = _Found(lambda text: table.number(self._resolve(orjson.loads(text))))
-        self._bytes = _Found(self._byte)
+        self._number = cache(lambda text: table.number(self._resolve(orjson.loads(text))))
         self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
         single = min(len(self._names), 9)
-        self._of_byte[ord("1") : ord("1") + single] = range(1, single + 1)
+        self._of_byte[ord("0") : ord("1") + single] = range(single + 1)  # "0" stands for []
         self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
         self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
@@ -73,14 +57,10 @@ class Decoder:
         text = _END.join((*texts, b""))
         marks = np.full(sum(sizes), ord(","), np.uint8)  # after the elements
         marks[np.cumsum(sizes) - 1] = ord(_END)
-        if b'"' not in text and text.isascii():
-            pieces = _ARRAY.split(text) if b"[" in text else [text]
-            pieces[1::2] = map(self._bytes.__getitem__, pieces[1::2])
-            short = b"".join(pieces)
-            if b" " in short or b"\n" in short:
-                short = short.translate(None, _BLANKS)
-            characters = np.frombuffer(short, np.uint8)
-            codes = self._of_byte.take(characters[::2])
+        if b'"' not in text and b"0" not in text:
+            short = text.translate(None, _BLANKS) if b" " in text or b"\n" in text else text
+            characters = np.frombuffer(short.replace(b"[]", b"0"), np.uint8)
+            codes: Codes = self._of_byte.take(characters[::2])
             if np.array_equal(characters[1::2], marks) and (codes >= 0).all():
                 return codes
         return self._read_long(text, marks)
@@ -113,14 +93,14 @@ class Decoder:
         others = self._others(slots, words)
         _, first = np.unique(hashes[others], return_index=True)
         for at in np.sort(others[first]).tolist():  # new ones, in order of appearance
-            number = self._numbers[text[starts[at] : stops[at]]]
+            number = self._number(text[starts[at] : stops[at]])
             if not self._words[0][slots[at]]:  # free
                 self._in_slot[slots[at]] = number
                 for known, word in zip(self._words, words, strict=True):
                     known[slots[at]] = word[at]
         codes = self._in_slot.take(slots)
         for at in self._others(slots, words).tolist() if len(others) else ():
-            codes[at] = self._numbers[text[starts[at] : stops[at]]]
+            codes[at] = self._number(text[starts[at] : stops[at]])
         return codes
 
     def _others(self, slots: NDArray[np.intp], words: list[NDArray[np.uint64]]) -> NDArray[np.intp]:
@@ -129,14 +109,6 @@ class Decoder:
         for known, word in zip(self._words[1:], words[1:], strict=True):
             is_other |= known.take(slots) != word
         return np.flatnonzero(is_other)
-
-    def _byte(self, element: bytes) -> bytes:
-        """Return a byte for an array; two bytes if no byte is left."""
-        number, byte = self._numbers[element], _FIRST_BYTE + len(self._bytes)
-        if byte > 0xFF:
-            return b"??"
-        self._of_byte[byte] = number
-        return bytes([byte])
 
     def decode(self, elements: list[Any]) -> Codes:
         """Turn elements, as JSON has them, into a column.
@@ -147,10 +119,7 @@ class Decoder:
             ``bad-code`` or ``bad-label``, with ``index``.
         """
         kinds = set(map(type, elements))
-        if kinds == {int} and self.largest is not None:
-            if min(elements) >= 1 and max(elements) <= self.largest:
-                return np.array(elements, dtype=np.int32)  # codes are state numbers
-        elif kinds <= {int, float, str, list}:
+        if kinds <= {int, float, str, list}:
             lists = (element for element in elements if type(element) is list)
             if set(map(type, chain.from_iterable(lists))) <= {int, float, str}:
                 return self._decode_each(elements)
