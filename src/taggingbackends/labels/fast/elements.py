@@ -83,7 +83,7 @@ class Decoder:
         while 8 * len(self._words) < longest:
             self._words.append(np.zeros(_SLOTS, np.uint64))
         padded = text + bytes(8 * len(self._words))
-        windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
+        windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,)).copy()  # aligned
         words = [
             windows.take(starts + n) & _FIRST_BYTES.take((sizes - n).clip(0, 8))
             for n in range(0, 8 * len(self._words), 8)
@@ -98,7 +98,7 @@ class Decoder:
                 self._in_slot[slots[at]] = number
                 for known, word in zip(self._words, words, strict=True):
                     known[slots[at]] = word[at]
-        codes = self._in_slot.take(slots)
+        codes: Codes = self._in_slot.take(slots)
         for at in self._others(slots, words).tolist() if len(others) else ():
             codes[at] = self._number(text[starts[at] : stops[at]])
         return codes
