@@ -258,12 +258,9 @@ def _read_batch(
     content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder, reader: ArrayReader
 ) -> list[TrackLabels]:
     """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
-    keys = batch[0].keys
-    if not keys:
+    texts = {key: [content[track.columns[key]] for track in batch] for key in batch[0].columns}
+    if not texts:
         raise ValueError("tracks that are not in the usual form")
-    texts = {
-        key: [content[track.columns[place]] for track in batch] for place, key in enumerate(keys)
-    }
     times, sizes = reader.read(texts.pop("t"), integers=False)
     if 0 in sizes:
         raise ValueError("tracks without frames")
@@ -289,18 +286,15 @@ def _read_batch(
         else:
             for record, part, whole in zip(records, frames, is_whole, strict=True):
                 record[key] = values[part].astype(np.int64 if whole else np.float64)
-    return list(
-        map(
-            TrackLabels,
-            repeat(table),
-            *(map(column.__getitem__, frames) for column in (times, codes)),
-            records,
-            *(
-                repeat(None) if column is None else map(column.__getitem__, frames)
-                for column in (_fractions(columns.get("confidence")), columns.get("second"))
-            ),
-        )
+    confidence, second = _fractions(columns.get("confidence")), columns.get("second")
+    parts = (
+        repeat(None) if column is None else map(column.__getitem__, frames)
+        for column in (times, codes, confidence, second)
     )
+    return [
+        TrackLabels(table, of_times, of_codes, record, *others)
+        for record, of_times, of_codes, *others in zip(records, *parts, strict=False)
+    ]
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:

@@ -75,10 +75,9 @@ class Decoder:
         stops = np.flatnonzero(is_mark)
         starts = np.append(0, stops[:-1] + 1)
         sizes = stops - starts
-        longest = int(sizes.max(initial=0))
         if not np.array_equal(characters[stops], marks) or sizes.min(initial=1) < 1:
             raise ValueError("not as many elements as times, or none between commas")
-        if longest > _LONGEST:
+        if (longest := int(sizes.max(initial=0))) > _LONGEST:
             raise ValueError("too long for a table of words")
         while 8 * len(self._words) < longest:
             self._words.append(np.zeros(_SLOTS, np.uint64))
@@ -118,17 +117,12 @@ class Decoder:
         LabelFileError
             ``bad-code`` or ``bad-label``, with ``index``.
         """
-        kinds = set(map(type, elements))
-        if kinds <= {int, float, str, list}:
-            lists = (element for element in elements if type(element) is list)
-            if set(map(type, chain.from_iterable(lists))) <= {int, float, str}:
-                return self._decode_each(elements)
-        for index, element in enumerate(elements):
-            with located(index=index):
-                self._resolve(element)
-        raise AssertionError("a column was refused whose elements are all valid")
-
-    def _decode_each(self, elements: list[Any]) -> Codes:
+        lists = (element for element in elements if type(element) is list)
+        kinds = {*map(type, elements)} - {list} | {*map(type, chain.from_iterable(lists))}
+        if not kinds <= {int, float, str}:
+            for index, element in enumerate(elements):
+                with located(index=index):
+                    self._resolve(element)
         keys = [tuple(x) if type(x) is list else x for x in elements]
         numbers = dict.fromkeys(keys, 0)  # in order of appearance
         for key in numbers:

@@ -40,21 +40,20 @@ class ArrayReader:
         if any(text.rfind(b"[") for text in texts):
             raise ValueError("arrays in an array, which simdjson would flatten")
         text = b"[%b]" % b",".join(texts)
-        dtype = np.int64 if integers else np.float64
+        kind = "q" if integers else "d"
         try:
             if self._parser is not None:
                 arrays = self._parser.parse(text)
-                buffer = arrays.as_buffer(of_type="i" if integers else "d")
+                numbers = arrays.as_buffer(of_type="i" if integers else "d")
             elif b"u" in text or b"f" in text:
                 raise ValueError("true, false or null, of which struct makes numbers")
             else:
                 arrays = orjson.loads(text)
-                kind = "q" if integers else "d"
-                buffer = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
+                numbers = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
             sizes = list(map(len, arrays))
         except (TypeError, AttributeError, RuntimeError, struct.error) as error:
             raise ValueError(str(error)) from None
-        values = np.frombuffer(buffer, dtype)
-        if len(values) != sum(sizes):
+        column = np.frombuffer(numbers, kind)
+        if len(column) != sum(sizes):
             raise ValueError("arrays too long for simdjson to count")
-        return values, sizes
+        return column, sizes

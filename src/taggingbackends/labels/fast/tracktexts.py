@@ -32,18 +32,16 @@ class TrackText(NamedTuple):
     ----------
     start, end : int
     larva : int
-    keys : list of str
-        Of its columns: ``t``, ``labels``, then others, in the order of the text. Empty if the
-        track is not in the usual form: these entries after the identifier, all of them arrays.
-    columns : list of slice
-        Where these are, from bracket to bracket. Whether they are valid is found when reading them.
+    columns : dict of str -> slice
+        Where the arrays are, from bracket to bracket: ``t``, ``labels``, then others, in the order
+        of the text. Whether they are valid is found when reading them. Empty if the track is not in
+        the usual form: these entries after the identifier, and all of them arrays.
     """
 
     start: int
     end: int
     larva: int
-    keys: list[str]
-    columns: list[slice]
+    columns: dict[str, slice]
 
 
 class TrackTexts(list[TrackText]):
@@ -66,7 +64,9 @@ class TrackTexts(list[TrackText]):
         """Yield the tracks, together as long as they are small and have the same columns."""
         batch: list[TrackText] = []
         for track in self:
-            if batch and (track.keys != batch[0].keys or track.end - batch[0].start > _BATCH):
+            if batch and (
+                track.end - batch[0].start > _BATCH or [*track.columns] != [*batch[0].columns]
+            ):
                 yield batch
                 batch = []
             batch.append(track)
@@ -130,17 +130,20 @@ def _track(content: bytes, start: int, end: int) -> TrackText:
     at = content.find(b"]", before.end(), end) + 1 if before else start
     between = _BEFORE_STATES.match(content, at, end)
     if before and between:
-        keys, columns = ["t", "labels"], [slice(before.end(), at)]
-        colon = content.find(b":", between.end(), end)  # after the key of another column
-        at = content.rfind(b"]", between.end(), end if colon == -1 else colon) + 1
-        columns.append(slice(between.end(), at))
-        while (after := _AFTER_COLUMN.match(content, at, end)) and after[1]:
-            keys.append(after[1].decode())
-            at = content.find(b"]", after.end(), end) + 1
-            columns.append(slice(after.end(), at))
-        if after and after.end() == end and len({"id", *keys}) > len(keys):
-            return TrackText(start, end, int(before[1]), keys, columns)
-    return TrackText(start, end, -1, [], [])
+        columns = {"id": slice(0), "t": slice(before.end(), at)}
+        key, at = "labels", between.end()
+        colon = content.find(b":", at, end)  # after the key of another column
+        stop = content.rfind(b"]", at, end if colon == -1 else colon)
+        while key not in columns:
+            columns[key] = slice(at, stop + 1)
+            after = _AFTER_COLUMN.match(content, stop + 1, end)
+            if after and after[1]:
+                key, at = after[1].decode(), after.end()
+                stop = content.find(b"]", at, end)
+            elif after and after.end() == end:
+                del columns["id"]
+                return TrackText(start, end, int(before[1]), columns)
+    return TrackText(start, end, -1, {})
 
 
 def _runs(document: Any) -> Iterator[tuple[dict[str, Any], int]]:
