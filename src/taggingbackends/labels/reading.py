@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from codecs import BOM_UTF8
 from itertools import repeat
 from os import PathLike
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.fast.elements import Decoder
-from taggingbackends.labels.fast.jsonarrays import ArrayReader
+from taggingbackends.labels.fast.jsonarrays import read_arrays
 from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
 from taggingbackends.labels.otherwriters import normalize_run, normalize_track, whole
 from taggingbackends.labels.runlabels import RunLabels
@@ -51,7 +50,6 @@ __all__ = [
 
 
 _FIX = "name a label file, such as predicted.label"
-_POINT = re.compile(rb"[.eE]")  # of a number that is not an integer
 _HEAD = 1024  # bytes that say what another file is
 _FRACTIONS = np.append(np.arange(101) / 100, np.nan)  # by percent; -1, unknown, is the last
 
@@ -237,11 +235,10 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
 
 def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
     """Read tracks from their texts; raise ValueError if they may be invalid."""
-    reader = ArrayReader()
     for batch in texts.batches():
         known = len(run._table.states)
         try:
-            tracks = _read_batch(texts.content, batch, run._table, decoder, reader)
+            tracks = _read_batch(texts.content, batch, run._table, decoder)
         except ValueError:
             if len(run._table.states) > known:
                 raise  # the table has states of tracks that are read in part
@@ -255,13 +252,13 @@ def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
 
 
 def _read_batch(
-    content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder, reader: ArrayReader
+    content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder
 ) -> list[TrackLabels]:
     """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
     texts = {key: [content[track.columns[key]] for track in batch] for key in batch[0].columns}
     if not texts:
         raise ValueError("tracks that are not in the usual form")
-    times, sizes = reader.read(texts.pop("t"), integers=False)
+    times, sizes = read_arrays(texts.pop("t"), integers=False)
     if 0 in sizes:
         raise ValueError("tracks without frames")
     stops = np.cumsum(sizes)
@@ -269,13 +266,13 @@ def _read_batch(
     is_later[stops[:-1] - 1] = True  # of the next track
     if not is_later.all():
         raise ValueError("times that are not increasing")
-    codes = decoder.read((text[1:-1] for text in texts.pop("labels")), sizes)
+    labels = texts.pop("labels")
     columns: dict[str, NDArray[Any]] = {}
     records: list[dict[str, Any]] = [{} for _ in batch]
     frames = list(map(slice, (stops - sizes).tolist(), stops.tolist()))
     for key, column in texts.items():
-        is_whole = [key in COLUMN_KEYS or not _POINT.search(text) for text in column]
-        values, counts = reader.read(column, integers=all(is_whole))
+        is_whole = [not (b"." in text or b"e" in text or b"E" in text) for text in column]
+        values, counts = read_arrays(column, integers=all(is_whole) or key in COLUMN_KEYS)
         if counts != sizes or not (all(is_whole) or (np.abs(values) < 2**53).all()):
             raise ValueError("not per frame, or integers that may lose digits as doubles")
         if key in COLUMN_KEYS:
@@ -286,6 +283,8 @@ def _read_batch(
         else:
             for record, part, whole in zip(records, frames, is_whole, strict=True):
                 record[key] = values[part].astype(np.int64 if whole else np.float64)
+    # last: it may declare names
+    codes = decoder.read((text[1:-1] for text in labels), sizes)
     confidence, second = _fractions(columns.get("confidence")), columns.get("second")
     parts = (
         repeat(None) if column is None else map(column.__getitem__, frames)

@@ -1,4 +1,4 @@
-"""Reads JSON arrays of numbers into one column."""
+"""Reads JSON arrays of numbers with simdjson, or with orjson where that is not installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-__all__ = ["ArrayReader"]
+__all__ = ["read_arrays"]
 
 
 def _optional(name: str) -> ModuleType | None:
@@ -25,35 +25,29 @@ def _optional(name: str) -> ModuleType | None:
 simdjson = _optional("simdjson")  # the extra "fast": no Python object for each number
 
 
-class ArrayReader:
-    """Reads arrays with simdjson, or with orjson where that is not installed."""
+def read_arrays(texts: Sequence[bytes], integers: bool) -> tuple[NDArray[Any], list[int]]:
+    """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
 
-    def __init__(self) -> None:
-        self._parser = None if simdjson is None else simdjson.Parser()
-
-    def read(self, texts: Sequence[bytes], integers: bool) -> tuple[NDArray[Any], list[int]]:
-        """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
-
-        The numbers are float64 or, with `integers`, int64. A ValueError means that a text is not
-        such an array, or has to be read in another way.
-        """
-        if any(text.rfind(b"[") for text in texts):
-            raise ValueError("arrays in an array, which simdjson would flatten")
-        text = b"[%b]" % b",".join(texts)
-        kind = "q" if integers else "d"
-        try:
-            if self._parser is not None:
-                arrays = self._parser.parse(text)
-                numbers = arrays.as_buffer(of_type="i" if integers else "d")
-            elif b"u" in text or b"f" in text:
-                raise ValueError("true, false or null, of which struct makes numbers")
-            else:
-                arrays = orjson.loads(text)
-                numbers = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
-            sizes = list(map(len, arrays))
-        except (TypeError, AttributeError, RuntimeError, struct.error) as error:
-            raise ValueError(str(error)) from None
-        column = np.frombuffer(numbers, kind)
-        if len(column) != sum(sizes):
-            raise ValueError("arrays too long for simdjson to count")
-        return column, sizes
+    The numbers are float64 or, with `integers`, int64. A ValueError means that a text is not such
+    an array, or has to be read in another way.
+    """
+    if any(text.rfind(b"[") for text in texts):
+        raise ValueError("arrays in an array, which simdjson would flatten")
+    text = b"[%b]" % b",".join(texts)
+    kind = "q" if integers else "d"
+    try:
+        if simdjson is not None:
+            arrays = simdjson.Parser().parse(text)
+            numbers = arrays.as_buffer(of_type="i" if integers else "d")
+        elif b"u" in text or b"f" in text:
+            raise ValueError("true, false or null, of which struct makes numbers")
+        else:
+            arrays = orjson.loads(text)
+            numbers = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
+        sizes = list(map(len, arrays))
+    except (TypeError, AttributeError, RuntimeError, struct.error) as error:
+        raise ValueError(str(error)) from None
+    column = np.frombuffer(numbers, kind)
+    if len(column) != sum(sizes):
+        raise ValueError("arrays too long for simdjson to count")
+    return column, sizes

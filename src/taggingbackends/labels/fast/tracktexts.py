@@ -115,13 +115,11 @@ def _split(content: bytes, at: int) -> tuple[TrackTexts, int]:
     tracks = TrackTexts(content)
     start = at
     while at := content.find(b"}", at) + 1:
-        after = _AFTER_TRACK.match(content, at)
-        if after is None:
-            continue  # a brace within the track
-        tracks.append(_track(content, start, at))
-        if after[1]:
-            return tracks, after.start(1)
-        start = at = after.end()
+        if after := _AFTER_TRACK.match(content, at):  # else, it is a brace within the track
+            tracks.append(_track(content, start, at))
+            if after[1]:
+                return tracks, after.start(1)
+            start = at = after.end()
     raise ValueError("tracks without an end")
 
 
