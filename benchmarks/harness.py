@@ -15,13 +15,19 @@ __all__ = ["compare", "compare_times", "peak_memory", "row", "seconds"]
 Work = Callable[[], Any]
 
 
-def compare(case: str, baseline: Work, ours: Work, rounds: int = 9) -> None:
+def compare(
+    case: str, baseline: Work, ours: Work, rounds: int = 9, goal: float | None = None
+) -> None:
     """Print the ratio of the times of two calls, see `compare_times`."""
-    compare_times(case, lambda: seconds(baseline), lambda: seconds(ours), rounds)
+    compare_times(case, lambda: seconds(baseline), lambda: seconds(ours), rounds, goal)
 
 
 def compare_times(
-    case: str, baseline: Callable[[], float], ours: Callable[[], float], rounds: int = 9
+    case: str,
+    baseline: Callable[[], float],
+    ours: Callable[[], float],
+    rounds: int = 9,
+    goal: float | None = None,
 ) -> None:
     """Print the ratio of our time to the baseline's, as the median over pairs.
 
@@ -33,6 +39,8 @@ def compare_times(
         Function that does its work once and returns the time taken in seconds.
     rounds : int
         Number of pairs. One more pair is run first, as a warm-up.
+    goal : float, optional
+        Largest ratio that is good enough.
     """
     times = [(baseline(), ours()) for _ in range(rounds + 1)][1:]
     ratios = sorted(mine / theirs for theirs, mine in times)

@@ -69,15 +69,15 @@ class Decoder:
         """Turn elements of any lengths into a column, by a hash table of their texts."""
         characters = np.frombuffer(text, np.uint8)
         is_mark = (characters == ord(",")) | (characters == ord(_END))
-        if b"[" in text:
-            steps = (characters == ord("[")).view(np.int8) - (characters == ord("]")).view(np.int8)
-            is_mark &= np.cumsum(steps, dtype=np.int8) == 0
         stops = np.flatnonzero(is_mark)
+        if len(stops) > len(marks):  # commas in arrays
+            steps = (characters == ord("[")).view(np.int8) - (characters == ord("]")).view(np.int8)
+            stops = np.flatnonzero(is_mark & (np.cumsum(steps, dtype=np.int8) == 0))
         starts = np.append(0, stops[:-1] + 1)
         sizes = stops - starts
-        if not np.array_equal(characters[stops], marks) or sizes.min(initial=1) < 1:
+        if not np.array_equal(characters[stops], marks) or sizes.min() < 1:
             raise ValueError("not as many elements as times, or none between commas")
-        if (longest := int(sizes.max(initial=0))) > _LONGEST:
+        if (longest := int(sizes.max())) > _LONGEST:
             raise ValueError("too long for a table of words")
         while 8 * len(self._words) < longest:
             self._words.append(np.zeros(_SLOTS, np.uint64))
