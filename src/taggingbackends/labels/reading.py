@@ -255,7 +255,8 @@ def _read_batch(
     content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder
 ) -> list[TrackLabels]:
     """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
-    texts = {key: [content[track.columns[key]] for track in batch] for key in batch[0].columns}
+    whole = memoryview(content)  # of which parts are no copies
+    texts = {key: [whole[track.columns[key]] for track in batch] for key in batch[0].columns}
     if not texts:
         raise ValueError("tracks that are not in the usual form")
     times, sizes = read_arrays(texts.pop("t"), integers=False)
@@ -271,9 +272,12 @@ def _read_batch(
     records: list[dict[str, Any]] = [{} for _ in batch]
     frames = list(map(slice, (stops - sizes).tolist(), stops.tolist()))
     for key, column in texts.items():
-        is_whole = [not (b"." in text or b"e" in text or b"E" in text) for text in column]
-        values, counts = read_arrays(column, integers=all(is_whole) or key in COLUMN_KEYS)
-        if counts != sizes or not (all(is_whole) or (np.abs(values) < 2**53).all()):
+        places = [(track.columns[key].start, track.columns[key].stop) for track in batch]
+        is_integer = [
+            all(content.find(mark, *at) == -1 for mark in (b".", b"e", b"E")) for at in places
+        ]
+        values, counts = read_arrays(column, integers=all(is_integer) or key in COLUMN_KEYS)
+        if counts != sizes or not (all(is_integer) or (np.abs(values) < 2**53).all()):
             raise ValueError("not per frame, or integers that may lose digits as doubles")
         if key in COLUMN_KEYS:
             least, largest = _range(key, decoder)
@@ -281,8 +285,8 @@ def _read_batch(
                 raise ValueError("out of range")
             columns[key] = values.astype(np.int32)
         else:
-            for record, part, whole in zip(records, frames, is_whole, strict=True):
-                record[key] = values[part].astype(np.int64 if whole else np.float64)
+            for record, part, integer in zip(records, frames, is_integer, strict=True):
+                record[key] = values[part].astype(np.int64 if integer else np.float64)
     # last: it may declare names
     codes = decoder.read((text[1:-1] for text in labels), sizes)
     confidence, second = _fractions(columns.get("confidence")), columns.get("second")

@@ -49,7 +49,7 @@ class Decoder:
         self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
         self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
-    def read(self, texts: Iterable[bytes], sizes: list[int]) -> Codes:
+    def read(self, texts: Iterable[memoryview], sizes: list[int]) -> Codes:
         """Turn the elements of arrays, given by texts without brackets, into one column.
 
         A ValueError means that they have to be parsed and decoded, which also finds the error.
@@ -82,9 +82,9 @@ class Decoder:
         while 8 * len(self._words) < longest:
             self._words.append(np.zeros(_SLOTS, np.uint64))
         padded = text + bytes(8 * len(self._words))
-        windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,)).copy()  # aligned
+        windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
         words = [
-            windows.take(starts + n) & _FIRST_BYTES.take((sizes - n).clip(0, 8))
+            windows[starts + n] & _FIRST_BYTES.take((sizes - n).clip(0, 8))
             for n in range(0, 8 * len(self._words), 8)
         ]
         hashes = sum(word * factor for word, factor in zip(words, _FACTORS, strict=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -25,14 +25,13 @@ def _optional(name: str) -> ModuleType | None:
 simdjson = _optional("simdjson")  # the extra "fast": no Python object for each number
 
 
-def read_arrays(texts: Sequence[bytes], integers: bool) -> tuple[NDArray[Any], list[int]]:
+def read_arrays(texts: Iterable[memoryview], integers: bool) -> tuple[NDArray[Any], list[int]]:
     """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
 
-    The numbers are float64 or, with `integers`, int64. A ValueError means that a text is not such
-    an array, or has to be read in another way.
+    The numbers are float64 or, with `integers`, int64. The arrays must not have arrays in them,
+    which simdjson would flatten. A ValueError means that a text is not such an array, or has to be
+    read in another way.
     """
-    if any(text.rfind(b"[") for text in texts):
-        raise ValueError("arrays in an array, which simdjson would flatten")
     text = b"[%b]" % b",".join(texts)
     kind = "q" if integers else "d"
     try:
@@ -47,7 +46,7 @@ def read_arrays(texts: Sequence[bytes], integers: bool) -> tuple[NDArray[Any], l
         sizes = list(map(len, arrays))
     except (TypeError, AttributeError, RuntimeError, struct.error) as error:
         raise ValueError(str(error)) from None
-    column = np.frombuffer(numbers, kind)
+    column = np.frombuffer(numbers, kind).copy()  # frees the larger buffer
     if len(column) != sum(sizes):
         raise ValueError("arrays too long for simdjson to count")
     return column, sizes

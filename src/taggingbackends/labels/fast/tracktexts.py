@@ -22,7 +22,7 @@ _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
 _BEFORE_TIMES = _pattern(rb'\{ "id" : "([0-9]{1,5})" , "t" : (?=\[)')
 _BEFORE_STATES = _pattern(rb' , "labels" : (?=\[)')
 _AFTER_COLUMN = _pattern(rb' (?:\}|, "([\x20!#-[^-~\]]+)" : (?=\[))')  # a key without escapes
-_BATCH = 1 << 18  # bytes of text: few calls, little memory
+_BATCH = 1 << 17  # bytes of text: few calls, little memory
 
 
 class TrackText(NamedTuple):
@@ -127,13 +127,15 @@ def _track(content: bytes, start: int, end: int) -> TrackText:
     before = _BEFORE_TIMES.match(content, start, end)
     at = content.find(b"]", before.end(), end) + 1 if before else start
     between = _BEFORE_STATES.match(content, at, end)
-    if before and between:
+    if before and between and content.find(b"[", before.end() + 1, at) == -1:
         columns = {"id": slice(0), "t": slice(before.end(), at)}
         key, at = "labels", between.end()
         colon = content.find(b":", at, end)  # after the key of another column
         stop = content.rfind(b"]", at, end if colon == -1 else colon)
         while key not in columns:
             columns[key] = slice(at, stop + 1)
+            if key != "labels" and content.find(b"[", at + 1, stop) != -1:
+                break  # arrays in an array
             after = _AFTER_COLUMN.match(content, stop + 1, end)
             if after and after[1]:
                 key, at = after[1].decode(), after.end()
