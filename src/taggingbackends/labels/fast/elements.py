@@ -59,7 +59,8 @@ class Decoder:
         marks[np.cumsum(sizes) - 1] = ord(_END)
         if b'"' not in text and b"0" not in text:
             short = text.translate(None, _BLANKS) if b" " in text or b"\n" in text else text
-            characters = np.frombuffer(short.replace(b"[]", b"0"), np.uint8)
+            short = short.replace(b"[]", b"0") if b"[" in short else short
+            characters = np.frombuffer(short, np.uint8)
             codes: Codes = self._of_byte.take(characters[::2])
             if np.array_equal(characters[1::2], marks) and (codes >= 0).all():
                 return codes
