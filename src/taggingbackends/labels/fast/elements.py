@@ -76,11 +76,10 @@ class Decoder:
             stops = np.flatnonzero(is_mark & (np.cumsum(steps, dtype=np.int8) == 0))
         starts = np.append(0, stops[:-1] + 1)
         sizes = stops - starts
-        if not np.array_equal(characters[stops], marks) or sizes.min() < 1:
-            raise ValueError("not as many elements as times, or none between commas")
-        if (longest := int(sizes.max())) > _LONGEST:
-            raise ValueError("too long for a table of words")
-        while 8 * len(self._words) < longest:
+        is_full = np.array_equal(characters[stops], marks)
+        if not (is_full and sizes.min() > 0 and sizes.max() <= _LONGEST):
+            raise ValueError("not as many elements as times, none between commas, or a long one")
+        while 8 * len(self._words) < sizes.max():
             self._words.append(np.zeros(_SLOTS, np.uint64))
         padded = text + bytes(8 * len(self._words))
         windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
