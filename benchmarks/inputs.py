@@ -20,6 +20,7 @@ __all__ = [
     "label_file",
     "named_file",
     "real_label_files",
+    "record_file",
     "recording",
     "sure_file",
     "trxmat",
@@ -56,27 +57,42 @@ def label_file(path: Path, odd: float = 0.0, frames: int = 1_000_000, larvae: in
     return path
 
 
-def sure_file(path: Path, coded: Path, as_record: bool = False) -> Path:
-    """Write a label file with confidence and second choices, or with one record of numbers."""
+def sure_file(path: Path, coded: Path) -> Path:
+    """Write a label file with confidence and second choices."""
     rng = np.random.default_rng(2)
     labels = Labels.read(coded)
     for larva, track in list(labels[RUN].items()):
         confidence = rng.integers(30, 101, len(track)) / 100
-        if as_record:
-            track.records["p"] = np.rint(100 * confidence).astype(np.int64)
-        else:
-            second = [NAMES[number] for number in rng.integers(0, len(NAMES), len(track))]
-            labels.set(RUN, larva, track.times, track.states, confidence, second)
+        second = [NAMES[number] for number in rng.integers(0, len(NAMES), len(track))]
+        labels.set(RUN, larva, track.times, track.states, confidence, second)
     labels.write(path)
     return path
 
 
-def named_file(path: Path, coded: Path) -> Path:
-    """Write a label file with names instead of codes."""
+def record_file(path: Path, coded: Path) -> Path:
+    """Write a label file with one record of numbers a frame."""
+    rng = np.random.default_rng(2)
+    labels = Labels.read(coded)
+    for track in (track for run in labels.values() for track in run.values()):
+        track.records["p"] = rng.integers(0, 101, len(track))
+    labels.write(path)
+    return path
+
+
+def named_file(path: Path, coded: Path, indent: int | None = None) -> Path:
+    """Write a label file with names instead of codes; with an indent of 1, as Nyx does."""
     document = json.loads(coded.read_text())
+    names = document["labels"]
+    names = names["names"] if isinstance(names, dict) else names
     for track in document["data"]:
-        track["labels"] = [NAMES[code - 1] for code in track["labels"]]
-    path.write_text(json.dumps(document, separators=(",", ":")))
+        track["labels"] = [
+            [names[code - 1] for code in element]
+            if isinstance(element, list)
+            else names[element - 1]
+            for element in track["labels"]
+        ]
+    separators = (",", ":") if indent is None else (",", ": ")
+    path.write_text(json.dumps(document, separators=separators, indent=indent))
     return path
 
 

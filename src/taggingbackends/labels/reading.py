@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.fast.elements import Decoder
-from taggingbackends.labels.fast.jsonarrays import ArrayReader
+from taggingbackends.labels.fast.jsonarrays import read_arrays
 from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
 from taggingbackends.labels.otherwriters import normalize_run, normalize_track, whole
 from taggingbackends.labels.runlabels import RunLabels
@@ -234,37 +235,69 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
 
 def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
     """Read tracks from their texts; raise ValueError if they may be invalid."""
-    reader = ArrayReader()
-    for position, place in enumerate(texts):
-        text = texts.track(*place)
-        track = None if text is None else _read_track(text, run._table, decoder, reader)
-        if text is None or track is None:
-            _parse_track(texts.object(*place), position, run, decoder)
-        elif text.larva <= MAX_LARVA_ID and text.larva not in run._tracks:
-            run._tracks[text.larva] = track
+    for batch in texts.batches():
+        known = len(run._table.states)
+        try:
+            tracks = _read_batch(texts.content, batch, run._table, decoder)
+        except ValueError:
+            if len(run._table.states) > known:
+                raise  # the table has states of tracks that are read in part
+            for position, track in enumerate(batch):
+                _parse_track(texts.object(track), position, run, decoder)
         else:
-            raise ValueError("invalid or repeated larva identifier")
+            for text, labels in zip(batch, tracks, strict=True):
+                if text.larva > MAX_LARVA_ID or text.larva in run._tracks:
+                    raise ValueError("invalid or repeated larva identifier")
+                run._tracks[text.larva] = labels
 
 
-def _read_track(
-    text: TrackText, table: StateTable, decoder: Decoder, reader: ArrayReader
-) -> TrackLabels | None:
-    """Read a track from its text; return None if it must be parsed as JSON."""
-    known = len(table.states)
-    try:
-        times = check_times(reader.floats(text.times))
-        codes = decoder.read(text.states, reader)
-        confidence, second = (
-            None if column is None else reader.integers(column)
-            for column in (text.confidence, text.second)
-        )
-        if len(times) == len(codes) and _is_valid(confidence, second, len(times), decoder):
-            return TrackLabels(table, times, codes, None, _fractions(confidence), second)
-    except ValueError:
-        pass
-    if len(table.states) > known:
-        raise ValueError("the table has states of a partly read track")
-    return None
+def _read_batch(
+    content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder
+) -> list[TrackLabels]:
+    """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
+    whole = memoryview(content)  # of which parts are no copies
+    texts = {key: [whole[track.columns[key]] for track in batch] for key in batch[0].columns}
+    if not texts:
+        raise ValueError("tracks that are not in the usual form")
+    times, sizes = read_arrays(texts.pop("t"), integers=False)
+    if 0 in sizes:
+        raise ValueError("tracks without frames")
+    stops = np.cumsum(sizes)
+    is_later = times[1:] > times[:-1]
+    is_later[stops[:-1] - 1] = True  # of the next track
+    if not is_later.all():
+        raise ValueError("times that are not increasing")
+    labels = texts.pop("labels")
+    columns: dict[str, NDArray[Any]] = {}
+    records: list[dict[str, Any]] = [{} for _ in batch]
+    frames = list(map(slice, (stops - sizes).tolist(), stops.tolist()))
+    for key, column in texts.items():
+        places = [(track.columns[key].start, track.columns[key].stop) for track in batch]
+        is_integer = [
+            all(content.find(mark, *at) == -1 for mark in (b".", b"e", b"E")) for at in places
+        ]
+        values, counts = read_arrays(column, integers=all(is_integer) or key in COLUMN_KEYS)
+        if counts != sizes or not (all(is_integer) or (np.abs(values) < 2**53).all()):
+            raise ValueError("not per frame, or integers that may lose digits as doubles")
+        if key in COLUMN_KEYS:
+            least, largest = _range(key, decoder)
+            if ((values < least) | (values > largest)).any():
+                raise ValueError("out of range")
+            columns[key] = values.astype(np.int32)
+        else:
+            for record, part, integer in zip(records, frames, is_integer, strict=True):
+                record[key] = values[part].astype(np.int64 if integer else np.float64)
+    # last: it may declare names
+    codes = decoder.read((text[1:-1] for text in labels), sizes)
+    confidence, second = _fractions(columns.get("confidence")), columns.get("second")
+    parts = (
+        repeat(None) if column is None else map(column.__getitem__, frames)
+        for column in (times, codes, confidence, second)
+    )
+    return [
+        TrackLabels(table, of_times, of_codes, record, *others)
+        for record, of_times, of_codes, *others in zip(records, *parts, strict=False)
+    ]
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:
@@ -320,17 +353,6 @@ def _range(key: str, decoder: Decoder) -> tuple[int, int]:
     if key == "confidence":
         return -1, 100
     return 0, np.iinfo(np.int32).max if decoder.largest is None else decoder.largest
-
-
-def _is_valid(
-    confidence: NDArray[np.int32] | None, second: NDArray[np.int32] | None, n: int, decoder: Decoder
-) -> bool:
-    for key, column in zip(COLUMN_KEYS, (confidence, second), strict=True):
-        if column is not None:
-            least, largest = _range(key, decoder)
-            if len(column) != n or ((column < least) | (column > largest)).any():
-                return False
-    return True
 
 
 def _parse_integers(value: Any, n: int, key: str, least: int, largest: int) -> NDArray[np.int32]:

@@ -58,18 +58,14 @@ def check_times(times: NDArray[np.float64]) -> NDArray[np.float64]:
         raise LabelFileError("bad-time", problem)
     if (times[1:] > times[:-1]).all() and np.isfinite(times[[0, -1]] if len(times) else 0).all():
         return times  # increasing times between finite ones are finite
-    finite = np.isfinite(times)
+    bad = ~np.isfinite(times)
     # both violations in one mask, to report the first one
-    bad = ~finite
-    bad[1:] |= finite[1:] & ~(times[1:] > times[:-1])
-    if bad.any():
-        index = int(bad.argmax())
-        if finite[index]:
-            problem = f"expected a time after {times[index - 1]}, found {times[index]}"
-        else:
-            problem = f"expected a finite time, found {times[index]}"
-        raise LabelFileError("bad-time", problem, index=index)
-    return times
+    bad[1:] |= ~(times[1:] > times[:-1])
+    index = int(bad.argmax())
+    problem = f"expected a finite time, found {times[index]}"
+    if np.isfinite(times[index]):
+        problem = f"expected a time after {times[index - 1]}, found {times[index]}"
+    raise LabelFileError("bad-time", problem, index=index)
 
 
 def check_confidence(values: ArrayLike, n: int) -> NDArray[np.float64]:

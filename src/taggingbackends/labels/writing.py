@@ -31,6 +31,7 @@ from taggingbackends.system.files import Expected, write_file
 __all__ = ["json_text", "text", "write"]
 
 MAX_DEPTH = 1024  # reading refuses deeper nesting
+_LONG = 64  # bytes of a state's text; longer ones are not padded to the same length
 
 
 def write(
@@ -157,29 +158,24 @@ class _StateTexts:
     def __init__(self, run: RunLabels, named: bool) -> None:
         code_of = {name: code for code, name in enumerate((*run.names, *run.secondary_names), 1)}
 
-        def items(state: State) -> list[int] | list[str]:
-            if named:
-                return list(labels_of(state))
+        def text(state: State) -> bytes:
             # a state without frames may have names that are no longer declared
-            return [code_of.get(name, 0) for name in labels_of(state)]
+            items = [name if named else code_of.get(name, 0) for name in labels_of(state)]
+            return _dumps(items[0] if isinstance(state, str) else items) + b","
 
-        # of single labels; a state without frames may have names that are no longer declared
+        # of single labels
         self.codes = run._table.translation(
             lambda state: code_of.get(state, 0) if isinstance(state, str) else 0
         )
-        self._single = run._table.translation(
-            lambda state: code_of.get(state, 0) if isinstance(state, str) and not named else -1
-        )
-        self._texts = [
-            _dumps(items(state)[0] if isinstance(state, str) else items(state))
-            for state in run._table.states
-        ]
+        self._texts = list(map(text, run._table.states))
+        self._padded = np.array(self._texts) if max(map(len, self._texts)) <= _LONG else None
 
     def column(self, column: Codes) -> bytes:
-        single = self._single[column]
-        if (single >= 0).all():
-            return _dumps(single)
-        return b"[%b]" % b",".join(map(self._texts.__getitem__, column.tolist()))
+        if self._padded is None:
+            elements = b"".join(map(self._texts.__getitem__, column.tolist()))
+        else:
+            elements = self._padded.take(column).tobytes().translate(None, b"\0")
+        return b"[%b]" % elements[:-1]
 
 
 def _entry(key: Any, value: Any, depth: int) -> bytes:

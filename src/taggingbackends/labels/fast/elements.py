@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Iterable
+from functools import cache
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from taggingbackends.errors import LabelFileError, located, shown
-from taggingbackends.labels.fast.jsonarrays import ArrayReader
 from taggingbackends.labels.otherwriters import whole
 from taggingbackends.labels.states import Codes, State, StateTable
 from taggingbackends.labels.validation import fault_in
 
 __all__ = ["Decoder"]
 
-V = TypeVar("V")
-
-_ARRAY = re.compile(rb"(\[[^][]*\])")
-_ARRAY_OR_NAME = re.compile(rb'(\[(?:[^][\\"]|"[^\\"]*")*\]|"[^\\"]*")')
-_FIRST_BYTE = 0x80  # stands for an array or a name; no text that is read has bytes from here on
 _BLANKS = b" \t\r\n"
-_NO_STATE = b"\xff"
-
-
-class _Found(dict[bytes, V]):
-    """Values by text, computed when a text first appears."""
-
-    def __init__(self, find: Callable[[bytes], V]) -> None:
-        self._find = find
-
-    def __missing__(self, text: bytes) -> V:
-        value = self[text] = self._find(text)
-        return value
+_END = b"\0"  # after the elements of a track; no JSON has it
+_SLOTS = 1 << 16
+_FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
+_LONGEST = 8 * len(_FACTORS)
+_FIRST_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)  # of a word: 0 to 8
 
 
 class Decoder:
@@ -54,60 +42,72 @@ class Decoder:
         self._table = table
         self._names = [*table.names, *table.secondary_names]  # by code - 1
         self.largest = len(self._names) if declared else None
-        self._numbers = _Found(lambda text: table.number(self._resolve(orjson.loads(text))))
-        self._bytes = _Found(self._byte)
-        self._of_byte = bytearray(
-            _NO_STATE * 256
-        )  # number of the state, by the byte of its element
-        for code in range(1, min(len(self._names), 9) + 1):
-            self._of_byte[ord("0") + code] = code
+        self._number = cache(lambda text: table.number(self._resolve(orjson.loads(text))))
+        self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
+        single = min(len(self._names), 9)
+        self._of_byte[ord("0") : ord("1") + single] = range(single + 1)  # "0" stands for []
+        self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
+        self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
-    def read(self, text: bytes, reader: ArrayReader) -> Codes:
-        """Turn the text of elements, from bracket to bracket, into a column.
+    def read(self, texts: Iterable[memoryview], sizes: list[int]) -> Codes:
+        """Turn the elements of arrays, given by texts without brackets, into one column.
 
         A ValueError means that they have to be parsed and decoded, which also finds the error.
         """
-        inner = text[1:-1]
-        if not inner.isascii():
-            raise ValueError("bytes that are used for arrays here")
-        pieces: list[bytes] = []
-        others: list[bytes] = []  # elements other than codes, if there are arrays among them
-        if b"[" in inner:
-            if b"\\" in inner:
-                raise ValueError("strings that have to be parsed")
-            # names as well: new ones are declared in order of appearance
-            pieces = (_ARRAY_OR_NAME if b'"' in inner else _ARRAY).split(inner)
-            others = pieces[1::2]
-            pieces[1::2] = map(self._bytes.__getitem__, others)
-            inner = b"".join(pieces)
-            if b"[" in inner:
-                raise ValueError("arrays in arrays")
-        if b'"' not in inner and (b" " in inner or b"\n" in inner):
-            inner = inner.translate(None, _BLANKS)
-        single = inner[::2].translate(self._of_byte)
-        commas = inner[1::2]
-        if len(commas) == commas.count(b",") == len(single) - 1 and _NO_STATE not in single:
-            return np.frombuffer(single, np.uint8).astype(np.int32)
-        if others:
-            # blanks around the numbers, so that they do not join digits beside them
-            pieces[1::2] = [b" %d " % self._numbers[text] for text in others]
-            text = b"[%b]" % b"".join(pieces)
-        elif b'"' in inner:
-            names = inner.split(b",")
-            return np.fromiter(map(self._numbers.__getitem__, names), np.int32, len(names))
-        codes = reader.integers(text)
-        beyond = sum(not 1 <= self._numbers[text] <= len(self._names) for text in others)
-        if np.count_nonzero((codes < 1) | (codes > len(self._names))) != beyond:
-            raise ValueError("codes out of range")
+        text = _END.join((*texts, b""))
+        marks = np.full(sum(sizes), ord(","), np.uint8)  # after the elements
+        marks[np.cumsum(sizes) - 1] = ord(_END)
+        if b'"' not in text and b"0" not in text:
+            short = text.translate(None, _BLANKS) if b" " in text or b"\n" in text else text
+            short = short.replace(b"[]", b"0") if b"[" in short else short
+            characters = np.frombuffer(short, np.uint8)
+            codes: Codes = self._of_byte.take(characters[::2])
+            if np.array_equal(characters[1::2], marks) and (codes >= 0).all():
+                return codes
+        return self._read_long(text, marks)
+
+    def _read_long(self, text: bytes, marks: NDArray[np.uint8]) -> Codes:
+        """Turn elements of any lengths into a column, by a hash table of their texts."""
+        characters = np.frombuffer(text, np.uint8)
+        is_mark = (characters == ord(",")) | (characters == ord(_END))
+        stops = np.flatnonzero(is_mark)
+        if len(stops) > len(marks):  # commas in arrays
+            steps = (characters == ord("[")).view(np.int8) - (characters == ord("]")).view(np.int8)
+            stops = np.flatnonzero(is_mark & (np.cumsum(steps, dtype=np.int8) == 0))
+        starts = np.append(0, stops[:-1] + 1)
+        sizes = stops - starts
+        is_full = np.array_equal(characters[stops], marks)
+        if not (is_full and sizes.min() > 0 and sizes.max() <= _LONGEST):
+            raise ValueError("not as many elements as times, none between commas, or a long one")
+        while 8 * len(self._words) < sizes.max():
+            self._words.append(np.zeros(_SLOTS, np.uint64))
+        padded = text + bytes(8 * len(self._words))
+        windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
+        words = [
+            windows[starts + n] & _FIRST_BYTES.take((sizes - n).clip(0, 8))
+            for n in range(0, 8 * len(self._words), 8)
+        ]
+        hashes = sum(word * factor for word, factor in zip(words, _FACTORS, strict=False))
+        slots = (hashes >> np.uint64(48)).astype(np.intp)
+        others = self._others(slots, words)
+        _, first = np.unique(hashes[others], return_index=True)
+        for at in np.sort(others[first]).tolist():  # new ones, in order of appearance
+            number = self._number(text[starts[at] : stops[at]])
+            if not self._words[0][slots[at]]:  # free
+                self._in_slot[slots[at]] = number
+                for known, word in zip(self._words, words, strict=True):
+                    known[slots[at]] = word[at]
+        codes: Codes = self._in_slot.take(slots)
+        for at in self._others(slots, words).tolist() if len(others) else ():
+            codes[at] = self._number(text[starts[at] : stops[at]])
         return codes
 
-    def _byte(self, element: bytes) -> bytes:
-        """Return a byte for an array or a name; two bytes if no byte is left."""
-        number, byte = self._numbers[element], _FIRST_BYTE + len(self._bytes)
-        if byte > 0xFF or number >= _NO_STATE[0]:
-            return b"??"
-        self._of_byte[byte] = number
-        return bytes([byte])
+    def _others(self, slots: NDArray[np.intp], words: list[NDArray[np.uint64]]) -> NDArray[np.intp]:
+        """Return which elements are not those of their slots."""
+        is_other = self._words[0].take(slots) != words[0]
+        for known, word in zip(self._words[1:], words[1:], strict=True):
+            is_other |= known.take(slots) != word
+        return np.flatnonzero(is_other)
 
     def decode(self, elements: list[Any]) -> Codes:
         """Turn elements, as JSON has them, into a column.
@@ -117,20 +117,12 @@ class Decoder:
         LabelFileError
             ``bad-code`` or ``bad-label``, with ``index``.
         """
-        kinds = set(map(type, elements))
-        if kinds == {int} and self.largest is not None:
-            if min(elements) >= 1 and max(elements) <= self.largest:
-                return np.array(elements, dtype=np.int32)  # codes are state numbers
-        elif kinds <= {int, float, str, list}:
-            lists = (element for element in elements if type(element) is list)
-            if set(map(type, chain.from_iterable(lists))) <= {int, float, str}:
-                return self._decode_each(elements)
-        for index, element in enumerate(elements):
-            with located(index=index):
-                self._resolve(element)
-        raise AssertionError("a column was refused whose elements are all valid")
-
-    def _decode_each(self, elements: list[Any]) -> Codes:
+        lists = (element for element in elements if type(element) is list)
+        kinds = {*map(type, elements)} - {list} | {*map(type, chain.from_iterable(lists))}
+        if not kinds <= {int, float, str}:
+            for index, element in enumerate(elements):
+                with located(index=index):
+                    self._resolve(element)
         keys = [tuple(x) if type(x) is list else x for x in elements]
         numbers = dict.fromkeys(keys, 0)  # in order of appearance
         for key in numbers:

@@ -1,7 +1,9 @@
-"""Reads JSON arrays of numbers into columns."""
+"""Reads JSON arrays of numbers with simdjson, or with orjson where that is not installed."""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-__all__ = ["ArrayReader"]
+__all__ = ["read_arrays"]
 
 
 def _optional(name: str) -> ModuleType | None:
@@ -23,47 +25,28 @@ def _optional(name: str) -> ModuleType | None:
 simdjson = _optional("simdjson")  # the extra "fast": no Python object for each number
 
 
-class ArrayReader:
-    """Reads arrays with simdjson, or with orjson where that is not installed.
+def read_arrays(texts: Iterable[memoryview], integers: bool) -> tuple[NDArray[Any], list[int]]:
+    """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
 
-    The text must not have arrays in the array, which simdjson would flatten. A ValueError means
-    that the text is not such an array, or has to be read in another way.
+    The numbers are float64 or, with `integers`, int64. The arrays must not have arrays in them,
+    which simdjson would flatten. A ValueError means that a text is not such an array, or has to be
+    read in another way.
     """
-
-    def __init__(self) -> None:
-        self._parser = None if simdjson is None else simdjson.Parser()
-
-    def floats(self, text: bytes | memoryview) -> NDArray[np.float64]:
-        """Return the numbers of an array such as ``b"[1.5,2]"``."""
-        if self._parser is not None:
-            return np.frombuffer(self._buffer(text, "d"), np.float64)
-        values = self._list(text, {int, float})
-        return np.fromiter(values, np.float64, len(values))
-
-    def integers(self, text: bytes) -> NDArray[np.int32]:
-        """Return the integers of an array such as ``b"[1,2]"``; none is beyond 32 bits."""
-        if self._parser is not None:
-            values = np.frombuffer(self._buffer(text, "i"), np.int64)
+    text = b"[%b]" % b",".join(texts)
+    kind = "q" if integers else "d"
+    try:
+        if simdjson is not None:
+            arrays = simdjson.Parser().parse(text)
+            numbers = arrays.as_buffer(of_type="i" if integers else "d")
+        elif b"u" in text or b"f" in text:
+            raise ValueError("true, false or null, of which struct makes numbers")
         else:
-            items = self._list(text, {int})
-            try:
-                values = np.fromiter(items, np.int64, len(items))
-            except OverflowError:
-                raise ValueError("an integer beyond 64 bits") from None
-        codes = values.astype(np.int32)
-        if not np.array_equal(codes, values):
-            raise ValueError("an integer beyond 32 bits")
-        return codes
-
-    def _buffer(self, text: bytes | memoryview, of_type: str) -> Any:
-        assert self._parser is not None
-        try:
-            return self._parser.parse(text).as_buffer(of_type=of_type)
-        except (TypeError, AttributeError, RuntimeError) as error:
-            raise ValueError(str(error)) from None
-
-    def _list(self, text: bytes | memoryview, types: set[type]) -> list[Any]:
-        values = orjson.loads(text)
-        if not (isinstance(values, list) and set(map(type, values)) <= types):
-            raise ValueError("not only numbers")
-        return values
+            arrays = orjson.loads(text)
+            numbers = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
+        sizes = list(map(len, arrays))
+    except (TypeError, AttributeError, RuntimeError, struct.error) as error:
+        raise ValueError(str(error)) from None
+    column = np.frombuffer(numbers, kind).copy()  # frees the larger buffer
+    if len(column) != sum(sizes):
+        raise ValueError("arrays too long for simdjson to count")
+    return column, sizes

@@ -21,30 +21,31 @@ _DATA = _pattern(rb'"data" : \[ (?=\{)')
 _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
 _BEFORE_TIMES = _pattern(rb'\{ "id" : "([0-9]{1,5})" , "t" : (?=\[)')
 _BEFORE_STATES = _pattern(rb' , "labels" : (?=\[)')
-_COLUMNS = _pattern(rb'(?: , "confidence" : (\[[^][]*\]))?(?: , "second" : (\[[^][]*\]))? \}')
+_AFTER_COLUMN = _pattern(rb' (?:\}|, "([\x20!#-[^-~\]]+)" : (?=\[))')  # a key without escapes
+_BATCH = 1 << 17  # bytes of text: few calls, little memory
 
 
 class TrackText(NamedTuple):
-    """A track in its usual form: these entries, in this order. The last two may be missing.
+    """Where a track is in the text of a label file, from brace to brace.
 
     Attributes
     ----------
+    start, end : int
     larva : int
-    times : memoryview
-    states : bytes
-    confidence, second : bytes or None
-        All from bracket to bracket. Whether they are valid arrays is found when reading them.
+    columns : dict of str -> slice
+        Where the arrays are, from bracket to bracket: ``t``, ``labels``, then others, in the order
+        of the text. Whether they are valid is found when reading them. Empty if the track is not in
+        the usual form: these entries after the identifier, and all of them arrays.
     """
 
+    start: int
+    end: int
     larva: int
-    times: memoryview
-    states: bytes
-    confidence: bytes | None
-    second: bytes | None
+    columns: dict[str, slice]
 
 
-class TrackTexts(list[tuple[int, int]]):
-    """Where the tracks of a run are in the text of a label file, from brace to brace.
+class TrackTexts(list[TrackText]):
+    """The tracks of a run in the text of a label file.
 
     Attributes
     ----------
@@ -59,37 +60,26 @@ class TrackTexts(list[tuple[int, int]]):
         self.content = content
         self.depth = 0
 
-    def object(self, start: int, end: int) -> Any:
-        """Return the object in a part of the text; a ValueError if it is not one object."""
+    def batches(self) -> Iterator[list[TrackText]]:
+        """Yield the tracks, together as long as they are small and have the same columns."""
+        batch: list[TrackText] = []
+        for track in self:
+            if batch and (
+                track.end - batch[0].start > _BATCH or [*track.columns] != [*batch[0].columns]
+            ):
+                yield batch
+                batch = []
+            batch.append(track)
+        yield batch
+
+    def object(self, track: TrackText) -> Any:
+        """Return the object in the text of a track; a ValueError if it is not one object."""
         # inside as many brackets as in the file, so that too deep a nesting is refused
-        text = b"[" * self.depth + self.content[start:end] + b"]" * self.depth
+        text = b"[" * self.depth + self.content[track.start : track.end] + b"]" * self.depth
         value = orjson.loads(text)
         for _ in range(self.depth):
             (value,) = value
         return value
-
-    def track(self, start: int, end: int) -> TrackText | None:
-        """Return the parts of a track, None if it is not in the usual form."""
-        content = self.content
-        before = _BEFORE_TIMES.match(content, start, end)
-        if before is None:
-            return None
-        times = before.end(), content.find(b"]", before.end(), end) + 1
-        between = _BEFORE_STATES.match(content, times[1], end)
-        if between is None:
-            return None
-        key = content.find(b'":', between.end(), end)  # of another entry
-        stop = end if key == -1 else key
-        states = between.end(), content.rfind(b"]", between.end(), stop) + 1
-        columns = _COLUMNS.fullmatch(content, states[1], end)
-        if columns is None:
-            return None
-        if content.find(b"[", times[0] + 1, times[1]) != -1:
-            return None  # arrays among the times
-        whole = memoryview(content)  # so that the times, most of the text, are not copied
-        return TrackText(
-            int(before[1]), whole[slice(*times)], content[slice(*states)], *columns.groups()
-        )
 
 
 def take_apart(content: bytes) -> Any:
@@ -124,16 +114,36 @@ def _split(content: bytes, at: int) -> tuple[TrackTexts, int]:
     """Return the tracks from the first one on, and the position of the bracket after them."""
     tracks = TrackTexts(content)
     start = at
-    while end := content.find(b"}", at) + 1:
-        after = _AFTER_TRACK.match(content, end)
-        at = end
-        if after is None:
-            continue  # a brace within the track
-        tracks.append((start, end))
-        if after[1]:
-            return tracks, after.start(1)
-        start = at = after.end()
+    while at := content.find(b"}", at) + 1:
+        if after := _AFTER_TRACK.match(content, at):  # else, it is a brace within the track
+            tracks.append(_track(content, start, at))
+            if after[1]:
+                return tracks, after.start(1)
+            start = at = after.end()
     raise ValueError("tracks without an end")
+
+
+def _track(content: bytes, start: int, end: int) -> TrackText:
+    before = _BEFORE_TIMES.match(content, start, end)
+    at = content.find(b"]", before.end(), end) + 1 if before else start
+    between = _BEFORE_STATES.match(content, at, end)
+    if before and between and content.find(b"[", before.end() + 1, at) == -1:
+        columns = {"id": slice(0), "t": slice(before.end(), at)}
+        key, at = "labels", between.end()
+        colon = content.find(b":", at, end)  # after the key of another column
+        stop = content.rfind(b"]", at, end if colon == -1 else colon)
+        while key not in columns:
+            columns[key] = slice(at, stop + 1)
+            if key != "labels" and content.find(b"[", at + 1, stop) != -1:
+                break  # arrays in an array
+            after = _AFTER_COLUMN.match(content, stop + 1, end)
+            if after and after[1]:
+                key, at = after[1].decode(), after.end()
+                stop = content.find(b"]", at, end)
+            elif after and after.end() == end:
+                del columns["id"]
+                return TrackText(start, end, int(before[1]), columns)
+    return TrackText(start, end, -1, {})
 
 
 def _runs(document: Any) -> Iterator[tuple[dict[str, Any], int]]:
