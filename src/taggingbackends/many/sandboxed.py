@@ -1,90 +1,131 @@
-"""The process that labels one recording in its sandbox; `labelling` starts it."""
+"""The process that labels a batch of recordings in a sandbox; `labelling` starts it."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
+from taggingbackends.backend.batch import Batch, Wanted, wanted
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.prediction import expected_labels, predict_in_sandbox
-from taggingbackends.backend.sandboxes import free_sandbox
+from taggingbackends.backend.sandboxes import free_sandbox, hold
 from taggingbackends.errors import BackendError, LeftOutWarning
-from taggingbackends.many.labelling import Outcome, Result, Task, settled
-from taggingbackends.many.workers import serve, why_failed
-from taggingbackends.system.files import remove_file
+from taggingbackends.many.labelling import Outcome, Result, Task, failure, settled
+from taggingbackends.many.workers import serve
+from taggingbackends.system.files import remove_file, scratch
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Read a task, perform it and write the outcome."""
-    serve(_label_and_report)
+    """Read the tasks of a batch, perform them and write the outcomes."""
+    serve(_label)
 
 
-def _label_and_report(task: Task, warned: list[warnings.WarningMessage]) -> Outcome:
-    outcome = _label(task)
-    if outcome.result is not Result.LABELLED:
-        return outcome
-    messages = [warning.message for warning in warned]
-    left_out = [one.problem for one in messages if isinstance(one, LeftOutWarning)]
-    others = (str(one) for one in messages if not isinstance(one, LeftOutWarning))
-    return outcome._replace(warnings=tuple(others), left_out="; ".join(left_out))
-
-
-def _label(task: Task) -> Outcome:
-    recording = task.files[0]
-    try:
-        with ExitStack() as stack:
+def _label(tasks: Sequence[Task], warned: list[warnings.WarningMessage]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    with ExitStack() as stack:
+        backend = None
+        held = []
+        for task in tasks:
             try:
-                backend = stack.enter_context(free_sandbox(task.backend(), task.wait))
+                # a process that waits holds no other recording, so that two never wait for each
+                # other
+                if backend is None:
+                    backend = stack.enter_context(free_sandbox(task.backend(), task.wait))
+                else:
+                    stack.enter_context(hold(task.backend(), inherited=False))
+                held.append(task)
             except BlockingIOError:
-                return Outcome(recording, Result.BUSY)
-            return _label_alone(task, backend)
-    except Exception as error:
-        why, step = why_failed(error)
-        return Outcome(recording, Result.FAILED, why=why, step=step)
+                outcomes.append(Outcome(task.files[0], Result.BUSY))
+            except Exception as error:
+                outcomes.append(failure(task, error, len(tasks)))
+        if backend is not None:
+            outcomes += _label_held(held, backend, warned)
+    return outcomes
 
 
-def _label_alone(task: Task, backend: BackendFolder) -> Outcome:
-    outcome, outdated = settled(task)
-    if outcome is not None:
-        return outcome
+def _label_held(
+    tasks: Sequence[Task], backend: BackendFolder, warned: list[warnings.WarningMessage]
+) -> list[Outcome]:
+    """Label recordings that this process has locked, unless their labels stay."""
+    outcomes: list[Outcome] = []
+    recordings: list[tuple[Task, Wanted]] = []
+    for task in tasks:
+        try:
+            outcome, outdated = settled(task)
+            if outcome is None:
+                task = task._replace(found=outdated)
+                recordings.append((task, _wanted(task, backend)))
+            else:
+                outcomes.append(outcome)
+        except Exception as error:
+            outcomes.append(_meanwhile(task, error) or failure(task, error))
+    if not recordings:
+        return outcomes
+    labelled = [task for task, _ in recordings]
     try:
-        labels = predict_in_sandbox(
-            backend,
-            task.files,
-            task.options,
-            force=task.force or bool(outdated),
-            skip=task.skip,
-            before_pull=lambda: _check_output(backend),
-            replacing=outdated,
-            link=task.link,
-        )
-    except BackendError as error:
-        if error.kind not in ("existing-file", "changed-file"):
-            raise
-        now, _ = settled(task)  # labelled or edited by others in the meantime
-        if now is None:
-            raise
-        return now
-    for file, before in outdated.items():  # the new labels may have other names
-        if before is not None and file not in labels and not remove_file(file, before):
+        with scratch(backend.data_dirs()):
+            batch = Batch(backend, [one for _, one in recordings], labelled[0].link)
+            batch.run(labelled[0].options, labelled[0].skip)
+    except Exception as error:
+        return outcomes + [failure(task, error, len(labelled)) for task in labelled]
+    of_all, warned[:] = warned[:], []
+    owners = {file: task for task, one in recordings for file in one.sources.values()}
+    found = []
+    for n, task in enumerate(labelled):
+        try:
+            with scratch(backend.data_dirs()):
+                files = batch.pull(n)
+            outcome = Outcome(task.files[0], Result.LABELLED, tuple(files))
+            _remove_outdated(task, outcome)
+            outcome = _with_warnings(outcome, [*of_all, *warned], task, owners)
+        except Exception as error:
+            outcome = _meanwhile(task, error) or failure(task, error, len(labelled))
+        found.append(outcome)
+        warned.clear()
+    together = sum(outcome.result is Result.LABELLED for outcome in found)
+    return outcomes + [
+        outcome._replace(together=together) if outcome.result is Result.LABELLED else outcome
+        for outcome in found
+    ]
+
+
+def _wanted(task: Task, backend: BackendFolder) -> Wanted:
+    force = task.force or bool(task.found)
+    return wanted(backend, task.files, task.place, force, task.found)
+
+
+def _meanwhile(task: Task, error: Exception) -> Outcome | None:
+    """Return the outcome if others have labelled a recording, or edited its labels, meanwhile."""
+    if isinstance(error, BackendError) and error.kind in ("existing-file", "changed-file"):
+        return settled(task._replace(found=None))[0]
+    return None
+
+
+def _remove_outdated(task: Task, outcome: Outcome) -> None:
+    """Remove the labels under the other name."""
+    for file, before in (task.found or {}).items():
+        if before is not None and file not in outcome.labels and not remove_file(file, before):
             warnings.warn(f"{file}: changed meanwhile, so it is not removed", stacklevel=2)
-    return Outcome(task.files[0], Result.LABELLED, tuple(labels))
 
 
-def _check_output(backend: BackendFolder) -> None:
-    """Raise an error if labels have a name that `label_files` does not find."""
-    for *_, places in expected_labels(backend):
-        for place in places:
-            if place.exists():
-                continue
-            top = backend.processed_data_dir()
-            written = (path.relative_to(top).as_posix() for path in backend.list_processed_files())
-            call = f"backend.output_path(file{', run' if len(places) > 1 else ''})"
-            problem = f"expected predict_model to write {place.name}, {call}"
-            raise BackendError("no-output", f"{problem}; found {', '.join(written)}")
+def _with_warnings(
+    outcome: Outcome,
+    warned: Sequence[warnings.WarningMessage],
+    task: Task,
+    owners: Mapping[Path, Task],
+) -> Outcome:
+    """Add the warnings, except those about files of other recordings."""
+    left_out, others = [], []
+    for message in (one.message for one in warned):
+        if not isinstance(message, LeftOutWarning):
+            others.append(str(message))
+        elif owners.get(message.file, task) is task:
+            left_out.append(message.problem)
+    return outcome._replace(warnings=tuple(others), left_out="; ".join(left_out))
 
 
 if __name__ == "__main__":
