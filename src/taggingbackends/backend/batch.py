@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from taggingbackends.backend.staging import (
     push_collected,
 )
 from taggingbackends.data.formats import is_label_file
-from taggingbackends.errors import BackendError, ScriptError
+from taggingbackends.errors import BackendError, LeftOutWarning, ScriptError
 from taggingbackends.labels.dependencies import check_runs
 from taggingbackends.system.files import Destination, Stamp, walk
 
@@ -112,6 +113,7 @@ class Batch:
         self._before: dict[Path, Stamp | None] = {}
         self._after: dict[Path, Stamp | None] = {}
         self._failed: ScriptError | None = None
+        self._left_out: list[LeftOutWarning] = []
 
     def run(self, options: Options, skip: Iterable[str] = ()) -> None:
         """Run the scripts. If one fails, `pull` raises its error for recordings without labels.
@@ -129,8 +131,6 @@ class Batch:
         -----
         UserWarning
             No script took one of the options.
-        LeftOutWarning
-            Tracker files contain something that the scripts did not use.
         """
         backend = self._backend
         script = required_script(backend, "predict_model")
@@ -139,7 +139,7 @@ class Batch:
         self._software = software(backend)
         self._before = input_stamps(backend)
         try:
-            with reporting(backend, options):
+            with reporting(backend, options, self._left_out.extend):
                 prepare(backend, options, skip)
                 run_script(backend, script, options)
         except ScriptError as error:
@@ -175,6 +175,8 @@ class Batch:
         -----
         UserWarning
             The input of a run is unknown, or no frame of a file has a label.
+        LeftOutWarning
+            Tracker files contain something that the scripts did not use.
         """
         raw, _, processed = self._backend.data_dirs()
         folder, recording = self._folders[n], self._recordings[n]
@@ -199,7 +201,11 @@ class Batch:
         targets |= check_targets(others, recording.force)
         for file, runs in completed.items():
             check_runs(runs, raw / file.parent.relative_to(processed), digests)
-        return copy_to(targets)
+        paths = copy_to(targets)
+        for warning in self._left_out:
+            if len(self._recordings) == 1 or warning.file in recording.sources.values():
+                warnings.warn(warning, stacklevel=2)
+        return paths
 
     def _unexpected(self, path: Path, folder: Path, has_runs: bool) -> BackendError:
         """Return the error about labels with a name under which nobody would find them."""

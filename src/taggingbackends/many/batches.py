@@ -63,7 +63,8 @@ class Batches:
             on, each recording is a batch.
         """
         times = [one.seconds for one in outcomes if one.result in (Result.LABELLED, Result.FAILED)]
-        if self._size > 1 and len(outcomes) > 1 and all(one.together == 1 for one in outcomes):
+        alone = [one for one in outcomes if one.result is Result.LABELLED and one.together == 1]
+        if len(alone) == len(outcomes) > 1 and self._size > 1:
             self._size, self._chosen = 1, True
             problem = "the scripts label only one recording at a time, so each is a batch now"
             warnings.warn(f"{problem}; choose this with batch=1", stacklevel=3)

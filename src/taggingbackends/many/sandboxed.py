@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from taggingbackends.backend.batch import Batch, Wanted, wanted
 from taggingbackends.backend.folder import BackendFolder
@@ -43,8 +42,9 @@ def _label(tasks: Sequence[Task], warned: list[warnings.WarningMessage]) -> list
             except Exception as error:
                 outcomes.append(failure(task, error, len(tasks)))
         if backend is not None:
+            stack.enter_context(scratch(backend.data_dirs()))
             outcomes += _label_held(held, backend, warned)
-    return outcomes
+    return [_with_warnings(outcome, warned) for outcome in outcomes]  # about removing the sandbox
 
 
 def _label_held(
@@ -58,51 +58,49 @@ def _label_held(
             outcome, outdated = settled(task)
             if outcome is None:
                 task = task._replace(found=outdated)
-                recordings.append((task, _wanted(task, backend)))
+                force = task.force or bool(outdated)
+                one = wanted(backend, task.files, task.place, force, outdated)
+                recordings.append((task, one))
             else:
                 outcomes.append(outcome)
         except Exception as error:
-            outcomes.append(_meanwhile(task, error) or failure(task, error))
+            outcomes.append(_failed(task, error))
     if not recordings:
         return outcomes
     labelled = [task for task, _ in recordings]
     try:
-        with scratch(backend.data_dirs()):
-            batch = Batch(backend, [one for _, one in recordings], labelled[0].link)
-            batch.run(labelled[0].options, labelled[0].skip)
+        batch = Batch(backend, [one for _, one in recordings], labelled[0].link)
+        batch.run(labelled[0].options, labelled[0].skip)
     except Exception as error:
         return outcomes + [failure(task, error, len(labelled)) for task in labelled]
     of_all, warned[:] = warned[:], []
-    owners = {file: task for task, one in recordings for file in one.sources.values()}
     found = []
     for n, task in enumerate(labelled):
         try:
-            with scratch(backend.data_dirs()):
-                files = batch.pull(n)
-            outcome = Outcome(task.files[0], Result.LABELLED, tuple(files))
+            outcome = Outcome(task.files[0], Result.LABELLED, tuple(batch.pull(n)))
             _remove_outdated(task, outcome)
-            outcome = _with_warnings(outcome, [*of_all, *warned], task, owners)
+            outcome = _with_warnings(outcome, [*of_all, *warned])
         except Exception as error:
-            outcome = _meanwhile(task, error) or failure(task, error, len(labelled))
+            outcome = _failed(task, error, len(labelled))
         found.append(outcome)
         warned.clear()
     together = sum(outcome.result is Result.LABELLED for outcome in found)
-    return outcomes + [
-        outcome._replace(together=together) if outcome.result is Result.LABELLED else outcome
-        for outcome in found
-    ]
+    for outcome in found:
+        is_labelled = outcome.result is Result.LABELLED
+        outcomes.append(outcome._replace(together=together) if is_labelled else outcome)
+    return outcomes
 
 
-def _wanted(task: Task, backend: BackendFolder) -> Wanted:
-    force = task.force or bool(task.found)
-    return wanted(backend, task.files, task.place, force, task.found)
-
-
-def _meanwhile(task: Task, error: Exception) -> Outcome | None:
-    """Return the outcome if others have labelled a recording, or edited its labels, meanwhile."""
+def _failed(task: Task, error: Exception, together: int = 0) -> Outcome:
+    """Return the outcome of a recording that failed, or that others have labelled meanwhile."""
     if isinstance(error, BackendError) and error.kind in ("existing-file", "changed-file"):
-        return settled(task._replace(found=None))[0]
-    return None
+        try:
+            now, _ = settled(task._replace(found=None))
+        except Exception as another:
+            return failure(task, another, together)
+        if now is not None:
+            return now
+    return failure(task, error, together)
 
 
 def _remove_outdated(task: Task, outcome: Outcome) -> None:
@@ -112,20 +110,15 @@ def _remove_outdated(task: Task, outcome: Outcome) -> None:
             warnings.warn(f"{file}: changed meanwhile, so it is not removed", stacklevel=2)
 
 
-def _with_warnings(
-    outcome: Outcome,
-    warned: Sequence[warnings.WarningMessage],
-    task: Task,
-    owners: Mapping[Path, Task],
-) -> Outcome:
-    """Add the warnings, except those about files of other recordings."""
-    left_out, others = [], []
-    for message in (one.message for one in warned):
-        if not isinstance(message, LeftOutWarning):
-            others.append(str(message))
-        elif owners.get(message.file, task) is task:
-            left_out.append(message.problem)
-    return outcome._replace(warnings=tuple(others), left_out="; ".join(left_out))
+def _with_warnings(outcome: Outcome, warned: Sequence[warnings.WarningMessage]) -> Outcome:
+    """Add warnings to the outcome of a recording that was labelled."""
+    if outcome.result is not Result.LABELLED:
+        return outcome
+    messages = [warning.message for warning in warned]
+    left_out = [one.problem for one in messages if isinstance(one, LeftOutWarning)]
+    others = [str(one) for one in messages if not isinstance(one, LeftOutWarning)]
+    left_out = [*filter(None, [outcome.left_out]), *left_out]
+    return outcome._replace(warnings=(*outcome.warnings, *others), left_out="; ".join(left_out))
 
 
 if __name__ == "__main__":
