@@ -124,14 +124,18 @@ def push(
 
 
 def collect(
-    backend: BackendFolder, paths: Iterable[str | PathLike[str]], choice: Choice = USUAL_FILES
+    backend: BackendFolder,
+    paths: Iterable[str | PathLike[str]],
+    choice: Choice = USUAL_FILES,
+    digests: dict[Path, str] | None = None,
 ) -> dict[Path, Path]:
     """Return the files to push, see `push`: relative path in data/raw -> absolute path.
 
-    Nothing is brought in. The errors and warnings about the files are those of `push`.
+    Nothing is brought in. The errors and warnings about the files are those of `push`. If given,
+    `digests` receives the SHA-1 of the files that label files depend on.
     """
     absolute = [_absolute(path) for path in paths]
-    return _collect(absolute, choice, own_suffixes(backend.project_dir))
+    return _collect(absolute, choice, own_suffixes(backend.project_dir), digests)
 
 
 def push_collected(
@@ -380,7 +384,9 @@ def _absolute(path: str | PathLike[str]) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - links named by the user stay links
 
 
-def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict[Path, Path]:
+def _collect(
+    paths: list[Path], choice: Choice, suffixes: Sequence[str], digests: dict[Path, str] | None
+) -> dict[Path, Path]:
     """Return the files to push: relative path in data/raw -> source."""
     kinds = {path: _kind(path) for path in paths}
     for path, kind in kinds.items():
@@ -405,7 +411,7 @@ def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict
         if file.is_symlink() and may_be_input(file, choice, suffixes):
             _kind(file)  # an error if the link is broken
     named = [path for path, kind in kinds.items() if kind == "file"]
-    sources = input_files(named, found, choice, suffixes)
+    sources = input_files(named, found, choice, suffixes, digests)
     if not sources:
         is_push = choice.purpose == "push" or not found
         expected = "visible files" if is_push else "recordings of a known format"
