@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from support import tree, write_recording
+from support import posix, tree, wait_until, write_recording
 from taggingbackends import BackendExplorer, Labels
+from taggingbackends.backend.sandboxes import hold
 from taggingbackends.data.formats import stem_of
 from taggingbackends.labels import dependencies
 from taggingbackends.many import labelling
@@ -112,6 +114,14 @@ def test_what_is_up_to_date_or_busy_says_nothing_about_time() -> None:
     for result in (Result.CURRENT, Result.BUSY):
         batches.learn([Outcome(task.files[0], result) for task in next(batches)])
     assert len(next(batches)) == 4
+
+
+def test_a_batch_without_labels_is_followed_by_single_recordings() -> None:
+    batches = Batches(tasks(20))
+    batches.learn([Outcome(x.files[0], Result.FAILED, seconds=1) for x in next(batches)])
+    (task,) = next(batches)
+    batches.learn([outcome(task, 1)])
+    assert len(next(batches)) == 15
 
 
 def test_scripts_that_label_one_recording_at_a_time_get_one() -> None:
@@ -242,6 +252,30 @@ def test_each_recording_has_its_own_warnings(make_backend: Maker, tmp_path: Path
         assert (one.result, one.together) == (Result.LABELLED, 2)
         assert one.left_out == f"left out: something of {spine.stem}"
         assert one.warnings == ("predicted.label: no frame has a label",)
+
+
+@posix
+def test_recordings_that_others_are_labelling_come_last(
+    make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    project = make_project()
+    for i in range(3):
+        write_recording(tmp_path / f"r{i}", f"2024061{i}_120000")
+    planned, *_ = plan(BackendExplorer(project, "m"), [tmp_path], {})
+    with hold(planned[1].backend()):
+        found = _label(planned, [])
+        assert [one.result for one in found] == [Result.BUSY, Result.LABELLED, Result.LABELLED]
+    with ThreadPoolExecutor() as pool:
+        with hold(planned[0].backend()):
+            waiting = pool.submit(_label, [task._replace(wait=True) for task in planned], [])
+            wait_until(waiting.running)
+            # while it waits for a recording, it holds no other one
+            with hold(planned[2].backend()):
+                assert not waiting.done()
+        waiting.result()
+    results = {one.recording: one.result for one in waiting.result()}
+    expected = [Result.CURRENT, Result.LABELLED, Result.CURRENT]
+    assert [results[task.files[0]] for task in planned] == expected
 
 
 def test_a_file_is_read_once_for_its_digest_and_labels_once(

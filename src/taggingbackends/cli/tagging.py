@@ -82,7 +82,7 @@ PREFER = click.option(
     "--jobs",
     metavar="N",
     type=click.IntRange(min=1),
-    help="With --recursive: label N recordings at a time; by default 1.",
+    help="With --recursive: label N batches at a time; by default 1.",
 )
 @click.option(
     "--batch",

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 
+from taggingbackends.errors import BackendWarning
 from taggingbackends.many.labelling import Outcome, Result, Task
 
 __all__ = ["LARGEST", "Batches"]
@@ -58,7 +59,7 @@ class Batches:
 
         Warns
         -----
-        UserWarning
+        BackendWarning
             The scripts have labelled each recording of the batch, but never two at once. From now
             on, each recording is a batch.
         """
@@ -67,6 +68,8 @@ class Batches:
         if len(alone) == len(outcomes) > 1 and self._size > 1:
             self._size, self._chosen = 1, True
             problem = "the scripts label only one recording at a time, so each is a batch now"
-            warnings.warn(f"{problem}; choose this with batch=1", stacklevel=3)
+            warnings.warn(BackendWarning(problem, "choose this with batch=1"), stacklevel=3)
         elif times and not self._chosen:
-            self._size = max(1, round(_SECONDS * len(times) / max(sum(times), 1e-9)))
+            has_labels = any(one.result is Result.LABELLED for one in outcomes)
+            mean = max(sum(times) / len(times), 1e-9)
+            self._size = max(1, round(_SECONDS / mean)) if has_labels else 1  # all may fail

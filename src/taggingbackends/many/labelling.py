@@ -73,7 +73,7 @@ class Task(NamedTuple):
     found: Mapping[Path, Stamp | None] | None = None
 
     def backend(self) -> BackendFolder:
-        """Return the backend with the sandbox of this recording."""
+        """Return the backend with the sandbox of a batch that begins with this recording."""
         import hashlib
 
         # The name depends only on the recording. So processes can lock it, and the next process
