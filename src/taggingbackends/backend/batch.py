@@ -188,8 +188,8 @@ class Batch:
         files = [file for file in walk(processed / folder) if is_label_file(file)]
         digests: dict[Path, str] = {}
         completed = complete(self._backend, files, self._software, digests, folder)
-        own = [raw / folder / name for name in recording.sources]
-        check_unchanged(self._before, {file: self._after.get(file) for file in own})
+        own = {raw / folder / name for name in recording.sources}
+        check_unchanged(self._before, {x: now for x, now in self._after.items() if x in own})
         if not files:
             raise no_output(self._backend)
         if missing:
