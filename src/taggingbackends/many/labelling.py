@@ -160,7 +160,7 @@ def label_batch(tasks: Sequence[Task], processes: Processes | None = None) -> li
         try:
             outcome, outdated = _looked_at(task)
         except Exception as error:  # other recordings go on after any error
-            outcome = failure(task, error)
+            outcome = Outcome(task.files[0], Result.FAILED, why=_named(error))
         if outcome is None:
             waiting.append(task._replace(found=outdated))
         else:
@@ -172,11 +172,10 @@ def label_batch(tasks: Sequence[Task], processes: Processes | None = None) -> li
             continue
         found = _in_process(batch, processes)
         outcomes |= {outcome.recording: outcome for outcome in found}
-        failed = {outcome.recording for outcome in found if outcome.together > 1}
-        failed -= {outcome.recording for outcome in found if outcome.result is not Result.FAILED}
+        failed = {x.recording for x in found if x.result is Result.FAILED and x.together > 1}
         again = [task for task in batch if task.files[0] in failed]
         # scripts label the recordings in order: the first without labels is probably the culprit
-        in_order = sum(outcome.result is Result.LABELLED for outcome in found) > 1
+        in_order = sum(x.result is Result.LABELLED for x in found) > 1
         middle = 1 if in_order else (len(again) + 1) // 2
         batches += [again[middle:], again[:middle]]
     worked = [x for x in outcomes.values() if x.result in (Result.LABELLED, Result.FAILED)]
@@ -235,4 +234,8 @@ def _in_process(tasks: Sequence[Task], processes: Processes) -> list[Outcome]:
     try:
         return ask("taggingbackends.many.sandboxed", tasks, processes, failed)
     except Exception as error:  # other recordings go on after any error
-        return failed(describe(error) or type(error).__name__)
+        return failed(_named(error))
+
+
+def _named(error: Exception) -> str:
+    return describe(error) or type(error).__name__
