@@ -413,7 +413,7 @@ def scratch(folders: Iterable[Path]) -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[SCRATCH]
+        os.environ.pop(SCRATCH, None)  # another thread may have removed it
         if before is not None:
             os.environ[SCRATCH] = before
 
