@@ -164,7 +164,7 @@ def batches(random: Random, folder: Path) -> str:
     done = support.command(*arguments, cwd=backend.folder)
     expect("Traceback" not in done.stderr, f"a traceback: {done.stderr}")
     expect(done.returncode == bool(faults), f"exit code {done.returncode}: {done.stderr}")
-    _, _, table = done.stderr.partition("\nfailed ")
+    _, _, table = done.stderr.partition("\n\nfailed ")
     failed = {row.split()[0] for row in table.splitlines()[1:]}
     expect(failed == set(map(str, faults)), f"expected failures of {list(faults)}: {table}")
     check_labels(set(inputs) - set(faults))
