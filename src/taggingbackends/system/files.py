@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import lru_cache
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -422,8 +423,12 @@ def _is_scratch(path: Path) -> bool:
     folders = os.environ.get(SCRATCH)
     if not folders:
         return False
-    real = os.path.join(os.path.realpath(path), "")  # noqa: PTH118
-    return any(real.startswith(os.path.join(folder, "")) for folder in json.loads(folders))  # noqa: PTH118
+    return os.path.join(os.path.realpath(path), "").startswith(_beginnings(folders))  # noqa: PTH118
+
+
+@lru_cache(1)
+def _beginnings(folders: str) -> tuple[str, ...]:
+    return tuple(os.path.join(folder, "") for folder in json.loads(folders))  # noqa: PTH118
 
 
 def sync_file(path: Path) -> None:
