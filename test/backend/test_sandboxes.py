@@ -285,7 +285,7 @@ def test_leftovers_of_others_do_not_stop_a_round(
     left = write_recording(task.backend().raw_data_dir(), "x")
     sandboxes.mark_temporary(task.backend())
     stuck.add(left.name)
-    outcome = sandboxed._label(task)
+    (outcome,) = sandboxed._label([task], [])
     assert outcome.result is Result.LABELLED, outcome
     assert list(states(project)) == [task.backend().sandbox]
     lock = left.parent.with_name(f".{left.parent.name}.lock")
@@ -297,7 +297,7 @@ def test_leftovers_of_others_do_not_stop_a_round(
         return original(path, *args, **keywords)
 
     monkeypatch.setattr(os, "open", refuse)
-    outcome = sandboxed._label(task._replace(force=True))
+    (outcome,) = sandboxed._label([task._replace(force=True)], [])
     assert outcome.result is Result.LABELLED, outcome
     assert states(project) == {left.parent.name: State.UNKNOWN}
     with warnings.catch_warnings():

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
@@ -17,7 +17,9 @@ import pytest
 
 from support import backend_error, command, posix, write_recording
 from taggingbackends import __version__
+from taggingbackends.many import executors
 from taggingbackends.many.executors import DaskExecutor
+from taggingbackends.many.labelling import Outcome, Result, Task
 
 Maker = Callable[..., Path]
 
@@ -109,3 +111,29 @@ def test_no_scheduler(address: str) -> None:
     problem = re.escape(f"no Dask scheduler at {address}: ")
     with backend_error("no-scheduler", f"{problem}.+; give the address that `dask scheduler` pri"):
         DaskExecutor(address)
+
+
+def test_a_recording_that_ends_workers_costs_no_other_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An error that a worker's process reports is like the one of a worker that has died often."""
+    tasks = [
+        Task(Path("backend"), "m", (file,), file.with_name("x.label"), {})
+        for file in (Path("lab", f"{i}.spine") for i in range(6))
+    ]
+
+    def label_batch(batch: Sequence[Task]) -> list[Outcome]:
+        if tasks[4] in batch:
+            raise MemoryError("no memory")
+        return [Outcome(task.files[0], Result.LABELLED, together=len(batch)) for task in batch]
+
+    monkeypatch.setattr(executors, "label_batch", label_batch)
+    with (
+        distributed.LocalCluster(processes=False, n_workers=1, dashboard_address=":0") as here,
+        DaskExecutor(here.scheduler_address, batch=6) as executor,
+    ):
+        outcomes = {one.recording: one for one in executor.run(tasks)}
+    assert len(outcomes) == 6
+    failed = outcomes.pop(tasks[4].files[0])
+    assert (failed.result, failed.why) == (Result.FAILED, "no memory")
+    assert {one.result for one in outcomes.values()} == {Result.LABELLED}

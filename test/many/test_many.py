@@ -36,7 +36,7 @@ from taggingbackends.data import load_tracks
 from taggingbackends.labels.origin import predicting_instance
 from taggingbackends.many.discovery import discover
 from taggingbackends.many.folders import plan
-from taggingbackends.many.labelling import Result, Task, label_recording
+from taggingbackends.many.labelling import Outcome, Result, Task, label_batch
 from taggingbackends.many.labelstatus import label_status
 from taggingbackends.many.sandboxed import _label
 from variants import trxmat
@@ -196,6 +196,8 @@ def test_roots_that_are_refused(root: str, message: str, project: Path, tmp_path
         (["--scheduler=x"], "--executor dask needs --scheduler ADDRESS"),
         (["--executor=dask", "--scheduler=x", "--jobs=2"], "cannot be used with --jobs"),
         (["--jobs=0"], "0 is not in the range"),
+        (["--batch=0"], "0 is not in the range"),
+        (["--batch=many"], "'many' is not a valid integer"),
     ],
 )
 def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) -> None:
@@ -207,7 +209,9 @@ def test_wrong_usage(more: list[str], message: str, project: Path, lab: Path) ->
 def test_options_that_need_recursive(project: Path, lab: Path) -> None:
     result = command("predict", lab, "--model-instance=m", "--jobs=2", cwd=project)
     assert result.returncode == 2
-    assert "--jobs, --executor and --scheduler need --recursive" in result.stderr
+    assert "--jobs, --batch, --executor and --scheduler need --recursive" in result.stderr
+    result = command("predict", lab, "--model-instance=m", "--batch=auto", cwd=project)
+    assert "--jobs, --batch, --executor and --scheduler need --recursive" in result.stderr
     result = command("predict", "--recursive", "--model-instance=m", cwd=project)
     assert result.returncode == 2
 
@@ -501,7 +505,7 @@ def test_the_model_is_read_once_for_all_recordings(project: Path, lab: Path) -> 
     (state,) = tasks[0].digests
     made_up = [task._replace(digests={state: "of the command"}) for task in tasks]
     for task in made_up:
-        assert label_recording(task).result is Result.LABELLED
+        assert label_batch([task])[0].result is Result.LABELLED
         (run,) = Labels.read(task.place).values()
         assert run.metadata["software"]["model_digest"] == "of the command"
     DIGESTS.clear()
@@ -518,11 +522,13 @@ def test_recordings_are_labelled_at_the_same_time(project: Path, lab: Path) -> N
 
 
 @posix
-@pytest.mark.parametrize("whole_group", [True, False])
-def test_killed_half_way_and_run_again(whole_group: bool, project: Path, lab: Path) -> None:
+@pytest.mark.parametrize(("whole_group", "batch"), [(True, 2), (False, 1), (False, 2)])
+def test_killed_half_way_and_run_again(
+    whole_group: bool, batch: int, project: Path, lab: Path
+) -> None:
     folders = write_lab(lab, 8)
     holds = hold(project, folders[4:])
-    with running(project, *arguments(lab, "--jobs=2")) as process:
+    with running(project, *arguments(lab, "--jobs=2", f"--batch={batch}")) as process:
         wait_until(lambda: len(runs(project, "started")) == 6)  # so four recordings are labelled
         (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
     before = {path: path.stat().st_mtime_ns for path in lab.rglob("*.label")}
@@ -573,7 +579,7 @@ def test_interruption_ends_the_scripts(
 def test_two_runs_at_once_share_the_recordings(project: Path, lab: Path) -> None:
     folders = write_lab(lab, 6)
     holds = hold(project, folders)
-    args = arguments(lab, "--jobs=2")
+    args = arguments(lab, "--jobs=2", "--batch=1")
     with running(project, *args) as one:
         wait_until(lambda: len(runs(project, "started")) == 2)
         with running(project, *args) as other:
@@ -610,6 +616,12 @@ def outdated_task(project: Path, spine: Path, force: bool = False) -> Task:
     return Task(project, "m", files, spine.with_name("predicted.label"), {}, force=force)
 
 
+def label_here(task: Task) -> Outcome:
+    """Do in this process what a process for a batch of one recording does."""
+    (outcome,) = _label([task], [])
+    return outcome
+
+
 @pytest.mark.filterwarnings("ignore:input and results are kept")  # and then removed
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("missing", [False, True])
@@ -626,7 +638,7 @@ def test_labels_that_are_edited_while_they_are_completed_stay(
         real(copies)
 
     monkeypatch.setattr(staging, "copy_files", copy_files)
-    outcome = _label(task)
+    outcome = label_here(task)
     if force:
         assert outcome.result is Result.FAILED
         kind = "exists already" if missing else "another program has changed this file meanwhile"
@@ -651,7 +663,7 @@ def test_labels_under_the_other_name_stay_if_they_are_edited_meanwhile(
 
     monkeypatch.setattr(staging, "copy_files", copy_files)
     with pytest.warns(UserWarning, match="predicted.label: changed meanwhile, so it is not"):
-        assert _label(task._replace(place=place)).labels == (place,)
+        assert label_here(task._replace(place=place)).labels == (place,)
     assert task.place.read_text() == "mine"
     assert place.exists()
 
@@ -663,12 +675,12 @@ def test_outdated_labels_keep_their_link_and_their_mode(project: Path, lab: Path
     target.chmod(0o664)
     task.place.symlink_to("kept")
     before = target.read_bytes()
-    assert _label(task).result is Result.LABELLED
+    assert label_here(task).result is Result.LABELLED
     assert task.place.is_symlink()
     assert target.read_bytes() != before
     assert target.stat().st_mode & 0o777 == 0o664
     target.chmod(0o444)
-    outcome = _label(task._replace(force=True))
+    outcome = label_here(task._replace(force=True))
     assert outcome.result is Result.FAILED
     assert "this file is read-only" in outcome.why
     assert target.stat().st_mode & 0o777 == 0o444

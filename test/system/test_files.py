@@ -463,3 +463,53 @@ def test_walk_passes_errors_on_unless_they_are_collected(
     unreadable: dict[Path, OSError] = {}
     assert list(walk(tmp_path, unreadable=unreadable)) == [tmp_path / "good" / "x"]
     assert list(unreadable) == [tmp_path / "bad"]
+
+
+@posix
+def test_nobody_waits_for_the_disk_in_a_scratch_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: synced.append(descriptor) or real(descriptor)
+    )
+
+    def count(action: Callable[[], object]) -> int:
+        synced.clear()
+        action()
+        return len(synced)
+
+    kept, thrown = tmp_path / "kept", tmp_path / "thrown"
+    for folder in (kept, thrown, tmp_path / "thrown away"):
+        folder.mkdir()
+    (tmp_path / "link").symlink_to("kept")
+    (thrown / "link").symlink_to(kept / "x")
+    with files.scratch([tmp_path / "link" / ".." / "thrown"]):
+        assert count(lambda: write_file(thrown / "x", [b"x"])) == 0
+        assert count(lambda: copy_file(thrown / "x", thrown / "y")) == 0
+        assert count(lambda: write_file(kept / "x", [b"x"])) == 2  # the file and its folder
+        assert count(lambda: write_file(thrown / "link", [b"y"])) == 2  # it leads out
+        assert count(lambda: write_file(tmp_path / "thrown away" / "x", [b"x"])) == 2
+        with files.scratch([kept]):  # for a process, the last one counts
+            assert count(lambda: write_file(kept / "x", [b"x"])) == 0
+        assert count(lambda: copy_file(thrown / "x", kept / "z")) == 2
+    assert count(lambda: write_file(thrown / "x", [b"x"])) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="needs copy_file_range (Linux)")
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EOPNOTSUPP, 0])
+def test_copies_where_the_kernel_copies_nothing(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_: object) -> int:
+        if number:
+            raise OSError(number, os.strerror(number))
+        return 0
+
+    (tmp_path / "a").write_bytes(b"content" * 1000)
+    copy_file(tmp_path / "a", tmp_path / "b")
+    monkeypatch.setattr(os, "copy_file_range", nothing)
+    copy_file(tmp_path / "a", tmp_path / "c")
+    for name in "bc":
+        assert (tmp_path / name).read_bytes() == b"content" * 1000

@@ -10,25 +10,36 @@ from pathlib import Path
 from random import Random
 
 from torture.drill import Unavailable, drill
-from torture.lab import Backend, check_labels, check_no_leftovers, expect, recordings, start
+from torture.lab import (
+    FAULTS,
+    Backend,
+    check_labels,
+    check_no_leftovers,
+    expect,
+    recordings,
+    start,
+)
 
 __all__: list[str] = []
 
 
-@drill("Dask workers that are killed: all recordings are labelled, each once, nothing is left")
+@drill("Dask workers that are killed: all recordings are labelled once, nothing is left")
 def workers_killed(random: Random, folder: Path) -> str:
     try:
         from distributed import LocalCluster
     except ImportError:
         raise Unavailable("distributed is not installed") from None
     backend = Backend(folder)
-    inputs = recordings(folder / "in", 4)
+    inputs = recordings(folder / "in", 8)
+    faults = {random.choice(inputs): random.choice(FAULTS)} if random.random() < 0.5 else {}
+    backend.let_fail(faults)
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     ) as cluster:
         process = start(
             *("predict", "--recursive", folder / "in", "--model-instance", "m"),
             *("--executor", "dask", "--scheduler", cluster.scheduler_address),
+            *("--batch", random.choice(["1", "3", "auto"])),
             cwd=backend.folder,
         )
         killed = 0
@@ -43,9 +54,10 @@ def workers_killed(random: Random, folder: Path) -> str:
         except subprocess.TimeoutExpired:
             process.kill()
             expect(False, "the run hangs")
-    expect(process.returncode == 0, f"exit code {process.returncode}: {errors}")
-    check_labels(inputs)
+    expect(process.returncode == bool(faults), f"exit code {process.returncode}: {errors}")
+    check_labels(set(inputs) - set(faults))
     lines = output.split()
     expect(len(lines) == len(set(lines)), f"a label file is printed twice: {lines}")
+    expect(len(lines) == len(inputs) - len(faults), f"label files are not printed: {lines}")
     check_no_leftovers(folder / "in", backend.folder / "data")
     return f"{killed} killed"

@@ -13,6 +13,7 @@ from taggingbackends.data import Dataset
 from torture import lab
 from torture.drill import drill
 from torture.lab import (
+    FAULTS,
     Backend,
     after,
     check_label_file,
@@ -142,6 +143,41 @@ def recursive(random: Random, folder: Path) -> str:
         left = list((backend.folder / "data" / stage / "m").glob("*"))
         expect(not left, f"left in data/{stage}: {left}")
     return outcome
+
+
+@drill(
+    "predict --recursive in batches: only recordings with a fault fail, others are labelled once"
+)
+def batches(random: Random, folder: Path) -> str:
+    backend = Backend(folder)
+    inputs = recordings(folder / "in", random.randrange(5, 13))
+    faults = {x: random.choice(FAULTS) for x in random.sample(inputs, random.randrange(4))}
+    backend.let_fail(faults)
+    size = random.choice(["2", "5", "auto", "auto"])
+    arguments = ("predict", "--recursive", folder / "in", "--model-instance", "m")
+    arguments += ("--batch", size, "--jobs", random.choice("12"))
+    number, seconds, group = signal_and_time(random, 30)
+    after(start(*arguments, cwd=backend.folder), seconds, number, group)
+    check_no_processes(folder)
+    check_labels(inputs, some=True)
+    before = {path: path.stat().st_mtime_ns for path in (folder / "in").rglob("*.label")}
+    done = support.command(*arguments, cwd=backend.folder)
+    expect("Traceback" not in done.stderr, f"a traceback: {done.stderr}")
+    expect(done.returncode == bool(faults), f"exit code {done.returncode}: {done.stderr}")
+    _, _, table = done.stderr.partition("\n\nfailed ")
+    failed = {row.split()[0] for row in table.splitlines()[1:]}
+    expect(failed == set(map(str, faults)), f"expected failures of {list(faults)}: {table}")
+    check_labels(set(inputs) - set(faults))
+    expect(not any(x.with_name("predicted.label").exists() for x in faults), "a fault has labels")
+    written = set(done.stdout.splitlines())
+    expect(len(written) + len(before) + len(faults) == len(inputs), "a recording is labelled twice")
+    again = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    expect(not again, f"written again: {again}")
+    check_no_leftovers(folder / "in", backend.folder / "data")
+    for stage in ("raw", "interim", "processed"):
+        left = list((backend.folder / "data" / stage / "m").glob("*"))
+        expect(not left, f"left in data/{stage}: {left}")
+    return f"{number.name}, {len(faults)} faults"
 
 
 @drill("train --force: there is always a whole model, the old or the new one")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from random import Random
 
@@ -16,6 +16,7 @@ from taggingbackends import LabelFileError, Labels
 from torture.drill import Defect, processes_in
 
 __all__ = [
+    "FAULTS",
     "Backend",
     "after",
     "check_label_file",
@@ -72,6 +73,24 @@ plan_dataset(sys.argv[1], duration=0.2, framerate=10).write(sys.argv[2])
 """
 
 
+FAULTS = ("exception", "exit", "bad")
+"""How `Backend.let_fail` lets predict_model fail."""
+
+_FAULTY = """
+import os
+FAULTS = dict(line.split() for line in open(FILE))
+
+def failing(write, fault, path):
+    if fault == "exception":
+        raise ValueError("no larva is long enough")
+    if fault == "exit":
+        os._exit(3)
+    write(path)
+    if fault == "bad":
+        path.write_bytes(path.read_bytes()[:-9])
+"""
+
+
 class Backend:
     """A backend with a model ``m`` of 20 files, in a folder."""
 
@@ -87,6 +106,15 @@ class Backend:
         self.model.mkdir(parents=True)
         for number in range(20):
             (self.model / f"{number}.weights").write_text("old" * 1000)
+
+    def let_fail(self, faults: Mapping[Path, str]) -> None:
+        """Let predict_model fail for some recordings: an exception, an exit, or a bad file."""
+        file = self.folder / "faults"
+        file.write_text("".join(f"{spine.stem} {fault}\n" for spine, fault in faults.items()))
+        call = "failing(labels.write, FAULTS.get(file.stem), backend.output_path(file))"
+        script = _PREDICT.replace("labels.write(backend.output_path(file))", call)
+        script = _FAULTY.replace("FILE", repr(str(file))) + script
+        (self.folder / "scripts" / "predict_model.py").write_text(script)
 
     def model_content(self) -> str:
         """Return "old" or "new". Raise `Defect` if the model is neither."""

@@ -118,13 +118,14 @@ def recursive(random: Random, folder: Path) -> str:
     backend = Backend(folder)
     inputs = recordings(folder / "in", 4)
     script = backend.folder / "scripts" / "predict_model.py"
-    note = f"    open({str(folder / 'runs')!r}, 'a').write(f'{{backend.sandbox}}\\n')\n"
-    script.write_text(script.read_text().replace("(backend):\n", "(backend):\n" + note))
+    note = f"        open({str(folder / 'runs')!r}, 'a').write(f'{{file.stem}}\\n')\n"
+    script.write_text(script.read_text().replace("_files()):\n", "_files()):\n" + note))
     arguments = ("predict", "--recursive", folder / "in", "--model-instance", "m", "--jobs", "2")
+    arguments += ("--batch", random.choice(["1", "2", "auto"]))
     for code, errors in _all([start(*arguments, cwd=backend.folder) for _ in range(2)]):
         expect(code == 0, f"exit code {code}: {errors}")
     runs = (folder / "runs").read_text().split()
-    expect(len(runs) == len(set(runs)) == len(inputs), f"{len(runs)} scripts for 4 recordings")
+    expect(len(runs) == len(set(runs)) == len(inputs), f"{len(runs)} times for 4 recordings")
     check_labels(inputs)
     check_no_leftovers(folder / "in", backend.folder / "data")
     return "complete"

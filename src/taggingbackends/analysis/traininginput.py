@@ -122,6 +122,7 @@ def training_input(
     named: Collection[Path] = (),
     prefer: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
+    digests: dict[Path, str] | None = None,
 ) -> TrainingInput:
     """Return what a model is going to be trained on.
 
@@ -139,6 +140,8 @@ def training_input(
         pattern that fits any of them chooses the one that it fits.
     options : mapping, optional
         Options of `load_tracks`.
+    digests : dict of Path to str, optional
+        SHA-1 of files that were read before. It is completed.
 
     Raises
     ------
@@ -183,7 +186,7 @@ def training_input(
                     part.remark("tracks", f"{file}: run {error.run}: {error.problem}")
             yield file, labels
 
-    known: dict[Path, str] = {}
+    known = {} if digests is None else digests
     predicted: dict[Path, str] = {}  # files of unedited predictions -> a reason to leave them out
     _choose(group_label_files(read()), prefer, predicted, found)
     for file, part in parts.items():

@@ -19,6 +19,7 @@ from taggingbackends.data.formats import (
     suffix_formats,
 )
 from taggingbackends.errors import BackendError, BackendWarning, TrackFileError
+from taggingbackends.labels.dependencies import check_runs
 from taggingbackends.system.messages import describe, warn_of_each
 from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted, listed
@@ -77,7 +78,11 @@ def may_be_input(file: Path, choice: Choice, suffixes: Collection[str]) -> bool:
 
 
 def input_files(
-    named: Sequence[Path], found: Sequence[Path], choice: Choice, suffixes: Collection[str]
+    named: Sequence[Path],
+    found: Sequence[Path],
+    choice: Choice,
+    suffixes: Collection[str],
+    digests: dict[Path, str] | None = None,
 ) -> list[Path]:
     """Return the files to push, with those that belong to them.
 
@@ -90,6 +95,8 @@ def input_files(
     choice : Choice
     suffixes : collection of str
         Suffixes of the backend's own formats, in lower case.
+    digests : dict of Path to str, optional
+        SHA-1 of files that were read before. It is completed.
 
     Raises
     ------
@@ -110,7 +117,7 @@ def input_files(
     used = labelled
     if choice.purpose == "predict" and not choice.all_files:
         used = labelled.intersection(named)  # those in folders are results, not input
-    needs = {file: _dependencies(file) for file in progress(sorted(used), "collecting")}
+    needs = {file: _dependencies(file, digests) for file in progress(sorted(used), "collecting")}
 
     def is_chosen(file: Path) -> bool:
         return all(has_format(x, format) for x in (file, *needs.get(file, ())))
@@ -129,9 +136,10 @@ def input_files(
     return list(dict.fromkeys(y for x in taken for y in (x, *needs.get(x, ()))))
 
 
-def _dependencies(file: Path) -> list[Path]:
+def _dependencies(file: Path, digests: dict[Path, str] | None) -> list[Path]:
     """Return the dependencies of a label file, after checking them, and their companions."""
-    files = labels.Labels.read(file).check_dependencies(file.parent)
+    runs = {run.id: run.dependencies for run in labels.Labels.read(file).values()}
+    files = check_runs(runs, file.parent, digests)
     return [*files, *(sibling for path in files for sibling in companions(path))]
 
 

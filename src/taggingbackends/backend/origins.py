@@ -8,7 +8,6 @@ latter is written before the files come and removed last. It shows what a killed
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 from taggingbackends.backend.folder import BackendFolder
 from taggingbackends.data.formats import stem_of
 from taggingbackends.errors import BackendError, shown
-from taggingbackends.system.files import open_file, same_content
+from taggingbackends.system.files import open_file, same_content, sync_file
 from taggingbackends.system.locks import locked
 from taggingbackends.system.names import local_name, utf8_name
 from taggingbackends.system.progress import progress
@@ -225,8 +224,7 @@ def _write(path: Path, origins: Mapping[Path, Path]) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(json.dumps(text).encode())
-            file.flush()
-            os.fsync(file.fileno())
+        sync_file(temporary)
         temporary.replace(path)  # in a shared folder also that of another user
     finally:
         temporary.unlink(missing_ok=True)

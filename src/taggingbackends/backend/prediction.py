@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from taggingbackends.backend import sandboxes
 from taggingbackends.backend.folder import BackendFolder, label_paths
 from taggingbackends.backend.identifiers import new_sandbox
-from taggingbackends.backend.inputfiles import ALL_FILES, USUAL_FILES, Choice
+from taggingbackends.backend.inputfiles import USUAL_FILES, Choice
 from taggingbackends.backend.options import Options
 from taggingbackends.backend.origins import origins_of
-from taggingbackends.backend.provenance import Status, complete, software, status_of
+from taggingbackends.backend.provenance import complete, is_current, software
 from taggingbackends.backend.running import (
     checked,
     prepare,
@@ -26,7 +26,8 @@ from taggingbackends.backend.running import (
 from taggingbackends.backend.staging import check_destinations, pull, push
 from taggingbackends.data.formats import find_recordings, is_label_file
 from taggingbackends.errors import BackendError
-from taggingbackends.system.files import Destination, Stamp, stamp
+from taggingbackends.labels.dependencies import Dependencies
+from taggingbackends.system.files import Destination, Stamp, scratch, stamp
 from taggingbackends.system.messages import warn_of_each
 from taggingbackends.system.progress import progress
 from taggingbackends.system.temporaries import remove_dead_folders
@@ -34,10 +35,12 @@ from taggingbackends.system.temporaries import remove_dead_folders
 __all__ = [
     "Expected",
     "check_prediction",
+    "check_unchanged",
     "expected_labels",
+    "input_stamps",
+    "no_output",
     "predict",
     "predict_files",
-    "predict_in_sandbox",
     "run_prediction",
 ]
 
@@ -51,17 +54,17 @@ def check_prediction(backend: BackendFolder) -> None:
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model, then complete and return the label files that it wrote or changed."""
     required_script(backend, "predict_model")
-    return _run_prediction(backend, checked(backend, options, "predict_model"))
+    return list(_run_prediction(backend, checked(backend, options, "predict_model"), {}))
 
 
-def _run_prediction(backend: BackendFolder, options: Options) -> list[Path]:
+def _run_prediction(
+    backend: BackendFolder, options: Options, digests: dict[Path, str]
+) -> dict[Path, Dependencies]:
     script = required_script(backend, "predict_model")
     before, known = _label_files(backend), software(backend)
     run_script(backend, script, options)
     new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
-    if new:
-        complete(backend, progress(new, "completing"), known)
-    return new
+    return complete(backend, progress(new, "completing"), known, digests) if new else {}
 
 
 def predict(
@@ -108,27 +111,42 @@ def predict(
     """
     skip = tuple(skip)
     check_prediction(backend)
-    return _predict(backend, checked(backend, options, "predict_model", skip, refuse_unknown), skip)
+    options = checked(backend, options, "predict_model", skip, refuse_unknown)
+    return list(_predict(backend, options, skip, {}))
 
 
-def _predict(backend: BackendFolder, options: Options, skip: Iterable[str]) -> list[Path]:
+def _predict(
+    backend: BackendFolder, options: Options, skip: Iterable[str], digests: dict[Path, str]
+) -> dict[Path, Dependencies]:
+    """Predict, and return the label files with their dependencies; see `complete`."""
     backend.check_data_dirs(backend.data_dirs()[-1])
     if backend.sandbox is not None:  # mark the folders first, so that reset works after a failure
         for mark in (backend.raw_data_dir, backend.interim_data_dir, backend.processed_data_dir):
             mark()
-    before = _stamps(backend.list_input_files())
+    before = input_stamps(backend)
     with reporting(backend, options):
         prepare(backend, options, skip)
-        predicted = _run_prediction(backend, options)
-    for file, now in _stamps(backend.list_input_files()).items():
+        predicted = _run_prediction(backend, options, digests)
+    check_unchanged(before, input_stamps(backend))
+    if predicted:
+        _warn_of_missing(backend, predicted.keys())
+    return predicted
+
+
+def input_stamps(backend: BackendFolder) -> dict[Path, Stamp | None]:
+    """Return the input files, each with its stamp."""
+    return _stamps(backend.list_input_files())
+
+
+def check_unchanged(
+    before: Mapping[Path, Stamp | None], after: Mapping[Path, Stamp | None]
+) -> None:
+    """Raise `BackendError` ``changed-input`` if scripts have changed a file of the input."""
+    for file, now in after.items():
         if before.get(file, now) != now:
             problem = f"{file}: changed by a script, so the labels do not belong to the input"
-            raise BackendError(
-                "changed-input", f"{problem}; the script should write into data/interim"
-            )
-    if predicted:
-        _warn_of_missing(backend, set(predicted))
-    return predicted
+            fix = "the script should write into data/interim"
+            raise BackendError("changed-input", f"{problem}; {fix}")
 
 
 def _warn_of_missing(backend: BackendFolder, predicted: Collection[Path]) -> None:
@@ -220,10 +238,12 @@ def predict_files(
                 problem = f"{folder}: expected a fresh sandbox, found this folder"
                 raise BackendError("existing-file", problem, "name another sandbox, or none")
         sandboxes.mark_temporary(backend)
+        stack.enter_context(scratch(backend.data_dirs()))
         kept = False
         try:
             choice = choice._replace(purpose="predict")
-            decided = _push_input(backend, files, choice, output, force, link)
+            push(backend, files, link=link, private=True, choice=choice)
+            decided = _destinations(backend, output, force)
             try:
                 return _predict_pushed(backend, decided, options, output, force, skip)
             except BaseException:
@@ -234,36 +254,6 @@ def predict_files(
         finally:
             if not kept:
                 sandboxes.remove_or_warn(backend)
-
-
-def predict_in_sandbox(
-    backend: BackendFolder,
-    files: Sequence[str | PathLike[str]],
-    options: Options,
-    force: bool = False,
-    skip: Iterable[str] = (),
-    before_pull: Callable[[], object] = lambda: None,
-    replacing: Mapping[Path, Stamp | None] | None = None,
-    link: bool = False,
-) -> list[Path]:
-    """Do what `predict_files` does, in a sandbox that the caller holds and removes.
-
-    Parameters
-    ----------
-    backend, files, force, skip, link
-        As for `predict_files`.
-    options : dict
-        As `checked` returns them.
-    before_pull : callable
-        Called after predicting and before pulling. If it raises, nothing is pulled.
-    replacing : mapping, optional
-        With `force`: the label files to replace, and what the caller has found there. Those that
-        have changed since then are not replaced. By default, this is looked up before predicting.
-    """
-    decided = _push_input(backend, files, ALL_FILES, None, force, link)
-    for file, (path, before) in decided.items():
-        decided[file] = Destination(path, (replacing or {}).get(path, before))
-    return _predict_pushed(backend, decided, options, None, force, skip, before_pull)
 
 
 class Expected(NamedTuple):
@@ -282,23 +272,14 @@ def expected_labels(backend: BackendFolder) -> list[Expected]:
     ]
 
 
-def _push_input(
-    backend: BackendFolder,
-    files: Sequence[str | PathLike[str]],
-    choice: Choice,
-    output: str | PathLike[str] | None,
-    force: bool,
-    link: bool,
+def _destinations(
+    backend: BackendFolder, output: str | PathLike[str] | None, force: bool
 ) -> dict[Path, Destination]:
-    """Push files, and return the expected label files with the places to pull them to."""
-    push(backend, files, link=link, private=True, choice=choice)
+    """Return the expected label files with the places to pull them to."""
     inputs = {path: one.files for one in expected_labels(backend) for path in one.labels}
 
     def accept(file: Path, target: Path) -> bool:
-        try:
-            return status_of(backend, target, inputs[file])[0] is Status.CURRENT
-        except OSError:
-            return False
+        return is_current(backend, target, inputs[file])
 
     return check_destinations(backend, inputs, output, force, accept)
 
@@ -310,16 +291,27 @@ def _predict_pushed(
     output: str | PathLike[str] | None,
     force: bool,
     skip: Iterable[str],
-    before_pull: Callable[[], object] = lambda: None,
 ) -> list[Path]:
-    predicted = _predict(backend, options, skip)
+    digests: dict[Path, str] = {}
+    predicted = _predict(backend, options, skip, digests)
     if not predicted:
-        problem = f"predict_model wrote no label file in {backend.processed_data_dir()}"
-        if not decided:
-            problem += "; the input has no tracker file of a known format"
-        raise BackendError("no-output", problem)
-    before_pull()
-    return pull(backend, output, force, decided)
+        raise no_output(backend, bool(decided))
+    return pull(backend, output, force, decided, predicted, digests)
+
+
+def no_output(backend: BackendFolder, is_known: bool = True) -> BackendError:
+    """Return the error about scripts that wrote no label file.
+
+    Parameters
+    ----------
+    backend : BackendFolder
+    is_known : bool
+        Whether the input has recordings of a known format.
+    """
+    problem = f"predict_model wrote no label file in {backend.processed_data_dir()}"
+    if not is_known:
+        problem += "; the input has no tracker file of a known format"
+    return BackendError("no-output", problem)
 
 
 def _label_files(backend: BackendFolder) -> dict[Path, Stamp | None]:

@@ -15,7 +15,7 @@ from taggingbackends.backend.project import project_metadata
 from taggingbackends.backend.trainingrecord import model_digest
 from taggingbackends.data.formats import recording_stem, recordings_in
 from taggingbackends.errors import BackendError, LabelFileError
-from taggingbackends.labels.dependencies import check_dependencies, dependency
+from taggingbackends.labels.dependencies import Dependencies, check_dependencies, dependency
 from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import stamp
 from taggingbackends.system.lazy import lazy_function
@@ -25,7 +25,7 @@ from taggingbackends.system.version import own_version
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
-__all__ = ["Status", "complete", "software", "status_of"]
+__all__ = ["Status", "complete", "is_current", "software", "status_of"]
 
 _write = lazy_function("taggingbackends.labels.writing", "write")  # needs numpy
 
@@ -64,8 +64,12 @@ def software(backend: BackendFolder) -> dict[str, str]:
 
 
 def complete(
-    backend: BackendFolder, files: Iterable[Path], known: Mapping[str, str] | None = None
-) -> None:
+    backend: BackendFolder,
+    files: Iterable[Path],
+    known: Mapping[str, str] | None = None,
+    digests: dict[Path, str] | None = None,
+    below: Path = Path(),
+) -> dict[Path, Dependencies]:
     """Add missing software and dependencies to predicted label files.
 
     Parameters
@@ -76,6 +80,15 @@ def complete(
         Files below ``backend.processed_data_dir()``. A file is written only if it changes.
     known : mapping, optional
         The result of `software` before the predictions, if the model may have changed since then.
+    digests : dict of Path to str, optional
+        SHA-1 of input files, so that none is read twice. It is completed.
+    below : Path
+        The folder, relative to ``backend.processed_data_dir()``, that warnings do not mention.
+
+    Returns
+    -------
+    dict
+        The dependencies of each file.
 
     Raises
     ------
@@ -89,11 +102,17 @@ def complete(
     """
     recordings = cache(_recordings)  # read each folder once, not once per label file
     known = software(backend) if known is None else known
+    digests = {} if digests is None else digests
     raw, _, processed = backend.data_dirs()
+    completed = {}
     for file in files:
         relative = file.relative_to(processed)
-        while not _complete(file, relative, known, *recordings(raw / relative.parent)):
+        there = recordings(raw / relative.parent)
+        name = relative.relative_to(below)
+        while (found := _complete(file, name, known, *there, digests)) is None:
             pass
+        completed[file] = found
+    return completed
 
 
 def status_of(backend: BackendFolder, path: Path, recording: Sequence[Path]) -> tuple[Status, str]:
@@ -140,6 +159,14 @@ def status_of(backend: BackendFolder, path: Path, recording: Sequence[Path]) -> 
     return Status.CURRENT, "" if known else "without model_digest"
 
 
+def is_current(backend: BackendFolder, path: Path, recording: Sequence[Path]) -> bool:
+    """Return whether a label file is current; see `status_of`. An unreadable file is not."""
+    try:
+        return status_of(backend, path, recording)[0] is Status.CURRENT
+    except OSError:
+        return False
+
+
 def _differ(made_by: Mapping[str, Any], now: Mapping[str, str], *keys: str) -> bool:
     return any(made_by.get(key) != now.get(key) for key in keys)
 
@@ -168,12 +195,13 @@ def _recordings(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Pat
 
 def _complete(
     file: Path,
-    relative: Path,
+    name: Path,
     software: Mapping[str, str],
     recordings: dict[str, list[Path]],
     runs: dict[str, list[Path] | None],
-) -> bool:
-    """Return False if the file was changed meanwhile; it is unchanged then."""
+    digests: dict[Path, str],
+) -> Dependencies | None:
+    """Return None if the file was changed meanwhile; it is unchanged then."""
     before = stamp(file)
     labels = label_files.Labels.read(file)
     stem = recording_stem(file.name, recordings.keys())
@@ -187,10 +215,12 @@ def _complete(
         if not run.dependencies:
             sources = (runs.get(run.id) or []) if stem is None else recordings[stem]
             run.dependencies = [dependency(source) for source in sorted(sources)]
+            for source, entry in zip(sorted(sources), run.dependencies, strict=True):
+                digests[source] = entry["sha1"]
             changed |= bool(sources)
             if not sources:
                 warnings.warn(
-                    f"{relative}: the input of run {run.id} is unknown; set its dependencies in "
+                    f"{name}: the input of run {run.id} is unknown; set its dependencies in "
                     "predict_model",
                     stacklevel=3,
                 )
@@ -198,7 +228,7 @@ def _complete(
         try:
             _write(file, labels.attributes, labels, expected=before)
         except BackendError:
-            return False
+            return None
     if not any(labels.count().keys() - {""}):
-        warnings.warn(f"{relative}: no frame has a label", stacklevel=3)
-    return True
+        warnings.warn(f"{name}: no frame has a label", stacklevel=3)
+    return {run.id: run.dependencies for run in labels.values()}

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -138,10 +138,15 @@ def run_script(
 
 
 @contextmanager
-def reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[list[list[str]]]:
-    """Warn, after scripts have run, of what they left out, and of options that none took.
+def reporting(
+    backend: BackendFolder,
+    options: Mapping[str, Any],
+    report: Callable[[list[LeftOutWarning]], object] | None = None,
+) -> Iterator[list[list[str]]]:
+    """Report, after scripts have run, what they left out, and warn of options that none took.
 
-    Yield a list, which has all notes of the scripts afterwards.
+    By default, what they left out is a warning for each file. Yield a list, which has all notes of
+    the scripts afterwards.
     """
     notes: list[list[str]] = []
     try:
@@ -154,7 +159,8 @@ def reporting(backend: BackendFolder, options: Mapping[str, Any]) -> Iterator[li
                 left_out.setdefault(file, {}).update(dict.fromkeys(sentences))
         files = origins_of(backend, list(map(Path, left_out)))
         pairs = zip(files, left_out.values(), strict=True)
-        warn_of_each([LeftOutWarning(file, list(sentences)) for file, sentences in pairs], 3)
+        found = [LeftOutWarning(file, list(sentences)) for file, sentences in pairs]
+        warn_of_each(found, 3) if report is None else report(found)
     taken = [set(texts) for kind, *texts in notes if kind == TAKEN]
     given = {name for name, value in options.items() if value is not None and value is not False}
     for name in given - set().union(*taken) if taken else ():

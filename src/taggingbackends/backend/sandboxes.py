@@ -87,11 +87,11 @@ class Sandbox(NamedTuple):
 
 
 @contextmanager
-def hold(backend: BackendFolder, wait: bool = False) -> Iterator[None]:
+def hold(backend: BackendFolder, wait: bool = False, inherited: bool = True) -> Iterator[None]:
     """Hold the lock of a sandbox, so that no other command removes or uses it in the block.
 
-    Scripts that are run in the block hold it, too. If the block fails, folders that were created
-    for the lock are removed, unless they are used.
+    If `inherited`, scripts that are run in the block hold it, too. If the block fails, folders that
+    were created for the lock are removed, unless they are used.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def hold(backend: BackendFolder, wait: bool = False) -> Iterator[None]:
             while True:
                 lock.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileNotFoundError):  # another command failed and removed the folder
-                    stack.enter_context(locked(lock, wait, inherited=True))
+                    stack.enter_context(locked(lock, wait, inherited))
                     break
             yield
     except BaseException:

@@ -20,6 +20,7 @@ from taggingbackends.backend.origins import bring, folders_of, pushing, read_ori
 from taggingbackends.backend.project import own_suffixes
 from taggingbackends.data.formats import is_label_file, recording_stem, recordings_in, stem_of
 from taggingbackends.errors import BackendError, LabelFileError
+from taggingbackends.labels.dependencies import Dependencies, check_runs
 from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import (
     Destination,
@@ -40,9 +41,12 @@ from taggingbackends.system.words import counted, listed
 
 __all__ = [
     "NOT_THERE",
+    "beside_input",
     "broken_link",
     "check_destinations",
+    "check_targets",
     "collect",
+    "copy_to",
     "label_name",
     "pull",
     "push",
@@ -120,14 +124,18 @@ def push(
 
 
 def collect(
-    backend: BackendFolder, paths: Iterable[str | PathLike[str]], choice: Choice = USUAL_FILES
+    backend: BackendFolder,
+    paths: Iterable[str | PathLike[str]],
+    choice: Choice = USUAL_FILES,
+    digests: dict[Path, str] | None = None,
 ) -> dict[Path, Path]:
     """Return the files to push, see `push`: relative path in data/raw -> absolute path.
 
-    Nothing is brought in. The errors and warnings about the files are those of `push`.
+    Nothing is brought in. The errors and warnings about the files are those of `push`. If given,
+    `digests` receives the SHA-1 of the files that label files depend on.
     """
     absolute = [_absolute(path) for path in paths]
-    return _collect(absolute, choice, own_suffixes(backend.project_dir))
+    return _collect(absolute, choice, own_suffixes(backend.project_dir), digests)
 
 
 def push_collected(
@@ -172,6 +180,8 @@ def pull(
     destination: str | PathLike[str] | None = None,
     force: bool = False,
     decided: Mapping[Path, Destination] | None = None,
+    completed: Mapping[Path, Dependencies] | None = None,
+    digests: dict[Path, str] | None = None,
 ) -> list[Path]:
     """Copy the predicted labels out of data/processed.
 
@@ -187,6 +197,10 @@ def pull(
     decided : mapping, optional
         An earlier result of `check_destinations`. Files that have changed since then are not
         replaced.
+    completed : mapping, optional
+        The result of `provenance.complete`, so that these files are not read again.
+    digests : dict of Path to str, optional
+        SHA-1 of input files that were read before.
 
     Returns
     -------
@@ -210,7 +224,18 @@ def pull(
     targets = check_destinations(backend, files, destination, force)
     targets |= {file: place for file, place in (decided or {}).items() if file in targets}
     for file in progress(files, "checking"):
-        labels.Labels.read(file).check_dependencies(raw / file.parent.relative_to(processed))
+        runs = (completed or {}).get(file) or dependencies_of(file)
+        check_runs(runs, raw / file.parent.relative_to(processed), digests)
+    return copy_to(targets)
+
+
+def dependencies_of(file: Path) -> Dependencies:
+    """Return the dependencies of the runs in a label file."""
+    return {run.id: run.dependencies for run in labels.Labels.read(file).values()}
+
+
+def copy_to(targets: Mapping[Path, Destination]) -> list[Path]:
+    """Copy checked files to their destinations, all or none, and return the destinations."""
     paths = [place.path for place in targets.values()]
     with folders_of(paths):
         copy_files(progress([(file, *place) for file, place in targets.items()], "pulling"))
@@ -250,9 +275,17 @@ def check_destinations(
     OSError
         A destination is a pipe or a device.
     """
-    place = _beside_input(backend) if destination is None else _absolute(destination).joinpath
+    place = beside_input(backend) if destination is None else _absolute(destination).joinpath
     *_, processed = backend.data_dirs()
-    targets = {file: place(file.relative_to(processed)) for file in files}
+    return check_targets({x: place(x.relative_to(processed)) for x in files}, force, accept)
+
+
+def check_targets(
+    targets: Mapping[Path, Path],
+    force: bool = False,
+    accept: Callable[[Path, Path], bool] = same_content,
+) -> dict[Path, Destination]:
+    """Do what `check_destinations` does, for known destinations: file -> path."""
     seen: set[Path] = set()
     for target in targets.values():
         if target in seen:
@@ -351,7 +384,9 @@ def _absolute(path: str | PathLike[str]) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - links named by the user stay links
 
 
-def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict[Path, Path]:
+def _collect(
+    paths: list[Path], choice: Choice, suffixes: Sequence[str], digests: dict[Path, str] | None
+) -> dict[Path, Path]:
     """Return the files to push: relative path in data/raw -> source."""
     kinds = {path: _kind(path) for path in paths}
     for path, kind in kinds.items():
@@ -376,7 +411,7 @@ def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict
         if file.is_symlink() and may_be_input(file, choice, suffixes):
             _kind(file)  # an error if the link is broken
     named = [path for path, kind in kinds.items() if kind == "file"]
-    sources = input_files(named, found, choice, suffixes)
+    sources = input_files(named, found, choice, suffixes, digests)
     if not sources:
         is_push = choice.purpose == "push" or not found
         expected = "visible files" if is_push else "recordings of a known format"
@@ -424,7 +459,7 @@ def _check_place(backend: BackendFolder, target: Path, top: Path) -> None:
         raise BackendError("existing-file", problem)
 
 
-def _beside_input(backend: BackendFolder) -> Callable[[Path], Path]:
+def beside_input(backend: BackendFolder) -> Callable[[Path], Path]:
     """Return a function from a label file, relative to data/processed, to its destination.
 
     The destination is beside the input that the labels were predicted from. If that folder holds

@@ -20,6 +20,7 @@ _WORDS = (
     (r"model_instance=\.\.\.", "--model-instance NAME"),
     (r"force=True", "--force"),
     (r"all_files=True", "--all-files"),
+    (r"batch=(\d+)", r"--batch \1"),
     (r"format=\.\.\.", "--format NAME"),
     (r"prefer=\.\.\.", "--prefer PATTERN"),
     (r"the option (pixelsize|framerate)", r"--\1"),

@@ -37,6 +37,7 @@ def predict_below(
     scheduler: str | None,
     link: bool = False,
     format: str | None = None,
+    batch: int | None = None,
 ) -> int:
     """Label the recordings below folders, print a summary and return the exit code."""
     from taggingbackends.many.executors import DaskExecutor, Executor, LocalExecutor
@@ -48,14 +49,14 @@ def predict_below(
     for outcome in failed:
         tally.add(outcome)
     with ExitStack() as stack:
-        executor: Executor = LocalExecutor(jobs)
+        executor: Executor = LocalExecutor(jobs, batch)
         if scheduler is not None:
-            executor = stack.enter_context(DaskExecutor(scheduler))
+            executor = stack.enter_context(DaskExecutor(scheduler, batch))
         bar = stack.enter_context(meter(len(tasks)))
         for outcome in stack.enter_context(closing(label_all(tasks, executor))):
             tally.add(outcome)
             bar.clear()
-            logger.info(f"{outcome.recording}: {outcome.result.value}, {outcome.seconds:.1f} s")
+            logger.info(_logged(outcome))
             if outcome.result is Result.LABELLED:
                 print_names(outcome.labels)
             if outcome.result is Result.FAILED:
@@ -63,6 +64,11 @@ def predict_below(
             bar.update()
     tally.show()
     return 1 if tally.failed else 0
+
+
+def _logged(outcome: Outcome) -> str:
+    text = f"{outcome.recording}: {outcome.result.value}, {outcome.seconds:.2f} s"
+    return f"{text}, in a batch of {outcome.together}" if outcome.together > 1 else text
 
 
 class _Tally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
     from taggingbackends.backend.inputfiles import Choice
 
 __all__ = ["PREFER", "finetune", "predict", "show_input", "train"]
+
+
+def _batch(ctx: click.Context, option: click.Parameter, value: str | None) -> int | str | None:
+    if value is None or value == "auto":
+        return value
+    from taggingbackends.many.batches import LARGEST
+
+    size: int = click.IntRange(1, LARGEST)(value, option, ctx)
+    return size
 
 
 def _patterns(
@@ -73,7 +82,14 @@ PREFER = click.option(
     "--jobs",
     metavar="N",
     type=click.IntRange(min=1),
-    help="With --recursive: label N recordings at a time; by default 1.",
+    help="With --recursive: label N batches at a time; by default 1.",
+)
+@click.option(
+    "--batch",
+    metavar="N|auto",
+    callback=_batch,
+    help="With --recursive: run the scripts once for N recordings; by default, for as many as take "
+    "about a minute (auto).",
 )
 @click.option(
     "--executor",
@@ -95,6 +111,7 @@ def predict(
     link: bool,
     recursive: bool,
     jobs: int | None,
+    batch: int | Literal["auto"] | None,
     executor: str | None,
     scheduler: str | None,
     format: str | None,
@@ -110,7 +127,7 @@ def predict(
     Without FILES, the input is in data/raw, where `push` put it, and the labels are written to
     data/processed. Nyx calls the command in this way.
 
-    With --recursive, each recording below the folders FILES is labelled separately. Recordings
+    With --recursive, the recordings below the folders FILES are labelled in batches. Recordings
     are skipped if their labels are up to date, were edited, or were made by other software.
     --force labels all recordings. After an interruption, run the command again to continue.
 
@@ -133,16 +150,26 @@ def predict(
         if (executor == "dask") != bool(scheduler) or (scheduler and jobs):
             problem = "--executor dask needs --scheduler ADDRESS, and cannot be used with --jobs"
             raise click.UsageError(problem, ctx)
-    elif jobs or executor or scheduler:
-        problem = "--jobs, --executor and --scheduler need --recursive"
+    elif jobs or batch or executor or scheduler:
+        problem = "--jobs, --batch, --executor and --scheduler need --recursive"
         raise click.UsageError(problem, ctx)
     backend = explorer(ctx, model_instance, sandbox)
     if recursive:
         from taggingbackends.cli.many import predict_below
 
-        options = script_options(ctx)
         ctx.exit(
-            predict_below(backend, files, options, force, skip, jobs or 1, scheduler, link, format)
+            predict_below(
+                backend,
+                files,
+                script_options(ctx),
+                force,
+                skip,
+                jobs or 1,
+                scheduler,
+                link,
+                format,
+                None if batch == "auto" else batch,
+            )
         )
     if files:
         choice = _choice(ctx, files, format, all_files)

@@ -6,10 +6,10 @@ They are beside the label file, which names them by file name and SHA-1.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.system.files import sha1
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
 
 __all__ = [
+    "Dependencies",
     "LabelFileGroup",
     "are_different_recordings",
     "check_dependencies",
+    "check_runs",
     "check_same_recording",
     "dependency",
     "group_label_files",
@@ -30,6 +32,9 @@ __all__ = [
     "other_recording",
     "validate_dependencies",
 ]
+
+Dependencies: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Run identifier -> ``filename`` and ``sha1`` of each file that the run depends on."""
 
 
 def dependency(path: str | PathLike[str]) -> dict[str, str]:
@@ -115,6 +120,18 @@ def check_dependencies(
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         paths.append(path)
     return paths
+
+
+def check_runs(
+    runs: Dependencies, folder: str | PathLike[str], known: dict[Path, str] | None = None
+) -> list[Path]:
+    """Do what `check_dependencies` does for all runs of a file."""
+    known = {} if known is None else known
+    found: dict[Path, None] = {}
+    for run, entries in runs.items():
+        with located(run=run):
+            found |= dict.fromkeys(check_dependencies(entries, folder, known))
+    return list(found)
 
 
 def names_by_sha1(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from taggingbackends.errors import LabelFileError, located, shown, wrong_type
 from taggingbackends.labels import editing, fromtables, reading, smoothing, tables, writing
 from taggingbackends.labels.dependencies import (
-    check_dependencies,
+    check_runs,
     check_same_recording,
     dependency,
     names_by_sha1,
@@ -558,11 +558,7 @@ class Labels(MutableMapping[str, RunLabels]):
         LabelFileError
             ``bad-dependency``: a file is missing or has another SHA-1.
         """
-        files: dict[Path, str] = {}
-        for run in self.values():
-            with located(run=run.id):
-                check_dependencies(run.dependencies, folder, files)
-        return list(files)
+        return check_runs({run.id: run.dependencies for run in self.values()}, folder)
 
     def __getitem__(self, run: str) -> RunLabels:
         try:

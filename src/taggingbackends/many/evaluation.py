@@ -343,10 +343,11 @@ def evaluate(
 
 
 def _in_process(task: FoldTask, processes: Processes) -> FoldOutcome:
-    def failed(why: str) -> FoldOutcome:
-        return FoldOutcome(task.fold, why=why)
+    def failed(why: str) -> list[FoldOutcome]:
+        return [FoldOutcome(task.fold, why=why)]
 
-    return ask("taggingbackends.many.fold", task, processes, failed)
+    (outcome,) = ask("taggingbackends.many.fold", task, processes, failed)
+    return outcome
 
 
 def summary(

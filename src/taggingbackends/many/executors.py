@@ -6,12 +6,15 @@ import logging
 import pickle
 import warnings
 from collections.abc import Generator, Sequence
-from pathlib import Path
+from contextlib import closing
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
+from uuid import uuid4
 
 from taggingbackends.errors import BackendError
-from taggingbackends.many.labelling import Outcome, Result, Task, label_recording
+from taggingbackends.many.batches import Batches
+from taggingbackends.many.labelling import Outcome, Result, Task, label_batch
 from taggingbackends.many.workers import side_by_side
 from taggingbackends.system.extras import require
 from taggingbackends.system.messages import describe
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DaskExecutor", "Executor", "LocalExecutor"]
 
 _CONNECTING = 10  # s; time limit for the scheduler's answer
+_QUEUED = 32  # batches that wait or run at least, so that an adaptive cluster grows
 
 
 class Executor(Protocol):
@@ -33,31 +37,40 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """An executor that labels recordings on this machine, each in its own process.
+    """An executor that labels recordings on this machine, each batch in its own process.
 
     Parameters
     ----------
     jobs : int
-        The number of recordings that are labelled at a time.
+        The number of batches that are labelled at a time.
+    batch : int, optional
+        The number of recordings in a batch. By default, a batch takes about a minute.
     """
 
-    def __init__(self, jobs: int = 1) -> None:
+    def __init__(self, jobs: int = 1, batch: int | None = None) -> None:
         self._jobs = jobs
+        self._batch = batch
 
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield each outcome once it is known. Closing the generator ends the processes."""
-        return side_by_side(label_recording, tasks, self._jobs)
+        batches = Batches(tasks, self._batch, self._jobs)
+        with closing(side_by_side(label_batch, batches, self._jobs)) as finished:
+            for outcomes in finished:
+                batches.learn(outcomes)
+                yield from outcomes
 
 
 class DaskExecutor:
-    """An executor that labels recordings on the workers of a running Dask cluster.
+    """An executor that labels batches of recordings on the workers of a running Dask cluster.
 
-    If a worker dies, its recording goes to another worker.
+    If a worker dies, its batch goes to another worker; after several deaths, each half of it.
 
     Parameters
     ----------
     scheduler : str
         The scheduler's address, e.g. ``tcp://10.0.0.1:8786``.
+    batch : int, optional
+        As for `LocalExecutor`.
 
     Raises
     ------
@@ -67,7 +80,7 @@ class DaskExecutor:
         distributed is not installed.
     """
 
-    def __init__(self, scheduler: str) -> None:
+    def __init__(self, scheduler: str, batch: int | None = None) -> None:
         import asyncio  # slow to import
 
         require("distributed", "dask", "a Dask cluster")
@@ -81,6 +94,7 @@ class DaskExecutor:
 
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # outcomes report errors
         self._scheduler = scheduler
+        self._batch = batch
         try:
             resolve_address(scheduler)  # with an invalid address, connect would retry
             asyncio.run(reach())  # a Client that cannot connect leaves a thread with errors behind
@@ -118,17 +132,36 @@ class DaskExecutor:
         from distributed import as_completed
 
         self._check_workers()
-        # not pure: the same task can have another outcome the next time
-        calls = [pickle.dumps(_Call(task)) for task in tasks]
-        futures = self._client.map(pickle.loads, calls, key=label_recording.__name__, pure=False)
-        recordings = {
-            future.key: task.files[0] for future, task in zip(futures, tasks, strict=True)
-        }
+        batches = Batches(tasks, self._batch)
+        running: dict[Future, Sequence[Task]] = {}
+        finished = as_completed(loop=self._client.loop)
+
+        def submit(batch: Sequence[Task]) -> None:
+            key = f"{label_batch.__name__}-{uuid4()}"
+            future = self._client.submit(pickle.loads, pickle.dumps(_Call(batch)), key=key)
+            running[future] = batch
+            finished.add(future)
+
+        def fill() -> None:
+            batches.jobs = sum(self._client.nthreads().values()) or 1
+            for batch in islice(batches, max(_QUEUED, 2 * batches.jobs) - len(running)):
+                submit(batch)
+
+        fill()
         try:
-            for future in as_completed(futures, loop=self._client.loop):
-                yield self._outcome(future, recordings[future.key])
+            for future in finished:
+                batch = running.pop(future)
+                outcomes = self._outcomes(future, batch)
+                if future.status == "error" and len(batch) > 1:  # one recording may have caused it
+                    middle = len(batch) // 2
+                    submit(batch[:middle])
+                    submit(batch[middle:])
+                    continue
+                batches.learn(outcomes)
+                fill()
+                yield from outcomes
         finally:
-            self._client.cancel(futures)
+            self._client.cancel(list(running))
 
     def _check_workers(self) -> None:
         from importlib.metadata import version
@@ -143,10 +176,10 @@ class DaskExecutor:
             if isinstance(answer, str) and answer != own_version():
                 raise _unsuitable(f"Dask worker {worker}", answer)
 
-    def _outcome(self, future: Future, recording: Path) -> Outcome:
+    def _outcomes(self, future: Future, batch: Sequence[Task]) -> list[Outcome]:
         if future.status == "finished":
-            outcome: Outcome = future.result()
-            return outcome
+            outcomes: list[Outcome] = future.result()
+            return outcomes
         if future.status == "error":  # e.g. KilledWorker
             error = future.exception()
             if isinstance(error, _NOT_CALLED):  # of a worker that has joined meanwhile
@@ -155,30 +188,30 @@ class DaskExecutor:
             why = describe(error)
         else:
             why = "the Dask scheduler has stopped or cancelled the task"
-        return Outcome(recording, Result.FAILED, why=why)
+        return [Outcome(task.files[0], Result.FAILED, why=why) for task in batch]
 
 
 class _Call:
-    """A task that is performed by unpickling it.
+    """A batch that is labelled by unpickling it.
 
     So a scheduler or worker can receive it without this package, and report that it is missing.
     With a function of this package, workers would die, and the tasks would wait for ever.
     """
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, batch: Sequence[Task]) -> None:
+        self._batch = batch
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _label_on_worker, (own_version(), self._task)
+        return _label_on_worker, (own_version(), self._batch)
 
 
 _NOT_CALLED = (ImportError, AttributeError, BackendError)  # errors of unpickling a `_Call`
 
 
-def _label_on_worker(version: str, task: Task) -> Outcome:
+def _label_on_worker(version: str, batch: Sequence[Task]) -> list[Outcome]:
     if version != own_version():
         raise _unsuitable("a Dask worker", own_version(), version)
-    return label_recording(task)
+    return label_batch(batch)
 
 
 def _unsuitable(worker: str, found: str, expected: str | None = None) -> BackendError:

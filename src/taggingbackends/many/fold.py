@@ -34,15 +34,15 @@ def main() -> None:
     serve(_outcome)
 
 
-def _outcome(task: FoldTask, warned: list[warnings.WarningMessage]) -> FoldOutcome:
+def _outcome(task: FoldTask, warned: list[warnings.WarningMessage]) -> list[FoldOutcome]:
     try:
         with temporary_folder() as folder:
             # the command has checked the input of all folds and shown the warnings about it
             outcome = _evaluated(task, folder, on_input=lambda _: warned.clear())
     except Exception as error:
         why, step = why_failed(error)
-        return FoldOutcome(task.fold, why=why, step=step)
-    return outcome._replace(warnings=tuple(str(warning.message) for warning in warned))
+        return [FoldOutcome(task.fold, why=why, step=step)]
+    return [outcome._replace(warnings=tuple(str(warning.message) for warning in warned))]
 
 
 def _evaluated(

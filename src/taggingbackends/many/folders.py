@@ -132,14 +132,13 @@ def label_all(tasks: Sequence[Task], executor: Executor) -> Generator[Outcome, N
     Recordings that another process is labelling come last, since they are usually up to date by
     then.
     """
-    busy: set[Path] = set()
-    with closing(executor.run(tasks)) as outcomes:
-        for outcome in outcomes:
-            if outcome.result is Result.BUSY:
-                busy.add(outcome.recording)
-            else:
-                yield outcome
-    again = [task._replace(wait=True) for task in tasks if task.files[0] in busy]
-    if again:
-        with closing(executor.run(again)) as outcomes:
-            yield from outcomes
+    while tasks:
+        busy: set[Path] = set()
+        with closing(executor.run(tasks)) as outcomes:
+            for outcome in outcomes:
+                if outcome.result is Result.BUSY:
+                    busy.add(outcome.recording)
+                else:
+                    yield outcome
+        # a batch waits for its first recording only, so there may be others left
+        tasks = [task._replace(wait=True) for task in tasks if task.files[0] in busy]

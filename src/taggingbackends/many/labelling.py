@@ -1,10 +1,10 @@
-"""Label one recording of many, if needed, in its own process and sandbox."""
+"""Label a batch of recordings, as far as needed, in a process and a sandbox of its own."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from taggingbackends.backend.provenance import Status
 from taggingbackends.backend.trainingrecord import DIGESTS
 from taggingbackends.data.formats import stem_of
 from taggingbackends.many.labelstatus import label_files, label_status
-from taggingbackends.many.workers import Processes, ask
+from taggingbackends.many.workers import Processes, ask, why_failed
 from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.messages import describe
 from taggingbackends.system.temporaries import clean_once
@@ -24,7 +24,8 @@ __all__ = [
     "Outcome",
     "Result",
     "Task",
-    "label_recording",
+    "failure",
+    "label_batch",
     "settled",
 ]
 
@@ -54,6 +55,8 @@ class Task(NamedTuple):
         `trainingrecord.DIGESTS`, so that the model is read once and not by each process.
     link : bool
         Link the tracker files instead of copying them.
+    found : dict, optional
+        What `settled` has found, if the recording needs labelling.
     """
 
     project_dir: Path
@@ -67,9 +70,10 @@ class Task(NamedTuple):
     data_folder: Path | None = None
     digests: Mapping[str, str] = {}
     link: bool = False
+    found: Mapping[Path, Stamp | None] | None = None
 
     def backend(self) -> BackendFolder:
-        """Return the backend with the sandbox of this recording."""
+        """Return the backend with the sandbox of a batch that begins with this recording."""
         import hashlib
 
         # The name depends only on the recording. So processes can lock it, and the next process
@@ -109,7 +113,10 @@ class Outcome(NamedTuple):
     left_out : str
         What the tracker files contain and the labels lack, or "".
     seconds : float
-        Time that labelling took, s; 0 if nothing was done.
+        Time that labelling took, s; 0 if nothing was done. It is a share of the time of the batch.
+    together : int
+        The number of recordings that one run of the scripts has labelled, with this one; or the
+        number that it was run for, if it failed. 0 if no script was run.
     """
 
     recording: Path
@@ -120,30 +127,68 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     left_out: str = ""
     seconds: float = 0.0
+    together: int = 0
 
 
-def label_recording(task: Task, processes: Processes | None = None) -> Outcome:
-    """Label a recording unless its labels are up to date or not made by this backend and model.
+def label_batch(tasks: Sequence[Task], processes: Processes | None = None) -> list[Outcome]:
+    """Label recordings unless their labels are up to date or not made by this backend and model.
+
+    The scripts run once for all of them. Recordings for which this fails are tried again, in
+    smaller batches, until each of them has labels or has failed alone.
 
     Parameters
     ----------
-    task : Task
+    tasks : sequence of Task
     processes : Processes, optional
-        The group that the process for this recording joins.
+        The group that the processes for the recordings join.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of the tasks.
 
     Notes
     -----
-    Errors of the recording, the backend's scripts or the file system are not raised. They give
-    an outcome with `Result.FAILED`.
+    Errors of a recording, the backend's scripts or the file system are not raised. They give
+    outcomes with `Result.FAILED`.
     """
     start = time.monotonic()
-    try:
-        outcome = _looked_at(task) or _in_process(task, processes or Processes())
-    except Exception as error:  # other recordings go on after any error
-        return Outcome(task.files[0], Result.FAILED, why=describe(error) or type(error).__name__)
-    if outcome.result in (Result.LABELLED, Result.FAILED):
-        return outcome._replace(seconds=time.monotonic() - start)
-    return outcome
+    processes = processes or Processes()
+    outcomes: dict[Path, Outcome] = {}
+    waiting: list[Task] = []
+    for task in tasks:
+        try:
+            outcome, outdated = _looked_at(task)
+        except Exception as error:  # other recordings go on after any error
+            outcome = Outcome(task.files[0], Result.FAILED, why=_named(error))
+        if outcome is None:
+            waiting.append(task._replace(found=outdated))
+        else:
+            outcomes[task.files[0]] = outcome
+    batches = [waiting]
+    while batches:
+        batch = batches.pop()
+        if not batch:
+            continue
+        found = _in_process(batch, processes)
+        outcomes |= {outcome.recording: outcome for outcome in found}
+        failed = {x.recording for x in found if x.result is Result.FAILED and x.together > 1}
+        again = [task for task in batch if task.files[0] in failed]
+        # scripts label the recordings in order: the first without labels is probably the culprit
+        in_order = sum(x.result is Result.LABELLED for x in found) > 1
+        middle = 1 if in_order else (len(again) + 1) // 2
+        batches += [again[middle:], again[:middle]]
+    worked = [x for x in outcomes.values() if x.result in (Result.LABELLED, Result.FAILED)]
+    share = (time.monotonic() - start) / max(1, len(worked))
+    for outcome in worked:
+        outcomes[outcome.recording] = outcome._replace(seconds=share)
+    return [outcomes[task.files[0]] for task in tasks]
+
+
+def failure(task: Task, error: Exception, together: int = 0) -> Outcome:
+    """Return the outcome of a recording that an error has stopped."""
+    why, step = why_failed(error)
+    return Outcome(task.files[0], Result.FAILED, why=why, step=step, together=together)
 
 
 def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
@@ -157,9 +202,11 @@ def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
         The existing label files to replace, each with what it was just before it was read.
     """
     DIGESTS.update(task.digests)
-    if task.force:
+    if task.force or task.found is not None:
         files = label_files(task.files, task.place).values()
-        return None, {file: stamp(file) for file in files if file is not None}
+        now = {file: stamp(file) for file in files if file is not None}
+        if task.force or now == task.found:
+            return None, now
     status, found, why = label_status(task.backend(), task.files, task.place)
     if status is Status.CURRENT:
         return Outcome(task.files[0], Result.CURRENT, tuple(found), why), {}
@@ -168,16 +215,27 @@ def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
     return None, found
 
 
-def _looked_at(task: Task) -> Outcome | None:
-    """Return the outcome if there is nothing to do and no leftover sandbox, otherwise None."""
+def _looked_at(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None] | None]:
+    """Do what `settled` does, unless there is a leftover sandbox to remove."""
     clean_once(task.place.parent)  # where nothing is written, nobody else would
     if any(folder.exists() for folder in task.backend().data_dirs()):
-        return None
-    return settled(task)[0]
+        return None, None
+    return settled(task)
 
 
-def _in_process(task: Task, processes: Processes) -> Outcome:
-    def failed(why: str) -> Outcome:
-        return Outcome(task.files[0], Result.FAILED, why=why)
+def _in_process(tasks: Sequence[Task], processes: Processes) -> list[Outcome]:
+    """Label recordings in a process, at once."""
 
-    return ask("taggingbackends.many.sandboxed", task, processes, failed)
+    def failed(why: str) -> list[Outcome]:
+        return [
+            Outcome(task.files[0], Result.FAILED, why=why, together=len(tasks)) for task in tasks
+        ]
+
+    try:
+        return ask("taggingbackends.many.sandboxed", tasks, processes, failed)
+    except Exception as error:  # other recordings go on after any error
+        return failed(_named(error))
+
+
+def _named(error: Exception) -> str:
+    return describe(error) or type(error).__name__

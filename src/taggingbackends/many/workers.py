@@ -1,8 +1,8 @@
 """Worker processes: each performs one task, and ends with the process that started it.
 
-The started process reads the pickled task from its standard input and writes the pickled outcome to
-its standard output. The output of scripts goes to standard error. It ends when its input is closed,
-because the process that started it has ended or has cancelled the task.
+The started process reads the pickled task from its standard input and writes the pickled outcomes
+to its standard output. The output of scripts goes to standard error. It ends when its input is
+closed, because the process that started it has ended or has cancelled the task.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import subprocess
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import IO, Any, TypeVar
 
 from taggingbackends.errors import ScriptError
@@ -36,7 +37,7 @@ _TAIL = 1 << 16  # bytes at the end of a process's output that are searched for 
 
 
 def side_by_side(
-    work: Callable[[T, Processes], R], tasks: Sequence[T], jobs: int
+    work: Callable[[T, Processes], R], tasks: Iterable[T], jobs: int
 ) -> Generator[R, None, None]:
     """Perform tasks in processes, some at a time, and yield each result once it is known.
 
@@ -46,16 +47,24 @@ def side_by_side(
     ----------
     work : callable
         ``work(task, processes)`` waits for a process of this group, and returns a result.
-    tasks : sequence
+    tasks : iterable
+        A task is taken when a process can begin with it.
     jobs : int
         The number of tasks that are performed at a time.
     """
     processes = Processes()
+    waiting = iter(tasks)
+    running: set[Future[R]] = set()
     with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process
-        futures = [pool.submit(work, task, processes) for task in tasks]
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            while True:
+                for task in islice(waiting, jobs - len(running)):
+                    running.add(pool.submit(work, task, processes))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             processes.end()
@@ -111,8 +120,10 @@ def _hang_up(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def ask(module: str, task: object, processes: Processes, failed: Callable[[str], R]) -> R:
-    """Perform a task in a process, and return its outcome.
+def ask(
+    module: str, task: object, processes: Processes, failed: Callable[[str], list[R]]
+) -> list[R]:
+    """Perform a task in a process, and return its outcomes.
 
     Parameters
     ----------
@@ -122,7 +133,7 @@ def ask(module: str, task: object, processes: Processes, failed: Callable[[str],
     processes : Processes
         The group that the process joins.
     failed : callable
-        Returns the outcome of a process that gave none, from the reason in one line.
+        Returns the outcomes of a process that gave none, from the reason in one line.
     """
     with tempfile.TemporaryFile() as output:
         with processes.started(module, output) as process:
@@ -135,10 +146,12 @@ def ask(module: str, task: object, processes: Processes, failed: Callable[[str],
     if not answer:
         ended = f"ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
         return failed(_with_reason(ended, said))
-    outcome: Any = pickle.loads(answer)
-    if outcome.step:  # the failed script has printed the reason
-        outcome = outcome._replace(why=_with_reason(outcome.why, said))
-    return outcome  # type: ignore[no-any-return]
+    outcomes: Any = pickle.loads(answer)
+    return [
+        # the failed script has printed the reason
+        outcome._replace(why=_with_reason(outcome.why, said)) if outcome.step else outcome
+        for outcome in outcomes
+    ]
 
 
 def _last_line(output: IO[bytes]) -> str:
@@ -160,13 +173,13 @@ def _with_reason(ended: str, said: str) -> str:
 # -- in a started process
 
 
-def serve(work: Callable[[Any, list[warnings.WarningMessage]], object]) -> None:
-    """Read a task, perform it and write its outcome.
+def serve(work: Callable[[Any, list[warnings.WarningMessage]], list[Any]]) -> None:
+    """Read a task, perform it and write its outcomes.
 
     Parameters
     ----------
     work : callable
-        ``work(task, warned)`` returns the outcome: a named tuple with the fields ``why`` and
+        ``work(task, warned)`` returns the outcomes: named tuples with the fields ``why`` and
         ``step``. The list `warned` receives the warnings.
     """
     end_by_signals()
@@ -176,9 +189,9 @@ def serve(work: Callable[[Any, list[warnings.WarningMessage]], object]) -> None:
     threading.Thread(target=_end_with_input, args=(requests,), daemon=True).start()
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        outcome = work(task, warned)
+        outcomes = work(task, warned)
     with answers:
-        pickle.dump(outcome, answers)
+        pickle.dump(outcomes, answers)
 
 
 def why_failed(error: Exception) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import filecmp
+import json
 import os
 import shutil
 import stat
@@ -11,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import lru_cache
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -35,6 +37,7 @@ __all__ = [
     "remove_file",
     "remove_folder",
     "same_content",
+    "scratch",
     "sha1",
     "stamp",
     "sync_file",
@@ -43,6 +46,9 @@ __all__ = [
     "walk",
     "write_file",
 ]
+
+SCRATCH = "TAGGINGBACKENDS_SCRATCH"
+"""Environment variable: a JSON list of folders whose files need not survive a power failure."""
 
 _FICLONE = 0x40049409  # linux/fs.h: share blocks with another file (btrfs, XFS, bcachefs)
 
@@ -159,10 +165,10 @@ def write_file(path: Path, chunks: Iterable[bytes], expected: Expected = "anythi
             stream.writelines(chunks)
         return
 
-    with new_version(path, expected) as temporary, temporary.open("xb") as file:
-        file.writelines(chunks)
-        file.flush()
-        os.fsync(file.fileno())
+    with new_version(path, expected) as temporary:
+        with temporary.open("xb") as file:
+            file.writelines(chunks)
+        sync_file(temporary)
 
 
 def is_stream(path: Path) -> bool:
@@ -393,12 +399,42 @@ def _copy(source: Path, path: Path) -> None:
 def copy_content(source: Path, path: Path) -> None:
     """Copy the content of a file into a new file. Share its blocks if possible (reflink)."""
     with open_file(source) as src, path.open("xb") as dst:
-        if not _reflink(src.fileno(), dst.fileno()):
+        if not (_reflink(src.fileno(), dst.fileno()) or _copied_inside(src.fileno(), dst.fileno())):
             shutil.copyfileobj(src, dst, 1 << 20)
 
 
+@contextmanager
+def scratch(folders: Iterable[Path]) -> Iterator[None]:
+    """Do not wait for the disk when files in some folders are written, which nobody keeps.
+
+    This holds within the block, also for processes that are run in it.
+    """
+    before = os.environ.get(SCRATCH)
+    os.environ[SCRATCH] = json.dumps([os.path.realpath(folder) for folder in folders])
+    try:
+        yield
+    finally:
+        os.environ.pop(SCRATCH, None)  # another thread may have removed it
+        if before is not None:
+            os.environ[SCRATCH] = before
+
+
+def _is_scratch(path: Path) -> bool:
+    folders = os.environ.get(SCRATCH)
+    if not folders:
+        return False
+    return os.path.join(os.path.realpath(path), "").startswith(_beginnings(folders))  # noqa: PTH118
+
+
+@lru_cache(1)
+def _beginnings(folders: str) -> tuple[str, ...]:
+    return tuple(os.path.join(folder, "") for folder in json.loads(folders))  # noqa: PTH118
+
+
 def sync_file(path: Path) -> None:
-    """Make the content of a file survive a power failure."""
+    """Make the content of a file survive a power failure, unless it is in a `scratch` folder."""
+    if _is_scratch(path):
+        return
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
@@ -443,8 +479,11 @@ def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename survive a power failure, on systems where folders can be opened."""
-    if os.name != "posix":
+    """Make a rename survive a power failure, on systems where folders can be opened.
+
+    Nothing is done for a `scratch` folder.
+    """
+    if os.name != "posix" or _is_scratch(folder):
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -495,6 +534,20 @@ def _reflink(source: int, destination: int) -> bool:
     except (ImportError, OSError):
         return False
     return True
+
+
+def _copied_inside(source: int, destination: int) -> bool:
+    """Copy a file inside the kernel, or on the server of a network file system, if possible."""
+    if sys.platform != "linux":
+        return False
+    copied = 0
+    try:
+        while count := os.copy_file_range(source, destination, 1 << 30):
+            copied += count
+    except OSError:
+        if copied:
+            raise
+    return copied > 0  # none are copied of an empty file, and of some in /proc
 
 
 def walk(
