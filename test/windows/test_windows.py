@@ -486,7 +486,7 @@ def test_the_error_suggests_changes_if_no_window_fits(label_file: Path) -> None:
 
 
 def test_class_of() -> None:
-    names = ["a", "b"]
+    names = {"a": 0, "b": 1}
     assert class_of((), names, ()) == -1
     assert class_of(("b", "x"), names, ()) == 1
     assert class_of(("b", "x"), names, ("x",)) == -1

@@ -214,9 +214,7 @@ def _places(bouts: Bouts, label_of_name: NDArray[np.int64], run: RunLabels) -> _
     offset = np.array([begins[larva] for larva in bouts.larvae[kept].tolist()], dtype=np.int64)
     first = labels * ends[-1] if len(ends) else labels
     first = first + offset + bouts.first_frames[kept]
-    return _Places(
-        labels, first, first + bouts.frames[kept], bouts.start[kept], bouts.stop[kept]
-    )
+    return _Places(labels, first, first + bouts.frames[kept], bouts.start[kept], bouts.stop[kept])
 
 
 def _found(true: _Places, predicted: _Places) -> NDArray[np.int64]:
