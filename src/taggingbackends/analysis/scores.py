@@ -229,7 +229,8 @@ def _found(true: _Places, predicted: _Places) -> NDArray[np.int64]:
     union = np.maximum(true.stop[one], predicted.stop[other])
     union = union - np.minimum(true.start[one], predicted.start[other])
     # the frame between two bouts of a label keeps them from both being half of another one
-    return true.labels[one[shared >= (1 - _ROUNDING) * _OVERLAP * union]]
+    labels: NDArray[np.int64] = true.labels[one[shared >= (1 - _ROUNDING) * _OVERLAP * union]]
+    return labels
 
 
 class Estimate(NamedTuple):
