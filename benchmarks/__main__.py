@@ -19,6 +19,7 @@ from benchmarks import (
     significance,
     tables,
     tracks,
+    windows,
 )
 
 _MODULES = (
@@ -28,6 +29,7 @@ _MODULES = (
     growth,
     julia,
     tracks,
+    windows,
     pages,
     command,
     many,

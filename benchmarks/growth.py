@@ -1,28 +1,41 @@
-"""Growth of time with the size of labels: four times as large in about four times the time."""
+"""Growth of time with the size of labels and recordings: linear, at 1, 4 and 16 times a size."""
 
 from __future__ import annotations
 
 import copy
 import gc
+import json
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import row
+from benchmarks.harness import compare_times, row
+from benchmarks.inputs import fimtrack_table, recording, trxmat
 from taggingbackends import LabelFileError, Labels
 from taggingbackends.analysis import review
 from taggingbackends.analysis.comparison import compare_files
 from taggingbackends.analysis.info import info
 from taggingbackends.analysis.overview import overview
+from taggingbackends.analysis.scores import count, score
+from taggingbackends.data import load_tracks
 from taggingbackends.display.page import report
 from taggingbackends.display.picture import plot_ethogram
 from taggingbackends.display.tables import confusion_table, differences_table, label_table
 from taggingbackends.display.terminal import ethogram
+from taggingbackends.labels.boris import export_boris
+from taggingbackends.labels.bouts import find_bouts
 from taggingbackends.labels.conversion import united
 from taggingbackends.labels.inspection import find_errors
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.tablefiles import table_chunks
+from taggingbackends.windows.selection import class_of, matching
+
+_GOAL = 2.0  # times linear growth; quadratic growth is 4 times
+_LEAST = 0.02  # s; shorter times are not reliable
 
 Shape = Callable[[int], Labels]
 Operations = Iterable[tuple[str, Callable[[], object]]]
@@ -32,6 +45,16 @@ def names(n: int) -> Labels:
     """Return a larva with another label in each frame."""
     labels = Labels()
     labels.set("run", 1, range(n), [f"name {i}" for i in range(n)])
+    return labels
+
+
+def declared_names(n: int) -> Labels:
+    """Return larvae with two of many declared names."""
+    labels = Labels()
+    labels.add_run("run").declare([f"name {i}" for i in range(n)])
+    for larva in range(20):
+        states = (["name 1"] * 10 + ["name 2"] * 10) * 10
+        labels.set("run", larva, [frame / 10 for frame in range(200)], states)
     return labels
 
 
@@ -102,6 +125,7 @@ def attributes(n: int) -> Labels:
 
 SHAPES: dict[Shape, int] = {
     names: 2000,
+    declared_names: 4400,  # 16 times: 70,400
     secondary_names: 2000,
     states: 2000,
     one_state: 2000,
@@ -166,6 +190,31 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
     yield "data info", lambda: info(file)
     yield "report", lambda: report({"one": labels, "other": same})
     yield "plot", lambda: plot_ethogram(labels, folder / "picture.png")
+    yield "bouts", lambda: [find_bouts(run) for run in labels.values()]
+    yield "scores", lambda: score([count(run, run) for run in labels.values()])
+    yield "BORIS", lambda: export_boris(labels)
+    yield "rename", changed(lambda x: x.rename(dict.fromkeys(run.names[:100], "renamed")))
+    yield "classes of windows", lambda: _classes_of(run)
+    yield from _broken(Path(file), folder)
+
+
+def _classes_of(run: RunLabels) -> None:
+    names = matching(("*",), run.names, run.names)
+    numbers = {name: code for code, name in enumerate(names)}
+    for state in run.states:
+        class_of(labels_of(state), numbers, set())
+
+
+def _broken(file: Path, folder: Path) -> Operations:
+    """Yield the checking of files in which each code, or each time, is wrong."""
+    for key, value in (("labels", 10**6), ("t", 0)):
+        document = json.loads(file.read_bytes())
+        for run in document.get("runs", {"": document}).values():
+            for track in run["data"]:
+                track[key] = [value] * len(track[key])
+        broken = folder / f"broken {key}.label"
+        broken.write_text(json.dumps(document))
+        yield f"check wrong {key}", partial(find_errors, broken)
 
 
 def invalid(n: int, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -187,17 +236,33 @@ def invalid(n: int, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "check", lambda: find_errors(file)
 
 
+def readers(larvae: int, frames: int, folder: Path) -> Operations:
+    """Yield the reading of a recording in each format."""
+    spine = recording(_folder(folder, larvae), larvae, frames)
+    table = fimtrack_table(folder / "table.csv", larvae, frames)
+    trx = trxmat(folder / "trx.mat", larvae, frames, compression=None)
+    for name, file in (("Choreography", spine), ("FIMTrack", table), ("trx.mat", trx)):
+        yield name, partial(load_tracks, file)
+
+
 def run(folder: Path) -> None:
-    """Print the time of each operation at a size n and at four times the size."""
-    row("", "time of 4 n / time of n", "n", "4 n")
+    """Print the time of each operation at a size, and at 4 and 16 times the size."""
+    row("", "time of 16 n / of 4 n", "n", "4 n", "16 n")
     for shape, n in SHAPES.items():
-        pair = [operations(shape(size), _folder(folder, size)) for size in (n, 4 * n)]
-        _compare(f"{n} {shape.__name__.replace('_', ' ')}", *pair)
-    n = 2000
+        _compare(
+            f"{16 * n} {shape.__name__.replace('_', ' ')}",
+            *(operations(shape(size), _folder(folder, size)) for size in _sizes(n)),
+        )
     _compare(
-        f"{n} names, primary and secondary",
-        *(invalid(size, _folder(folder, size)) for size in (n, 4 * n)),
+        "32000 names, primary and secondary",
+        *(invalid(size, _folder(folder, size)) for size in _sizes(2000)),
     )
+    _compare("reading 320 larvae", *(readers(n, 50, _folder(folder, n)) for n in _sizes(20)))
+    _compare("reading 16000 frames", *(readers(2, n, _folder(folder, n)) for n in _sizes(1000)))
+
+
+def _sizes(n: int) -> tuple[int, int, int]:
+    return n, 4 * n, 16 * n
 
 
 def _folder(folder: Path, size: int) -> Path:
@@ -206,10 +271,24 @@ def _folder(folder: Path, size: int) -> Path:
     return made
 
 
-def _compare(case: str, small: Operations, large: Operations) -> None:
-    for (name, of_small), (_, of_large) in zip(small, large, strict=True):
-        one, four = (min(_seconds(work) for _ in range(3)) for work in (of_small, of_large))
-        row(f"{case}: {name}", f"{four / one:.1f}", f"{one * 1e3:.1f} ms", f"{four * 1e3:.1f} ms")
+def _compare(case: str, *sizes: Operations) -> None:
+    """Print the time of each operation, and compare that which grows most with linear growth."""
+    worst: tuple[float, str, Callable[[], object], Callable[[], object]] | None = None
+    for (name, small), (_, medium), (_, large) in zip(*sizes, strict=True):
+        times = [min(_seconds(work) for _ in range(2)) for work in (small, medium, large)]
+        growth = times[2] / times[1]
+        row(f"{case}: {name}", f"{growth:.1f}", *(f"{time * 1e3:.1f} ms" for time in times))
+        if worst is None or (growth > worst[0] and times[2] > _LEAST):
+            worst = growth, name, medium, large
+    assert worst is not None
+    _, name, medium, large = worst
+    compare_times(
+        f"{case}: {name}, which grows most; 4 x a quarter",
+        lambda: 4 * _seconds(medium),
+        lambda: _seconds(large),
+        rounds=3,
+        goal=_GOAL,
+    )
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -15,13 +15,19 @@ __all__ = ["compare", "compare_times", "peak_memory", "row", "seconds"]
 Work = Callable[[], Any]
 
 
-def compare(case: str, baseline: Work, ours: Work, rounds: int = 9) -> None:
+def compare(
+    case: str, baseline: Work, ours: Work, rounds: int = 9, goal: float | None = None
+) -> None:
     """Print the ratio of the times of two calls, see `compare_times`."""
-    compare_times(case, lambda: seconds(baseline), lambda: seconds(ours), rounds)
+    compare_times(case, lambda: seconds(baseline), lambda: seconds(ours), rounds, goal)
 
 
 def compare_times(
-    case: str, baseline: Callable[[], float], ours: Callable[[], float], rounds: int = 9
+    case: str,
+    baseline: Callable[[], float],
+    ours: Callable[[], float],
+    rounds: int = 9,
+    goal: float | None = None,
 ) -> None:
     """Print the ratio of our time to the baseline's, as the median over pairs.
 

@@ -1,7 +1,8 @@
 """Training sets, in memory and in HDF5 files.
 
-A file has the arrays below, each stored contiguously. Hence a window is read from its offset,
-without HDF5, and forked processes share no open HDF5 file.
+A file has the arrays below, each stored contiguously, without chunks. Hence a window is read from
+its offset, without HDF5, and forked processes share no open HDF5 file. HDF5 reads shuffled windows
+many times slower, and slower still from chunks (`benchmarks/windows.py`).
 
 ========== =================== ============================================================
 spines     (m, n, points, 2)   float32 or float64, mm; n frames, margins included
