@@ -16,7 +16,7 @@ from taggingbackends.backend.juliascripts import julia_command, julia_environmen
 
 
 def run(folder: Path) -> None:
-    """Print times, and allocations per track."""
+    """Print times, allocations per track, and growth with the number of names."""
     try:
         command = julia_command(None)
     except JuliaSetupError as error:
@@ -63,3 +63,12 @@ def _run(folder: Path, process: subprocess.Popen[str]) -> None:
             verb = request.split()[0]
             compare_times(f"{verb} {case}", partial(seconds, ours), partial(julia, request))
             row("", f"{allocations / len(labels[RUN]):.1f} allocations per track")
+    row("\ntimes of the processor", "of linear growth", "32000", "4 x 8000")
+    for operation in ("reading", "writing", "declaring", "bouts", "comparing", "windows"):
+        compare_times(
+            f"32000 names: {operation}; 4 x 8000 names",
+            lambda operation=operation: 4 * julia(f"{operation} 8000"),  # type: ignore[misc]
+            lambda operation=operation: julia(f"{operation} 32000"),  # type: ignore[misc]
+            rounds=5,
+            goal=2.0,
+        )

@@ -67,7 +67,10 @@ end
 function class_sizes(counts, balance)
     balance === nothing && return copy(counts)
     present = filter(>(0), counts)
-    balance == "majority" && return [count > 0 ? maximum(present) : 0 for count in counts]
+    if balance == "majority"
+        most = reduce(max, present; init=0)
+        return [count > 0 ? most : 0 for count in counts]
+    end
     ratio = balance == "minority" ? 1.0 : balance
     if !(ratio isa Real) || ratio isa Bool || !(isfinite(ratio) && ratio >= 1)
         expected = "nothing, \"minority\", \"majority\" or a ratio of 1 or more"

@@ -91,7 +91,8 @@ def sizes(counts: Sequence[int], balance: str | float | None) -> list[int]:
         return list(counts)
     present = [count for count in counts if count]
     if balance == "majority":
-        return [max(present) if count else 0 for count in counts]
+        most = max(present, default=0)
+        return [most if count else 0 for count in counts]
     ratio: Any = 1.0 if balance == "minority" else balance
     if isinstance(ratio, (str, bool)) or not (math.isfinite(ratio) and ratio >= 1):
         expected = 'None, "minority", "majority" or a ratio of 1 or more'
