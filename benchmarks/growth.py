@@ -238,11 +238,12 @@ def invalid(n: int, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
 
 def readers(larvae: int, frames: int, folder: Path) -> Operations:
     """Yield the reading of a recording in each format."""
-    spine = recording(_folder(folder, larvae), larvae, frames)
+    spine = recording(folder, larvae, frames)
     table = fimtrack_table(folder / "table.csv", larvae, frames)
     trx = trxmat(folder / "trx.mat", larvae, frames, compression=None)
-    for name, file in (("Choreography", spine), ("FIMTrack", table), ("trx.mat", trx)):
-        yield name, partial(load_tracks, file)
+    yield "Choreography", partial(load_tracks, spine)
+    yield "FIMTrack", partial(load_tracks, table, pixelsize=73, framerate=16)
+    yield "trx.mat", partial(load_tracks, trx)
 
 
 def run(folder: Path) -> None:
