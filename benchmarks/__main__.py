@@ -25,6 +25,7 @@ BENCHMARKS = (
     "growth",
     "julia",
     "tracks",
+    "windows",
     "pages",
     "command",
     "many",

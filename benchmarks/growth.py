@@ -1,31 +1,44 @@
-"""Growth of time: labels that are four times as large take about four times as long.
+"""Growth of time: labels and recordings that are 16 times as large take about 16 times as long.
 
-The table has, for each shape of labels, the operation that grows most.
+The table has, for each shape of labels, the operation that grows most from 4 times to 16 times.
 """
 
 from __future__ import annotations
 
 import copy
 import gc
+import json
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import record, section
+from benchmarks.harness import compare_times, section
+from benchmarks.inputs import fimtrack_table, recording, trxmat
 from taggingbackends import LabelFileError, Labels
 from taggingbackends.analysis import review
 from taggingbackends.analysis.comparison import compare_files
 from taggingbackends.analysis.info import info
 from taggingbackends.analysis.overview import overview
+from taggingbackends.analysis.scores import count, score
+from taggingbackends.data import load_tracks
 from taggingbackends.display.page import report
 from taggingbackends.display.picture import plot_ethogram
 from taggingbackends.display.tables import confusion_table, differences_table, label_table
 from taggingbackends.display.terminal import ethogram
+from taggingbackends.labels.boris import export_boris
+from taggingbackends.labels.bouts import find_bouts
 from taggingbackends.labels.conversion import united
 from taggingbackends.labels.inspection import find_errors
+from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import labels_of
 from taggingbackends.labels.tablefiles import table_chunks
+from taggingbackends.windows.selection import class_of, matching
+
+_GOAL = 2.0  # times linear growth; quadratic growth is 4 times
+_LEAST = 0.02  # s; shorter times are not reliable
 
 Shape = Callable[[int], Labels]
 Operations = Iterable[tuple[str, Callable[[], object]]]
@@ -35,6 +48,16 @@ def names(n: int) -> Labels:
     """Return a larva with another label in each frame."""
     labels = Labels()
     labels.set("run", 1, range(n), [f"name {i}" for i in range(n)])
+    return labels
+
+
+def declared_names(n: int) -> Labels:
+    """Return larvae with two of many declared names."""
+    labels = Labels()
+    labels.add_run("run").declare([f"name {i}" for i in range(n)])
+    for larva in range(20):
+        states = (["name 1"] * 10 + ["name 2"] * 10) * 10
+        labels.set("run", larva, [frame / 10 for frame in range(200)], states)
     return labels
 
 
@@ -105,6 +128,7 @@ def attributes(n: int) -> Labels:
 
 SHAPES: dict[Shape, int] = {
     names: 2000,
+    declared_names: 4400,  # 16 times: 70,400
     secondary_names: 2000,
     states: 2000,
     one_state: 2000,
@@ -169,6 +193,31 @@ def operations(labels: Labels, folder: Path) -> Iterator[tuple[str, Callable[[],
     yield "data info", lambda: info(file)
     yield "report", lambda: report({"one": labels, "other": same})
     yield "plot", lambda: plot_ethogram(labels, folder / "picture.png")
+    yield "bouts", lambda: [find_bouts(run) for run in labels.values()]
+    yield "scores", lambda: score([count(run, run) for run in labels.values()])
+    yield "BORIS", lambda: export_boris(labels)
+    yield "rename", changed(lambda x: x.rename(dict.fromkeys(run.names[:100], "renamed")))
+    yield "classes of windows", lambda: _classes_of(run)
+    yield from _broken(Path(file), folder)
+
+
+def _classes_of(run: RunLabels) -> None:
+    names = matching(("*",), run.names, run.names)
+    numbers = {name: code for code, name in enumerate(names)}
+    for state in run.states:
+        class_of(labels_of(state), numbers, set())
+
+
+def _broken(file: Path, folder: Path) -> Operations:
+    """Yield the checking of files in which each code, or each time, is wrong."""
+    for key, value in (("labels", 10**6), ("t", 0)):
+        document = json.loads(file.read_bytes())
+        for run in document.get("runs", {"": document}).values():
+            for track in run["data"]:
+                track[key] = [value] * len(track[key])
+        broken = folder / f"broken {key}.label"
+        broken.write_text(json.dumps(document))
+        yield f"check wrong {key}", partial(find_errors, broken)
 
 
 def invalid(n: int, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -190,17 +239,34 @@ def invalid(n: int, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "check", lambda: find_errors(file)
 
 
+def readers(larvae: int, frames: int, folder: Path) -> Operations:
+    """Yield the reading of a recording in each format."""
+    spine = recording(folder, larvae, frames)
+    table = fimtrack_table(folder / "table.csv", larvae, frames)
+    trx = trxmat(folder / "trx.mat", larvae, frames, compression=None)
+    yield "Choreography", partial(load_tracks, spine)
+    yield "FIMTrack", partial(load_tracks, table, pixelsize=73, framerate=16)
+    yield "trx.mat", partial(load_tracks, trx)
+
+
 def run(folder: Path) -> None:
-    """Measure each operation at n and at 4 n. Of each shape, keep the one that grows most."""
-    section("4 times", "one time")
+    """Measure each operation at n, 4 n and 16 n. Of each shape, keep the one that grows most."""
+    section("", "4 x the time of a quarter")
     for shape, n in SHAPES.items():
-        pair = [operations(shape(size), _folder(folder, size)) for size in (n, 4 * n)]
-        _compare(f"{n} {shape.__name__.replace('_', ' ')}", *pair)
-    n = 2000
+        _compare(
+            f"{16 * n} {shape.__name__.replace('_', ' ')}",
+            *(operations(shape(size), _folder(folder, size)) for size in _sizes(n)),
+        )
     _compare(
-        f"{n} names, primary and secondary",
-        *(invalid(size, _folder(folder, size)) for size in (n, 4 * n)),
+        "32000 names, primary and secondary",
+        *(invalid(size, _folder(folder, size)) for size in _sizes(2000)),
     )
+    _compare("reading 320 larvae", *(readers(n, 50, _folder(folder, n)) for n in _sizes(20)))
+    _compare("reading 16000 frames", *(readers(2, n, _folder(folder, n)) for n in _sizes(1000)))
+
+
+def _sizes(n: int) -> tuple[int, int, int]:
+    return n, 4 * n, 16 * n
 
 
 def _folder(folder: Path, size: int) -> Path:
@@ -209,14 +275,25 @@ def _folder(folder: Path, size: int) -> Path:
     return made
 
 
-def _compare(case: str, small: Operations, large: Operations) -> None:
-    times = {}
-    for (name, of_small), (_, of_large) in zip(small, large, strict=True):
-        one, four = (min(_seconds(work) for _ in range(3)) for work in (of_small, of_large))
-        times[name] = one, four
-        print(f"{case}: {name} {four / one:.1f}", flush=True)
-    most = max(times, key=lambda name: times[name][1] / times[name][0])
-    record(f"{case}: {most}, the most of {len(times)} operations", [times[most]], 5.0)
+def _compare(case: str, *sizes: Operations) -> None:
+    """Print the time of each operation, and compare that which grows most with linear growth."""
+    worst: tuple[float, str, Callable[[], object], Callable[[], object]] | None = None
+    for (name, small), (_, medium), (_, large) in zip(*sizes, strict=True):
+        times = [min(_seconds(work) for _ in range(2)) for work in (small, medium, large)]
+        growth = times[2] / times[1]
+        shown = ", ".join(f"{time * 1e3:.1f} ms" for time in times)
+        print(f"{case}: {name} {growth:.1f} ({shown})", flush=True)
+        if worst is None or (growth > worst[0] and times[2] > _LEAST):
+            worst = growth, name, medium, large
+    assert worst is not None
+    _, name, medium, large = worst
+    compare_times(
+        f"{case}: {name}, which grows most",
+        lambda: 4 * _seconds(medium),
+        lambda: _seconds(large),
+        rounds=3,
+        goal=_GOAL,
+    )
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -18,7 +18,7 @@ GOAL = 1.0  # Julia should not be slower
 
 
 def run(folder: Path) -> None:
-    """Measure times, and allocations per track."""
+    """Measure times, allocations per track, and growth with the number of names."""
     try:
         command = julia_command(None)
     except JuliaSetupError as error:
@@ -65,3 +65,12 @@ def _run(folder: Path, process: subprocess.Popen[str]) -> None:
             verb = request.split()[0]
             compare_times(verb, partial(seconds, ours), partial(julia, request), goal=GOAL)
             fact(f"{verb}, allocations per track", f"{allocations / len(labels[RUN]):.1f}")
+    section("32,000 names, time of the processor", "4 x the time of 8,000")
+    for operation in ("reading", "writing", "declaring", "bouts", "comparing", "windows"):
+        compare_times(
+            operation,
+            lambda operation=operation: 4 * julia(f"{operation} 8000"),  # type: ignore[misc]
+            lambda operation=operation: julia(f"{operation} 32000"),  # type: ignore[misc]
+            rounds=5,
+            goal=3.0,  # tables of strings leave the cache; quadratic growth is 4
+        )

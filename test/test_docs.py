@@ -19,7 +19,7 @@ from benchmarks.harness import Row
 from support import ROOT, blocks, command
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init
-from taggingbackends.data import FORMATS, load_tracks
+from taggingbackends.data import FORMATS, load_tracks, plan_dataset
 from taggingbackends.simulation import main as simulate
 from taggingbackends.simulation import simulate_labels
 from variants import trxmat
@@ -47,7 +47,8 @@ def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {}
     for code in blocks("docs/data.md"):
-        exec(code, namespace)
+        if "torch" not in code:
+            exec(code, namespace)
     even, windows = namespace["even"], namespace["windows"]
     table = tmp_path / "mine.csv"
     table.write_text("larva,time,x1,y1,x2,y2\n7,0.5,1,2,3,4\n7,0.6,1,2,3,4\n")
@@ -60,6 +61,27 @@ def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert windows.shape == (len(even) - 19, 20, 11, 2)
     assert {name for name in namespace["predicted"].count() if name} == {plan.names[0]}
     assert abs(windows[:, :, 5].mean(axis=1)).max() < 1e-9
+
+
+def test_the_code_for_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = (code for code in blocks("docs/data.md") if "torch" in code)
+    compile(code, "docs/data.md", "exec")
+    pytest.importorskip("torch", reason="no torch: the example was only compiled")
+    simulate([str(tmp_path), "--seed=1", "--run=20240611_101500"])
+    monkeypatch.chdir(tmp_path)
+    dataset = plan_dataset(".", duration=2, framerate=10).write("train.h5")
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)
+    assert len(namespace["dataset"]) == len(dataset) > 256
+    assert len(namespace["loader"]) == -(-len(dataset) // 256)
+    found = [(spines.numpy(), labels.numpy()) for spines, labels in namespace["loader"]]
+    assert {len(labels) for _, labels in found[:-1]} == {256}
+    ours = {spines.tobytes() for spines, _ in dataset}
+    assert {window.tobytes() for spines, _ in found for window in spines} == ours
+    assert (
+        np.bincount(np.concatenate([labels for _, labels in found])).tolist()
+        == np.bincount(dataset.labels).tolist()
+    )
 
 
 def test_the_page_about_architecture_names_each_module() -> None:

@@ -124,8 +124,8 @@ function windows_of(type, recordings, runs, shape::WindowShape, about)
     end
     names, excluded = selected_names(about["labels"], about["exclude"], runs, found)
     check_points(found, runs)
-    foreach(one -> classify!(one, names, excluded), found)
-    counts(part) = Int[sum(Int[count(==(code), part(one)) for one in found]) for code in eachindex(names) .- 1]
+    classify!(found, names, excluded)
+    counts(part) = counted_classes(Iterators.flatten(part(one) for one in found), length(names))
     observed, fitting = counts(one -> one.classes), counts(one -> one.classes[one.fits])
     ambiguous = sum(Int[count(==(-2), one.classes) for one in found])
     any(>(0), fitting) || throw(no_window(sum(observed), ambiguous, shape))
@@ -235,10 +235,26 @@ function selected_names(wanted, unwanted, runs, found)
     return setdiff(names, excluded), excluded
 end
 
-function classify!(one::Candidate, names, excluded)
-    of_state = [class_of(labels, names, excluded) for labels in one.table]
-    one.classes = of_state[one.codes .+ 1]
-    return one
+function classify!(found, names, excluded)
+    classes = Dict{String,Int}(name => class - 1 for (class, name) in enumerate(names))
+    left_out = Set{String}(excluded)
+    of_table = IdDict{Any,Vector{Int}}()  # the larvae of a run share one
+    for one in found
+        of_state = get!(of_table, one.table) do
+            return Int[class_of(labels, classes, left_out) for labels in one.table]
+        end
+        one.classes = of_state[one.codes .+ 1]
+    end
+    return found
+end
+
+"""Return the number of frames of each of n classes."""
+function counted_classes(classes, n)
+    counts = zeros(Int, n)
+    for class in classes
+        class >= 0 && (counts[class + 1] += 1)
+    end
+    return counts
 end
 
 """Return the labelled frames of each candidate around which windows are cut; repeated ones are there several times."""

@@ -59,21 +59,24 @@ function glob_regex(pattern)
 end
 
 """
-Return the class of a frame: its 0-based index in `names`, -1 (not selected) or -2 (ambiguous).
+Return the class of a frame, the 0-based one of its label in `classes`, -1 (not selected) or -2 (ambiguous).
 
 A frame belongs to a class if exactly one of its labels is selected and none is excluded.
 """
-function class_of(labels, names, excluded)
-    found = findall(in(labels), names)
-    (isempty(found) || any(in(labels), excluded)) && return -1
-    return length(found) == 1 ? found[1] - 1 : -2
+function class_of(labels, classes::Dict{String,Int}, excluded::Set{String})
+    found = filter(name -> haskey(classes, name), labels)
+    (isempty(found) || any(in(excluded), labels)) && return -1
+    return length(found) == 1 ? classes[found[1]] : -2
 end
 
 """Return how many windows of each class to take, of those that there are. Empty classes are ignored."""
 function class_sizes(counts, balance)
     balance === nothing && return copy(counts)
     present = filter(>(0), counts)
-    balance == "majority" && return [count > 0 ? maximum(present) : 0 for count in counts]
+    if balance == "majority"
+        most = reduce(max, present; init=0)
+        return [count > 0 ? most : 0 for count in counts]
+    end
     ratio = balance == "minority" ? 1.0 : balance
     if !(ratio isa Real) || ratio isa Bool || !(isfinite(ratio) && ratio >= 1)
         expected = "nothing, \"minority\", \"majority\" or a ratio of 1 or more"

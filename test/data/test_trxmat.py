@@ -1004,6 +1004,29 @@ def test_a_cell_that_contains_itself(path: Path) -> None:
         load_tracks(path)
 
 
+def test_the_larvae_of_several_runs_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "trx.mat"
+    names = [f"20240611_10{minute:02d}00" for minute in range(10)]
+    write_trxmat(path, *(larva(1, n=20, id=name) for name in names))
+    read: list[int] = []
+    numbers = trxmat.StructArray.numbers
+
+    def counted(self: Any, field: str, index: int, *shape: Any) -> Any:
+        read.extend([index] if field == "t" else [])
+        return numbers(self, field, index, *shape)
+
+    monkeypatch.setattr(trxmat.StructArray, "numbers", counted)
+    assert [recording.run for recording in load_runs(path)] == names
+    assert read == list(range(10))
+    one = load_tracks(path, run=names[3])
+    one[1].times[:] = 0
+    assert load_tracks(path, run=names[3])[1].times[-1] > 0
+    write_trxmat(path, *(larva(1, n=30, id=name) for name in names))
+    assert len(load_tracks(path, run=names[3])[1]) == 30
+
+
 def test_where_the_name_of_a_run_comes_from(tmp_path: Path) -> None:
     nameless = {field: value for field, value in larva().items() if field != "id"}
     for folder, run in ((RUN, RUN), ("x", "trx")):

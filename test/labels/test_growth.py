@@ -14,11 +14,14 @@ import pytest
 from support import RUN, label_error, text
 from taggingbackends import LabelFileError, Labels
 from taggingbackends.analysis.comparison import compare
+from taggingbackends.analysis.groups import statistics
+from taggingbackends.analysis.scores import count
 from taggingbackends.display.page import report
 from taggingbackends.display.terminal import ethogram
 from taggingbackends.labels import dependencies
 from taggingbackends.labels.bouts import find_bouts
 from taggingbackends.labels.inspection import find_errors
+from taggingbackends.windows.selection import class_of, matching
 
 N = 20_000
 NAMES = [f"name {number}" for number in range(N)]
@@ -69,13 +72,32 @@ def test_tracks_are_checked_without_reading_the_names_again(tmp_path: Path) -> N
         lambda labels: find_bouts(labels[RUN]),
         lambda labels: compare(labels[RUN], labels[RUN]).kappa,
         lambda labels: ethogram(labels[RUN]),
-        lambda labels: report({"x": labels}),
+        lambda labels: report({"x": labels, "y": labels}),
+        lambda labels: count(labels[RUN], labels[RUN]),
     ],
-    ids=["bouts", "compare", "ethogram", "report"],
+    ids=["bouts", "compare", "ethogram", "report", "scores"],
 )
 def test_many_names(labels: Labels, work: Callable[[Labels], object]) -> None:
     with quickly():
         work(labels)
+
+
+def test_many_declared_names() -> None:
+    pytest.importorskip("scipy", reason="no scipy")
+    labels = Labels()
+    labels.add_run(RUN).declare(NAMES)
+    for larva in range(20):
+        labels.set(RUN, larva, range(60), NAMES[:2] * 30)
+    with quickly():  # a table of larvae, bins and all names would have 400 MB
+        found = statistics.statistics([labels], by=(), labels=[NAMES[1], NAMES[9]])
+    assert found.budgets["seconds"].tolist() == [30.0, 0.0] * 20
+
+
+def test_many_classes() -> None:
+    numbers = {name: code for code, name in enumerate(matching("*", NAMES, NAMES))}
+    with quickly():
+        assert [class_of((name,), numbers, {NAMES[0]}) for name in NAMES] == [-1, *range(1, N)]
+        assert len(matching(NAMES, NAMES, NAMES)) == N
 
 
 def test_many_secondary_names(labels: Labels) -> None:

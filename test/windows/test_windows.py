@@ -487,7 +487,7 @@ def test_the_error_suggests_changes_if_no_window_fits(label_file: Path) -> None:
 
 
 def test_class_of() -> None:
-    names = ["a", "b"]
+    names = {"a": 0, "b": 1}
     assert class_of((), names, ()) == -1
     assert class_of(("b", "x"), names, ()) == 1
     assert class_of(("b", "x"), names, ("x",)) == -1
@@ -791,6 +791,10 @@ def test_windows_are_read_one_by_one(tmp_path: Path) -> None:
     assert (spines.dtype, spines.shape) == (np.float64, (10, 11, 2))
     assert type(label) is int
     assert np.array_equal(dataset[-1][0], dataset[len(dataset) - 1][0])
+    both, classes = dataset[[7, 3]]
+    assert both.flags.writeable
+    assert np.array_equal(both, [dataset[7][0], spines])
+    assert (classes.dtype, classes.tolist()) == (np.int32, [dataset[7][1], label])
     assert len(list(dataset)) == len(dataset)  # by IndexError at the end
     with pytest.raises(AttributeError, match="no attribute 'spine'"):
         dataset.spine  # noqa: B018

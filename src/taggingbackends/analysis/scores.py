@@ -178,37 +178,47 @@ def _count_confidence(
 
 
 def _count_bouts(true: RunLabels, seen: RunLabels, counts: dict[str, Counter[str]]) -> None:
-    begins = np.cumsum([0, *(len(track) for track in true.values())])
-    offsets = dict(zip(true, begins.tolist(), strict=False))
-    bouts = {"true": find_bouts(true), "predicted": find_bouts(seen)}
-    names = {"true": true.names, "predicted": seen.names}
-    for kind, found in bouts.items():
-        numbers = np.bincount(found.labels, minlength=len(found.names)).tolist()
-        counts[kind].update({name: numbers[n] for n, name in enumerate(names[kind])})
-    for name in names["true"]:
-        if name in names["predicted"]:
-            places = (_of_label(bouts[kind], names[kind].index(name), offsets) for kind in bouts)
-            counts["found"][name] += _matches(*places)
+    runs = {"true": true, "predicted": seen}
+    place = {name: label for label, name in enumerate(true.names)}
+    places = []
+    for kind, run in runs.items():
+        bouts = find_bouts(run)
+        numbers = np.bincount(bouts.labels, minlength=len(bouts.names)).tolist()
+        counts[kind].update(dict(zip(run.names, numbers, strict=False)))
+        labels = np.array([place.get(name, -1) for name in run.names], dtype=np.int64)
+        places.append(_places(bouts, labels, true))
+    found = np.bincount(_found(*places), minlength=len(true.names)).tolist()
+    shared = set(seen.names)
+    counts["found"].update({name: found[label] for name, label in place.items() if name in shared})
 
 
 class _Places(NamedTuple):
-    """The bouts of a label, in the order of time of all tracks one after the other."""
+    """The bouts of some labels, by label, then in the order of time of all tracks in a row."""
 
-    first: NDArray[np.int64]  # frame, counted over all tracks
+    labels: NDArray[np.int64]
+    first: NDArray[np.int64]  # frame, counted over all tracks, and over these for each label
     end: NDArray[np.int64]
     start: NDArray[np.float64]  # s
     stop: NDArray[np.float64]
 
 
-def _of_label(bouts: Bouts, label: int, offsets: dict[int, int]) -> _Places:
-    mine = bouts.labels == label
-    offset = np.array([offsets[larva] for larva in bouts.larvae[mine].tolist()], dtype=np.int64)
-    first = offset + bouts.first_frames[mine]
-    return _Places(first, first + bouts.frames[mine], bouts.start[mine], bouts.stop[mine])
+def _places(bouts: Bouts, label_of_name: NDArray[np.int64], run: RunLabels) -> _Places:
+    """Return the bouts of the primary labels that the run of true labels has."""
+    ends = np.cumsum([len(track) for track in run.values()], dtype=np.int64)
+    begins = dict(zip(run, [0, *ends.tolist()], strict=False))
+    primary = np.flatnonzero(bouts.labels < len(label_of_name))
+    labels = label_of_name[bouts.labels[primary]]
+    kept, labels = primary[labels >= 0], labels[labels >= 0]
+    order = np.argsort(labels, kind="stable")
+    kept, labels = kept[order], labels[order]
+    offset = np.array([begins[larva] for larva in bouts.larvae[kept].tolist()], dtype=np.int64)
+    first = labels * ends[-1] if len(ends) else labels
+    first = first + offset + bouts.first_frames[kept]
+    return _Places(labels, first, first + bouts.frames[kept], bouts.start[kept], bouts.stop[kept])
 
 
-def _matches(true: _Places, predicted: _Places) -> int:
-    """Return the number of bouts that are found."""
+def _found(true: _Places, predicted: _Places) -> NDArray[np.int64]:
+    """Return the label of each bout that is found."""
     lower = np.searchsorted(predicted.end, true.first, "right")
     upper = np.searchsorted(predicted.first, true.end, "left")
     numbers = upper - lower
@@ -219,7 +229,8 @@ def _matches(true: _Places, predicted: _Places) -> int:
     union = np.maximum(true.stop[one], predicted.stop[other])
     union = union - np.minimum(true.start[one], predicted.start[other])
     # the frame between two bouts of a label keeps them from both being half of another one
-    return int((shared >= (1 - _ROUNDING) * _OVERLAP * union).sum())
+    labels: NDArray[np.int64] = true.labels[one[shared >= (1 - _ROUNDING) * _OVERLAP * union]]
+    return labels
 
 
 class Estimate(NamedTuple):

@@ -23,6 +23,7 @@ from taggingbackends.errors import TrackFileError, shown
 from taggingbackends.labels import Labels
 from taggingbackends.labels.tracklabels import TrackLabels
 from taggingbackends.labels.validation import MAX_LARVA_ID
+from taggingbackends.system.files import Stamp, stamp
 from taggingbackends.system.memory import keep_freed_memory
 from taggingbackends.system.words import counted, listed
 
@@ -170,12 +171,22 @@ class LeftOut:
             cases = self._cases.setdefault(words, {})
             cases[larva] = cases.get(larva, 0) + count
 
+    def add_all(self, other: LeftOut) -> None:
+        """Count all cases of another object."""
+        for words, cases in other._cases.items():
+            for larva, count in cases.items():
+                self.add(words, larva, count)
+
     def sentences(self) -> tuple[str, ...]:
         """Return a sentence for each kind."""
         return tuple(
             f"{counted(sum(cases.values()), *words)} ({listed(cases, _NAMED)})"
             for words, cases in self._cases.items()
         )
+
+
+_known: dict[tuple[Path, Stamp | None], tuple[list[Larva], LeftOut]] = {}
+"""Of the last file of several runs: these are loaded one after the other."""
 
 
 @contextmanager
@@ -185,7 +196,17 @@ def read_larvae(path: Path, left_out: LeftOut) -> Iterator[tuple[StructArray, li
         trx = StructArray(path, file, REQUIRED)
         for other in trx.others:
             left_out.add(("struct array beside trx", "struct arrays beside trx"), other)
-        yield trx, _larvae(trx, left_out)
+        key = path.absolute(), stamp(path)
+        larvae, found = _known.get(key, ([], LeftOut()))
+        if not larvae:
+            larvae = _larvae(trx, found)
+            if len({one.run for one in larvae}) > 1:
+                _known.clear()
+                _known[key] = larvae, found
+        left_out.add_all(found)
+        if key in _known:  # tracks may be changed
+            larvae = [one._replace(times=one.times.copy()) for one in larvae]
+        yield trx, larvae
 
 
 def _larvae(trx: StructArray, left_out: LeftOut) -> list[Larva]:

@@ -186,11 +186,13 @@ def _check_table(table: Any, needed: Sequence[str]) -> None:
         found = ", ".join(map(str, columns)) or "none"
         problem = f"expected the columns {', '.join(needed)}, found {found}"
         raise _bad_table(f"{problem}; missing: {', '.join(missing)}")
+    seen = set()
     for name in columns:
         if not isinstance(name, str):
             raise _bad_table(f"expected columns with names, found {shown(name)}")
-        if columns.count(name) > 1:
+        if name in seen:
             raise _bad_table(f"expected each column once, found {shown(name)} again")
+        seen.add(name)
 
 
 def _bad_table(problem: str, fix: str = "") -> LabelFileError:

@@ -32,6 +32,7 @@ __all__ = ["json_text", "text", "write"]
 
 MAX_DEPTH = 1024  # reading refuses deeper nesting
 _LONG = 64  # bytes of a state's text; longer ones are not padded to the same length
+_SHORT = 1024  # bytes of a text that orjson keeps in more memory than it needs
 
 
 def write(
@@ -233,7 +234,9 @@ def _dumps(value: Any) -> bytes:
     if isinstance(value, np.ndarray):
         value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
     try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+        text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+        # a short text of orjson keeps 2 kB of memory; a copy of it does not
+        return bytes(memoryview(text)) if len(text) < _SHORT else text
     except TypeError as error:
         problem = f"expected a value that JSON can hold, found {shown(value)} ({error})"
         raise LabelFileError("invalid-json", problem) from None

@@ -206,22 +206,23 @@ class DatasetPlan:
         if _source(recording) != survey.source:
             problem = f"{survey.file}: expected files unchanged since planning"
             raise BackendError("changed-input", f"{problem}, found changes; plan it again")
-        edited_only = self._request["edited_only"]
-        for candidate in _candidates(recording, self.shape, survey.file, edited_only):
-            classes = np.array(
-                [
-                    selection.class_of(labels, self.names, self.excluded)
-                    for labels in candidate.table
-                ]
-            )
+        run = _run(recording, survey.file)
+        table, edited = _states(run, self._request["edited_only"])
+        numbers, excluded = _numbers(self.names), set(self.excluded)
+        classes = np.array([selection.class_of(labels, numbers, excluded) for labels in table])
+        for candidate in _candidates(recording, run, self.shape, survey.file):
             states = candidate.states[candidate.fits]
-            codes = classes[states]
             anchors = candidate.anchors[candidate.fits]
             labelled = candidate.labelled[candidate.fits]
+            codes = classes[states]
             taken = np.zeros(len(codes), dtype=np.intp)
-            for code in range(len(repeats)):
-                at = np.flatnonzero(codes == code)
-                taken[at], repeats[code] = np.split(repeats[code], [len(at)])
+            by_class = np.argsort(codes, kind="stable")[np.count_nonzero(codes < 0) :]
+            present, counts = np.unique(codes[by_class], return_counts=True)
+            parts = [taken[:0]]
+            for code, n in zip(present.tolist(), counts.tolist(), strict=True):
+                part, repeats[code] = np.split(repeats[code], [n])
+                parts.append(part)
+            taken[by_class] = np.concatenate(parts)
             order = np.repeat(np.arange(len(codes)), taken)
             for i in range(0, len(order), _MOST):
                 part = order[i : i + _MOST]
@@ -232,7 +233,7 @@ class DatasetPlan:
                     np.full(n, index, dtype=np.int32),
                     np.full(n, candidate.larva, dtype=np.int32),
                     labelled[part],
-                    candidate.edited[states[part]],
+                    edited[states[part]],
                 )
 
 
@@ -338,7 +339,8 @@ def plan_dataset(
     used = [name for name in declared if name in occurring]
     excluded = selection.matching(unwanted, list(declared), list(declared))
     names = selection.matching(wanted, list(declared), used)
-    names = [name for name in names if name not in excluded]
+    left_out = set(excluded)
+    names = [name for name in names if name not in left_out]
     points = {survey.points: survey.file for survey in reversed(surveys) if survey.points}
     if len(points) > 1:
         (one, first), (other, file) = sorted(points.items(), key=lambda item: item[1].parts)[:2]
@@ -385,9 +387,14 @@ def _by_class(
 ) -> NDArray[np.int64]:
     """Sum counts by class. The last two elements are ambiguous and not selected frames."""
     counts = np.zeros(len(names) + 2, dtype=np.int64)
+    numbers, left_out = _numbers(names), set(excluded)
     for labels, count in states.items():
-        counts[selection.class_of(labels, names, excluded)] += count
+        counts[selection.class_of(labels, numbers, left_out)] += count
     return counts
+
+
+def _numbers(names: list[str]) -> dict[str, int]:
+    return {name: code for code, name in enumerate(names)}
 
 
 class _Candidate(NamedTuple):
@@ -398,16 +405,12 @@ class _Candidate(NamedTuple):
     spine: NDArray[np.float64]  # (n, points, 2) mm
     labelled: NDArray[np.float64]  # (m,) times of the labels, s
     anchors: NDArray[np.float64]  # (m,) times of the track's frames that have these labels, s
-    states: NDArray[np.int32]  # (m,) indices into `table`
-    table: list[tuple[str, ...]]  # primary labels of each state, () if it is left out
-    edited: NDArray[np.bool_]  # whether each state has the label "edited"
+    states: NDArray[np.int32]  # (m,) indices into the states of the run
     fits: NDArray[np.bool_]  # (m,) whether the track covers the window
 
 
-def _candidates(
-    recording: Recording, shape: WindowShape, file: Path, edited_only: bool
-) -> Iterator[_Candidate]:
-    run = _run(recording, file)
+def _states(run: RunLabels, edited_only: bool) -> tuple[list[tuple[str, ...]], NDArray[np.bool_]]:
+    """Return the primary labels of each state, () if it is left out; whether it is edited."""
     secondary = set(run.secondary_names)
     edited = edited_states(run)
     table = [
@@ -415,6 +418,12 @@ def _candidates(
     ]
     if edited_only and is_edited(run) and model_instance(run) is not None:
         table = [x if kept else () for x, kept in zip(table, edited.tolist(), strict=True)]
+    return table, edited
+
+
+def _candidates(
+    recording: Recording, run: RunLabels, shape: WindowShape, file: Path
+) -> Iterator[_Candidate]:
     points: int | None = None
     shape = shape.for_tracks(recording.values())
     for larva, labels in run.items():
@@ -431,7 +440,7 @@ def _candidates(
         anchors = _at_frames(labels.times, times)
         fits = shape.fits(times, anchors)
         codes = labels.codes
-        yield _Candidate(larva, times, spine, labels.times, anchors, codes, table, edited, fits)
+        yield _Candidate(larva, times, spine, labels.times, anchors, codes, fits)
 
 
 def _at_frames(labelled: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -463,23 +472,28 @@ def _survey(file: Path, shape: WindowShape, edited_only: bool, recording: Record
     if instance is not None:
         problem = f"{file}: training on labels that {instance} predicted and nobody edited"
         warnings.warn(problem, stacklevel=3)
-    observed: Counter[tuple[str, ...]] = Counter()
-    fitting: Counter[tuple[str, ...]] = Counter()
+    observed, fitting = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     points = None
-    for candidate in _candidates(recording, shape, file, edited_only):
-        for counter, states in (
-            (observed, candidate.states),
-            (fitting, candidate.states[candidate.fits]),
-        ):
-            counts = np.bincount(states, minlength=len(candidate.table)).tolist()
-            for labels, count in zip(candidate.table, counts, strict=True):
-                if count and labels:
-                    counter[labels] += count
+    for candidate in _candidates(recording, run, shape, file):
+        observed.append(candidate.states)
+        fitting.append(candidate.states[candidate.fits])
         if candidate.fits.any():
             points = candidate.spine.shape[1]
+    table, _ = _states(run, edited_only)
+    counts = [_counted(table, np.concatenate(states)) for states in (observed, fitting)]
     colors: Iterable[str | None] = run.colors or [None] * len(run.names)
     declared = dict(zip(run.names, colors, strict=True))
-    return _Survey(file.name, file, run.id, _source(recording), points, declared, observed, fitting)
+    return _Survey(file.name, file, run.id, _source(recording), points, declared, *counts)
+
+
+def _counted(table: list[tuple[str, ...]], states: NDArray[np.int32]) -> Counter[tuple[str, ...]]:
+    """Return the number of frames by labels, without those that have none."""
+    counter: Counter[tuple[str, ...]] = Counter()
+    frames = np.bincount(states, minlength=len(table)).tolist()
+    for labels, n in zip(table, frames, strict=True):
+        if n and labels:
+            counter[labels] += n
+    return counter
 
 
 def _source(recording: Recording) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
@@ -46,10 +46,10 @@ def matching(patterns: Iterable[str], names: Sequence[str], used: Iterable[str])
     BackendError
         ``unknown-label``: a name is not declared, or a pattern matches no declared name.
     """
-    used = list(used)
+    used, known = list(used), set(names)
     found: dict[str, None] = {}
     for pattern in patterns:
-        if pattern in names:
+        if pattern in known:
             found[pattern] = None
             continue
         fitting = [name for name in names if fnmatchcase(name, pattern)]
@@ -61,16 +61,15 @@ def matching(patterns: Iterable[str], names: Sequence[str], used: Iterable[str])
     return list(found)
 
 
-def class_of(labels: Iterable[str], names: Sequence[str], excluded: Iterable[str]) -> int:
-    """Return the class of a frame: an index into `names`, -1 (not selected) or -2 (ambiguous).
+def class_of(labels: Iterable[str], classes: Mapping[str, int], excluded: Container[str]) -> int:
+    """Return the class of a frame: one of the given codes, -1 (not selected) or -2 (ambiguous).
 
     A frame belongs to a class if exactly one of its labels is selected and none is excluded.
     """
-    labels = set(labels)
-    found = [code for code, name in enumerate(names) if name in labels]
-    if not found or not labels.isdisjoint(excluded):
+    found = {classes[name] for name in labels if name in classes}
+    if not found or any(name in excluded for name in labels):
         return -1
-    return found[0] if len(found) == 1 else -2
+    return found.pop() if len(found) == 1 else -2
 
 
 def sizes(counts: Sequence[int], balance: str | float | None) -> list[int]:
@@ -92,7 +91,8 @@ def sizes(counts: Sequence[int], balance: str | float | None) -> list[int]:
         return list(counts)
     present = [count for count in counts if count]
     if balance == "majority":
-        return [max(present) if count else 0 for count in counts]
+        most = max(present, default=0)
+        return [most if count else 0 for count in counts]
     ratio: Any = 1.0 if balance == "minority" else balance
     if isinstance(ratio, (str, bool)) or not (math.isfinite(ratio) and ratio >= 1):
         expected = 'None, "minority", "majority" or a ratio of 1 or more'

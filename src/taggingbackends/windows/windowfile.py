@@ -1,7 +1,8 @@
 """Training sets, in memory and in HDF5 files.
 
-A file has the arrays below, each stored contiguously. Hence a window is read from its offset,
-without HDF5, and forked processes share no open HDF5 file.
+A file has the arrays below, each stored contiguously, without chunks. Hence a window is read from
+its offset, without HDF5, and forked processes share no open HDF5 file. HDF5 reads shuffled windows
+many times slower, and slower still from chunks (`benchmarks/windows.py`).
 
 ========== =================== ============================================================
 spines     (m, n, points, 2)   float32 or float64, mm; n frames, margins included
@@ -23,13 +24,13 @@ import errno
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedRandom
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,9 +104,19 @@ class Windows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], int]:
-        """Return a copy of the spines of a window, (n, points, 2), and its class."""
-        return np.array(self.spines[index]), int(self.labels[index])
+    @overload
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], int]: ...
+    @overload
+    def __getitem__(
+        self, index: Sequence[int] | NDArray[np.integer[Any]]
+    ) -> tuple[NDArray[Any], NDArray[np.int32]]: ...
+    def __getitem__(self, index: Any) -> tuple[NDArray[Any], Any]:
+        """Return copies of the spines of a window, (n, points, 2), and its class.
+
+        For a list of b indices, these are arrays (b, n, points, 2) and (b,).
+        """
+        labels = np.array(self.labels[index])
+        return np.array(self.spines[index]), labels if labels.ndim else int(labels)
 
     def run(self, index: int) -> str:
         """Return the run identifier of a window."""
@@ -141,8 +152,7 @@ class Windows:
             raise ValueError(f"expected batches of 1 window or more, found {size}")
         order = shuffled(len(self), seed, epoch) if shuffle else np.arange(len(self))
         for start in range(0, len(order), size):
-            batch = order[start : start + size]
-            yield np.array(self.spines[batch]), np.array(self.labels[batch])
+            yield self[order[start : start + size]]
 
     def __repr__(self) -> str:
         kind = type(self).__name__

@@ -187,7 +187,7 @@ def _labels(recordings: list[GroupedRecording], asked: Sequence[str] | None) -> 
     occurring: set[str] = set()
     for one in recordings:
         names = one.seen.labels
-        known |= dict.fromkeys(names)
+        known |= dict.fromkeys(one.seen.declared)
         primary.update(names[: one.seen.primary])
         occurring.update(names[at] for at in one.seen.shared.tolist())
     if asked is None:

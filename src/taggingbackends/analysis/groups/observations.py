@@ -13,7 +13,9 @@ from taggingbackends.analysis.summaries import transitions
 from taggingbackends.errors import BackendError
 from taggingbackends.labels.bouts import bouts_of_spans
 from taggingbackends.labels.runlabels import RunLabels
+from taggingbackends.labels.states import StateTable, labels_of
 from taggingbackends.labels.stretches import Spans, find_spans, label_pairs
+from taggingbackends.labels.tracklabels import TrackLabels
 
 __all__ = ["Observation", "Questions", "check_bins", "observe"]
 
@@ -43,10 +45,12 @@ class Observation:
 
     Attributes
     ----------
+    declared : list of str
+        All names, in the order of their declaration; those that do not occur cost no memory below.
     labels : list of str
-        Primary names, then secondary names.
+        The names that occur: primary names, then secondary names.
     primary : int
-        Number of primary names.
+        Number of primary names among these.
     larvae : (n,) int64 array
         Larva identifiers.
     frames : int
@@ -91,6 +95,7 @@ class Observation:
         From the start of the window to the end of the tracked time in it.
     """
 
+    declared: list[str]
     labels: list[str]
     primary: int
     larvae: NDArray[np.int64]
@@ -125,8 +130,9 @@ def observe(run: RunLabels, questions: Questions) -> Observation:
     LabelFileError
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     """
+    declared = run.names + run.secondary_names
+    run = _occurring(run)
     spans = find_spans(run, questions.max_gap)
-    names = run.names + run.secondary_names
     stimulus = tuple(stimulus_windows(run))
     window = questions.window or (stimulus[0] if stimulus else None)
     is_whole = window is None
@@ -151,7 +157,8 @@ def observe(run: RunLabels, questions: Questions) -> Observation:
     bouts, bout_seconds = _bouts(run, spans, window)
     latency, observed = _latencies(run, spans, window)
     return Observation(
-        labels=names,
+        declared=declared,
+        labels=run.names + run.secondary_names,
         primary=len(run.names),
         larvae=np.array(list(run), dtype=np.int64),
         frames=int(spans.frames.sum()),
@@ -174,6 +181,20 @@ def observe(run: RunLabels, questions: Questions) -> Observation:
         latency=latency,
         observed=observed,
     )
+
+
+def _occurring(run: RunLabels) -> RunLabels:
+    """Return a run that declares only the names of its states, without copying its frames."""
+    used = {name for code in run._used_codes() for name in labels_of(run._table.states[code])}
+    names, secondary = (
+        [name for name in declared if name in used] for declared in (run.names, run.secondary_names)
+    )
+    table = StateTable(names, secondary, states=run._table.states)
+    shown = RunLabels(run.id, table)
+    shown.metadata = run.metadata
+    for larva, track in run.items():
+        shown._tracks[larva] = TrackLabels(table, track.times, track.codes)
+    return shown
 
 
 def _over_time(
