@@ -1,6 +1,7 @@
 # make demo   train a backend on simulated larvae, label a recording and print its ethogram
 # make test   run all checks of continuous integration; several may run at once
 # make torture  end commands at random moments, fill disks, fuzz files ...; SECONDS=1800 SEED=0
+# make docs   build the website in build/site; any warning or dead link is an error
 # make bench  compare the speed with that of simple code; takes a quarter of an hour
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
 # to a package index.
@@ -8,11 +9,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo
+SITE ?= build/site
 SECONDS ?= 1800
 SEED ?= 0
 BACKEND := $(BIN)/tagging-backend --project examplebackend
 
-.PHONY: demo test lint torture bench clean
+.PHONY: demo test lint docs torture bench clean
 
 demo: .venv/.demo
 	rm -rf $(DEMO)
@@ -24,7 +26,7 @@ demo: .venv/.demo
 	$(BACKEND) predict $(DEMO)/3/*.spine --model-instance demo
 	$(BIN)/tagging-backend labels show $(DEMO)/3/predicted.label
 
-test: .venv/.dev .tools/poetry/.ready .tools/julia/path .tools/chromium/path lint
+test: .venv/.dev .venv/.docs .tools/poetry/.ready .tools/julia/path .tools/chromium/path lint
 	POETRY=$(CURDIR)/.tools/poetry/bin/poetry TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) \
 	TAGGINGBACKENDS_CHROMIUM=$$(cat .tools/chromium/path) $(BIN)/python test/run.py
 
@@ -34,6 +36,10 @@ lint: .venv/.dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy src examplebackend/src benchmarks --exclude template/full
 	MYPYPATH=src/taggingbackends/backend/template/full/src $(BIN)/mypy -p my_tagger
+
+docs: .venv/.docs
+	rm -rf $(SITE)
+	$(BIN)/python -m sphinx -c docs --fail-on-warning --fresh-env --quiet -d $(SITE).doctrees . $(SITE)
 
 torture: .venv/.dev .tools/julia/path
 	cd test && TAGGINGBACKENDS_JULIA=$$(cat ../.tools/julia/path) ../$(BIN)/python -m torture \
@@ -54,6 +60,10 @@ bench: .venv/.dev .tools/julia/path
 
 .venv/.dev: .venv/.demo
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+.venv/.docs: .venv/.demo
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
 
 .tools/poetry/.ready:

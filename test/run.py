@@ -1,4 +1,4 @@
-"""Run the tests of both languages and a short campaign (torture) in parallel.
+"""Run the tests of both languages, build the website and run a short campaign (torture).
 
 The last lines show how many ran.
 """
@@ -13,14 +13,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Run the Python tests, and beside them the Julia tests and then the campaign."""
+    """Run the Python tests, and beside them the Julia tests, the website and the campaign."""
     began = time.monotonic()
     # a background job of a shell ignores Ctrl-C, and so would the processes that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,14 +34,16 @@ def main() -> None:
         TemporaryFile("w+", encoding="utf-8") as output,  # shown after the output of Python
         ThreadPoolExecutor(1) as other_core,
     ):
-        others = other_core.submit(run_julia_and_campaign, output)
+        others = other_core.submit(run_others, output)
         python_process = start(
             *(sys.executable, "-m", "pytest", "-o", "console_output_style=classic"),
             stdout=subprocess.PIPE,
         )
         python_output = "".join(shown(python_process))
         python_code, python_cpu = ended(python_process)
-        (julia_code, julia_cpu), (campaign_code, campaign_cpu) = others.result()
+        (julia_code, julia_cpu), (site_code, site_cpu), (campaign_code, campaign_cpu) = (
+            others.result()
+        )
         output.seek(0)
         other_output = output.read()
     sys.stdout.write(other_output)
@@ -53,21 +55,26 @@ def main() -> None:
     passed = time.monotonic() - began
     print(
         f"CPU: {julia_cpu:.0f} s for Julia, {python_cpu:.0f} s for Python, "
-        f"{campaign_cpu:.0f} s for the campaign; {passed:.0f} s passed"
+        f"{site_cpu:.0f} s for the website, {campaign_cpu:.0f} s for the campaign; "
+        f"{passed:.0f} s passed"
     )
+    print(f"Website: {'failed' if site_code else 'built, no warning'}")
     print(counted[-1] if counted else "Julia: 0 passed, 1 failed")
     print("Python: {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
-    sys.exit(julia_code or python_code or campaign_code)
+    sys.exit(julia_code or python_code or site_code or campaign_code)
 
 
-def run_julia_and_campaign(output: IO[str]) -> list[tuple[int, float]]:
-    """Return the exit code and the CPU time (s) of both."""
+def run_others(output: IO[str]) -> list[tuple[int, float]]:
+    """Run the Julia tests, the website's build and the campaign. Return exit code and CPU time (s)."""
     julia = (os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.")
     campaign = (sys.executable, "-m", "torture", "--seconds=60", "--jobs=1")
-    return [
-        ended(start(*julia, "test/runtests.jl", stdout=output)),
-        ended(start(*campaign, stdout=output, cwd=ROOT / "test")),
-    ]
+    with TemporaryDirectory() as folder:
+        site = ("make", "--no-print-directory", "docs", f"SITE={folder}/site")
+        return [
+            ended(start(*julia, "test/runtests.jl", stdout=output)),
+            ended(start(*site, stdout=output)),
+            ended(start(*campaign, stdout=output, cwd=ROOT / "test")),
+        ]
 
 
 def start(*command: str, stdout: int | IO[str], cwd: Path = ROOT) -> subprocess.Popen[str]:

@@ -128,7 +128,7 @@ def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for library in ("pandas", "scipy", "matplotlib"):
         pytest.importorskip(library, reason=f"no {library}")
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    text = (ROOT / "docs" / "tutorials" / "figures.md").read_text("utf-8")
     namespace: dict[str, Any] = {}
     printed, ran = "", 0
     parts = r"```python\n([^`]*)```|^    (tagging-backend .*)"
@@ -144,7 +144,7 @@ def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     shown = [block for name, block in re.findall(r"```(\w*)\n([^`]*)```", text) if not name]
     for line in "".join(shown).splitlines():
         assert line in printed.splitlines(), line
-    (own,) = (block for block in blocks("docs/results.md") if "write_statistics" in block)
+    (own,) = (block for block in blocks("docs/tutorials/figures.md") if "write_statistics" in block)
     assert len([line for line in own.splitlines() if line]) <= 15
     table = re.findall(r"^\| `(\w+)\.(\w+)`(?:, `\.(\w+)`)?", text, re.MULTILINE)
     files = {f"{name}.{suffix}" for name, *suffixes in table for suffix in suffixes if suffix}
@@ -195,7 +195,7 @@ def test_the_commands_that_the_docs_name_exist() -> None:
         "docs/writing-a-backend.md",
         "docs/from-julia.md",
         "docs/many-recordings.md",
-        "docs/results.md",
+        "docs/tutorials/figures.md",
     ):
         text = (ROOT / page).read_text("utf-8")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
