@@ -17,13 +17,8 @@ release = taggingbackends.__version__
 copyright = "the TaggingBackends developers"
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc"]
 root_doc = "docs/index"
-include_patterns = [
-    "docs/**",
-    "CHANGELOG.md",
-    "examplebackend*/README.md",
-    "test/contract/README.md",
-]
-exclude_patterns = [".*", "build", "julia", "src"]
+include_patterns = ["docs/**", "CHANGELOG.md", "**/README.md"]
+exclude_patterns = ["README.md", ".*", "build", "julia", "src"]
 
 html_theme = "furo"
 html_title = f"{project} {release}"

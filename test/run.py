@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def run_others(output: IO[str]) -> list[tuple[int, float]]:
-    """Run the Julia tests, the website's build and the campaign. Return exit code and CPU time (s)."""
+    """Return the exit code and the CPU time (s) of the Julia tests, the website, the campaign."""
     julia = (os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.")
     campaign = (sys.executable, "-m", "torture", "--seconds=60", "--jobs=1")
     with TemporaryDirectory() as folder:
