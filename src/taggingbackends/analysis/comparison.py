@@ -223,6 +223,19 @@ def compare(
         ``bad-time``: see `taggingbackends.labels.find_spans`.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> other = Labels()
+    >>> other.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "cast", "cast", "run"])
+    >>> found = compare(labels["run1"], other["run1"])
+    >>> found.agreement, found.names
+    (0.75, ['run', 'cast'])
+    >>> found.matrix.tolist()
+    [[2, 1], [0, 1]]
     """
     for run in (one, other):
         columns_of(run)  # raises the errors about the labels

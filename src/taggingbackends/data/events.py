@@ -68,6 +68,17 @@ def import_events(path: str | PathLike[str], like: Like | Iterable[Like]) -> Lab
     LeftOutWarning
         What the labels do not have, counted: unknown subjects, other observations, modifiers,
         comments, START without STOP, events without a frame; and events that overlap.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from pathlib import Path
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> text = "run,larva,label,start,stop\\nrun1,7,cast,0.1,0.25\\n"
+    >>> _ = Path("events.csv").write_text(text)
+    >>> import_events("events.csv", like=labels)["run1"][7].states
+    [(), 'cast', 'cast', ()]
     """
     path = Path(path)
     runs = _runs(like)

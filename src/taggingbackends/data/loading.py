@@ -74,6 +74,17 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     LeftOutWarning
         The files contain something that the recording does not, see `Recording.left_out`. There is
         one warning for a recording.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> recording = load_tracks("recording", outline=False)
+    >>> for larva, track in recording.items():
+    ...     print(larva, track.times.shape, track.spine.shape)
+    6 (194,) (194, 11, 2)
+    14 (219,) (219, 11, 2)
     """
     return _with_warning(load_silently(path, **options))
 
@@ -126,6 +137,14 @@ def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
     See Also
     --------
     load_runs : Load each run.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> runs_in(files[0])
+    ['20240611_101500']
     """
     file, several = file_and_runs(Path(path))
     return several or [load_silently(file, **options).run]
@@ -159,6 +178,15 @@ def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
     ------
     TrackFileError, LabelFileError, OSError, TypeError
         As for `load_tracks`.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> for recording in load_runs(files[0]):
+    ...     print(recording.run, len(recording))
+    20240611_101500 2
     """
     file = Path(path)
     if options.get("run") is not None:

@@ -53,6 +53,15 @@ class Track:
         the frame has none.
     indicators : dict of str to (n,) bool array
         Whether an action is on in each frame, in formats with indicators.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> track = Track(times=np.array([0.0, 0.1, 0.2]), spine=np.zeros((3, 11, 2)))
+    >>> track[0.1:0.2].times.tolist()
+    [0.1, 0.2]
+    >>> track.has_spine.tolist()
+    [True, True, True]
     """
 
     times: NDArray[np.float64]

@@ -82,6 +82,19 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> bouts = find_bouts(labels["run1"])
+    >>> len(bouts)
+    3
+    >>> [bouts.names[code] for code in bouts.labels]
+    ['run', 'cast', 'run']
+    >>> bouts.durations.round(3).tolist()
+    [0.2, 0.1, 0.1]
     """
     bouts, _ = bouts_of_spans(run, find_spans(run, max_gap))
     return bouts

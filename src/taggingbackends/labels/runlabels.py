@@ -46,6 +46,15 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         ``{"t": "s"}``, and further units in the label file.
     attributes : dict
         Further entries of the run in a label file.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> run = labels["run1"]
+    >>> run.names, list(run), run.count()
+    (['run', 'cast'], [7], {'run': 3, 'cast': 1})
     """
 
     __hash__ = None  # type: ignore[assignment]

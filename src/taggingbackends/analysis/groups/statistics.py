@@ -171,6 +171,19 @@ def statistics(
         pandas or scipy is not installed.
     ValueError
         An argument is out of range.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate_labels
+    >>> recordings = []
+    >>> for n, genotype in enumerate(["attP2", "mutant"] * 2):
+    ...     labels = simulate_labels(f"run{n}", larvae=5, seed=n, genotype=genotype)
+    ...     recordings.append(labels)
+    >>> found = statistics(recordings, control="attP2")
+    >>> print(found.groups[["group", "recordings", "larvae"]])
+        group  recordings  larvae
+    0   attP2           2      10
+    1  mutant           2      10
     """
     require("pandas", "stats", "a table")
     require("scipy", "stats", "statistics of groups")
