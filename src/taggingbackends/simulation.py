@@ -346,9 +346,9 @@ def simulate_labels(
     stimulus : (float, float)
         Start and duration of the stimulus, s. It is the protocol in the metadata of the run.
     spread : float
-        How much recordings differ, from 0 (larvae are independent) to below 1: correlation of the
-        responses of larvae of one recording, and the variance between recordings of the logarithm
-        of the mean duration of runs.
+        How much recordings differ, 0 to 1: the correlation of the responses of larvae of one
+        recording, and the variance between recordings of the logarithm of the mean duration of
+        runs. With 0, larvae are independent. 1 is not allowed.
     framerate : float
         Frames/s.
 
@@ -421,7 +421,13 @@ def _run_identifier(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a simulated recording and its true labels, and print the names of the files."""
+    """Write a simulated recording and its true labels, and print the names of the files.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        As on a command line: ``["folder", "--larvae=8"]``. Default: those of this process.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m taggingbackends.simulation",
         description="Write a recording of simulated larvae with their true labels.",

@@ -296,6 +296,17 @@ def compare_files(one: Path, other: Path, force: bool = False) -> list[Compariso
         ``no-input``: the files have different runs.
     LabelFileError
         A file is invalid, or as for `compare`.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> labels.write("one.label")
+    >>> labels["run1"][7] = labels["run1"][7][0.0:0.15]
+    >>> labels.write("other.label")
+    >>> [(found.run, found.only_one) for found in compare_files("one.label", "other.label")]
+    [('run1', 2)]
     """
     first, second = Labels.read(one), Labels.read(other)
     if first.keys() != second.keys():

@@ -30,6 +30,11 @@ def stimulus_windows(run: RunLabels) -> list[Window]:
     The protocol is ``protocol`` in the metadata, else the fifth part of the names of the tracker
     files, ``date_time@genotype@effector@tracker@protocol@...``.
 
+    Parameters
+    ----------
+    run : RunLabels
+        Labels of a run, with metadata or dependencies.
+
     Returns
     -------
     list of Window

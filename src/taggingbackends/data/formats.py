@@ -571,6 +571,11 @@ def recording_files(path: Path) -> list[Path]:
 def is_label_file(path: str | PathLike[str]) -> bool:
     """Return whether a file is a label file, by its suffix and, for ``.json``, its first bytes.
 
+    Parameters
+    ----------
+    path : path
+        Of a file. It need not exist, unless it ends in ``.json``.
+
     Raises
     ------
     OSError

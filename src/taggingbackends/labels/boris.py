@@ -56,7 +56,7 @@ def export_boris(labels: Labels, max_gap: float | None = None) -> str:
     labels : Labels
         The labels.
     max_gap : float, optional
-        See `find_bouts`.
+        Seconds, see `find_bouts`.
 
     Returns
     -------

@@ -41,6 +41,17 @@ class Bouts:
         End of the last frame, s. A frame lasts until the larva's next frame. At a gap, and at the
         end of the track, it lasts for the median frame interval of the run's tracks, but not
         beyond the larva's next frame.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from taggingbackends.labels import find_bouts
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> bouts = find_bouts(labels["run1"])
+    >>> runs = bouts.labels == bouts.names.index("run")
+    >>> bouts.durations[runs].sum().round(3).item()
+    0.3
     """
 
     names: list[str]

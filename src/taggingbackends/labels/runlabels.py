@@ -211,7 +211,15 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         return larva in self._tracks
 
     def setdefault(self, larva: int, default: TrackLabels) -> TrackLabels:
-        """Return the track of a larva; if it is missing, set it to a copy of `default`."""
+        """Return the track of a larva; if it is missing, set it to a copy of `default`.
+
+        Parameters
+        ----------
+        larva : int
+            Larva identifier.
+        default : TrackLabels
+            Labels of a larva.
+        """
         if larva not in self:
             self[larva] = default
         return self[larva]

@@ -87,6 +87,16 @@ class Spans:
         End of the last frame, s; ``stop - start`` is the duration.
     interval : float
         Median frame interval, s; 1 if no track has two frames.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from taggingbackends.labels import find_spans
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> spans = find_spans(labels["run1"])
+    >>> (spans.stop - spans.start).round(3).tolist()
+    [0.2, 0.1, 0.1]
     """
 
     tracks: NDArray[np.int64]

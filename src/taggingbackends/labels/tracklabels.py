@@ -109,7 +109,18 @@ class TrackLabels(Mapping[float, State]):
         return find_frames(self.times, np.asarray(times, dtype=np.float64))
 
     def match(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return the result of `find`, but match each frame only to the time nearest to it."""
+        """Return the result of `find`, but match each frame only to the time nearest to it.
+
+        Parameters
+        ----------
+        times : (m,) float64 array
+            Seconds, increasing.
+
+        Returns
+        -------
+        (m,) intp array
+            0-based indices of frames, each at most once; -1: no frame.
+        """
         at = self.find(times)
         near = np.flatnonzero(at >= 0)
         found = at[near]

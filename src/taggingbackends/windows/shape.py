@@ -140,6 +140,7 @@ class WindowShape:
         times : (n,) float64 array
             Times of the track's frames, s, strictly increasing.
         spine : (n, points, 2) float64 array
+            Spines of the frames, mm.
         anchors : (m,) float64 array
             Times of the anchors, s. The windows must fit (see `fits`).
 

@@ -108,7 +108,13 @@ class Windows:
         return np.array(self.spines[index]), int(self.labels[index])
 
     def run(self, index: int) -> str:
-        """Return the run identifier of a window."""
+        """Return the run identifier of a window.
+
+        Parameters
+        ----------
+        index : int
+            0-based index of the window.
+        """
         return str(self.sources[self.recordings[index]]["run"])
 
     @property
