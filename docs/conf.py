@@ -28,6 +28,7 @@ html_css_files = ["site.css"]
 highlight_language = "text"  # of blocks that name none
 html_show_sourcelink = False
 
+smartquotes = False  # `--option` has two hyphens
 myst_heading_anchors = 4  # `#names-of-headings`, as on GitHub
 
 default_role = "py:obj"  # `name` in a docstring links to the entry of the name
@@ -42,7 +43,7 @@ def find_name(app: Sphinx, env: BuildEnvironment, node: Element, text: Element) 
     entries = [
         entry
         for name, entry in env.domains["py"].objects.items()
-        if name.endswith(f".{node['reftarget']}") and entry.objtype not in ("attribute", "property")
+        if name.endswith(f".{node['reftarget']}") and not entry.aliased
     ]
     if node.get("refdomain") != "py" or len(entries) != 1:
         return None

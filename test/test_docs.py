@@ -21,6 +21,18 @@ from taggingbackends.simulation import main as simulate
 from variants import trxmat
 
 
+def test_links_lead_to_files() -> None:
+    """`make docs` also checks anchors, of the pages that are in the website."""
+    pages = list(ROOT.glob("*.md"))
+    for folder in ("docs", "examplebackend", "examplebackend-julia", "src", "test"):
+        pages += ROOT.joinpath(folder).rglob("*.md")
+    assert len(pages) > 20
+    for page in pages:
+        text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert page.parent.joinpath(link).exists(), f"{page}: {link}"
+
+
 def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (code,) = blocks("README.md")

@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 from support import ROOT
+from taggingbackends import BackendExplorer
 
 PAGES = {path.name: path.read_text("utf-8") for path in (ROOT / "docs" / "reference").glob("*.md")}
 LISTED = re.findall(r"^``(taggingbackends[.\w]*)``: .*\n((?:   .*\n)+)", PAGES["python.md"], re.M)
@@ -42,14 +44,24 @@ def public() -> dict[str, Any]:
 
 
 def documented() -> dict[str, Any]:
-    """Return public functions and classes, and the public members that the classes define."""
+    """Return public functions and classes, and those members that the reference has."""
     found = {name: value for name, value in public().items() if callable(value)}
-    for name, value in list(found.items()):
-        for member, content in vars(value).items() if isinstance(value, type) else ():
+    for value in list(found.values()):
+        for member in members(value) if isinstance(value, type) else ():
+            content = inspect.getattr_static(value, member)
             function = getattr(content, "__func__", content)
-            if member[0] != "_" and (inspect.isfunction(function) or isinstance(content, property)):
-                found[f"{name}.{member}"] = function
+            if inspect.isfunction(function) or isinstance(content, (property, cached_property)):
+                found[f"{value.__name__}.{member}"] = function
     return found
+
+
+def members(value: type) -> list[str]:
+    """Return the members that a class defines, or those that its entry names."""
+    entry = (
+        rf":: taggingbackends\.(?:\w+\.)?{value.__name__}\n(?:   :.*\n)*?   :members: ([^:.`]+)$"
+    )
+    named = re.findall(entry, "".join(PAGES.values()), re.MULTILINE)
+    return re.findall(r"\w+", named[0]) if named else [x for x in vars(value) if x[0] != "_"]
 
 
 def fields(value: Any, *titles: str) -> list[tuple[str, str]]:
@@ -84,6 +96,12 @@ def _where(entry: str) -> tuple[Any, str]:
     return MODULES[module], name
 
 
+def test_members_of_the_contract_have_entries() -> None:
+    contract = (ROOT / "docs" / "contract.md").read_text("utf-8")
+    (table,) = re.findall(r"^### Members\n(.*?)\n### ", contract, re.M | re.S)
+    assert members(BackendExplorer) == list(dict.fromkeys(re.findall(r"`(\w+)\(", table)))
+
+
 def test_docstrings_have_parameters_shapes_and_units() -> None:
     found = documented()
     counts = Counter({"functions, classes and members": len(found), "public names": len(public())})
@@ -92,6 +110,9 @@ def test_docstrings_have_parameters_shapes_and_units() -> None:
         text = inspect.getdoc(value)
         if not text:
             wrong.append(f"{name}: no docstring")
+        for module, other in re.findall(r"`(taggingbackends[.\w]*)\.(\w+)`", text or ""):
+            if other not in getattr(MODULES.get(module), "__all__", MODULES):
+                wrong.append(f"{name}: refers to {module}.{other}, which is not public")
         if inspect.isfunction(value):
             given = [x for x in inspect.signature(value).parameters if x not in ("self", "cls")]
             heads = [head.partition(" : ")[0] for head, _ in fields(value, "Parameters")]

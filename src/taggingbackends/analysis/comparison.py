@@ -151,8 +151,10 @@ class Comparison(Confusion):
 
     Attributes
     ----------
-    names, pairs
-        As for `Confusion`.
+    names : list of str
+        The classes that occur. The class of a frame is its primary labels, several joined by "+".
+    pairs : (m, 3) int64 array
+        Class in one, class in other, and number of frames, for each pair of classes that occurs.
     run : str
         Run identifier.
     differences : Differences

@@ -43,8 +43,10 @@ def import_events(path: str | PathLike[str], like: Like | Iterable[Like]) -> Lab
     Parameters
     ----------
     path : path
-        See `taggingbackends.data.eventtable.read_events`. Subjects are larvae, named ``larva 12``,
-        ``12`` or ``0012``. An observation has the identifier of its run, unless there is only one
+        A table in a text file: tabular or aggregated events of BORIS, or bouts with the columns
+        run, larva, label, start and stop. Columns are in any order, separated by commas,
+        semicolons, tabs or ``|``. Subjects are larvae, named ``larva 12``, ``12`` or ``0012``. An
+        observation has the identifier of its run, unless there is only one
         of each.
     like : Labels, Recording, or iterable of these
         The recording. It gives the run, the larvae and their times; its labels do not matter, apart

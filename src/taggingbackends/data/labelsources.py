@@ -31,7 +31,9 @@ def iter_labels(files: _Path | Iterable[_Path]) -> Iterator[Labels]:
     Parameters
     ----------
     files : path, or iterable of paths
-        What `label_sources` takes: files, folders, and patterns such as ``"**/predicted.label"``.
+        Files, folders, and patterns such as ``"**/predicted.label"``. A folder stands for the label
+        files in it and in its subfolders, and for each trx.mat or NetCDF file with labels in a
+        folder without label files.
 
     Yields
     ------

@@ -48,14 +48,16 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
 
         - ``spine=False`` or ``outline=False`` skips that part. ``spine=["head", "middle", "tail"]``
           names the keypoints of a NetCDF file that make up the spine.
-        - ``pixelsize`` (µm; required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
-          of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The first two are also
-          options of NetCDF files that lack a unit of length or the frame rate, see
-          `Recording.from_xarray`. The metadata of a label file can give them instead. None means
-          the value of the metadata.
-        - ``labels`` and ``run`` are options of trx.mat, see `taggingbackends.data.trxmat.load`.
-          ``run`` is required if the file contains several runs, see `runs_in`. So it is if a label
-          file does: the tracker files that this run depends on are loaded.
+        - ``pixelsize`` (µm; required), ``framerate`` (frames/s, 30 by default) and ``radii``
+          (pixels, at spine points 1, 2, ..., instead of the table's) are options of FIMTrack's
+          tables. The first two are also options of NetCDF files that lack a unit of length or the
+          frame rate, see `Recording.from_xarray`. The metadata of a label file can give them
+          instead. None means the value of the metadata.
+        - ``labels`` and ``run`` are options of trx.mat. ``labels`` names the kind of indicators
+          that become labels: ``"plain"``, ``"large"``, ``"strong"``, ``"weak"`` or several; or a
+          column of state numbers, such as ``"global_state_large_state"``. ``run`` is required if
+          the file contains several runs, see `runs_in`. So it is if a label file does: the tracker
+          files that this run depends on are loaded.
 
     Raises
     ------
