@@ -20,6 +20,10 @@ from taggingbackends.data import FORMATS, load_tracks
 from taggingbackends.simulation import main as simulate
 from variants import trxmat
 
+# pages whose code and commands are run one after another, in one folder
+ABOUT_LABELS = ("labels", "check-labels", "edit-labels", "other-programs", "labels-in-python")
+ABOUT_DATA = ("data", "simulated-recordings", "training-sets", "resampling")
+
 
 def test_links_lead_to_files() -> None:
     """`make docs` also checks anchors, of the pages that are in the website."""
@@ -48,14 +52,15 @@ def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert checked == 4
 
 
-def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     simulate([str(tmp_path), "--seed=1", "--run=20240611_101500"])
     for n in ("1", "2"):
         simulate([str(tmp_path / "recordings" / n), f"--seed={n}", f"--run=20240611_10{n}500"])
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {}
-    for code in blocks("docs/data.md"):
-        exec(code, namespace)
+    for page in ABOUT_DATA:
+        for code in blocks(f"docs/{page}.md"):
+            exec(code, namespace)
     even, windows = namespace["even"], namespace["windows"]
     table = tmp_path / "mine.csv"
     table.write_text("larva,time,x1,y1,x2,y2\n7,0.5,1,2,3,4\n7,0.6,1,2,3,4\n")
@@ -89,13 +94,13 @@ def test_the_page_about_architecture_names_each_module() -> None:
     assert {path.parent.name for path in source.glob("*/__init__.py")} <= named.keys()
 
 
-def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examplebackend").mkdir()
     for part in ("pyproject.toml", "src", "models/simulated"):
         (tmp_path / "examplebackend" / part).parent.mkdir(exist_ok=True)
         (tmp_path / "examplebackend" / part).symlink_to(ROOT / "examplebackend" / part)
-    text = (ROOT / "docs" / "labels.md").read_text("utf-8")
+    text = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ABOUT_LABELS)
     simulation, *lines = re.findall(r"^    ((?:python|tagging-backend) .*)", text, re.MULTILINE)
     simulate(simulation.split()[3:])
     write_trxmat(next(Path("recordings").glob("*.spine")), Path("recordings", "trx.mat"))
@@ -121,8 +126,9 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for language, block in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines() if not language else ():
             assert line == "..." or line in printed.splitlines(), line
-    for code in blocks("docs/labels.md"):
-        exec(code, {})
+    for page in ABOUT_LABELS:
+        for code in blocks(f"docs/{page}.md"):
+            exec(code, {})
     assert Labels.read("merged.label").count()["edited"] > 100
 
 
