@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 from support import ROOT, blocks, command
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init
+from taggingbackends.cli import cli
+from taggingbackends.cli.arguments import ScriptCommand
 from taggingbackends.data import FORMATS, load_tracks
 from taggingbackends.simulation import main as simulate
 from variants import trxmat
@@ -204,21 +207,43 @@ def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:
     assert np.mean([a == b for a, b in zip(true, predicted, strict=True)]) > 0.85
 
 
-def test_the_commands_that_the_docs_name_exist() -> None:
-    helped = command("--help", cwd=ROOT).stdout
-    known = set(re.findall(r"^  (\w+) ", helped.split("Commands:")[1], re.MULTILINE))
-    for page in (
-        "README.md",
-        "docs/contract.md",
-        "docs/writing-a-backend.md",
-        "docs/from-julia.md",
-        "docs/many-recordings.md",
-        "docs/tutorials/figures.md",
-    ):
-        text = (ROOT / page).read_text("utf-8")
+PAGES = [ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
+
+
+def test_the_commands_and_options_that_the_docs_name_exist() -> None:
+    found = 0
+    for page in PAGES:
+        text = page.read_text("utf-8").replace("\\\n", " ")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
-        assert named <= known, page
-    assert {"predict", "train", "finetune", "init", "models", "check"} <= known
+        assert named <= cli.commands.keys(), page
+        lines = r"^ {4,}(?:.*\| |poetry run )?tagging-backend (.*)"
+        for line in re.findall(lines, text, re.MULTILINE):
+            words = shlex.split(line.partition(" | ")[0], comments=True)
+            current: click.Command = cli
+            while isinstance(current, click.Group) and words:
+                word = words.pop(0)
+                if word[0] not in "[-" and not word.isupper():
+                    assert word in current.commands, line
+                    current = current.commands[word]
+                elif word in ("--project", "--data", "--log"):
+                    words.pop(0)
+            if isinstance(current, ScriptCommand) or "ignore_unknown_options" in str(
+                current.context_settings
+            ):
+                continue  # the scripts may have the option
+            given = {word.partition("=")[0] for word in words if word.startswith("--")}
+            known = {option for parameter in current.params for option in parameter.opts}
+            assert given <= known, f"{page}: {line}"
+            found += 1
+    assert found > 50
+
+
+def test_the_code_of_all_other_pages() -> None:
+    elsewhere = {*ABOUT_LABELS, *ABOUT_DATA, "figures", "from-julia", "writing-a-backend", "README"}
+    for page in PAGES:
+        if page.stem not in elsewhere:  # which other tests run
+            for code in blocks(str(page.relative_to(ROOT))):
+                exec(code, {"__name__": page.stem})
 
 
 def test_the_benchmarks_that_the_docs_name_exist() -> None:
