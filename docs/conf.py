@@ -17,8 +17,9 @@ release = taggingbackends.__version__
 copyright = "the TaggingBackends developers"
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc"]
 root_doc = "docs/index"
-include_patterns = ["docs/**", "CHANGELOG.md", "**/README.md"]
-exclude_patterns = ["README.md", ".*", "build", "julia", "src"]
+include_patterns = ["docs/**", "CHANGELOG.md", "examplebackend*/README.md"]
+include_patterns += ["test/contract/README.md"]
+exclude_patterns = [".*", "build", "julia", "src"]
 
 html_theme = "furo"
 html_title = f"{project} {release}"
@@ -27,6 +28,7 @@ html_static_path = ["static/css"]
 html_css_files = ["site.css"]
 highlight_language = "text"  # of blocks that name none
 html_show_sourcelink = False
+html_use_index = False  # the reference has a list of all names
 
 smartquotes = False  # `--option` has two hyphens
 myst_heading_anchors = 4  # `#names-of-headings`, as on GitHub
