@@ -1,6 +1,7 @@
 # make demo   train a tagger on simulated larvae, evaluate it and show what it predicts
 # make test   run all checks of continuous integration; several may run at once
 # make torture  end commands at random moments, fill disks, fuzz files ...; SECONDS=1800 SEED=0
+# make docs   build the website in build/site; any warning or dead link is an error
 # make bench  compare the speed with that of simple code in a quarter of an hour; writes the page
 #             docs/performance.md
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
@@ -11,18 +12,19 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 TEMPLATE := src/taggingbackends/backend/template/full
+SITE ?= build/site
 SECONDS ?= 1800
 SEED ?= 0
 INSTALL := $(BIN)/python -m pip install --progress-bar off
 # the names of packages only, as pip collects them
 NAMES := awk '/^Collecting|^Installing/ { print "  " $$1, $$2; fflush() }'
 
-.PHONY: demo test lint torture bench clean
+.PHONY: demo test lint docs torture bench clean
 
 demo: .venv/.demo
 	$(BIN)/python -u examplebackend/demo.py
 
-test: .venv/.dev .tools/poetry/.ready .tools/julia/path .tools/chromium/path lint
+test: .venv/.dev .venv/.docs .tools/poetry/.ready .tools/julia/path .tools/chromium/path lint
 	POETRY=$(CURDIR)/.tools/poetry/bin/poetry TAGGINGBACKENDS_JULIA=$$(cat .tools/julia/path) \
 	TAGGINGBACKENDS_CHROMIUM=$$(cat .tools/chromium/path) $(BIN)/python test/run.py
 
@@ -35,6 +37,10 @@ lint: .venv/.dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/mypy src examplebackend/src examplebackend/demo.py benchmarks --exclude template/.*/src
 	MYPYPATH=$(TEMPLATE)/src $(BIN)/mypy -p my_tagger
+
+docs: .venv/.docs
+	rm -rf $(SITE)
+	$(BIN)/python -m sphinx -c docs --fail-on-warning --fresh-env --quiet -d $(SITE).doctrees . $(SITE)
 
 torture: .venv/.dev .tools/julia/path
 	cd test && TAGGINGBACKENDS_JULIA=$$(cat ../.tools/julia/path) ../$(BIN)/python -m torture \
@@ -59,6 +65,11 @@ bench: .venv/.dev .tools/julia/path .tools/chromium/path
 .venv/.dev: .venv/.demo
 	@echo "Installing what the tests need in .venv (a minute)"
 	@$(INSTALL) --group dev | $(NAMES)
+	touch $@
+
+.venv/.docs: .venv/.demo
+	@echo "Installing what the website needs in .venv"
+	@$(INSTALL) --group docs | $(NAMES)
 	touch $@
 
 .tools/poetry/.ready:

@@ -6,6 +6,7 @@ package `taggingbackends`, and starts tagging backends for Nyx. See docs/contrac
 """
 module TaggingBackends
 
+# These comments are headings in docs/reference/julia.md.
 # errors
 export BackendError, CommandError, LabelFileError, ScriptError, TaggingBackendsError, TrackFileError
 # labels and label files
@@ -18,7 +19,7 @@ export comparefiles, comparelabels, defaultmaxgap, findbouts, findspans, tobouts
 export Recording, Track, findrecordings, hasspine, loadtracks, recordinglabels
 # training windows, and prediction from windows
 export bodylength, egocentric, predictframes, windows
-# a backend's folder and its scripts, with the names of the members of Python's BackendExplorer
+# a backend's folder and its scripts
 export BackendExplorer
 export raw_data_dir, interim_data_dir, processed_data_dir, model_dir, pretrained_model_dir, output_path, interim_path
 export list_input_files, list_interim_files, list_processed_files, list_models, list_pretrained_models

@@ -108,7 +108,7 @@ Meaning = dict[str, dict[str, list[tuple[float, list[str]]]]]
 
 
 def read(path: Path) -> Meaning:
-    """Return run -> larva -> times and labels, as the reader in docs/labels.md does."""
+    """Return run -> larva -> times and labels, as the reader in docs/other-programs.md does."""
     found: Meaning = {}
     for run in _runs(path):
         names = run.get("labels", [])

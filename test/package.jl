@@ -52,6 +52,11 @@ end
     @test filter(name -> !isdefined(TaggingBackends, name), collect(referred)) == []
 end
 
+@testset "the page of reference is up to date" begin  # run: julia --project=. docs/julia_reference.jl
+    include(joinpath(ROOT, "docs", "julia_reference.jl"))
+    @test JuliaReference.page() == read(JuliaReference.PAGE, String)
+end
+
 @testset "no method is ambiguous, and no type parameter unbound" begin
     @test isempty(Test.detect_ambiguities(TaggingBackends))
     @test isempty(Test.detect_unbound_args(TaggingBackends))

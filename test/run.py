@@ -1,6 +1,6 @@
-"""Run the tests of both languages and a short campaign (torture), two of them at once.
+"""Run the tests of both languages, build the website and run a short campaign (torture).
 
-The last lines show how many ran.
+Two of them run at once. The last lines show how many ran.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
@@ -44,11 +45,13 @@ def main() -> None:
         os.environ.setdefault("PYTHON_JULIAPKG_PROJECT", str(prepared))
     julia = (os.environ["TAGGINGBACKENDS_JULIA"], "--startup-file=no", "--project=.")
     campaign = (sys.executable, "-m", "torture", "--seconds=60", "--jobs=1")
-    with ThreadPoolExecutor(2) as cores:
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(2) as cores:
+        website = ("make", "--no-print-directory", "docs", f"SITE={folder}/site")
         futures = {
             cores.submit(run, *PYTEST, *HALF, live=True): "Python",
             cores.submit(run, *PYTEST, *(f"--ignore={folder}" for folder in HALF)): "Python",
             cores.submit(run, *julia, "test/runtests.jl"): "Julia",
+            cores.submit(run, *website): "the website",
             cores.submit(run, *campaign, cwd=ROOT / "test"): "the campaign",
         }
         try:
@@ -60,12 +63,15 @@ def main() -> None:
             raise
     parts = [(name, future.result()) for future, name in futures.items()]
     cpu: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
     for name, part in parts:
         cpu[name] += part.cpu
+        codes[name] |= part.code
     passed = time.monotonic() - began
-    times = ", ".join(f"{cpu[name]:.0f} s for {name}" for name in ("Julia", "Python"))
-    print(f"CPU: {times}, {cpu['the campaign']:.0f} s for the campaign; {passed:.0f} s passed")
+    times = ", ".join(f"{seconds:.0f} s for {name}" for name, seconds in cpu.items())
+    print(f"CPU: {times}; {passed:.0f} s passed")
     outputs = {name: "".join(part.output for n, part in parts if n == name) for name in cpu}
+    print(f"Website: {'failed' if codes['the website'] else 'built, no warning'}")
     counted = re.findall(r"^Julia: .*$", outputs["Julia"], re.MULTILINE)
     print(counted[-1] if counted else "Julia: 0 passed, 1 failed")
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
@@ -74,7 +80,7 @@ def main() -> None:
             word = "failed" if word.startswith("error") else word
             counts[word] = counts.get(word, 0) + int(number)
     print("Python: {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
-    sys.exit(any(part.code for _, part in parts))
+    sys.exit(any(codes.values()))
 
 
 def run(*command: str, cwd: Path = ROOT, live: bool = False) -> Ended:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
@@ -19,10 +20,28 @@ from benchmarks.harness import Row
 from support import ROOT, blocks, command
 from taggingbackends import Labels
 from taggingbackends.backend.scaffold import init
+from taggingbackends.cli import cli
+from taggingbackends.cli.arguments import ScriptCommand
 from taggingbackends.data import FORMATS, load_tracks, plan_dataset
 from taggingbackends.simulation import main as simulate
 from taggingbackends.simulation import simulate_labels
 from variants import trxmat
+
+# pages whose code and commands are run one after another, in one folder
+ABOUT_LABELS = ("labels", "check-labels", "edit-labels", "other-programs", "labels-in-python")
+ABOUT_DATA = ("data", "simulated-recordings", "training-sets", "resampling")
+
+
+def test_links_lead_to_files() -> None:
+    """`make docs` also checks anchors, of the pages that are in the website."""
+    pages = list(ROOT.glob("*.md"))
+    for folder in ("docs", "examplebackend", "examplebackend-julia", "src", "test"):
+        pages += ROOT.joinpath(folder).rglob("*.md")
+    assert len(pages) > 20
+    for page in pages:
+        text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert page.parent.joinpath(link).exists(), f"{page}: {link}"
 
 
 def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,13 +59,13 @@ def test_the_readmes_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert checked == 3
 
 
-def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     simulate([str(tmp_path), "--seed=1", "--run=20240611_101500"])
     for n in ("1", "2"):
         simulate([str(tmp_path / "recordings" / n), f"--seed={n}", f"--run=20240611_10{n}500"])
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {}
-    for code in blocks("docs/data.md"):
+    for code in (code for page in ABOUT_DATA for code in blocks(f"docs/{page}.md")):
         if "torch" not in code:
             exec(code, namespace)
     even, windows = namespace["even"], namespace["windows"]
@@ -64,8 +83,8 @@ def test_the_code_about_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_code_for_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = (code for code in blocks("docs/data.md") if "torch" in code)
-    compile(code, "docs/data.md", "exec")
+    (code,) = (code for code in blocks("docs/training-sets.md") if "torch" in code)
+    compile(code, "docs/training-sets.md", "exec")
     pytest.importorskip("torch", reason="no torch: the example was only compiled")
     simulate([str(tmp_path), "--seed=1", "--run=20240611_101500"])
     monkeypatch.chdir(tmp_path)
@@ -149,10 +168,10 @@ def test_the_demo_and_the_commands_of_the_readme(tmp_path: Path) -> None:
         assert (tmp_path / made).exists(), made
 
 
-def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     example_backend(tmp_path / "examplebackend")
-    text = (ROOT / "docs" / "labels.md").read_text("utf-8")
+    text = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ABOUT_LABELS)
     simulation, *lines = re.findall(r"^    ((?:python|tagging-backend) .*)", text, re.MULTILINE)
     simulate(simulation.split()[3:])
     write_trxmat(next(Path("recordings").glob("*.spine")), Path("recordings", "trx.mat"))
@@ -178,8 +197,9 @@ def test_the_page_about_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for language, block in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines() if not language else ():
             assert line == "..." or line in printed.splitlines(), line
-    for code in blocks("docs/labels.md"):
-        exec(code, {})
+    for page in ABOUT_LABELS:
+        for code in blocks(f"docs/{page}.md"):
+            exec(code, {})
     assert Labels.read("merged.label").count()["edited"] > 100
 
 
@@ -197,7 +217,7 @@ def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for library in ("pandas", "scipy", "matplotlib"):
         pytest.importorskip(library, reason=f"no {library}")
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    text = (ROOT / "docs" / "tutorials" / "figures.md").read_text("utf-8")
     namespace: dict[str, Any] = {}
     printed, ran = "", 0
     parts = r"```python\n([^`]*)```|^    (tagging-backend .*)"
@@ -213,7 +233,7 @@ def test_the_page_about_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     shown = [block for name, block in re.findall(r"```(\w*)\n([^`]*)```", text) if not name]
     for line in "".join(shown).splitlines():
         assert line in printed.splitlines(), line
-    (own,) = (block for block in blocks("docs/results.md") if "write_statistics" in block)
+    (own,) = (block for block in blocks("docs/tutorials/figures.md") if "write_statistics" in block)
     assert len([line for line in own.splitlines() if line]) <= 15
     table = re.findall(r"^\| `(\w+)\.(\w+)`(?:, `\.(\w+)`)?", text, re.MULTILINE)
     files = {f"{name}.{suffix}" for name, *suffixes in table for suffix in suffixes if suffix}
@@ -255,21 +275,43 @@ def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:
     assert np.mean([a == b for a, b in zip(true, predicted, strict=True)]) > 0.85
 
 
-def test_the_commands_that_the_docs_name_exist() -> None:
-    helped = command("--help", cwd=ROOT).stdout
-    known = set(re.findall(r"^  (\w+) ", helped.split("Commands:")[1], re.MULTILINE))
-    for page in (
-        "README.md",
-        "docs/contract.md",
-        "docs/writing-a-backend.md",
-        "docs/from-julia.md",
-        "docs/many-recordings.md",
-        "docs/results.md",
-    ):
-        text = (ROOT / page).read_text("utf-8")
+PAGES = [ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
+
+
+def test_the_commands_and_options_that_the_docs_name_exist() -> None:
+    found = 0
+    for page in PAGES:
+        text = page.read_text("utf-8").replace("\\\n", " ")
         named = set(re.findall(r"tagging-backend (?:--\S+ \S+ )?([a-z]+)\b", text))
-        assert named <= known, page
-    assert {"predict", "train", "finetune", "init", "models", "check"} <= known
+        assert named <= cli.commands.keys(), page
+        lines = r"^ {4,}(?:.*\| |poetry run )?tagging-backend (.*)"
+        for line in re.findall(lines, text, re.MULTILINE):
+            words = shlex.split(line.partition(" | ")[0], comments=True)
+            current: click.Command = cli
+            while isinstance(current, click.Group) and words:
+                word = words.pop(0)
+                if word[0] not in "[-" and not word.isupper():
+                    assert word in current.commands, line
+                    current = current.commands[word]
+                elif word in ("--project", "--data", "--log"):
+                    words.pop(0)
+            if isinstance(current, ScriptCommand) or "ignore_unknown_options" in str(
+                current.context_settings
+            ):
+                continue  # the scripts may have the option
+            given = {word.partition("=")[0] for word in words if word.startswith("--")}
+            known = {option for parameter in current.params for option in parameter.opts}
+            assert given <= known, f"{page}: {line}"
+            found += 1
+    assert found > 50
+
+
+def test_the_code_of_all_other_pages() -> None:
+    elsewhere = {*ABOUT_LABELS, *ABOUT_DATA, "figures", "from-julia", "writing-a-backend", "README"}
+    for page in PAGES:
+        if page.stem not in elsewhere:  # which other tests run
+            for code in blocks(str(page.relative_to(ROOT))):
+                exec(code, {"__name__": page.stem})
 
 
 def test_the_benchmarks_that_the_docs_name_exist() -> None:

@@ -23,7 +23,18 @@ __all__ = [
 
 
 class TaggingBackendsError(Exception):
-    """An error that the user can fix. The command prints it in one line, without a traceback."""
+    """An error that the user can fix. The command prints it in one line, without a traceback.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels, TaggingBackendsError
+    >>> labels = Labels()
+    >>> try:
+    ...     labels.set("run1", 7, [0.1, 0.0], ["run", "run"])
+    ... except TaggingBackendsError as error:
+    ...     print(error)
+    run run1, larva 7, index 1: bad-time: expected a time after 0.1, found 0.0
+    """
 
     exit_code = 1
 
@@ -42,6 +53,17 @@ class LabelFileError(TaggingBackendsError, ValueError):
         frame in a track; of a track in ``data``; of a name or a dependency in its list).
     fix : str, optional
         What to do, in words of the API, such as ``force=True``; "" if `problem` says all.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from taggingbackends import Labels
+    >>> _ = Path("cut.label").write_text("{}")
+    >>> try:
+    ...     Labels.read("cut.label")
+    ... except LabelFileError as error:
+    ...     print(error.kind, error.file)
+    not-a-label-file cut.label
     """
 
     def __init__(
@@ -90,6 +112,17 @@ class TrackFileError(TaggingBackendsError, ValueError):
         1-based line number, in text files.
     key : str, optional
         The field, in structured files.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from taggingbackends.data import load_tracks
+    >>> _ = Path("bad.spine").write_text("20240611_101500 00001 0.1 2.5\\n")
+    >>> try:
+    ...     load_tracks("bad.spine", outline=False)
+    ... except TrackFileError as error:
+    ...     print(error.line, error.problem)
+    1 expected an odd number of fields from 9 (date_time larva_id time x1 y1 ...), found 4
     """
 
     def __init__(
@@ -167,6 +200,15 @@ class BackendError(_KindedError):
     fix : str
         What to do, in words of the API, such as ``force=True``; "" if `problem` says all. The
         command puts it in words of the command line.
+
+    Examples
+    --------
+    >>> from taggingbackends import BackendExplorer
+    >>> try:
+    ...     BackendExplorer("nowhere")
+    ... except BackendError as error:
+    ...     print(error.kind)
+    not-a-backend
     """
 
 

@@ -16,6 +16,7 @@ import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,6 +115,15 @@ def simulate(
     ValueError
         The number of larvae is below 1, another number is not above 0, or the frame rate is above
         500.
+
+    Examples
+    --------
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> larva, track = tracks.popitem()
+    >>> track.spine.shape[1:]
+    (11, 2)
+    >>> len(track.states) == len(track.times)
+    True
     """
     if larvae < 1 or not (0 < seconds < inf and 0 < speed < inf and 0 < framerate <= FASTEST):
         expected = "larvae >= 1, seconds > 0, speed > 0 and 0 < framerate <= 500"
@@ -216,12 +226,14 @@ def _rounded(values: Floats) -> Floats:
     return values.round(3) + 0.0  # + 0.0 turns -0.0 into 0.0, for the files
 
 
-def write_tracks(folder: Path, run: str, tracks: Mapping[int, SimulatedTrack]) -> list[Path]:
+def write_tracks(
+    folder: str | PathLike[str], run: str, tracks: Mapping[int, SimulatedTrack]
+) -> list[Path]:
     """Write simulated larvae as a Choreography recording.
 
     Parameters
     ----------
-    folder : Path
+    folder : path
         Output folder, created if missing.
     run : str
         Identifier of the run, ``date_time``.
@@ -232,7 +244,14 @@ def write_tracks(folder: Path, run: str, tracks: Mapping[int, SimulatedTrack]) -
     -------
     list of Path
         The ``.outline`` file and the ``.spine`` file.
+
+    Examples
+    --------
+    >>> tracks = simulate(larvae=1, seconds=5, seed=1)
+    >>> [path.suffix for path in write_tracks("recording", "20240611_101500", tracks)]
+    ['.outline', '.spine']
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{run}@sim@none@t0@n#n#n#n@100"
     outline, spine = folder / f"{stem}.outline", folder / f"{stem}.spine"
@@ -253,32 +272,42 @@ def _lines(run: str, larva: int, times: Floats, shapes: Sequence[Floats]) -> Ite
 
 
 def write_truth(
-    folder: Path, run: str, tracks: Mapping[int, SimulatedTrack], sources: Sequence[Path]
+    folder: str | PathLike[str],
+    run: str,
+    tracks: Mapping[int, SimulatedTrack],
+    sources: Sequence[str | PathLike[str]],
 ) -> Path:
     """Write the true states as ``truth.label``.
 
     Parameters
     ----------
-    folder : Path
+    folder : path
         The folder of the tracker files.
     run : str
         Identifier of the run, ``date_time``.
     tracks : mapping of int to SimulatedTrack
         Tracks as returned by `simulate`.
-    sources : sequence of Path
+    sources : sequence of paths
         The tracker files that the labels depend on.
 
     Returns
     -------
     Path
         The label file.
+
+    Examples
+    --------
+    >>> tracks = simulate(larvae=1, seconds=5, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> write_truth("recording", "20240611_101500", tracks, files).name
+    'truth.label'
     """
     labels = Labels()
     for larva, (times, _, _, states) in tracks.items():
         labels.set(run, larva, times, states)
     labels[run].declare(STATES, COLORS)
     labels[run].dependencies = [dependency(path) for path in sources]
-    target = folder / "truth.label"
+    target = Path(folder, "truth.label")
     labels.write(target)
     return target
 
@@ -317,9 +346,9 @@ def simulate_labels(
     stimulus : (float, float)
         Start and duration of the stimulus, s. It is the protocol in the metadata of the run.
     spread : float
-        How much recordings differ, from 0 (larvae are independent) to below 1: correlation of the
-        responses of larvae of one recording, and the variance between recordings of the logarithm
-        of the mean duration of runs.
+        How much recordings differ, 0 to 1: the correlation of the responses of larvae of one
+        recording, and the variance between recordings of the logarithm of the mean duration of
+        runs. With 0, larvae are independent. 1 is not allowed.
     framerate : float
         Frames/s.
 
@@ -331,6 +360,12 @@ def simulate_labels(
     ------
     ValueError
         A number is out of range.
+
+    Examples
+    --------
+    >>> labels = simulate_labels("run1", larvae=3, response=1.0, stimulus=(20, 2), seconds=30)
+    >>> labels.count()["hunch"] > 0
+    True
     """
     begins, on = stimulus
     is_valid = larvae >= 1 and 0 < seconds < inf and 0 < framerate <= FASTEST and on > 0
@@ -386,7 +421,13 @@ def _run_identifier(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a simulated recording and its true labels, and print the names of the files."""
+    """Write a simulated recording and its true labels, and print the names of the files.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        As on a command line: ``["folder", "--larvae=8"]``. Default: those of this process.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m taggingbackends.simulation",
         description="Write a recording of simulated larvae with their true labels.",

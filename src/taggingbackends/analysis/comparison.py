@@ -151,8 +151,10 @@ class Comparison(Confusion):
 
     Attributes
     ----------
-    names, pairs
-        As for `Confusion`.
+    names : list of str
+        The classes that occur. The class of a frame is its primary labels, several joined by "+".
+    pairs : (m, 3) int64 array
+        Class in one, class in other, and number of frames, for each pair of classes that occurs.
     run : str
         Run identifier.
     differences : Differences
@@ -223,6 +225,19 @@ def compare(
         ``bad-time``: see `taggingbackends.labels.find_spans`.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> other = Labels()
+    >>> other.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "cast", "cast", "run"])
+    >>> found = compare(labels["run1"], other["run1"])
+    >>> found.agreement, found.names
+    (0.75, ['run', 'cast'])
+    >>> found.matrix.tolist()
+    [[2, 1], [0, 1]]
     """
     for run in (one, other):
         columns_of(run)  # raises the errors about the labels
@@ -283,6 +298,17 @@ def compare_files(one: Path, other: Path, force: bool = False) -> list[Compariso
         ``no-input``: the files have different runs.
     LabelFileError
         A file is invalid, or as for `compare`.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> labels.write("one.label")
+    >>> labels["run1"][7] = labels["run1"][7][0.0:0.15]
+    >>> labels.write("other.label")
+    >>> [(found.run, found.only_one) for found in compare_files("one.label", "other.label")]
+    [('run1', 2)]
     """
     first, second = Labels.read(one), Labels.read(other)
     if first.keys() != second.keys():

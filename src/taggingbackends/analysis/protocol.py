@@ -30,10 +30,24 @@ def stimulus_windows(run: RunLabels) -> list[Window]:
     The protocol is ``protocol`` in the metadata, else the fifth part of the names of the tracker
     files, ``date_time@genotype@effector@tracker@protocol@...``.
 
+    Parameters
+    ----------
+    run : RunLabels
+        Labels of a run, with metadata or dependencies.
+
     Returns
     -------
     list of Window
         Sorted, not overlapping. Empty if there is no protocol, or an unknown one.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> labels["run1"].metadata["protocol"] = "p_8_60s1x30s0s#n#n#n"
+    >>> stimulus_windows(labels["run1"])
+    [Window(start=60.0, stop=90.0)]
     """
     return parse_protocol(run_facts(run).get("protocol", ""))
 

@@ -91,6 +91,15 @@ def review(labels: Labels, max_gap: float | None = None) -> Review | None:
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1], ["run", "cast"], [0.9, 0.6], [(), "run"])
+    >>> bout = review(labels).bouts[0]
+    >>> bout.label, bout.second, round(bout.doubt, 3)
+    ('cast', 'run', 0.04)
     """
     found = [_of_run(run, max_gap) for run in labels.values()]
     tracks = (track.confidence for run in labels.values() for track in run.values())

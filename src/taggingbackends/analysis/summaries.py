@@ -94,6 +94,17 @@ def shares_over_time(run: RunLabels, max_gap: float | None = None) -> Shares:
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> found = shares_over_time(labels["run1"])
+    >>> found.names, found.edges[:2].tolist()
+    (['run', 'cast'], [0.0, 0.2])
+    >>> found.shares[0].tolist()  # run, cast, undefined
+    [1.0, 0.0, 0.0]
     """
     spans, names = find_spans(run, max_gap), run.names
     if not len(spans):
@@ -131,6 +142,16 @@ def bout_lengths(bouts: Bouts) -> Lengths:
     -------
     Lengths
         Columns `edges` (s), `counts` and `medians` (s).
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from taggingbackends.labels import find_bouts
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> bouts = find_bouts(labels["run1"])
+    >>> dict(zip(bouts.names, bout_lengths(bouts).medians.round(3).tolist()))
+    {'run': 0.15, 'cast': 0.1}
     """
     length = bouts.durations
     labels = len(bouts.names)
@@ -167,6 +188,16 @@ def transitions(run: RunLabels, spans: Spans) -> tuple[list[str], NDArray[np.int
         Transitions from the label of the row to the label of the column. A state with several
         primary labels counts as the first of them. Changes to or from undefined frames, and changes
         across a gap, do not count. The diagonal is 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from taggingbackends.labels import find_spans
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> names, counts = transitions(labels["run1"], find_spans(labels["run1"]))
+    >>> names, counts.tolist()
+    (['run', 'cast'], [[0, 1], [1, 0]])
     """
     names = run.names
     place = {name: index for index, name in enumerate(names)}

@@ -260,25 +260,60 @@ class BackendExplorer(BackendFolder):
     # -- scripts
 
     def make_dataset(self, **options: Any) -> None:
-        """Run the script make_dataset, if the backend has one."""
+        """Run the script make_dataset, if the backend has one.
+
+        Parameters
+        ----------
+        **options
+            Options of the script, as keyword arguments.
+        """
         running.run_optional(self, "make_dataset", options)
 
     def build_features(self, **options: Any) -> None:
-        """Run the script build_features, if the backend has one."""
+        """Run the script build_features, if the backend has one.
+
+        Parameters
+        ----------
+        **options
+            Options of the script, as keyword arguments.
+        """
         running.run_optional(self, "build_features", options)
 
     def train_model(self, force: bool = False, **options: Any) -> None:
-        """Run the script train_model. The model appears only if the script succeeds."""
+        """Run the script train_model. The model appears only if the script succeeds.
+
+        Parameters
+        ----------
+        force : bool
+            Replace an existing model when the new one is complete. Without it, such a model is a
+            BackendError, ``existing-model``.
+        **options
+            Options of the script, as keyword arguments.
+        """
         training.run_training(self, "train_model", options, force=force)
 
     def finetune_model(self, force: bool = False, **options: Any) -> None:
-        """Run the script finetune_model. Pass `original_model_instance` among the options."""
+        """Run the script finetune_model. Pass `original_model_instance` among the options.
+
+        Parameters
+        ----------
+        force : bool
+            Replace an existing model when the new one is complete. Without it, such a model is a
+            BackendError, ``existing-model``.
+        **options
+            Options of the script, as keyword arguments, with ``original_model_instance``.
+        """
         training.run_training(self, "finetune_model", options, force=force)
 
     def predict_model(self, **options: Any) -> list[Path]:
         """Run the script predict_model, then complete and return the new label files.
 
         Completing adds the software and the dependencies that a label file lacks.
+
+        Parameters
+        ----------
+        **options
+            Options of the script, as keyword arguments.
         """
         return prediction.run_prediction(self, options)
 

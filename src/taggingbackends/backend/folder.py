@@ -196,7 +196,13 @@ class BackendFolder:
     def list_interim_files(
         self, group_by_directories: bool = False
     ) -> list[Path] | dict[str, list[Path]]:
-        """List the files in `interim_data_dir`, as `list_input_files` does."""
+        """List the files in `interim_data_dir`, as `list_input_files` does.
+
+        Parameters
+        ----------
+        group_by_directories : bool
+            As for `list_input_files`.
+        """
         return self._listed("interim", group_by_directories)
 
     @overload
@@ -208,7 +214,13 @@ class BackendFolder:
     def list_processed_files(
         self, group_by_directories: bool = False
     ) -> list[Path] | dict[str, list[Path]]:
-        """List the files in `processed_data_dir`, as `list_input_files` does."""
+        """List the files in `processed_data_dir`, as `list_input_files` does.
+
+        Parameters
+        ----------
+        group_by_directories : bool
+            As for `list_input_files`.
+        """
         return self._listed("processed", group_by_directories)
 
     def output_path(self, input_file: str | PathLike[str], run: str | None = None) -> Path:
@@ -336,6 +348,11 @@ class BackendFolder:
 
     def pretrained_model_dir(self, name: str) -> Path:
         """Return the folder of a partially trained model.
+
+        Parameters
+        ----------
+        name : str
+            One of `list_pretrained_models`.
 
         Raises
         ------

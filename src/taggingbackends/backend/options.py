@@ -20,7 +20,14 @@ Options: TypeAlias = dict[str, str | bool | list[str | bool]]
 
 
 class OptionError(ValueError):
-    """An invalid option or value. A script that raises it prints the message; exit code 2."""
+    """An invalid option or value. A script that raises it prints the message; exit code 2.
+
+    Examples
+    --------
+    >>> def predict_model(backend, threshold: float = 0.5):
+    ...     if not 0 <= threshold <= 1:
+    ...         raise OptionError(f"expected a threshold from 0 to 1, found {threshold}")
+    """
 
 
 def parse_options(arguments: Sequence[str]) -> Options:

@@ -54,6 +54,18 @@ def find_mismatches(labels: RunLabels, recording: Recording, times: bool = True)
         At most one of each kind, counted: ``"the run is b, not a"``, ``"1 of 2 larvae is not
         tracked (7)"``, ``"12 of 90 frames are not tracked within 1 ms (larva 7)"``. The name of the
         run is not compared if the tracker files do not contain it, see `Recording.run_is_derived`.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks, write_truth
+    >>> from taggingbackends import Labels
+    >>> from taggingbackends.data import load_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> path = write_truth("recording", "20240611_101500", tracks, files)
+    >>> labels = Labels.read(path)["20240611_101500"]
+    >>> find_mismatches(labels, load_tracks(path, outline=False))
+    []
     """
     found = []
     if not is_named(labels.id, recording):

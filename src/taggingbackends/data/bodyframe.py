@@ -31,6 +31,11 @@ def body_length(spines: Recording | ArrayLike) -> float:
     ------
     ValueError
         A recording without spines, an array of another shape, or no complete frame.
+
+    Examples
+    --------
+    >>> body_length([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    2.0
     """
     if isinstance(spines, Mapping):
         tracks = [track.spine for track in spines.values()]
@@ -75,6 +80,12 @@ def egocentric(spine: ArrayLike, length: ArrayLike | None = None) -> NDArray[np.
     ValueError
         An array of another shape; a body length that is not finite and above 0; lengths that are
         not one for each window.
+
+    Examples
+    --------
+    >>> window = [[[2.0, 5.0], [2.0, 4.0], [2.0, 3.0]]]  # one frame: head, middle, tail
+    >>> egocentric(window).round(3).tolist()
+    [[[0.5, 0.0], [0.0, 0.0], [-0.5, -0.0]]]
     """
     spine = np.ascontiguousarray(_checked(spine), dtype=np.float64)
     if spine.ndim < 3 or spine.shape[-1] != 2 or spine.shape[-2] < 2 or spine.shape[-3] < 1:

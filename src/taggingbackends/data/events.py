@@ -43,8 +43,10 @@ def import_events(path: str | PathLike[str], like: Like | Iterable[Like]) -> Lab
     Parameters
     ----------
     path : path
-        See `taggingbackends.data.eventtable.read_events`. Subjects are larvae, named ``larva 12``,
-        ``12`` or ``0012``. An observation has the identifier of its run, unless there is only one
+        A table in a text file: tabular or aggregated events of BORIS, or bouts with the columns
+        run, larva, label, start and stop. Columns are in any order, separated by commas,
+        semicolons, tabs or ``|``. Subjects are larvae, named ``larva 12``, ``12`` or ``0012``. An
+        observation has the identifier of its run, unless there is only one
         of each.
     like : Labels, Recording, or iterable of these
         The recording. It gives the run, the larvae and their times; its labels do not matter, apart
@@ -68,6 +70,17 @@ def import_events(path: str | PathLike[str], like: Like | Iterable[Like]) -> Lab
     LeftOutWarning
         What the labels do not have, counted: unknown subjects, other observations, modifiers,
         comments, START without STOP, events without a frame; and events that overlap.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from pathlib import Path
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> text = "run,larva,label,start,stop\\nrun1,7,cast,0.1,0.25\\n"
+    >>> _ = Path("events.csv").write_text(text)
+    >>> import_events("events.csv", like=labels)["run1"][7].states
+    [(), 'cast', 'cast', ()]
     """
     path = Path(path)
     runs = _runs(like)

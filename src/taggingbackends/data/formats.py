@@ -367,6 +367,15 @@ def find_recordings(
         `files` is not a path or an iterable of paths.
     ValueError
         No format has the name `format`.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> for first, others in find_recordings("recording").items():
+    ...     print(first.suffix, [file.suffix for file in others])
+    .spine ['.outline', '.spine']
     """
     check_format(format)
     found: dict[tuple[Path, str], dict[Path, tuple[Any, ...]]] = {}
@@ -562,10 +571,24 @@ def recording_files(path: Path) -> list[Path]:
 def is_label_file(path: str | PathLike[str]) -> bool:
     """Return whether a file is a label file, by its suffix and, for ``.json``, its first bytes.
 
+    Parameters
+    ----------
+    path : path
+        Of a file. It need not exist, unless it ends in ``.json``.
+
     Raises
     ------
     OSError
         A ``.json`` file cannot be read.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> labels.write("a.label")
+    >>> is_label_file("a.label")
+    True
     """
     path = Path(path)
     if path.suffix != ".json":

@@ -31,7 +31,9 @@ def iter_labels(files: _Path | Iterable[_Path]) -> Iterator[Labels]:
     Parameters
     ----------
     files : path, or iterable of paths
-        What `label_sources` takes: files, folders, and patterns such as ``"**/predicted.label"``.
+        Files, folders, and patterns such as ``"**/predicted.label"``. A folder stands for the label
+        files in it and in its subfolders, and for each trx.mat or NetCDF file with labels in a
+        folder without label files.
 
     Yields
     ------
@@ -44,6 +46,16 @@ def iter_labels(files: _Path | Iterable[_Path]) -> Iterator[Labels]:
         ``no-input``: there is nothing to read at one of the paths.
     LabelFileError, TrackFileError, OSError
         A file cannot be read.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> labels.write("a.label")
+    >>> for recording in iter_labels("*.label"):
+    ...     print(recording.file, recording.count())
+    a.label {'run': 3, 'cast': 1}
     """
     for file in label_sources(files):
         labels = read_labels(file)

@@ -48,14 +48,16 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
 
         - ``spine=False`` or ``outline=False`` skips that part. ``spine=["head", "middle", "tail"]``
           names the keypoints of a NetCDF file that make up the spine.
-        - ``pixelsize`` (µm; required), ``framerate`` (frames/s) and ``radii`` (pixels) are options
-          of FIMTrack's tables, see `taggingbackends.data.fimtrack.load`. The first two are also
-          options of NetCDF files that lack a unit of length or the frame rate, see
-          `Recording.from_xarray`. The metadata of a label file can give them instead. None means
-          the value of the metadata.
-        - ``labels`` and ``run`` are options of trx.mat, see `taggingbackends.data.trxmat.load`.
-          ``run`` is required if the file contains several runs, see `runs_in`. So it is if a label
-          file does: the tracker files that this run depends on are loaded.
+        - ``pixelsize`` (µm; required), ``framerate`` (frames/s, 30 by default) and ``radii``
+          (pixels, at spine points 1, 2, ..., instead of the table's) are options of FIMTrack's
+          tables. The first two are also options of NetCDF files that lack a unit of length or the
+          frame rate, see `Recording.from_xarray`. The metadata of a label file can give them
+          instead. None means the value of the metadata.
+        - ``labels`` and ``run`` are options of trx.mat. ``labels`` names the kind of indicators
+          that become labels: ``"plain"``, ``"large"``, ``"strong"``, ``"weak"`` or several; or a
+          column of state numbers, such as ``"global_state_large_state"``. ``run`` is required if
+          the file contains several runs, see `runs_in`. So it is if a label file does: the tracker
+          files that this run depends on are loaded.
 
     Raises
     ------
@@ -74,6 +76,17 @@ def load_tracks(path: str | PathLike[str], **options: Any) -> Recording:
     LeftOutWarning
         The files contain something that the recording does not, see `Recording.left_out`. There is
         one warning for a recording.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> recording = load_tracks("recording", outline=False)
+    >>> for larva, track in recording.items():
+    ...     print(larva, track.times.shape, track.spine.shape)
+    6 (194,) (194, 11, 2)
+    14 (219,) (219, 11, 2)
     """
     return _with_warning(load_silently(path, **options))
 
@@ -126,6 +139,14 @@ def runs_in(path: str | PathLike[str], **options: Any) -> list[str]:
     See Also
     --------
     load_runs : Load each run.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> runs_in(files[0])
+    ['20240611_101500']
     """
     file, several = file_and_runs(Path(path))
     return several or [load_silently(file, **options).run]
@@ -159,6 +180,15 @@ def load_runs(path: str | PathLike[str], **options: Any) -> Iterator[Recording]:
     ------
     TrackFileError, LabelFileError, OSError, TypeError
         As for `load_tracks`.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> for recording in load_runs(files[0]):
+    ...     print(recording.run, len(recording))
+    20240611_101500 2
     """
     file = Path(path)
     if options.get("run") is not None:

@@ -52,6 +52,11 @@ def even_times(times: ArrayLike, interval: float, anchor: float) -> NDArray[np.f
     ------
     ValueError
         Invalid interval or anchor.
+
+    Examples
+    --------
+    >>> even_times([0.03, 0.31], interval=0.1, anchor=0.0).round(3).tolist()
+    [0.1, 0.2, 0.3]
     """
     if not (math.isfinite(interval) and interval >= _MIN_INTERVAL):
         raise ValueError(f"expected an interval of at least 0.001 s, found {interval}")
@@ -101,6 +106,18 @@ def resample(
         Invalid interval, anchor or `max_gap`.
     TypeError
         Not a track.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taggingbackends.data import Track
+    >>> spine = np.zeros((3, 11, 2))
+    >>> spine[:, :, 0] = [[0.0], [1.0], [2.0]]
+    >>> track = resample(Track(np.array([0.0, 0.1, 0.2]), spine), interval=0.05)
+    >>> track.times.round(3).tolist()
+    [0.0, 0.05, 0.1, 0.15, 0.2]
+    >>> track.spine[:, 0, 0].tolist()
+    [0.0, 0.5, 1.0, 1.5, 2.0]
     """
     if not isinstance(track, Track):
         fix = "resample the tracks, one by one" if isinstance(track, Mapping) else ""
@@ -152,6 +169,15 @@ def resample_states(
         `max_gap` is not above 0.
     TypeError
         `track_labels` are of another type.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> codes = resample_states(labels["run1"][7], [0.0, 0.14, 0.22])
+    >>> [labels["run1"].states[code] for code in codes]
+    ['run', 'run', 'cast']
     """
     if not isinstance(track_labels, TrackLabels):
         raise wrong_type("TrackLabels, such as labels[run][larva]", track_labels)

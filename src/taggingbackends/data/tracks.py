@@ -53,6 +53,15 @@ class Track:
         the frame has none.
     indicators : dict of str to (n,) bool array
         Whether an action is on in each frame, in formats with indicators.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> track = Track(times=np.array([0.0, 0.1, 0.2]), spine=np.zeros((3, 11, 2)))
+    >>> track[0.1:0.2].times.tolist()
+    [0.1, 0.2]
+    >>> track.has_spine.tolist()
+    [True, True, True]
     """
 
     times: NDArray[np.float64]
@@ -126,6 +135,19 @@ class Recording(Mapping[int, Track]):
     run_is_derived : bool
         Whether `run` is the name of the file or of its folder, because the files do not contain
         the run's identifier. A copy elsewhere may then have another one.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> from taggingbackends.data import load_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> recording = load_tracks("recording")
+    >>> recording.run, recording.format, len(recording)
+    ('20240611_101500', 'Choreography', 2)
+    >>> part = recording.crop(5.0, 10.0)
+    >>> all(5.0 <= track.times[0] for track in part.values())
+    True
     """
 
     run: str
@@ -166,6 +188,11 @@ class Recording(Mapping[int, Track]):
 
         Larvae without a frame in this range are omitted. The labels are cropped, too. The arrays
         of the tracks share memory with the original ones.
+
+        Parameters
+        ----------
+        start, stop : float
+            Seconds.
         """
         start, stop = check_seconds(start), check_seconds(stop)
         parts = ((larva, track[start:stop]) for larva, track in self.items())

@@ -94,6 +94,13 @@ def plot_ethogram(
         Both `path` and `ax` are given, or neither.
     ValueError
         `max_gap` is not above 0, or `ax` is given and there is not one run.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> plot_ethogram(labels, "ethogram.svg")
     """
     if (path is None) == (ax is None):
         raise TypeError("expected either a path to write, or axes to draw into (ax=...)")

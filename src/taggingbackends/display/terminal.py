@@ -57,6 +57,17 @@ def ethogram(run: RunLabels, width: int = 80, max_gap: float | None = None) -> s
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> import re
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> print(re.sub(r"\\x1b.*?m", "", ethogram(labels["run1"], width=30)))  # without colours
+    r run  c cast
+    7 rrrrrrrrrrrrrrcccccccrrrrrrr
+      0.0 s                  0.4 s
     """
     run = limited(run)
     spans = find_spans(run, max_gap)

@@ -56,7 +56,7 @@ def export_boris(labels: Labels, max_gap: float | None = None) -> str:
     labels : Labels
         The labels.
     max_gap : float, optional
-        See `find_bouts`.
+        Seconds, see `find_bouts`.
 
     Returns
     -------
@@ -74,6 +74,18 @@ def export_boris(labels: Labels, max_gap: float | None = None) -> str:
     See Also
     --------
     import_events : Read such a table.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> rows = export_boris(labels).splitlines()
+    >>> for row in rows[:3]:
+    ...     print(*(row.split(",")[n] for n in (9, 10, 12)))
+    Subject Behavior Behavior type
+    larva 7 run START
+    larva 7 run STOP
     """
     lines = [",".join(COLUMNS)]
     for run in labels.values():

@@ -41,6 +41,17 @@ class Bouts:
         End of the last frame, s. A frame lasts until the larva's next frame. At a gap, and at the
         end of the track, it lasts for the median frame interval of the run's tracks, but not
         beyond the larva's next frame.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from taggingbackends.labels import find_bouts
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> bouts = find_bouts(labels["run1"])
+    >>> runs = bouts.labels == bouts.names.index("run")
+    >>> bouts.durations[runs].sum().round(3).item()
+    0.3
     """
 
     names: list[str]
@@ -82,6 +93,19 @@ def find_bouts(run: RunLabels, max_gap: float | None = None) -> Bouts:
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> bouts = find_bouts(labels["run1"])
+    >>> len(bouts)
+    3
+    >>> [bouts.names[code] for code in bouts.labels]
+    ['run', 'cast', 'run']
+    >>> bouts.durations.round(3).tolist()
+    [0.2, 0.1, 0.1]
     """
     bouts, _ = bouts_of_spans(run, find_spans(run, max_gap))
     return bouts

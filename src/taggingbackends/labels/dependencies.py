@@ -56,6 +56,13 @@ def dependency(path: str | PathLike[str]) -> dict[str, str]:
         ``bad-dependency``: the name of the file is not UTF-8.
     OSError
         The file cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("a.spine").write_text("")
+    >>> dependency("a.spine")["filename"]
+    'a.spine'
     """
     path = Path(path)
     if not is_utf8(path.name):

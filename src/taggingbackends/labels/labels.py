@@ -95,6 +95,11 @@ class Labels(MutableMapping[str, RunLabels]):
     def read(cls, path: str | PathLike[str]) -> Labels:
         """Read a label file strictly.
 
+        Parameters
+        ----------
+        path : path
+            A label file.
+
         Raises
         ------
         LabelFileError
@@ -144,6 +149,11 @@ class Labels(MutableMapping[str, RunLabels]):
         Times are rounded to whole milliseconds. An existing file is replaced, even if it has
         changed since it was read, unless it is read-only.
 
+        Parameters
+        ----------
+        path : path
+            The label file. Its folder must exist.
+
         Raises
         ------
         LabelFileError
@@ -155,7 +165,13 @@ class Labels(MutableMapping[str, RunLabels]):
         writing.write(path, self.attributes, self)
 
     def add_run(self, run: str) -> RunLabels:
-        """Return the labels of a run; add an empty run if it is missing."""
+        """Return the labels of a run; add an empty run if it is missing.
+
+        Parameters
+        ----------
+        run : str
+            Run identifier.
+        """
         return self._runs.setdefault(check_run(run), RunLabels(run))
 
     def set(
@@ -422,6 +438,11 @@ class Labels(MutableMapping[str, RunLabels]):
 
         Frames with start - 1 ns <= time <= stop + 1 ns are kept. Larvae without such frames are
         dropped. Everything else in the runs is copied.
+
+        Parameters
+        ----------
+        start, stop : float
+            Seconds.
         """
         runs = editing.crop(self, check_seconds(start), check_seconds(stop))
         return self._of(reading.Content(copied(self.attributes), runs))
@@ -548,6 +569,11 @@ class Labels(MutableMapping[str, RunLabels]):
     def check_dependencies(self, folder: str | PathLike[str]) -> list[Path]:
         """Check that the tracker files of all runs are in a folder and unchanged.
 
+        Parameters
+        ----------
+        folder : path
+            The folder of the tracker files.
+
         Returns
         -------
         list of Path
@@ -580,7 +606,15 @@ class Labels(MutableMapping[str, RunLabels]):
         return run in self._runs
 
     def setdefault(self, run: str, default: RunLabels | None = None) -> RunLabels:
-        """Return a run; if it is missing, add a copy of `default`, or an empty run."""
+        """Return a run; if it is missing, add a copy of `default`, or an empty run.
+
+        Parameters
+        ----------
+        run : str
+            Run identifier.
+        default : RunLabels, optional
+            Labels of a run.
+        """
         if default is not None and run not in self:
             self[run] = default
         return self.add_run(run)

@@ -46,6 +46,15 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         ``{"t": "s"}``, and further units in the label file.
     attributes : dict
         Further entries of the run in a label file.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> run = labels["run1"]
+    >>> run.names, list(run), run.count()
+    (['run', 'cast'], [7], {'run': 3, 'cast': 1})
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -202,7 +211,15 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         return larva in self._tracks
 
     def setdefault(self, larva: int, default: TrackLabels) -> TrackLabels:
-        """Return the track of a larva; if it is missing, set it to a copy of `default`."""
+        """Return the track of a larva; if it is missing, set it to a copy of `default`.
+
+        Parameters
+        ----------
+        larva : int
+            Larva identifier.
+        default : TrackLabels
+            Labels of a larva.
+        """
         if larva not in self:
             self[larva] = default
         return self[larva]

@@ -87,6 +87,16 @@ class Spans:
         End of the last frame, s; ``stop - start`` is the duration.
     interval : float
         Median frame interval, s; 1 if no track has two frames.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> from taggingbackends.labels import find_spans
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> spans = find_spans(labels["run1"])
+    >>> (spans.stop - spans.start).round(3).tolist()
+    [0.2, 0.1, 0.1]
     """
 
     tracks: NDArray[np.int64]
@@ -150,6 +160,14 @@ def default_max_gap(tracks: Iterable[_Timed]) -> float:
     -------
     float
         Seconds; 1 if no track has two frames.
+
+    Examples
+    --------
+    >>> from taggingbackends.data import Track
+    >>> default_max_gap([Track([0.0, 0.08, 0.16])])
+    1.0
+    >>> default_max_gap([Track([0.0, 0.5, 1.0])])
+    2.5
     """
     steps = [np.diff(track.times) for track in tracks]
     return _rule(_median(np.concatenate([np.empty(0), *steps])))
@@ -224,6 +242,17 @@ def find_spans(run: RunLabels, max_gap: float | None = None) -> Spans:
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 5.0], ["run", "run", "cast", "run"])
+    >>> spans = find_spans(labels["run1"])
+    >>> spans.stretches.tolist()  # 4.8 s without a frame are a gap
+    [0, 0, 1]
+    >>> spans.frames.tolist()
+    [2, 1, 1]
     """
     tracks, times, codes = columns_of(run)
     stretches = find_stretches(tracks, times, max_gap)

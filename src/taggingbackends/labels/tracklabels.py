@@ -40,6 +40,19 @@ class TrackLabels(Mapping[float, State]):
     records : dict
         Further entries of the track in a label file. A list as long as `times` is a per-frame
         record; one of numbers or booleans is stored as an array. Other entries belong to the track.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> track = labels["run1"][7]
+    >>> track[0.2]
+    'cast'
+    >>> track[0.0:0.15].states
+    ['run', 'run']
+    >>> track.codes.tolist()
+    [1, 1, 2, 1]
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -96,7 +109,18 @@ class TrackLabels(Mapping[float, State]):
         return find_frames(self.times, np.asarray(times, dtype=np.float64))
 
     def match(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return the result of `find`, but match each frame only to the time nearest to it."""
+        """Return the result of `find`, but match each frame only to the time nearest to it.
+
+        Parameters
+        ----------
+        times : (m,) float64 array
+            Seconds, increasing.
+
+        Returns
+        -------
+        (m,) intp array
+            0-based indices of frames, each at most once; -1: no frame.
+        """
         at = self.find(times)
         near = np.flatnonzero(at >= 0)
         found = at[near]

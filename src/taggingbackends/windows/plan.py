@@ -318,6 +318,19 @@ def plan_dataset(
 
     Windows are interpolated across frames without a spine, as across frames that are not tracked,
     up to `max_gap`. Nothing is extrapolated.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks, write_truth
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> path = write_truth("recording", "20240611_101500", tracks, files)
+    >>> plan = plan_dataset(path, duration=1, framerate=10, labels=["run", "cast"])
+    >>> plan.names
+    ['run', 'cast']
+    >>> windows = plan.load()
+    >>> windows.spines.shape[1:]  # frames, points, x and y
+    (10, 11, 2)
     """
     if isinstance(margin, Sequence):
         margin = (margin[0], margin[1]) if len(margin) == 2 else tuple(margin)

@@ -57,6 +57,12 @@ class WindowShape:
     ------
     ValueError
         A parameter is invalid.
+
+    Examples
+    --------
+    >>> shape = WindowShape(duration=2, framerate=10)
+    >>> shape.frames
+    20
     """
 
     duration: float
@@ -134,6 +140,7 @@ class WindowShape:
         times : (n,) float64 array
             Times of the track's frames, s, strictly increasing.
         spine : (n, points, 2) float64 array
+            Spines of the frames, mm.
         anchors : (m,) float64 array
             Times of the anchors, s. The windows must fit (see `fits`).
 
@@ -219,6 +226,22 @@ def predict_frames(
     ValueError
         The track has no spine, `batch` is less than 1, `predict` does not return one row per
         window, or it returns values of a type that has no default of `undefined`.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks
+    >>> import numpy as np
+    >>> from taggingbackends.data import WindowShape, load_tracks
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> def predict(spines):  # (b, 10, 11, 2) mm -> (b,) names
+    ...     return np.full(len(spines), "run")
+    >>> shape = WindowShape(duration=1, framerate=10)
+    >>> for larva, track in load_tracks("recording", outline=False).items():
+    ...     times, states = predict_frames(track, shape, predict)
+    ...     print(larva, len(times) == len(track), set(states.tolist()))
+    6 True {'run'}
+    14 True {'run'}
     """
     if batch < 1:
         raise ValueError(f"expected a batch of 1 window or more, found {batch!r}")

@@ -119,7 +119,13 @@ class Windows:
         return np.array(self.spines[index]), labels if labels.ndim else int(labels)
 
     def run(self, index: int) -> str:
-        """Return the run identifier of a window."""
+        """Return the run identifier of a window.
+
+        Parameters
+        ----------
+        index : int
+            0-based index of the window.
+        """
         return str(self.sources[self.recordings[index]]["run"])
 
     @property
@@ -178,6 +184,20 @@ class Dataset(Windows):
         are checked when they are first used.
     OSError
         The file cannot be read.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate, write_tracks, write_truth
+    >>> from taggingbackends.data import plan_dataset
+    >>> tracks = simulate(larvae=2, seconds=20, seed=1)
+    >>> files = write_tracks("recording", "20240611_101500", tracks)
+    >>> path = write_truth("recording", "20240611_101500", tracks, files)
+    >>> plan_dataset(path, duration=1, framerate=10).write("train.h5")
+    <Dataset: 387 windows of 10 frames, ['run', 'cast']>
+    >>> dataset = Dataset("train.h5")
+    >>> spines, code = dataset[0]
+    >>> spines.shape, dataset.names[code]
+    ((10, 11, 2), 'run')
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:

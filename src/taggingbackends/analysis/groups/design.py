@@ -36,7 +36,7 @@ class Design:
     stimulus : dict of str to tuple of Window
         Group -> all stimulus windows of its protocols, sorted.
     bin : float
-        Width of the time bins.
+        Width of the time bins, s.
     min_tracked : float
         Share of the window in which a larva is tracked, at least, to count.
     max_gap : float or None

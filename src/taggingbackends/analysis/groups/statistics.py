@@ -133,8 +133,8 @@ def statistics(
     files : path, Labels, or iterable of these
         What `iter_labels` takes, or labels.
     by : str or sequence of str
-        What recordings are grouped by: columns of `groups`, or what `run_facts` returns, e.g.
-        genotype, effector, tracker, protocol. Empty: one group of all.
+        What recordings are grouped by: columns of `groups`, genotype, effector, tracker, protocol,
+        or other entries of the metadata. Empty: one group of all.
     window : (float, float), optional
         Start and stop, s. Default: the first stimulus window of each recording's protocol. If there
         are none: the whole recordings; all larvae count, and there are no responses.
@@ -150,7 +150,9 @@ def statistics(
     unit : {"larva", "recording"}
         What is independent.
     groups : path or mapping, optional
-        A table, see `read_groups`; or a dictionary of recordings with their groups.
+        A CSV table whose column ``recording`` has names of recordings (of label or tracker files,
+        their folders, or runs), and whose other columns are groups; or a dictionary of recordings
+        with their groups.
     max_gap : float, optional
         Longest step within a stretch, s. Default: the longer of 1 s and 5 median frame intervals.
     labels : sequence of str, optional
@@ -171,6 +173,19 @@ def statistics(
         pandas or scipy is not installed.
     ValueError
         An argument is out of range.
+
+    Examples
+    --------
+    >>> from taggingbackends.simulation import simulate_labels
+    >>> recordings = []
+    >>> for n, genotype in enumerate(["attP2", "mutant"] * 2):
+    ...     labels = simulate_labels(f"run{n}", larvae=5, seed=n, genotype=genotype)
+    ...     recordings.append(labels)
+    >>> found = statistics(recordings, control="attP2")
+    >>> print(found.groups[["group", "recordings", "larvae"]])
+        group  recordings  larvae
+    0   attP2           2      10
+    1  mutant           2      10
     """
     require("pandas", "stats", "a table")
     require("scipy", "stats", "statistics of groups")

@@ -57,6 +57,16 @@ def plot_budgets(
     ------
     TaggingBackendsError, OSError
         As for `plot_over_time`.
+
+    Examples
+    --------
+    >>> from taggingbackends.analysis import statistics
+    >>> from taggingbackends.simulation import simulate_labels
+    >>> recordings = []
+    >>> for n, genotype in enumerate(["attP2", "mutant"] * 2):
+    ...     labels = simulate_labels(f"run{n}", larvae=5, seed=n, genotype=genotype)
+    ...     recordings.append(labels)
+    >>> figure = plot_budgets(statistics(recordings, control="attP2"), "budgets.svg")
     """
     rows = statistics.budgets
     names = drawn_labels(statistics, labels)

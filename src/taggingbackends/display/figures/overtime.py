@@ -80,6 +80,17 @@ def plot_over_time(
         are several labels for `ax`.
     OSError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> from taggingbackends.analysis import statistics
+    >>> from taggingbackends.simulation import simulate_labels
+    >>> recordings = []
+    >>> for n, genotype in enumerate(["attP2", "mutant"] * 2):
+    ...     labels = simulate_labels(f"run{n}", larvae=5, seed=n, genotype=genotype)
+    ...     recordings.append(labels)
+    >>> found = statistics(recordings, control="attP2")
+    >>> figure = plot_over_time(found, "over_time.svg", labels="hunch")
     """
     names = drawn_labels(statistics, labels)
     shown_times = times or _times(statistics)

@@ -48,9 +48,11 @@ def plot_transitions(
     ----------
     statistics : Statistics
         Result of `taggingbackends.analysis.statistics`.
+    path : path, optional
+        As for `plot_over_time`.
     groups : str or sequence of str, optional
         Draw only these, in this order. Default: all, the control first.
-    path, ax
+    ax : matplotlib Axes, optional
         As for `plot_over_time`.
 
     Returns

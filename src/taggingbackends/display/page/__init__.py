@@ -63,6 +63,15 @@ def report(
         A tracker file cannot be read.
     ValueError
         `max_gap` is not above 0.
+
+    Examples
+    --------
+    >>> from taggingbackends import Labels
+    >>> labels = Labels()
+    >>> labels.set("run1", 7, [0.0, 0.1, 0.2, 0.3], ["run", "run", "cast", "run"])
+    >>> page = report({"my.label": labels})
+    >>> page[:15]
+    '<!DOCTYPE html>'
     """
     # labels of people are those to compare with
     by_origin = sorted(labels.items(), key=lambda item: predicting_instance(item[1]) is not None)
