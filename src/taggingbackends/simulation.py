@@ -16,6 +16,7 @@ import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -216,12 +217,14 @@ def _rounded(values: Floats) -> Floats:
     return values.round(3) + 0.0  # + 0.0 turns -0.0 into 0.0, for the files
 
 
-def write_tracks(folder: Path, run: str, tracks: Mapping[int, SimulatedTrack]) -> list[Path]:
+def write_tracks(
+    folder: str | PathLike[str], run: str, tracks: Mapping[int, SimulatedTrack]
+) -> list[Path]:
     """Write simulated larvae as a Choreography recording.
 
     Parameters
     ----------
-    folder : Path
+    folder : path
         Output folder, created if missing.
     run : str
         Identifier of the run, ``date_time``.
@@ -233,6 +236,7 @@ def write_tracks(folder: Path, run: str, tracks: Mapping[int, SimulatedTrack]) -
     list of Path
         The ``.outline`` file and the ``.spine`` file.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{run}@sim@none@t0@n#n#n#n@100"
     outline, spine = folder / f"{stem}.outline", folder / f"{stem}.spine"
@@ -253,19 +257,22 @@ def _lines(run: str, larva: int, times: Floats, shapes: Sequence[Floats]) -> Ite
 
 
 def write_truth(
-    folder: Path, run: str, tracks: Mapping[int, SimulatedTrack], sources: Sequence[Path]
+    folder: str | PathLike[str],
+    run: str,
+    tracks: Mapping[int, SimulatedTrack],
+    sources: Sequence[str | PathLike[str]],
 ) -> Path:
     """Write the true states as ``truth.label``.
 
     Parameters
     ----------
-    folder : Path
+    folder : path
         The folder of the tracker files.
     run : str
         Identifier of the run, ``date_time``.
     tracks : mapping of int to SimulatedTrack
         Tracks as returned by `simulate`.
-    sources : sequence of Path
+    sources : sequence of path
         The tracker files that the labels depend on.
 
     Returns
@@ -278,7 +285,7 @@ def write_truth(
         labels.set(run, larva, times, states)
     labels[run].declare(STATES, COLORS)
     labels[run].dependencies = [dependency(path) for path in sources]
-    target = folder / "truth.label"
+    target = Path(folder) / "truth.label"
     labels.write(target)
     return target
 

@@ -190,7 +190,9 @@ def test_init_with_another_library(tmp_path: Path) -> None:
         )
         assert result.returncode == 0, result.stdout
     both = command("init", "Other-Tagger", "--minimal", "--with", "torch", cwd=tmp_path)
-    refused(both, "Error: --minimal: has no network, so it cannot be combined with --with", 2, lines=4)
+    refused(
+        both, "Error: --minimal: has no network, so it cannot be combined with --with", 2, lines=4
+    )
     assert not (tmp_path / "Other-Tagger").exists()
 
 

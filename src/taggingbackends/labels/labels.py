@@ -161,7 +161,7 @@ class Labels(MutableMapping[str, RunLabels]):
     def set(
         self,
         run: str,
-        larva: int,
+        larva: int | np.integer[Any],
         times: ArrayLike,
         states: Iterable[Any],
         confidence: ArrayLike | None = None,

@@ -29,7 +29,7 @@ from io import BufferedRandom
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,19 +175,26 @@ class Dataset(Windows):
         self.about, self.sources, self._places = _header(self.path)
         self.names = self.about["names"]
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in Block._fields:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        dtype, offset, shape = self._places[name]
-        if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
-            raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
-        column = np.memmap(self.path, dtype, "r", offset, shape)
-        most = {"labels": len(self.names), "recordings": len(self.sources), "edited": 2}.get(name)
-        if most is not None and not 0 <= column.min() <= column.max() < most:
-            raise _not_a_dataset(self.path, f"{name} that are not from 0 to {most - 1}")
-        values = column.view(np.bool_) if name == "edited" else column
-        setattr(self, name, values)
-        return values
+    if not TYPE_CHECKING:  # checkers would accept any name
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in Block._fields:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            dtype, offset, shape = self._places[name]
+            if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
+                raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
+            column = np.memmap(self.path, dtype, "r", offset, shape)
+            most = {"labels": len(self.names), "recordings": len(self.sources), "edited": 2}.get(
+                name
+            )
+            if most is not None and not 0 <= column.min() <= column.max() < most:
+                raise _not_a_dataset(self.path, f"{name} that are not from 0 to {most - 1}")
+            values = column.view(np.bool_) if name == "edited" else column
+            setattr(self, name, values)
+            return values
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *Block._fields]
 
     def __len__(self) -> int:
         return self._places["labels"][2][0]
