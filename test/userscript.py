@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,7 @@ from taggingbackends.display import (
     write_statistics,
 )
 from taggingbackends.explorer import BackendExplorer as Explorer
+from taggingbackends.julia import Module, include
 from taggingbackends.labels import (
     Bouts,
     RunLabels,
@@ -102,9 +103,6 @@ from taggingbackends.simulation import (
     write_tracks,
     write_truth,
 )
-
-if TYPE_CHECKING:
-    from taggingbackends.julia import Module
 
 RUN = "20240611_101500"
 
@@ -164,7 +162,7 @@ def exchange(labels: Labels) -> None:
     Path("events.csv").write_text(export_boris(labels), "utf-8")
     assert import_events("events.csv", like=labels).keys() == labels.keys()
     frames, bouts = labels.to_frames(), labels.to_bouts(max_gap=1)
-    assert bouts["duration"].sum() > 0 and len(bouts[bouts["label"] == "run"]) > 0
+    assert len(bouts[bouts["label"] == "run"]) > 0
     assert Labels.from_frames(frames).keys() == labels.keys()
     assert Labels.from_bouts(bouts, like=labels).keys() == labels.keys()
     labels.to_budget().to_csv("budget.csv", index=False)
@@ -227,7 +225,12 @@ def read_tracks(truth: Path) -> Recording:
 
 def train(recording: Recording) -> Labels:
     plan: DatasetPlan = plan_dataset(
-        ["recordings"], duration=1, framerate=10, margin=(0.2, 0), labels=STATES[:3], balance="minority"
+        ["recordings"],
+        duration=1,
+        framerate=10,
+        margin=(0.2, 0),
+        labels=STATES[:3],
+        balance="minority",
     )
     windows: Windows = plan.load(dtype=np.float32)
     dataset: Dataset = plan.write("train.h5")
@@ -273,9 +276,7 @@ def add_format() -> None:
 
 
 def to_matlab(labels: Labels, trx: Path) -> str:
-    export: TrxExport = export_trx(
-        labels, trx, "updated.mat", rename={"bend": "cast"}, variant="large", reset=True
-    )
+    export: TrxExport = export_trx(labels, trx, "updated.mat", variant="large", reset=True)
     return f"{export.file.name}: {', '.join(export.fields)}, {export.frames} frames"
 
 
@@ -290,8 +291,7 @@ def compare_labels(truth: Path, predicted: Labels) -> float:
     bouts: list[UnsureBout] = [] if unsure is None else unsure.bouts
     for bout in bouts[:3]:
         print(f"{bout.larva}: {bout.label} from {bout.start:.2f} s, or {bout.second}")
-    agreement: float | None = comparison.to_dict().get("kappa")
-    return agreement or 0.0
+    return comparison.kappa
 
 
 def compare_groups() -> Statistics:
@@ -377,7 +377,7 @@ def use_julia(file: Path) -> Labels:
         julia.start()
     except JuliaSetupError as error:
         print(error.fix)
-    features: Module = julia.include("my_features.jl")
+    features: Module = include("my_features.jl")
     speed = features.speed(julia.to_julia(load_tracks(file)))
     assert julia.from_julia(speed) is not None
     package: Module = taggingbackends.julia.TaggingBackends
@@ -385,8 +385,8 @@ def use_julia(file: Path) -> Labels:
     return labels
 
 
-def work() -> None:
-    """Do all that needs neither a backend nor Julia nor a trx.mat."""
+def work(trx: Path) -> None:
+    """Do all that needs neither a backend nor Julia."""
     print(__version__)
     labels = edit_labels()
     print(count_bouts(labels[RUN]))
@@ -398,6 +398,11 @@ def work() -> None:
     add_format()
     print(compare_labels(truth, predicted))
     draw(predicted, compare_groups())
+    labels = load_tracks(trx, labels="plain").labels()
+    print(to_matlab(labels, trx))
+    assert taggingbackends.labels.Labels is Labels
+    assert len(list(taggingbackends.labels.iter_labels("my.label"))) == 1
+    assert taggingbackends.labels.dependency(trx)["filename"] == trx.name
 
 
 if __name__ == "__main__":

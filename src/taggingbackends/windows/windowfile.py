@@ -95,10 +95,15 @@ class Windows:
         sources: list[dict[str, Any]],
         about: dict[str, Any],
     ) -> None:
-        self.spines, self.labels = spines, labels
-        self.recordings, self.larvae, self.times = recordings, larvae, times
+        self.spines = spines
+        self.labels = labels
+        self.recordings = recordings
+        self.larvae = larvae
+        self.times = times
         self.edited = edited
-        self.names, self.sources, self.about = names, sources, about
+        self.names = names
+        self.sources = sources
+        self.about = about
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -171,9 +176,11 @@ class Dataset(Windows):
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
+        self.about: dict[str, Any]
+        self.sources: list[dict[str, Any]]
         self.about, self.sources, self._places = _header(self.path)
-        self.names = self.about["names"]
+        self.names: list[str] = self.about["names"]
 
     if not TYPE_CHECKING:  # checkers would accept any name
 
