@@ -21,7 +21,7 @@ MODULES = ["", *(f".{name}" for name in import_module("taggingbackends")._MODULE
 MODULES = [f"taggingbackends{name}" for name in MODULES]
 SCRIPT = Path(userscript.__file__)
 
-HEAVY = ("distributed", "h5py", "juliacall", "matplotlib", "pandas", "pyarrow", "scipy", "xarray")
+HEAVY = ("distributed", "juliacall", "matplotlib", "pandas", "pyarrow", "scipy", "xarray")
 
 WRONG = """
 from taggingbackends import Lables  # wrong: a name

@@ -329,7 +329,7 @@ def draw(labels: Labels, found: Statistics) -> None:
     print(ethogram(labels[RUN], width=60))
     plot_ethogram(labels, "ethogram.png")
     for plot in (plot_budgets, plot_over_time, plot_responses):
-        plot(found, f"{plot.__name__}.svg", labels=["run"])
+        assert plot(found, labels=["run"]).axes
     plot_over_time(found, labels="hunch", times=(5, 15)).savefig("over_time.png")
     plot_transitions(found, Path("transitions.svg"), groups="wild")
     Path("report.html").write_text(report({"mine": labels}), "utf-8")

@@ -11,6 +11,7 @@ from taggingbackends.cli.arguments import (
     FORCE,
     FORMAT,
     SANDBOX,
+    complete_sandbox,
     explorer,
     instance_option,
 )
@@ -174,7 +175,12 @@ def pull(
 
 @click.command()
 @instance_option(False, help="Remove the data of this model instance.")
-@click.option("--sandbox", metavar="TOKEN", help="Remove only the data of this sandbox.")
+@click.option(
+    "--sandbox",
+    metavar="TOKEN",
+    help="Remove only the data of this sandbox.",
+    shell_complete=complete_sandbox,
+)
 @click.option(
     "--sandboxes",
     is_flag=True,

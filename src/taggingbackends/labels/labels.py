@@ -616,6 +616,9 @@ class Labels(MutableMapping[str, RunLabels]):
         frames = sum(len(track) for run in self.values() for track in run.values())
         return f"<Labels: {runs}, {larvae}, {counted(frames, 'frame')}>"
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
     def _repr_html_(self) -> str:
         names = list(self.count())
         header = ["run", "larvae", "frames", "duration (s)", *(n or "(undefined)" for n in names)]
