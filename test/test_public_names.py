@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from inspect import getdoc
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def change(labels: Labels, dataset: Dataset) -> list[str]:
     labels["run"]["larva 1"].states  # wrong: the type of a key
     labels["run"][1][:0.5].state  # wrong: an attribute of the result
     dataset.lables  # wrong: an attribute
+    data.plan_dataset("folder", 1, 10, balance="min")  # wrong: none of the words
     data.find_recording("folder")  # wrong: an attribute
     return labels.count()  # wrong: the type of the result
 """
@@ -115,18 +117,19 @@ def test_checkers_accept_the_script_and_find_what_is_wrong(
 COMPLETE = """
 import json, pydoc, rlcompleter, sys
 import taggingbackends
-found = {}
+found, helped = {}, {}
 for name in ["taggingbackends", *(f"taggingbackends.{x}" for x in taggingbackends._MODULES)]:
     complete = rlcompleter.Completer({"taggingbackends": taggingbackends}).attr_matches
     found[name] = [match.split("(")[0].rpartition(".")[2] for match in complete(f"{name}.")]
-    pydoc.plain(pydoc.render_doc(name))
+    for public in ("", *(f".{x}" for x in pydoc.locate(name).__all__)):
+        helped[name + public] = pydoc.plain(pydoc.render_doc(name + public))
 labels = taggingbackends.Labels()
 labels.set("run", 1, [0.1], ["run"])
 track = labels["run"][1]
 for name, value in {"labels": labels, "run": labels["run"], "track": track}.items():
     complete = rlcompleter.Completer({name: value}).attr_matches
     found[name] = [match.split("(")[0].rpartition(".")[2] for match in complete(f"{name}.")]
-json.dump([found, sorted(sys.modules)], sys.stdout)
+json.dump([found, helped, sorted(sys.modules)], sys.stdout)
 """
 
 
@@ -134,11 +137,14 @@ def test_completion_and_help_load_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMPLETE], capture_output=True, text=True, check=True
     )
-    found, loaded = json.loads(done.stdout)
+    found, helped, loaded = json.loads(done.stdout)
     for name in MODULES:
         module = import_module(name)
         names = {each for each in module.__all__ if not each.startswith("__")}
         assert names <= {*found[name]}, name
+        for each in names - {"FORMATS", "STATES", "State"}:  # which are values
+            begin = getdoc(getattr(module, each)).split("\n")[0]
+            assert begin in helped[f"{name}.{each}"], each
     assert {*import_module("taggingbackends")._MODULES} <= {*found["taggingbackends"]}
     assert {"read", "set", "write", "to_frames"} <= {*found["labels"]}
     assert {"declare", "names", "metadata"} <= {*found["run"]}

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -98,7 +98,7 @@ def statistics(
     bin: float = 0.5,
     min_tracked: float = 0.8,
     control: str | None = None,
-    unit: str = "larva",
+    unit: Literal["larva", "recording"] = "larva",
     groups: _Path | Groups | None = None,
     max_gap: float | None = None,
     labels: Sequence[str] | None = None,
