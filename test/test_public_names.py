@@ -129,6 +129,7 @@ track = labels["run"][1]
 for name, value in {"labels": labels, "run": labels["run"], "track": track}.items():
     complete = rlcompleter.Completer({name: value}).attr_matches
     found[name] = [match.split("(")[0].rpartition(".")[2] for match in complete(f"{name}.")]
+found["keys"] = [x._ipython_key_completions_() for x in (labels, labels["run"])]
 json.dump([found, helped, sorted(sys.modules)], sys.stdout)
 """
 
@@ -148,5 +149,6 @@ def test_completion_and_help_load_nothing_heavy() -> None:
     assert {*import_module("taggingbackends")._MODULES} <= {*found["taggingbackends"]}
     assert {"read", "set", "write", "to_frames"} <= {*found["labels"]}
     assert {"declare", "names", "metadata"} <= {*found["run"]}
+    assert found["keys"] == [["run"], [1]]
     assert {"times", "states", "confidence", "records"} <= {*found["track"]}
     assert {*HEAVY} & {*loaded} == set()

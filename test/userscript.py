@@ -122,7 +122,7 @@ def edit_labels() -> Labels:
     track: TrackLabels = run[1]
     state: State = track[0.16]
     early: TrackLabels = track[:0.2]
-    assert state == ("run", "cast") and len(early) == 2
+    assert state == ("run", "cast") and len(early) == 2 and dict(track)[0.24] == ()
     for larva, each in run.items():
         assert larva + 1 and each.times[0].round() == 0.0
         for time, found in each.items():
@@ -236,7 +236,7 @@ def train(recording: Recording) -> Labels:
     dataset: Dataset = plan.write("train.h5")
     spines, code = windows[0]
     assert spines.shape[1:] == (11, 2) and dataset.names[code] in STATES
-    assert len(Dataset("train.h5").labels) == len(windows)
+    assert [code for _, code in Dataset("train.h5")] == windows.labels.tolist()
     for batch, labels in dataset.batches(8, seed=1, epoch=0):
         assert len(batch) == len(labels)
 

@@ -112,6 +112,9 @@ class Windows:
         """Return a copy of the spines of a window, (n, points, 2), and its class."""
         return np.array(self.spines[index]), int(self.labels[index])
 
+    def __iter__(self) -> Iterator[tuple[NDArray[Any], int]]:
+        return map(self.__getitem__, range(len(self)))
+
     def run(self, index: int) -> str:
         """Return the run identifier of a window."""
         return str(self.sources[self.recordings[index]]["run"])
