@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +29,8 @@ MISSES, POSITIVES = (0.6, 1.4), 1.6  # accepted, in terms of what is expected
 
 SECONDS, FRAMERATE, STIMULUS = 12.0, 10.0, (6.0, 2.0)
 RESPONSE = 0.4
-DESIGNS = {  # recordings of a group, larvae of a recording, how much recordings differ
+DESIGNS: dict[Literal["larva", "recording"], tuple[int, int, float]] = {
+    # recordings of a group, larvae of a recording, how much recordings differ
     "larva": (2, 30, 0.0),
     "recording": (20, 6, 0.15),
 }
@@ -56,7 +57,7 @@ def run(folder: Path) -> None:
         raise AssertionError(f"{failed} rows are not as expected")
 
 
-def measured(unit: str) -> list[Row]:
+def measured(unit: Literal["larva", "recording"]) -> list[Row]:
     """Return the rows for a unit."""
     recordings, larvae, spread = DESIGNS[unit]
     shares = _true_shares(spread)

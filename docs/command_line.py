@@ -93,7 +93,8 @@ except what a push has left and temporary files.
 
 ## Shell completion
 
-Tab completes commands, options and the names of models. For bash, add this line to `~/.bashrc`:
+Tab completes commands, options, files, and the names of models, sandboxes and formats. For bash,
+add this line to `~/.bashrc`:
 
     eval "$(_TAGGING_BACKEND_COMPLETE=bash_source tagging-backend)"
 

@@ -11,18 +11,26 @@ The public modules are:
 - `taggingbackends.explorer`: the folders of a backend;
 - `taggingbackends.julia`: Julia in the same process.
 
-Importing this package is fast: names are loaded when they are first used.
+Importing this package is fast: names and modules are loaded when they are first used.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
 
 from taggingbackends.system.lazy import lazy_names
 from taggingbackends.system.version import own_version
 
 TYPE_CHECKING = False  # importing typing would take most of the time
 if TYPE_CHECKING:
-    from typing import Any
-
+    from taggingbackends import analysis as analysis
+    from taggingbackends import data as data
+    from taggingbackends import display as display
+    from taggingbackends import explorer as explorer
+    from taggingbackends import julia as julia
+    from taggingbackends import labels as labels
+    from taggingbackends import main as main
+    from taggingbackends import simulation as simulation
     from taggingbackends.backend.explorer import BackendExplorer
     from taggingbackends.data.labelsources import iter_labels
     from taggingbackends.errors import (
@@ -52,21 +60,25 @@ __all__ = [
     "iter_labels",
 ]
 
-_get, _ = lazy_names(
-    __name__,
-    {
-        "taggingbackends.data.labelsources": ("iter_labels",),
-        "taggingbackends.backend.explorer": ("BackendExplorer",),
-        "taggingbackends.labels.labels": ("Labels",),
-        "taggingbackends.labels.dependencies": ("dependency",),
-        "taggingbackends.errors": [name for name in __all__ if name.endswith("Error")],
-    },
-)
+_MODULES = ("analysis", "data", "display", "explorer", "julia", "labels", "main", "simulation")
 
+if not TYPE_CHECKING:  # checkers would accept any name
+    _get, _ = lazy_names(
+        __name__,
+        {
+            "taggingbackends.data.labelsources": ("iter_labels",),
+            "taggingbackends.backend.explorer": ("BackendExplorer",),
+            "taggingbackends.labels.labels": ("Labels",),
+            "taggingbackends.labels.dependencies": ("dependency",),
+            "taggingbackends.errors": [name for name in __all__ if name.endswith("Error")],
+        },
+    )
 
-def __getattr__(name: str) -> Any:
-    return own_version() if name == "__version__" else _get(name)
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            return import_module(f"{__name__}.{name}")
+        return own_version() if name == "__version__" else _get(name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, *_MODULES]

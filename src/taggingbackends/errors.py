@@ -80,7 +80,7 @@ class LabelFileError(TaggingBackendsError, ValueError):
         self.kind = kind
         self.problem = problem
         self.fix = fix
-        self.file = None if file is None else Path(file)
+        self.file: Path | None = None if file is None else Path(file)
         self.run = run
         self.track = track
         self.index = index
@@ -134,7 +134,7 @@ class TrackFileError(TaggingBackendsError, ValueError):
         key: str | None = None,
     ) -> None:
         self.problem = problem
-        self.file = None if file is None else Path(file)
+        self.file: Path | None = None if file is None else Path(file)
         self.line = line
         self.key = key
         super().__init__(problem)
@@ -224,8 +224,8 @@ class LeftOutWarning(UserWarning):
     """
 
     def __init__(self, file: str | PathLike[str], sentences: Sequence[str]) -> None:
-        self.file = Path(file)
-        self.sentences = tuple(sentences)
+        self.file: Path = Path(file)
+        self.sentences: tuple[str, ...] = tuple(sentences)
         super().__init__(self.file, self.sentences)
 
     @property

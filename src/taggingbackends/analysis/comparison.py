@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -277,12 +278,14 @@ def compare(
     )
 
 
-def compare_files(one: Path, other: Path, force: bool = False) -> list[Comparison]:
+def compare_files(
+    one: str | PathLike[str], other: str | PathLike[str], force: bool = False
+) -> list[Comparison]:
     """Compare the runs of two label files.
 
     Parameters
     ----------
-    one, other : Path
+    one, other : path
         Label files of the same runs.
     force : bool
         As for `compare`.
@@ -315,7 +318,7 @@ def compare_files(one: Path, other: Path, force: bool = False) -> list[Compariso
         expected, found = (", ".join(islice(runs, 10)) or "none" for runs in (first, second))
         problem = f"{other}: expected the runs of {one}, {expected}; found {found}"
         raise BackendError("no-input", problem)
-    with located(file=other):
+    with located(file=Path(other)):
         return [compare(run, second[run.id], force=force) for run in first.values()]
 
 

@@ -90,9 +90,9 @@ class BackendFolder:
             check_identifier("sandbox", sandbox)
         self.model_instance = model_instance
         self.sandbox = sandbox
-        self.project_dir = find_backend(project_dir)
-        self.package_name = package_name(self.project_dir)
-        self.data_folder = find_data(self.project_dir, data_folder)
+        self.project_dir: Path = find_backend(project_dir)
+        self.package_name: str = package_name(self.project_dir)
+        self.data_folder: Path = find_data(self.project_dir, data_folder)
 
     def with_instance(self, model_instance: str, sandbox: str | None = None) -> BackendFolder:
         """Return the same backend with another model instance (and sandbox)."""

@@ -24,6 +24,7 @@ __all__ = [
     "ScriptCommand",
     "complete_instance",
     "complete_pretrained",
+    "complete_sandbox",
     "explorer",
     "instance_option",
     "script_options",
@@ -218,13 +219,33 @@ def complete_pretrained(ctx: click.Context, _: click.Parameter, incomplete: str)
     return _completions(ctx, incomplete, lambda backend: backend.list_pretrained_models())
 
 
+def complete_sandbox(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a sandbox in a shell."""
+    from taggingbackends.backend.folder import is_sandbox
+
+    instance = ctx.params.get("model_instance") or "*"
+
+    def names(backend: BackendFolder) -> list[str]:
+        folders = backend.data_folder.glob(f"*/{instance}/*")
+        return sorted({folder.name for folder in folders if is_sandbox(folder)})
+
+    return _completions(ctx, incomplete, names)
+
+
+def _complete_format(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from taggingbackends.data.formats import FORMATS
+
+    return [format.name for format in FORMATS if format.name.startswith(incomplete)]
+
+
 def _completions(
     ctx: click.Context, incomplete: str, names: Callable[[BackendFolder], list[str]]
 ) -> list[str]:
     from taggingbackends.backend.folder import BackendFolder
 
     try:
-        backend = BackendFolder(ctx.find_root().params.get("project"))
+        root = ctx.find_root().params
+        backend = BackendFolder(root.get("project"), data_folder=root.get("data"))
         return [name for name in names(backend) if name.startswith(incomplete)]
     except TaggingBackendsError:  # no backend here
         return []
@@ -244,7 +265,10 @@ def instance_option(
 
 
 SANDBOX = click.option(
-    "--sandbox", metavar="TOKEN", help="Keep the data in a subfolder TOKEN of each data folder."
+    "--sandbox",
+    metavar="TOKEN",
+    help="Keep the data in a subfolder TOKEN of each data folder.",
+    shell_complete=complete_sandbox,
 )
 FORCE = click.option("--force", is_flag=True, help="Replace existing files.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -259,6 +283,7 @@ ALL_FILES = click.option(
 FORMAT = click.option(
     "--format",
     metavar="NAME",
+    shell_complete=_complete_format,
     help="Use only tracker files in this format: Choreography, trx.mat, FIMTrack or movement.",
 )
 

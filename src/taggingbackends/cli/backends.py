@@ -11,6 +11,7 @@ from taggingbackends.cli.arguments import (
     FORCE,
     FORMAT,
     SANDBOX,
+    complete_sandbox,
     explorer,
     instance_option,
 )
@@ -38,7 +39,7 @@ def init(name: str, minimal: bool, library: str | None) -> None:
 
     \b
     Example: tagging-backend init My-Tagger
-             tagging-backend init My-Tagger --with torch
+             tagging-backend init Deep-Tagger --with torch
     """
     from taggingbackends.backend import scaffold
 
@@ -174,7 +175,12 @@ def pull(
 
 @click.command()
 @instance_option(False, help="Remove the data of this model instance.")
-@click.option("--sandbox", metavar="TOKEN", help="Remove only the data of this sandbox.")
+@click.option(
+    "--sandbox",
+    metavar="TOKEN",
+    help="Remove only the data of this sandbox.",
+    shell_complete=complete_sandbox,
+)
 @click.option(
     "--sandboxes",
     is_flag=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -128,7 +128,7 @@ def export(
     to: str,
     like: Path | None,
     rename: tuple[str, ...],
-    variant: str | None,
+    variant: Literal["large", "strong", "weak"] | None,
     reset: bool,
     max_gap: float | None,
     output: Path,
@@ -174,7 +174,7 @@ def _export_trx(
     like: Path,
     output: Path,
     rename: dict[str, str],
-    variant: str | None,
+    variant: Literal["large", "strong", "weak"] | None,
     reset: bool,
     force: bool,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -123,7 +124,7 @@ def stats(
     min_tracked: float,
     control: str | None,
     groups: Path | None,
-    unit: str,
+    unit: Literal["larva", "recording"],
     max_gap: float | None,
     figures: str,
     table: str,

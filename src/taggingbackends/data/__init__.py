@@ -44,18 +44,24 @@ __all__ = [
     "runs_in",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "taggingbackends.data.agreement": ("find_mismatches",),
-        "taggingbackends.data.bodyframe": ("body_length", "egocentric"),
-        "taggingbackends.data.formats": ("FORMATS", "Format", "find_recordings", "is_label_file"),
-        "taggingbackends.data.loading": ("load_runs", "load_tracks", "runs_in"),
-        "taggingbackends.data.resampling": ("even_times", "resample", "resample_states"),
-        "taggingbackends.data.tracks": ("Recording", "Track"),
-        "taggingbackends.data.trxexport": ("TrxExport", "export_trx"),
-        "taggingbackends.windows.plan": ("DatasetPlan", "plan_dataset"),
-        "taggingbackends.windows.shape": ("WindowShape", "predict_frames"),
-        "taggingbackends.windows.windowfile": ("Dataset", "Windows"),
-    },
-)
+if not TYPE_CHECKING:  # checkers would accept any name
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "taggingbackends.data.agreement": ("find_mismatches",),
+            "taggingbackends.data.bodyframe": ("body_length", "egocentric"),
+            "taggingbackends.data.formats": (
+                "FORMATS",
+                "Format",
+                "find_recordings",
+                "is_label_file",
+            ),
+            "taggingbackends.data.loading": ("load_runs", "load_tracks", "runs_in"),
+            "taggingbackends.data.resampling": ("even_times", "resample", "resample_states"),
+            "taggingbackends.data.tracks": ("Recording", "Track"),
+            "taggingbackends.data.trxexport": ("TrxExport", "export_trx"),
+            "taggingbackends.windows.plan": ("DatasetPlan", "plan_dataset"),
+            "taggingbackends.windows.shape": ("WindowShape", "predict_frames"),
+            "taggingbackends.windows.windowfile": ("Dataset", "Windows"),
+        },
+    )

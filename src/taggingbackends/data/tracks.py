@@ -341,6 +341,9 @@ class Recording(Mapping[int, Track]):
         frames += f", {lacking} without a spine" if lacking else ""
         return f"<Recording {printable(self.run)} ({self.format}): {larvae}, {frames}>"
 
+    def _ipython_key_completions_(self) -> list[int]:
+        return list(self)
+
     def _repr_html_(self) -> str:
         rows = []
         for larva, track in self.items():

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +112,7 @@ def export_trx(
     output: _Path,
     *,
     rename: Mapping[str, str] | None = None,
-    variant: str = "plain",
+    variant: Literal["plain", "large", "strong", "weak"] = "plain",
     reset: bool = False,
     force: bool = False,
 ) -> TrxExport:

@@ -29,18 +29,19 @@ __all__ = [
     "write_statistics",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "taggingbackends.display.figures": (
-            "plot_budgets",
-            "plot_over_time",
-            "plot_responses",
-            "plot_transitions",
-        ),
-        "taggingbackends.display.page": ("report",),
-        "taggingbackends.display.picture": ("plot_ethogram",),
-        "taggingbackends.display.results": ("write_statistics",),
-        "taggingbackends.display.terminal": ("ethogram",),
-    },
-)
+if not TYPE_CHECKING:  # checkers would accept any name
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "taggingbackends.display.figures": (
+                "plot_budgets",
+                "plot_over_time",
+                "plot_responses",
+                "plot_transitions",
+            ),
+            "taggingbackends.display.page": ("report",),
+            "taggingbackends.display.picture": ("plot_ethogram",),
+            "taggingbackends.display.results": ("write_statistics",),
+            "taggingbackends.display.terminal": ("ethogram",),
+        },
+    )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from taggingbackends.display.figures import (
     plot_budgets,
@@ -75,8 +75,8 @@ def write_statistics(
     statistics: Statistics,
     folder: str | PathLike[str],
     *,
-    figures: str = "png",
-    table: str = "csv",
+    figures: Literal["png", "svg", "pdf"] = "png",
+    table: Literal["csv", "parquet"] = "csv",
     force: bool = False,
 ) -> list[Path]:
     """Write tables, figures, an HTML report and the methods into a folder: all of them or none.

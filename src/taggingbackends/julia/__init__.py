@@ -13,33 +13,33 @@ Nothing of Julia is loaded before it is used. See docs/from-julia.md for install
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from taggingbackends.system.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from taggingbackends.julia.modules import Module, from_julia, include, to_julia
+    from taggingbackends.julia.modules import (
+        Module,
+        TaggingBackends,
+        from_julia,
+        include,
+        to_julia,
+    )
     from taggingbackends.julia.startup import start
-
-    TaggingBackends: Module
 
 __all__ = ["Module", "TaggingBackends", "from_julia", "include", "start", "to_julia"]
 
-
-_get, _ = lazy_names(
-    __name__,
-    {
-        "taggingbackends.julia.modules": ("Module", "from_julia", "include", "to_julia"),
-        "taggingbackends.julia.startup": ("start",),
-    },
-)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "TaggingBackends":
-        return _get("Module")(_get("start")().package)
-    return _get(name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+if not TYPE_CHECKING:  # checkers would accept any name
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "taggingbackends.julia.modules": (
+                "Module",
+                "TaggingBackends",
+                "from_julia",
+                "include",
+                "to_julia",
+            ),
+            "taggingbackends.julia.startup": ("start",),
+        },
+    )

@@ -12,7 +12,7 @@ from taggingbackends import errors
 from taggingbackends.julia.border import content_of, received, sent
 from taggingbackends.julia.startup import start
 
-__all__ = ["Function", "Module", "from_julia", "include", "to_julia"]
+__all__ = ["Function", "Module", "TaggingBackends", "from_julia", "include", "to_julia"]
 
 
 class Module:
@@ -46,6 +46,25 @@ class Module:
 
     def __repr__(self) -> str:
         return f"<Julia module {self._value}>"
+
+
+class _Package(Module):
+    """The Julia package TaggingBackends. Julia starts when something in it is first used.
+
+    Help and tab completion look at every name of a Python module, and must not start Julia.
+    """
+
+    def __init__(self) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return start().package if name == "_value" else super().__getattr__(name)
+
+    def __repr__(self) -> str:
+        return "<Julia module TaggingBackends>"
+
+
+TaggingBackends: Module = _Package()
 
 
 class Function:

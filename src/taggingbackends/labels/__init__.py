@@ -34,18 +34,19 @@ __all__ = [
     "iter_labels",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "taggingbackends.data.events": ("import_events",),
-        "taggingbackends.data.labelsources": ("iter_labels",),
-        "taggingbackends.labels.boris": ("export_boris",),
-        "taggingbackends.labels.bouts": ("Bouts", "find_bouts"),
-        "taggingbackends.labels.dependencies": ("dependency",),
-        "taggingbackends.labels.labels": ("Labels",),
-        "taggingbackends.labels.runlabels": ("RunLabels",),
-        "taggingbackends.labels.states": ("State",),
-        "taggingbackends.labels.stretches": ("Spans", "default_max_gap", "find_spans"),
-        "taggingbackends.labels.tracklabels": ("TrackLabels",),
-    },
-)
+if not TYPE_CHECKING:  # checkers would accept any name
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "taggingbackends.data.events": ("import_events",),
+            "taggingbackends.data.labelsources": ("iter_labels",),
+            "taggingbackends.labels.boris": ("export_boris",),
+            "taggingbackends.labels.bouts": ("Bouts", "find_bouts"),
+            "taggingbackends.labels.dependencies": ("dependency",),
+            "taggingbackends.labels.labels": ("Labels",),
+            "taggingbackends.labels.runlabels": ("RunLabels",),
+            "taggingbackends.labels.states": ("State",),
+            "taggingbackends.labels.stretches": ("Spans", "default_max_gap", "find_spans"),
+            "taggingbackends.labels.tracklabels": ("TrackLabels",),
+        },
+    )

@@ -177,7 +177,7 @@ class Labels(MutableMapping[str, RunLabels]):
     def set(
         self,
         run: str,
-        larva: int,
+        larva: int | np.integer[Any],
         times: ArrayLike,
         states: Iterable[Any],
         confidence: ArrayLike | None = None,
@@ -645,6 +645,9 @@ class Labels(MutableMapping[str, RunLabels]):
         larvae = counted(sum(map(len, self.values())), "larva", "larvae")
         frames = sum(len(track) for run in self.values() for track in run.values())
         return f"<Labels: {runs}, {larvae}, {counted(frames, 'frame')}>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def _repr_html_(self) -> str:
         names = list(self.count())

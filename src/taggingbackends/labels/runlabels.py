@@ -257,6 +257,9 @@ class RunLabels(MutableMapping[int, TrackLabels]):
         frames = counted(sum(map(len, self.values())), "frame")
         return f"<RunLabels {printable(self.id)}: {larvae}, {frames}>"
 
+    def _ipython_key_completions_(self) -> list[int]:
+        return list(self)
+
     def _repr_html_(self) -> str:
         names = list(self.count())
         header = ["larva", "frames", "from (s)", "to (s)", *(n or "(undefined)" for n in names)]

@@ -80,8 +80,8 @@ class StateTable:
         colors: Iterable[str] | None = None,
         states: Iterable[State] | None = None,
     ) -> None:
-        self.names = list(names)
-        self.secondary_names = list(secondary_names)
+        self.names: list[str] = list(names)
+        self.secondary_names: list[str] = list(secondary_names)
         self.colors = list(colors or ()) or None
         self.states: list[State] = [(), *self.names, *self.secondary_names]
         if states is not None:

@@ -134,9 +134,9 @@ class TrackLabels(Mapping[float, State]):
         return matched
 
     @overload
-    def __getitem__(self, time: slice) -> TrackLabels: ...
-    @overload
     def __getitem__(self, time: float) -> State: ...
+    @overload
+    def __getitem__(self, time: slice) -> TrackLabels: ...
     def __getitem__(self, time: float | slice) -> State | TrackLabels:
         index = self._frame(time)
         if index >= 0:

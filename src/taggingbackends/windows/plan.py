@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -245,7 +245,7 @@ def plan_dataset(
     *,
     labels: Patterns = "*",
     exclude: Patterns = (),
-    balance: str | float | None = None,
+    balance: Literal["minority", "majority"] | float | None = None,
     seed: int = 0,
     max_gap: float | None = None,
     edited_only: bool = False,

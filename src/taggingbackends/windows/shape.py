@@ -157,7 +157,7 @@ class WindowShape:
 def predict_frames(
     track: Track,
     shape: WindowShape,
-    predict: Callable[[NDArray[np.float64]], NDArray[Any]],
+    predict: Callable[[NDArray[np.float64]], ArrayLike],
     batch: int = 1024,
     *,
     undefined: Any = None,

@@ -30,7 +30,7 @@ from io import BufferedRandom
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,10 +96,15 @@ class Windows:
         sources: list[dict[str, Any]],
         about: dict[str, Any],
     ) -> None:
-        self.spines, self.labels = spines, labels
-        self.recordings, self.larvae, self.times = recordings, larvae, times
+        self.spines = spines
+        self.labels = labels
+        self.recordings = recordings
+        self.larvae = larvae
+        self.times = times
         self.edited = edited
-        self.names, self.sources, self.about = names, sources, about
+        self.names = names
+        self.sources = sources
+        self.about = about
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -117,6 +122,9 @@ class Windows:
         """
         labels = np.array(self.labels[index])
         return np.array(self.spines[index]), labels if labels.ndim else int(labels)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[Any], int]]:
+        return map(self.__getitem__, range(len(self)))
 
     def run(self, index: int) -> str:
         """Return the run identifier of a window.
@@ -201,23 +209,32 @@ class Dataset(Windows):
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
+        self.about: dict[str, Any]
+        self.sources: list[dict[str, Any]]
         self.about, self.sources, self._places = _header(self.path)
-        self.names = self.about["names"]
+        self.names: list[str] = self.about["names"]
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in Block._fields:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        dtype, offset, shape = self._places[name]
-        if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
-            raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
-        column = np.memmap(self.path, dtype, "r", offset, shape)
-        most = {"labels": len(self.names), "recordings": len(self.sources), "edited": 2}.get(name)
-        if most is not None and not 0 <= column.min() <= column.max() < most:
-            raise _not_a_dataset(self.path, f"{name} that are not from 0 to {most - 1}")
-        values = column.view(np.bool_) if name == "edited" else column
-        setattr(self, name, values)
-        return values
+    if not TYPE_CHECKING:  # checkers would accept any name
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in Block._fields:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            dtype, offset, shape = self._places[name]
+            if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
+                raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
+            column = np.memmap(self.path, dtype, "r", offset, shape)
+            most = {"labels": len(self.names), "recordings": len(self.sources), "edited": 2}.get(
+                name
+            )
+            if most is not None and not 0 <= column.min() <= column.max() < most:
+                raise _not_a_dataset(self.path, f"{name} that are not from 0 to {most - 1}")
+            values = column.view(np.bool_) if name == "edited" else column
+            setattr(self, name, values)
+            return values
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *Block._fields]
 
     def __len__(self) -> int:
         return self._places["labels"][2][0]

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.stretches import check_max_gap
 from taggingbackends.system.extras import require
 from taggingbackends.system.words import listed
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["Statistics", "statistics"]
 
@@ -72,14 +75,14 @@ class Statistics:
     """
 
     design: Design
-    groups: Any
-    over_time: Any
-    responses: Any
-    latencies: Any
-    budgets: Any
-    bouts: Any
-    transitions: Any
-    comparisons: Any
+    groups: DataFrame
+    over_time: DataFrame
+    responses: DataFrame
+    latencies: DataFrame
+    budgets: DataFrame
+    bouts: DataFrame
+    transitions: DataFrame
+    comparisons: DataFrame
 
     def methods(self) -> str:
         """Return the paragraph that describes these statistics in a paper, with their numbers."""
@@ -95,7 +98,7 @@ def statistics(
     bin: float = 0.5,
     min_tracked: float = 0.8,
     control: str | None = None,
-    unit: str = "larva",
+    unit: Literal["larva", "recording"] = "larva",
     groups: _Path | Groups | None = None,
     max_gap: float | None = None,
     labels: Sequence[str] | None = None,
