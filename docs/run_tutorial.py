@@ -28,7 +28,7 @@ from typing import NamedTuple
 PARTS = re.compile(r"^```(\w*)\n(.*?)^```\n|^    (\S[^\n]*)\n|^!\[[^]]*\]\(([^)]*)\)", re.M | re.S)
 SKIPPED = re.compile(r"python3? -m venv|\. |pip install|deactivate")
 # numbers are the same on each machine only with one thread, and small matrices need no more
-VARIABLES = {"COLUMNS": "80", "OPENBLAS_NUM_THREADS": "1"}
+VARIABLES = {"COLUMNS": "80", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class Output(NamedTuple):
@@ -76,11 +76,7 @@ def run(page: Path, folder: Path) -> tuple[list[Output], dict[str, Path]]:
         elif kind == "command" and not SKIPPED.match(content):
             printed = command(content, here)
         elif kind == "python":
-            first, _, code = content.partition("\n")
-            if first.startswith("# in "):
-                define(here / first.removeprefix("# in "), code)
-            else:
-                (here / first.removeprefix("# ")).write_text(code.lstrip(), "utf-8")
+            write(content, here)
         elif kind == "output":
             outputs.append(Output(place, content, shown(content, printed)))
         elif kind == "picture" and ".." not in content:
@@ -104,6 +100,15 @@ def command(line: str, folder: Path) -> str:
         raise RuntimeError(f"{line}: exit code {result.returncode}\n{result.stdout}")
     lines = result.stdout.splitlines(keepends=True)
     return "".join(line for line in lines if not re.match(r"\d+/\d+ \w+ \[", line))
+
+
+def write(block: str, folder: Path) -> None:
+    """Save a block of Python as the file that its first line names, or put it into the file."""
+    first, _, code = block.partition("\n")
+    if first.startswith("# in "):
+        define(folder / first.removeprefix("# in "), code)
+    else:
+        (folder / first.removeprefix("# ")).write_text(code, "utf-8")
 
 
 def define(file: Path, code: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support import ROOT, command
+from support import ROOT, blocks
 from taggingbackends.backend.scaffold import init
 
 TUTORIALS = ROOT / "docs" / "tutorials"
@@ -35,7 +35,7 @@ def size(picture: Path) -> bytes:
 
 
 def check(page: str, folder: Path) -> None:
-    """Run a page. What it shows is what is printed, with the same figures on each machine nearly."""
+    """Run a page: it shows what is printed, with about the same figures on each machine."""
     outputs, pictures = SCRIPT["run"](TUTORIALS / page, folder)
     for _, written, printed in outputs:
         lines, found = written.splitlines(), printed.splitlines()
@@ -54,3 +54,26 @@ def check(page: str, folder: Path) -> None:
 def test_a_first_tagger(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="no matplotlib")
     check("first-tagger.md", tmp_path)
+
+
+def test_torch_in_a_backend(tmp_path: Path) -> None:
+    for needed in ("torch", "safetensors"):
+        pytest.importorskip(needed, reason=f"no {needed}, which is too large to require")
+    check("pytorch.md", tmp_path)
+
+
+def test_types_of_the_code_about_torch(tmp_path: Path) -> None:
+    init("My-Tagger", tmp_path, library="torch")
+    project = tmp_path / "My-Tagger"
+    for block in blocks("docs/tutorials/pytorch.md"):
+        SCRIPT["write"](block, project)
+    # the library may be missing here, so classes and results of it may have any type
+    lenient = ("--ignore-missing-imports", "--allow-subclassing-any", "--no-warn-unused-ignores")
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", *lenient, project / "src"],
+        cwd=tmp_path,
+        env=os.environ | {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout
