@@ -67,8 +67,8 @@ def test_types_of_the_code_about_torch(tmp_path: Path) -> None:
     project = tmp_path / "My-Tagger"
     for block in blocks("docs/tutorials/pytorch.md"):
         SCRIPT["write"](block, project)
-    # the library may be missing here, so classes and results of it may have any type
-    lenient = ("--ignore-missing-imports", "--allow-subclassing-any", "--no-warn-unused-ignores")
+    # the library may be missing here, so its classes may have any type; its `backward` has none
+    lenient = ("--ignore-missing-imports", "--allow-subclassing-any", "--allow-untyped-calls")
     result = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *lenient, project / "src"],
         cwd=tmp_path,
