@@ -17,13 +17,12 @@ from taggingbackends.backend.scaffold import init
 
 TUTORIALS = ROOT / "docs" / "tutorials"
 SCRIPT: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "run_tutorial.py"))
-SCORES = re.compile(
-    r"(\w+) +\d+ +([\d.]+) +([\d.]+) +([\d.]+)|(accuracy|balanced accuracy|Cohen's kappa) +([\d.]+)"
-)
+SHARE = r" +([01]\.\d+)"
+SCORES = re.compile(rf"(\w+) +\d+{3 * SHARE}|(accuracy|balanced accuracy|Cohen's kappa){SHARE}")
 
 
 def scores(text: str) -> dict[str, list[float]]:
-    """Return the precision, recall and F1 of each label, and other figures, of a table."""
+    """Return the scores of each label, and of all, in the output of `evaluate`."""
     found = (SCORES.fullmatch(line) for line in text.splitlines())
     groups = ([group for group in one.groups() if group] for one in found if one)
     return {name: list(map(float, values)) for name, *values in groups}
@@ -40,12 +39,12 @@ def check(page: str, folder: Path) -> None:
     for _, written, printed in outputs:
         lines, found = written.splitlines(), printed.splitlines()
         assert len(lines) == len(found), printed
-        # which bouts are wrong depends on the last digits, and so on the processor
+        # which bouts are wrong depends on rounding, and so on the processor
         same = [SCRIPT["alike"](*pair) for pair in zip(lines, found, strict=True)]
         assert sum(same) >= 0.6 * len(same), printed
         assert scores(written).keys() == scores(printed).keys()
         for name, values in scores(written).items():
-            assert scores(printed)[name] == pytest.approx(values, abs=0.08), (name, printed)
+            assert scores(printed)[name] == pytest.approx(values, abs=0.1), (name, printed)
     for name, made in pictures.items():
         assert size(made) == size(TUTORIALS / name), name
         assert 0.5 < made.stat().st_size / (TUTORIALS / name).stat().st_size < 2, name

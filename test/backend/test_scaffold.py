@@ -180,8 +180,9 @@ def test_init_with_another_library(tmp_path: Path) -> None:
         needed = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
         assert {library, "taggingbackends"} <= {re.split(r"[>@ ]", one)[0] for one in needed}
     both = command("init", "Other-Tagger", "--minimal", "--with", "torch", cwd=tmp_path)
-    problem = "Error: --minimal: has no network, so it cannot be combined with --with"
-    refused(both, problem, 2, lines=4)
+    refused(
+        both, "Error: --minimal: has no network, so it cannot be combined with --with", 2, lines=4
+    )
     assert not (tmp_path / "Other-Tagger").exists()
 
 
