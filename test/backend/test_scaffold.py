@@ -178,16 +178,6 @@ def test_init_with_another_library(tmp_path: Path) -> None:
         assert set(tree(project)) == usual
         needed = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
         assert {library, "taggingbackends"} <= {re.split(r"[>@ ]", one)[0] for one in needed}
-        # the library may be missing here, so classes and results of it may have any type
-        lenient = ("--ignore-missing-imports", "--allow-subclassing-any")
-        result = subprocess.run(
-            [sys.executable, "-m", "mypy", "--strict", *lenient, project / "src"],
-            cwd=tmp_path,
-            env=os.environ | {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")},
-            capture_output=True,
-            text=True,
-        )
-        assert result.returncode == 0, result.stdout
     both = command("init", "Other-Tagger", "--minimal", "--with", "torch", cwd=tmp_path)
     refused(
         both, "Error: --minimal: has no network, so it cannot be combined with --with", 2, lines=4
