@@ -17,7 +17,8 @@ SECONDS ?= 1800
 SEED ?= 0
 INSTALL := $(BIN)/python -m pip install --progress-bar off
 # the names of packages only, as pip collects them
-NAMES := awk '/^Collecting|^Installing/ { print "  " $$1, $$2; fflush() }'
+NAMES := awk '/^Collecting/ { print "  " $$1, $$2; fflush() } \
+/^Installing/ { print "  Installing them"; fflush() }'
 
 .PHONY: demo test lint docs torture bench clean
 

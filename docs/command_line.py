@@ -16,9 +16,10 @@ from taggingbackends.cli import cli
 
 PAGE = Path(__file__).with_name("command-line.md")
 
-BEGIN = """# The command `tagging-backend`
+BEGIN = """\
+<!-- `python docs/command_line.py` generates this page from the help texts of the command. -->
 
-(`python docs/command_line.py` generates this page from the help texts of the command.)
+# The command `tagging-backend`
 
     tagging-backend [OPTIONS] COMMAND [ARGS]...
 

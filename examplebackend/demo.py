@@ -38,10 +38,9 @@ def main() -> None:
     table = f"{FOLDER}/bouts.csv"
     (spine,) = map(str, Path(new).glob("*.spine"))
 
-    reset = (COMMAND, *BACKEND, "reset", *MODEL, "--model")  # of an earlier demo
-    subprocess.run(reset, capture_output=True, check=True)
+    execute(*BACKEND, "reset", *MODEL, "--model")  # of an earlier demo
     print("\nTraining a tagger on two of them\n")
-    show(*BACKEND, "train", *training, *MODEL, "--force")
+    show(*BACKEND, "train", *training, *MODEL)
     print("\nEvaluating it on the third\n")
     show(*BACKEND, "evaluate", new, *MODEL, output=None)
     print("\nLabelling the third\n")
@@ -62,7 +61,18 @@ def main() -> None:
 def show(*arguments: str, output: int | None = subprocess.DEVNULL) -> None:
     """Print a command and run it, by default without the names that it prints for scripts."""
     print(f"$ {shlex.join(['tagging-backend', *arguments])}")
-    subprocess.run([COMMAND, *arguments], stdout=output, check=True)
+    execute(*arguments, output=output)
+
+
+def execute(*arguments: str, output: int | None = subprocess.DEVNULL) -> None:
+    """Run a command. If it fails or is interrupted, end as it does."""
+    process = subprocess.Popen([COMMAND, *arguments], stdout=output)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        code = process.wait()  # while it removes what it has begun
+    if code:
+        sys.exit(code)
 
 
 def side_by_side(truth: Path, predicted: Path) -> str:
@@ -80,4 +90,7 @@ def side_by_side(truth: Path, predicted: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -16,8 +16,12 @@ import pytest
 
 from support import ROOT, command, write_labels, write_recording
 from taggingbackends import JuliaSetupError, Labels
+from taggingbackends.backend.wording import in_command_words
+from taggingbackends.data import load_tracks
+from taggingbackends.errors import TrackFileError
 from taggingbackends.julia import startup
 from taggingbackends.system import locks
+from variants import fimtrack
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
 ENTRIES = {
@@ -49,7 +53,11 @@ VARIABLES = {
     "A script in Julia finds no Julia": {"TAGGINGBACKENDS_JULIA": "", "PATH": os.devnull},
     "The Julia of the variable cannot be run": {"TAGGINGBACKENDS_JULIA": "/nowhere/julia"},
 }
-OTHERS = {"Locks on network disks", "Julia in Python is not set up"}  # tests of their own
+OTHERS = {  # tests of their own
+    "A table of FIMTrack without the size of a pixel",
+    "Locks on network disks",
+    "Julia in Python is not set up",
+}
 POETRYS = {"Poetry does not find the command"}  # not a message of this package
 
 
@@ -95,6 +103,15 @@ def test_the_message_is_printed(title: str, project: Path, tmp_path: Path) -> No
         labels.write(spine.with_name("predicted.label"))
     result = command(*COMMANDS[title], cwd=folder, **VARIABLES.get(title, {}))
     assert fits(title, result.stderr), result.stderr
+
+
+def test_the_error_of_a_table_without_the_size_of_a_pixel(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(fimtrack.text(fimtrack.rows()))
+    with pytest.raises(TrackFileError) as caught:
+        load_tracks(table)
+    title = "A table of FIMTrack without the size of a pixel"
+    assert fits(title, f"Error: {in_command_words(str(caught.value))}"), caught.value
 
 
 def test_the_warning_about_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

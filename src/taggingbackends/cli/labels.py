@@ -232,10 +232,8 @@ def review(
     columns = ["file"] * (len(files) > 1) + ["run"] * several
     echo(*review_table(shown, columns, terminal_width()).split("\n"))
     first = f"the first {most} of " if len(bouts) > most else ""
-    echo(
-        "",
-        f"{first}{counted(len(bouts), 'bout')}; not listed: {others} without confidence or edited",
-    )
+    rest = f"; not listed: {others} without confidence or edited" if others else ""
+    echo("", f"{first}{counted(len(bouts), 'bout')}{rest}")
 
 
 @labels.command()

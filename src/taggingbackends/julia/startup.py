@@ -132,10 +132,6 @@ def _resolve(choice: Choice) -> None:
             juliapkg.resolve(julia_args=[] if bounds is None else [f"--check-bounds={bounds}"])
     except Exception as error:
         kind = "not-prepared" if isinstance(error, URLError) else "cannot-start"
-        problem = (
-            f"juliapkg cannot prepare {choice.project}: {error}; to use an existing Julia and "
-            "project, name them in PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT"
-        )
         if isinstance(error, URLError):
             problem = (
                 "Julia is not installed for use from Python yet, and the network cannot be "
@@ -146,6 +142,11 @@ def _resolve(choice: Choice) -> None:
             problem = (
                 f"{Path(error.cmd[0]).name} failed with exit code {error.returncode} while Julia "
                 "was installed for use from Python; see its output above"
+            )
+        else:
+            problem = (
+                f"juliapkg cannot prepare {choice.project}: {error}; to use an existing Julia and "
+                "project, name them in PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT"
             )
         raise JuliaSetupError(kind, problem) from error
 
