@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from itertools import chain
@@ -18,6 +19,7 @@ from taggingbackends.labels.validation import fault_in
 
 __all__ = ["Decoder"]
 
+_ARRAY = re.compile(rb"(\[[^][]*\])")
 _BLANKS = b" \t\r\n"
 _END = b"\0"  # after the elements of a track; no JSON has it
 _SLOTS = 1 << 16
@@ -43,9 +45,11 @@ class Decoder:
         self._names = [*table.names, *table.secondary_names]  # by code - 1
         self.largest = len(self._names) if declared else None
         self._number = cache(lambda text: table.number(self._resolve(orjson.loads(text))))
+        self._byte = cache(self._free_byte)
         self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
         single = min(len(self._names), 9)
-        self._of_byte[ord("0") : ord("1") + single] = range(single + 1)  # "0" stands for []
+        self._of_byte[ord("1") : ord("1") + single] = range(1, single + 1)
+        self._bytes = 0x80  # from here on, they stand for arrays
         self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
         self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
@@ -57,14 +61,25 @@ class Decoder:
         text = _END.join((*texts, b""))
         marks = np.full(sum(sizes), ord(","), np.uint8)  # after the elements
         marks[np.cumsum(sizes) - 1] = ord(_END)
-        if b'"' not in text and b"0" not in text:
-            short = text.translate(None, _BLANKS) if b" " in text or b"\n" in text else text
-            short = short.replace(b"[]", b"0") if b"[" in short else short
+        if b'"' not in text and text.isascii():
+            pieces = _ARRAY.split(text)
+            pieces[1::2] = map(self._byte, pieces[1::2])
+            short = b"".join(pieces)
+            short = short.translate(None, _BLANKS) if b" " in text or b"\n" in text else short
             characters = np.frombuffer(short, np.uint8)
             codes: Codes = self._of_byte.take(characters[::2])
             if np.array_equal(characters[1::2], marks) and (codes >= 0).all():
                 return codes
         return self._read_long(text, marks)
+
+    def _free_byte(self, array: bytes) -> bytes:
+        """Return a byte that stands for an array; more bytes if none is left."""
+        number = self._number(array)
+        if self._bytes == len(self._of_byte):
+            return array
+        self._of_byte[self._bytes] = number
+        self._bytes += 1
+        return bytes([self._bytes - 1])
 
     def _read_long(self, text: bytes, marks: NDArray[np.uint8]) -> Codes:
         """Turn elements of any lengths into a column, by a hash table of their texts."""

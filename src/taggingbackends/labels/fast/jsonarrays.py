@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -12,32 +11,34 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-__all__ = ["read_arrays"]
+__all__ = ["is_whole", "read_arrays"]
+
+simdjson: ModuleType | None
+try:
+    simdjson = import_module("simdjson")  # the extra "fast": no Python object for each number
+except ImportError:
+    simdjson = None
 
 
-def _optional(name: str) -> ModuleType | None:
-    try:
-        return import_module(name)
-    except ImportError:
-        return None
+def is_whole(text: bytes) -> bool:
+    """Return whether the text of numbers has integers only."""
+    return not (b"." in text or b"e" in text or b"E" in text)
 
 
-simdjson = _optional("simdjson")  # the extra "fast": no Python object for each number
-
-
-def read_arrays(texts: Iterable[memoryview], integers: bool) -> tuple[NDArray[Any], list[int]]:
+def read_arrays(texts: list[memoryview]) -> tuple[NDArray[Any], list[int]]:
     """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
 
-    The numbers are float64 or, with `integers`, int64. The arrays must not have arrays in them,
-    which simdjson would flatten. A ValueError means that a text is not such an array, or has to be
-    read in another way.
+    The numbers are int64 if all are integers, else float64. A ValueError means that a text is not
+    such an array, or has to be read in another way.
     """
     text = b"[%b]" % b",".join(texts)
-    kind = "q" if integers else "d"
+    kind, of_type = ("q", "i") if is_whole(text) else ("d", "d")
+    if text.count(b"[") != 1 + len(texts):
+        raise ValueError("arrays in arrays, which simdjson would flatten")
     try:
         if simdjson is not None:
             arrays = simdjson.Parser().parse(text)
-            numbers = arrays.as_buffer(of_type="i" if integers else "d")
+            numbers = arrays.as_buffer(of_type=of_type)
         elif b"u" in text or b"f" in text:
             raise ValueError("true, false or null, of which struct makes numbers")
         else:
