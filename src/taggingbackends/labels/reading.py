@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from contextlib import suppress
 from itertools import repeat
 from os import PathLike
 from pathlib import Path
@@ -85,16 +86,9 @@ def parse(content: bytes, file: str | PathLike[str] | None = None) -> Content:
         The first violation in the order of the text.
     """
     with located(file=file):
-        found = _parse_apart(content)
-        return parse_document(load_document(content)) if found is None else found
-
-
-def _parse_apart(content: bytes) -> Content | None:
-    """Read track by track; return None if the text must be read as a whole, e.g. if invalid."""
-    try:
-        return parse_document(take_apart(content))
-    except ValueError:
-        return None
+        with suppress(ValueError):  # it may be invalid, or needs reading as a whole
+            return parse_document(take_apart(content))
+        return parse_document(load_document(content))
 
 
 def parse_document(document: Any) -> Content:

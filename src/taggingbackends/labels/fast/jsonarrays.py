@@ -28,13 +28,12 @@ def is_whole(text: bytes) -> bool:
 def read_arrays(texts: list[memoryview]) -> tuple[NDArray[Any], list[int]]:
     """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
 
-    The numbers are int64 if all are integers, else float64. A ValueError means that a text is not
-    such an array, or has to be read in another way.
+    The numbers are int64 if all are integers, else float64. The arrays must not have arrays in
+    them, which simdjson would flatten. A ValueError means that a text is not such an array, or has
+    to be read in another way.
     """
     text = b"[%b]" % b",".join(texts)
     kind, of_type = ("q", "i") if is_whole(text) else ("d", "d")
-    if text.count(b"[") != 1 + len(texts):
-        raise ValueError("arrays in arrays, which simdjson would flatten")
     try:
         if simdjson is not None:
             arrays = simdjson.Parser().parse(text)

@@ -20,8 +20,9 @@ def _pattern(text: bytes) -> re.Pattern[bytes]:
 
 _DATA = _pattern(rb'"data" : \[ (?=\{)')
 _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
-_IDENTIFIER = _pattern(rb'\{ "id" : "([0-9]{1,5})"')
-_KEY = _pattern(rb' (?:\}|, "([\x20!#-[^-~\]]+)" : (?=\[))')  # no escapes in it
+_NEXT_KEY = rb' , "(?P<key>[\x20!#-[^-~\]]+)" : (?=\[)'  # without escapes, before an array
+_FIRST = _pattern(rb'\{ "id" : "([0-9]{1,5})"' + _NEXT_KEY)
+_NEXT = _pattern(_NEXT_KEY + rb"| \}")
 _BATCH = 1 << 17  # bytes of text: few calls, little memory
 
 
@@ -56,7 +57,9 @@ class TrackTexts(NamedTuple):
     def objects(self, batch: list[TrackText]) -> list[Any]:
         """Return the JSON values of neighbours."""
         # inside at least as many brackets as in the file, so that too deep a nesting is refused
-        return orjson.loads(b"[[[[%b]]]]" % self.content[batch[0].start : batch[-1].end])[0][0][0]
+        text = b"[[[[%b]]]]" % self.content[batch[0].start : batch[-1].end]
+        [[[values]]] = orjson.loads(text)
+        return values  # type: ignore[no-any-return]
 
 
 def take_apart(content: bytes) -> Any:
@@ -78,9 +81,13 @@ def take_apart(content: bytes) -> Any:
         places, at = _split(content, data.end())
         found[mark] = TrackTexts(content, places)
     document = orjson.loads(b"".join((*rest, content[at:])))
-    for run in _runs(document):
-        match run.get("data"):
-            case [str(mark)] if mark in found:
+    runs = [document]
+    match document:
+        case {"runs": dict(more)}:
+            runs += more.values()
+    for run in runs:
+        match run:
+            case {"data": [str(mark)]} if mark in found:
                 run["data"] = found.pop(mark)
     if found:
         raise ValueError("tracks that are no run's data")
@@ -102,25 +109,16 @@ def _split(content: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
 
 def _track(content: bytes, start: int, end: int) -> TrackText:
     columns: dict[str, slice] = {}
-    if found := _IDENTIFIER.match(content, start, end):
+    found = _FIRST.match(content, start, end)
+    if found:
         columns["id"] = slice(*found.span(1))
-        at = found.end()
-        while (found := _KEY.match(content, at, end)) and found[1]:
-            key, at = found[1].decode(), found.end()
-            colon = content.find(b":", at, end)  # after the next key
-            stop = content.rfind(b"]", at, end if colon == -1 else colon) + 1
-            if key in columns:
-                break
-            columns[key], at = slice(at, stop), stop
+    while found and found["key"]:
+        key, at = found["key"].decode(), found.end()
+        colon = content.find(b":", at, end)  # after the next key
+        stop = content.rfind(b"]", at, end if colon == -1 else colon) + 1
+        if key in columns or (key != "labels" and content.find(b"[", at + 1, stop) != -1):
+            break  # arrays in an array, which simdjson would flatten
+        columns[key] = slice(at, stop)
+        found = _NEXT.match(content, stop, end)
     is_usual = found and found.end() == end and "t" in columns and "labels" in columns
     return TrackText(start, end, columns if is_usual else {})
-
-
-def _runs(document: Any) -> Iterator[dict[str, Any]]:
-    """Yield possible runs."""
-    if isinstance(document, dict):
-        yield document
-        runs = document.get("runs")
-        for run in runs.values() if isinstance(runs, dict) else ():
-            if isinstance(run, dict):
-                yield run
