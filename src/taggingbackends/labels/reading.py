@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.fast.elements import Decoder
-from taggingbackends.labels.fast.jsonarrays import is_whole, read_arrays
+from taggingbackends.labels.fast.jsonarrays import ArrayReader, is_whole
 from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
 from taggingbackends.labels.otherwriters import normalize_run, normalize_track, whole
 from taggingbackends.labels.runlabels import RunLabels
@@ -229,21 +229,24 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
 
 def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
     """Read tracks from their texts; raise ValueError if they may be invalid."""
+    reader = ArrayReader()
     for batch in texts.batches():
         try:
-            _read_batch(texts.content, batch, run, decoder)
+            _read_batch(texts.content, batch, run, decoder, reader)
         except ValueError:
             for position, document in enumerate(texts.objects(batch)):
                 _parse_track(document, position, run, decoder)
 
 
-def _read_batch(content: bytes, batch: list[TrackText], run: RunLabels, decoder: Decoder) -> None:
+def _read_batch(
+    content: bytes, batch: list[TrackText], run: RunLabels, decoder: Decoder, reader: ArrayReader
+) -> None:
     """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
     if not batch[0].columns:
         raise ValueError("tracks that are not in the usual form")
     whole = memoryview(content)  # of which parts are no copies
     texts = {key: [whole[track.columns[key]] for track in batch] for key in batch[0].columns}
-    times, sizes = read_arrays(texts.pop("t"))
+    times, sizes = reader.read(texts.pop("t"))
     if 0 in sizes:
         raise ValueError("tracks without frames")
     stops = np.cumsum(sizes)
@@ -256,7 +259,7 @@ def _read_batch(content: bytes, batch: list[TrackText], run: RunLabels, decoder:
     columns: dict[str, NDArray[Any]] = {}
     frames = list(map(slice, (stops - sizes).tolist(), stops.tolist()))
     for key, parts in texts.items():
-        values, counts = read_arrays(parts)
+        values, counts = reader.read(parts)
         is_integer = values.dtype == np.int64
         if counts != sizes or not (is_integer or -(2**53) < values.min() <= values.max() < 2**53):
             raise ValueError("not per frame, or integers that may lose digits as doubles")

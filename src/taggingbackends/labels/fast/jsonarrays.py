@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-__all__ = ["is_whole", "read_arrays"]
+__all__ = ["ArrayReader", "is_whole"]
 
 simdjson: ModuleType | None
 try:
@@ -25,28 +25,38 @@ def is_whole(text: bytes) -> bool:
     return not (b"." in text or b"e" in text or b"E" in text)
 
 
-def read_arrays(texts: list[memoryview]) -> tuple[NDArray[Any], list[int]]:
-    """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
+class ArrayReader:
+    """Reads arrays of numbers from their texts, in the same memory each time."""
 
-    The numbers are int64 if all are integers, else float64. The arrays must not have arrays in
-    them, which simdjson would flatten. A ValueError means that a text is not such an array, or has
-    to be read in another way.
-    """
-    text = b"[%b]" % b",".join(texts)
-    kind, of_type = ("q", "i") if is_whole(text) else ("d", "d")
-    try:
-        if simdjson is not None:
-            arrays = simdjson.Parser().parse(text)
-            numbers = arrays.as_buffer(of_type=of_type)
+    def __init__(self) -> None:
+        self._parser = None if simdjson is None else simdjson.Parser()
+
+    def read(self, texts: list[memoryview]) -> tuple[NDArray[Any], list[int]]:
+        """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
+
+        The numbers are int64 if all are integers, else float64. The arrays must not have arrays in
+        them, which simdjson would flatten. A ValueError means that a text is not such an array, or
+        has to be read in another way.
+        """
+        text = b"[%b]" % b",".join(texts)
+        kind = "q" if is_whole(text) else "d"
+        try:
+            numbers, sizes = self._parse(text, kind)
+        except (TypeError, AttributeError, RuntimeError, struct.error) as error:
+            raise ValueError(str(error)) from None
+        del text  # the copy, which stays, would lie between blocks that are freed
+        column = np.frombuffer(numbers, kind).copy()  # frees the larger buffer
+        if len(column) != sum(sizes):
+            raise ValueError("arrays too long for simdjson to count")
+        return column, sizes
+
+    def _parse(self, text: bytes, kind: str) -> tuple[Any, list[int]]:
+        if self._parser is not None:
+            arrays = self._parser.parse(text)
+            numbers = arrays.as_buffer(of_type="i" if kind == "q" else "d")
         elif b"u" in text or b"f" in text:
             raise ValueError("true, false or null, of which struct makes numbers")
         else:
             arrays = orjson.loads(text)
             numbers = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
-        sizes = list(map(len, arrays))
-    except (TypeError, AttributeError, RuntimeError, struct.error) as error:
-        raise ValueError(str(error)) from None
-    column = np.frombuffer(numbers, kind).copy()  # frees the larger buffer
-    if len(column) != sum(sizes):
-        raise ValueError("arrays too long for simdjson to count")
-    return column, sizes
+        return numbers, list(map(len, arrays))
