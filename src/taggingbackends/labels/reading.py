@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from contextlib import suppress
-from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -246,7 +245,8 @@ def _read_batch(
         raise ValueError("tracks that are not in the usual form")
     whole = memoryview(content)  # of which parts are no copies
     texts = {key: [whole[track.columns[key]] for track in batch] for key in batch[0].columns}
-    times, sizes = reader.read(texts.pop("t"))
+    numbers, sizes = reader.read(texts.pop("t"))
+    times = numbers.astype(np.float64, copy=False)
     if 0 in sizes:
         raise ValueError("tracks without frames")
     stops = np.cumsum(sizes)
@@ -274,17 +274,12 @@ def _read_batch(
             if not is_integer and is_whole(bytes(text)):
                 record[key] = record[key].astype(np.int64)
     codes = decoder.read((text[1:-1] for text in labels), sizes)
-    confidence, second = _fractions(columns.get("confidence")), columns.get("second")
-    of_tracks = (
-        repeat(None) if column is None else map(column.__getitem__, frames)
-        for column in (times.astype(np.float64, copy=False), codes, confidence, second)
-    )
-    for larva, record, of_times, of_codes, *others in zip(
-        larvae, records, *of_tracks, strict=False
-    ):
+    others: tuple[Any, ...] = (_fractions(columns.get("confidence")), columns.get("second"))
+    for larva, part, record in zip(larvae, frames, records, strict=True):
         if larva > MAX_LARVA_ID or larva in run._tracks:
             raise ValueError("invalid or repeated larva identifier")
-        run._tracks[larva] = TrackLabels(run._table, of_times, of_codes, record, *others)
+        more = (None if column is None else column[part] for column in others)
+        run._tracks[larva] = TrackLabels(run._table, times[part], codes[part], record, *more)
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:

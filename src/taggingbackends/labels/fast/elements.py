@@ -48,11 +48,11 @@ class Decoder:
         self._names = [*table.names, *table.secondary_names]  # by code - 1
         self.largest = len(self._names) if declared else None
         self._number = cache(lambda text: table.number(self._resolve(orjson.loads(text))))
-        self._byte = cache(self._free_byte)
+        self._byte = cache(self._stand_in)
         self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
         single = min(len(self._names), 9)
         self._of_byte[ord("1") : ord("1") + single] = range(1, single + 1)
-        self._bytes = 0x80  # from here on, they stand for arrays
+        self._free = [*range(0x80, 0x100)]  # bytes that are in no text of codes
         self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
         self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
@@ -75,14 +75,13 @@ class Decoder:
                 return codes
         return self._read_long(text, marks)
 
-    def _free_byte(self, array: bytes) -> bytes:
-        """Return a byte that stands for an array; more bytes if none is left."""
-        number = self._number(array)
-        if self._bytes == len(self._of_byte):
+    def _stand_in(self, array: bytes) -> bytes:
+        """Return a byte that stands for an array, or the array if no byte is left."""
+        if not self._free:
             return array
-        self._of_byte[self._bytes] = number
-        self._bytes += 1
-        return bytes([self._bytes - 1])
+        byte = self._free.pop()
+        self._of_byte[byte] = self._number(array)
+        return bytes([byte])
 
     def _read_long(self, text: bytes, marks: NDArray[np.uint8]) -> Codes:
         """Turn elements of any lengths into a column, by a hash table of their texts."""

@@ -81,11 +81,8 @@ def take_apart(content: bytes) -> Any:
         places, at = _split(content, data.end())
         found[mark] = TrackTexts(content, places)
     document = orjson.loads(b"".join((*rest, content[at:])))
-    runs = [document]
-    match document:
-        case {"runs": dict(more)}:
-            runs += more.values()
-    for run in runs:
+    runs = document.get("runs") if isinstance(document, dict) else None
+    for run in (document, *(runs.values() if isinstance(runs, dict) else ())):
         match run:
             case {"data": [str(mark)]} if mark in found:
                 run["data"] = found.pop(mark)
