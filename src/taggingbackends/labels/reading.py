@@ -231,20 +231,19 @@ def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
     reader = ArrayReader()
     for batch in texts.batches():
         try:
-            _read_batch(texts.content, batch, run, decoder, reader)
+            _read_batch(batch, run, decoder, reader)
         except ValueError:
             for position, document in enumerate(texts.objects(batch)):
                 _parse_track(document, position, run, decoder)
 
 
 def _read_batch(
-    content: bytes, batch: list[TrackText], run: RunLabels, decoder: Decoder, reader: ArrayReader
+    batch: list[TrackText], run: RunLabels, decoder: Decoder, reader: ArrayReader
 ) -> None:
     """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
     if not batch[0].columns:
         raise ValueError("tracks that are not in the usual form")
-    whole = memoryview(content)  # of which parts are no copies
-    texts = {key: [whole[track.columns[key]] for track in batch] for key in batch[0].columns}
+    texts = {key: [track.columns[key] for track in batch] for key in batch[0].columns}
     numbers, sizes = reader.read(texts.pop("t"))
     times = numbers.astype(np.float64, copy=False)
     if 0 in sizes:
@@ -278,7 +277,7 @@ def _read_batch(
     for larva, part, record in zip(larvae, frames, records, strict=True):
         if larva > MAX_LARVA_ID or larva in run._tracks:
             raise ValueError("invalid or repeated larva identifier")
-        more = (None if column is None else column[part] for column in others)
+        more = [None if column is None else column[part] for column in others]
         run._tracks[larva] = TrackLabels(run._table, times[part], codes[part], record, *more)
 
 

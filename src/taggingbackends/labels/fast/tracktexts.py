@@ -27,19 +27,19 @@ _BATCH = 1 << 17  # bytes of text: few calls, little memory
 
 
 class TrackText(NamedTuple):
-    """Where a track is in the text of a label file, from brace to brace.
+    """Where a track is in the text of a label file, from brace to brace, and its parts.
 
     Attributes
     ----------
     start, end : int
-    columns : dict of str -> slice
-        Where the digits of ``id`` are, and the arrays of the other keys, from bracket to bracket.
-        Whether they are valid is found when reading them. Empty if the track has other entries.
+    columns : dict of str -> memoryview
+        The digits of ``id``, and the arrays of the other keys, from bracket to bracket. Whether
+        they are valid is found when reading them. Empty if the track has other entries.
     """
 
     start: int
     end: int
-    columns: dict[str, slice]
+    columns: dict[str, memoryview]
 
 
 class TrackTexts(NamedTuple):
@@ -50,7 +50,8 @@ class TrackTexts(NamedTuple):
 
     def batches(self) -> Iterator[list[TrackText]]:
         """Yield neighbours that have the same columns, together as long as they are small."""
-        tracks = (_track(self.content, *place) for place in self.places)
+        whole = memoryview(self.content)  # of which parts are no copies
+        tracks = (_track(self.content, whole, *place) for place in self.places)
         for _, batch in groupby(tracks, lambda track: (track.end // _BATCH, *track.columns)):
             yield list(batch)
 
@@ -104,18 +105,18 @@ def _split(content: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
     raise ValueError("tracks without an end")
 
 
-def _track(content: bytes, start: int, end: int) -> TrackText:
-    columns: dict[str, slice] = {}
+def _track(content: bytes, whole: memoryview, start: int, end: int) -> TrackText:
+    columns: dict[str, memoryview] = {}
     found = _FIRST.match(content, start, end)
     if found:
-        columns["id"] = slice(*found.span(1))
+        columns["id"] = whole[found.start(1) : found.end(1)]
     while found and found["key"]:
         key, at = found["key"].decode(), found.end()
         colon = content.find(b":", at, end)  # after the next key
         stop = content.rfind(b"]", at, end if colon == -1 else colon) + 1
         if key in columns or (key != "labels" and content.find(b"[", at + 1, stop) != -1):
             break  # arrays in an array, which simdjson would flatten
-        columns[key] = slice(at, stop)
+        columns[key] = whole[at:stop]
         found = _NEXT.match(content, stop, end)
     is_usual = found and found.end() == end and "t" in columns and "labels" in columns
     return TrackText(start, end, columns if is_usual else {})
