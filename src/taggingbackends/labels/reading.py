@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from itertools import repeat
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.fast.elements import Decoder
-from taggingbackends.labels.fast.jsonarrays import read_arrays
+from taggingbackends.labels.fast.jsonarrays import ArrayReader, is_whole
 from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
 from taggingbackends.labels.otherwriters import normalize_run, normalize_track, whole
 from taggingbackends.labels.runlabels import RunLabels
@@ -85,16 +85,9 @@ def parse(content: bytes, file: str | PathLike[str] | None = None) -> Content:
         The first violation in the order of the text.
     """
     with located(file=file):
-        found = _parse_apart(content)
-        return parse_document(load_document(content)) if found is None else found
-
-
-def _parse_apart(content: bytes) -> Content | None:
-    """Read track by track; return None if the text must be read as a whole, e.g. if invalid."""
-    try:
-        return parse_document(take_apart(content))
-    except ValueError:
-        return None
+        with suppress(ValueError):  # it may be invalid, or needs reading as a whole
+            return parse_document(take_apart(content))
+        return parse_document(load_document(content))
 
 
 def parse_document(document: Any) -> Content:
@@ -235,31 +228,24 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
 
 def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
     """Read tracks from their texts; raise ValueError if they may be invalid."""
+    reader = ArrayReader()
     for batch in texts.batches():
-        known = len(run._table.states)
         try:
-            tracks = _read_batch(texts.content, batch, run._table, decoder)
+            _read_batch(batch, run, decoder, reader)
         except ValueError:
-            if len(run._table.states) > known:
-                raise  # the table has states of tracks that are read in part
-            for position, track in enumerate(batch):
-                _parse_track(texts.object(track), position, run, decoder)
-        else:
-            for text, labels in zip(batch, tracks, strict=True):
-                if text.larva > MAX_LARVA_ID or text.larva in run._tracks:
-                    raise ValueError("invalid or repeated larva identifier")
-                run._tracks[text.larva] = labels
+            for position, document in enumerate(texts.objects(batch)):
+                _parse_track(document, position, run, decoder)
 
 
 def _read_batch(
-    content: bytes, batch: list[TrackText], table: StateTable, decoder: Decoder
-) -> list[TrackLabels]:
+    batch: list[TrackText], run: RunLabels, decoder: Decoder, reader: ArrayReader
+) -> None:
     """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
-    whole = memoryview(content)  # of which parts are no copies
-    texts = {key: [whole[track.columns[key]] for track in batch] for key in batch[0].columns}
-    if not texts:
+    if not batch[0].columns:
         raise ValueError("tracks that are not in the usual form")
-    times, sizes = read_arrays(texts.pop("t"), integers=False)
+    texts = {key: [track.columns[key] for track in batch] for key in batch[0].columns}
+    numbers, sizes = reader.read(texts.pop("t"))
+    times = numbers.astype(np.float64, copy=False)
     if 0 in sizes:
         raise ValueError("tracks without frames")
     stops = np.cumsum(sizes)
@@ -267,37 +253,32 @@ def _read_batch(
     is_later[stops[:-1] - 1] = True  # of the next track
     if not is_later.all():
         raise ValueError("times that are not increasing")
-    labels = texts.pop("labels")
-    columns: dict[str, NDArray[Any]] = {}
+    larvae, labels = map(int, texts.pop("id")), texts.pop("labels")
     records: list[dict[str, Any]] = [{} for _ in batch]
+    columns: dict[str, NDArray[Any]] = {}
     frames = list(map(slice, (stops - sizes).tolist(), stops.tolist()))
-    for key, column in texts.items():
-        places = [(track.columns[key].start, track.columns[key].stop) for track in batch]
-        is_integer = [
-            all(content.find(mark, *at) == -1 for mark in (b".", b"e", b"E")) for at in places
-        ]
-        values, counts = read_arrays(column, integers=all(is_integer) or key in COLUMN_KEYS)
-        if counts != sizes or not (all(is_integer) or (np.abs(values) < 2**53).all()):
+    for key, parts in texts.items():
+        values, counts = reader.read(parts)
+        is_integer = values.dtype == np.int64
+        if counts != sizes or not (is_integer or -(2**53) < values.min() <= values.max() < 2**53):
             raise ValueError("not per frame, or integers that may lose digits as doubles")
         if key in COLUMN_KEYS:
             least, largest = _range(key, decoder)
-            if ((values < least) | (values > largest)).any():
+            if not (is_integer and least <= values.min() <= values.max() <= largest):
                 raise ValueError("out of range")
             columns[key] = values.astype(np.int32)
-        else:
-            for record, part, integer in zip(records, frames, is_integer, strict=True):
-                record[key] = values[part].astype(np.int64 if integer else np.float64)
-    # last: it may declare names
+            continue
+        for record, part, text in zip(records, frames, parts, strict=True):
+            record[key] = values[part]
+            if not is_integer and is_whole(bytes(text)):
+                record[key] = record[key].astype(np.int64)
     codes = decoder.read((text[1:-1] for text in labels), sizes)
-    confidence, second = _fractions(columns.get("confidence")), columns.get("second")
-    parts = (
-        repeat(None) if column is None else map(column.__getitem__, frames)
-        for column in (times, codes, confidence, second)
-    )
-    return [
-        TrackLabels(table, of_times, of_codes, record, *others)
-        for record, of_times, of_codes, *others in zip(records, *parts, strict=False)
-    ]
+    others: tuple[Any, ...] = (_fractions(columns.get("confidence")), columns.get("second"))
+    for larva, part, record in zip(larvae, frames, records, strict=True):
+        if larva > MAX_LARVA_ID or larva in run._tracks:
+            raise ValueError("invalid or repeated larva identifier")
+        more = [None if column is None else column[part] for column in others]
+        run._tracks[larva] = TrackLabels(run._table, times[part], codes[part], record, *more)
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:

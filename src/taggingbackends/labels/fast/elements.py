@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, reduce
 from itertools import chain
 from typing import Any
 
@@ -18,12 +19,16 @@ from taggingbackends.labels.validation import fault_in
 
 __all__ = ["Decoder"]
 
+_ARRAY = re.compile(rb"(\[[^][]*\])")
 _BLANKS = b" \t\r\n"
 _END = b"\0"  # after the elements of a track; no JSON has it
 _SLOTS = 1 << 16
 _FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
 _LONGEST = 8 * len(_FACTORS)
-_FIRST_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)  # of a word: 0 to 8
+_MASKS = [  # for each word of an element, by the size of the element: the bytes that belong to it
+    np.array([(1 << 8 * min(max(size - n, 0), 8)) - 1 for size in range(_LONGEST + 1)], np.uint64)
+    for n in range(0, _LONGEST, 8)
+]
 
 
 class Decoder:
@@ -43,9 +48,11 @@ class Decoder:
         self._names = [*table.names, *table.secondary_names]  # by code - 1
         self.largest = len(self._names) if declared else None
         self._number = cache(lambda text: table.number(self._resolve(orjson.loads(text))))
+        self._byte = cache(self._stand_in)
         self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
         single = min(len(self._names), 9)
-        self._of_byte[ord("0") : ord("1") + single] = range(single + 1)  # "0" stands for []
+        self._of_byte[ord("1") : ord("1") + single] = range(1, single + 1)
+        self._free = [*range(0x80, 0x100)]  # bytes that are in no text of codes
         self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
         self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
 
@@ -57,14 +64,24 @@ class Decoder:
         text = _END.join((*texts, b""))
         marks = np.full(sum(sizes), ord(","), np.uint8)  # after the elements
         marks[np.cumsum(sizes) - 1] = ord(_END)
-        if b'"' not in text and b"0" not in text:
-            short = text.translate(None, _BLANKS) if b" " in text or b"\n" in text else text
-            short = short.replace(b"[]", b"0") if b"[" in short else short
+        if b'"' not in text and text.isascii():
+            pieces = _ARRAY.split(text) if b"[" in text else [text]
+            pieces[1::2] = map(self._byte, pieces[1::2])
+            short = b"".join(pieces)
+            short = short.translate(None, _BLANKS) if b" " in text or b"\n" in text else short
             characters = np.frombuffer(short, np.uint8)
             codes: Codes = self._of_byte.take(characters[::2])
-            if np.array_equal(characters[1::2], marks) and (codes >= 0).all():
+            if np.array_equal(characters[1::2], marks) and codes.min() >= 0:
                 return codes
         return self._read_long(text, marks)
+
+    def _stand_in(self, array: bytes) -> bytes:
+        """Return a byte that stands for an array, or the array if no byte is left."""
+        if not self._free:
+            return array
+        byte = self._free.pop()
+        self._of_byte[byte] = self._number(array)
+        return bytes([byte])
 
     def _read_long(self, text: bytes, marks: NDArray[np.uint8]) -> Codes:
         """Turn elements of any lengths into a column, by a hash table of their texts."""
@@ -83,22 +100,21 @@ class Decoder:
             self._words.append(np.zeros(_SLOTS, np.uint64))
         padded = text + bytes(8 * len(self._words))
         windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
-        words = [
-            windows[starts + n] & _FIRST_BYTES.take((sizes - n).clip(0, 8))
-            for n in range(0, 8 * len(self._words), 8)
-        ]
-        hashes = sum(word * factor for word, factor in zip(words, _FACTORS, strict=False))
-        slots = (hashes >> np.uint64(48)).astype(np.intp)
+        words = [windows[8 * n :][starts] & _MASKS[n].take(sizes) for n in range(len(self._words))]
+        hashes = reduce(np.add, map(np.multiply, words, _FACTORS))
+        slots = (hashes >> np.uint64(48)).view(np.int64)
         others = self._others(slots, words)
-        _, first = np.unique(hashes[others], return_index=True)
-        for at in np.sort(others[first]).tolist():  # new ones, in order of appearance
-            number = self._number(text[starts[at] : stops[at]])
-            if not self._words[0][slots[at]]:  # free
-                self._in_slot[slots[at]] = number
-                for known, word in zip(self._words, words, strict=True):
-                    known[slots[at]] = word[at]
+        if len(others):
+            _, first = np.unique(hashes[others], return_index=True)
+            for at in np.sort(others[first]).tolist():  # new ones, in order of appearance
+                number = self._number(text[starts[at] : stops[at]])
+                if not self._words[0][slots[at]]:  # free
+                    self._in_slot[slots[at]] = number
+                    for known, word in zip(self._words, words, strict=True):
+                        known[slots[at]] = word[at]
+            others = self._others(slots, words)
         codes: Codes = self._in_slot.take(slots)
-        for at in self._others(slots, words).tolist() if len(others) else ():
+        for at in others.tolist():
             codes[at] = self._number(text[starts[at] : stops[at]])
         return codes
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -12,41 +11,52 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-__all__ = ["read_arrays"]
+__all__ = ["ArrayReader", "is_whole"]
+
+simdjson: ModuleType | None
+try:
+    simdjson = import_module("simdjson")  # the extra "fast": no Python object for each number
+except ImportError:
+    simdjson = None
 
 
-def _optional(name: str) -> ModuleType | None:
-    try:
-        return import_module(name)
-    except ImportError:
-        return None
+def is_whole(text: bytes) -> bool:
+    """Return whether the text of numbers has integers only."""
+    return not (b"." in text or b"e" in text or b"E" in text)
 
 
-simdjson = _optional("simdjson")  # the extra "fast": no Python object for each number
+class ArrayReader:
+    """Reads arrays of numbers from their texts, in the same memory each time."""
 
+    def __init__(self) -> None:
+        self._parser = None if simdjson is None else simdjson.Parser()
 
-def read_arrays(texts: Iterable[memoryview], integers: bool) -> tuple[NDArray[Any], list[int]]:
-    """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
+    def read(self, texts: list[memoryview]) -> tuple[NDArray[Any], list[int]]:
+        """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
 
-    The numbers are float64 or, with `integers`, int64. The arrays must not have arrays in them,
-    which simdjson would flatten. A ValueError means that a text is not such an array, or has to be
-    read in another way.
-    """
-    text = b"[%b]" % b",".join(texts)
-    kind = "q" if integers else "d"
-    try:
-        if simdjson is not None:
-            arrays = simdjson.Parser().parse(text)
-            numbers = arrays.as_buffer(of_type="i" if integers else "d")
+        The numbers are int64 if all are integers, else float64. The arrays must not have arrays in
+        them, which simdjson would flatten. A ValueError means that a text is not such an array, or
+        has to be read in another way.
+        """
+        text = b"[%b]" % b",".join(texts)
+        kind = "q" if is_whole(text) else "d"
+        try:
+            numbers, sizes = self._parse(text, kind)
+        except (TypeError, AttributeError, RuntimeError, struct.error) as error:
+            raise ValueError(str(error)) from None
+        del text  # the copy, which stays, would lie between blocks that are freed
+        column = np.frombuffer(numbers, kind).copy()  # frees the larger buffer
+        if len(column) != sum(sizes):
+            raise ValueError("arrays too long for simdjson to count")
+        return column, sizes
+
+    def _parse(self, text: bytes, kind: str) -> tuple[Any, list[int]]:
+        if self._parser is not None:
+            arrays = self._parser.parse(text)
+            numbers = arrays.as_buffer(of_type="i" if kind == "q" else "d")
         elif b"u" in text or b"f" in text:
             raise ValueError("true, false or null, of which struct makes numbers")
         else:
             arrays = orjson.loads(text)
             numbers = b"".join(struct.pack(f"{len(x)}{kind}", *x) for x in arrays)
-        sizes = list(map(len, arrays))
-    except (TypeError, AttributeError, RuntimeError, struct.error) as error:
-        raise ValueError(str(error)) from None
-    column = np.frombuffer(numbers, kind).copy()  # frees the larger buffer
-    if len(column) != sum(sizes):
-        raise ValueError("arrays too long for simdjson to count")
-    return column, sizes
+        return numbers, list(map(len, arrays))
