@@ -26,7 +26,7 @@ Maker = Callable[..., Path]
 
 # Appends the names of the recordings to runs, and does what their content says.
 PREDICT = """
-import os, sys
+import os, shutil, sys
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.main import main
 
@@ -41,6 +41,8 @@ def predict_model(backend):
             raise ValueError("no larva has a spine")
         if "exit" in content:
             os._exit(3)
+        if "gone" in content:
+            shutil.rmtree(content.split()[-1])
         if "changes" in content:
             file.write_text(content + " ")
         if "bad" in content:
@@ -50,6 +52,7 @@ def predict_model(backend):
 if __name__ == "__main__":
     main(predict_model)
 """
+ALL = "(backend.processed_data_dir() / 'all.label')"
 FILES = "list(find_recordings(backend.list_input_files()))"
 
 
@@ -224,6 +227,7 @@ def test_input_that_a_script_changes_is_a_failure_of_its_recording(
         ("list(backend.raw_data_dir().glob('*.spine'))", "backend.output_path(file)"),
         (f"{FILES}[:1]", "backend.output_path(file)"),
         (FILES, "(backend.processed_data_dir() / 'predicted.label')"),
+        (FILES, f"({ALL}.write_text(text % 1) and backend.output_path(file))"),
     ],
 )
 def test_scripts_that_label_one_recording_at_a_time(
@@ -236,6 +240,49 @@ def test_scripts_that_label_one_recording_at_a_time(
     assert [one.result for one in outcomes] == [Result.LABELLED] * 2, outcomes
     assert len(warned) == 1
     assert all(spine.with_name("predicted.label").exists() for spine in spines)
+    assert all(spine.with_name("all.label").exists() == (ALL in output) for spine in spines)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_script_that_fails_after_labelling_all_is_a_warning(
+    make_backend: Maker, tmp_path: Path
+) -> None:
+    script = PREDICT.replace("FILES", FILES).replace("OUTPUT", "backend.output_path(file)")
+    project = make_backend(predict_model=script.replace("\n\nif", "\n    os._exit(7)\n\nif"))
+    for i in range(2):
+        write_recording(tmp_path / f"r{i}", f"2024061{i}_120000")
+    for one in label(project, tmp_path, batch=2):
+        assert one.result is Result.LABELLED
+        (warning,) = one.warnings
+        assert warning.startswith("predict_model failed with exit code 7")
+    (one, _) = label(project, tmp_path, batch=1, force=True)
+    assert (one.result, one.why) == (Result.FAILED, "exit code 7")
+
+
+@pytest.mark.usefixtures("here")
+def test_files_of_others_stay_and_folders_that_are_gone_are_not_made_again(
+    make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    output = "(backend.output_path(file).with_name('truth.label')"
+    project = make_project(output=f"{output}.write_text(text) and backend.output_path(file))")
+    good, gone, own = (write_recording(tmp_path / x, f"2024061{x}_120000") for x in "012")
+    gone.write_text(f"x 1 gone {gone.parent}")
+    truth = own.with_name("truth.label")
+    truth.write_text("mine")
+    found = label(project, tmp_path, batch=3)
+    failures = [one.why for one in found if one.result is Result.FAILED]
+    assert [one.recording for one in found if one.result is Result.LABELLED] == [good]
+    assert failures[0].startswith(f"{gone.parent}")
+    assert failures[1].startswith(f"{truth}: exists already")
+    assert not gone.parent.exists()
+    assert truth.read_text() == "mine"
+    file = project / "pyproject.toml"
+    text = file.read_text()
+    for number, result in (("1.3", Result.FAILED), ("1.4", Result.LABELLED)):
+        file.write_text(text.replace("1.2", number))  # so that labels are outdated
+        one, other = label(project, tmp_path, batch=2)
+        assert (one.result, other.result) == (Result.LABELLED, result)
+        truth.unlink(missing_ok=True)
 
 
 @pytest.mark.usefixtures("here")
