@@ -27,6 +27,7 @@ Maker = Callable[..., Path]
 # Appends the names of the recordings to runs, and does what their content says.
 PREDICT = """
 import os, shutil, sys
+from pathlib import Path
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.main import main
 
@@ -37,12 +38,14 @@ def predict_model(backend):
     for file in files:
         content = file.read_text()
         text = '{"metadata":{"id":"%s"},"labels":["run"],"data":[{"id":"1","t":[1],"labels":[1]}]}'
-        if "exception" in content:
-            raise ValueError("no larva has a spine")
         if "exit" in content:
             os._exit(3)
         if "gone" in content:
             shutil.rmtree(content.split()[-1])
+        if "saves" in content:
+            Path(content.split()[-1]).write_text("mine")
+        if "exception" in content:
+            raise ValueError("no larva has a spine")
         if "changes" in content:
             file.write_text(content + " ")
         if "bad" in content:
@@ -218,6 +221,24 @@ def test_input_that_a_script_changes_is_a_failure_of_its_recording(
     assert (one.recording, one.result) == (good, Result.LABELLED)
     assert other.result is Result.FAILED
     assert "changed by a script" in other.why
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("fault", ["exception", ""])
+@pytest.mark.parametrize("exists", [True, False])
+def test_labels_that_are_saved_while_a_batch_is_tried_again_stay(
+    exists: bool, fault: str, make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    project = make_project()
+    bad, good = (write_recording(tmp_path / x, f"2024061{x}_120000") for x in "01")
+    labels = good.with_name("predicted.label")
+    bad.write_text(f"x 1 saves {fault} {labels}")
+    if exists:
+        labels.write_text("theirs")
+    _, one = label(project, tmp_path, batch=2, force=True)
+    assert one.result is Result.FAILED
+    assert ("changed this file" if exists else "exists already") in one.why
+    assert labels.read_text() == "mine"
 
 
 @pytest.mark.usefixtures("here")

@@ -51,8 +51,8 @@ def wanted(
     backend: BackendFolder,
     files: Sequence[Path],
     place: Path,
+    replacing: Mapping[Path, Stamp | None],
     force: bool = False,
-    replacing: Mapping[Path, Stamp | None] | None = None,
 ) -> Wanted:
     """Check, before any script runs, that a recording can be read and its labels be written.
 
@@ -63,11 +63,11 @@ def wanted(
         The tracker files. The first is the one to load.
     place : Path
         The path for the labels.
-    force : bool
-        Replace existing files.
-    replacing : mapping, optional
+    replacing : mapping
         The label files to replace, and what the caller has found there. Those that have changed
         since then are not replaced.
+    force : bool
+        As for `Wanted`.
 
     Raises
     ------
@@ -76,10 +76,8 @@ def wanted(
     """
     sources = collect(backend, files, ALL_FILES)
     targets = {path: path for path in label_paths(files[0], place)}
-    replace = force or bool(replacing)
-    found = check_targets(targets, replace, lambda _, path: is_current(backend, path, files))
-    before = {path: one.expected for path, one in found.items()} | dict(replacing or {})
-    return Wanted(sources, [Destination(path, before[path]) for path in targets], force)
+    check_targets(targets, bool(replacing), lambda _, path: is_current(backend, path, files))
+    return Wanted(sources, [Destination(path, replacing.get(path)) for path in targets], force)
 
 
 class Batch:

@@ -58,7 +58,7 @@ def _label_held(
             outcome, outdated = settled(task)
             if outcome is None:
                 task = task._replace(found=outdated)
-                one = wanted(backend, task.files, task.place, task.force, outdated)
+                one = wanted(backend, task.files, task.place, outdated, task.force)
                 recordings.append((task, one))
             else:
                 outcomes.append(outcome)
@@ -102,6 +102,7 @@ def _failed(task: Task, error: Exception, together: int = 0) -> Outcome:
             return failure(task, another, together)
         if now is not None:
             return now
+        together = 0  # it would be the same for the recording alone
     return failure(task, error, together)
 
 
