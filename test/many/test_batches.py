@@ -98,11 +98,11 @@ def sizes(batches: Batches, seconds: float) -> Iterator[int]:
 @pytest.mark.parametrize(
     ("number", "size", "jobs", "seconds", "expected"),
     [
-        (300, None, 1, 1, [4, 60, 60, 60, 60, 56]),
-        (300, None, 1, 0.001, [4, LARGEST, 96]),
-        (300, None, 4, 0.001, [4, 75, 75, 75, 71]),
-        (5, None, 4, 1, [2, 2, 1]),
-        (5, None, 1, 100, [4, 1]),
+        (300, None, 1, 1, [1, 60, 60, 60, 60, 59]),
+        (300, None, 1, 0.001, [1, LARGEST, 99]),
+        (300, None, 4, 0.001, [1, 75, 75, 75, 74]),
+        (5, None, 4, 1, [1, 2, 2]),
+        (5, None, 1, 100, [1, 1, 1, 1, 1]),
         (5, 3, 1, 100, [3, 2]),
         (5, 1, 1, 0.001, [1, 1, 1, 1, 1]),
         (6, 5, 2, 1, [3, 3]),
@@ -116,14 +116,14 @@ def test_a_batch_takes_about_a_minute(
 
 
 def test_what_is_up_to_date_or_busy_says_nothing_about_time() -> None:
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     for result in (Result.CURRENT, Result.BUSY):
         batches.learn([Outcome(task.files[0], result) for task in next(batches)])
     assert len(next(batches)) == 4
 
 
 def test_a_batch_without_labels_is_followed_by_single_recordings() -> None:
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     batches.learn([Outcome(x.files[0], Result.FAILED, seconds=1) for x in next(batches)])
     (task,) = next(batches)
     batches.learn([outcome(task, 1)])
@@ -131,12 +131,12 @@ def test_a_batch_without_labels_is_followed_by_single_recordings() -> None:
 
 
 def test_scripts_that_label_one_recording_at_a_time_get_one() -> None:
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     alone = [outcome(task, 0.01, together=1) for task in next(batches)]
     failed = alone[0]._replace(result=Result.FAILED)
     batches.learn([failed, *alone[1:]])  # it may be the reason
     assert len(next(batches)) > 1
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     with pytest.warns(UserWarning, match="each is a batch now; choose this with batch=1"):
         batches.learn(alone)
     assert list(map(len, batches)) == [1] * 20
@@ -173,7 +173,7 @@ def test_batches_give_the_same_files_in_the_same_order(
     for stem in ("20240611_101500", "20240612_101500"):  # beside each other
         write_recording(lab / "c", stem)
     found = []
-    for batch in (1, None):
+    for batch in (1, 4):
         outcomes = label(project, lab, batch)
         found.append(([one.labels for one in outcomes], tree(lab)))
         for path in lab.rglob("*.label"):
