@@ -152,9 +152,9 @@ class Batch:
         self._after = input_stamps(backend)
         self._beside_input = beside_input(backend)
         processed = backend.data_dirs()[-1]
-        written = (x.relative_to(processed) for x in walk(processed) if is_label_file(x))
-        folders = set(self._folders)
-        self._of_none = next((x for x in written if folders.isdisjoint(x.parents)), None)
+        own = [processed / folder for folder in self._folders]
+        others = walk(processed, lambda folder: folder not in own) if len(own) > 1 else ()
+        self._of_none = next(filter(is_label_file, others), None)
 
     def pull(self, n: int) -> list[Path]:
         """Complete and check the labels of a recording, and copy them to their destination.
