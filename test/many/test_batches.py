@@ -26,7 +26,8 @@ Maker = Callable[..., Path]
 
 # Appends the names of the recordings to runs, and does what their content says.
 PREDICT = """
-import os, sys
+import os, shutil, sys
+from pathlib import Path
 from taggingbackends.data.formats import find_recordings
 from taggingbackends.main import main
 
@@ -37,10 +38,14 @@ def predict_model(backend):
     for file in files:
         content = file.read_text()
         text = '{"metadata":{"id":"%s"},"labels":["run"],"data":[{"id":"1","t":[1],"labels":[1]}]}'
-        if "exception" in content:
-            raise ValueError("no larva has a spine")
         if "exit" in content:
             os._exit(3)
+        if "gone" in content:
+            shutil.rmtree(content.split()[-1])
+        if "saves" in content:
+            Path(content.split()[-1]).write_text("mine")
+        if "exception" in content:
+            raise ValueError("no larva has a spine")
         if "changes" in content:
             file.write_text(content + " ")
         if "bad" in content:
@@ -50,6 +55,7 @@ def predict_model(backend):
 if __name__ == "__main__":
     main(predict_model)
 """
+ALL = "(backend.processed_data_dir() / 'all.label')"
 FILES = "list(find_recordings(backend.list_input_files()))"
 
 
@@ -92,11 +98,11 @@ def sizes(batches: Batches, seconds: float) -> Iterator[int]:
 @pytest.mark.parametrize(
     ("number", "size", "jobs", "seconds", "expected"),
     [
-        (300, None, 1, 1, [4, 60, 60, 60, 60, 56]),
-        (300, None, 1, 0.001, [4, LARGEST, 96]),
-        (300, None, 4, 0.001, [4, 75, 75, 75, 71]),
-        (5, None, 4, 1, [2, 2, 1]),
-        (5, None, 1, 100, [4, 1]),
+        (300, None, 1, 1, [1, 60, 60, 60, 60, 59]),
+        (300, None, 1, 0.001, [1, LARGEST, 99]),
+        (300, None, 4, 0.001, [1, 75, 75, 75, 74]),
+        (5, None, 4, 1, [1, 2, 2]),
+        (5, None, 1, 100, [1, 1, 1, 1, 1]),
         (5, 3, 1, 100, [3, 2]),
         (5, 1, 1, 0.001, [1, 1, 1, 1, 1]),
         (6, 5, 2, 1, [3, 3]),
@@ -110,14 +116,14 @@ def test_a_batch_takes_about_a_minute(
 
 
 def test_what_is_up_to_date_or_busy_says_nothing_about_time() -> None:
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     for result in (Result.CURRENT, Result.BUSY):
         batches.learn([Outcome(task.files[0], result) for task in next(batches)])
     assert len(next(batches)) == 4
 
 
 def test_a_batch_without_labels_is_followed_by_single_recordings() -> None:
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     batches.learn([Outcome(x.files[0], Result.FAILED, seconds=1) for x in next(batches)])
     (task,) = next(batches)
     batches.learn([outcome(task, 1)])
@@ -125,12 +131,12 @@ def test_a_batch_without_labels_is_followed_by_single_recordings() -> None:
 
 
 def test_scripts_that_label_one_recording_at_a_time_get_one() -> None:
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     alone = [outcome(task, 0.01, together=1) for task in next(batches)]
     failed = alone[0]._replace(result=Result.FAILED)
     batches.learn([failed, *alone[1:]])  # it may be the reason
     assert len(next(batches)) > 1
-    batches = Batches(tasks(20))
+    batches = Batches(tasks(20), first=4)
     with pytest.warns(UserWarning, match="each is a batch now; choose this with batch=1"):
         batches.learn(alone)
     assert list(map(len, batches)) == [1] * 20
@@ -167,7 +173,7 @@ def test_batches_give_the_same_files_in_the_same_order(
     for stem in ("20240611_101500", "20240612_101500"):  # beside each other
         write_recording(lab / "c", stem)
     found = []
-    for batch in (1, None):
+    for batch in (1, 4):
         outcomes = label(project, lab, batch)
         found.append(([one.labels for one in outcomes], tree(lab)))
         for path in lab.rglob("*.label"):
@@ -218,12 +224,31 @@ def test_input_that_a_script_changes_is_a_failure_of_its_recording(
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("fault", ["exception", ""])
+@pytest.mark.parametrize("exists", [True, False])
+def test_labels_that_are_saved_while_a_batch_is_tried_again_stay(
+    exists: bool, fault: str, make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    project = make_project()
+    bad, good = (write_recording(tmp_path / x, f"2024061{x}_120000") for x in "01")
+    labels = good.with_name("predicted.label")
+    bad.write_text(f"x 1 saves {fault} {labels}")
+    if exists:
+        labels.write_text("theirs")
+    _, one = label(project, tmp_path, batch=2, force=True)
+    assert one.result is Result.FAILED
+    assert ("changed this file" if exists else "exists already") in one.why
+    assert labels.read_text() == "mine"
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("files", "output"),
     [
         ("list(backend.raw_data_dir().glob('*.spine'))", "backend.output_path(file)"),
         (f"{FILES}[:1]", "backend.output_path(file)"),
         (FILES, "(backend.processed_data_dir() / 'predicted.label')"),
+        (FILES, f"({ALL}.write_text(text % 1) and backend.output_path(file))"),
     ],
 )
 def test_scripts_that_label_one_recording_at_a_time(
@@ -236,6 +261,49 @@ def test_scripts_that_label_one_recording_at_a_time(
     assert [one.result for one in outcomes] == [Result.LABELLED] * 2, outcomes
     assert len(warned) == 1
     assert all(spine.with_name("predicted.label").exists() for spine in spines)
+    assert all(spine.with_name("all.label").exists() == (ALL in output) for spine in spines)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_script_that_fails_after_labelling_all_is_a_warning(
+    make_backend: Maker, tmp_path: Path
+) -> None:
+    script = PREDICT.replace("FILES", FILES).replace("OUTPUT", "backend.output_path(file)")
+    project = make_backend(predict_model=script.replace("\n\nif", "\n    os._exit(7)\n\nif"))
+    for i in range(2):
+        write_recording(tmp_path / f"r{i}", f"2024061{i}_120000")
+    for one in label(project, tmp_path, batch=2):
+        assert one.result is Result.LABELLED
+        (warning,) = one.warnings
+        assert warning.startswith("predict_model failed with exit code 7")
+    (one, _) = label(project, tmp_path, batch=1, force=True)
+    assert (one.result, one.why) == (Result.FAILED, "exit code 7")
+
+
+@pytest.mark.usefixtures("here")
+def test_files_of_others_stay_and_folders_that_are_gone_are_not_made_again(
+    make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    output = "(backend.output_path(file).with_name('truth.label')"
+    project = make_project(output=f"{output}.write_text(text) and backend.output_path(file))")
+    good, gone, own = (write_recording(tmp_path / x, f"2024061{x}_120000") for x in "012")
+    gone.write_text(f"x 1 gone {gone.parent}")
+    truth = own.with_name("truth.label")
+    truth.write_text("mine")
+    found = label(project, tmp_path, batch=3)
+    failures = [one.why for one in found if one.result is Result.FAILED]
+    assert [one.recording for one in found if one.result is Result.LABELLED] == [good]
+    assert failures[0].startswith(f"{gone.parent}")
+    assert failures[1].startswith(f"{truth}: exists already")
+    assert not gone.parent.exists()
+    assert truth.read_text() == "mine"
+    file = project / "pyproject.toml"
+    text = file.read_text()
+    for number, result in (("1.3", Result.FAILED), ("1.4", Result.LABELLED)):
+        file.write_text(text.replace("1.2", number))  # so that labels are outdated
+        one, other = label(project, tmp_path, batch=2)
+        assert (one.result, other.result) == (Result.LABELLED, result)
+        truth.unlink(missing_ok=True)
 
 
 @pytest.mark.usefixtures("here")

@@ -11,7 +11,7 @@ from taggingbackends.backend.folder import BackendFolder, label_paths
 from taggingbackends.backend.inputfiles import ALL_FILES
 from taggingbackends.backend.options import Options
 from taggingbackends.backend.prediction import check_unchanged, input_stamps, no_output
-from taggingbackends.backend.provenance import complete, is_current, software
+from taggingbackends.backend.provenance import Status, complete, is_current, software, status_of
 from taggingbackends.backend.running import prepare, reporting, required_script, run_script
 from taggingbackends.backend.staging import (
     beside_input,
@@ -38,7 +38,8 @@ class Wanted(NamedTuple):
     places : list of Destination
         The path for the labels of each run, and what may be replaced there.
     force : bool
-        Whether existing files are replaced.
+        Whether label files of other names, which scripts may write as well, replace any file.
+        Otherwise, they replace those of this backend and model.
     """
 
     sources: Mapping[Path, Path]
@@ -50,8 +51,8 @@ def wanted(
     backend: BackendFolder,
     files: Sequence[Path],
     place: Path,
+    replacing: Mapping[Path, Stamp | None],
     force: bool = False,
-    replacing: Mapping[Path, Stamp | None] | None = None,
 ) -> Wanted:
     """Check, before any script runs, that a recording can be read and its labels be written.
 
@@ -62,11 +63,11 @@ def wanted(
         The tracker files. The first is the one to load.
     place : Path
         The path for the labels.
+    replacing : mapping
+        The label files to replace, and what the caller has found there. Those that have changed
+        since then are not replaced.
     force : bool
-        Replace existing files.
-    replacing : mapping, optional
-        With `force`: the label files to replace, and what the caller has found there. Those that
-        have changed since then are not replaced.
+        As for `Wanted`.
 
     Raises
     ------
@@ -75,9 +76,8 @@ def wanted(
     """
     sources = collect(backend, files, ALL_FILES)
     targets = {path: path for path in label_paths(files[0], place)}
-    found = check_targets(targets, force, lambda _, path: is_current(backend, path, files))
-    before = {path: one.expected for path, one in found.items()} | dict(replacing or {})
-    return Wanted(sources, [Destination(path, before[path]) for path in targets], force)
+    check_targets(targets, bool(replacing), lambda _, path: is_current(backend, path, files))
+    return Wanted(sources, [Destination(path, replacing.get(path)) for path in targets], force)
 
 
 class Batch:
@@ -92,6 +92,11 @@ class Batch:
     recordings : sequence of Wanted
     link : bool
         Link the files instead of copying them.
+
+    Attributes
+    ----------
+    failed : ScriptError or None
+        The error of a script that failed in `run`.
 
     Raises
     ------
@@ -112,7 +117,7 @@ class Batch:
         push_collected(backend, sources, link, private=True)
         self._before: dict[Path, Stamp | None] = {}
         self._after: dict[Path, Stamp | None] = {}
-        self._failed: ScriptError | None = None
+        self.failed: ScriptError | None = None
         self._left_out: list[LeftOutWarning] = []
 
     def run(self, options: Options, skip: Iterable[str] = ()) -> None:
@@ -143,9 +148,13 @@ class Batch:
                 prepare(backend, options, skip)
                 run_script(backend, script, options)
         except ScriptError as error:
-            self._failed = error
+            self.failed = error
         self._after = input_stamps(backend)
         self._beside_input = beside_input(backend)
+        processed = backend.data_dirs()[-1]
+        own = [processed / folder for folder in self._folders]
+        others = walk(processed, lambda folder: folder not in own) if len(own) > 1 else ()
+        self._of_none = next(filter(is_label_file, others), None)
 
     def pull(self, n: int) -> list[Path]:
         """Complete and check the labels of a recording, and copy them to their destination.
@@ -168,8 +177,9 @@ class Batch:
         LabelFileError
             A label file is invalid.
         BackendError
-            ``changed-input``, and ``no-output``: scripts wrote no label file, or under a name that
-            `BackendExplorer.output_path` does not return. Errors of `staging.pull`.
+            ``changed-input``; ``no-input``: the recording was removed meanwhile; ``no-output``:
+            scripts wrote no label file, or under a name that `BackendExplorer.output_path` does not
+            return, or one that belongs to no recording of the batch. Errors of `staging.pull`.
 
         Warns
         -----
@@ -183,8 +193,11 @@ class Batch:
         main = raw / folder / next(iter(recording.sources))
         expected = label_paths(main, self._backend.output_path(main))
         missing = [path for path in expected if not path.exists()]
-        if self._failed is not None and (missing or len(self._recordings) == 1):
-            raise self._failed
+        if self.failed is not None and (missing or len(self._recordings) == 1):
+            raise self.failed
+        if self._of_none is not None:
+            problem = f"{self._of_none}: expected label files in the folders of the recordings"
+            raise BackendError("no-output", problem)
         files = [file for file in walk(processed / folder) if is_label_file(file)]
         digests: dict[Path, str] = {}
         completed = complete(self._backend, files, self._software, digests, folder)
@@ -198,7 +211,10 @@ class Batch:
         others = {
             x: self._beside_input(x.relative_to(processed)) for x in files if x not in targets
         }
-        targets |= check_targets(others, recording.force)
+        targets |= self._checked(others, recording)
+        for source in recording.sources.values():
+            if not source.exists():  # its folder would be created again
+                raise BackendError("no-input", f"{source}: removed meanwhile")
         for file, runs in completed.items():
             check_runs(runs, raw / file.parent.relative_to(processed), digests)
         paths = copy_to(targets)
@@ -206,6 +222,17 @@ class Batch:
             if len(self._recordings) == 1 or warning.file in recording.sources.values():
                 warnings.warn(warning, stacklevel=2)
         return paths
+
+    def _checked(self, others: Mapping[Path, Path], recording: Wanted) -> dict[Path, Destination]:
+        """Check the destinations of label files that no other command looks for."""
+        files = list(recording.sources.values())
+        ours = {
+            file: path
+            for file, path in others.items()
+            if path.is_file() and status_of(self._backend, path, files)[0] is not Status.FOREIGN
+        }
+        theirs = {file: path for file, path in others.items() if file not in ours}
+        return check_targets(ours, True) | check_targets(theirs, recording.force)
 
     def _unexpected(self, path: Path, folder: Path, has_runs: bool) -> BackendError:
         """Return the error about labels with a name under which nobody would find them."""

@@ -14,7 +14,6 @@ __all__ = ["LARGEST", "Batches"]
 LARGEST = 200
 """The largest batch. A lock is held for each recording of it, and a process can open few files."""
 
-_FIRST = 4  # recordings, as long as the time for one is unknown
 _SECONDS = 60.0
 
 
@@ -29,6 +28,8 @@ class Batches:
         The size of the batches. By default, it is chosen by the time that the last batch has taken.
     jobs : int
         The number of batches at a time. There is at least one for each, so they may be smaller.
+    first : int
+        The size as long as the time for a recording is unknown. It may be long.
 
     Attributes
     ----------
@@ -36,11 +37,13 @@ class Batches:
         It may change.
     """
 
-    def __init__(self, tasks: Sequence[Task], size: int | None = None, jobs: int = 1) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], size: int | None = None, jobs: int = 1, first: int = 1
+    ) -> None:
         self.jobs = jobs
         self._tasks = tasks
         self._begun = 0
-        self._size = size or _FIRST
+        self._size = size or first
         self._chosen = size is not None
 
     def __iter__(self) -> Iterator[Sequence[Task]]:

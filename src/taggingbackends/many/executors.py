@@ -27,6 +27,7 @@ __all__ = ["DaskExecutor", "Executor", "LocalExecutor"]
 
 _CONNECTING = 10  # s; time limit for the scheduler's answer
 _QUEUED = 32  # batches that wait or run at least, so that an adaptive cluster grows
+_FIRST = 4  # recordings in each of these: they are submitted before the time for one is known
 
 
 class Executor(Protocol):
@@ -132,7 +133,7 @@ class DaskExecutor:
         from distributed import as_completed
 
         self._check_workers()
-        batches = Batches(tasks, self._batch)
+        batches = Batches(tasks, self._batch, first=_FIRST)
         running: dict[Future, Sequence[Task]] = {}
         finished = as_completed(loop=self._client.loop)
 

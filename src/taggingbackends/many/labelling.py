@@ -115,8 +115,9 @@ class Outcome(NamedTuple):
     seconds : float
         Time that labelling took, s; 0 if nothing was done. It is a share of the time of the batch.
     together : int
-        The number of recordings that one run of the scripts has labelled, with this one; or the
-        number that it was run for, if it failed. 0 if no script was run.
+        The number of recordings that one run of the scripts has labelled, with this one. If it
+        failed, the number among which the cause may be: those that the scripts were run for. 0 if
+        no script is the cause.
     """
 
     recording: Path
@@ -162,7 +163,8 @@ def label_batch(tasks: Sequence[Task], processes: Processes | None = None) -> li
         except Exception as error:  # other recordings go on after any error
             outcome = Outcome(task.files[0], Result.FAILED, why=_named(error))
         if outcome is None:
-            waiting.append(task._replace(found=outdated))
+            # labels of the process that it waits for may be replaced
+            waiting.append(task._replace(found=None if task.wait else outdated))
         else:
             outcomes[task.files[0]] = outcome
     batches = [waiting]
@@ -199,9 +201,12 @@ def settled(task: Task) -> tuple[Outcome | None, dict[Path, Stamp | None]]:
     Outcome or None
         The outcome if the existing labels stay; None if the recording needs labelling.
     dict
-        The existing label files to replace, each with what it was just before it was read.
+        The existing label files to replace, each with what it was just before it was read. With
+        `force`, this is what was there when the recording was first looked at.
     """
     DIGESTS.update(task.digests)
+    if task.force and task.found is not None:  # what is saved while a batch is tried again stays
+        return None, dict(task.found)
     if task.force or task.found is not None:
         files = label_files(task.files, task.place).values()
         now = {file: stamp(file) for file in files if file is not None}

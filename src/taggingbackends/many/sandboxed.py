@@ -58,8 +58,7 @@ def _label_held(
             outcome, outdated = settled(task)
             if outcome is None:
                 task = task._replace(found=outdated)
-                force = task.force or bool(outdated)
-                one = wanted(backend, task.files, task.place, force, outdated)
+                one = wanted(backend, task.files, task.place, outdated, task.force)
                 recordings.append((task, one))
             else:
                 outcomes.append(outcome)
@@ -85,6 +84,9 @@ def _label_held(
         found.append(outcome)
         warned.clear()
     together = sum(outcome.result is Result.LABELLED for outcome in found)
+    if batch.failed is not None and together == len(found):  # nothing else would tell it
+        note = f"{batch.failed}, when it had labelled the recordings"
+        found = [one._replace(warnings=(*one.warnings, note)) for one in found]
     for outcome in found:
         is_labelled = outcome.result is Result.LABELLED
         outcomes.append(outcome._replace(together=together) if is_labelled else outcome)
@@ -100,6 +102,7 @@ def _failed(task: Task, error: Exception, together: int = 0) -> Outcome:
             return failure(task, another, together)
         if now is not None:
             return now
+        together = 0  # it would be the same for the recording alone
     return failure(task, error, together)
 
 
