@@ -192,8 +192,10 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     refused(command("init", "Mine", cwd=tmp_path), "expected a new or empty folder, found this one")
     assert tree(tmp_path) == before
     (tmp_path / "file").write_text("x")
-    with backend_error("existing-file"):
-        init("file", tmp_path, minimal=True)
+    (tmp_path / "json").write_text("x")  # a reserved name, as that of a backend that is installed
+    for name in ("file", "json"):
+        with backend_error("existing-file"):
+            init(name, tmp_path, minimal=True)
 
 
 @pytest.mark.parametrize("name", ["", "2fast", "a b", "a/b", "../x", "a_", "é", "-x", "a-"])
