@@ -19,7 +19,7 @@ import pytest
 
 import taggingbackends
 from support import ROOT, backend_error, command, refused, tree, write_recording
-from taggingbackends import Labels, simulation
+from taggingbackends import Labels, TaggingBackendsError, simulation
 from taggingbackends.backend import scaffold
 from taggingbackends.backend.check import check
 from taggingbackends.backend.scaffold import LIBRARIES, init, requirement, source_folder
@@ -148,6 +148,16 @@ def test_the_template_labels_each_run_of_a_file(trained: Path, tmp_path: Path) -
         trxmat.RUN: 2,
         trxmat.OTHER: 1,
     }
+
+
+def test_models_refuse_other_features(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(trained / "src")
+    model = import_module("mine.models.network").read_model(trained / "models" / "m")
+    for use in (model.check, model.probabilities):
+        with pytest.raises(
+            TaggingBackendsError, match=r"knows 110 features.* returns 210; train a"
+        ):
+            use(np.zeros((1, 210), np.float32))
 
 
 def test_frames_without_a_spine_are_undefined(
