@@ -19,7 +19,7 @@ import pytest
 
 import taggingbackends
 from support import ROOT, backend_error, command, refused, tree, write_recording
-from taggingbackends import Labels, simulation
+from taggingbackends import Labels, TaggingBackendsError, simulation
 from taggingbackends.backend import scaffold
 from taggingbackends.backend.check import check
 from taggingbackends.backend.scaffold import LIBRARIES, init, requirement, source_folder
@@ -150,6 +150,14 @@ def test_the_template_labels_each_run_of_a_file(trained: Path, tmp_path: Path) -
     }
 
 
+def test_models_refuse_other_features(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(trained / "src")
+    model = import_module("mine.models.network").read_model(trained / "models" / "m")
+    for use in (model.check, model.probabilities):
+        with pytest.raises(TaggingBackendsError, match=r"110 features.* returns 210; train a new"):
+            use(np.zeros((1, 210), np.float32))
+
+
 def test_frames_without_a_spine_are_undefined(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,8 +200,10 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     refused(command("init", "Mine", cwd=tmp_path), "expected a new or empty folder, found this one")
     assert tree(tmp_path) == before
     (tmp_path / "file").write_text("x")
-    with backend_error("existing-file"):
-        init("file", tmp_path, minimal=True)
+    (tmp_path / "json").write_text("x")  # a reserved name, as that of a backend that is installed
+    for name in ("file", "json"):
+        with backend_error("existing-file"):
+            init(name, tmp_path, minimal=True)
 
 
 @pytest.mark.parametrize("name", ["", "2fast", "a b", "a/b", "../x", "a_", "é", "-x", "a-"])

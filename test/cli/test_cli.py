@@ -149,6 +149,9 @@ def test_push_pull_and_reset(make_backend: Maker, tmp_path: Path) -> None:
     assert (project / "models" / "m").is_dir()
     command("reset", "--model-instance=m", "--model", cwd=project)
     assert not (project / "models" / "m").exists()
+    (project / "models" / "mm").mkdir()
+    again = command("reset", "--model-instance=m", "--model", cwd=project).stdout
+    assert again == "nothing to remove: no model m; did you mean mm?\n"
 
 
 @posix

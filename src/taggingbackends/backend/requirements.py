@@ -85,8 +85,12 @@ def _fix(project_dir: Path) -> str:
     own = project_dir / ".venv"
     if Path(sys.prefix) == own:
         return f"run `poetry install` in {project_dir}"
-    place = f", {own}" if own.is_dir() else ""
+    if own.is_dir():
+        return (
+            f"leave this environment (`deactivate`), and use the backend's, {own}: in "
+            f"{project_dir}, `poetry install` makes it complete and `poetry run ...` uses it"
+        )
     return (
-        f"leave this environment (`deactivate`), and use the backend's{place}: in {project_dir}, "
-        "`poetry install` makes it complete and `poetry run ...` uses it"
+        f"in {project_dir}, run `pip install --editable .`, if this environment is the backend's; "
+        "if not, leave it (`deactivate`), and use the backend's, or `poetry install` to make one"
     )

@@ -53,12 +53,13 @@ def init(name: str, parent: Path, minimal: bool = False, library: str | None = N
         ``bad-name``: the name cannot name a Python package, or another package has it.
         ``existing-file``: the backend's folder exists and is not empty.
     """
-    _check_name(name)
+    _check_letters(name)
     package = package_of(name)
     folder = parent / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         problem = f"{folder}: expected a new or empty folder, found this one; choose another name"
         raise BackendError("existing-file", problem)
+    _check_unused(name)  # after the folder, since this backend may be there and installed
     parts = ["minimal"] if minimal else ["full"] if library is None else ["full", library]
     contents = {
         folder / _renamed(path, package): _filled(path, text, name, package)
@@ -111,17 +112,20 @@ def _place(url: str) -> Path | None:
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
-def _check_name(name: str) -> None:
+def _check_letters(name: str) -> None:
     if not _NAMES.fullmatch(name):
         problem = f"{shown(name)}: expected letters, digits and hyphens, a letter first"
         suggested = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
         if _NAMES.fullmatch(suggested):
             problem += f"; did you mean {suggested}?"
         raise BackendError("bad-name", problem)
+
+
+def _check_unused(name: str) -> None:
     if is_reserved(name) or _is_installed(name):
         problem = (
-            f"{shown(name)}: name is reserved (a keyword, a module of Python, or another package); "
-            f"choose another, such as {name}-Tagger"
+            f"{shown(name)}: name is reserved (a keyword, a module of Python, or a package that is "
+            f"installed); choose another, such as {name}-Tagger"
         )
         raise BackendError("bad-name", problem)
 

@@ -18,6 +18,7 @@ from taggingbackends.cli.arguments import (
 from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_json, print_names
 from taggingbackends.errors import BackendError
+from taggingbackends.system.names import did_you_mean
 
 __all__ = ["check", "init", "models", "pull", "push", "reset", "sandboxes"]
 
@@ -215,7 +216,9 @@ def reset(
     for folder in removed:
         echo(f"removed {folder}")
     if not removed:
-        echo("nothing to remove")
+        names = backend.list_models()
+        other = did_you_mean(model_instance or "", names)
+        echo("nothing to remove" + (f": no model {model_instance}; {other}" if model else ""))
 
 
 @click.command()

@@ -63,9 +63,10 @@ def names_of(result: Mapping[str, Any]) -> dict[str, str]:
 def _head(result: Mapping[str, Any]) -> str:
     seconds = result["seconds"]
     training = f"training {seconds['training']:.1f} s, " if seconds["training"] else ""
+    sums = " (sums of all folds)" if training else ""
     return (
         f"{how(result)}: {counted(result['frames'], 'labelled frame')}\n"
-        f"{training}predicting {seconds['predicting']:.1f} s (sums of all folds); "
+        f"{training}predicting {seconds['predicting']:.1f} s{sums}; "
         f"took {seconds['total']:.1f} s"
     )
 

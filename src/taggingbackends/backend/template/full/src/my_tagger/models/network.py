@@ -11,6 +11,8 @@ import skops.io
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
+from taggingbackends import TaggingBackendsError
+
 CORRECTED = 5.0
 """Weight of a frame that a person corrected, compared with other frames of the label."""
 
@@ -38,8 +40,16 @@ class Model(NamedTuple):
         """The labels, one per column of `probabilities`."""
         return np.asarray(self.network.classes_)
 
+    def check(self, inputs: NDArray[np.float32]) -> None:
+        """Raise an error if the model was trained with other features."""
+        known, found = self.examples.inputs.shape[1], inputs.shape[1]
+        if found != known:
+            problem = f"the model knows {known} features, and window_inputs returns {found}"
+            raise TaggingBackendsError(f"{problem}; train a new model")
+
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability of each label, one row per window."""
+        self.check(inputs)
         return np.asarray(self.network.predict_proba(inputs))
 
 

@@ -55,7 +55,9 @@ def train_from(earlier: Path | None, backend: BackendExplorer, epochs: int, seed
     examples = Examples(inputs, np.array(plan.names)[windows.labels], windows.edited)
     network, colors = None, plan.colors
     if earlier is not None:
-        network, known, before = read_model(earlier)
+        model = read_model(earlier)
+        model.check(inputs)
+        network, known, before = model
         colors = known | {name: known.get(name) or color for name, color in colors.items()}
         examples = Examples(
             np.concatenate([before.inputs, examples.inputs]),

@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
 from my_tagger.features.windows import POINTS
+from taggingbackends import TaggingBackendsError
 
 CORRECTED = 5.0
 """Weight of a frame that a person corrected, compared with other frames of the label."""
@@ -66,8 +67,16 @@ class Model(NamedTuple):
         """The labels, one per column of `probabilities`."""
         return np.array(self.network.names)
 
+    def check(self, inputs: NDArray[np.float32]) -> None:
+        """Raise an error if the model was trained with other features."""
+        known, found = self.examples.inputs.shape[1], inputs.shape[1]
+        if found != known:
+            problem = f"the model knows {known} features, and window_inputs returns {found}"
+            raise TaggingBackendsError(f"{problem}; train a new model")
+
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability of each label, one row per window."""
+        self.check(inputs)
         with torch.inference_mode():
             scores: Tensor = self.network(torch.from_numpy(inputs))
         found: NDArray[np.float64] = scores.double().softmax(dim=1).numpy()
