@@ -145,7 +145,7 @@ def record(
         shown(ours),
         f"{_against}: {shown(baseline)}" if _against else shown(baseline),
         _number(ratio) + spread,
-        "" if high is None else f"{low} to {high}" if low else f"{high}",
+        "" if high is None else f"{low} to {high}" if low else f"{high:.3g}",
         "" if high is None else "met" if low <= ratio <= high else "not met",
     )
 

@@ -140,7 +140,9 @@ content = Path({str(path)!r}).read_bytes()
     work = """
 runs = reading.parse(content).runs
 tracks = [track for run in runs.values() for track in run.values()]
-columns = [x for track in tracks for x in (track.times, track.codes, *track.records.values())]
+names = ("times", "codes", "confidence", "second_codes")
+columns = [getattr(track, name) for track in tracks for name in names]
+columns += [record for track in tracks for record in track.records.values()]
 result = sum(getattr(column, "nbytes", 0) for column in columns)
 """
     peak, columns = peak_memory(prepare, work)
