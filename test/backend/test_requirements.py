@@ -51,7 +51,7 @@ def test_nothing_is_run_or_changed(arguments: list[str], project: Path, tmp_path
     command_ = [str(places.get(argument, argument)) for argument in arguments]
     result = command("--project", project, *command_, cwd=tmp_path)
     refused(result, f"Mine/pyproject.toml: requires Scikit_Video, not installed in {sys.prefix}")
-    assert f"in {project}, run `pip install --editable .`" in result.stderr
+    assert f"in {project}, run `pip install -e .`" in result.stderr
     assert tree(tmp_path) == before
     assert [path.name for path in (project / "models").iterdir()] == ["default"]
 

@@ -91,6 +91,6 @@ def _fix(project_dir: Path) -> str:
             f"{project_dir}, `poetry install` makes it complete and `poetry run ...` uses it"
         )
     return (
-        f"in {project_dir}, run `pip install --editable .`, if this environment is the backend's; "
+        f"in {project_dir}, run `pip install -e .`, if this environment is the backend's; "
         "if not, leave it (`deactivate`), and use the backend's, or `poetry install` to make one"
     )
