@@ -2,7 +2,7 @@
 # make test   run all checks of continuous integration; several may run at once
 # make torture  end commands at random moments, fill disks, fuzz files ...; SECONDS=1800 SEED=0
 # make docs   build the website in build/site; any warning or dead link is an error
-# make bench  compare the speed with that of simple code in a quarter of an hour; writes the page
+# make bench  compare the speed with that of simple code in 20 minutes; writes the page
 #             docs/performance.md
 # Each target installs what it needs into .venv and .tools. This requires Python >= 3.11 and access
 # to a package index.
