@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -273,6 +274,23 @@ def test_the_guide_leads_to_a_tagger_that_predicts(tmp_path: Path) -> None:
         for run in Labels.read(project / "recordings" / "2" / name).values()
     )
     assert np.mean([a == b for a, b in zip(true, predicted, strict=True)]) > 0.85
+
+
+def test_the_other_code_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    simulate([str(tmp_path), "--run=20240611_101500"])
+    for path in tmp_path.glob("*@*"):
+        path.rename(f"x{path.suffix}")
+    track = next(iter(load_tracks("x.spine").values()))
+    namespace: dict[str, Any] = {"times": track.times, "states": ["run"] * len(track)}
+    for code in blocks("docs/writing-a-backend.md"):
+        if not code.startswith("def window_inputs"):
+            exec(code, namespace)
+    assert Labels.read("x.label").count() == {"run": len(track)}
+    with pytest.warns(UserWarning, match="3 larvae have no spine"):
+        namespace["train_epoch"](None)
+    backend = SimpleNamespace(list_input_files=lambda: [Path("x.spine")], load_tracks=load_tracks)
+    namespace["build_features"](backend)
 
 
 PAGES = [ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
