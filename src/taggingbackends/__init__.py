@@ -18,8 +18,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from taggingbackends.system.lazy import lazy_names
-from taggingbackends.system.version import own_version
+from taggingbackends.system.lazy import lazy_function, lazy_names
 
 TYPE_CHECKING = False  # importing typing would take most of the time
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ __all__ = [
 _MODULES = ("analysis", "data", "display", "explorer", "julia", "labels", "main", "simulation")
 
 if not TYPE_CHECKING:  # checkers would accept any name
+    _own_version = lazy_function("taggingbackends.system.version", "own_version")
     _get, _ = lazy_names(
         __name__,
         {
@@ -77,7 +77,7 @@ if not TYPE_CHECKING:  # checkers would accept any name
     def __getattr__(name: str) -> object:
         if name in _MODULES:
             return import_module(f"{__name__}.{name}")
-        return own_version() if name == "__version__" else _get(name)
+        return _own_version() if name == "__version__" else _get(name)
 
 
 def __dir__() -> list[str]:
