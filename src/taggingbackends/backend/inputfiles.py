@@ -19,7 +19,7 @@ from taggingbackends.data.formats import (
     suffix_formats,
 )
 from taggingbackends.errors import BackendError, BackendWarning, TrackFileError
-from taggingbackends.labels.dependencies import check_runs
+from taggingbackends.labels.dependencies import check_runs, dependencies_of
 from taggingbackends.system.messages import describe, warn_of_each
 from taggingbackends.system.progress import progress
 from taggingbackends.system.words import counted, listed
@@ -138,8 +138,7 @@ def input_files(
 
 def _dependencies(file: Path, digests: dict[Path, str] | None) -> list[Path]:
     """Return the dependencies of a label file, after checking them, and their companions."""
-    runs = {run.id: run.dependencies for run in labels.Labels.read(file).values()}
-    files = check_runs(runs, file.parent, digests)
+    files = check_runs(dependencies_of(labels.Labels.read(file)), file.parent, digests)
     return [*files, *(sibling for path in files for sibling in companions(path))]
 
 

@@ -15,7 +15,12 @@ from taggingbackends.backend.project import project_metadata
 from taggingbackends.backend.trainingrecord import model_digest
 from taggingbackends.data.formats import recording_stem, recordings_in
 from taggingbackends.errors import BackendError, LabelFileError
-from taggingbackends.labels.dependencies import Dependencies, check_dependencies, dependency
+from taggingbackends.labels.dependencies import (
+    Dependencies,
+    check_dependencies,
+    dependencies_of,
+    dependency,
+)
 from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import stamp
 from taggingbackends.system.lazy import lazy_function
@@ -231,4 +236,4 @@ def _complete(
             return None
     if not any(labels.count().keys() - {""}):
         warnings.warn(f"{name}: no frame has a label", stacklevel=3)
-    return {run.id: run.dependencies for run in labels.values()}
+    return dependencies_of(labels)

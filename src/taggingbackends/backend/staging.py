@@ -20,7 +20,7 @@ from taggingbackends.backend.origins import bring, folders_of, pushing, read_ori
 from taggingbackends.backend.project import own_suffixes
 from taggingbackends.data.formats import is_label_file, recording_stem, recordings_in, stem_of
 from taggingbackends.errors import BackendError, LabelFileError
-from taggingbackends.labels.dependencies import Dependencies, check_runs
+from taggingbackends.labels.dependencies import Dependencies, check_runs, dependencies_of
 from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import (
     Destination,
@@ -224,14 +224,9 @@ def pull(
     targets = check_destinations(backend, files, destination, force)
     targets |= {file: place for file, place in (decided or {}).items() if file in targets}
     for file in progress(files, "checking"):
-        runs = (completed or {}).get(file) or dependencies_of(file)
+        runs = (completed or {}).get(file) or dependencies_of(labels.Labels.read(file))
         check_runs(runs, raw / file.parent.relative_to(processed), digests)
     return copy_to(targets)
-
-
-def dependencies_of(file: Path) -> Dependencies:
-    """Return the dependencies of the runs in a label file."""
-    return {run.id: run.dependencies for run in labels.Labels.read(file).values()}
 
 
 def copy_to(targets: Mapping[Path, Destination]) -> list[Path]:

@@ -26,6 +26,7 @@ __all__ = [
     "check_dependencies",
     "check_runs",
     "check_same_recording",
+    "dependencies_of",
     "dependency",
     "group_label_files",
     "names_by_sha1",
@@ -127,6 +128,11 @@ def check_dependencies(
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
         paths.append(path)
     return paths
+
+
+def dependencies_of(runs: Mapping[str, RunLabels]) -> Dependencies:
+    """Return the dependencies of all runs of a file."""
+    return {run: labels.dependencies for run, labels in runs.items()}
 
 
 def check_runs(

@@ -19,6 +19,7 @@ from taggingbackends.labels import editing, fromtables, reading, smoothing, tabl
 from taggingbackends.labels.dependencies import (
     check_runs,
     check_same_recording,
+    dependencies_of,
     dependency,
     names_by_sha1,
     other_recording,
@@ -584,7 +585,7 @@ class Labels(MutableMapping[str, RunLabels]):
         LabelFileError
             ``bad-dependency``: a file is missing or has another SHA-1.
         """
-        return check_runs({run.id: run.dependencies for run in self.values()}, folder)
+        return check_runs(dependencies_of(self), folder)
 
     def __getitem__(self, run: str) -> RunLabels:
         try:
