@@ -75,4 +75,4 @@ def test_types_of_a_backend_with_torch_and_of_the_tutorial_about_it(tmp_path: Pa
         capture_output=True,
         text=True,
     )
-    assert "no issues found in 17 source files" in result.stdout, result.stdout
+    assert "no issues found in 19 source files" in result.stdout, result.stdout

@@ -39,6 +39,7 @@ FULL = [
     "src/lab_tagger_2/features/__init__.py",
     "src/lab_tagger_2/features/windows.py",
     "src/lab_tagger_2/models/__init__.py",
+    "src/lab_tagger_2/models/examples.py",
     "src/lab_tagger_2/models/finetune_model.py",
     "src/lab_tagger_2/models/network.py",
     "src/lab_tagger_2/models/predict_model.py",
@@ -153,7 +154,7 @@ def test_the_template_labels_each_run_of_a_file(trained: Path, tmp_path: Path) -
 def test_models_refuse_other_features(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(trained / "src")
     model = import_module("mine.models.network").read_model(trained / "models" / "m")
-    for use in (model.check, model.probabilities):
+    for use in (model.examples.check, model.probabilities):
         with pytest.raises(TaggingBackendsError, match=r"110 features.* returns 210; train a new"):
             use(np.zeros((1, 210), np.float32))
 

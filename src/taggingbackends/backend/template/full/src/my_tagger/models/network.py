@@ -11,21 +11,10 @@ import skops.io
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from taggingbackends import TaggingBackendsError
-
-CORRECTED = 5.0
-"""Weight of a frame that a person corrected, compared with other frames of the label."""
+from my_tagger.models.examples import Examples, weights_of
 
 TRUSTED = ("sklearn.neural_network._stochastic_optimizers.AdamOptimizer",)
 """Types in a model besides those that skops trusts: arrays of momenta. Add none unseen."""
-
-
-class Examples(NamedTuple):
-    """Windows to train on."""
-
-    inputs: NDArray[np.float32]  # (n, k), see `window_inputs`
-    names: NDArray[np.str_]  # (n,) labels
-    edited: NDArray[np.bool_]  # (n,) whether a person corrected the label
 
 
 class Model(NamedTuple):
@@ -40,16 +29,9 @@ class Model(NamedTuple):
         """The labels, one per column of `probabilities`."""
         return np.asarray(self.network.classes_)
 
-    def check(self, inputs: NDArray[np.float32]) -> None:
-        """Raise an error if the model was trained with other features."""
-        known, found = self.examples.inputs.shape[1], inputs.shape[1]
-        if found != known:
-            problem = f"the model knows {known} features, and window_inputs returns {found}"
-            raise TaggingBackendsError(f"{problem}; train a new model")
-
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability of each label, one row per window."""
-        self.check(inputs)
+        self.examples.check(inputs)
         return np.asarray(self.network.predict_proba(inputs))
 
 
@@ -58,9 +40,7 @@ def train(
 ) -> MLPClassifier:
     """Train a network, or train one further. All labels have the same weight together."""
     names, codes = np.unique(examples.names, return_inverse=True)
-    weights = np.where(examples.edited, CORRECTED, 1.0)
-    weights /= np.bincount(codes, weights)[codes]
-    weights /= weights.mean()
+    weights = weights_of(codes, examples.edited)
     if network is None or not np.array_equal(network.classes_, names):  # other labels: anew
         network = MLPClassifier((64,), alpha=1e-3, random_state=seed)
     for _ in range(epochs):
@@ -71,11 +51,10 @@ def train(
 def write_model(folder: Path, model: Model) -> None:
     """Write a model."""
     skops.io.dump({"network": model.network, "colors": model.colors}, folder / "network.skops")
-    np.savez_compressed(folder / "windows.npz", **model.examples._asdict())
+    model.examples.write(folder)
 
 
 def read_model(folder: Path) -> Model:
     """Read a model. This runs no code from its files."""
     content = skops.io.load(folder / "network.skops", trusted=TRUSTED)
-    with np.load(folder / "windows.npz", allow_pickle=False) as arrays:
-        return Model(**content, examples=Examples(**arrays))
+    return Model(**content, examples=Examples.read(folder))

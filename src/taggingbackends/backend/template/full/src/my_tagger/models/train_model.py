@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from my_tagger.features.windows import WINDOW, window_inputs
-from my_tagger.models.network import Examples, Model, read_model, train, write_model
+from my_tagger.models.examples import Examples
+from my_tagger.models.network import Model, read_model, train, write_model
 from taggingbackends import BackendError, BackendExplorer
 from taggingbackends.data import find_recordings, is_label_file, plan_dataset
 from taggingbackends.main import OptionError, main
@@ -55,9 +56,8 @@ def train_from(earlier: Path | None, backend: BackendExplorer, epochs: int, seed
     examples = Examples(inputs, np.array(plan.names)[windows.labels], windows.edited)
     network, colors = None, plan.colors
     if earlier is not None:
-        model = read_model(earlier)
-        model.check(inputs)
-        network, known, before = model
+        network, known, before = read_model(earlier)
+        before.check(inputs)
         colors = known | {name: known.get(name) or color for name, color in colors.items()}
         examples = Examples(
             np.concatenate([before.inputs, examples.inputs]),

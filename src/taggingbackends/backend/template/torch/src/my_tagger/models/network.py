@@ -18,10 +18,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
 from my_tagger.features.windows import POINTS
-from taggingbackends import TaggingBackendsError
-
-CORRECTED = 5.0
-"""Weight of a frame that a person corrected, compared with other frames of the label."""
+from my_tagger.models.examples import Examples, weights_of
 
 
 class Network(nn.Module):
@@ -47,14 +44,6 @@ class Network(nn.Module):
         return scores
 
 
-class Examples(NamedTuple):
-    """Windows to train on."""
-
-    inputs: NDArray[np.float32]  # (n, k), see `window_inputs`
-    names: NDArray[np.str_]  # (n,) labels
-    edited: NDArray[np.bool_]  # (n,) whether a person corrected the label
-
-
 class Model(NamedTuple):
     """A trained model, with the windows that it was trained on, to be trained further."""
 
@@ -67,16 +56,9 @@ class Model(NamedTuple):
         """The labels, one per column of `probabilities`."""
         return np.array(self.network.names)
 
-    def check(self, inputs: NDArray[np.float32]) -> None:
-        """Raise an error if the model was trained with other features."""
-        known, found = self.examples.inputs.shape[1], inputs.shape[1]
-        if found != known:
-            problem = f"the model knows {known} features, and window_inputs returns {found}"
-            raise TaggingBackendsError(f"{problem}; train a new model")
-
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability of each label, one row per window."""
-        self.check(inputs)
+        self.examples.check(inputs)
         with torch.inference_mode():
             scores: Tensor = self.network(torch.from_numpy(inputs))
         found: NDArray[np.float64] = scores.double().softmax(dim=1).numpy()
@@ -86,9 +68,7 @@ class Model(NamedTuple):
 def train(examples: Examples, epochs: int, seed: int, network: Network | None = None) -> Network:
     """Train a network, or train one further. All labels have the same weight together."""
     names, codes = np.unique(examples.names, return_inverse=True)
-    weights = np.where(examples.edited, CORRECTED, 1.0)
-    weights /= np.bincount(codes, weights)[codes]
-    weights /= weights.mean()
+    weights = weights_of(codes, examples.edited)
     torch.manual_seed(seed)
     if network is None or network.names != names.tolist():  # other labels: anew
         network = Network(names.tolist(), examples.inputs.shape[1] // (2 * POINTS))
@@ -110,7 +90,7 @@ def write_model(folder: Path, model: Model) -> None:
     about = {"names": model.network.names, "frames": model.network.frames, "colors": model.colors}
     metadata = {key: json.dumps(value) for key, value in about.items()}
     save_file(model.network.state_dict(), folder / "network.safetensors", metadata)
-    np.savez_compressed(folder / "windows.npz", **model.examples._asdict())
+    model.examples.write(folder)
 
 
 def read_model(folder: Path) -> Model:
@@ -120,5 +100,4 @@ def read_model(folder: Path) -> Model:
         about = {key: json.loads(value) for key, value in file.metadata().items()}
     network = Network(about["names"], about["frames"])
     network.load_state_dict(load_file(path))
-    with np.load(folder / "windows.npz", allow_pickle=False) as arrays:
-        return Model(network.eval(), about["colors"], Examples(**arrays))
+    return Model(network.eval(), about["colors"], Examples.read(folder))
