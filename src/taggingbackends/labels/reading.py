@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +18,7 @@ from taggingbackends.errors import LabelFileError, located, shown
 from taggingbackends.labels.dependencies import validate_dependencies
 from taggingbackends.labels.fast.elements import Decoder
 from taggingbackends.labels.fast.jsonarrays import ArrayReader, is_whole
-from taggingbackends.labels.fast.tracktexts import TrackText, TrackTexts, take_apart
+from taggingbackends.labels.fast.tracktexts import TrackTexts, take_apart
 from taggingbackends.labels.otherwriters import normalize_run, normalize_track, whole
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import StateTable
@@ -217,7 +219,9 @@ def _parse_names(value: Any) -> tuple[list[str], list[str] | None]:
 
 def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
     if isinstance(data, TrackTexts):
-        _read_tracks(data, run, decoder)
+        reader = ArrayReader()
+        for batch in data.batches():
+            _read_tracks(batch, run, decoder, reader)
     elif isinstance(data, list):
         for position, document in enumerate(data):
             _parse_track(document, position, run, decoder)
@@ -226,38 +230,38 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
         raise _not_a_label_file(f'expected a list as "data", found {shown(data)}')
 
 
-def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
-    """Read tracks from their texts; raise ValueError if they may be invalid."""
-    reader = ArrayReader()
-    for batch in texts.batches():
-        try:
-            _read_batch(batch, run, decoder, reader)
-        except ValueError:
-            for position, document in enumerate(texts.objects(batch)):
-                _parse_track(document, position, run, decoder)
+def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder, reader: ArrayReader) -> None:
+    """Read neighbours from their texts; raise ValueError if they may be invalid."""
+    with suppress(ValueError):
+        _read_alike(texts, run, decoder, reader)
+        return
+    if len(texts.places) == 1:
+        _parse_track(texts.parsed(), 0, run, decoder)
+        return
+    for half in texts.halves():  # a track that is written in another way costs no others
+        _read_tracks(half, run, decoder, reader)
 
 
-def _read_batch(
-    batch: list[TrackText], run: RunLabels, decoder: Decoder, reader: ArrayReader
-) -> None:
-    """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
-    if not batch[0].columns:
-        raise ValueError("tracks that are not in the usual form")
-    texts = {key: [track.columns[key] for track in batch] for key in batch[0].columns}
-    numbers, sizes = reader.read(texts.pop("t"))
-    times = numbers.astype(np.float64, copy=False)
+def _read_alike(texts: TrackTexts, run: RunLabels, decoder: Decoder, reader: ArrayReader) -> None:
+    """Read tracks that are written alike; raise ValueError if they must be parsed as JSON."""
+    columns = texts.columns()
+    larvae, labels = list(map(int, columns.pop("id"))), columns.pop("labels")
+    is_new = len({*larvae}) == len(larvae) and run._tracks.keys().isdisjoint(larvae)
+    if not is_new or max(larvae) > MAX_LARVA_ID:
+        raise ValueError("invalid or repeated larva identifier")
+    numbers, sizes = reader.read(columns.pop("t"))
     if 0 in sizes:
         raise ValueError("tracks without frames")
+    times = numbers.astype(np.float64, copy=False)
     stops = np.cumsum(sizes)
     is_later = times[1:] > times[:-1]
     is_later[stops[:-1] - 1] = True  # of the next track
     if not is_later.all():
         raise ValueError("times that are not increasing")
-    larvae, labels = map(int, texts.pop("id")), texts.pop("labels")
-    records: list[dict[str, Any]] = [{} for _ in batch]
-    columns: dict[str, NDArray[Any]] = {}
     frames = list(map(slice, (stops - sizes).tolist(), stops.tolist()))
-    for key, parts in texts.items():
+    records: list[dict[str, Any]] = [{} for _ in larvae]
+    integers: dict[str, NDArray[np.int32]] = {}
+    for key, parts in columns.items():
         values, counts = reader.read(parts)
         is_integer = values.dtype == np.int64
         if counts != sizes or not (is_integer or -(2**53) < values.min() <= values.max() < 2**53):
@@ -266,19 +270,23 @@ def _read_batch(
             least, largest = _range(key, decoder)
             if not (is_integer and least <= values.min() <= values.max() <= largest):
                 raise ValueError("out of range")
-            columns[key] = values.astype(np.int32)
+            integers[key] = values.astype(np.int32)
             continue
         for record, part, text in zip(records, frames, parts, strict=True):
             record[key] = values[part]
-            if not is_integer and is_whole(bytes(text)):
+            if not is_integer and is_whole(text):
                 record[key] = record[key].astype(np.int64)
-    codes = decoder.read((text[1:-1] for text in labels), sizes)
-    others: tuple[Any, ...] = (_fractions(columns.get("confidence")), columns.get("second"))
-    for larva, part, record in zip(larvae, frames, records, strict=True):
-        if larva > MAX_LARVA_ID or larva in run._tracks:
-            raise ValueError("invalid or repeated larva identifier")
-        more = [None if column is None else column[part] for column in others]
-        run._tracks[larva] = TrackLabels(run._table, times[part], codes[part], record, *more)
+    codes = decoder.read(labels, stops)
+
+    def by_track(column: NDArray[Any] | None) -> Iterable[Any]:
+        return repeat(None) if column is None else map(column.__getitem__, frames)
+
+    confidence, second = map(integers.get, COLUMN_KEYS)
+    others = map(by_track, (_fractions(confidence), second))
+    tracks = map(
+        TrackLabels, repeat(run._table), by_track(times), by_track(codes), records, *others
+    )
+    run._tracks.update(zip(larvae, tracks, strict=False))
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:

@@ -91,7 +91,7 @@ class TrackLabels(Mapping[float, State]):
     def _protect(self) -> None:
         for column in (self.times, self.codes, self.confidence, self.second_codes):
             if column is not None:
-                column.flags.writeable = False
+                column.setflags(write=False)
 
     def find(self, times: ArrayLike) -> NDArray[np.intp]:
         """Return the index of the frame nearest to each time, or -1 if none is within 1 ms.

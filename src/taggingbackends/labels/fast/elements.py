@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import cache, reduce
 from itertools import chain
 from typing import Any
@@ -22,13 +21,17 @@ __all__ = ["Decoder"]
 _ARRAY = re.compile(rb"(\[[^][]*\])")
 _BLANKS = b" \t\r\n"
 _END = b"\0"  # after the elements of a track; no JSON has it
+_COMMA = ord(",") << 8  # as the second byte of two
 _SLOTS = 1 << 16
 _FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
-_LONGEST = 8 * len(_FACTORS)
-_MASKS = [  # for each word of an element, by the size of the element: the bytes that belong to it
-    np.array([(1 << 8 * min(max(size - n, 0), 8)) - 1 for size in range(_LONGEST + 1)], np.uint64)
-    for n in range(0, _LONGEST, 8)
-]
+_LONGEST = 64  # bytes of an element
+_MASKS = np.array(  # by the size of an element, for each of its words: the bytes that belong to it
+    [
+        [(1 << 8 * min(max(size - n, 0), 8)) - 1 for n in range(0, _LONGEST, 8)]
+        for size in range(_LONGEST + 1)
+    ],
+    np.uint64,
+)
 
 
 class Decoder:
@@ -49,31 +52,27 @@ class Decoder:
         self.largest = len(self._names) if declared else None
         self._number = cache(lambda text: table.number(self._resolve(orjson.loads(text))))
         self._byte = cache(self._stand_in)
+        self._digits = min(len(self._names), 9)  # the largest code of one digit
         self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
-        single = min(len(self._names), 9)
-        self._of_byte[ord("1") : ord("1") + single] = range(1, single + 1)
         self._free = [*range(0x80, 0x100)]  # bytes that are in no text of codes
-        self._words: list[NDArray[np.uint64]] = []  # of the text in each slot
-        self._in_slot = np.zeros(_SLOTS, np.int32)  # number of the state
+        self._slots = cache(_empty_slots)
 
-    def read(self, texts: Iterable[memoryview], sizes: list[int]) -> Codes:
+    def read(self, texts: list[bytes], stops: NDArray[np.intp]) -> Codes:
         """Turn the elements of arrays, given by texts without brackets, into one column.
 
-        A ValueError means that they have to be parsed and decoded, which also finds the error.
+        The texts have `stops[0]`, `stops[1] - stops[0]` ... elements. A ValueError means that they
+        have to be parsed and decoded, which also finds the error.
         """
         text = _END.join((*texts, b""))
-        marks = np.full(sum(sizes), ord(","), np.uint8)  # after the elements
-        marks[np.cumsum(sizes) - 1] = ord(_END)
         if b'"' not in text and text.isascii():
             pieces = _ARRAY.split(text) if b"[" in text else [text]
             pieces[1::2] = map(self._byte, pieces[1::2])
             short = b"".join(pieces)
             short = short.translate(None, _BLANKS) if b" " in text or b"\n" in text else short
-            characters = np.frombuffer(short, np.uint8)
-            codes: Codes = self._of_byte.take(characters[::2])
-            if np.array_equal(characters[1::2], marks) and codes.min() >= 0:
+            codes = self._read_short(short, stops)
+            if codes is not None:
                 return codes
-        return self._read_long(text, marks)
+        return self._read_long(text, stops)
 
     def _stand_in(self, array: bytes) -> bytes:
         """Return a byte that stands for an array, or the array if no byte is left."""
@@ -83,47 +82,63 @@ class Decoder:
         self._of_byte[byte] = self._number(array)
         return bytes([byte])
 
-    def _read_long(self, text: bytes, marks: NDArray[np.uint8]) -> Codes:
+    def _read_short(self, text: bytes, stops: NDArray[np.intp]) -> Codes | None:
+        """Turn elements of one byte each into a column; return None if they are others."""
+        if len(text) != 2 * stops[-1]:
+            return None
+        pairs = np.frombuffer(text, "<u2")  # an element, and what is after it
+        ends = stops - 1
+        if (pairs[ends] >> 8).any():  # not _END
+            return None
+        digits = pairs - np.uint16(_COMMA + ord("0"))
+        digits[ends] += np.uint16(_COMMA)
+        codes = digits.astype(np.int32)
+        others = np.flatnonzero(digits - np.uint16(1) >= np.uint16(self._digits))
+        if len(others):
+            elements = codes[others] + ord("0")
+            if elements.max() > 255:
+                return None
+            codes[others] = numbers = self._of_byte[elements]
+            if numbers.min() < 0:
+                return None
+        return codes
+
+    def _read_long(self, text: bytes, stops: NDArray[np.intp]) -> Codes:
         """Turn elements of any lengths into a column, by a hash table of their texts."""
         characters = np.frombuffer(text, np.uint8)
         is_mark = (characters == ord(",")) | (characters == ord(_END))
-        stops = np.flatnonzero(is_mark)
-        if len(stops) > len(marks):  # commas in arrays
+        ends = np.flatnonzero(is_mark)
+        if len(ends) > stops[-1]:  # commas in arrays
             steps = (characters == ord("[")).view(np.int8) - (characters == ord("]")).view(np.int8)
-            stops = np.flatnonzero(is_mark & (np.cumsum(steps, dtype=np.int8) == 0))
-        starts = np.append(0, stops[:-1] + 1)
-        sizes = stops - starts
-        is_full = np.array_equal(characters[stops], marks)
-        if not (is_full and sizes.min() > 0 and sizes.max() <= _LONGEST):
-            raise ValueError("not as many elements as times, none between commas, or a long one")
-        while 8 * len(self._words) < sizes.max():
-            self._words.append(np.zeros(_SLOTS, np.uint64))
-        padded = text + bytes(8 * len(self._words))
-        windows = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
-        words = [windows[8 * n :][starts] & _MASKS[n].take(sizes) for n in range(len(self._words))]
-        hashes = reduce(np.add, map(np.multiply, words, _FACTORS))
+            ends = np.flatnonzero(is_mark & (np.cumsum(steps, dtype=np.int8) == 0))
+        starts = np.append(0, ends[:-1] + 1)
+        sizes = ends - starts
+        last = np.flatnonzero(characters[ends] != ord(","))  # of the texts
+        if not (len(ends) == stops[-1] and np.array_equal(last, stops - 1)):
+            raise ValueError("not as many elements as times")
+        longest = sizes.max()
+        if not 0 < sizes.min() <= longest <= _LONGEST:
+            raise ValueError("no element between commas, or a long one")
+        width = next(words for words in (2, 4, 8) if longest <= 8 * words)
+        padded = text + bytes(8 * width)
+        windows = np.ndarray(len(text), f"V{8 * width}", padded, strides=(1,))
+        words = windows[starts].view("<u8").reshape(-1, width)
+        words &= _MASKS[:, :width].take(sizes, axis=0)
+        hashes = reduce(np.add, (words[:, n] * _FACTORS[n] for n in range(width)))
         slots = (hashes >> np.uint64(48)).view(np.int64)
-        others = self._others(slots, words)
+        known, numbers = self._slots(width)
+        others = _different(known, slots, words)
         if len(others):
             _, first = np.unique(hashes[others], return_index=True)
             for at in np.sort(others[first]).tolist():  # new ones, in order of appearance
-                number = self._number(text[starts[at] : stops[at]])
-                if not self._words[0][slots[at]]:  # free
-                    self._in_slot[slots[at]] = number
-                    for known, word in zip(self._words, words, strict=True):
-                        known[slots[at]] = word[at]
-            others = self._others(slots, words)
-        codes: Codes = self._in_slot.take(slots)
+                number = self._number(text[starts[at] : ends[at]])
+                if not known[slots[at], 0]:  # free
+                    known[slots[at]], numbers[slots[at]] = words[at], number
+            others = _different(known, slots, words)
+        codes: Codes = numbers.take(slots)
         for at in others.tolist():
-            codes[at] = self._number(text[starts[at] : stops[at]])
+            codes[at] = self._number(text[starts[at] : ends[at]])
         return codes
-
-    def _others(self, slots: NDArray[np.intp], words: list[NDArray[np.uint64]]) -> NDArray[np.intp]:
-        """Return which elements are not those of their slots."""
-        is_other = self._words[0].take(slots) != words[0]
-        for known, word in zip(self._words[1:], words[1:], strict=True):
-            is_other |= known.take(slots) != word
-        return np.flatnonzero(is_other)
 
     def decode(self, elements: list[Any]) -> Codes:
         """Turn elements, as JSON has them, into a column.
@@ -174,3 +189,16 @@ class Decoder:
                 problem = f"expected a name, since no names are declared, found code {part}"
             raise LabelFileError("bad-code", problem)
         return self._names[part - 1]
+
+
+def _empty_slots(width: int) -> tuple[NDArray[np.uint64], Codes]:
+    """Return a hash table: words of the element in each slot, and the number of its state."""
+    return np.zeros((_SLOTS, width), np.uint64), np.zeros(_SLOTS, np.int32)
+
+
+def _different(
+    known: NDArray[np.uint64], slots: NDArray[np.intp], words: NDArray[np.uint64]
+) -> NDArray[np.intp]:
+    """Return which elements are not those of their slots."""
+    is_other = known.take(slots, axis=0) != words
+    return np.flatnonzero(is_other.view(f"u{words.shape[1]}"))  # any word

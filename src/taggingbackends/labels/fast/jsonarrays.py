@@ -31,14 +31,15 @@ class ArrayReader:
     def __init__(self) -> None:
         self._parser = None if simdjson is None else simdjson.Parser()
 
-    def read(self, texts: list[memoryview]) -> tuple[NDArray[Any], list[int]]:
-        """Return the numbers of arrays such as ``b"[1.5,2]"``, concatenated, and their counts.
+    def read(self, texts: list[bytes]) -> tuple[NDArray[Any], list[int]]:
+        """Return the numbers in texts such as ``b"1.5,2"``, concatenated, and their counts.
 
-        The numbers are int64 if all are integers, else float64. The arrays must not have arrays in
-        them, which simdjson would flatten. A ValueError means that a text is not such an array, or
-        has to be read in another way.
+        The numbers are int64 if all are integers, else float64. A ValueError means that a text is
+        not such a list of numbers, or has to be read in another way.
         """
-        text = b"[%b]" % b",".join(texts)
+        if any(b"[" in text for text in texts):
+            raise ValueError("arrays in an array, which simdjson would flatten")
+        text = b"[[%b]]" % b"],[".join(texts)
         kind = "q" if is_whole(text) else "d"
         try:
             numbers, sizes = self._parse(text, kind)
@@ -46,8 +47,8 @@ class ArrayReader:
             raise ValueError(str(error)) from None
         del text  # the copy, which stays, would lie between blocks that are freed
         column = np.frombuffer(numbers, kind).copy()  # frees the larger buffer
-        if len(column) != sum(sizes):
-            raise ValueError("arrays too long for simdjson to count")
+        if len(sizes) != len(texts) or len(column) != sum(sizes):
+            raise ValueError("other arrays, or too long ones for simdjson to count")
         return column, sizes
 
     def _parse(self, text: bytes, kind: str) -> tuple[Any, list[int]]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-__all__ = ["TrackText", "TrackTexts", "take_apart"]
+__all__ = ["TrackTexts", "take_apart"]
 
 
 def _pattern(text: bytes) -> re.Pattern[bytes]:
@@ -20,47 +20,65 @@ def _pattern(text: bytes) -> re.Pattern[bytes]:
 
 _DATA = _pattern(rb'"data" : \[ (?=\{)')
 _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
-_NEXT_KEY = rb' , "(?P<key>[\x20!#-[^-~\]]+)" : (?=\[)'  # without escapes, before an array
-_FIRST = _pattern(rb'\{ "id" : "([0-9]{1,5})"' + _NEXT_KEY)
-_NEXT = _pattern(_NEXT_KEY + rb"| \}")
-_BATCH = 1 << 17  # bytes of text: few calls, little memory
-
-
-class TrackText(NamedTuple):
-    """Where a track is in the text of a label file, from brace to brace, and its parts.
-
-    Attributes
-    ----------
-    start, end : int
-    columns : dict of str -> memoryview
-        The digits of ``id``, and the arrays of the other keys, from bracket to bracket. Whether
-        they are valid is found when reading them. Empty if the track has other entries.
-    """
-
-    start: int
-    end: int
-    columns: dict[str, memoryview]
+_NEXT_KEY = rb' , "(?P<key>[\x20!#-[^-~\]]+)" : \['  # without escapes, before an array
+_FIRST = _pattern(rb'(\{ "id" : ")[0-9]+("' + _NEXT_KEY + rb")")
+_NEXT = _pattern(rb"\](?:" + _NEXT_KEY + rb"| \})")
+_BATCH = 1 << 18  # bytes of text: few calls, little memory
 
 
 class TrackTexts(NamedTuple):
-    """The text of a label file, and where a run's tracks are in it."""
+    """The text of a label file, and where a run's tracks are in it, from brace to brace."""
 
     content: bytes
     places: list[tuple[int, int]]
 
-    def batches(self) -> Iterator[list[TrackText]]:
-        """Yield neighbours that have the same columns, together as long as they are small."""
-        whole = memoryview(self.content)  # of which parts are no copies
-        tracks = (_track(self.content, whole, *place) for place in self.places)
-        for _, batch in groupby(tracks, lambda track: (track.end // _BATCH, *track.columns)):
-            yield list(batch)
+    def batches(self) -> Iterator[TrackTexts]:
+        """Yield neighbours, together as long as they are small."""
+        for _, places in groupby(self.places, lambda place: place[1] // _BATCH):
+            yield TrackTexts(self.content, list(places))
 
-    def objects(self, batch: list[TrackText]) -> list[Any]:
-        """Return the JSON values of neighbours."""
+    def halves(self) -> Iterator[TrackTexts]:
+        """Yield the first tracks, then the others."""
+        half = len(self.places) // 2
+        for places in (self.places[:half], self.places[half:]):
+            yield TrackTexts(self.content, places)
+
+    def columns(self) -> dict[str, list[bytes]]:
+        """Return the digits of ``id``, and the elements of the array of each other key, by track.
+
+        Whether the elements are valid is found when reading them. A ValueError means that the
+        tracks have other entries, or differ in more than their elements.
+        """
+        content = self.content
+        keys, (head, *between, tail) = _frame(content, *self.places[0])
+        columns: list[list[bytes]] = [[] for _ in keys]
+        *inner, last = columns
+        steps = [
+            (column.append, text, text.index(b":"))
+            for column, text in zip(inner, between, strict=True)
+        ]
+        for start, end in self.places:
+            at = start + len(head)
+            is_alike = content.startswith(head, start) and content.endswith(tail, at, end)
+            for append, text, colon in steps:
+                stop = content.index(b":", at, end) - colon
+                is_alike = is_alike and content.startswith(text, stop)
+                append(content[at:stop])
+                at = stop + len(text)
+            last.append(content[at : end - len(tail)])
+            if not is_alike:
+                raise ValueError("tracks that are not written alike")
+        if not b"".join(columns[0]).isdigit():
+            raise ValueError("larva identifiers that are not decimal digits")
+        return dict(zip(keys, columns, strict=True))
+
+    def parsed(self) -> Any:
+        """Return the JSON value of a single track."""
+        ((start, end),) = self.places
         # inside at least as many brackets as in the file, so that too deep a nesting is refused
-        text = b"[[[[%b]]]]" % self.content[batch[0].start : batch[-1].end]
-        [[[values]]] = orjson.loads(text)
-        return values  # type: ignore[no-any-return]
+        text = b"[[[[%b]]]]" % self.content[start:end]
+        [[[[value]]]] = orjson.loads(text)
+        return value
 
 
 def take_apart(content: bytes) -> Any:
@@ -105,18 +123,17 @@ def _split(content: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
     raise ValueError("tracks without an end")
 
 
-def _track(content: bytes, whole: memoryview, start: int, end: int) -> TrackText:
-    columns: dict[str, memoryview] = {}
+def _frame(content: bytes, start: int, end: int) -> tuple[list[str], list[bytes]]:
+    """Return the keys of a track, and the texts around its columns, such as ``],"labels":[``."""
     found = _FIRST.match(content, start, end)
-    if found:
-        columns["id"] = whole[found.start(1) : found.end(1)]
+    keys, texts = ["id"], [*found.groups()[:2]] if found else []
     while found and found["key"]:
-        key, at = found["key"].decode(), found.end()
-        colon = content.find(b":", at, end)  # after the next key
-        stop = content.rfind(b"]", at, end if colon == -1 else colon) + 1
-        if key in columns or (key != "labels" and content.find(b"[", at + 1, stop) != -1):
-            break  # arrays in an array, which simdjson would flatten
-        columns[key] = whole[at:stop]
+        keys.append(found["key"].decode())
+        colon = content.find(b":", found.end(), end)  # after the next key
+        stop = content.rfind(b"]", found.end(), end if colon == -1 else colon)
         found = _NEXT.match(content, stop, end)
-    is_usual = found and found.end() == end and "t" in columns and "labels" in columns
-    return TrackText(start, end, columns if is_usual else {})
+        texts.append(found[0] if found else b"")
+    is_usual = found and found.end() == end and {"t", "labels"} < {*keys}
+    if not is_usual or len({*keys}) < len(keys):
+        raise ValueError("a track that is not in the usual form")
+    return keys, texts
