@@ -219,9 +219,7 @@ def _parse_names(value: Any) -> tuple[list[str], list[str] | None]:
 
 def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
     if isinstance(data, TrackTexts):
-        reader = ArrayReader()
-        for batch in data.batches():
-            _read_tracks(batch, run, decoder, reader)
+        _read_tracks(data, run, decoder)
     elif isinstance(data, list):
         for position, document in enumerate(data):
             _parse_track(document, position, run, decoder)
@@ -230,21 +228,23 @@ def _parse_data(data: Any, run: RunLabels, decoder: Decoder) -> None:
         raise _not_a_label_file(f'expected a list as "data", found {shown(data)}')
 
 
-def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder, reader: ArrayReader) -> None:
-    """Read neighbours from their texts; raise ValueError if they may be invalid."""
-    with suppress(ValueError):
-        _read_alike(texts, run, decoder, reader)
-        return
-    if len(texts.places) == 1:
-        _parse_track(texts.parsed(), 0, run, decoder)
-        return
-    for half in texts.halves():  # a track that is written in another way costs no others
-        _read_tracks(half, run, decoder, reader)
+def _read_tracks(texts: TrackTexts, run: RunLabels, decoder: Decoder) -> None:
+    """Read tracks from their texts; raise ValueError if they may be invalid."""
+    reader = ArrayReader()
+    for batch, columns in texts.batches():
+        try:
+            _read_columns(columns, run, decoder, reader)
+        except ValueError:
+            for position, document in enumerate(batch.parsed()):
+                _parse_track(document, position, run, decoder)
 
 
-def _read_alike(texts: TrackTexts, run: RunLabels, decoder: Decoder, reader: ArrayReader) -> None:
-    """Read tracks that are written alike; raise ValueError if they must be parsed as JSON."""
-    columns = texts.columns()
+def _read_columns(
+    columns: dict[str, list[memoryview]], run: RunLabels, decoder: Decoder, reader: ArrayReader
+) -> None:
+    """Read tracks with the same columns; raise ValueError if they must be parsed as JSON."""
+    if not (columns and b"".join(columns["id"]).isdigit()):
+        raise ValueError("tracks that are not in the usual form")
     larvae, labels = list(map(int, columns.pop("id"))), columns.pop("labels")
     is_new = len({*larvae}) == len(larvae) and run._tracks.keys().isdisjoint(larvae)
     if not is_new or max(larvae) > MAX_LARVA_ID:
@@ -274,9 +274,11 @@ def _read_alike(texts: TrackTexts, run: RunLabels, decoder: Decoder, reader: Arr
             continue
         for record, part, text in zip(records, frames, parts, strict=True):
             record[key] = values[part]
-            if not is_integer and is_whole(text):
+            if not is_integer and is_whole(bytes(text)):
                 record[key] = record[key].astype(np.int64)
     codes = decoder.read(labels, stops)
+    for column in (times, codes):
+        column.setflags(write=False)  # at once, not by track
 
     def by_track(column: NDArray[Any] | None) -> Iterable[Any]:
         return repeat(None) if column is None else map(column.__getitem__, frames)

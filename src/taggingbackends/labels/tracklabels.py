@@ -90,7 +90,7 @@ class TrackLabels(Mapping[float, State]):
 
     def _protect(self) -> None:
         for column in (self.times, self.codes, self.confidence, self.second_codes):
-            if column is not None:
+            if column is not None and column.flags.writeable:
                 column.setflags(write=False)
 
     def find(self, times: ArrayLike) -> NDArray[np.intp]:

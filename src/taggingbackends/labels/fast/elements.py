@@ -21,17 +21,11 @@ __all__ = ["Decoder"]
 _ARRAY = re.compile(rb"(\[[^][]*\])")
 _BLANKS = b" \t\r\n"
 _END = b"\0"  # after the elements of a track; no JSON has it
-_COMMA = ord(",") << 8  # as the second byte of two
+_COMMA = np.uint16(ord(",") << 8)  # as the second byte of two
 _SLOTS = 1 << 16
 _FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
 _LONGEST = 64  # bytes of an element
-_MASKS = np.array(  # by the size of an element, for each of its words: the bytes that belong to it
-    [
-        [(1 << 8 * min(max(size - n, 0), 8)) - 1 for n in range(0, _LONGEST, 8)]
-        for size in range(_LONGEST + 1)
-    ],
-    np.uint64,
-)
+_MASKS = (np.tri(_LONGEST + 1, _LONGEST, -1, np.uint8) * 255).view("<u8")  # by size, for each word
 
 
 class Decoder:
@@ -52,12 +46,13 @@ class Decoder:
         self.largest = len(self._names) if declared else None
         self._number = cache(lambda text: table.number(self._resolve(orjson.loads(text))))
         self._byte = cache(self._stand_in)
-        self._digits = min(len(self._names), 9)  # the largest code of one digit
         self._of_byte = np.full(256, -1, np.int32)  # number of the state, by the element's byte
-        self._free = [*range(0x80, 0x100)]  # bytes that are in no text of codes
+        single = min(len(self._names), 9)
+        self._of_byte[ord("1") : ord("1") + single] = range(1, single + 1)
+        self._free = [*range(0x80, 0xFF)]  # bytes that are in no text of codes
         self._slots = cache(_empty_slots)
 
-    def read(self, texts: list[bytes], stops: NDArray[np.intp]) -> Codes:
+    def read(self, texts: list[memoryview], stops: NDArray[np.intp]) -> Codes:
         """Turn the elements of arrays, given by texts without brackets, into one column.
 
         The texts have `stops[0]`, `stops[1] - stops[0]` ... elements. A ValueError means that they
@@ -69,9 +64,12 @@ class Decoder:
             pieces[1::2] = map(self._byte, pieces[1::2])
             short = b"".join(pieces)
             short = short.translate(None, _BLANKS) if b" " in text or b"\n" in text else short
-            codes = self._read_short(short, stops)
-            if codes is not None:
-                return codes
+            if len(short) == 2 * stops[-1]:
+                elements = np.frombuffer(short, "<u2") - _COMMA  # with the mark after each
+                elements[stops - 1] += _COMMA  # after these, it is _END
+                codes: Codes = self._of_byte.take(elements, mode="clip")
+                if codes.min() >= 0:
+                    return codes
         return self._read_long(text, stops)
 
     def _stand_in(self, array: bytes) -> bytes:
@@ -81,27 +79,6 @@ class Decoder:
         byte = self._free.pop()
         self._of_byte[byte] = self._number(array)
         return bytes([byte])
-
-    def _read_short(self, text: bytes, stops: NDArray[np.intp]) -> Codes | None:
-        """Turn elements of one byte each into a column; return None if they are others."""
-        if len(text) != 2 * stops[-1]:
-            return None
-        pairs = np.frombuffer(text, "<u2")  # an element, and what is after it
-        ends = stops - 1
-        if (pairs[ends] >> 8).any():  # not _END
-            return None
-        digits = pairs - np.uint16(_COMMA + ord("0"))
-        digits[ends] += np.uint16(_COMMA)
-        codes = digits.astype(np.int32)
-        others = np.flatnonzero(digits - np.uint16(1) >= np.uint16(self._digits))
-        if len(others):
-            elements = codes[others] + ord("0")
-            if elements.max() > 255:
-                return None
-            codes[others] = numbers = self._of_byte[elements]
-            if numbers.min() < 0:
-                return None
-        return codes
 
     def _read_long(self, text: bytes, stops: NDArray[np.intp]) -> Codes:
         """Turn elements of any lengths into a column, by a hash table of their texts."""
@@ -113,13 +90,12 @@ class Decoder:
             ends = np.flatnonzero(is_mark & (np.cumsum(steps, dtype=np.int8) == 0))
         starts = np.append(0, ends[:-1] + 1)
         sizes = ends - starts
-        last = np.flatnonzero(characters[ends] != ord(","))  # of the texts
+        last = np.flatnonzero(characters[ends] != ord(","))  # elements of the texts
         if not (len(ends) == stops[-1] and np.array_equal(last, stops - 1)):
             raise ValueError("not as many elements as times")
-        longest = sizes.max()
-        if not 0 < sizes.min() <= longest <= _LONGEST:
-            raise ValueError("no element between commas, or a long one")
-        width = next(words for words in (2, 4, 8) if longest <= 8 * words)
+        width = next((words for words in (2, 4, 8) if sizes.max() <= 8 * words), 0)
+        if not (width and sizes.min()):
+            raise ValueError("a long element, or none between commas")
         padded = text + bytes(8 * width)
         windows = np.ndarray(len(text), f"V{8 * width}", padded, strides=(1,))
         words = windows[starts].view("<u8").reshape(-1, width)
@@ -192,7 +168,7 @@ class Decoder:
 
 
 def _empty_slots(width: int) -> tuple[NDArray[np.uint64], Codes]:
-    """Return a hash table: words of the element in each slot, and the number of its state."""
+    """Return a hash table: the words of an element, and the number of its state."""
     return np.zeros((_SLOTS, width), np.uint64), np.zeros(_SLOTS, np.int32)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -32,53 +32,55 @@ class TrackTexts(NamedTuple):
     content: bytes
     places: list[tuple[int, int]]
 
-    def batches(self) -> Iterator[TrackTexts]:
-        """Yield neighbours, together as long as they are small."""
-        for _, places in groupby(self.places, lambda place: place[1] // _BATCH):
-            yield TrackTexts(self.content, list(places))
+    def batches(self) -> Iterator[tuple[TrackTexts, dict[str, list[memoryview]]]]:
+        """Yield neighbours that are written alike, together as long as they are small.
 
-    def halves(self) -> Iterator[TrackTexts]:
-        """Yield the first tracks, then the others."""
-        half = len(self.places) // 2
-        for places in (self.places[:half], self.places[half:]):
-            yield TrackTexts(self.content, places)
-
-    def columns(self) -> dict[str, list[bytes]]:
-        """Return the digits of ``id``, and the elements of the array of each other key, by track.
-
-        Whether the elements are valid is found when reading them. A ValueError means that the
-        tracks have other entries, or differ in more than their elements.
+        Yields
+        ------
+        tracks : TrackTexts
+        columns : dict of str -> list of memoryview
+            The digits of ``id``, and the elements of the array of each other key, by track. Whether
+            they are valid is found when reading them, but only elements of ``labels`` may be
+            arrays. Empty for a track that has other entries.
         """
-        content = self.content
-        keys, (head, *between, tail) = _frame(content, *self.places[0])
-        columns: list[list[bytes]] = [[] for _ in keys]
-        *inner, last = columns
-        steps = [
-            (column.append, text, text.index(b":"))
-            for column, text in zip(inner, between, strict=True)
-        ]
-        for start, end in self.places:
-            at = start + len(head)
-            is_alike = content.startswith(head, start) and content.endswith(tail, at, end)
-            for append, text, colon in steps:
-                stop = content.index(b":", at, end) - colon
-                is_alike = is_alike and content.startswith(text, stop)
-                append(content[at:stop])
-                at = stop + len(text)
-            last.append(content[at : end - len(tail)])
-            if not is_alike:
-                raise ValueError("tracks that are not written alike")
-        if not b"".join(columns[0]).isdigit():
-            raise ValueError("larva identifiers that are not decimal digits")
-        return dict(zip(keys, columns, strict=True))
+        first = 0
+        while first < len(self.places):
+            columns = self._columns(first)
+            n = len(columns["id"]) if columns else 1
+            yield TrackTexts(self.content, self.places[first : first + n]), columns
+            first += n
 
-    def parsed(self) -> Any:
-        """Return the JSON value of a single track."""
-        ((start, end),) = self.places
+    def _columns(self, first: int) -> dict[str, list[memoryview]]:
+        """Return the columns of a track, and of those after it that differ in nothing else."""
+        content, places = self
+        whole = memoryview(content)  # of which parts are no copies
+        keys, (head, *texts) = _frame(content, *places[first])
+        columns: list[list[memoryview]] = [[] for _ in keys]
+        colons = [text.find(b":") for text in texts]  # none is in the last one
+        steps = [*zip(columns, texts, colons, (key == "labels" for key in keys), strict=True)]
+        limit = max(places[first][0] + _BATCH, places[first][1])
+        for start, end in islice(places, first, None):
+            at = start + len(head)
+            is_alike = end <= limit and content.startswith(head, start)
+            for column, text, colon, has_arrays in steps:
+                found = content.find(b":", at, end)
+                stop = end - len(text) if found < 0 else found - colon
+                is_flat = has_arrays or content.find(b"[", at, stop) < 0
+                is_alike = is_alike and is_flat and content.startswith(text, stop)
+                column.append(whole[at:stop])
+                at = stop + len(text)
+            if not is_alike:
+                for column in columns:
+                    column.pop()
+                break
+        return dict(zip(keys, columns, strict=True)) if columns and columns[0] else {}
+
+    def parsed(self) -> list[Any]:
+        """Return the JSON values of the tracks."""
         # inside at least as many brackets as in the file, so that too deep a nesting is refused
-        text = b"[[[[%b]]]]" % self.content[start:end]
-        [[[[value]]]] = orjson.loads(text)
-        return value
+        text = b"[[[[%b]]]]" % self.content[self.places[0][0] : self.places[-1][1]]
+        [[[values]]] = orjson.loads(text)
+        return values  # type: ignore[no-any-return]
 
 
 def take_apart(content: bytes) -> Any:
@@ -124,7 +126,10 @@ def _split(content: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
 
 
 def _frame(content: bytes, start: int, end: int) -> tuple[list[str], list[bytes]]:
-    """Return the keys of a track, and the texts around its columns, such as ``],"labels":[``."""
+    """Return the keys of a track, and the texts around its columns, such as ``],"labels":[``.
+
+    There are no keys if the track is not in the usual form.
+    """
     found = _FIRST.match(content, start, end)
     keys, texts = ["id"], [*found.groups()[:2]] if found else []
     while found and found["key"]:
@@ -134,6 +139,4 @@ def _frame(content: bytes, start: int, end: int) -> tuple[list[str], list[bytes]
         found = _NEXT.match(content, stop, end)
         texts.append(found[0] if found else b"")
     is_usual = found and found.end() == end and {"t", "labels"} < {*keys}
-    if not is_usual or len({*keys}) < len(keys):
-        raise ValueError("a track that is not in the usual form")
-    return keys, texts
+    return (keys, texts) if is_usual and len({*keys}) == len(keys) else ([], [b""])
