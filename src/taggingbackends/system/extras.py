@@ -29,10 +29,12 @@ def require(module: str, extra: str, needs: str) -> ModuleType:
     Raises
     ------
     TaggingBackendsError
-        It is not installed.
+        It is not installed, or it cannot be imported.
     """
     try:
         return import_module(module)
-    except ImportError:
+    except ImportError as error:
         problem = f"{needs} needs {module}: pip install 'taggingbackends[{extra}]'"
+        if error.name != module:  # something that the library needs
+            problem = f"{needs} needs {module}, which cannot be imported: {error}; install it again"
         raise TaggingBackendsError(problem) from None
