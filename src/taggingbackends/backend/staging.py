@@ -14,7 +14,7 @@ from pathlib import Path
 
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
-from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
+from taggingbackends.backend.folder import PREDICTED, TRAINING_INPUT, BackendFolder, is_sandbox
 from taggingbackends.backend.inputfiles import USUAL_FILES, Choice, input_files, may_be_input
 from taggingbackends.backend.origins import bring, folders_of, pushing, read_origins
 from taggingbackends.backend.project import own_suffixes
@@ -161,16 +161,16 @@ def push_collected(
 
 def _check_existing(backend: BackendFolder, targets: dict[Path, Path], alone: bool) -> None:
     """Raise an error if the input in place differs from the files to push."""
+    which = "the input of the last training" if backend.sandbox == TRAINING_INPUT else "all input"
+    fix = f"{which} with {backend.call('reset_data')}"
     for target, source in targets.items():
         if target.exists() and not same_content(source, target):
             problem = f"{target}: exists already, and differs from {source}"
-            fix = f"remove it, or all input with {backend.call('reset_data')}"
-            raise BackendError("existing-file", problem, fix)
+            raise BackendError("existing-file", problem, f"remove it, or {fix}")
     others = [file for file in backend.list_input_files() if file not in targets] if alone else []
     if others:
         problem = f"{others[0]}: other input is in place already"
-        fix = f"remove it with {backend.call('reset_data')}"
-        raise BackendError("existing-file", problem, fix)
+        raise BackendError("existing-file", problem, f"remove {fix}")
 
 
 def pull(

@@ -255,7 +255,8 @@ def _with_input(backend: BackendFolder, pushing: bool) -> BackendFolder:
     places = [place for place in (backend, pushed) if place.list_input_files()]
     if not places:
         problem = f"no input in {backend.data_dirs()[0]}"
-        raise BackendError("no-input", problem, "name files, or add them with push(...)")
+        fix = f"name files, or add them with {backend.call('push', '...')}"
+        raise BackendError("no-input", problem, fix)
     if len(places) > 1:
         both = " and ".join(str(place.data_dirs()[0]) for place in places)
         fix = (
