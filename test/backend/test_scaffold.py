@@ -210,7 +210,7 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
 def test_init_in_the_folder_of_the_backend(tmp_path: Path) -> None:
     init("Mine", tmp_path)
     before = tree(tmp_path)
-    for here in (tmp_path / "Mine", tmp_path / "Mine" / "src"):
+    for here in (tmp_path / "Mine", tmp_path / "Mine" / "test"):
         result = command("init", "mine", cwd=here)
         refused(result, f"{tmp_path / 'Mine'}: expected no backend of this name here or above")
     assert tree(tmp_path) == before

@@ -147,14 +147,15 @@ def test_kept_data(make_backend: Maker, tmp_path: Path) -> None:
 
 def test_a_command_in_a_fix_can_be_copied(make_backend: Maker, tmp_path: Path) -> None:
     project = make_backend(train_model=TRAIN)
-    one, other = (
-        write_labels(write_recording(tmp_path / name, f"2024061{name}_120000")) for name in "12"
-    )
+    one = write_labels(write_recording(tmp_path / "1"), state="run")
+    other = write_labels(write_recording(tmp_path / "2"), state="cast")
     words = ["--project", str(project), "--data", str(tmp_path / "my data")]
     train = [*words, "train", "--model-instance=n", "--force"]
     assert command(*train, one, cwd=tmp_path).returncode == 0
     stderr = command(*train, other, cwd=tmp_path).stderr
-    assert "already; remove the input of the last training with `tagging-backend --pro" in stderr
+    assert (
+        "; remove it, or the input of the last training with `tagging-backend --project " in stderr
+    )
     fix = shlex.split(stderr.split("`")[1])[1:]
     assert fix == [*words, "reset", "--model-instance", "n", "--sandbox", "training-input"]
     assert command(*fix, cwd=tmp_path).returncode == 0
