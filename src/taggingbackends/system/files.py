@@ -51,7 +51,7 @@ __all__ = [
 SCRATCH = "TAGGINGBACKENDS_SCRATCH"
 """Environment variable: a JSON list of folders whose files need not survive a power failure."""
 
-_DIGESTS: dict[tuple[Path, Stamp | None], str] = {}  # see `sha1`
+_DIGESTS: dict[tuple[str, Stamp | None], str] = {}  # see `sha1`
 _SETTLED = 2_000_000_000  # ns; times of files on FAT are multiples of 2 s
 _FICLONE = 0x40049409  # linux/fs.h: share blocks with another file (btrfs, XFS, bcachefs)
 
@@ -468,15 +468,16 @@ def sha1(path: Path) -> str:
     A process reads a file once, unless its stamp changes.
     """
     found = stamp(path)
-    if (path, found) in _DIGESTS:
-        return _DIGESTS[path, found]
+    key = os.fspath(path), found
+    if key in _DIGESTS:
+        return _DIGESTS[key]
     import hashlib  # OpenSSL takes long to load
 
     with open_file(path) as file:
         digest = hashlib.file_digest(file, "sha1").hexdigest()
     # as in git: a change soon after another may leave the same time
     if found is not None and time.time_ns() - found.mtime_ns > _SETTLED:
-        _DIGESTS[path, found] = digest
+        _DIGESTS[key] = digest
     return digest
 
 
