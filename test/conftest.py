@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from browsing import Browser, opened_browser
 from support import RECORDINGS, executable
 from taggingbackends.backend.juliascripts import JULIA
+from taggingbackends.labels import reading
 
 # The speed of the machine must not affect the results.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -119,6 +123,32 @@ def loaded_modules() -> Callable[[str], set[str]]:
         return set(result.stdout.split())
 
     return loaded
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
+    """Return how often each label file has been parsed."""
+    found, read = Counter[Path](), reading.read
+
+    def counting(path: Path) -> object:
+        found[path] += 1
+        return read(path)
+
+    monkeypatch.setattr(reading, "read", counting)
+    return found
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
+    """Return how often each file has been read for its SHA-1."""
+    found, digest = Counter[Path](), hashlib.file_digest
+
+    def counting(file: BinaryIO, name: str) -> object:
+        found[Path(file.name)] += 1
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counting)
+    return found
 
 
 FLOCK = """

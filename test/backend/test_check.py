@@ -241,7 +241,7 @@ INIT = "src/my_tagger/__init__.py"
             make("models/.m.partial"),
             "models/.m.partial",
             "the files of a killed training",
-            "BackendExplorer(model_instance='m').reset_model()",
+            "model_instance='m').reset_model()",
             id="half a model",
         ),
     ],

@@ -207,6 +207,16 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
             init(name, tmp_path, minimal=True)
 
 
+def test_init_in_the_folder_of_the_backend(tmp_path: Path) -> None:
+    init("Mine", tmp_path)
+    before = tree(tmp_path)
+    for here in (tmp_path / "Mine", tmp_path / "Mine" / "test"):
+        result = command("init", "mine", cwd=here)
+        refused(result, f"{tmp_path / 'Mine'}: expected no backend of this name here or above")
+    assert tree(tmp_path) == before
+    init("Other", tmp_path / "Mine", minimal=True)
+
+
 @pytest.mark.parametrize("name", ["", "2fast", "a b", "a/b", "../x", "a_", "é", "-x", "a-"])
 def test_names_that_cannot_name_a_package(name: str, tmp_path: Path) -> None:
     with backend_error("bad-name", "expected letters, digits and hyphens"):

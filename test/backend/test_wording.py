@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -65,15 +66,17 @@ def test_an_error_shows_problem_and_fix() -> None:
     [
         ("replace it with force=True", "replace it with --force"),
         ("name it with model_instance=...", "name it with --model-instance NAME"),
-        ("add them with push(...)", "add them with `tagging-backend push`"),
-        ("remove it with reset_data()", "remove it with `tagging-backend reset`"),
+        (
+            "add them with BackendExplorer(model_instance='m').push(...)",
+            "add them with `tagging-backend push FILES --model-instance m`",
+        ),
         (
             "remove with BackendExplorer(model_instance='a.b', sandbox='s').reset_data()",
             "remove with `tagging-backend reset --model-instance a.b --sandbox s`",
         ),
         (
-            "BackendExplorer(data_folder='/my data', model_instance='m').reset_sandboxes()",
-            "`tagging-backend --data '/my data' reset --model-instance m --sandboxes`",
+            "BackendExplorer(project_dir=\"it's (1).2\", data_folder='/my data').reset_sandboxes()",
+            "`tagging-backend --project 'it'\"'\"'s (1).2' --data '/my data' reset --sandboxes`",
         ),
         (
             "BackendExplorer(model_instance='m').reset_model()",
@@ -142,6 +145,23 @@ def test_kept_data(make_backend: Maker, tmp_path: Path) -> None:
         training.train(BackendExplorer(project, "o"), [label], {"code": "3"})
 
 
+def test_a_command_in_a_fix_can_be_copied(make_backend: Maker, tmp_path: Path) -> None:
+    project = make_backend(train_model=TRAIN)
+    one = write_labels(write_recording(tmp_path / "1"), state="run")
+    other = write_labels(write_recording(tmp_path / "2"), state="cast")
+    words = ["--project", str(project), "--data", str(tmp_path / "my data")]
+    train = [*words, "train", "--model-instance=n", "--force"]
+    assert command(*train, one, cwd=tmp_path).returncode == 0
+    stderr = command(*train, other, cwd=tmp_path).stderr
+    assert (
+        "; remove it, or the input of the last training with `tagging-backend --project " in stderr
+    )
+    fix = shlex.split(stderr.split("`")[1])[1:]
+    assert fix == [*words, "reset", "--model-instance", "n", "--sandbox", "training-input"]
+    assert command(*fix, cwd=tmp_path).returncode == 0
+    assert command(*train, other, cwd=tmp_path).returncode == 0
+
+
 def test_fixes_for_folders_that_are_not_backends(make_backend: Maker, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     init = "or name one with --project DIR, or make one with `tagging-backend init`\n"
@@ -157,7 +177,7 @@ def test_fixes_of_check(make_backend: Maker) -> None:
     project = make_backend()
     (project / "models" / ".n.partial").mkdir()
     (problem,) = check(project)
-    assert "BackendExplorer(model_instance='n').reset_model()" in problem.fix
+    assert problem.fix.endswith(f"(project_dir='{project}', model_instance='n').reset_model()")
     printed = command("check", cwd=project).stdout
     assert "remove it with `tagging-backend reset --model-instance n --model`\n" in printed
 
@@ -180,6 +200,8 @@ def test_fixes_for_missing_input(make_backend: Maker) -> None:
     project = make_backend(train_model=TRAIN)
     refused(command("train", cwd=project), "the instance that has the input with --model-instance")
     result = command("train", "--model-instance=n", cwd=project)
-    refused(result, "; name files, or add them with `tagging-backend push`\n")
-    with backend_error("no-input", r"add them with push\(\.\.\.\)$"):
+    refused(
+        result, "; name files, or add them with `tagging-backend push FILES --model-instance n`\n"
+    )
+    with backend_error("no-input", r"model_instance='n'\)\.push\(\.\.\.\)$"):
         training.train(BackendExplorer(project, "n"), [], {})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,13 +14,12 @@ from typing import Any
 import pytest
 
 from support import RUN, label_error, text
-from taggingbackends import LabelFileError, Labels
+from taggingbackends import LabelFileError, Labels, dependency
 from taggingbackends.analysis.comparison import compare
 from taggingbackends.analysis.groups import statistics
 from taggingbackends.analysis.scores import count
 from taggingbackends.display.page import report
 from taggingbackends.display.terminal import ethogram
-from taggingbackends.labels import dependencies
 from taggingbackends.labels.bouts import find_bouts
 from taggingbackends.labels.inspection import find_errors
 from taggingbackends.windows.selection import class_of, matching
@@ -120,19 +121,17 @@ def test_many_tracks_with_many_states() -> None:
             other[RUN][larva] = track
 
 
-def test_a_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_hashed_once(tmp_path: Path, hashed: Counter[Path]) -> None:
     (tmp_path / "x.spine").touch()
-    read: list[Path] = []
-    sha1 = dependencies.sha1
-    monkeypatch.setattr(dependencies, "sha1", lambda path: read.append(path) or sha1(path))
+    os.utime(tmp_path / "x.spine", (0, 0))
     labels = Labels()
-    entry = dependencies.dependency(tmp_path / "x.spine")
+    entry = dependency(tmp_path / "x.spine")
     for run in "abc":
         labels.add_run(run).dependencies = [entry, entry]
     assert labels.check_dependencies(tmp_path) == [tmp_path / "x.spine"]
     labels.write(tmp_path / "x.label")
     assert find_errors(tmp_path / "x.label") == []
-    assert len(read) == 3  # one for the entry, one for each check
+    assert hashed == {tmp_path / "x.spine": 1}
 
 
 def nested(levels: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from support import posix, tree, wait_until, write_recording
-from taggingbackends import BackendExplorer, Labels
+from taggingbackends import BackendExplorer
 from taggingbackends.backend.sandboxes import hold
 from taggingbackends.data.formats import stem_of
-from taggingbackends.labels import dependencies
 from taggingbackends.many import labelling
 from taggingbackends.many.batches import LARGEST, Batches
 from taggingbackends.many.executors import LocalExecutor
@@ -347,23 +347,14 @@ def test_recordings_that_others_are_labelling_come_last(
 
 
 def test_a_file_is_read_once_for_its_digest_and_labels_once(
-    make_project: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_project: Maker, tmp_path: Path, hashed: Counter[Path], parsed: Counter[Path]
 ) -> None:
     project = make_project()
     for i in range(3):
-        write_recording(tmp_path / f"r{i}", f"2024061{i}_120000")
-    read: Counter[str] = Counter()
-
-    def counting(function: Callable[[Path], object]) -> Callable[[Path], object]:
-        def wrapped(path: Path) -> object:
-            read[f"{path.parent.name}/{path.name}"] += 1
-            return function(path)
-
-        return wrapped
-
-    monkeypatch.setattr(dependencies, "sha1", counting(dependencies.sha1))
-    monkeypatch.setattr(Labels, "read", staticmethod(counting(Labels.read)))
+        for file in write_recording(tmp_path / f"r{i}", f"2024061{i}_120000").parent.iterdir():
+            os.utime(file, (0, 0))
     planned, *_ = plan(BackendExplorer(project, "m"), [tmp_path], {})
     assert [one.result for one in _label(planned, [])] == [Result.LABELLED] * 3
-    assert len(read) == 9
-    assert set(read.values()) == {1}
+    trackers = [file for file in hashed if file.suffix in (".spine", ".outline")]
+    assert (len(trackers), len(parsed)) == (6, 3)
+    assert {*hashed.values(), *parsed.values()} == {1}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ from taggingbackends.system.files import (
     new_version,
     remove_file,
     remove_folder,
+    sha1,
     stamp,
     walk,
     write_file,
@@ -513,3 +516,18 @@ def test_copies_where_the_kernel_copies_nothing(
     copy_file(tmp_path / "a", tmp_path / "c")
     for name in "bc":
         assert (tmp_path / name).read_bytes() == b"content" * 1000
+
+
+@pytest.mark.parametrize("age", [0, 3600])
+def test_a_changed_file_is_hashed_again(tmp_path: Path, age: float) -> None:
+    path = tmp_path / "x"
+    for content in (b"one", b"two", b"three"):
+        path.write_bytes(content)
+        if not age:  # as on a file system with coarse times
+            os.utime(path, ns=(0, time.time_ns() // 10**9 * 10**9))
+        elif content != b"two":
+            os.utime(path, (0, time.time() - age))
+        assert sha1(path) == hashlib.sha1(content).hexdigest()
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        sha1(path)

@@ -923,6 +923,21 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".set*"))
 
 
+def test_files_are_hashed_once_and_parsed_once_to_plan_and_once_to_write(
+    tmp_path: Path, hashed: Counter[Path], parsed: Counter[Path]
+) -> None:
+    labels = [write(tmp_path / n, f"2024061{n}_101500") for n in "12"]
+    files = [file for folder in "12" for file in (tmp_path / folder).iterdir()]
+    for file in files:
+        os.utime(file, (0, 0))
+    hashed.clear()
+    plan = plan_dataset(tmp_path, 1, 10)
+    assert parsed == dict.fromkeys(labels, 1)
+    plan.write(tmp_path / "set.h5")
+    assert parsed == dict.fromkeys(labels, 2)
+    assert hashed == dict.fromkeys(files, 1)
+
+
 def test_files_that_change_after_planning_are_refused(tmp_path: Path) -> None:
     plan = two(tmp_path)
     write(tmp_path / "2", "20240612_101500", states=["run"] * 50 + ["cast"] * 10)

@@ -79,19 +79,19 @@ class TrainingInput:
         """Add a remark."""
         self.remarks.setdefault(kind, []).append(sentence)
 
-    def add_file(self, file: Path, labels: Labels, known: dict[Path, str]) -> None:
-        """Count the labels of a file. `known` collects the SHA-1 of tracker files."""
+    def add_file(self, file: Path, labels: Labels) -> None:
+        """Count the labels of a file."""
         for sentence in undeclared_names(labels):
             self.remark("undeclared", f"{file}: {sentence}")
         for run in labels.values():
             self.add(run)
             try:
-                depends_on = check_dependencies(run.dependencies, file.parent, known)
+                depends_on = check_dependencies(run.dependencies, file.parent)
             except LabelFileError as error:
                 found = f"{error.file}: {error.problem}" if error.file else error.problem
                 self.remark("tracks", f"{file}: run {run.id}: {found}")
             else:
-                self.files |= {path: known[path] for path in depends_on}
+                self.files |= {path: sha1(path) for path in depends_on}
 
     def add(self, run: RunLabels) -> None:
         """Count the labels of a recording."""
@@ -122,7 +122,6 @@ def training_input(
     named: Collection[Path] = (),
     prefer: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
-    digests: dict[Path, str] | None = None,
 ) -> TrainingInput:
     """Return what a model is going to be trained on.
 
@@ -140,8 +139,6 @@ def training_input(
         pattern that fits any of them chooses the one that it fits.
     options : mapping, optional
         Options of `load_tracks`.
-    digests : dict of Path to str, optional
-        SHA-1 of files that were read before. It is completed.
 
     Raises
     ------
@@ -175,7 +172,7 @@ def training_input(
                     found.left_out[file] = predicted[file]
                     continue
             part = parts[file] = TrainingInput()
-            part.add_file(file, labels, known)
+            part.add_file(file, labels)
             if instance is not None:
                 which = "named, although these are predictions" if whole else "partly predictions"
                 part.remark(
@@ -186,7 +183,6 @@ def training_input(
                     part.remark("tracks", f"{file}: run {error.run}: {error.problem}")
             yield file, labels
 
-    known = {} if digests is None else digests
     predicted: dict[Path, str] = {}  # files of unedited predictions -> a reason to leave them out
     _choose(group_label_files(read()), prefer, predicted, found)
     for file, part in parts.items():
@@ -204,7 +200,7 @@ def training_input(
     found.unlabelled = len(recordings) - len(mains)
     _compare_points(found, mains, options)
     kept += [file for parts_of in recordings.values() for file in parts_of]
-    found.files = {file: known.get(file) or sha1(file) for file in sorted(kept)}
+    found.files = {file: sha1(file) for file in sorted(kept)}
     return found
 
 

@@ -199,8 +199,7 @@ class Batch:
             problem = f"{self._of_none}: expected label files in the folders of the recordings"
             raise BackendError("no-output", problem)
         files = [file for file in walk(processed / folder) if is_label_file(file)]
-        digests: dict[Path, str] = {}
-        completed = complete(self._backend, files, self._software, digests, folder)
+        completed = complete(self._backend, files, self._software, folder)
         own = {raw / folder / name for name in recording.sources}
         check_unchanged(self._before, {x: now for x, now in self._after.items() if x in own})
         if not files:
@@ -216,7 +215,7 @@ class Batch:
             if not source.exists():  # its folder would be created again
                 raise BackendError("no-input", f"{source}: removed meanwhile")
         for file, runs in completed.items():
-            check_runs(runs, raw / file.parent.relative_to(processed), digests)
+            check_runs(runs, raw / file.parent.relative_to(processed))
         paths = copy_to(targets)
         for warning in self._left_out:
             if len(self._recordings) == 1 or warning.file in recording.sources.values():

@@ -88,7 +88,7 @@ def check(project_dir: Path, data_folder: Path | None = None) -> list[Problem]:
         *_check_scripts(project_dir, package),
         *_check_package(project_dir, package, metadata.get("version")),
         *_check_folders(project_dir, find_data(project_dir, data_folder)),
-        *_check_models(project_dir / "models"),
+        *_check_models(project_dir, data_folder),
         *_check_records(project_dir, metadata),
         *_check_sandboxes(project_dir, data_folder),
     ]
@@ -228,8 +228,9 @@ _LEFTOVERS = {
 }
 
 
-def _check_models(models: Path) -> Iterator[Problem]:
+def _check_models(project_dir: Path, data_folder: Path | None) -> Iterator[Problem]:
     """Report what trainings leave if they are killed. No fix removes a finished model."""
+    models = project_dir / "models"
     for path in sorted(models.glob(".?*")):
         found = _LEFTOVERS.get(path.suffix)
         if found is None:
@@ -241,10 +242,11 @@ def _check_models(models: Path) -> Iterator[Problem]:
         replaced = models / f".{instance}.replaced"
         if path == replaced and not (models / instance).exists():
             fix = f"rename it to {instance}"
-        elif replaced.exists() or (models / instance).exists():
+        elif replaced.exists() or (models / instance).exists() or not is_identifier(instance):
             fix = "remove this folder"
         else:
-            fix = f"remove it with BackendExplorer(model_instance={instance!r}).reset_model()"
+            backend = BackendFolder(project_dir, instance, data_folder=data_folder)
+            fix = f"remove it with {backend.call('reset_model')}"
         yield Problem(path, f"found {found}", fix)
 
 

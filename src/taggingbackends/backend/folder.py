@@ -98,13 +98,23 @@ class BackendFolder:
         """Return the same backend with another model instance (and sandbox)."""
         return BackendFolder(self.project_dir, model_instance, sandbox, self.data_folder)
 
-    def call(self, method: str) -> str:
-        """Return the call of a method that takes no arguments, for the fix of an error."""
-        arguments = {"model_instance": self.model_instance, "sandbox": self.sandbox}
+    def call(self, method: str, arguments: str = "") -> str:
+        """Return the call of a method, for the fix of an error."""
+        given: dict[str, str | None] = {}
+        if not self._is_found():
+            given["project_dir"] = str(self.project_dir)
         if self.data_folder != self.project_dir / "data":
-            arguments = {"data_folder": str(self.data_folder), **arguments}
-        given = (f"{name}={value!r}" for name, value in arguments.items() if value is not None)
-        return f"BackendExplorer({', '.join(given)}).{method}()"
+            given["data_folder"] = str(self.data_folder)
+        given |= {"model_instance": self.model_instance, "sandbox": self.sandbox}
+        words = (f"{name}={value!r}" for name, value in given.items() if value is not None)
+        return f"BackendExplorer({', '.join(words)}).{method}({arguments})"
+
+    def _is_found(self) -> bool:
+        """Return whether this is the backend without the argument `project_dir`."""
+        try:
+            return find_backend() == self.project_dir
+        except (BackendError, OSError):
+            return False
 
     def __repr__(self) -> str:
         which = ", ".join(filter(None, (self.model_instance, self.sandbox)))
@@ -409,7 +419,8 @@ class BackendFolder:
         path = Path(os.path.normpath(raw / input_file))
         if not path.is_relative_to(raw):
             problem = f"{path}: expected an input file below {raw}"
-            raise BackendError("no-input", problem, "bring files there with push(...)")
+            fix = f"bring files there with {self.call('push', '...')}"
+            raise BackendError("no-input", problem, fix)
         folder = top / path.parent.relative_to(raw)
         if path.parent != raw:
             folder.mkdir(parents=True, exist_ok=True)

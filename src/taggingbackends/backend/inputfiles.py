@@ -82,7 +82,6 @@ def input_files(
     found: Sequence[Path],
     choice: Choice,
     suffixes: Collection[str],
-    digests: dict[Path, str] | None = None,
 ) -> list[Path]:
     """Return the files to push, with those that belong to them.
 
@@ -95,8 +94,6 @@ def input_files(
     choice : Choice
     suffixes : collection of str
         Suffixes of the backend's own formats, in lower case.
-    digests : dict of Path to str, optional
-        SHA-1 of files that were read before. It is completed.
 
     Raises
     ------
@@ -117,7 +114,7 @@ def input_files(
     used = labelled
     if choice.purpose == "predict" and not choice.all_files:
         used = labelled.intersection(named)  # those in folders are results, not input
-    needs = {file: _dependencies(file, digests) for file in progress(sorted(used), "collecting")}
+    needs = {file: _dependencies(file) for file in progress(sorted(used), "collecting")}
 
     def is_chosen(file: Path) -> bool:
         return all(has_format(x, format) for x in (file, *needs.get(file, ())))
@@ -136,9 +133,9 @@ def input_files(
     return list(dict.fromkeys(y for x in taken for y in (x, *needs.get(x, ()))))
 
 
-def _dependencies(file: Path, digests: dict[Path, str] | None) -> list[Path]:
+def _dependencies(file: Path) -> list[Path]:
     """Return the dependencies of a label file, after checking them, and their companions."""
-    files = check_runs(dependencies_of(labels.Labels.read(file)), file.parent, digests)
+    files = check_runs(dependencies_of(labels.Labels.read(file)), file.parent)
     return [*files, *(sibling for path in files for sibling in companions(path))]
 
 

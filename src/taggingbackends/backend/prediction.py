@@ -54,17 +54,15 @@ def check_prediction(backend: BackendFolder) -> None:
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model, then complete and return the label files that it wrote or changed."""
     required_script(backend, "predict_model")
-    return list(_run_prediction(backend, checked(backend, options, "predict_model"), {}))
+    return list(_run_prediction(backend, checked(backend, options, "predict_model")))
 
 
-def _run_prediction(
-    backend: BackendFolder, options: Options, digests: dict[Path, str]
-) -> dict[Path, Dependencies]:
+def _run_prediction(backend: BackendFolder, options: Options) -> dict[Path, Dependencies]:
     script = required_script(backend, "predict_model")
     before, known = _label_files(backend), software(backend)
     run_script(backend, script, options)
     new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
-    return complete(backend, progress(new, "completing"), known, digests) if new else {}
+    return complete(backend, progress(new, "completing"), known) if new else {}
 
 
 def predict(
@@ -112,11 +110,11 @@ def predict(
     skip = tuple(skip)
     check_prediction(backend)
     options = checked(backend, options, "predict_model", skip, refuse_unknown)
-    return list(_predict(backend, options, skip, {}))
+    return list(_predict(backend, options, skip))
 
 
 def _predict(
-    backend: BackendFolder, options: Options, skip: Iterable[str], digests: dict[Path, str]
+    backend: BackendFolder, options: Options, skip: Iterable[str]
 ) -> dict[Path, Dependencies]:
     """Predict, and return the label files with their dependencies; see `complete`."""
     backend.check_data_dirs(backend.data_dirs()[-1])
@@ -126,7 +124,7 @@ def _predict(
     before = input_stamps(backend)
     with reporting(backend, options):
         prepare(backend, options, skip)
-        predicted = _run_prediction(backend, options, digests)
+        predicted = _run_prediction(backend, options)
     check_unchanged(before, input_stamps(backend))
     if predicted:
         _warn_of_missing(backend, predicted.keys())
@@ -292,11 +290,10 @@ def _predict_pushed(
     force: bool,
     skip: Iterable[str],
 ) -> list[Path]:
-    digests: dict[Path, str] = {}
-    predicted = _predict(backend, options, skip, digests)
+    predicted = _predict(backend, options, skip)
     if not predicted:
         raise no_output(backend, bool(decided))
-    return pull(backend, output, force, decided, predicted, digests)
+    return pull(backend, output, force, decided, predicted)
 
 
 def no_output(backend: BackendFolder, is_known: bool = True) -> BackendError:

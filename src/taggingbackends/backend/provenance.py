@@ -72,7 +72,6 @@ def complete(
     backend: BackendFolder,
     files: Iterable[Path],
     known: Mapping[str, str] | None = None,
-    digests: dict[Path, str] | None = None,
     below: Path = Path(),
 ) -> dict[Path, Dependencies]:
     """Add missing software and dependencies to predicted label files.
@@ -85,8 +84,6 @@ def complete(
         Files below ``backend.processed_data_dir()``. A file is written only if it changes.
     known : mapping, optional
         The result of `software` before the predictions, if the model may have changed since then.
-    digests : dict of Path to str, optional
-        SHA-1 of input files, so that none is read twice. It is completed.
     below : Path
         The folder, relative to ``backend.processed_data_dir()``, that warnings do not mention.
 
@@ -107,14 +104,13 @@ def complete(
     """
     recordings = cache(_recordings)  # read each folder once, not once per label file
     known = software(backend) if known is None else known
-    digests = {} if digests is None else digests
     raw, _, processed = backend.data_dirs()
     completed = {}
     for file in files:
         relative = file.relative_to(processed)
         there = recordings(raw / relative.parent)
         name = relative.relative_to(below)
-        while (found := _complete(file, name, known, *there, digests)) is None:
+        while (found := _complete(file, name, known, *there)) is None:
             pass
         completed[file] = found
     return completed
@@ -204,7 +200,6 @@ def _complete(
     software: Mapping[str, str],
     recordings: dict[str, list[Path]],
     runs: dict[str, list[Path] | None],
-    digests: dict[Path, str],
 ) -> Dependencies | None:
     """Return None if the file was changed meanwhile; it is unchanged then."""
     before = stamp(file)
@@ -220,8 +215,6 @@ def _complete(
         if not run.dependencies:
             sources = (runs.get(run.id) or []) if stem is None else recordings[stem]
             run.dependencies = [dependency(source) for source in sorted(sources)]
-            for source, entry in zip(sorted(sources), run.dependencies, strict=True):
-                digests[source] = entry["sha1"]
             changed |= bool(sources)
             if not sources:
                 warnings.warn(

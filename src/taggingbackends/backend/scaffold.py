@@ -14,7 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from taggingbackends.backend.project import FOLDERS, is_reserved, package_of
+from taggingbackends.backend.project import (
+    FOLDERS,
+    is_backend,
+    is_reserved,
+    package_name,
+    package_of,
+)
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import write_file
 
@@ -51,7 +57,8 @@ def init(name: str, parent: Path, minimal: bool = False, library: str | None = N
     ------
     BackendError
         ``bad-name``: the name cannot name a Python package, or another package has it.
-        ``existing-file``: the backend's folder exists and is not empty.
+        ``existing-file``: the backend's folder exists and is not empty, or `parent` is in the
+        folder of a backend of this name.
     """
     _check_letters(name)
     package = package_of(name)
@@ -59,7 +66,11 @@ def init(name: str, parent: Path, minimal: bool = False, library: str | None = N
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         problem = f"{folder}: expected a new or empty folder, found this one; choose another name"
         raise BackendError("existing-file", problem)
-    _check_unused(name)  # after the folder, since this backend may be there and installed
+    for above in (parent, *parent.absolute().parents):
+        if is_backend(above) and package_name(above) == package:
+            problem = f"{above}: expected no backend of this name here or above, found this one"
+            raise BackendError("existing-file", f"{problem}; change folder, or choose another name")
+    _check_unused(name)  # after the folders, since this backend may be there and installed
     parts = ["minimal"] if minimal else ["full"] if library is None else ["full", library]
     contents = {
         folder / _renamed(path, package): _filled(path, text, name, package)

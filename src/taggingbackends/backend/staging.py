@@ -14,7 +14,7 @@ from pathlib import Path
 
 from taggingbackends import labels
 from taggingbackends.backend import sandboxes
-from taggingbackends.backend.folder import PREDICTED, BackendFolder, is_sandbox
+from taggingbackends.backend.folder import PREDICTED, TRAINING_INPUT, BackendFolder, is_sandbox
 from taggingbackends.backend.inputfiles import USUAL_FILES, Choice, input_files, may_be_input
 from taggingbackends.backend.origins import bring, folders_of, pushing, read_origins
 from taggingbackends.backend.project import own_suffixes
@@ -127,15 +127,13 @@ def collect(
     backend: BackendFolder,
     paths: Iterable[str | PathLike[str]],
     choice: Choice = USUAL_FILES,
-    digests: dict[Path, str] | None = None,
 ) -> dict[Path, Path]:
     """Return the files to push, see `push`: relative path in data/raw -> absolute path.
 
-    Nothing is brought in. The errors and warnings about the files are those of `push`. If given,
-    `digests` receives the SHA-1 of the files that label files depend on.
+    Nothing is brought in. The errors and warnings about the files are those of `push`.
     """
     absolute = [_absolute(path) for path in paths]
-    return _collect(absolute, choice, own_suffixes(backend.project_dir), digests)
+    return _collect(absolute, choice, own_suffixes(backend.project_dir))
 
 
 def push_collected(
@@ -163,16 +161,16 @@ def push_collected(
 
 def _check_existing(backend: BackendFolder, targets: dict[Path, Path], alone: bool) -> None:
     """Raise an error if the input in place differs from the files to push."""
+    which = "the input of the last training" if backend.sandbox == TRAINING_INPUT else "all input"
+    fix = f"{which} with {backend.call('reset_data')}"
     for target, source in targets.items():
         if target.exists() and not same_content(source, target):
             problem = f"{target}: exists already, and differs from {source}"
-            fix = f"remove it, or all input with {backend.call('reset_data')}"
-            raise BackendError("existing-file", problem, fix)
+            raise BackendError("existing-file", problem, f"remove it, or {fix}")
     others = [file for file in backend.list_input_files() if file not in targets] if alone else []
     if others:
         problem = f"{others[0]}: other input is in place already"
-        fix = f"remove it with {backend.call('reset_data')}"
-        raise BackendError("existing-file", problem, fix)
+        raise BackendError("existing-file", problem, f"remove {fix}")
 
 
 def pull(
@@ -181,7 +179,6 @@ def pull(
     force: bool = False,
     decided: Mapping[Path, Destination] | None = None,
     completed: Mapping[Path, Dependencies] | None = None,
-    digests: dict[Path, str] | None = None,
 ) -> list[Path]:
     """Copy the predicted labels out of data/processed.
 
@@ -199,8 +196,6 @@ def pull(
         replaced.
     completed : mapping, optional
         The result of `provenance.complete`, so that these files are not read again.
-    digests : dict of Path to str, optional
-        SHA-1 of input files that were read before.
 
     Returns
     -------
@@ -225,7 +220,7 @@ def pull(
     targets |= {file: place for file, place in (decided or {}).items() if file in targets}
     for file in progress(files, "checking"):
         runs = (completed or {}).get(file) or dependencies_of(labels.Labels.read(file))
-        check_runs(runs, raw / file.parent.relative_to(processed), digests)
+        check_runs(runs, raw / file.parent.relative_to(processed))
     return copy_to(targets)
 
 
@@ -379,9 +374,7 @@ def _absolute(path: str | PathLike[str]) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - links named by the user stay links
 
 
-def _collect(
-    paths: list[Path], choice: Choice, suffixes: Sequence[str], digests: dict[Path, str] | None
-) -> dict[Path, Path]:
+def _collect(paths: list[Path], choice: Choice, suffixes: Sequence[str]) -> dict[Path, Path]:
     """Return the files to push: relative path in data/raw -> source."""
     kinds = {path: _kind(path) for path in paths}
     for path, kind in kinds.items():
@@ -406,7 +399,7 @@ def _collect(
         if file.is_symlink() and may_be_input(file, choice, suffixes):
             _kind(file)  # an error if the link is broken
     named = [path for path, kind in kinds.items() if kind == "file"]
-    sources = input_files(named, found, choice, suffixes, digests)
+    sources = input_files(named, found, choice, suffixes)
     if not sources:
         is_push = choice.purpose == "push" or not found
         expected = "visible files" if is_push else "recordings of a known format"

@@ -67,9 +67,8 @@ def find_training_input(
     options : dict
         As `check_options` returns them.
     """
-    digests: dict[Path, str] = {}
-    sources = collect(backend, files, choice._replace(purpose="train"), digests)
-    return _checked_input(sources, files, options, prefer, digests)
+    sources = collect(backend, files, choice._replace(purpose="train"))
+    return _checked_input(sources, files, options, prefer)
 
 
 def train(
@@ -151,8 +150,7 @@ def train(
         if chosen:
             stack.enter_context(claimed(backend))
         choice = choice._replace(purpose="train")
-        digests: dict[Path, str] = {}
-        sources = collect(backend, files, choice, digests) if files else {}
+        sources = collect(backend, files, choice) if files else {}
         training = _with_input(backend, bool(files))
         if training.sandbox is not None:
             stack.enter_context(sandboxes.hold(training))
@@ -160,7 +158,7 @@ def train(
         raw = training.data_dirs()[0]
         if not files:
             sources = {file.relative_to(raw): file for file in training.list_input_files()}
-        found = _checked_input(sources, files, options, prefer, digests)
+        found = _checked_input(sources, files, options, prefer)
         on_input(found)
         kept = {name: file for name, file in sources.items() if file not in found.left_out}
         if files:
@@ -257,7 +255,8 @@ def _with_input(backend: BackendFolder, pushing: bool) -> BackendFolder:
     places = [place for place in (backend, pushed) if place.list_input_files()]
     if not places:
         problem = f"no input in {backend.data_dirs()[0]}"
-        raise BackendError("no-input", problem, "name files, or add them with push(...)")
+        fix = f"name files, or add them with {backend.call('push', '...')}"
+        raise BackendError("no-input", problem, fix)
     if len(places) > 1:
         both = " and ".join(str(place.data_dirs()[0]) for place in places)
         fix = (
@@ -272,12 +271,11 @@ def _checked_input(
     files: Sequence[str | PathLike[str]],
     options: Options,
     prefer: Sequence[str],
-    digests: dict[Path, str],
 ) -> TrainingInput:
     """Return what a model is going to be trained on, and warn of what may be wrong."""
     named = {Path(os.path.abspath(file)) for file in files}  # noqa: PTH100 - as in `collect`
     found: TrainingInput = _training_input(
-        list(sources.values()), named, prefer, _of_tracker(options), digests
+        list(sources.values()), named, prefer, _of_tracker(options)
     )
     for sentences in found.remarks.values():
         warn_of_each(sentences, stacklevel=3)

@@ -6,14 +6,11 @@ import re
 
 __all__ = ["in_command_words"]
 
-_RESET = re.compile(
-    r"BackendExplorer\((?:data_folder='(.+?)', )?model_instance='(\S+?)'(?:, sandbox='(\S+?)')?\)"
-    r"\.reset_(data|model|sandboxes)\(\)"
-)
+_CALL = re.compile(r"BackendExplorer\(.*?\)\.(?:push|reset_(data|model|sandboxes))\((\.\.\.)?\)")
+_BEFORE = {"project_dir": "--project", "data_folder": "--data"}
+_AFTER = {"model_instance": "--model-instance", "sandbox": "--sandbox"}
 _RENAME = re.compile(r"rename=(\{.*\})")
 _WORDS = (
-    (r"reset_data\(\)", "`tagging-backend reset`"),
-    (r"push\(\.\.\.\)", "`tagging-backend push`"),
     (r"Labels\.merge", "`tagging-backend labels merge`"),
     (r"project_dir=\.\.\.", "--project DIR, or make one with `tagging-backend init`"),
     (r"data_folder=\.\.\.", "--data DIR"),
@@ -46,7 +43,7 @@ def in_command_words(fix: str) -> str:
     fix : str
         The fix in terms of the Python API, e.g. ``BackendError.fix``.
     """
-    fix = _RENAME.sub(_rename, _RESET.sub(_reset, fix))
+    fix = _RENAME.sub(_rename, _CALL.sub(_command, fix))
     for api, command in _WORDS:
         fix = re.sub(api, command, fix)
     return fix
@@ -60,14 +57,18 @@ def _rename(mapping: re.Match[str]) -> str:
     return " ".join(f"--rename {shlex.quote(f'{name}={new}')}" for name, new in pairs)
 
 
-def _reset(call: re.Match[str]) -> str:
-    data, instance, sandbox, what = call.groups()
-    words = "tagging-backend"
-    if data:
-        import shlex
+def _command(call: re.Match[str]) -> str:
+    import ast
+    import shlex
 
-        words += f" --data {shlex.quote(data)}"
-    words += f" reset --model-instance {instance}"
-    if sandbox:
-        words += f" --sandbox {sandbox}"
-    return f"`{words}`" if what == "data" else f"`{words} --{what}`"
+    backend = call[0].rpartition(").")[0]
+    given = ast.parse(f"{backend})", mode="eval").body
+    assert isinstance(given, ast.Call)
+    values = {str(one.arg): shlex.quote(ast.literal_eval(one.value)) for one in given.keywords}
+    before, after = (
+        "".join(f" {option} {values[name]}" for name, option in options.items() if name in values)
+        for options in (_BEFORE, _AFTER)
+    )
+    what = call[1]
+    after += f" --{what}" if what in ("model", "sandboxes") else ""
+    return f"`tagging-backend{before} {'reset' if what else 'push FILES'}{after}`"

@@ -124,8 +124,7 @@ def options_for(file: Path, labels: RunLabels, options: Mapping[str, Any]) -> di
 class LabelFileCheck:
     """Check of label files, with their tracker files and with each other.
 
-    What was read of tracker files is kept, since several label files may depend on them: all SHA-1,
-    and the times of the last few recordings.
+    The times of the last few recordings are kept, since several label files may depend on them.
 
     Parameters
     ----------
@@ -135,7 +134,6 @@ class LabelFileCheck:
 
     def __init__(self, by_default: bool = False) -> None:
         self._by_default = by_default
-        self._sha1: dict[Path, str] = {}
         self._recordings: dict[tuple[Path, str], Recording] = {}
         self._first: dict[str, tuple[Path, dict[str, str]]] = {}  # by run
         self._known: set[tuple[str, str]] = set()  # runs and SHA-1
@@ -151,7 +149,7 @@ class LabelFileCheck:
         OSError
             The file cannot be read.
         """
-        errors = find_errors(file, self._sha1)
+        errors = find_errors(file)
         if errors:
             return errors, []
         labels = Labels.read(file)

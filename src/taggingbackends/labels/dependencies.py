@@ -93,7 +93,6 @@ def validate_dependencies(entries: Any) -> list[dict[str, Any]]:
 def check_dependencies(
     entries: Iterable[Mapping[str, Any]],
     folder: str | PathLike[str],
-    known: dict[Path, str] | None = None,
 ) -> list[Path]:
     """Check that dependencies are in a folder and unchanged, and return their paths.
 
@@ -103,8 +102,6 @@ def check_dependencies(
         ``filename`` and ``sha1`` of each file.
     folder : path
         The folder.
-    known : dict of Path to str, optional
-        SHA-1 of files that were read before, so that no file is read twice. It is completed.
 
     Raises
     ------
@@ -112,14 +109,13 @@ def check_dependencies(
         ``bad-dependency``: a file is missing or has another SHA-1. The error's ``file`` is that
         file.
     """
-    known = {} if known is None else known
     paths = []
     for index, entry in enumerate(validate_dependencies(list(entries))):
         path = Path(folder) / local_name(entry["filename"])
-        if path not in known and not os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise
+        if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise
             problem = "expected this file beside the labels, which depend on it; found none"
             raise LabelFileError("bad-dependency", problem, file=path, index=index)
-        found = known[path] = known.get(path) or sha1(path)
+        found = sha1(path)
         if found != entry["sha1"].lower():
             problem = (
                 f"expected sha1 {entry['sha1']}, found {found}: "
@@ -135,15 +131,12 @@ def dependencies_of(runs: Mapping[str, RunLabels]) -> Dependencies:
     return {run: labels.dependencies for run, labels in runs.items()}
 
 
-def check_runs(
-    runs: Dependencies, folder: str | PathLike[str], known: dict[Path, str] | None = None
-) -> list[Path]:
+def check_runs(runs: Dependencies, folder: str | PathLike[str]) -> list[Path]:
     """Do what `check_dependencies` does for all runs of a file."""
-    known = {} if known is None else known
     found: dict[Path, None] = {}
     for run, entries in runs.items():
         with located(run=run):
-            found |= dict.fromkeys(check_dependencies(entries, folder, known))
+            found |= dict.fromkeys(check_dependencies(entries, folder))
     return list(found)
 
 

@@ -43,17 +43,13 @@ _Check = Callable[[list[Any]], list[Path]]
 _MOST = 20  # errors reported for one list
 
 
-def find_errors(
-    path: str | PathLike[str], known: dict[Path, str] | None = None
-) -> list[LabelFileError]:
+def find_errors(path: str | PathLike[str]) -> list[LabelFileError]:
     """Return all violations in a label file and in the files that it depends on.
 
     Parameters
     ----------
     path : path
         The label file.
-    known : dict of Path to str, optional
-        As for `check_dependencies`, to read the tracker files of several label files once.
 
     Returns
     -------
@@ -76,8 +72,7 @@ def find_errors(
         found.append(first)
         if first.kind == "invalid-json":
             return found
-    known = {} if known is None else known
-    check = partial(check_dependencies, folder=path.parent, known=known)
+    check = partial(check_dependencies, folder=path.parent)
     document = load_document(content)
     normalize_document(document)
     found += _document_errors(document, check)

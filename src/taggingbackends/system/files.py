@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -50,6 +51,8 @@ __all__ = [
 SCRATCH = "TAGGINGBACKENDS_SCRATCH"
 """Environment variable: a JSON list of folders whose files need not survive a power failure."""
 
+_DIGESTS: dict[tuple[str, Stamp | None], str] = {}  # see `sha1`
+_SETTLED = 2_000_000_000  # ns; times of files on FAT are multiples of 2 s
 _FICLONE = 0x40049409  # linux/fs.h: share blocks with another file (btrfs, XFS, bcachefs)
 
 
@@ -460,11 +463,22 @@ def same_content(one: Path, other: Path) -> bool:
 
 
 def sha1(path: Path) -> str:
-    """Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits."""
+    """Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits.
+
+    A process reads a file once, unless its stamp changes.
+    """
+    found = stamp(path)
+    key = os.fspath(path), found
+    if key in _DIGESTS:
+        return _DIGESTS[key]
     import hashlib  # OpenSSL takes long to load
 
     with open_file(path) as file:
-        return hashlib.file_digest(file, "sha1").hexdigest()
+        digest = hashlib.file_digest(file, "sha1").hexdigest()
+    # as in git: a change soon after another may leave the same time
+    if found is not None and time.time_ns() - found.mtime_ns > _SETTLED:
+        _DIGESTS[key] = digest
+    return digest
 
 
 @contextmanager

@@ -203,7 +203,7 @@ class DatasetPlan:
         """Yield the windows of a recording, given how often to take each window of each class."""
         survey = self._surveys[index]
         recording = load_silently(survey.file, **{**self._request["options"], "run": survey.run})
-        if _source(recording) != survey.source:
+        if list(map(dependency, recording.sources)) != survey.source["files"]:
             problem = f"{survey.file}: expected files unchanged since planning"
             raise BackendError("changed-input", f"{problem}, found changes; plan it again")
         run = _run(recording, survey.file)
@@ -510,7 +510,7 @@ def _counted(table: list[tuple[str, ...]], states: NDArray[np.int32]) -> Counter
 
 
 def _source(recording: Recording) -> dict[str, Any]:
-    files = [dependency(file) for file in recording.sources]
+    files = list(map(dependency, recording.sources))
     (run,) = recording.labels()  # its file may have another name, such as table.csv
     source: dict[str, Any] = {"run": run, "files": files, "body_length": None}
     with suppress(ValueError):  # no spine is complete
