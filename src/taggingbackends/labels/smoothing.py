@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from heapq import heapify, heappop, heappush
-from typing import Any
+from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +44,7 @@ def _smoothed(run: RunLabels, shortest: float, max_gap: float | None) -> list[Co
     sizes = np.diff(np.append(first, len(times)))
 
     def sums(column: NDArray[np.generic]) -> NDArray[np.int64]:
-        before = np.append(0, np.cumsum(column, dtype=np.int64))
+        before: NDArray[np.int64] = np.append(0, np.cumsum(column, dtype=np.int64))
         return before[first + sizes] - before[first]
 
     # whole percents, as in files: sums are exact
@@ -93,13 +92,14 @@ class _Bouts:
         percents: NDArray[np.int64],
     ) -> None:
         self.originals = classes
-        self.stays = edited | (classes == _UNDEFINED)
-        self.start, self.stop = start.tolist(), stop.tolist()
-        self.edited, self.known, self.percents = edited.tolist(), known.tolist(), percents.tolist()
         self.classes: list[int] = classes.tolist()
-        self.durations = _whole(stop - start).tolist()
-        n = len(classes)
+        self.start, self.stop = start.tolist(), stop.tolist()
+        # in whole µs, so that rounding errors of times do not decide
+        self.durations: list[float] = np.rint(1e6 * (stop - start)).tolist()
+        self.known, self.percents = known.tolist(), percents.tolist()
         defined = classes != _UNDEFINED
+        self.stays: list[bool] = (edited | ~defined).tolist()
+        n = len(classes)
         apart = ~(defined[1:] & defined[:-1] & (stretches[1:] == stretches[:-1]))
         before, after = np.arange(n) - 1, np.arange(n) + 1
         before[1:][apart] = after[:-1][apart] = before[:1] = after[-1:] = -1
@@ -109,17 +109,21 @@ class _Bouts:
 
     def smoothed(self, shortest: float) -> NDArray[np.integer]:
         """Return the class of each of the original bouts."""
-        least = float(_whole(shortest))
-        durations = self.durations
+        least = float(np.rint(1e6 * shortest))
+        durations, stays = self.durations, self.stays
         short = [
             (duration, bout)
-            for bout, (duration, stays) in enumerate(zip(durations, self.stays, strict=True))
-            if duration < least and not stays
+            for bout, duration in enumerate(durations)
+            if duration < least and not stays[bout]
         ]
-        heapify(short)
-        while short:
-            duration, bout = heappop(short)
-            if duration != durations[bout] or self.united[bout] != bout or self.edited[bout]:
+        short.sort(reverse=True)
+        grown: list[tuple[float, int]] = []  # a heap of those that are too short after all
+        while short or grown:
+            if not short or (grown and grown[0] < short[-1]):
+                duration, bout = heappop(grown)
+            else:
+                duration, bout = short.pop()
+            if duration != durations[bout] or self.united[bout] != bout or stays[bout]:
                 continue  # united with others since then
             into = self._neighbour(bout)
             if into < 0:
@@ -129,14 +133,14 @@ class _Bouts:
             if other >= 0 and self.classes[other] == self.classes[into]:
                 self.known[into] += self.known[other]
                 self.percents[into] += self.percents[other]
-                self.edited[into] |= self.edited[other]
+                stays[into] |= stays[other]
                 self._unite(other, into)
-            durations[into] = float(round(1e6 * (self.stop[into] - self.start[into])))
+            durations[into] = round(1e6 * (self.stop[into] - self.start[into]))
             if durations[into] < least:
-                heappush(short, (durations[into], into))
+                heappush(grown, (durations[into], into))
         united = np.array(self.united, dtype=np.intp)
-        while (united != (united := united[united])).any():
-            pass
+        while not np.array_equal(united, farther := united[united]):
+            united = farther
         return self.originals[united]
 
     def _neighbour(self, bout: int) -> int:
@@ -159,8 +163,3 @@ class _Bouts:
         else:
             self.stop[into], self.after[into] = self.stop[bout], self.after[bout]
             self.before[self.after[bout]] = into
-
-
-def _whole(seconds: Any) -> Any:
-    """Return durations in whole µs, so that rounding errors of times do not decide."""
-    return np.rint(1e6 * seconds)
