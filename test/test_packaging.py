@@ -21,6 +21,7 @@ from uuid import UUID
 import pytest
 
 from support import ROOT, tree
+from taggingbackends import __version__
 
 SOURCE = ROOT / "src" / "taggingbackends"
 NEWEST_PYTHON = "3.14"
@@ -65,6 +66,7 @@ def test_one_version() -> None:
         "juliapkg.json": juliapkg()["packages"]["TaggingBackends"]["version"].removeprefix("="),
         "CHANGELOG.md": newest[1],
         "CITATION.cff": re.findall(r"^version: (\S+)$", citation, re.MULTILINE)[0],
+        "version.py": __version__,
         "the installed package": version("taggingbackends"),
     }
     assert len(set(versions.values())) == 1, versions

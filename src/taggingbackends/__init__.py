@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from taggingbackends.system.lazy import lazy_function, lazy_names
+from taggingbackends.system.lazy import lazy_names
 
 TYPE_CHECKING = False  # importing typing would take most of the time
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     )
     from taggingbackends.labels.dependencies import dependency
     from taggingbackends.labels.labels import Labels
-
-    __version__: str
+    from taggingbackends.system.version import __version__
 
 __all__ = [
     "BackendError",
@@ -62,7 +61,6 @@ __all__ = [
 _MODULES = ("analysis", "data", "display", "explorer", "julia", "labels", "main", "simulation")
 
 if not TYPE_CHECKING:  # checkers would accept any name
-    _own_version = lazy_function("taggingbackends.system.version", "own_version")
     _get, _ = lazy_names(
         __name__,
         {
@@ -71,13 +69,14 @@ if not TYPE_CHECKING:  # checkers would accept any name
             "taggingbackends.labels.labels": ("Labels",),
             "taggingbackends.labels.dependencies": ("dependency",),
             "taggingbackends.errors": [name for name in __all__ if name.endswith("Error")],
+            "taggingbackends.system.version": ("__version__",),
         },
     )
 
     def __getattr__(name: str) -> object:
         if name in _MODULES:
             return import_module(f"{__name__}.{name}")
-        return _own_version() if name == "__version__" else _get(name)
+        return _get(name)
 
 
 def __dir__() -> list[str]:

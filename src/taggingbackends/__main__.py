@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -21,6 +22,7 @@ def main() -> NoReturn:
         _leave_current_folder()
         from taggingbackends import cli  # imported while signals wait
 
+        gc.freeze()  # looking for garbage among all modules takes long, above all at the exit
         cli.main()
     except KeyboardInterrupt:
         sys.exit(130)

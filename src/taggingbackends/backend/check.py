@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from keyword import iskeyword
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from taggingbackends.backend.claims import dead_claims
 from taggingbackends.backend.folder import BackendFolder, data_problem, find_data
@@ -35,8 +34,7 @@ from taggingbackends.system.names import check_identifier, is_identifier
 __all__ = ["Problem", "check"]
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """A violation of the contract.
 
     Attributes

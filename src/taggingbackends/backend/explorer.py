@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taggingbackends.backend import prediction, running, sandboxes, staging, training
-from taggingbackends.backend.check import Problem, check
 from taggingbackends.backend.folder import BackendFolder
-from taggingbackends.backend.inputfiles import Choice
 from taggingbackends.backend.origins import origin
-from taggingbackends.backend.sandboxes import Sandbox
-from taggingbackends.backend.unfinished import remove_model
 from taggingbackends.errors import LeftOutWarning
-from taggingbackends.system.lazy import lazy_function
+from taggingbackends.system.lazy import LazyModule, lazy_function
 
 if TYPE_CHECKING:
+    from taggingbackends.backend import (
+        check,
+        inputfiles,
+        prediction,
+        running,
+        sandboxes,
+        staging,
+        training,
+        unfinished,
+    )
+    from taggingbackends.backend.check import Problem
+    from taggingbackends.backend.sandboxes import Sandbox
     from taggingbackends.data.tracks import Recording
+else:  # scripts use none of these
+    check = LazyModule("taggingbackends.backend.check")
+    inputfiles = LazyModule("taggingbackends.backend.inputfiles")
+    prediction = LazyModule("taggingbackends.backend.prediction")
+    running = LazyModule("taggingbackends.backend.running")
+    sandboxes = LazyModule("taggingbackends.backend.sandboxes")
+    staging = LazyModule("taggingbackends.backend.staging")
+    training = LazyModule("taggingbackends.backend.training")
+    unfinished = LazyModule("taggingbackends.backend.unfinished")
 
 _file_and_runs = lazy_function("taggingbackends.data.loading", "file_and_runs")
 _load_silently = lazy_function("taggingbackends.data.loading", "load_silently")
@@ -105,6 +120,8 @@ class BackendExplorer(BackendFolder):
         is_named = not recording.run_is_derived or recording.format not in _NAMED_BY_FOLDER
         if not is_named and recording.sources == (Path(file),):
             # a single file comes without the folder that names its run
+            from dataclasses import replace
+
             recording = replace(recording, run=_run_of_table(origin(self, Path(file))))
         return recording
 
@@ -169,7 +186,7 @@ class BackendExplorer(BackendFolder):
             Files look like tracker files but cannot be read, are in no known format, or are left
             out.
         """
-        return staging.push(self, paths, link, alone, choice=Choice(format, all_files))
+        return staging.push(self, paths, link, alone, choice=inputfiles.Choice(format, all_files))
 
     def pull(
         self, destination: str | PathLike[str] | None = None, force: bool = False
@@ -255,7 +272,7 @@ class BackendExplorer(BackendFolder):
         BackendError
             ``existing-model``: another process is training the instance.
         """
-        return remove_model(self)
+        return unfinished.remove_model(self)
 
     # -- scripts
 
@@ -319,4 +336,4 @@ class BackendExplorer(BackendFolder):
 
     def check(self) -> list[Problem]:
         """Return every violation of the contract and how to fix it."""
-        return check(self.project_dir, self.data_folder)
+        return check.check(self.project_dir, self.data_folder)

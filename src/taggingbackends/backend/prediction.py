@@ -45,20 +45,21 @@ __all__ = [
 ]
 
 
-def check_prediction(backend: BackendFolder) -> None:
-    """Raise `BackendError` if the model, predict_model or a required package is missing."""
+def check_prediction(backend: BackendFolder) -> Path:
+    """Return predict_model. Raise `BackendError` if it, the model or a package is missing."""
     backend.check_model()
-    required_script(backend, "predict_model")
+    return required_script(backend, "predict_model")
 
 
 def run_prediction(backend: BackendFolder, options: Mapping[str, Any]) -> list[Path]:
     """Run predict_model, then complete and return the label files that it wrote or changed."""
-    required_script(backend, "predict_model")
-    return list(_run_prediction(backend, checked(backend, options, "predict_model")))
-
-
-def _run_prediction(backend: BackendFolder, options: Options) -> dict[Path, Dependencies]:
     script = required_script(backend, "predict_model")
+    return list(_run_prediction(backend, script, checked(backend, options, "predict_model")))
+
+
+def _run_prediction(
+    backend: BackendFolder, script: Path, options: Options
+) -> dict[Path, Dependencies]:
     before, known = _label_files(backend), software(backend)
     run_script(backend, script, options)
     new = [file for file, now in _label_files(backend).items() if before.get(file) != now]
@@ -108,13 +109,13 @@ def predict(
         Tracker files contain something that the scripts did not use.
     """
     skip = tuple(skip)
-    check_prediction(backend)
+    script = check_prediction(backend)
     options = checked(backend, options, "predict_model", skip, refuse_unknown)
-    return list(_predict(backend, options, skip))
+    return list(_predict(backend, script, options, skip))
 
 
 def _predict(
-    backend: BackendFolder, options: Options, skip: Iterable[str]
+    backend: BackendFolder, script: Path, options: Options, skip: Iterable[str]
 ) -> dict[Path, Dependencies]:
     """Predict, and return the label files with their dependencies; see `complete`."""
     backend.check_data_dirs(backend.data_dirs()[-1])
@@ -124,7 +125,7 @@ def _predict(
     before = input_stamps(backend)
     with reporting(backend, options):
         prepare(backend, options, skip)
-        predicted = _run_prediction(backend, options)
+        predicted = _run_prediction(backend, script, options)
     check_unchanged(before, input_stamps(backend))
     if predicted:
         _warn_of_missing(backend, predicted.keys())
@@ -216,7 +217,7 @@ def predict_files(
         Warnings of `predict`. Leftovers were removed, or cannot be removed.
     """
     skip = tuple(skip)
-    check_prediction(backend)
+    script = check_prediction(backend)
     options = checked(backend, options, "predict_model", skip)
     instance = backend.required_instance("predict")
     sandboxes.remove_dead(backend)
@@ -243,7 +244,7 @@ def predict_files(
             push(backend, files, link=link, private=True, choice=choice)
             decided = _destinations(backend, output, force)
             try:
-                return _predict_pushed(backend, decided, options, output, force, skip)
+                return _predict_pushed(backend, script, decided, options, output, force, skip)
             except BaseException:
                 kept = True
                 sandboxes.keep(backend)
@@ -284,13 +285,14 @@ def _destinations(
 
 def _predict_pushed(
     backend: BackendFolder,
+    script: Path,
     decided: Mapping[Path, Destination],
     options: Options,
     output: str | PathLike[str] | None,
     force: bool,
     skip: Iterable[str],
 ) -> list[Path]:
-    predicted = _predict(backend, options, skip)
+    predicted = _predict(backend, script, options, skip)
     if not predicted:
         raise no_output(backend, bool(decided))
     return pull(backend, output, force, decided, predicted)

@@ -25,7 +25,7 @@ from taggingbackends.labels.origin import is_edited
 from taggingbackends.system.files import stamp
 from taggingbackends.system.lazy import lazy_function
 from taggingbackends.system.names import local_name
-from taggingbackends.system.version import own_version
+from taggingbackends.system.version import __version__
 
 if TYPE_CHECKING:
     from taggingbackends.labels.runlabels import RunLabels
@@ -65,7 +65,7 @@ def software(backend: BackendFolder) -> dict[str, str]:
         model = backend.model_dir()
         if model.is_dir():
             known["model_digest"] = model_digest(model)
-    return known | {"taggingbackends": own_version()}
+    return known | {"taggingbackends": __version__}
 
 
 def complete(

@@ -15,7 +15,7 @@ from taggingbackends.backend.optiontypes import Signature
 from taggingbackends.backend.project import project_metadata, project_tables
 from taggingbackends.errors import BackendError, shown
 from taggingbackends.system.files import open_file, sha1, walk, write_file
-from taggingbackends.system.version import own_version
+from taggingbackends.system.version import __version__
 
 __all__ = [
     "DIGESTS",
@@ -248,7 +248,7 @@ def _packages(project_dir: Path) -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version  # slow to import
 
     project, poetry = project_tables(project_dir)
-    found = {"python": platform.python_version(), "taggingbackends": own_version()}
+    found = {"python": platform.python_version(), "taggingbackends": __version__}
     for text in (*project.get("dependencies", ()), *poetry.get("dependencies", ())):
         name = re.split(r"[^A-Za-z0-9_.-]", str(text).strip(), maxsplit=1)[0]
         if name and name not in found:

@@ -31,6 +31,7 @@ from taggingbackends.system.streams import (
     name_output,
     open_closed_streams,
 )
+from taggingbackends.system.version import __version__
 
 __all__ = ["cli", "main"]
 
@@ -58,7 +59,7 @@ __all__ = ["cli", "main"]
     help="Log to FILE, with timestamps and tracebacks.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
-@click.version_option(package_name="taggingbackends")
+@click.version_option(__version__)
 @click.pass_context
 def cli(
     ctx: click.Context,

@@ -104,8 +104,6 @@ def check(ctx: click.Context) -> None:
     Each violation in the backend's folder is printed on one line. The exit code is 1 if there is
     a violation.
     """
-    from dataclasses import replace
-
     from taggingbackends.backend.check import check as find_problems
     from taggingbackends.backend.project import nearest_project
     from taggingbackends.backend.wording import in_command_words
@@ -113,7 +111,7 @@ def check(ctx: click.Context) -> None:
     folder = (ctx.obj["project"] or nearest_project()).resolve()
     problems = find_problems(folder)
     for problem in problems:
-        echo(replace(problem, fix=in_command_words(problem.fix)))
+        echo(problem._replace(fix=in_command_words(problem.fix)))
     if problems:
         ctx.exit(1)
     echo(f"{folder}: nothing to fix")

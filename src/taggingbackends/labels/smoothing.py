@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from heapq import heapify, heappop, heappush
-from itertools import pairwise
+from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,24 +43,26 @@ def _smoothed(run: RunLabels, shortest: float, max_gap: float | None) -> list[Co
     first = np.flatnonzero(begins)
     sizes = np.diff(np.append(first, len(times)))
 
-    def sums(column: NDArray[np.generic]) -> list[int]:
-        before = np.append(0, np.cumsum(column, dtype=np.int64))
-        return [int(x) for x in before[first + sizes] - before[first]]
+    def sums(column: NDArray[np.generic]) -> NDArray[np.int64]:
+        before: NDArray[np.int64] = np.append(0, np.cumsum(column, dtype=np.int64))
+        return before[first + sizes] - before[first]
 
     # whole percents, as in files: sums are exact
     percents = np.nan_to_num(np.rint(100 * known_confidence(run)), nan=-1)
     bouts = _Bouts(
-        classes=old[first].tolist(),
-        stretches=stretches.numbers[first].tolist(),
-        start=times[first].tolist(),
-        stop=stretches.ends[first + sizes - 1].tolist(),
-        edited=list(map(bool, sums(edited_states(run)[codes]))),
+        classes=old[first],
+        stretches=stretches.numbers[first],
+        start=times[first],
+        stop=stretches.ends[first + sizes - 1],
+        edited=sums(edited_states(run)[codes]) > 0,
         known=sums(percents >= 0),
         percents=sums(percents.clip(min=0)),
     )
-    new = np.repeat(np.array(bouts.smoothed(shortest), dtype=np.int64), sizes)
+    new = np.repeat(bouts.smoothed(shortest), sizes)
     changed = np.flatnonzero(new != old)
-    pairs, places = np.unique(new[changed] << 32 | codes[changed], return_inverse=True)
+    pairs, places = np.unique(
+        new[changed].astype(np.int64) << 32 | codes[changed], return_inverse=True
+    )
     numbers, names = np.zeros(len(pairs), dtype=np.int32), list(classes)
     for place, pair in enumerate(pairs.tolist()):
         state = table.states[pair & 0xFFFFFFFF]
@@ -76,39 +77,54 @@ def _smoothed(run: RunLabels, shortest: float, max_gap: float | None) -> list[Co
 class _Bouts:
     """Bouts of primary labels as columns, which are changed when bouts are united.
 
-    A bout that is united with another one is represented by it from then on.
+    A bout that is united with another one is represented by it from then on. Undefined bouts are
+    no neighbours.
     """
 
     def __init__(
         self,
-        classes: list[int],
-        stretches: list[int],
-        start: list[float],
-        stop: list[float],
-        edited: list[bool],
-        known: list[int],
-        percents: list[int],
+        classes: NDArray[np.integer],
+        stretches: NDArray[np.int64],
+        start: NDArray[np.float64],
+        stop: NDArray[np.float64],
+        edited: NDArray[np.bool_],
+        known: NDArray[np.int64],
+        percents: NDArray[np.int64],
     ) -> None:
-        self.classes, self.start, self.stop = classes, start, stop
-        self.edited, self.known, self.percents = edited, known, percents
+        self.originals = classes
+        self.classes: list[int] = classes.tolist()
+        self.start, self.stop = start.tolist(), stop.tolist()
+        # in whole µs, so that rounding errors of times do not decide
+        self.durations: list[float] = np.rint(1e6 * (stop - start)).tolist()
+        self.known, self.percents = known.tolist(), percents.tolist()
+        defined = classes != _UNDEFINED
+        self.stays: list[bool] = (edited | ~defined).tolist()
         n = len(classes)
-        near = [a == b for a, b in pairwise(stretches)]
-        self.before = [bout - 1 if bout and near[bout - 1] else -1 for bout in range(n)]
-        self.after = [bout + 1 if bout < n - 1 and near[bout] else -1 for bout in range(n)]
+        apart = ~(defined[1:] & defined[:-1] & (stretches[1:] == stretches[:-1]))
+        before, after = np.arange(n) - 1, np.arange(n) + 1
+        before[1:][apart] = after[:-1][apart] = before[:1] = after[-1:] = -1
+        # place -1 takes what is written about a neighbour that is missing
+        self.before, self.after = [*before.tolist(), -1], [*after.tolist(), -1]
         self.united = list(range(n))
 
-    def smoothed(self, shortest: float) -> list[int]:
+    def smoothed(self, shortest: float) -> NDArray[np.integer]:
         """Return the class of each of the original bouts."""
-        least = np.rint(1e6 * shortest)
-        durations = map(self._duration, range(len(self.classes)))
-        short = [(length, bout) for bout, length in enumerate(durations) if length < least]
-        heapify(short)
-        while short:
-            duration, bout = heappop(short)
-            if self.united[bout] != bout or duration != self._duration(bout):
+        least = float(np.rint(1e6 * shortest))
+        durations, stays = self.durations, self.stays
+        short = [
+            (duration, bout)
+            for bout, duration in enumerate(durations)
+            if duration < least and not stays[bout]
+        ]
+        short.sort(reverse=True)
+        grown: list[tuple[float, int]] = []  # a heap of those that are too short after all
+        while short or grown:
+            if not short or (grown and grown[0] < short[-1]):
+                duration, bout = heappop(grown)
+            else:
+                duration, bout = short.pop()
+            if duration != durations[bout] or self.united[bout] != bout or stays[bout]:
                 continue  # united with others since then
-            if self.edited[bout] or self.classes[bout] == _UNDEFINED:
-                continue
             into = self._neighbour(bout)
             if into < 0:
                 continue
@@ -117,23 +133,19 @@ class _Bouts:
             if other >= 0 and self.classes[other] == self.classes[into]:
                 self.known[into] += self.known[other]
                 self.percents[into] += self.percents[other]
-                self.edited[into] |= self.edited[other]
+                stays[into] |= stays[other]
                 self._unite(other, into)
-            duration = self._duration(into)
-            if duration < least:
-                heappush(short, (duration, into))
-        return [self.classes[self._representative(bout)] for bout in range(len(self.classes))]
-
-    def _duration(self, bout: int) -> int:
-        """Return the duration in whole µs, so that rounding errors of times do not decide."""
-        return round(1e6 * (self.stop[bout] - self.start[bout]))
+            durations[into] = round(1e6 * (self.stop[into] - self.start[into]))
+            if durations[into] < least:
+                heappush(grown, (durations[into], into))
+        united = np.array(self.united, dtype=np.intp)
+        while not np.array_equal(united, farther := united[united]):
+            united = farther
+        return self.originals[united]
 
     def _neighbour(self, bout: int) -> int:
         """Return the neighbour whose labels a bout gets, -1 if there is none."""
-        before, after = (
-            x if x >= 0 and self.classes[x] != _UNDEFINED else -1
-            for x in (self.before[bout], self.after[bout])
-        )
+        before, after = self.before[bout], self.after[bout]
         if before < 0 or after < 0:
             return max(before, after)
         if self.known[before] and self.known[after]:
@@ -141,21 +153,13 @@ class _Bouts:
             surer = self.percents[after] * self.known[before]
             if sure != surer:
                 return before if sure > surer else after
-        return after if self._duration(after) > self._duration(before) else before
+        return after if self.durations[after] > self.durations[before] else before
 
     def _unite(self, bout: int, into: int) -> None:
         self.united[bout] = into
         if self.start[bout] < self.start[into]:
             self.start[into], self.before[into] = self.start[bout], self.before[bout]
-            if self.before[bout] >= 0:
-                self.after[self.before[bout]] = into
+            self.after[self.before[bout]] = into
         else:
             self.stop[into], self.after[into] = self.stop[bout], self.after[bout]
-            if self.after[bout] >= 0:
-                self.before[self.after[bout]] = into
-
-    def _representative(self, bout: int) -> int:
-        while self.united[bout] != bout:
-            self.united[bout] = self.united[self.united[bout]]  # shorter paths
-            bout = self.united[bout]
-        return bout
+            self.before[self.after[bout]] = into

@@ -214,10 +214,12 @@ def find_stretches(
         interval = 1.0
     begins = ~same | is_gap(steps, max_gap)
     numbers = np.zeros(len(times), dtype=np.int64)
-    numbers[1:] = np.cumsum(begins)
-    ends = times + interval
-    following = np.where(begins, np.minimum(ends[:-1], times[1:]), times[1:])
-    ends[:-1] = np.where(same, following, ends[:-1])
+    np.cumsum(begins, out=numbers[1:])
+    ends = np.roll(times, -1)  # a frame ends where the next one begins
+    last = np.flatnonzero(np.append(begins, True))[: len(times)]
+    ends[last] = times[last] + interval
+    gaps = last[:-1][same[last[:-1]]]
+    ends[gaps] = np.minimum(ends[gaps], times[gaps + 1])
     return Stretches(numbers, ends, interval)
 
 

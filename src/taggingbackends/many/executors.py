@@ -18,7 +18,7 @@ from taggingbackends.many.labelling import Outcome, Result, Task, label_batch
 from taggingbackends.many.workers import side_by_side
 from taggingbackends.system.extras import require
 from taggingbackends.system.messages import describe
-from taggingbackends.system.version import own_version
+from taggingbackends.system.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -174,7 +174,7 @@ class DaskExecutor:
         for worker, answer in found.items():
             if isinstance(answer, ImportError):
                 raise _unsuitable(f"Dask worker {worker}", "none")
-            if isinstance(answer, str) and answer != own_version():
+            if isinstance(answer, str) and answer != __version__:
                 raise _unsuitable(f"Dask worker {worker}", answer)
 
     def _outcomes(self, future: Future, batch: Sequence[Task]) -> list[Outcome]:
@@ -203,18 +203,18 @@ class _Call:
         self._batch = batch
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _label_on_worker, (own_version(), self._batch)
+        return _label_on_worker, (__version__, self._batch)
 
 
 _NOT_CALLED = (ImportError, AttributeError, BackendError)  # errors of unpickling a `_Call`
 
 
 def _label_on_worker(version: str, batch: Sequence[Task]) -> list[Outcome]:
-    if version != own_version():
-        raise _unsuitable("a Dask worker", own_version(), version)
+    if version != __version__:
+        raise _unsuitable("a Dask worker", __version__, version)
     return label_batch(batch)
 
 
 def _unsuitable(worker: str, found: str, expected: str | None = None) -> BackendError:
-    problem = f"{worker}: expected taggingbackends {expected or own_version()}, found {found}"
+    problem = f"{worker}: expected taggingbackends {expected or __version__}, found {found}"
     return BackendError("unsuitable-worker", problem, "install this version on all Dask workers")

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first used."""
+"""Names and modules that are loaded when they are first used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-__all__ = ["lazy_function", "lazy_names"]
+__all__ = ["LazyModule", "lazy_function", "lazy_names"]
 
 
 def lazy_names(
@@ -42,3 +42,13 @@ def lazy_function(module: str, name: str) -> Callable[..., Any]:
         return getattr(import_module(module), name)(*arguments, **options)
 
     return call
+
+
+class LazyModule:
+    """A module that is imported when one of its names is first used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)

@@ -9,11 +9,13 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
-from taggingbackends.system.processes import keeping
+__all__ = ["INHERITED", "locked", "locked_if_free"]
 
-__all__ = ["locked", "locked_if_free"]
+INHERITED: ContextVar[tuple[int, ...]] = ContextVar("INHERITED", default=())
+"""File descriptors of the locks that processes hold, too, if they are run now."""
 
 _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """Errors on file systems without locks: NFS without lockd, Lustre without -o flock, SMB, 9p."""
@@ -56,7 +58,7 @@ def locked(path: Path, wait: bool = False, inherited: bool = False) -> Iterator[
     """
     descriptor = _acquire(path, wait)
     try:
-        with keeping(descriptor if inherited else None):
+        with _inherited(descriptor if inherited else None):
             yield descriptor is not None
     finally:
         if descriptor in _held:  # false in a forked child process
@@ -84,6 +86,19 @@ def locked_if_free(path: Path) -> Iterator[bool | None]:
         except OSError:
             held = None
         yield held
+
+
+@contextmanager
+def _inherited(descriptor: int | None) -> Iterator[None]:
+    """Pass a lock, if any, on to the processes that are run within the block."""
+    if descriptor is None or sys.platform == "win32":  # Windows kills them with this process
+        yield
+        return
+    token = INHERITED.set((*INHERITED.get(), descriptor))
+    try:
+        yield
+    finally:
+        INHERITED.reset(token)
 
 
 def _acquire(path: Path, wait: bool) -> int | None:

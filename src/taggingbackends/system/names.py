@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import PurePath
 
 from taggingbackends.errors import BackendError, shown
@@ -62,6 +61,8 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 
 def similar(name: str, names: Collection[str]) -> list[str]:
     """Return up to three names that an unknown one may stand for."""
+    from difflib import get_close_matches  # only for a mistake
+
     completions = sorted(known for known in names if name and known.startswith(name))
     return completions[:3] or get_close_matches(name, names, n=3, cutoff=0.6)
 

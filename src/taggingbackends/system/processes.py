@@ -8,9 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 
-__all__ = ["environment", "interrupts_blocked", "keeping", "own_module", "run"]
+from taggingbackends.system.locks import INHERITED
+
+__all__ = ["environment", "interrupts_blocked", "own_module", "run"]
 
 _GRACE = 5.0  # seconds that an interrupted script has to end on its own
 
@@ -27,8 +28,6 @@ _CALLERS = {
     "VIRTUAL_ENV",
 }
 """Environment variables that lead to packages or environments of the caller."""
-
-_kept: ContextVar[tuple[int, ...]] = ContextVar("_kept", default=())
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -53,19 +52,6 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
 def own_module(name: str) -> list[str]:
     """Return the command that runs a module of this package, and none in the current folder."""
     return [sys.executable, "-P", "-m", name]
-
-
-@contextmanager
-def keeping(descriptor: int | None) -> Iterator[None]:
-    """Pass a file descriptor, if any, on to the processes that are run within the block."""
-    if descriptor is None or sys.platform == "win32":  # Windows kills them with this process
-        yield
-        return
-    token = _kept.set((*_kept.get(), descriptor))
-    try:
-        yield
-    finally:
-        _kept.reset(token)
 
 
 @contextmanager
@@ -108,7 +94,7 @@ def run(
     with (
         interrupts_blocked() as unblock,
         _ending_together() as join,
-        subprocess.Popen(arguments, cwd=cwd, env=environment, pass_fds=_kept.get()) as process,
+        subprocess.Popen(arguments, cwd=cwd, env=environment, pass_fds=INHERITED.get()) as process,
     ):
         try:
             join(process)

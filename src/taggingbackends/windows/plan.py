@@ -37,7 +37,7 @@ from taggingbackends.labels.states import labels_of
 from taggingbackends.system.files import walk
 from taggingbackends.system.notes import WINDOWS, leave_note
 from taggingbackends.system.progress import progress
-from taggingbackends.system.version import own_version
+from taggingbackends.system.version import __version__
 from taggingbackends.system.words import counted
 from taggingbackends.windows import selection
 from taggingbackends.windows.selection import Patterns
@@ -543,7 +543,7 @@ def _files(paths: Paths) -> list[Path]:
 def _versions() -> dict[str, str]:
     import h5py
 
-    versions = {"taggingbackends": own_version(), "numpy": np.__version__, "h5py": h5py.__version__}
+    versions = {"taggingbackends": __version__, "numpy": np.__version__, "h5py": h5py.__version__}
     return versions | {"hdf5": h5py.version.hdf5_version}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from taggingbackends.analysis.groups.design import Design
 from taggingbackends.analysis.protocol import Window
-from taggingbackends.system.version import own_version
+from taggingbackends.system.version import __version__
 from taggingbackends.system.words import counted
 
 __all__ = ["methods", "windows_text"]
@@ -46,7 +46,7 @@ def methods(design: Design, comparisons: Any) -> str:
         *_window(design),
         *_measures(design),
         *_tests(design, comparisons),
-        f"Statistics were computed with taggingbackends {own_version()} (seed {design.seed}).",
+        f"Statistics were computed with taggingbackends {__version__} (seed {design.seed}).",
     ]
     return " ".join(sentences)
 

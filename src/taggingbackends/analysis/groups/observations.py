@@ -131,8 +131,8 @@ def observe(run: RunLabels, questions: Questions) -> Observation:
         ``bad-time``: a time is so large that no double holds it in milliseconds.
     """
     declared = run.names + run.secondary_names
-    run = _occurring(run)
     spans = find_spans(run, questions.max_gap)
+    run = _occurring(run, spans)
     stimulus = tuple(stimulus_windows(run))
     window = questions.window or (stimulus[0] if stimulus else None)
     is_whole = window is None
@@ -183,9 +183,10 @@ def observe(run: RunLabels, questions: Questions) -> Observation:
     )
 
 
-def _occurring(run: RunLabels) -> RunLabels:
+def _occurring(run: RunLabels, spans: Spans) -> RunLabels:
     """Return a run that declares only the names of its states, without copying its frames."""
-    used = {name for code in run._used_codes() for name in labels_of(run._table.states[code])}
+    codes = np.unique(spans.states).tolist()
+    used = {name for code in codes for name in labels_of(run._table.states[code])}
     names, secondary = (
         [name for name in declared if name in used] for declared in (run.names, run.secondary_names)
     )

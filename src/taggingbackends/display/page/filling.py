@@ -10,7 +10,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from taggingbackends.system.version import own_version
+from taggingbackends.system.version import __version__
 
 __all__ = ["filled"]
 
@@ -44,11 +44,11 @@ def filled(
     )
     slots |= {
         "policy": policy,
-        "generator": f"taggingbackends {own_version()}",
+        "generator": f"taggingbackends {__version__}",
         "title": html.escape(title),
         "style": style,
         "script": script,
-        "data": _json({"version": own_version(), **data}),
+        "data": _json({"version": __version__, **data}),
     }
     frame, own = (folder.joinpath(name).read_text("utf-8") for name in ("frame.html", body))
     page, *rest = frame.replace("{{body}}", own).split("{{")
