@@ -233,7 +233,7 @@ def _run_and_record(
     windows = [texts[0] for kind, *texts in notes if kind == WINDOWS]
     if windows:  # of several training sets, the last one
         record["windows"] = json.loads(windows[-1])
-    record["seconds"] = round(time.monotonic() - start, 1)
+    record["seconds"] = round(time.monotonic() - start, 2)
     write_record(backend.unfinished_model_dir(record["model_instance"]), record)
 
 
