@@ -123,8 +123,10 @@ class Windows:
 
         For a list of b indices, these are arrays (b, n, points, 2) and (b,).
         """
-        labels = np.array(self.labels[index])
-        return np.array(self.spines[index]), labels if labels.ndim else int(labels)
+        spines, labels = self.spines[index], np.array(self.labels[index])
+        if spines.base is not None:  # a view, not the copy that a list of indices gives
+            spines = spines.copy()
+        return spines, labels if labels.ndim else int(labels)
 
     def __iter__(self) -> Iterator[tuple[NDArray[Any], int]]:
         return map(self.__getitem__, range(len(self)))
@@ -273,7 +275,8 @@ class Dataset(Windows):
             dtype, offset, shape = self._places[name]
             if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
                 raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
-            column = np.memmap(self.path, dtype, "r", offset, shape)
+            # indexing an array takes less time than indexing a memmap
+            column = np.memmap(self.path, dtype, "r", offset, shape).view(np.ndarray)
             most = {"labels": len(self.names), "recordings": len(self.sources), "edited": 2}.get(
                 name
             )
