@@ -2,7 +2,8 @@
 
 A file has the arrays below, each stored contiguously, without chunks. Hence a window is read from
 its offset, without HDF5, and forked processes share no open HDF5 file. HDF5 reads shuffled windows
-many times slower, and slower still from chunks (`benchmarks/windows.py`).
+many times slower, and slower still from chunks (`benchmarks/windows.py`). A shuffled epoch first
+reads what fits into memory in the order of the file, with few accesses to the disk.
 
 ========== =================== ============================================================
 spines     (m, n, points, 2)   float32 or float64, mm; n frames, margins included
@@ -45,7 +46,7 @@ __all__ = ["Block", "Dataset", "Windows", "write_windows"]
 
 FORMAT = "taggingbackends windows 3"
 
-# bytes of spines that are read at a time, and that are shuffled in memory
+# bytes of spines that are neighbours, and that are shuffled together
 _BLOCK, _PART = 2**21, 2**29
 
 
@@ -188,9 +189,9 @@ class Windows:
 
         Notes
         -----
-        If the spines take more than 512 MiB, blocks of 2 MiB of neighbouring windows are drawn at
-        random, and the windows of up to 256 blocks are shuffled together. Before their first
-        batch, a file's blocks are read in its order. Reading windows at random would be slower.
+        If the spines take 512 MiB or more, blocks of 2 MiB of neighbouring windows are drawn at
+        random, and the windows of up to 256 blocks are shuffled together. Before the first batch of
+        these, the blocks are read in the order of the file. Later, the system has them in memory.
         """
         if size < 1:
             raise ValueError(f"expected batches of 1 window or more, found {size}")
