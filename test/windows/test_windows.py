@@ -883,7 +883,7 @@ def test_a_file_is_read_once_and_the_parts_of_a_large_one_each_time(
         assert dataset.spines.nbytes == size
 
 
-@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be removed")
+@posix
 def test_a_file_that_is_removed_while_it_is_read(tmp_path: Path) -> None:
     plan = two(tmp_path)
     dataset, windows = plan.write(tmp_path / "set.h5"), plan.load()
