@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -26,12 +27,14 @@ from benchmarks.harness import (
 from benchmarks.inputs import NAMES, RUN, recording
 from taggingbackends import Labels, dependency
 from taggingbackends.data import Dataset, load_tracks, plan_dataset
+from taggingbackends.windows import windowfile
 from taggingbackends.windows.windowfile import Block, write_windows
 
 _SHAPE = (2.0, 10.0)  # duration, s; frames/s
 _LARVAE, _FRAMES = 10, 200  # of a recording
 _SET = 200_000  # windows of a set that is read, 0.35 GB
 _BATCHES = (64, 512)
+_PART = 2**26  # bytes
 
 
 def run(folder: Path) -> None:
@@ -135,6 +138,13 @@ def _read(folder: Path) -> None:
             lambda batch=batch: _shuffled(path, batch),  # type: ignore[misc]
             rounds=5,
             goal=1.0,
+        )
+    with mock.patch.object(windowfile, "_PART", _PART):
+        compare_times(
+            f"in parts of {megabytes(_PART)}, as a large file",
+            lambda: 2 * _in_order(path),
+            lambda: _shuffled(path, 512),
+            rounds=5,
         )
     section("shuffled batches of 256 from memory", "")
     fact("Dataset", f"{_speed(path, lambda: Dataset(path).spines):.0f} MB/s")

@@ -239,6 +239,8 @@ def train(recording: Recording) -> Labels:
     assert [code for _, code in Dataset("train.h5")] == windows.labels.tolist()
     for batch, labels in dataset.batches(8, seed=1, epoch=0):
         assert len(batch) == len(labels)
+    rows: NDArray[np.intp] = next(dataset.indices(8, seed=1, epoch=0))
+    assert dataset.edited[rows].shape == rows.shape
 
     def predict(spines: NDArray[np.float64]) -> list[str]:
         return ["run"] * len(spines)

@@ -37,6 +37,7 @@ from taggingbackends.data import (
 from taggingbackends.system import temporaries
 from taggingbackends.system.files import sha1
 from taggingbackends.system.temporaries import temporary_beside
+from taggingbackends.windows import windowfile
 from taggingbackends.windows.plan import DatasetPlan
 from taggingbackends.windows.selection import class_of, repeats, shuffled, sizes
 from variants import trxmat
@@ -816,6 +817,83 @@ def test_batches_are_shuffled_by_epoch(tmp_path: Path) -> None:
     assert sorted(times(epoch=1)) == sorted(ordered)
     with pytest.raises(ValueError, match="1 window or more"):
         next(dataset.batches(0))
+
+
+def test_indices_are_those_of_the_batches(tmp_path: Path) -> None:
+    plan = two(tmp_path)
+    dataset, windows = plan.write(tmp_path / "set.h5"), plan.load()
+    for options in ({"seed": 3, "epoch": 1}, {"shuffle": False}):
+        rows = list(dataset.indices(7, **options))
+        assert list(map(len, rows[:-1])) == [7] * (len(dataset) // 7)
+        assert list(map(bytes, rows)) == list(map(bytes, windows.indices(7, **options)))
+        for at, (spines, labels) in zip(rows, dataset.batches(7, **options), strict=True):
+            assert np.array_equal(spines, windows.spines[at])
+            assert np.array_equal(labels, windows.labels[at])
+    with pytest.raises(ValueError, match="1 window or more"):
+        next(dataset.indices(0))
+
+
+def test_a_large_set_is_shuffled_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = two(tmp_path)
+    dataset, windows = plan.write(tmp_path / "set.h5"), plan.load()
+    size = windows.spines[0].nbytes
+    monkeypatch.setattr(windowfile, "_BLOCK", 3 * size + 1)  # blocks of 3 windows
+    monkeypatch.setattr(windowfile, "_PART", 30 * (3 * size + 1))
+    read: list[list[int]] = []
+    monkeypatch.setattr(windows, "_read_ahead", lambda starts, n: read.append(starts.tolist()))
+    orders = []
+    for seed, epoch in ((0, 0), (0, 0), (0, 1), (1, 0)):
+        order = np.concatenate(list(windows.indices(16, seed, epoch)))
+        assert np.array_equal(order, np.concatenate(list(dataset.indices(16, seed, epoch))))
+        assert sorted(order.tolist()) == list(range(len(windows)))  # each window once
+        orders.append(order.tolist())
+        assert len(read) > 2
+        for starts in read:  # in the order of the file
+            blocks = [range(start, min(start + 3, len(windows))) for start in starts]
+            part, order = np.split(order, [sum(map(len, blocks))])
+            assert sorted(part.tolist()) == [row for block in blocks for row in block]
+            # neighbours in the file are apart, and each part has all kinds of windows
+            assert np.count_nonzero(abs(np.diff(part)) == 1) < 0.1 * len(part)
+            for column in (windows.labels, windows.recordings, windows.larvae):
+                assert set(column[part]) == set(column)
+        lengths = list(map(len, read))
+        assert max(lengths) - min(lengths) <= 1
+        read.clear()
+    assert orders[0] == orders[1]
+    assert len(set(map(tuple, orders))) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process reads")
+def test_a_file_is_read_once_and_the_parts_of_a_large_one_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read() -> int:  # bytes that all threads have read, not through mappings
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    dataset = two(tmp_path).write(tmp_path / "set.h5")
+    size = dataset.spines.nbytes
+    for blocks, expected in ((len(dataset), (1, 0)), (10, (1, 1))):
+        monkeypatch.setattr(windowfile, "_BLOCK", 3 * dataset.spines[0].nbytes)
+        monkeypatch.setattr(windowfile, "_PART", blocks * windowfile._BLOCK)
+        for epoch, times in enumerate(expected):
+            start = read()
+            list(dataset.indices(64, epoch=epoch))
+            assert times * size <= read() - start < times * size + 5000
+        dataset = Dataset(dataset.path)
+        assert dataset.spines.nbytes == size
+
+
+@posix
+def test_a_file_that_is_removed_while_it_is_read(tmp_path: Path) -> None:
+    plan = two(tmp_path)
+    dataset, windows = plan.write(tmp_path / "set.h5"), plan.load()
+    assert np.array_equal(dataset.labels, windows.labels)
+    assert np.array_equal(dataset.spines[0], windows.spines[0])
+    dataset.path.unlink()
+    for (ours, _), (expected, _) in zip(dataset.batches(64), windows.batches(64), strict=True):
+        assert np.array_equal(ours, expected)
+    with pytest.raises(FileNotFoundError):
+        dataset.times  # noqa: B018
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"] if os.name == "posix" else ["spawn"])

@@ -2,7 +2,8 @@
 
 A file has the arrays below, each stored contiguously, without chunks. Hence a window is read from
 its offset, without HDF5, and forked processes share no open HDF5 file. HDF5 reads shuffled windows
-many times slower, and slower still from chunks (`benchmarks/windows.py`).
+many times slower, and slower still from chunks (`benchmarks/windows.py`). A shuffled epoch first
+reads what fits into memory in the order of the file, with few accesses to the disk.
 
 ========== =================== ============================================================
 spines     (m, n, points, 2)   float32 or float64, mm; n frames, margins included
@@ -25,7 +26,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedRandom
 from os import PathLike
 from pathlib import Path
@@ -44,6 +45,9 @@ from taggingbackends.windows.selection import shuffled
 __all__ = ["Block", "Dataset", "Windows", "write_windows"]
 
 FORMAT = "taggingbackends windows 3"
+
+# bytes of spines that are neighbours, and that are shuffled together
+_BLOCK, _PART = 2**21, 2**29
 
 
 class Block(NamedTuple):
@@ -120,8 +124,10 @@ class Windows:
 
         For a list of b indices, these are arrays (b, n, points, 2) and (b,).
         """
-        labels = np.array(self.labels[index])
-        return np.array(self.spines[index]), labels if labels.ndim else int(labels)
+        spines, labels = self.spines[index], np.array(self.labels[index])
+        if spines.base is not None:  # a view, not the copy that a list of indices gives
+            spines = spines.copy()
+        return spines, labels if labels.ndim else int(labels)
 
     def __iter__(self) -> Iterator[tuple[NDArray[Any], int]]:
         return map(self.__getitem__, range(len(self)))
@@ -149,24 +155,70 @@ class Windows:
 
         Parameters
         ----------
-        size : int
-            Number of windows in a batch, 1 or more.
-        seed, epoch : int
-            0 or more. The order depends only on these, on any machine.
-        shuffle : bool
-            Shuffle the windows. If False, they are in the order of the set: by recording, larva and
-            time.
+        size, seed, epoch, shuffle
+            As in `indices`.
 
         Yields
         ------
         spines : (b, n, points, 2) array
         labels : (b,) int32 array
         """
+        for rows in self.indices(size, seed, epoch, shuffle):
+            yield self[rows]
+
+    def indices(
+        self, size: int, seed: int = 0, epoch: int = 0, shuffle: bool = True
+    ) -> Iterator[NDArray[np.intp]]:
+        """Yield the indices of the windows of each batch. The last batch may be smaller.
+
+        These are the batches of `batches`, and what a PyTorch ``DataLoader`` takes as ``sampler``.
+
+        Parameters
+        ----------
+        size : int
+            Number of windows in a batch, 1 or more.
+        seed, epoch : int
+            0 or more. The order of a set depends only on these, on any machine.
+        shuffle : bool
+            Shuffle the windows. If False, they are in the order of the set: by recording, larva and
+            time.
+
+        Yields
+        ------
+        rows : (b,) int array
+
+        Notes
+        -----
+        If the spines take 512 MiB or more, blocks of 2 MiB of neighbouring windows are drawn at
+        random, and the windows of up to 256 blocks are shuffled together. Before the first batch of
+        these, the blocks are read in the order of the file. Later, the system has them in memory.
+        """
         if size < 1:
             raise ValueError(f"expected batches of 1 window or more, found {size}")
-        order = shuffled(len(self), seed, epoch) if shuffle else np.arange(len(self))
-        for start in range(0, len(order), size):
-            yield self[order[start : start + size]]
+        rows = np.empty(0, dtype=np.intp)
+        for part in self._parts(seed, epoch) if shuffle else [np.arange(len(self))]:
+            rows = np.concatenate([rows, part])
+            while len(rows) >= size:
+                yield rows[:size]
+                rows = rows[size:]
+        if len(rows):
+            yield rows
+
+    def _parts(self, seed: int, epoch: int) -> Iterator[NDArray[np.intp]]:
+        """Yield all windows in random order, in parts of blocks of neighbours."""
+        size = math.prod(self.spines.shape[1:]) * self.spines.itemsize
+        n = max(1, _BLOCK // size)
+        blocks = shuffled(math.ceil(len(self) / n), seed, epoch)
+        parts = np.array_split(blocks, len(blocks) * _BLOCK // _PART + 1)  # of similar lengths
+        for number, part in enumerate(parts, start=1):
+            starts = n * np.sort(part)
+            self._read_ahead(starts, n)
+            rows = (starts[:, None] + np.arange(n)).ravel()
+            rows = rows[rows < len(self)]
+            yield rows[shuffled(len(rows), seed, epoch, number)]
+
+    def _read_ahead(self, starts: NDArray[np.intp], n: int) -> None:
+        """Do nothing, as the windows are in memory."""
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -214,6 +266,7 @@ class Dataset(Windows):
         self.sources: list[dict[str, Any]]
         self.about, self.sources, self._places = _header(self.path)
         self.names: list[str] = self.about["names"]
+        self._was_read = False
 
     if not TYPE_CHECKING:  # checkers would accept any name
 
@@ -223,7 +276,8 @@ class Dataset(Windows):
             dtype, offset, shape = self._places[name]
             if self.path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
                 raise _not_a_dataset(self.path, f"an incomplete {name}; is the file truncated?")
-            column = np.memmap(self.path, dtype, "r", offset, shape)
+            # indexing an array takes less time than indexing a memmap
+            column = np.memmap(self.path, dtype, "r", offset, shape).view(np.ndarray)
             most = {"labels": len(self.names), "recordings": len(self.sources), "edited": 2}.get(
                 name
             )
@@ -238,6 +292,21 @@ class Dataset(Windows):
 
     def __len__(self) -> int:
         return self._places["labels"][2][0]
+
+    def _read_ahead(self, starts: NDArray[np.intp], n: int) -> None:
+        """Read blocks of n windows in order, so that the system keeps them in memory."""
+        whole = n * len(starts) >= len(self)
+        if whole and self._was_read:
+            return
+        dtype, offset, shape = self._places["spines"]
+        size = math.prod(shape[1:]) * dtype.itemsize
+        block = bytearray(n * size)
+        # the file may have been removed since it was opened
+        with suppress(FileNotFoundError), self.path.open("rb", buffering=0) as file:
+            for start in starts.tolist():
+                file.seek(offset + start * size)
+                file.readinto(block)
+        self._was_read = whole
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path,)
