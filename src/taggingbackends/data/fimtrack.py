@@ -134,16 +134,15 @@ def load(
     booleans = {name: taken(name) > 0 for name in _BOOLEANS if name in features}
     points = contours = None
     if pixelsize is not None and has_points:
-        scaled = np.empty((count + 2, 2, len(cells)))
+        points = np.empty((len(cells), count + 2, 2))
         for i, name in enumerate(names):
-            scaled[i // 2, i % 2] = pixels(name) * pixelsize / 1000
-        if outline:
-            radii = np.empty((count, len(cells)))
-            for k in range(1, count + 1):
-                radius = given[k] if k in given else pixels(f"radius_{k}")
-                radii[k - 1] = radius * pixelsize / 1000
-            contours = _outlines(scaled, radii)
-        points = scaled.transpose(2, 0, 1).copy() if spine else None
+            points[:, i // 2, i % 2] = pixels(name) * pixelsize / 1000
+    if points is not None and pixelsize is not None and outline:
+        widths = np.empty((count, len(cells)))
+        for k in range(1, count + 1):
+            radius = given[k] if k in given else pixels(f"radius_{k}")
+            widths[k - 1] = radius * pixelsize / 1000
+        contours = _outlines(points, widths)
     features.clear()
     times = (cells // len(larvae))[order] / framerate
 
@@ -154,7 +153,7 @@ def load(
             rows = slice(stop - n, stop)
             tracks[larva] = Track(
                 times[rows],
-                None if points is None else points[rows],
+                points[rows] if points is not None and spine else None,
                 None if contours is None else contours[rows].reshape(-1, 2),
                 None if contours is None else np.arange(n + 1) * contours.shape[1],
                 {name: values[rows] for name, values in booleans.items()},
@@ -302,7 +301,7 @@ def _outlines(spines: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArra
 
     Parameters
     ----------
-    spines : (k + 2, 2, n) float64 array
+    spines : (n, k + 2, 2) float64 array
         Spines in mm.
     radii : (k, n) float64 array
         Radii in mm at spine points 1 to k.
@@ -312,11 +311,11 @@ def _outlines(spines: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArra
     (n, 2 k + 2, 2) float64 array
         Head, left points from head to tail, tail, right points from tail to head.
     """
-    points, _, n = spines.shape
+    n, points, _ = spines.shape
     outlines = np.empty((n, 2 * points - 2, 2))
     for start in range(0, n, _FRAMES):
         frames = slice(start, start + _FRAMES)
-        part = spines[:, :, frames]
+        part = spines[frames].transpose(1, 2, 0).copy()
         directions = _units(part[1:] - part[:-1])
         offsets = _units(directions[:-1] + directions[1:])[:, ::-1] * radii[:, None, frames]
         np.negative(offsets[:, 1], out=offsets[:, 1])
