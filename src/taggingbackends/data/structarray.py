@@ -28,7 +28,8 @@ from taggingbackends.system.words import counted
 
 __all__ = ["H5PY_ERRORS", "NUMBERS", "StructArray", "check_array"]
 
-_BLOCK = 1 << 19  # bytes of coordinates read at once
+_BLOCK = 1 << 21  # bytes of coordinates read at once; each point of a block is one read
+_CHUNKS = 1 << 19  # the same if they are stored in chunks, which are read in one piece anyway
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
 _MOST_OF_FILE = 64  # bytes in memory per byte of the file; real tracks are deflated to a third
 _MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
@@ -252,7 +253,8 @@ class StructArray:
             0-based index of the first frame.
         xy : (frames, points, 2) float64 array
             Points of these frames. The memory order is that of the file, Fortran order: all x,
-            then all y, and within each the frames of a point are contiguous.
+            then all y, and within each the frames of a point are contiguous. The next frames
+            overwrite it.
         """
         datasets: list[DatasetID] = []
         for field in (f"x_{shape}", f"y_{shape}"):
@@ -269,11 +271,12 @@ class StructArray:
             return
         step = max(1, _BLOCK // (16 * points))
         chunk = _chunk(datasets[0])
-        if chunk is not None:
-            step = -(-step // chunk[1]) * chunk[1]  # whole chunks: none is read twice
+        if chunk is not None:  # whole chunks: none is read twice
+            step = -(-_CHUNKS // (16 * points * chunk[1])) * chunk[1]
+        buffer = np.empty(2 * points * min(step, frames))
         for first in range(0, frames, step):
             n = min(step, frames - first)
-            xy = np.empty((2, points, n))
+            xy = buffer[: 2 * points * n].reshape(2, points, n)
             for axis, part, dataset in zip("xy", xy, datasets, strict=True):
                 with self._expecting("numbers", self._key(f"{axis}_{shape}", index)):
                     _fill(part, dataset, first if n < frames else None)
