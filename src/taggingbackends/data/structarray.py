@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 from h5py.h5d import DatasetID
 from h5py.h5g import GroupID
+from h5py.h5p import PropDCID
 from numpy.typing import DTypeLike, NDArray
 
 from taggingbackends.data.hdf5 import H5PY_ERRORS, cause, check_names
@@ -270,7 +271,7 @@ class StructArray:
         if not frames or not points:
             return
         step = max(1, _BLOCK // (16 * points))
-        chunk = _chunk(datasets[0])
+        chunk = _chunk(datasets[0].get_create_plist())
         if chunk is not None:  # whole chunks: none is read twice
             step = -(-_CHUNKS // (16 * points * chunk[1])) * chunk[1]
         buffer = np.empty(2 * points * min(step, frames))
@@ -386,8 +387,8 @@ class StructArray:
         if not array.size:
             return
         dataset, shape = array.dataset, array.dataset.shape
-        chunk = _chunk(dataset)
         properties = dataset.get_create_plist()
+        chunk = _chunk(properties)
         if properties.get_layout() == h5py.h5d.VIRTUAL or properties.get_external_count():
             raise _Found("a link to others; copy them here", "data in this file")
         filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
@@ -430,9 +431,8 @@ def _fill(values: NDArray[Any], dataset: DatasetID, first: int | None = None) ->
     dataset.read(here, there, values)
 
 
-def _chunk(dataset: DatasetID) -> tuple[int, ...] | None:
+def _chunk(properties: PropDCID) -> tuple[int, ...] | None:
     """Return the shape of chunks; None if there are none."""
-    properties = dataset.get_create_plist()
     return properties.get_chunk() if properties.get_layout() == h5py.h5d.CHUNKED else None
 
 
