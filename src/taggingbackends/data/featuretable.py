@@ -155,10 +155,8 @@ class _Table:
             n = min(self.frames - frame, len(stops) - row)
             rows, size = slice(row, row + n), len(self.prefix)
             _check((starts[rows] + size <= stops[rows]).all())
-            names = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))[
-                starts[rows]
-            ]
-            _check(names.tobytes() == self.prefix * n)
+            windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
+            _check(windows[starts[rows]].tobytes() == self.prefix * n)
             numbers[rows] += size
             self.row, row = self.row + n, row + n
             if not self.feature:
@@ -226,9 +224,8 @@ class _Table:
         row, start = 0, 0
         for part in parts:
             stop = int(np.searchsorted(cells, (row + part.rows) * self.larvae))
-            self.parts.append(
-                (cells[start:stop] + (part.cell - row * self.larvae), values[start:stop])
-            )
+            moved = cells[start:stop] + (part.cell - row * self.larvae)
+            self.parts.append((moved, values[start:stop]))
             row, start = row + part.rows, stop
             if part.is_last:
                 self._close(part.feature)
