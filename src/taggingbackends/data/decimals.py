@@ -86,9 +86,8 @@ def parse(
     (n,) float64 array
         NaN where `float` fails, and for digits with underscores between them; 0 where skipped.
     """
-    # The word that begins with the field; it may end after the text.
-    starts = stops - lengths
-    words = np.ndarray((len(text) + 1,), "<u8", text + bytes(_WIDTH), strides=(1,))[starts]
+    # The word that ends with the field; it may begin before the text.
+    words = np.ndarray((len(text) + 1,), "<u8", bytes(_WIDTH) + text, strides=(1,))[stops]
     readers = [_thousandths, _integers, _decimals]
     if len(stops):  # most fields have the form of the last one
         _, point, decimals = text[stops[-1] - lengths[-1] : stops[-1]].partition(b".")
@@ -101,7 +100,8 @@ def parse(
         if len(rest):
             values[rest], read = reader(words[rest], lengths[rest])
             rest = rest[~read]
-    fields = map(slice, starts[rest].tolist(), stops[rest].tolist())
+    starts = stops[rest] - lengths[rest]
+    fields = map(slice, starts.tolist(), stops[rest].tolist())
     values[rest] = _floats(list(map(text.__getitem__, fields)))
     return values
 
@@ -147,10 +147,12 @@ def _digits(
 ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """Return the digits of each field (a byte each, zeros before), and whether it has a minus."""
     digits = words ^ _ZEROS
+    before = (8 * (_WIDTH - lengths)).view(np.uint64)  # bits; beyond 64 nothing is left
+    digits >>= before
     negative = digits.astype(np.uint8) == np.uint8(_MINUS)  # the first character
     if negative.any():
         digits ^= negative * _MINUS
-    digits <<= (8 * (_WIDTH - lengths)).view(np.uint64)  # bits; beyond 64 nothing is left
+    digits <<= before
     return digits, negative
 
 
