@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support import RUN, backend_error, label_error, posix, write_labels, write_recording
 from taggingbackends import Labels, iter_labels
+from taggingbackends.data import Recording, ownlabels
 from taggingbackends.data.labelsources import label_sources, read_labels
+from taggingbackends.data.loading import load_silently
 from variants import trxmat
 
 
@@ -51,6 +54,24 @@ def test_a_folder(folder: Path) -> None:
     assert names(label_sources([folder / "c"]), folder) == ["c/x.label"]
     with backend_error("no-input", "expected label files, or tracker files .* found none"):
         label_sources(folder / "d")
+
+
+def test_a_trx_mat_is_found_by_its_fields(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one without known actions is read, since others may be indicators."""
+    larva = trxmat.larva()
+    for action in trxmat.ACTIONS:
+        larva["climb"] = larva.pop(action)
+    (folder / "d" / "trx.mat").write_bytes(trxmat.image(larva)["trx.mat"])
+    read: list[Path] = []
+
+    def load(file: Path, **options: Any) -> Recording:
+        read.append(file)
+        return load_silently(file, **options)
+
+    monkeypatch.setattr(ownlabels, "load_silently", load)
+    found = label_sources([folder / "c", folder / "d"])
+    assert names(found, folder) == ["c/trx.mat", "d/trx.mat"]
+    assert read == found[1:]
 
 
 def test_patterns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -835,7 +835,8 @@ def test_written_tracks_are_read_unchanged(data: st.DataObject, block: int) -> N
         larvae.append(larva(number, n, **spines, **outlines))
     options = data.draw(st.sampled_from([{}, {"chunks": True}, {"compression": "gzip"}]))
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structarray, "_BLOCK", block * 16)
+        for name in ("_BLOCK", "_CHUNKS"):
+            patch.setattr(structarray, name, block * 16)
         recording = load_tracks(write_trxmat(Path(folder, "trx.mat"), *larvae, **options))
     for number, (wanted, frames) in enumerate(zip(larvae, contours, strict=True)):
         track = recording[number]

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from functools import reduce
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +79,8 @@ def _read_blocks(stream: BinaryIO, wanted: Callable[[str], bool]) -> FeatureTabl
     if not larvae or max(larvae) > MAX_LARVA_ID or len(set(larvae)) < len(larvae):
         return None
     longest = _CELL * (len(larvae) + 4)
-    table = _Table(len(larvae), _rows_of_first_feature(stream, longest), wanted)
     try:
+        table = _Table(len(larvae), _rows_of_first_feature(stream, longest), wanted)
         while text := stream.read(_BLOCK):
             text += stream.readline(longest)
             rows = text.rstrip(b"\r\n")
@@ -96,13 +95,31 @@ def _read_blocks(stream: BinaryIO, wanted: Callable[[str], bool]) -> FeatureTabl
 
 def _rows_of_first_feature(stream: BinaryIO, longest: int) -> int:
     """Count the rows of the first feature; all features have the same number of rows."""
-    start = stream.tell()
-    match = _ROW.match(stream.readline(longest))
-    prefix = match[1] + b"(" if match else b""
-    rows = iter(lambda: stream.readline(longest), b"")
-    frames = 1 + sum(1 for _ in takewhile(lambda row: row.startswith(prefix), rows))
+    start, prefix, frames = stream.tell(), b"", 0
+    while text := stream.read(_BLOCK) + stream.readline(longest):
+        prefix = prefix or _row_name(text, 0)[1] + b"("
+        rows = (b"\n" + text).count(b"\n" + prefix)
+        frames += rows
+        if rows < text.count(b"\n"):
+            break
     stream.seek(start)
     return frames
+
+
+def _row_name(text: bytes, start: int) -> re.Match[bytes]:
+    match = _ROW.match(text, start)
+    if match is None:
+        raise _UnusualError
+    return match
+
+
+class _Part(NamedTuple):
+    """Consecutive rows of a feature."""
+
+    feature: str
+    cell: int  # the first one
+    rows: int
+    is_last: bool  # whether the feature ends
 
 
 class _Table:
@@ -112,12 +129,14 @@ class _Table:
         self.larvae = larvae
         self.frames = frames  # rows of each feature
         self.wanted = wanted
-        self.features: dict[str, Feature] = {}
-        self.feature = ""  # the one being read, if it is wanted
-        self.prefix = b""  # of the names of its rows
-        self.frame = frames  # frame of the next row, relative to `first`
         self.first = -1  # number of the first frame
-        self.parts: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
+        self.numbers = np.empty(0, np.int64)  # of all frames
+        self.digits = np.empty(0, np.int64)  # of these numbers
+        self.row = 0  # the next one
+        self.prefix = b""  # of the names of its feature's rows
+        self.feature = ""  # its feature, if it is wanted
+        self.features: dict[str, Feature] = {}
+        self.parts: list[tuple[NDArray[np.int64], NDArray[Any]]] = []  # of the next feature
 
     def add(self, text: bytes) -> None:
         """Parse some rows; `text` consists of whole lines."""
@@ -126,84 +145,98 @@ class _Table:
         characters = np.frombuffer(text, np.uint8)
         stops = np.flatnonzero(characters == ord("\n")) + 1
         starts = np.append(0, stops[:-1])
-        row = 0
+        numbers = starts.copy()  # where the frame's number begins
+        runs: dict[int, list[_Part]] = {}  # first row -> wanted parts without others between them
+        run, row = 0, 0
         while row < len(stops):
-            if self.frame == self.frames:
+            frame = self.row % self.frames
+            if not frame:
                 self._open(text, int(starts[row]))
-            rows = slice(row, row + self.frames - self.frame)
-            self._check_names(text, characters, starts[rows], stops[rows])
-            n = len(stops[rows])
-            if self.feature:
-                self.parts.append(self._cells(text[starts[row] : stops[row + n - 1]]))
-            self.frame += n
-            row += n
+            n = min(self.frames - frame, len(stops) - row)
+            rows, size = slice(row, row + n), len(self.prefix)
+            _check((starts[rows] + size <= stops[rows]).all())
+            windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
+            _check(windows[starts[rows]].tobytes() == self.prefix * n)
+            numbers[rows] += size
+            self.row, row = self.row + n, row + n
+            if not self.feature:
+                run = row
+                continue
+            cell = (self.first + frame) * self.larvae
+            part = _Part(self.feature, cell, n, frame + n == self.frames)
+            runs.setdefault(run, []).append(part)
+        self._check_numbers(text, characters, numbers, stops)
+        for row, parts in runs.items():
+            ends = stops[row : row + sum(part.rows for part in parts)]
+            start = starts[row]
+            self._read(text[start : ends[-1]], ends - start - 1, parts)
 
     def finish(self) -> dict[str, Feature]:
-        _check(self.first >= 0 and self.frame == self.frames)
-        self._close()
+        _check(self.first >= 0 and self.row % self.frames == 0)
         return self.features
 
     def _open(self, text: bytes, start: int) -> None:
-        self._close()
-        match = _ROW.match(text, start)
-        if match is None:
-            raise _UnusualError
+        match = _row_name(text, start)
         name = match[1].decode("latin-1")
-        first = int(match[2])
-        _check(self.first in (-1, first) and name not in self.features and name == name.strip())
-        self.first, self.frame = first, 0
+        _check(name == name.strip())
+        if self.first < 0:
+            self.first = int(match[2])
+            self.numbers = self.first + np.arange(self.frames)
+            self.digits = np.searchsorted(_TENS, self.numbers, "right") + 1
+        _check(self.first == int(match[2]))
         self.prefix = match[1] + b"("
         self.feature = name if self.wanted(name) else ""
 
-    def _check_names(
+    def _check_numbers(
         self,
         text: bytes,
         characters: NDArray[np.uint8],
         starts: NDArray[np.intp],
         stops: NDArray[np.intp],
     ) -> None:
-        """Check that the names of rows are those of this feature and of the next frames."""
-        size = len(self.prefix)
-        frames = self.first + self.frame + np.arange(len(starts))
-        digits = np.searchsorted(_TENS, frames, "right") + 1
-        ends = starts + size + digits  # of the frame's number
+        """Check that rows are those of the next frames; their numbers begin at `starts`."""
+        frames = np.arange(self.row - len(starts), self.row) % self.frames
+        digits = self.digits[frames]
+        ends = starts + digits
         _check((ends + 2 <= stops).all())
-        windows = np.ndarray((len(text) - size + 1,), f"S{size}", text, strides=(1,))
-        _check((windows[starts] == self.prefix).all())
         _check((characters[ends] == ord(")")).all() and (characters[ends + 1] == ord(",")).all())
-        _check(np.array_equal(decimals.parse(text, ends, digits), frames))
+        _check(np.array_equal(decimals.parse(text, ends, digits), self.numbers[frames]))
 
-    def _cells(self, text: bytes) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Return the non-empty cells of some rows of a feature, and their values."""
+    def _read(self, text: bytes, ends: NDArray[np.intp], parts: list[_Part]) -> None:
+        """Read the non-empty cells of consecutive rows, which end at `ends`, and their values."""
         characters = np.frombuffer(text, np.uint8)
-        is_end = characters == ord("\n")
-        stops = np.flatnonzero((characters == ord(",")) | is_end)
+        stops = np.flatnonzero((characters == ord(",")) | (characters == ord("\n")))
         width = self.larvae + 1
-        ends = is_end[stops]
-        _check(len(stops) % width == 0 and bool(ends[width - 1 :: width].all()))
-        _check(np.count_nonzero(ends) == len(stops) // width)
+        _check(len(stops) == len(ends) * width)
+        _check(np.array_equal(stops[width - 1 :: width], ends))
         lengths = stops.copy()
         lengths[1:] -= stops[:-1] + 1
-        last = slice(width - 1, None, width)
-        is_return = characters[stops[last] - 1] == ord("\r")
-        stops[last] -= is_return
-        lengths[last] -= is_return
-        stops, lengths = (array.reshape(-1, width)[:, 1:].ravel() for array in (stops, lengths))
+        if b"\r" in text:
+            is_return = characters[ends - 1] == ord("\r")
+            stops[width - 1 :: width] -= is_return
+            lengths[width - 1 :: width] -= is_return
+        lengths[::width] = 0  # names are no cells
         filled = np.flatnonzero(lengths)
-        if len(filled) < len(lengths):
-            stops, lengths = stops[filled], lengths[filled]
+        stops, lengths = stops[filled], lengths[filled]
         values = decimals.parse(text, stops, lengths)
         _check(bool(np.isfinite(values).all()))
-        cells = filled.astype(np.int64, copy=False) + (self.first + self.frame) * self.larvae
-        return cells, values
+        cells = filled - filled // width - 1
+        row, start = 0, 0
+        for part in parts:
+            stop = int(np.searchsorted(cells, (row + part.rows) * self.larvae))
+            moved = cells[start:stop] + (part.cell - row * self.larvae)
+            self.parts.append((moved, values[start:stop]))
+            row, start = row + part.rows, stop
+            if part.is_last:
+                self._close(part.feature)
 
-    def _close(self) -> None:
-        if self.parts:
-            cells, values = map(np.concatenate, zip(*self.parts, strict=True))
-            features = reversed(self.features.values())
-            same = (one.cells for one in features if np.array_equal(one.cells, cells))
-            self.features[self.feature] = Feature(next(same, cells), values)
-            self.parts = []
+    def _close(self, feature: str) -> None:
+        _check(feature not in self.features)
+        cells, values = map(np.concatenate, zip(*self.parts, strict=True))
+        features = reversed(self.features.values())
+        same = (one.cells for one in features if np.array_equal(one.cells, cells))
+        self.features[feature] = Feature(next(same, cells), values)
+        self.parts = []
 
 
 def _check(usual: bool | np.bool_) -> None:

@@ -39,7 +39,7 @@ _SPINEPOINT = re.compile(r"spinepoint_([1-9]\d{0,2})_[xy]")
 _RADIUS = re.compile(r"radius_([1-9]\d{0,2})")
 _DATE_TIME = re.compile(r"\d{8}_\d{6}")
 
-_FRAMES = 1 << 10  # outlines computed at once; arrays of more would not fit into the cache
+_FRAMES = 1 << 12  # outlines computed at once; arrays of more would not fit into the cache
 _LARGEST = 1e9  # of coordinates in pixels, and of options; far from an overflow of products
 _NO_LENGTH = 1e-12  # vectors up to this length (mm, or sums of unit vectors) are rounding errors
 
@@ -138,11 +138,11 @@ def load(
         for i, name in enumerate(names):
             points[:, i // 2, i % 2] = pixels(name) * pixelsize / 1000
     if points is not None and pixelsize is not None and outline:
-        widths = [
-            np.asarray(given[k]) if k in given else pixels(f"radius_{k}")
-            for k in range(1, count + 1)
-        ]
-        contours = _outlines(points, [width * pixelsize / 1000 for width in widths])
+        widths = np.empty((count, len(cells)))
+        for k in range(1, count + 1):
+            radius = given[k] if k in given else pixels(f"radius_{k}")
+            widths[k - 1] = radius * pixelsize / 1000
+        contours = _outlines(points, widths)
     features.clear()
     times = (cells // len(larvae))[order] / framerate
 
@@ -286,7 +286,7 @@ def _incomplete(
 # -- outlines
 
 
-def _outlines(spines: NDArray[np.float64], radii: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _outlines(spines: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return outlines computed from spines and radii.
 
     Each spine point p[i] between head p[0] and tail p[k + 1] gives two points of the outline,
@@ -303,7 +303,7 @@ def _outlines(spines: NDArray[np.float64], radii: list[NDArray[np.float64]]) -> 
     ----------
     spines : (n, k + 2, 2) float64 array
         Spines in mm.
-    radii : list of k (n,) or () float64 arrays
+    radii : (k, n) float64 array
         Radii in mm at spine points 1 to k.
 
     Returns
@@ -314,15 +314,14 @@ def _outlines(spines: NDArray[np.float64], radii: list[NDArray[np.float64]]) -> 
     n, points, _ = spines.shape
     outlines = np.empty((n, 2 * points - 2, 2))
     for start in range(0, n, _FRAMES):
-        rows = slice(start, start + _FRAMES)
-        part, out = spines[rows].transpose(1, 2, 0).copy(), outlines[rows]
-        directions = _units(np.diff(part, axis=0))
-        means = _units(directions[:-1] + directions[1:])
-        out[:, 0], out[:, points - 1] = part[0].T, part[-1].T
-        for i, radius in enumerate(radii, 1):
-            x, y = means[i - 1]
-            offset = np.stack([y, -x]) * (radius[rows] if radius.ndim else radius)
-            out[:, i], out[:, -i] = (part[i] + offset).T, (part[i] - offset).T
+        frames = slice(start, start + _FRAMES)
+        part = spines[frames].transpose(1, 2, 0).copy()
+        directions = _units(part[1:] - part[:-1])
+        offsets = _units(directions[:-1] + directions[1:])[:, ::-1] * radii[:, None, frames]
+        np.negative(offsets[:, 1], out=offsets[:, 1])
+        left, right = part[1:-1] + offsets, part[1:-1] - offsets
+        outline = np.concatenate([part[:1], left, part[-1:], right[::-1]])
+        outlines[frames] = outline.transpose(2, 0, 1)
     return outlines
 
 
@@ -331,4 +330,7 @@ def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y = vectors[:, 0], vectors[:, 1]
     lengths = np.sqrt(x * x + y * y)[:, None]
     # the sum of opposite directions is 0 except for rounding errors
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > _NO_LENGTH)
+    has_length = lengths > _NO_LENGTH
+    if has_length.all():  # faster
+        return vectors / lengths
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=has_length)

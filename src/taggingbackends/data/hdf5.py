@@ -73,9 +73,11 @@ def opened(path: Path, header: int = _HEADER, write: bool = False) -> Iterator[h
 
 def _open(path: Path, header: int, mode: int) -> h5py.File:
     check_names(path, None, header)
-    if not header:  # the reader of MATLAB's files reads nothing that is in these heaps
-        _check_heaps(path)
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    if header:
+        access.set_cache(0, 0, 0, 0)  # no chunk is read twice
+    else:  # the reader of MATLAB's files reads nothing that is in these heaps
+        _check_heaps(path)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     access.set_sieve_buf_size(_SIEVE)
     try:

@@ -15,7 +15,7 @@ from taggingbackends.data.formats import (
     is_label_file,
     suffix_formats,
 )
-from taggingbackends.data.ownlabels import has_labels, own_labels
+from taggingbackends.data.ownlabels import contains_labels, has_labels, own_labels
 from taggingbackends.errors import BackendError, wrong_type
 from taggingbackends.labels.dependencies import dependency
 from taggingbackends.labels.labels import Labels
@@ -130,7 +130,7 @@ def _in_folder(folder: Path) -> list[Path]:
         file
         for beside in by_folder.values()
         for file in [one for one in beside if is_label_file(one)]
-        or [one for one in beside if has_labels(one) and any(True for _ in own_labels(one))]
+        or list(filter(contains_labels, beside))
     ]
 
 

@@ -12,8 +12,9 @@ from taggingbackends.data.loading import load_silently, runs_in
 from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.system.lazy import lazy_function
 
-__all__ = ["copy_without_labels", "has_labels", "own_labels"]
+__all__ = ["contains_labels", "copy_without_labels", "has_labels", "own_labels"]
 
+_has_actions = lazy_function("taggingbackends.data.trxmat", "has_actions")
 _remove_labels = lazy_function("taggingbackends.data.movement", "remove_labels")
 
 _REQUIRED = {"t", "numero_larva_num"}  # fields of the struct array of tracks
@@ -23,6 +24,20 @@ def has_labels(file: Path) -> bool:
     """Return whether a tracker file may contain labels, by its format."""
     format = format_of(file)
     return format is not None and format.has_labels
+
+
+def contains_labels(file: Path) -> bool:
+    """Return whether a tracker file contains labels. Most files are not read for that.
+
+    Raises
+    ------
+    TrackFileError, OSError
+        The file cannot be read.
+    """
+    format = format_of(file)
+    if format is not None and format.name == "trx.mat" and _has_actions(file):
+        return True
+    return any(True for _ in own_labels(file))
 
 
 def own_labels(file: Path, **options: Any) -> Iterator[RunLabels]:

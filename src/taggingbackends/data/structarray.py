@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 from h5py.h5d import DatasetID
 from h5py.h5g import GroupID
+from h5py.h5p import PropDCID
 from numpy.typing import DTypeLike, NDArray
 
 from taggingbackends.data.hdf5 import H5PY_ERRORS, cause, check_names
@@ -28,7 +29,8 @@ from taggingbackends.system.words import counted
 
 __all__ = ["H5PY_ERRORS", "NUMBERS", "StructArray", "check_array"]
 
-_BLOCK = 1 << 19  # bytes of coordinates read at once
+_BLOCK = 1 << 21  # bytes of coordinates read at once; each point of a block is one read
+_CHUNKS = 1 << 19  # the same if they are stored in chunks, which are read in one piece anyway
 _MOST_DEFLATED = 1032  # compression limit of deflate, https://zlib.net/zlib_tech.html
 _MOST_OF_FILE = 64  # bytes in memory per byte of the file; real tracks are deflated to a third
 _MOST_OF_ANY_FILE = 256 << 20  # bytes in memory besides
@@ -252,7 +254,8 @@ class StructArray:
             0-based index of the first frame.
         xy : (frames, points, 2) float64 array
             Points of these frames. The memory order is that of the file, Fortran order: all x,
-            then all y, and within each the frames of a point are contiguous.
+            then all y, and within each the frames of a point are contiguous. The next frames
+            overwrite it.
         """
         datasets: list[DatasetID] = []
         for field in (f"x_{shape}", f"y_{shape}"):
@@ -268,12 +271,13 @@ class StructArray:
         if not frames or not points:
             return
         step = max(1, _BLOCK // (16 * points))
-        chunk = _chunk(datasets[0])
-        if chunk is not None:
-            step = -(-step // chunk[1]) * chunk[1]  # whole chunks: none is read twice
+        chunk = _chunk(datasets[0].get_create_plist())
+        if chunk is not None:  # whole chunks: none is read twice
+            step = -(-_CHUNKS // (16 * points * chunk[1])) * chunk[1]
+        buffer = np.empty(2 * points * min(step, frames))
         for first in range(0, frames, step):
             n = min(step, frames - first)
-            xy = np.empty((2, points, n))
+            xy = buffer[: 2 * points * n].reshape(2, points, n)
             for axis, part, dataset in zip("xy", xy, datasets, strict=True):
                 with self._expecting("numbers", self._key(f"{axis}_{shape}", index)):
                     _fill(part, dataset, first if n < frames else None)
@@ -383,8 +387,8 @@ class StructArray:
         if not array.size:
             return
         dataset, shape = array.dataset, array.dataset.shape
-        chunk = _chunk(dataset)
         properties = dataset.get_create_plist()
+        chunk = _chunk(properties)
         if properties.get_layout() == h5py.h5d.VIRTUAL or properties.get_external_count():
             raise _Found("a link to others; copy them here", "data in this file")
         filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
@@ -427,9 +431,8 @@ def _fill(values: NDArray[Any], dataset: DatasetID, first: int | None = None) ->
     dataset.read(here, there, values)
 
 
-def _chunk(dataset: DatasetID) -> tuple[int, ...] | None:
+def _chunk(properties: PropDCID) -> tuple[int, ...] | None:
     """Return the shape of chunks; None if there are none."""
-    properties = dataset.get_create_plist()
     return properties.get_chunk() if properties.get_layout() == h5py.h5d.CHUNKED else None
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "Larva",
     "LeftOut",
     "check_times",
+    "has_actions",
     "is_indicator",
     "load",
     "read_larvae",
@@ -157,6 +158,18 @@ def runs(path: Path) -> list[str]:
     """
     with read_larvae(path, LeftOut()) as (_, larvae):
         return list(dict.fromkeys(one.run for one in larvae))
+
+
+def has_actions(path: Path) -> bool:
+    """Return whether a trx.mat has one of the known actions; its values are not read.
+
+    Raises
+    ------
+    TrackFileError
+        The file is not a trx.mat, or is damaged.
+    """
+    with opened(path) as file:
+        return not KNOWN.isdisjoint(StructArray(path, file, REQUIRED).fields)
 
 
 class LeftOut:

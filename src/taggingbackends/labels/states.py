@@ -179,7 +179,7 @@ class StateTable:
         for name, on in zip(names, columns, strict=True):
             if on.any():
                 self.declare(name)
-        codes: Any = np.zeros(columns.shape[1], np.int64)  # a number for each combination of labels
+        codes: Any = np.zeros(columns.shape[1], np.uint8)  # a number for each combination of labels
         frames: Any = [0] if len(codes) else []
         for first in range(0, len(names), 8):
             bits = columns[first : first + 8].view(np.uint8)
