@@ -115,7 +115,7 @@ def test_only_parquet_needs_libraries(folder: Path, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     for module in ("pandas", "pyarrow"):
-        (hidden / f"{module}.py").write_text("raise ImportError")
+        (hidden / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})")
     arguments = ("labels", "convert", "in/b/b.label", "--table", "frames", "-o")
     result = command(*arguments, "-", cwd=folder, PYTHONPATH=str(hidden))
     assert result.stdout.startswith("run,larva,time,duration,state,roll,")

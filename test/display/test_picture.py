@@ -277,7 +277,7 @@ def test_without_matplotlib(labels: Labels, tmp_path: Path) -> None:
     labels.write(tmp_path / "my.label")
     hidden = tmp_path / "hidden"
     hidden.mkdir()
-    (hidden / "matplotlib.py").write_text("raise ImportError")
+    (hidden / "matplotlib.py").write_text("raise ModuleNotFoundError(name='matplotlib')")
     arguments = ("labels", "plot", "my.label", "-o", "e.png")
     result = command(*arguments, cwd=tmp_path, PYTHONPATH=str(hidden))
     refused(result, "Error: a picture needs matplotlib: pip install 'taggingbackends[plot]'")

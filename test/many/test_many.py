@@ -692,7 +692,9 @@ def test_outdated_labels_keep_their_link_and_their_mode(project: Path, lab: Path
 def test_without_distributed(project: Path, lab: Path, tmp_path: Path) -> None:
     write_lab(lab, 1)
     (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden" / "distributed.py").write_text("raise ImportError('none')\n")
+    (tmp_path / "hidden" / "distributed.py").write_text(
+        "raise ModuleNotFoundError(name='distributed')\n"
+    )
     paths = (str(tmp_path / "hidden"), os.environ.get("PYTHONPATH"))
     result = command(
         *arguments(lab, "--executor=dask", "--scheduler=tcp://localhost:1"),
