@@ -1,4 +1,4 @@
-"""Recordings as datasets of the package movement, and NetCDF files of these.
+"""Recordings from datasets of the package movement, and from NetCDF files of these.
 
 A poses dataset has the variable ``position`` with the dimensions time, space, keypoints and
 individuals, and attributes such as ``fps`` and ``time_unit``. Section 7 of docs/contract.md
@@ -10,11 +10,10 @@ See https://movement.neuroinformatics.dev.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import h5py
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -23,31 +22,24 @@ from taggingbackends.data.changes import unchanged
 from taggingbackends.data.fimtrack import run_of
 from taggingbackends.data.hdf5 import H5PY_ERRORS, opened
 from taggingbackends.data.netcdf import Variable, attributes_of, plain, variables_of
-from taggingbackends.data.resampling import SAME_TIME, nearest, resample
 from taggingbackends.data.tracks import Recording, Track
 from taggingbackends.errors import TaggingBackendsError, TrackFileError, shown, wrong_type
 from taggingbackends.labels.labels import Labels
-from taggingbackends.labels.runlabels import RunLabels
-from taggingbackends.labels.states import State, labels_of
-from taggingbackends.labels.stretches import default_max_gap, is_gap
-from taggingbackends.labels.tracklabels import TrackLabels
+from taggingbackends.labels.states import State
 from taggingbackends.labels.validation import MAX_LARVA_ID, check_run
-from taggingbackends.system.extras import require
-from taggingbackends.system.files import new_version
 from taggingbackends.system.memory import keep_freed_memory
-from taggingbackends.system.names import utf8_name
 from taggingbackends.system.words import counted, listed
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["from_xarray", "load", "remove_labels", "to_xarray", "write"]
+__all__ = ["DIMS", "LABELS", "PER_FRAME", "from_xarray", "keypoint_names", "load"]
 
-_DIMS = ("time", "space", "keypoints", "individuals")
+DIMS = ("time", "space", "keypoints", "individuals")
 _ONE = {"keypoints": "keypoint", "individuals": "individual"}  # other names of dimensions
-_PER_FRAME = ("time", "individuals")
-_LABELS = ("labels", "label_confidence", "second_label")
-_READ = ("position", "shape", "tracked", *_LABELS, *_DIMS, *_ONE.values())
+PER_FRAME = ("time", "individuals")
+LABELS = ("labels", "label_confidence", "second_label")
+_READ = ("position", "shape", "tracked", *LABELS, *DIMS, *_ONE.values())
 _SECONDS = {
     **dict.fromkeys(("seconds", "second", "sec", "s"), 1.0),
     **dict.fromkeys(("milliseconds", "millisecond", "msec", "ms"), 1e-3),
@@ -67,8 +59,6 @@ _LEAST = 3  # points of a spine, as in other formats
 _LARGEST = 1e9  # of options and of attributes such as fps; far from an overflow of products
 _BLOCK = 4 << 20  # bytes of positions read at once
 _NAMED = 5  # individuals that a sentence names at most
-_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-_MILLISECOND = 1e-3 + SAME_TIME
 
 _NUMBER = re.compile(r"\d+")
 _HEAD = re.compile(r"head|mouth|nose|snout|anterior", re.IGNORECASE)
@@ -88,7 +78,7 @@ class _Poses(NamedTuple):
     Attributes
     ----------
     variables : dict of str to Variable
-        Those of `_READ` that there are. Dimensions have the names of `_DIMS`.
+        Those of `_READ` that there are. Dimensions have the names of `DIMS`.
     others : list of str
         Names of the other variables.
     attributes : dict
@@ -197,16 +187,13 @@ def _in_memory(array: xarray.DataArray) -> Variable:
 def _named(
     variables: dict[str, Variable], names: list[str], attributes: dict[str, Any], error: _Error
 ) -> _Poses:
-    """Return a dataset whose dimensions and coordinates have the names of `_DIMS`."""
+    """Return a dataset whose dimensions and coordinates have the names of `DIMS`."""
     usual = {other: name for name, other in _ONE.items()}
     found = {
         usual.get(name, name): one._replace(dims=tuple(usual.get(dim, dim) for dim in one.dims))
         for name, one in variables.items()
     }
     return _Poses(found, [name for name in names if name not in _READ], attributes, error)
-
-
-# -- reading
 
 
 def _recording(
@@ -270,7 +257,7 @@ def _recording(
 def _position(poses: _Poses) -> Variable:
     """Return the variable of positions, after checking its dimensions and those of coordinates."""
     position = poses.variables.get("position")
-    expected = f"a poses dataset: a variable position ({', '.join(_DIMS)})"
+    expected = f"a poses dataset: a variable position ({', '.join(DIMS)})"
     if poses.attributes.get("ds_type") == "bboxes" or "shape" in poses.variables:
         raise poses.error(f"expected {expected}, found bounding boxes, which have no keypoints")
     if position is None:
@@ -278,12 +265,12 @@ def _position(poses: _Poses) -> Variable:
         fix = "load the tracker's file with movement, and save that dataset"
         raise poses.error(f"expected {expected}, found variables {found}; {fix}")
     required = {"time", "space"}
-    if not (required <= {*position.dims} <= {*_DIMS}) or len({*position.dims}) < len(position.dims):
+    if not (required <= {*position.dims} <= {*DIMS}) or len({*position.dims}) < len(position.dims):
         found = f"position ({', '.join(position.dims)})"
         raise poses.error(f"expected {expected}, found {found}", "position")
     if position.is_text:
         raise poses.error("expected numbers, found text", "position")
-    for name in _DIMS:
+    for name in DIMS:
         coordinate = poses.variables.get(name)
         size = _size(position, name)
         if coordinate is not None and (
@@ -509,18 +496,18 @@ def _ordered(values: NDArray[Any], dims: Sequence[str], order: Sequence[str]) ->
 def _per_frame(poses: _Poses, name: str, shape: tuple[int, int]) -> NDArray[Any]:
     """Return a variable along time and individuals; it may be the same for one of them."""
     one = poses.variables[name]
-    sizes = dict(zip(_PER_FRAME, shape, strict=True))
+    sizes = dict(zip(PER_FRAME, shape, strict=True))
     if one.shape != tuple(sizes[dim] for dim in one.dims):  # before it is read
         expected = " x ".join(str(sizes[dim]) for dim in one.dims)
         found = " x ".join(map(str, one.shape))
         raise poses.error(f"expected {expected} values, found {found}", name)
-    return np.broadcast_to(_ordered(one.read(()), one.dims, _PER_FRAME), shape)
+    return np.broadcast_to(_ordered(one.read(()), one.dims, PER_FRAME), shape)
 
 
 def _is_per_frame(poses: _Poses, name: str, is_text: bool) -> bool:
     """Return whether there is a variable along time and individuals, or one of them."""
     one = poses.variables.get(name)
-    return one is not None and one.is_text is is_text and {*one.dims} <= {*_PER_FRAME}
+    return one is not None and one.is_text is is_text and {*one.dims} <= {*PER_FRAME}
 
 
 def _metadata(
@@ -545,14 +532,15 @@ def _metadata(
         metadata.setdefault("camera", {})
         if isinstance(metadata["camera"], dict):
             metadata["camera"] |= camera
-    if keypoints != _keypoint_names(len(keypoints)):
+    if keypoints != keypoint_names(len(keypoints)):
         metadata["keypoints"] = keypoints
     if not all(_NUMBER.search(name) for name in individuals):
         metadata["individuals"] = dict(zip(map(str, larvae), individuals, strict=True))
     return metadata
 
 
-def _keypoint_names(points: int) -> list[str]:
+def keypoint_names(points: int) -> list[str]:
+    """Return the names of the points of a spine whose points have no names."""
     return ["head", *(f"spine_{k}" for k in range(1, points - 1)), "tail"]
 
 
@@ -616,263 +604,6 @@ def _list(value: Any) -> list[str]:
 
 def _state(text: str, states: Mapping[str, tuple[str, ...]]) -> State:
     return states.get(text, text or ())
-
-
-# -- writing
-
-
-class _Grid(NamedTuple):
-    """Frames that all larvae share.
-
-    Attributes
-    ----------
-    times : (n,) float64 array
-        Seconds.
-    fps : float or None
-        Frames/s; None if they are not evenly spaced.
-    tracks : dict
-        Larva -> its track.
-    places : dict
-        Larva -> (frames of the track,) int64 array, the places of its frames in `times`.
-    max_gap : float or None
-        Seconds, if the tracks were resampled.
-    """
-
-    times: NDArray[np.float64]
-    fps: float | None
-    tracks: dict[int, Track]
-    places: dict[int, NDArray[np.int64]]
-    max_gap: float | None
-
-
-def to_xarray(
-    recording: Recording, framerate: float | None = None, labels: Labels | None = None
-) -> xarray.Dataset:
-    """Return a recording as a poses dataset. See `Recording.to_xarray`."""
-    xr = require("xarray", "xarray", "a dataset of a recording")
-    points = _check(recording)
-    run = _labels_of(recording, labels)
-    grid = _shared(recording) if framerate is None else _resampled(recording, framerate)
-    shape = (len(grid.times), len(grid.tracks))
-    position = np.full((len(grid.times), 2, points, len(grid.tracks)), np.nan)
-    tracked = np.zeros(shape, dtype=bool)
-    for column, (larva, track) in enumerate(grid.tracks.items()):
-        assert track.spine is not None
-        rows = grid.places[larva]
-        position[rows, :, :, column] = track.spine.transpose(0, 2, 1)
-        tracked[rows, column] = True
-    names = recording.metadata.get("keypoints")
-    if not (isinstance(names, list) and len({*map(str, names)}) == len(names) == points):
-        names = _keypoint_names(points)
-    unknown = np.full((len(grid.times), points, len(grid.tracks)), np.nan, dtype=np.float32)
-    data: dict[str, Any] = {
-        "position": (_DIMS, position, {"space_unit": "mm"}),
-        "confidence": (("time", "keypoints", "individuals"), unknown),
-    }
-    if not np.array_equal(tracked, np.isfinite(position).any(axis=(1, 2))):
-        data["tracked"] = (_PER_FRAME, tracked)
-    coords: dict[str, Any] = {
-        "time": grid.times,
-        "space": ["x", "y"],
-        "keypoints": [str(name) for name in names],
-        "individuals": [f"larva_{larva}" for larva in grid.tracks],
-    }
-    if run is not None:
-        coords |= _label_coords(run, grid, shape)
-    software = recording.metadata.get("source_software", recording.format)
-    attributes: dict[str, Any] = {
-        "source_software": str(software),
-        "ds_type": "poses",
-        "time_unit": "seconds",
-        "run": recording.run,
-        "metadata": orjson.dumps(recording.metadata, default=str, option=_OPTIONS).decode(),
-    }
-    if grid.fps is not None:
-        attributes["fps"] = grid.fps
-    if recording.sources:
-        attributes["source_file"] = utf8_name(recording.sources[0].name)
-    ds: xarray.Dataset = xr.Dataset(data, coords, attributes)
-    return ds
-
-
-def write(
-    recording: Recording,
-    path: Path,
-    framerate: float | None = None,
-    labels: Labels | None = None,
-) -> None:
-    """Write a recording as a NetCDF 4 file. See `Recording.write`."""
-    if path.suffix.lower() != ".nc":
-        raise ValueError(f"expected a file name that ends with .nc, found {shown(path.name)}")
-    ds = to_xarray(recording, framerate, labels)
-    require("h5netcdf", "xarray", "a NetCDF file")
-    n, _, points, larvae = ds["position"].shape
-    frames = min(max(_BLOCK // (16 * points * larvae), 1), n)
-    compressed = {"zlib": True, "complevel": 1, "shuffle": True}
-    chunks = {"position": (frames, 2, points, larvae), "confidence": (frames, points, larvae)}
-    encoding: dict[str, Any] = {
-        name: {**compressed, "chunksizes": sizes} for name, sizes in chunks.items()
-    }
-    # texts of variable length would be neither compressed nor fast
-    texts = [name for name in ("labels", "second_label") if name in ds.coords]
-    encoding |= {name: {"dtype": "S1", **compressed} for name in texts}
-    with new_version(path) as temporary:
-        ds.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-
-
-def remove_labels(path: Path) -> None:
-    """Remove the labels from a file."""
-    with h5py.File(path, "r+") as file:
-        for name in file.keys() & {*_LABELS}:
-            del file[name]
-
-
-def _check(recording: Recording) -> int:
-    """Return the number of points of the spines."""
-    tracks = [track for track in recording.values() if len(track)]
-    if not tracks:
-        raise ValueError("expected a recording with frames, found none")
-    sizes = {track.spine.shape[1] for track in tracks if track.spine is not None}
-    if any(track.spine is None for track in tracks):
-        fix = "load it with spine=True"
-        raise ValueError(f"expected a recording with spines, found one without; {fix}")
-    if len(sizes) > 1:
-        found = " and ".join(map(str, sorted(sizes)))
-        raise ValueError(f"expected spines of as many points for all larvae, found {found}")
-    return int(sizes.pop())
-
-
-def _labels_of(recording: Recording, labels: Labels | None) -> RunLabels | None:
-    """Return the labels of the recording; None if there are none and none are given."""
-    if labels is None:
-        return recording.labels().get(recording.run)
-    if not isinstance(labels, Labels):
-        raise wrong_type("Labels, such as Labels.read(path)", labels)
-    return labels[recording.run]
-
-
-def _shared(recording: Recording) -> _Grid:
-    """Return all times of all larvae; raise ValueError if the larvae have clocks of their own."""
-    tracks = {larva: track for larva, track in recording.items() if len(track)}
-    every = np.unique(np.concatenate([track.times for track in tracks.values()]))
-    times = every[np.append(True, np.diff(every) > SAME_TIME)]
-    steps = np.concatenate([np.diff(track.times) for track in tracks.values()])
-    closest = np.diff(times).min(initial=np.inf)
-    if closest < steps.min(initial=np.inf) / 2 and len(steps):
-        problem = (
-            f"expected larvae with common times, found frames of two larvae that are {closest:g} s "
-            f"apart, although no larva has frames less than {steps.min():g} s apart"
-        )
-        raise ValueError(f"{problem}; resample them: framerate=...")
-    places = {
-        larva: np.searchsorted(times, track.times - SAME_TIME) for larva, track in tracks.items()
-    }
-    return _Grid(times, _fps(times), tracks, places, None)
-
-
-def _fps(times: NDArray[np.float64]) -> float | None:
-    """Return the frame rate if all times are within 1 ms of ``times[0] + k / fps``."""
-    if len(times) < 2:
-        return None
-    steps = np.diff(times)
-    counts = np.append(0, np.cumsum(np.rint(steps / np.median(steps))))
-    # least squares: recorded times may be rounded
-    from_mean = counts - counts.mean()
-    period = from_mean @ times / max(from_mean @ from_mean, 1.0)
-    deviations = times - times.mean() - from_mean * period
-    if period <= 0 or (np.abs(deviations) > _MILLISECOND).any():
-        return None
-    return float(round(1 / period, 3)) or None
-
-
-def _resampled(recording: Recording, framerate: float) -> _Grid:
-    """Return tracks at the times k / framerate."""
-    if not (isinstance(framerate, (int, float)) and 0 < framerate <= 1000):
-        raise ValueError(f"expected a framerate above 0, up to 1000 /s, found {shown(framerate)}")
-    max_gap = default_max_gap(recording.values())
-    tracks = {
-        larva: resample(track, 1 / framerate, 0.0, max_gap)
-        for larva, track in recording.items()
-        if len(track)
-    }
-    numbers = {
-        larva: np.rint(track.times * framerate).astype(np.int64) for larva, track in tracks.items()
-    }
-    tracks = {larva: track for larva, track in tracks.items() if len(track)}
-    if not tracks:
-        raise ValueError(f"expected a larva that is tracked at a time k / {framerate}, found none")
-    first = min(int(numbers[larva][0]) for larva in tracks)
-    last = max(int(numbers[larva][-1]) for larva in tracks)
-    times = np.arange(first, last + 1) / framerate
-    places = {larva: numbers[larva] - first for larva in tracks}
-    return _Grid(times, float(framerate), tracks, places, max_gap)
-
-
-def _label_coords(run: RunLabels, grid: _Grid, shape: tuple[int, int]) -> dict[str, Any]:
-    """Return the coordinates of labels: texts of states, confidence and second choices."""
-    texts, combined = _state_texts(run.states)
-    known = np.array(texts, dtype=object)
-    labels = np.full(shape, "", dtype=object)
-    confidence = np.full(shape, np.nan)
-    second = np.full(shape, "", dtype=object)
-    for column, (larva, track) in enumerate(grid.tracks.items()):
-        if larva in run:
-            own = run[larva]
-            at = _frames_of(own, track.times, grid.max_gap)
-            rows, at = grid.places[larva][at >= 0], at[at >= 0]
-            labels[rows, column] = known[own.codes[at]]
-            if own.confidence is not None:
-                confidence[rows, column] = own.confidence[at]
-            if own.second_codes is not None:
-                second[rows, column] = known[own.second_codes[at]]
-    attributes: dict[str, Any] = {
-        key: value
-        for key, value in (
-            ("names", run.names),
-            ("colors", run.colors),
-            ("secondary_names", run.secondary_names),
-            ("states", orjson.dumps(combined).decode() if combined else None),
-        )
-        if value
-    }
-    coords: dict[str, Any] = {"labels": (_PER_FRAME, labels.astype(str), attributes)}
-    if not np.isnan(confidence).all():
-        coords["label_confidence"] = (_PER_FRAME, confidence)
-    if (second != "").any():
-        coords["second_label"] = (_PER_FRAME, second.astype(str))
-    return coords
-
-
-def _frames_of(
-    labels: TrackLabels, times: NDArray[np.float64], max_gap: float | None
-) -> NDArray[np.intp]:
-    """Return the labelled frame for each time, or -1: within 1 ms, or the nearest if resampled."""
-    if max_gap is None:
-        return labels.match(times)
-    at = nearest(labels.times, times)
-    inside = at >= 0
-    at[inside] = np.where(
-        is_gap(np.abs(labels.times[at[inside]] - times[inside]), max_gap), -1, at[inside]
-    )
-    return at
-
-
-def _state_texts(states: Iterable[State]) -> tuple[list[str], dict[str, tuple[str, ...]]]:
-    """Return a text for each state, and what texts of several labels stand for."""
-    states = list(states)
-    taken = {state for state in states if isinstance(state, str)}
-    texts: list[str] = []
-    combined: dict[str, tuple[str, ...]] = {}
-    for state in states:
-        names = labels_of(state)
-        text = ", ".join(names)
-        if len(names) > 1:
-            while text in taken:
-                text += " "  # a label has this name
-            taken.add(text)
-            combined[text] = names
-        texts.append(text)
-    return texts, combined
 
 
 def _stored_states(attributes: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from taggingbackends.system.lazy import lazy_function
 __all__ = ["contains_labels", "copy_without_labels", "has_labels", "own_labels"]
 
 _has_actions = lazy_function("taggingbackends.data.trxmat", "has_actions")
-_remove_labels = lazy_function("taggingbackends.data.movement", "remove_labels")
+_remove_labels = lazy_function("taggingbackends.data.movementexport", "remove_labels")
 
 _REQUIRED = {"t", "numero_larva_num"}  # fields of the struct array of tracks
 

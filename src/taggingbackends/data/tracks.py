@@ -28,8 +28,8 @@ __all__ = ["Recording", "Track", "without_spine"]
 
 _companions = lazy_function("taggingbackends.data.formats", "companions")
 _from_xarray = lazy_function("taggingbackends.data.movement", "from_xarray")
-_to_xarray = lazy_function("taggingbackends.data.movement", "to_xarray")
-_write = lazy_function("taggingbackends.data.movement", "write")
+_to_xarray = lazy_function("taggingbackends.data.movementexport", "to_xarray")
+_write = lazy_function("taggingbackends.data.movementexport", "write")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
