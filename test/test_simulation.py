@@ -161,6 +161,20 @@ def test_the_command_refuses_invalid_options(tmp_path, arguments):
     assert not (tmp_path / "x").exists()
 
 
+def test_the_truth_of_another_run_is_not_replaced(tmp_path, capsys):
+    options = [str(tmp_path), "--seconds=1"]
+    simulation.main(options)
+    files = sorted(tmp_path.iterdir())
+    simulation.main(options)  # the same run again
+    with pytest.raises(SystemExit):
+        simulation.main([*options, "--run=20240612_090000"])
+    expected = (
+        "truth.label: expected run 20240612_090000, found 20240611_101500; name another folder"
+    )
+    assert expected in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == files
+
+
 def test_labels_of_larvae_that_respond():
     one = simulate_labels("r", 400, 20.0, 3, response=0.3, stimulus=(10.0, 2.0), framerate=5)
     assert one == simulate_labels(

@@ -459,6 +459,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except ValueError as error:
         parser.error(str(error))
+    truth = options.folder / "truth.label"
+    runs = list(Labels.read(truth)) if truth.exists() else [options.run]
+    if runs != [options.run]:
+        problem = f"{truth}: expected run {options.run}, found {', '.join(runs)}"
+        parser.error(f"{problem}; name another folder for another run")
     files = write_tracks(options.folder, options.run, tracks)
     files.append(write_truth(options.folder, options.run, tracks, files))
     print(*files, sep="\n")
