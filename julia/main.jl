@@ -158,7 +158,6 @@ function in_script_words(error, step)
     fix = error.fix
     for words in ("force=true" => "`tagging-backend $command --force`",
                   "model_instance=..." => "--model-instance NAME",
-                  "push(...)" => "`tagging-backend push`",
                   "data_folder=..." => "TAGGINGBACKENDS_DATA, or --data DIR of the command",
                   "reset_data(backend)" => "`tagging-backend reset`",
                   ", or name one with project_dir" => "")

@@ -194,6 +194,23 @@ def test_user_errors_of_scripts_are_one_line(make_backend: Maker, tmp_path: Path
     assert "Error: no model none" in result.stderr
 
 
+UNCLOSED = """
+from taggingbackends.main import main
+class Log:
+    file = open("log", "w")
+def predict_model(backend):
+    Log.file.write("written")
+if __name__ == "__main__":
+    main(predict_model)
+"""
+
+
+def test_a_file_that_a_class_of_a_script_holds_is_written(make_backend: Maker) -> None:
+    project = make_backend(predict_model=UNCLOSED)
+    assert by_hand(project / "scripts" / "predict_model.py", cwd=project).returncode == 0
+    assert (project / "log").read_text() == "written"
+
+
 TRAIN = """
 import sys
 from taggingbackends.main import main

@@ -199,7 +199,7 @@ function mirrored(backend, input_file, top)
     parts = splitpath(relpath(path, raw))
     if first(parts) in ("..", ".")
         throw(BackendError("no-input", "$path: expected an input file below $raw";
-                           fix="bring files there with push(...)"))
+                           fix="pass a file that list_input_files returns"))
     end
     return path, mkpath(joinpath(top, parts[1:end - 1]...))
 end

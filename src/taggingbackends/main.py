@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
@@ -73,7 +72,6 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     >>> if __name__ == "__main__":
     ...     main(predict_model)
     """
-    gc.freeze()  # looking for garbage among all modules takes long, above all at the exit
     open_closed_streams()
     configure()
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or function.__name__)

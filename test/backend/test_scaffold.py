@@ -215,6 +215,8 @@ def test_init_in_the_folder_of_the_backend(tmp_path: Path) -> None:
         refused(result, f"{tmp_path / 'Mine'}: expected no backend of this name here or above")
     assert tree(tmp_path) == before
     init("Other", tmp_path / "Mine", minimal=True)
+    (tmp_path / "pyproject.toml").write_text("[project")  # of another project
+    init("Other", tmp_path / "Mine" / "test", minimal=True)
 
 
 @pytest.mark.parametrize("name", ["", "2fast", "a b", "a/b", "../x", "a_", "é", "-x", "a-"])

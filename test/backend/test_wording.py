@@ -75,8 +75,8 @@ def test_an_error_shows_problem_and_fix() -> None:
             "remove with `tagging-backend reset --model-instance a.b --sandbox s`",
         ),
         (
-            "BackendExplorer(project_dir=\"it's (1).2\", data_folder='/my data').reset_sandboxes()",
-            "`tagging-backend --project 'it'\"'\"'s (1).2' --data '/my data' reset --sandboxes`",
+            "BackendExplorer(project_dir=\"it's ).push()\", data_folder='/a b').reset_sandboxes()",
+            "`tagging-backend --project 'it'\"'\"'s ).push()' --data '/a b' reset --sandboxes`",
         ),
         (
             "BackendExplorer(model_instance='m').reset_model()",

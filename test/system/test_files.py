@@ -531,3 +531,12 @@ def test_a_changed_file_is_hashed_again(tmp_path: Path, age: float) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         sha1(path)
+
+
+def test_a_file_that_changes_and_gets_its_old_time_is_hashed_again(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        os.utime(path, (0, 0))
+        assert sha1(path) == hashlib.sha1(content).hexdigest()
+        time.sleep(0.02)  # longer than a tick of the clock that files get their times from

@@ -419,8 +419,7 @@ class BackendFolder:
         path = Path(os.path.normpath(raw / input_file))
         if not path.is_relative_to(raw):
             problem = f"{path}: expected an input file below {raw}"
-            fix = f"bring files there with {self.call('push', '...')}"
-            raise BackendError("no-input", problem, fix)
+            raise BackendError("no-input", problem, "pass a file that list_input_files returns")
         folder = top / path.parent.relative_to(raw)
         if path.parent != raw:
             folder.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ def init(name: str, parent: Path, minimal: bool = False, library: str | None = N
         problem = f"{folder}: expected a new or empty folder, found this one; choose another name"
         raise BackendError("existing-file", problem)
     for above in (parent, *parent.absolute().parents):
-        if is_backend(above) and package_name(above) == package:
+        if _is_backend_of(package, above):
             problem = f"{above}: expected no backend of this name here or above, found this one"
             raise BackendError("existing-file", f"{problem}; change folder, or choose another name")
     _check_unused(name)  # after the folders, since this backend may be there and installed
@@ -83,6 +83,14 @@ def init(name: str, parent: Path, minimal: bool = False, library: str | None = N
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, [text.encode()])
     return list(contents)
+
+
+def _is_backend_of(package: str, folder: Path) -> bool:
+    """Return whether a folder is a backend with this package. Any other folder is of no concern."""
+    try:
+        return is_backend(folder) and package_name(folder) == package
+    except (BackendError, OSError):
+        return False
 
 
 def requirement() -> str:

@@ -6,7 +6,11 @@ import re
 
 __all__ = ["in_command_words"]
 
-_CALL = re.compile(r"BackendExplorer\(.*?\)\.(?:push|reset_(data|model|sandboxes))\((\.\.\.)?\)")
+_ARGUMENT = r"""(\w+)=('(?:\\.|[^'])*'|"(?:\\.|[^"])*")"""
+_CALL = re.compile(
+    rf"BackendExplorer\(((?:{_ARGUMENT}(?:, )?)*)\)\."
+    r"(?:push\(\.\.\.\)|reset_(?P<what>data|model|sandboxes)\(\))"
+)
 _BEFORE = {"project_dir": "--project", "data_folder": "--data"}
 _AFTER = {"model_instance": "--model-instance", "sandbox": "--sandbox"}
 _RENAME = re.compile(r"rename=(\{.*\})")
@@ -61,14 +65,13 @@ def _command(call: re.Match[str]) -> str:
     import ast
     import shlex
 
-    backend = call[0].rpartition(").")[0]
-    given = ast.parse(f"{backend})", mode="eval").body
-    assert isinstance(given, ast.Call)
-    values = {str(one.arg): shlex.quote(ast.literal_eval(one.value)) for one in given.keywords}
+    values = {
+        name: shlex.quote(ast.literal_eval(value)) for name, value in re.findall(_ARGUMENT, call[1])
+    }
     before, after = (
         "".join(f" {option} {values[name]}" for name, option in options.items() if name in values)
         for options in (_BEFORE, _AFTER)
     )
-    what = call[1]
+    what = call["what"]
     after += f" --{what}" if what in ("model", "sandboxes") else ""
     return f"`tagging-backend{before} {'reset' if what else 'push FILES'}{after}`"

@@ -51,7 +51,7 @@ __all__ = [
 SCRATCH = "TAGGINGBACKENDS_SCRATCH"
 """Environment variable: a JSON list of folders whose files need not survive a power failure."""
 
-_DIGESTS: dict[tuple[str, Stamp | None], str] = {}  # see `sha1`
+_DIGESTS: dict[str, tuple[tuple[int, ...], str]] = {}  # see `sha1`
 _SETTLED = 2_000_000_000  # ns; times of files on FAT are multiples of 2 s
 _FICLONE = 0x40049409  # linux/fs.h: share blocks with another file (btrfs, XFS, bcachefs)
 
@@ -112,6 +112,10 @@ def stamp(path: Path) -> Stamp | None:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return _stamp_of(status)
+
+
+def _stamp_of(status: os.stat_result) -> Stamp:
     return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
@@ -465,19 +469,21 @@ def same_content(one: Path, other: Path) -> bool:
 def sha1(path: Path) -> str:
     """Return the SHA-1 of a file's content as 40 lower-case hexadecimal digits.
 
-    A process reads a file once, unless its stamp changes.
+    A process reads a file once, unless it changes.
     """
-    found = stamp(path)
-    key = os.fspath(path), found
-    if key in _DIGESTS:
-        return _DIGESTS[key]
-    import hashlib  # OpenSSL takes long to load
-
     with open_file(path) as file:
+        status = os.fstat(file.fileno())
+        # unlike a stamp, with the time of a change that nobody can set
+        found = (*_stamp_of(status), status.st_ctime_ns)
+        known, digest = _DIGESTS.get(os.fspath(path), (None, ""))
+        if found == known:
+            return digest
+        import hashlib  # OpenSSL takes long to load
+
         digest = hashlib.file_digest(file, "sha1").hexdigest()
     # as in git: a change soon after another may leave the same time
-    if found is not None and time.time_ns() - found.mtime_ns > _SETTLED:
-        _DIGESTS[key] = digest
+    if time.time_ns() - status.st_mtime_ns > _SETTLED:
+        _DIGESTS[os.fspath(path)] = found, digest
     return digest
 
 
