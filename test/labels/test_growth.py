@@ -67,6 +67,14 @@ def test_tracks_are_checked_without_reading_the_names_again(tmp_path: Path) -> N
         assert find_errors(file) == []
 
 
+def test_many_tracks_that_are_not_in_the_usual_form(tmp_path: Path) -> None:
+    file = tmp_path / "x.label"
+    tracks = ",".join(f'{{"id":"{larva}","t":[0],"labels":["a:b"]}}' for larva in range(N))
+    file.write_text(f'{{"metadata":{{"id":"{RUN}"}},"data":[{tracks}]}}')
+    with quickly():
+        assert len(Labels.read(file)[RUN]) == N
+
+
 @pytest.mark.parametrize(
     "work",
     [

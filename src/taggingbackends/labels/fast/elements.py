@@ -93,7 +93,7 @@ class Decoder:
         last = np.flatnonzero(characters[ends] != ord(","))  # elements of the texts
         if not (len(ends) == stops[-1] and np.array_equal(last, stops - 1)):
             raise ValueError("not as many elements as times")
-        width = next((words for words in (2, 4, 8) if sizes.max() <= 8 * words), 0)
+        width = next((words for words in (1, 2, 4, 8) if sizes.max() <= 8 * words), 0)
         if not (width and sizes.min()):
             raise ValueError("a long element, or none between commas")
         padded = text + bytes(8 * width)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -55,25 +54,32 @@ class TrackTexts(NamedTuple):
         content, places = self
         whole = memoryview(content)  # of which parts are no copies
         keys, (head, *texts) = _frame(content, *places[first])
-        columns: list[list[memoryview]] = [[] for _ in keys]
-        colons = [text.find(b":") for text in texts]  # none is in the last one
-        steps = [*zip(columns, texts, colons, (key == "labels" for key in keys), strict=True)]
+        if not keys:
+            return {}
+        # the last text has no colon
+        steps = [
+            (text, text.find(b":"), key == "labels") for key, text in zip(keys, texts, strict=True)
+        ]
         limit = max(places[first][0] + _BATCH, places[first][1])
-        for start, end in islice(places, first, None):
+        tracks: list[list[memoryview]] = []
+        for n in range(first, len(places)):
+            start, end = places[n]
             at = start + len(head)
-            is_alike = end <= limit and content.startswith(head, start)
-            for column, text, colon, has_arrays in steps:
+            if end > limit or not content.startswith(head, start):
+                break
+            parts = []
+            for text, colon, has_arrays in steps:
                 found = content.find(b":", at, end)
                 stop = end - len(text) if found < 0 else found - colon
-                is_flat = has_arrays or content.find(b"[", at, stop) < 0
-                is_alike = is_alike and is_flat and content.startswith(text, stop)
-                column.append(whole[at:stop])
+                is_alike = content.startswith(text, stop)
+                if not (is_alike and (has_arrays or content.find(b"[", at, stop) < 0)):
+                    break
+                parts.append(whole[at:stop])
                 at = stop + len(text)
-            if not is_alike:
-                for column in columns:
-                    column.pop()
+            if len(parts) < len(keys):
                 break
-        return dict(zip(keys, columns, strict=True)) if columns and columns[0] else {}
+            tracks.append(parts)
+        return dict(zip(keys, map(list, zip(*tracks, strict=True)), strict=False))
 
     def parsed(self) -> list[Any]:
         """Return the JSON values of the tracks."""
