@@ -22,7 +22,7 @@ _AFTER_TRACK = _pattern(rb" (?:, (?=\{)|(\]))")
 _NEXT_KEY = rb' , "(?P<key>[\x20!#-[^-~\]]+)" : \['  # without escapes, before an array
 _FIRST = _pattern(rb'(\{ "id" : ")[0-9]+("' + _NEXT_KEY + rb")")
 _NEXT = _pattern(rb"\](?:" + _NEXT_KEY + rb"| \})")
-_BATCH = 160_000  # bytes of text: few calls, little memory
+_BATCH = 1 << 17  # bytes of text: few calls, little memory
 
 
 class TrackTexts(NamedTuple):
