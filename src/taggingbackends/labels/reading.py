@@ -277,18 +277,19 @@ def _read_columns(
             if not is_integer and is_whole(bytes(text)):
                 record[key] = record[key].astype(np.int64)
     codes = decoder.read(labels, stops)
-    for column in (times, codes):
-        column.setflags(write=False)  # at once, not by track
 
     def by_track(column: NDArray[Any] | None) -> Iterable[Any]:
-        return repeat(None) if column is None else map(column.__getitem__, frames)
+        if column is None:
+            return repeat(None)
+        column.setflags(write=False)  # at once, not by track
+        return map(column.__getitem__, frames)
 
     confidence, second = map(integers.get, COLUMN_KEYS)
     others = map(by_track, (_fractions(confidence), second))
     tracks = map(
         TrackLabels, repeat(run._table), by_track(times), by_track(codes), records, *others
     )
-    run._tracks.update(zip(larvae, tracks, strict=False))
+    run._tracks.update(zip(larvae, tracks, strict=True))
 
 
 def _parse_track(document: Any, position: int, run: RunLabels, decoder: Decoder) -> None:

@@ -24,7 +24,7 @@ _END = b"\0"  # after the elements of a track; no JSON has it
 _COMMA = np.uint16(ord(",") << 8)  # as the second byte of two
 _SLOTS = 1 << 16
 _FACTORS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, 9)], np.uint64)
-_LONGEST = 64  # bytes of an element
+_LONGEST = 8 * len(_FACTORS)  # bytes of an element
 _MASKS = (np.tri(_LONGEST + 1, _LONGEST, -1, np.uint8) * 255).view("<u8")  # by size, for each word
 
 
@@ -177,4 +177,4 @@ def _different(
 ) -> NDArray[np.intp]:
     """Return which elements are not those of their slots."""
     is_other = known.take(slots, axis=0) != words
-    return np.flatnonzero(is_other.view(f"u{words.shape[1]}"))  # any word
+    return np.flatnonzero(is_other.view(f"u{words.shape[1]}"))  # any word; 1, 2, 4 or 8 of them
