@@ -53,6 +53,7 @@ def backend(make_backend: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) 
         (["predict", "--sandbox", ""], ["trial"]),
         (["reset", MODEL, "default", "--sandbox", "t"], ["trial"]),
         (["pull", MODEL, "second", "--sandbox", ""], []),
+        (["pull", MODEL, "no**name", "--sandbox", ""], []),
         (["predict", "--format", "Ch"], ["Choreography"]),
     ],
     ids=" ".join,

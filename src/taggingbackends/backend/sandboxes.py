@@ -40,6 +40,7 @@ __all__ = [
     "remove_or_warn",
     "remove_unused",
     "reset_sandboxes",
+    "sandbox_names",
 ]
 
 _TEMPORARY, _KEPT, _TRAINING = "temporary", "kept", "training"
@@ -270,6 +271,13 @@ def remove_dead(backend: BackendFolder) -> list[Path]:
     return removed
 
 
+def sandbox_names(backend: BackendFolder) -> set[str]:
+    """Return the names of the sandboxes of a model instance, or of all if the backend has none."""
+    instances, data = _instances(backend), backend.data_folder
+    tops = [data / stage / instance for stage in STAGES for instance in instances]
+    return {path.name for top in tops for path in _folders(top) if is_sandbox(path)}
+
+
 def list_sandboxes(backend: BackendFolder) -> list[Sandbox]:
     """Return the sandboxes of a model instance, or of all if the backend has none, sorted."""
     found = []
@@ -376,11 +384,9 @@ def _candidates(backend: BackendFolder) -> Iterator[BackendFolder]:
     If the backend has no instance, yield those of all instances.
     """
     for instance in _instances(backend):
-        tops = backend.with_instance(instance).data_dirs()
-        names = {path.name for top in tops for path in _folders(top) if is_sandbox(path)}
-        locks = {path.name[1 : -len(".lock")] for path in tops[0].glob(".?*.lock")}
-        names |= set(filter(is_identifier, locks))
-        for name in sorted(names):
+        whole = backend.with_instance(instance)
+        locks = {path.name[1 : -len(".lock")] for path in whole.data_dirs()[0].glob(".?*.lock")}
+        for name in sorted({*sandbox_names(whole), *filter(is_identifier, locks)}):
             yield backend.with_instance(instance, name)
 
 

@@ -221,15 +221,14 @@ def complete_pretrained(ctx: click.Context, _: click.Parameter, incomplete: str)
 
 def complete_sandbox(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of a sandbox in a shell."""
-    from taggingbackends.backend.folder import is_sandbox
+    from taggingbackends.backend.sandboxes import sandbox_names
 
-    instance = ctx.params.get("model_instance") or "*"
-
-    def names(backend: BackendFolder) -> list[str]:
-        folders = backend.data_folder.glob(f"*/{instance}/*")
-        return sorted({folder.name for folder in folders if is_sandbox(folder)})
-
-    return _completions(ctx, incomplete, names)
+    instance = ctx.params.get("model_instance")
+    return _completions(
+        ctx,
+        incomplete,
+        lambda whole: sorted(sandbox_names(whole.with_instance(instance) if instance else whole)),
+    )
 
 
 def _complete_format(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
