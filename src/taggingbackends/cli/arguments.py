@@ -24,9 +24,9 @@ __all__ = [
     "ScriptCommand",
     "complete_instance",
     "complete_pretrained",
-    "complete_sandbox",
     "explorer",
     "instance_option",
+    "sandbox_option",
     "script_options",
     "skipped",
     "skips",
@@ -219,7 +219,7 @@ def complete_pretrained(ctx: click.Context, _: click.Parameter, incomplete: str)
     return _completions(ctx, incomplete, lambda backend: backend.list_pretrained_models())
 
 
-def complete_sandbox(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+def _complete_sandbox(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of a sandbox in a shell."""
     from taggingbackends.backend.sandboxes import sandbox_names
 
@@ -263,12 +263,12 @@ def instance_option(
     )
 
 
-SANDBOX = click.option(
-    "--sandbox",
-    metavar="TOKEN",
-    help="Keep the data in a subfolder TOKEN of each data folder.",
-    shell_complete=complete_sandbox,
-)
+def sandbox_option(help: str) -> Callable[[F], F]:
+    """Return the option ``--sandbox``."""
+    return click.option("--sandbox", metavar="TOKEN", help=help, shell_complete=_complete_sandbox)
+
+
+SANDBOX = sandbox_option("Keep the data in a subfolder TOKEN of each data folder.")
 FORCE = click.option("--force", is_flag=True, help="Replace existing files.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 FORCE_MODEL = click.option("--force", is_flag=True, help="Replace an existing model.")

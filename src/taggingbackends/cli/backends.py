@@ -11,9 +11,9 @@ from taggingbackends.cli.arguments import (
     FORCE,
     FORMAT,
     SANDBOX,
-    complete_sandbox,
     explorer,
     instance_option,
+    sandbox_option,
 )
 from taggingbackends.cli.filelists import takes_files
 from taggingbackends.cli.output import echo, print_json, print_names
@@ -174,12 +174,7 @@ def pull(
 
 @click.command()
 @instance_option(False, help="Remove the data of this model instance.")
-@click.option(
-    "--sandbox",
-    metavar="TOKEN",
-    help="Remove only the data of this sandbox.",
-    shell_complete=complete_sandbox,
-)
+@sandbox_option("Remove only the data of this sandbox.")
 @click.option(
     "--sandboxes",
     is_flag=True,
