@@ -208,10 +208,11 @@ def reset(
         removed += backend.reset_data()
     for folder in removed:
         echo(f"removed {folder}")
-    if not removed:
-        names = backend.list_models()
-        other = did_you_mean(model_instance or "", names)
-        echo("nothing to remove" + (f": no model {model_instance}; {other}" if model else ""))
+    if not removed and model and model_instance is not None:
+        other = did_you_mean(model_instance, backend.list_models())
+        echo(f"nothing to remove: no model {model_instance}; {other}")
+    elif not removed:
+        echo("nothing to remove")
 
 
 @click.command()
