@@ -44,7 +44,9 @@ class TrainingInput:
     Attributes
     ----------
     files : dict of Path to str
-        The label files and tracker files -> their SHA-1.
+        The label files and tracker files -> their SHA-1; empty for a part.
+    depends_on : dict of Path to None
+        The tracker files that label files depend on, in order.
     frames_by_label, recordings_by_label : Counter
         Frames and recordings of each primary label.
     undefined, edited : int
@@ -58,11 +60,11 @@ class TrainingInput:
     remarks : dict of str to list of str
         What may be wrong: a kind -> a sentence for each file.
     parts : dict of Path to TrainingInput
-        Each file that contains labels -> what it labels. The `files` of a part are the tracker
-        files that it depends on.
+        Each file that contains labels -> what it labels.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
+    depends_on: dict[Path, None] = field(default_factory=dict)
     frames_by_label: Counter[str] = field(default_factory=Counter)
     recordings_by_label: Counter[str] = field(default_factory=Counter)
     undefined: int = 0
@@ -91,7 +93,7 @@ class TrainingInput:
                 found = f"{error.file}: {error.problem}" if error.file else error.problem
                 self.remark("tracks", f"{file}: run {run.id}: {found}")
             else:
-                self.files |= {path: sha1(path) for path in depends_on}
+                self.depends_on |= dict.fromkeys(depends_on)
 
     def add(self, run: RunLabels) -> None:
         """Count the labels of a recording."""
@@ -108,7 +110,7 @@ class TrainingInput:
     def include(self, file: Path, part: TrainingInput) -> None:
         """Add what a file labels."""
         self.parts[file] = part
-        self.files |= part.files
+        self.depends_on |= part.depends_on
         self.frames_by_label.update(part.frames_by_label)
         self.recordings_by_label.update(part.recordings_by_label)
         for name in ("undefined", "edited", "recordings", "larvae", "frames"):
@@ -190,7 +192,9 @@ def training_input(
             found.include(file, part)
     recordings = find_recordings([file for file in files if not is_label_file(file)])
     mains = [
-        main for main, parts_of in recordings.items() if not found.files.keys().isdisjoint(parts_of)
+        main
+        for main, parts_of in recordings.items()
+        if not found.depends_on.keys().isdisjoint(parts_of)
     ]
     kept = [file for file in label_files if file not in found.left_out]
     if not kept:

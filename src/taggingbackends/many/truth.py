@@ -66,8 +66,8 @@ def labelled_recordings(found: TrainingInput) -> list[LabelledRecording]:
     trackers: dict[Path, list[Path]] = {}  # the file to load -> all files
     sources: dict[Path, list[Path]] = {}
     for source, part in found.parts.items():
-        near = [other for file in part.files for other in companions(file)]
-        on = find_recordings(dict.fromkeys([*(part.files or [source]), *near]))
+        near = [other for file in part.depends_on for other in companions(file)]
+        on = find_recordings(dict.fromkeys([*(part.depends_on or [source]), *near]))
         if len(on) != 1:
             problem = f"{source}: expected labels that depend on one recording, found {len(on)}"
             fix = "write a label file for each run" if on else "set the dependencies of the labels"
