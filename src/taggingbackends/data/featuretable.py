@@ -183,7 +183,6 @@ class _Table:
             self.first = int(match[2])
             self.numbers = self.first + np.arange(self.frames)
             self.digits = np.searchsorted(_TENS, self.numbers, "right") + 1
-        _check(self.first == int(match[2]))
         self.prefix = match[1] + b"("
         self.feature = name if self.wanted(name) else ""
 
