@@ -1,6 +1,6 @@
 """What users write: every public name, typed as a user's own strict checkers want it.
 
-`test_userscript.py` gives this to mypy and pyright, and runs it in an empty folder.
+`test_public_names.py` gives this to mypy and pyright, and runs it in an empty folder.
 """
 
 from __future__ import annotations
