@@ -298,7 +298,7 @@ class Dataset(Windows):
         whole = n * len(starts) >= len(self)
         if whole and self._was_read:
             return
-        offset, size = self._places["spines"][1], self.spines[0].nbytes
+        offset, size = self._places["spines"][1], self.spines.strides[0]
         block = bytearray(n * size)
         # the file may have been removed since it was opened
         with suppress(FileNotFoundError), self.path.open("rb", buffering=0) as file:
