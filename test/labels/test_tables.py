@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,17 @@ def test_records() -> None:
     }
     assert table["i"].dtype == np.int64
     assert table["mixed"].dtype == "category"
+
+
+def test_record_that_is_nested_deeper_than_recursion() -> None:
+    element: Any = 1
+    for _ in range(sys.getrecursionlimit()):
+        element = [element]
+    labels = Labels()
+    labels.set("a", 1, [0.0], ["run"])
+    labels["a"][1].records["deep"] = [element]
+    (cell,) = labels.to_frames()["deep"]
+    assert cell == "[" * sys.getrecursionlimit() + "1" + "]" * sys.getrecursionlimit()
 
 
 def test_columns_of_several_recordings() -> None:

@@ -18,6 +18,7 @@ from taggingbackends.labels.runlabels import RunLabels
 from taggingbackends.labels.states import State, labels_of
 from taggingbackends.labels.stretches import columns_of, find_spans, find_stretches, label_pairs
 from taggingbackends.labels.tracklabels import TrackLabels, is_record
+from taggingbackends.labels.writing import json_text
 from taggingbackends.system.extras import require
 from taggingbackends.system.names import utf8_name
 
@@ -334,7 +335,12 @@ def _record(run: RunLabels, key: str, type: str) -> NDArray[Any] | Texts:
 
 def _cell(element: Any) -> str | None:
     """Return an element of a record that is not of numbers only, as text."""
-    return element if isinstance(element, (str, type(None))) else json.dumps(element)
+    if element is None or isinstance(element, str):
+        return element
+    try:
+        return json.dumps(element)
+    except RecursionError:  # label files may be nested deeper than Python's limit
+        return json_text(element).decode()
 
 
 def _bouts_of(
