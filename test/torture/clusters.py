@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -58,6 +59,10 @@ def workers_killed(random: Random, folder: Path) -> str:
     check_labels(set(inputs) - set(faults))
     lines = output.split()
     expect(len(lines) == len(set(lines)), f"a label file is printed twice: {lines}")
-    expect(len(lines) == len(inputs) - len(faults), f"label files are not printed: {lines}")
+    counts = {what: int(n) for what, n in re.findall(r"(labelled|up to date) (\d+)", errors)}
+    expect(counts.get("labelled", 0) == len(lines), f"not as many as printed, {lines}: {errors}")
+    # labels that a worker wrote just before it was killed are up to date for the next one
+    expect(killed or "up to date" not in counts, f"labels are up to date: {errors}")
+    expect(sum(counts.values()) == len(inputs) - len(faults), f"recordings are missing: {errors}")
     check_no_leftovers(folder / "in", backend.folder / "data")
     return f"{killed} killed"
