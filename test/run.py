@@ -1,6 +1,6 @@
 """Run the tests of both languages, build the website and run a short campaign (torture).
 
-Two of them run at once. The last lines show how many ran.
+Two of them run at once. The last lines show how many ran, and the end of what failed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 # folders that take about half the time of the tests in Python; the others run beside them
 HALF = ("test/backend", "test/cli", "test/julia", "test/many", "test/system")
+LINES = 15  # of the output of a part that failed, shown at the end
 PYTEST = (sys.executable, "-m", "pytest", "-o", "console_output_style=classic")
 
 
@@ -80,6 +81,10 @@ def main() -> None:
             word = "failed" if word.startswith("error") else word
             counts[word] = counts.get(word, 0) + int(number)
     print("Python: {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
+    for name, part in parts:
+        if part.code:
+            end = "".join(part.output.splitlines(keepends=True)[-LINES:])
+            print(f"{name} failed (exit code {part.code}); its output ends with\n{end}", end="")
     sys.exit(any(codes.values()))
 
 

@@ -115,7 +115,8 @@ class Trial:
 
     def _kill_all(self) -> None:
         for process in processes_in(self._folder):
-            os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGKILL)
 
