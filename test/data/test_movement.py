@@ -247,6 +247,20 @@ def test_files_that_would_never_end_are_refused(tmp_path: Path) -> None:
                 load_tracks(path)
 
 
+def test_texts_longer_than_the_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.nc"
+    data = bytearray(content(dataset()))
+    path.write_bytes(data)
+    with h5py.File(path) as file:
+        at = file["keypoints"].id.get_offset()
+    data[at : at + 4] = (3 << 30).to_bytes(4, "little")  # HDF5 would take 3 GB
+    path.write_bytes(data)
+    with pytest.raises(
+        TrackFileError, match=f"keypoints: .* at most {len(data)} bytes, found one of"
+    ):
+        load_tracks(path)
+
+
 # -- writing
 
 

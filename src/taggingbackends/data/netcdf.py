@@ -105,6 +105,7 @@ class _Reader:
         if data.dtype == "S1" and shape and len(dims) == data.ndim:
             dims, shape = dims[:-1], shape[:-1]  # the last dimension is that of the characters
         self._check_size(data)
+        self._check_texts(data)
         is_text = data.dtype.kind in "OS"
         read = _reading_text(data, len(shape)) if is_text else _reading_numbers(data, attributes)
 
@@ -131,6 +132,18 @@ class _Reader:
         size = prod(data.shape) * max(data.dtype.itemsize, 8)
         if size > limit:
             raise self._error(f"expected at most {limit} bytes, found {size}; is the file damaged?")
+
+    def _check_texts(self, data: h5py.Dataset) -> None:
+        """Refuse texts that are longer than the file: HDF5 would take memory for them first."""
+        start = data.id.get_offset() if data.dtype.kind == "O" and data.chunks is None else None
+        words = data.id.get_storage_size() // 4
+        step = words // max(data.size, 1)  # a text is stored as its length and where it is
+        if start and step:
+            longest = np.fromfile(self.path, "<u4", words, offset=start)[::step].max(initial=0)
+            limit = self.path.stat().st_size
+            if longest > limit:
+                found = f"found one of {longest}; is the file damaged?"
+                raise self._error(f"expected texts of at most {limit} bytes, {found}")
 
     def _damaged(self, error: Exception) -> TrackFileError:
         if isinstance(error, TrackFileError):
