@@ -20,6 +20,7 @@ from support import CONTRACT, blocks, called
 from taggingbackends import Labels
 from taggingbackends.analysis import statistics
 from taggingbackends.display import write_statistics
+from taggingbackends.labels import import_events
 from taggingbackends.labels.states import labels_of
 from taggingbackends.simulation import simulate_labels
 from taggingbackends.system.csvtext import defused
@@ -122,6 +123,9 @@ def test_csv_in_r(folder: Path, labels: Labels) -> None:
     (code,) = (code for code in blocks(PAGE, "r") if "bouts.csv" in code)
     assert len(r(code + again("bouts"))) == 1 + len(NAMES)  # the medians
     check(labels, "bouts", ["run", "larva", "label", "start", "stop", "duration"], is_csv=True)
+    with pytest.warns(UserWarning, match="rows with a confidence"):
+        imported = [import_events(f"{name}.csv", labels) for name in ("bouts", "again")]
+    assert matlab.meant(imported[0]) == matlab.meant(imported[1])
     types = 'c(run = "character", state = "character")'
     code = f'"frames.csv", na.strings = "", check.names = FALSE, colClasses = {types}'
     r(f"frames <- read.csv({code})\n{again('frames')}")
