@@ -1,6 +1,7 @@
 """What MATLAB's jsondecode makes of JSON, and a reader of label files that gets only that.
 
-`test/contract/jsondecode.json` states the same as data. Octave's jsondecode agrees with it.
+`test/contract/jsondecode.json` states the same as data. `test_r_and_octave.py`
+compares it with Octave.
 """
 
 from __future__ import annotations

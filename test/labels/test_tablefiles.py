@@ -68,14 +68,14 @@ def test_csv() -> None:
     fixed = ["run", "larva", "time", "duration", "state"]
     assert rows == [
         [*fixed, *names, "confidence", "second", "i", *facts],
-        [*("a", "1", "0.000", "0.100", "run"), "True", *["False"] * 3, "0.5", "", "", "", "",
+        [*("a", "1", "0.000", "0.100", "run"), "TRUE", *["FALSE"] * 3, "0.5", "", "", "", "",
          'w,"1', "", "", ""],
-        [*("a", "1", "0.100", "0.100", "'=cast"), "False", "True", "False", "False", "0.123457",
+        [*("a", "1", "0.100", "0.100", "'=cast"), "FALSE", "TRUE", "FALSE", "FALSE", "0.123457",
          "", "", "", "", 'w,"1', "", "", ""],
-        [*("a", "1", "0.200", "0.100", ""), *["False"] * 4, "", "", "", "", "", 'w,"1', "", "", ""],
-        [*("b", "1", "1.000", "0.040", "roll"), "False", "False", "True", "False", "", "run",
+        [*("a", "1", "0.200", "0.100", ""), *["FALSE"] * 4, "", "", "", "", "", 'w,"1', "", "", ""],
+        [*("b", "1", "1.000", "0.040", "roll"), "FALSE", "FALSE", "TRUE", "FALSE", "", "run",
          "1.0", *[""] * 6],
-        [*("b", "1", "1.040", "0.040", "roll+=cast"), "False", "True", "True", "False", "", "",
+        [*("b", "1", "1.040", "0.040", "roll+=cast"), "FALSE", "TRUE", "TRUE", "FALSE", "", "",
          "2.0", *[""] * 6],
     ]  # fmt: skip
     assert table_csv(recordings()[0], "budget").splitlines() == [
@@ -108,7 +108,7 @@ def test_many_rows() -> None:
     labels.set("a", 1, np.arange(50_000) / 10, ["run", "cast"] * 25_000)
     lines = table_csv(labels, "frames").splitlines()
     assert len(lines) == 50_001
-    assert lines[-1].startswith("a,1,4999.900,0.100,cast,False,True,")
+    assert lines[-1].startswith("a,1,4999.900,0.100,cast,FALSE,TRUE,")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

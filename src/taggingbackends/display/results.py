@@ -201,7 +201,9 @@ def _csv(frame: DataFrame) -> bytes:
     pandas: Any = require("pandas", "stats", "a table")
     shown = frame.copy()
     for name, column in frame.items():
-        if not pandas.api.types.is_numeric_dtype(column):
+        if pandas.api.types.is_bool_dtype(column):
+            shown[name] = column.map({False: "FALSE", True: "TRUE"})  # R reads True as a text
+        elif not pandas.api.types.is_numeric_dtype(column):
             shown[name] = column.map(lambda x: defused(x) if isinstance(x, str) else x)
     text: str = shown.to_csv(index=False, lineterminator="\n", float_format="%.9g")
     return text.encode()

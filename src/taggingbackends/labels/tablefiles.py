@@ -107,6 +107,8 @@ def _cells(name: str, column: NDArray[Any] | Texts, rows: slice) -> Iterable[str
         cells = [*map(text_cell, column.categories), ""]  # the last one for -1
         return map(cells.__getitem__, column.codes[rows].tolist())
     values = column[rows].tolist()
+    if column.dtype.kind == "b":
+        return map(("FALSE", "TRUE").__getitem__, values)  # R reads True as a text
     if column.dtype.kind != "f":
         return map(str, values)
     if name in _SECONDS:
