@@ -509,6 +509,7 @@ def test_threads_of_julias_do_not_end_or_stop_the_process(julia: ModuleType) -> 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # Python >= 3.12
 def test_a_fork_is_refused(julia: ModuleType, labels: Labels) -> None:
     julia.to_julia(labels)
     child = os.fork()
