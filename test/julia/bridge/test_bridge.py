@@ -45,7 +45,8 @@ from taggingbackends import (
 from taggingbackends.backend.juliapackage import julia_package
 from taggingbackends.data import Recording, Track, load_tracks
 
-pytestmark = pytest.mark.filterwarnings("default")
+# Python >= 3.12 warns of a fork, which is refused here
+pytestmark = pytest.mark.filterwarnings("default", "ignore:.* use of fork:DeprecationWarning")
 
 
 # What is nested as deeply as a file may be has no room for what is around it here.
@@ -509,7 +510,6 @@ def test_threads_of_julias_do_not_end_or_stop_the_process(julia: ModuleType) -> 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # Python >= 3.12
 def test_a_fork_is_refused(julia: ModuleType, labels: Labels) -> None:
     julia.to_julia(labels)
     child = os.fork()
