@@ -24,7 +24,6 @@ from support import ROOT, tree
 from taggingbackends import __version__
 
 SOURCE = ROOT / "src" / "taggingbackends"
-NEWEST_PYTHON = "3.14"
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 # the environment without settings for Python and Julia
 PLAIN = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JULIA"))}
@@ -32,6 +31,12 @@ PLAIN = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JUL
 
 def toml(name: str) -> dict[str, Any]:
     return tomllib.loads((ROOT / name).read_text("utf-8"))
+
+
+def pythons() -> list[str]:
+    """Return the supported versions of Python, the newest one last."""
+    classifiers = "\n".join(toml("pyproject.toml")["project"]["classifiers"])
+    return re.findall(r"Python :: (\d\.\d+)$", classifiers, re.MULTILINE)
 
 
 def juliapkg() -> dict[str, Any]:
@@ -70,6 +75,17 @@ def test_one_version() -> None:
         "the installed package": version("taggingbackends"),
     }
     assert len(set(versions.values())) == 1, versions
+
+
+def test_the_supported_versions_of_python_are_the_same_everywhere() -> None:
+    versions = pythons()
+    assert toml("pyproject.toml")["project"]["requires-python"] == f">={versions[0]}"
+    tested = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
+    assert f"        python: {json.dumps(versions)}\n" in tested
+    pages = ("index.md", "writing-a-backend.md", "tutorials/first-tagger.md")
+    for page in (ROOT / "README.md", *(ROOT / "docs" / name for name in pages)):
+        text = page.read_text("utf-8")
+        assert f"Python {versions[0]} to {versions[-1]}" in text, page
 
 
 def test_one_julia_package() -> None:
@@ -243,7 +259,7 @@ def test_the_package_index_accepts_the_archives(built: Built) -> None:
 def test_all_dependencies_have_wheels_for_the_newest_python(wheel: Path, tmp_path: Path) -> None:
     """Check that no dependency needs to be compiled."""
     download = [sys.executable, "-m", "pip", "download", "--quiet"]
-    for_newest = ["--only-binary=:all:", "--python-version", NEWEST_PYTHON]
+    for_newest = ["--only-binary=:all:", "--python-version", pythons()[-1]]
     result = subprocess.run(
         [*download, *for_newest, "--dest", str(tmp_path / "newest"), str(wheel)],
         capture_output=True,

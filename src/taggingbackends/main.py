@@ -100,7 +100,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
                 function(backend, **keywords)
         else:
             function(backend, **keywords)
-        flush_output()
+        sys.stdout.flush()
     except OptionError as error:
         report(f"{script.name}: {error}")
         sys.exit(2)
@@ -108,9 +108,10 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         ignore_signals()  # another one would change the exit code
         sys.exit(130)
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and reader_is_gone():
-            with suppress(OSError):
-                flush_output()
+        nobody_reads = isinstance(error, BrokenPipeError) and reader_is_gone()
+        with suppress(OSError, ValueError):  # the script may have closed it
+            flush_output()
+        if nobody_reads:
             sys.exit(READER_GONE)
         if not is_user_error(error):
             configure()  # the script may have configured logging itself

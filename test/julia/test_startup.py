@@ -413,7 +413,7 @@ def test_status_tells_what_is_missing_and_changes_nothing(
     assert any_julia[JULIA] in result.stdout
     assert lines["project"] == str(tmp_path / "julia_env")
     assert lines["PythonCall"] == "none"
-    assert lines["needed"].startswith("1.10.3")  # and what juliacall's OpenSSL allows
+    assert re.fullmatch(r"1\.10\.3 (- [\d.]+|or later)", lines["needed"])  # OpenSSL decides
     assert result.stdout.splitlines()[-1] == (
         f"- Julia {lines['needed']}, for use from Python: run `tagging-backend julia setup` on a "
         "machine with a network"

@@ -55,10 +55,14 @@ def test_closed_streams_are_like_dev_null(closed: str, make_backend: Maker, labe
     assert labels.with_name("predicted.label").is_file()
 
 
-def test_nobody_reads_the_output_of_a_script(make_backend: Maker) -> None:
-    text = """from taggingbackends.main import main
+@pytest.mark.parametrize("lines", [1, 100_000])  # the buffer of Python 3.14 has 128 KiB
+def test_nobody_reads_the_output_of_a_script(
+    lines: int, make_backend: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    text = f"""from taggingbackends.main import main
 def predict_model(backend):
-    for _ in range(10_000):  # more than the buffer holds
+    for _ in range({lines}):
         print("a line")
 main(predict_model)
 """

@@ -191,11 +191,11 @@ def _fps(times: NDArray[np.float64]) -> float | None:
     counts = np.append(0, np.cumsum(np.rint(steps / np.median(steps))))
     # least squares: recorded times may be rounded
     from_mean = counts - counts.mean()
-    period = from_mean @ times / max(from_mean @ from_mean, 1.0)
+    period = float(from_mean @ times) / max(float(from_mean @ from_mean), 1.0)
     deviations = times - times.mean() - from_mean * period
     if period <= 0 or (np.abs(deviations) > _MILLISECOND).any():
         return None
-    return float(round(1 / period, 3)) or None
+    return round(1 / period, 3) or None
 
 
 def _resampled(recording: Recording, framerate: float) -> _Grid:

@@ -313,7 +313,7 @@ def _juliapkgs() -> Choice:
         Path(STATE["project"]),
         "PYTHON_JULIAPKG_EXE" if named else "juliapkg",
         bool(meta),
-        str(compat),
+        re.sub(r"^\^([\d.]+)$", r"\1 or later", str(compat)),
     )
 
 

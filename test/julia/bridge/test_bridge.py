@@ -45,7 +45,8 @@ from taggingbackends import (
 from taggingbackends.backend.juliapackage import julia_package
 from taggingbackends.data import Recording, Track, load_tracks
 
-pytestmark = pytest.mark.filterwarnings("default")
+# Python >= 3.12 warns of a fork, which is refused here
+pytestmark = pytest.mark.filterwarnings("default", "ignore:.* use of fork:DeprecationWarning")
 
 
 # What is nested as deeply as a file may be has no room for what is around it here.

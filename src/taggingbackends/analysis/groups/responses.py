@@ -103,10 +103,10 @@ def clustered_wilson(successes: NDArray[np.integer], n: NDArray[np.integer]) -> 
         NaN with fewer than 2 recordings that have larvae.
     """
     successes, n = successes[n > 0], n[n > 0]
-    total = n.sum()
-    p = successes.sum() / max(total, 1)
-    variance = float(((successes - p * n) ** 2).sum()) / max(total, 1) ** 2
-    variance = max(variance, p * (1 - p) / max(total, 1))
+    total = max(int(n.sum()), 1)
+    p = successes.sum() / total
+    variance = float(((successes - p * n) ** 2).sum()) / total**2
+    variance = max(variance, p * (1 - p) / total)
     low, high = score_interval(p, variance, total, len(n))
     return float(low), float(high)
 
