@@ -29,6 +29,9 @@ settings.load_profile("project")
 # Processes that a shell starts in the background ignore Ctrl-C, and so do their children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# With nohup, this process goes on when the terminal is closed, but those of tests end by it.
+if os.name != "nt" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 PREDICT = """
 from taggingbackends import Labels
