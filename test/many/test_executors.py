@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -137,3 +140,29 @@ def test_a_recording_that_ends_workers_costs_no_other_one(
     failed = outcomes.pop(tasks[4].files[0])
     assert (failed.result, failed.why) == (Result.FAILED, "no memory")
     assert {one.result for one in outcomes.values()} == {Result.LABELLED}
+
+
+def test_a_scheduler_that_stops() -> None:
+    """What is left fails, also the batches that were not sent yet."""
+    files = [Path("lab", f"{i:02d}.spine") for i in range(50)]
+    tasks = [Task(Path("backend"), "m", (file,), file.with_suffix(".label"), {}) for file in files]
+    address: Queue[str] = Queue()
+
+    async def serve() -> None:  # until 32 batches have arrived
+        async with distributed.Scheduler(port=0, dashboard_address=":0") as scheduler:
+            address.put(scheduler.address)
+            while len(scheduler.tasks) < 32:
+                await asyncio.sleep(0.01)
+
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(asyncio.run, serve())
+        with (
+            DaskExecutor(address.get(timeout=30), batch=1) as executor,
+            pytest.warns(UserWarning, match="no Dask workers yet"),
+        ):
+            outcomes = list(executor.run(tasks))
+        served.result()
+    assert sorted(one.recording for one in outcomes) == files
+    assert {(one.result, one.why) for one in outcomes} == {
+        (Result.FAILED, "the Dask scheduler has stopped or cancelled the task")
+    }

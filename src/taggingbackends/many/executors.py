@@ -6,7 +6,8 @@ import logging
 import pickle
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from concurrent.futures import CancelledError
+from contextlib import closing, suppress
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -101,9 +102,7 @@ class DaskExecutor:
             asyncio.run(reach())  # a Client that cannot connect leaves a thread with errors behind
             self._client: Client = Client(scheduler, timeout=_CONNECTING, set_as_default=False)
         except Exception as error:  # each protocol has its own errors, e.g. TypeError for tls://
-            problem = f"no Dask scheduler at {scheduler}: {describe(error) or type(error).__name__}"
-            fix = "give the address that `dask scheduler` prints, e.g. tcp://10.0.0.1:8786"
-            raise BackendError("no-scheduler", problem, fix) from None
+            raise _no_scheduler(scheduler, error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -119,11 +118,13 @@ class DaskExecutor:
     def run(self, tasks: Sequence[Task]) -> Generator[Outcome, None, None]:
         """Yield each outcome once it is known. Closing the generator cancels waiting tasks.
 
+        If the scheduler stops, the remaining recordings fail.
+
         Raises
         ------
         BackendError
-            ``unsuitable-worker``: a worker lacks this package or has another version. It may
-            have joined while other workers label recordings.
+            ``no-scheduler``: it has stopped. ``unsuitable-worker``: a worker lacks this package or
+            has another version. It may have joined while other workers label recordings.
 
         Warns
         -----
@@ -144,9 +145,10 @@ class DaskExecutor:
             finished.add(future)
 
         def fill() -> None:
-            batches.jobs = sum(self._client.nthreads().values()) or 1
-            for batch in islice(batches, max(_QUEUED, 2 * batches.jobs) - len(running)):
-                submit(batch)
+            with suppress(OSError):  # the scheduler has just stopped: what runs is cancelled then
+                batches.jobs = sum(self._client.nthreads().values()) or 1
+                for batch in islice(batches, max(_QUEUED, 2 * batches.jobs) - len(running)):
+                    submit(batch)
 
         fill()
         try:
@@ -159,16 +161,23 @@ class DaskExecutor:
                     submit(batch[middle:])
                     continue
                 batches.learn(outcomes)
-                fill()
+                if not future.cancelled():  # by a scheduler that stops; it would not answer
+                    fill()
                 yield from outcomes
+            for batch in batches:
+                yield from _lost(batch)
         finally:
-            self._client.cancel(list(running))
+            if running:
+                self._client.cancel(list(running))
 
     def _check_workers(self) -> None:
         from importlib.metadata import version
 
         # a function of the standard library, which workers without this package can run, too
-        found = self._client.run(version, "taggingbackends", on_error="return")
+        try:
+            found = self._client.run(version, "taggingbackends", on_error="return")
+        except OSError as error:  # it has stopped
+            raise _no_scheduler(self._scheduler, error) from None
         if not found:
             warnings.warn(f"no Dask workers yet at {self._scheduler}: waiting", stacklevel=3)
         for worker, answer in found.items():
@@ -179,17 +188,28 @@ class DaskExecutor:
 
     def _outcomes(self, future: Future, batch: Sequence[Task]) -> list[Outcome]:
         if future.status == "finished":
-            outcomes: list[Outcome] = future.result()
-            return outcomes
+            with suppress(OSError, CancelledError):  # the scheduler has just stopped
+                outcomes: list[Outcome] = future.result()
+                return outcomes
         if future.status == "error":  # e.g. KilledWorker
             error = future.exception()
             if isinstance(error, _NOT_CALLED):  # of a worker that has joined meanwhile
                 self._check_workers()
                 raise _unsuitable("a Dask worker", describe(error))
-            why = describe(error)
-        else:
-            why = "the Dask scheduler has stopped or cancelled the task"
-        return [Outcome(task.files[0], Result.FAILED, why=why) for task in batch]
+            return _lost(batch, describe(error))
+        return _lost(batch)
+
+
+def _lost(
+    batch: Sequence[Task], why: str = "the Dask scheduler has stopped or cancelled the task"
+) -> list[Outcome]:
+    return [Outcome(task.files[0], Result.FAILED, why=why) for task in batch]
+
+
+def _no_scheduler(address: str, error: Exception) -> BackendError:
+    problem = f"no Dask scheduler at {address}: {describe(error) or type(error).__name__}"
+    fix = "give the address that `dask scheduler` prints, e.g. tcp://10.0.0.1:8786"
+    return BackendError("no-scheduler", problem, fix)
 
 
 class _Call:
