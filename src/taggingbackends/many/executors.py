@@ -145,10 +145,12 @@ class DaskExecutor:
             finished.add(future)
 
         def fill() -> None:
-            with suppress(OSError):  # the scheduler has just stopped: what runs is cancelled then
+            try:
                 batches.jobs = sum(self._client.nthreads().values()) or 1
-                for batch in islice(batches, max(_QUEUED, 2 * batches.jobs) - len(running)):
-                    submit(batch)
+            except OSError:  # the scheduler has just stopped: what runs is cancelled then
+                return
+            for batch in islice(batches, max(_QUEUED, 2 * batches.jobs) - len(running)):
+                submit(batch)
 
         fill()
         try:
