@@ -33,7 +33,7 @@ NAMES = ["run", "NA", "TRUE", "1e5", "a,b", 'q"q', "x+y", "b\\s", "été ☃", "
 
 def r(code: str) -> list[str]:
     """Run code in R, and return the lines of its output."""
-    for package in dict.fromkeys(re.findall(r"library\((\w+)\)|(\w+)::", code)):
+    for package in dict.fromkeys(re.findall(r"library\(([\w.]+)\)|([\w.]+)::", code)):
         name = "".join(package)
         test = f'cat(requireNamespace("{name}", quietly = TRUE))'
         if _output("Rscript", ["--vanilla"], test) != ["TRUE"]:
@@ -133,6 +133,28 @@ def test_csv_in_r(folder: Path, labels: Labels) -> None:
     check(labels, "frames", [*columns, "confidence", "second"], is_csv=True)
 
 
+@pytest.mark.parametrize(
+    "reader",
+    [
+        'data.table::fread(file, na.strings = "", colClasses = c(state = "character"))',
+        'readr::read_csv(file, na = "", guess_max = Inf, col_types = list(state = "c"))',
+    ],
+)
+def test_other_readers_of_csv_in_r(folder: Path, reader: str) -> None:
+    labels = Labels()
+    confidence = np.full(5000, np.nan)
+    confidence[1499] = 0.5  # not among the rows by which readr guesses types
+    labels.set("007", 1, np.arange(5000) / 10, ["NA"] * 5000, confidence)
+    labels.write("x.label")
+    called("labels", "convert", "x.label", "--table=frames", "-o", "frames.csv", cwd=folder)
+    code = f"""
+        file <- "frames.csv"
+        frames <- {reader}
+        cat(sum(frames$state == "NA"), sum(frames[["NA"]]), sum(frames$confidence, na.rm = TRUE))
+    """
+    assert r(code)[-1] == "5000 5000 0.5"
+
+
 def test_parquet_in_r(folder: Path, labels: Labels) -> None:
     pytest.importorskip("pyarrow", reason="no pyarrow")
     options = ("--table=frames", "-o", "frames.parquet")
@@ -153,7 +175,7 @@ def test_label_files_in_r(labels: Labels) -> None:
     r(code)
     labels["007"].metadata["observer"] = "Anna"
     labels.write("expected.label")
-    Labels.read("observed.label").write("observed.label")
+    Labels.read("recordings/observed.label").write("observed.label")
     assert Path("observed.label").read_bytes() == Path("expected.label").read_bytes()
 
 
