@@ -94,12 +94,16 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
             instance = new_instance()
         backend = BackendExplorer(_project_of(script), instance, sandbox)
         backend.tracker_options = TRACKER.keywords(_tracker_options(signature, options))
-        if by_hand:
-            with unfinished_model(backend) as environment:
-                os.environ.update(environment)
+        try:
+            if by_hand:
+                with unfinished_model(backend) as environment:
+                    os.environ.update(environment)
+                    function(backend, **keywords)
+            else:
                 function(backend, **keywords)
-        else:
-            function(backend, **keywords)
+        except SystemExit as end:
+            if end.code:
+                raise
         sys.stdout.flush()
     except OptionError as error:
         report(f"{script.name}: {error}")
@@ -108,10 +112,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         ignore_signals()  # another one would change the exit code
         sys.exit(130)
     except Exception as error:
-        nobody_reads = isinstance(error, BrokenPipeError) and reader_is_gone()
-        with suppress(OSError, ValueError):  # the script may have closed it
-            flush_output()
-        if nobody_reads:
+        if isinstance(error, BrokenPipeError) and reader_is_gone():
             sys.exit(READER_GONE)
         if not is_user_error(error):
             configure()  # the script may have configured logging itself
@@ -124,6 +125,9 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
         if isinstance(error, BackendError):
             error.fix = _in_script_words(error.fix, script.stem)
         fail(error)
+    finally:
+        with suppress(OSError, ValueError):  # reported already, or the script has closed it
+            flush_output()
     sys.exit(0)
 
 

@@ -22,6 +22,7 @@ from support import RUN, command, refused, write_recording
 from taggingbackends import Labels, TaggingBackendsError, TrackFileError, dependency, iter_labels
 from taggingbackends.analysis.info import info
 from taggingbackends.data import Recording, Track, find_recordings, load_tracks, resample
+from taggingbackends.data.netcdf import variables_of
 from taggingbackends.data.ownlabels import copy_without_labels, has_labels
 from variants.movement import FRAMES, alike, content, dataset, variants
 
@@ -259,6 +260,33 @@ def test_texts_longer_than_the_file_are_refused(tmp_path: Path) -> None:
         TrackFileError, match=f"keypoints: .* at most {len(data)} bytes, found one of"
     ):
         load_tracks(path)
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_texts_with_addresses_of_any_size(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.nc"
+    sizes = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    sizes.set_sizes(size, size)
+    with h5py.File(h5py.h5f.create(bytes(path), fcpl=sizes)) as file:
+        file.create_dataset("keypoints", data=["head", "tail", "x"], dtype=h5py.string_dtype())
+        file["keypoints"].make_scale("keypoints")
+    with h5py.File(path) as file:
+        keypoints = variables_of(path, file, ("keypoints",))["keypoints"]
+        assert keypoints.read(()).tolist() == ["head", "tail", "x"]
+
+
+def test_texts_in_another_file(tmp_path: Path) -> None:
+    path, other = tmp_path / "x.nc", tmp_path / "other.nc"
+    with h5py.File(other, "w") as file:
+        file.create_dataset("keypoints", data=["t" * 9999], dtype=h5py.string_dtype())
+        file["keypoints"].make_scale("keypoints")
+        at = file["keypoints"].id.get_offset()
+    with h5py.File(path, "w") as file:
+        file["keypoints"] = h5py.ExternalLink(str(other), "keypoints")
+        file.create_dataset("x", data=np.full(at, 0xFF, np.uint8))
+    with h5py.File(path) as file:
+        keypoints = variables_of(path, file, ("keypoints",))["keypoints"]
+        assert keypoints.read(()).tolist() == ["t" * 9999]
 
 
 # -- writing

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -142,13 +143,18 @@ def test_a_recording_that_ends_workers_costs_no_other_one(
     assert {one.result for one in outcomes.values()} == {Result.LABELLED}
 
 
-def test_a_scheduler_that_stops() -> None:
-    """What is left fails, also the batches that were not sent yet."""
+@pytest.fixture
+def tasks() -> list[Task]:
     files = [Path("lab", f"{i:02d}.spine") for i in range(50)]
-    tasks = [Task(Path("backend"), "m", (file,), file.with_suffix(".label"), {}) for file in files]
+    return [Task(Path("backend"), "m", (file,), file.with_suffix(".label"), {}) for file in files]
+
+
+@pytest.fixture
+def stopping() -> Iterator[str]:
+    """Return the address of a scheduler that stops once 32 batches have arrived."""
     address: Queue[str] = Queue()
 
-    async def serve() -> None:  # until 32 batches have arrived
+    async def serve() -> None:
         async with distributed.Scheduler(port=0, dashboard_address=":0") as scheduler:
             address.put(scheduler.address)
             while len(scheduler.tasks) < 32:
@@ -156,13 +162,31 @@ def test_a_scheduler_that_stops() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         served = pool.submit(asyncio.run, serve())
-        with (
-            DaskExecutor(address.get(timeout=30), batch=1) as executor,
-            pytest.warns(UserWarning, match="no Dask workers yet"),
-        ):
-            outcomes = list(executor.run(tasks))
+        yield address.get(timeout=30)
         served.result()
-    assert sorted(one.recording for one in outcomes) == files
+
+
+@pytest.mark.filterwarnings("ignore:no Dask workers yet")
+def test_a_scheduler_that_stops(stopping: str, tasks: list[Task]) -> None:
+    """What is left fails, also the batches that were not sent yet."""
+    with DaskExecutor(stopping, batch=1) as executor:
+        outcomes = list(executor.run(tasks))
+    # it logs a traceback if a message meets a scheduler that has just ended
+    assert logging.getLogger("distributed.batched").level == logging.CRITICAL
+    assert sorted(one.recording for one in outcomes) == [task.files[0] for task in tasks]
     assert {(one.result, one.why) for one in outcomes} == {
         (Result.FAILED, "the Dask scheduler has stopped or cancelled the task")
     }
+
+
+@pytest.mark.filterwarnings("ignore:no Dask workers yet")
+def test_outcomes_that_nobody_wants_after_a_scheduler_has_stopped(
+    stopping: str, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "_CONNECTING", 1)
+    with DaskExecutor(stopping, batch=1) as executor:
+        outcomes = executor.run(tasks)
+        assert next(outcomes).result is Result.FAILED
+        while executor._client.status != "closed":  # it does not connect again
+            time.sleep(0.01)
+        outcomes.close()

@@ -74,3 +74,55 @@ main(predict_model)
     )
     os.close(writer)
     assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT)", 130),
+        ("os.kill(os.getpid(), signal.SIGTERM)", 143),
+        ("raise OptionError('no')", 2),
+        ("sys.exit(3)", 3),
+        ("sys.exit(0)", 141),
+    ],
+)
+def test_a_script_ends_early_while_nobody_reads_its_output(
+    end: str, code: int, make_backend: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    text = f"""import os, signal, sys
+from taggingbackends.main import OptionError, main
+def predict_model(backend):
+    print("a line")
+    {end}
+main(predict_model)
+"""
+    script = make_backend(predict_model=text) / "scripts" / "predict_model.py"
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, script], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert result.returncode == code
+    assert result.stderr == ("Error: predict_model.py: no\n" if code == 2 else "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_script_exits_with_0_while_the_disk_is_full(
+    make_backend: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    text = """import sys
+from taggingbackends.main import main
+def predict_model(backend):
+    print("a line")
+    sys.exit()
+main(predict_model)
+"""
+    script = make_backend(predict_model=text) / "scripts" / "predict_model.py"
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, script], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (result.returncode, result.stderr) == (1, "Error: [Errno 28] No space left on device\n")

@@ -136,11 +136,13 @@ class _Reader:
     def _check_texts(self, data: h5py.Dataset) -> None:
         """Refuse texts that are longer than the file: HDF5 would take memory for them first."""
         start = data.id.get_offset() if data.dtype.kind == "O" and data.chunks is None else None
-        words = data.id.get_storage_size() // 4
-        step = words // max(data.size, 1)  # a text is stored as its length and where it is
-        if start and step:
-            longest = np.fromfile(self.path, "<u4", words, offset=start)[::step].max(initial=0)
-            limit = self.path.stat().st_size
+        size = data.id.get_storage_size() // max(data.size, 1)
+        if start and size:
+            path = Path(data.file.filename)  # of the file that a link leads to
+            # a text is stored as its length and where it is; the address has 2 bytes or more
+            stored = np.dtype({"names": ["length"], "formats": ["<u4"], "itemsize": size})
+            longest = np.fromfile(path, stored, data.size, offset=start)["length"].max(initial=0)
+            limit = path.stat().st_size
             if longest > limit:
                 found = f"found one of {longest}; is the file damaged?"
                 raise self._error(f"expected texts of at most {limit} bytes, {found}")

@@ -94,7 +94,8 @@ class DaskExecutor:
             comm = await connect(scheduler, timeout=_CONNECTING, **security)
             await comm.close()
 
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # outcomes report errors
+        for module in ("batched", "client"):  # outcomes report errors
+            logging.getLogger(f"distributed.{module}").setLevel(logging.CRITICAL)
         self._scheduler = scheduler
         self._batch = batch
         try:
@@ -169,7 +170,7 @@ class DaskExecutor:
             for batch in batches:
                 yield from _lost(batch)
         finally:
-            if running:
+            if running and self._client.status != "closed":  # the scheduler stopped
                 self._client.cancel(list(running))
 
     def _check_workers(self) -> None:
