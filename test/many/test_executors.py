@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from support import backend_error, command, posix, write_recording
+from support import backend_error, command, posix, wait_until, write_recording
 from taggingbackends import __version__
 from taggingbackends.many import executors
 from taggingbackends.many.executors import DaskExecutor
@@ -187,6 +186,5 @@ def test_outcomes_that_nobody_wants_after_a_scheduler_has_stopped(
     with DaskExecutor(stopping, batch=1) as executor:
         outcomes = executor.run(tasks)
         assert next(outcomes).result is Result.FAILED
-        while executor._client.status != "closed":  # it does not connect again
-            time.sleep(0.01)
+        wait_until(lambda: executor._client.status == "closed")  # it does not connect again
         outcomes.close()
