@@ -83,6 +83,24 @@ def test_a_second_signal_interrupts_an_import(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (143, "waits\n", "")
 
 
+def test_a_signal_when_the_lock_of_a_module_is_freed() -> None:
+    # Python ignores what the callback raises that frees it
+    program = f"""{START}end_by_signals()
+import _frozen_importlib as bootstrap
+class Imp:
+    def __getattr__(self, name, imp=bootstrap._imp):
+        if name == "acquire_lock":
+            os.kill(os.getpid(), 15)
+        return getattr(imp, name)
+lock = bootstrap._get_module_lock("x")
+bootstrap._imp = Imp()
+del lock
+print("late")
+"""
+    result = python(program)
+    assert (result.returncode, result.stdout, result.stderr) == (143, "", "")
+
+
 def test_later_signals_do_not_disturb_the_end() -> None:
     program = f"{START}end_by_signals()\ntry: os.kill(os.getpid(), 15)\n"
     result = python(f"{program}finally: os.kill(os.getpid(), 1); time.sleep(0.01); print('clean')")

@@ -56,9 +56,15 @@ def _end(number: int, frame: FrameType | None) -> None:
     if outermost is None:
         _raise(number)
     _is_waiting = True
+    # Python calls this function when the lock of a module is freed, and ignores what it raises.
+    is_callback = outermost.f_code.co_name == "cb"
 
     def wait(frame: FrameType, event: str, argument: object) -> None:
-        if frame is outermost and event == "return":
+        if is_callback:
+            is_done = _outermost_import(frame) is None
+        else:
+            is_done = frame is outermost and event == "return"
+        if is_done:
             _raise(number)
 
     sys.setprofile(wait)
