@@ -18,16 +18,18 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command and exit with its exit code."""
     try:
-        end_by_signals()
-        _leave_current_folder()
-        from taggingbackends import cli  # imported while signals wait
+        try:
+            end_by_signals()
+            _leave_current_folder()
+            from taggingbackends import cli  # imported while signals wait
 
-        gc.freeze()  # looking for garbage among all modules takes long, above all at the exit
-        cli.main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    finally:
+            gc.freeze()  # looking for garbage among all modules takes long, above all at the exit
+            cli.main()
+        finally:
+            ignore_signals()
+    except KeyboardInterrupt:  # also one just before it would have been ignored
         ignore_signals()
+        sys.exit(130)
 
 
 def _leave_current_folder() -> None:

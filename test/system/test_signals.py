@@ -121,6 +121,21 @@ sys.exit(130)
     assert python(program).returncode == 130
 
 
+def test_ctrl_c_just_before_it_is_ignored() -> None:
+    program = """
+from taggingbackends import __main__ as command, cli
+def ignore(ignore=command.ignore_signals):
+    command.ignore_signals = ignore
+    os.kill(os.getpid(), 2)
+    ignore()
+command.ignore_signals = ignore
+cli.main = lambda: sys.exit(0)
+command.main()
+"""
+    result = python(program)
+    assert (result.returncode, result.stderr) == (130, "")
+
+
 def test_ignored_signals_stay_ignored() -> None:
     program = f"signal.signal(1, signal.SIG_IGN)\n{START}end_by_signals()\n"
     result = python(f"{program}os.kill(os.getpid(), 1); time.sleep(0.01); print('going on')")
