@@ -9,13 +9,13 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from tempfile import mkdtemp
 from typing import NamedTuple, TypeAlias
 
 __all__ = ["DRILLS", "Defect", "Drill", "Trial", "Unavailable", "drill"]
@@ -86,7 +86,7 @@ class Trial:
         self._answer, answer = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        self._folder = Path(mkdtemp(prefix="torture-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="torture-"))
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._answer)
@@ -123,6 +123,7 @@ class Trial:
 
 def _child(drill: Drill, random: Random, folder: Path, answer: int) -> None:
     os.setpgid(0, 0)
+    tempfile.tempdir = str(folder)  # what this process leaves is removed with it
     # a reader that asks for more memory gets an error instead of the machine's last page
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     outcomes: Counter[str] = Counter()
