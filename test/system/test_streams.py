@@ -55,6 +55,17 @@ def test_closed_streams_are_like_dev_null(closed: str, make_backend: Maker, labe
     assert labels.with_name("predicted.label").is_file()
 
 
+def unread(script: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script whose output nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, script], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    return result
+
+
 @pytest.mark.parametrize("lines", [1, 100_000])  # the buffer of Python 3.14 has 128 KiB
 def test_nobody_reads_the_output_of_a_script(
     lines: int, make_backend: Maker, monkeypatch: pytest.MonkeyPatch
@@ -67,12 +78,7 @@ def predict_model(backend):
 main(predict_model)
 """
     script = make_backend(predict_model=text) / "scripts" / "predict_model.py"
-    reader, writer = os.pipe()
-    os.close(reader)
-    result = subprocess.run(
-        [sys.executable, script], stdout=writer, stderr=subprocess.PIPE, text=True
-    )
-    os.close(writer)
+    result = unread(script)
     assert (result.returncode, result.stderr) == (141, "")
 
 
@@ -98,12 +104,7 @@ def predict_model(backend):
 main(predict_model)
 """
     script = make_backend(predict_model=text) / "scripts" / "predict_model.py"
-    reader, writer = os.pipe()
-    os.close(reader)
-    result = subprocess.run(
-        [sys.executable, script], stdout=writer, stderr=subprocess.PIPE, text=True
-    )
-    os.close(writer)
+    result = unread(script)
     assert result.returncode == code
     assert result.stderr == ("Error: predict_model.py: no\n" if code == 2 else "")
 
