@@ -70,7 +70,7 @@ class Campaign:
         self.seed = seed
         self.trials: Counter[str] = Counter()
         self.outcomes: dict[str, Counter[str]] = {}
-        self.defects: list[str] = []
+        self.defects: list[tuple[str, str]] = []  # the name of the drill, and a line about it
         self._began = time.monotonic()
 
     def run(self, trials, jobs: int, seconds: float | None) -> None:
@@ -95,15 +95,14 @@ class Campaign:
         self.trials[name] += 1
         self.outcomes.setdefault(name, Counter()).update(outcomes)
         for defect in defects:
-            self.defects.append(
-                f"DEFECT {name} --trial {trial.number} --seed {self.seed}: {defect}"
-            )
-            print(self.defects[-1], flush=True)
+            line = f"DEFECT {name} --trial {trial.number} --seed {self.seed}: {defect}"
+            self.defects.append((name, line))
+            print(line, flush=True)
         return True
 
     def print_table(self) -> None:
         """Print the trials, outcomes and defects of each drill, and all defects once more."""
-        broken = Counter(defect.split()[1] for defect in self.defects)
+        broken = Counter(name for name, _ in self.defects)
         print(f"{'drill':32} {'trials':>6} {'cases':>8} {'defects':>7}  outcomes")
         for name, trials in self.trials.items():
             outcomes = self.outcomes[name]
@@ -116,7 +115,8 @@ class Campaign:
             f"{self.trials.total()} trials, {total} cases, {len(self.defects)} defects "
             f"in {took:.0f} s, seed {self.seed}"
         )
-        print("".join(f"{defect}\n" for defect in self.defects), end="")
+        for _, line in self.defects:
+            print(line)
 
 
 if __name__ == "__main__":

@@ -135,8 +135,9 @@ class _Reader:
 
     def _check_texts(self, data: h5py.Dataset) -> None:
         """Refuse texts that are longer than the file: HDF5 would take memory for them first."""
-        start = data.id.get_offset() if data.dtype.kind == "O" and data.chunks is None else None
-        size = data.id.get_storage_size() // max(data.size, 1)
+        if data.dtype.kind != "O" or data.chunks is not None:
+            return
+        start, size = data.id.get_offset(), data.id.get_storage_size() // max(data.size, 1)
         if start and size:
             path = Path(data.file.filename)  # of the file that a link leads to
             # a text is stored as its length and where it is; the address has 2 bytes or more
