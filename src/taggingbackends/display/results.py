@@ -19,7 +19,7 @@ from taggingbackends.display.figures.drawing import picture
 from taggingbackends.display.page.statistics import statistics_page
 from taggingbackends.display.saving import SUFFIXES
 from taggingbackends.errors import BackendError
-from taggingbackends.system.csvtext import defused
+from taggingbackends.system.csvtext import BOOLEANS, defused
 from taggingbackends.system.extras import require
 from taggingbackends.system.files import Stamp, copy_files, remove_file, stamp
 from taggingbackends.system.temporaries import temporary_folder
@@ -202,7 +202,7 @@ def _csv(frame: DataFrame) -> bytes:
     shown = frame.copy()
     for name, column in frame.items():
         if pandas.api.types.is_bool_dtype(column):
-            shown[name] = column.map({False: "FALSE", True: "TRUE"})  # R reads True as a text
+            shown[name] = column.map(BOOLEANS)
         elif not pandas.api.types.is_numeric_dtype(column):
             shown[name] = column.map(lambda x: defused(x) if isinstance(x, str) else x)
     text: str = shown.to_csv(index=False, lineterminator="\n", float_format="%.9g")

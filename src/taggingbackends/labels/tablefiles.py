@@ -13,7 +13,7 @@ from taggingbackends.errors import BackendError, located
 from taggingbackends.labels.facts import FACTS
 from taggingbackends.labels.labels import Labels
 from taggingbackends.labels.tables import TABLES, Columns, Extent, Texts, extent_of
-from taggingbackends.system.csvtext import text_cell
+from taggingbackends.system.csvtext import BOOLEANS, text_cell
 from taggingbackends.system.extras import require
 
 __all__ = ["SUFFIXES", "table_chunks"]
@@ -108,7 +108,7 @@ def _cells(name: str, column: NDArray[Any] | Texts, rows: slice) -> Iterable[str
         return map(cells.__getitem__, column.codes[rows].tolist())
     values = column[rows].tolist()
     if column.dtype.kind == "b":
-        return map(("FALSE", "TRUE").__getitem__, values)  # R reads True as a text
+        return map(BOOLEANS.__getitem__, values)
     if column.dtype.kind != "f":
         return map(str, values)
     if name in _SECONDS:

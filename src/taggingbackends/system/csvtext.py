@@ -1,10 +1,13 @@
-"""Texts in CSV tables."""
+"""Texts and booleans in CSV tables."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["OWN_TABLES", "defused", "plain_text", "text_cell"]
+__all__ = ["BOOLEANS", "OWN_TABLES", "defused", "plain_text", "text_cell"]
+
+BOOLEANS = {False: "FALSE", True: "TRUE"}
+"""The cells of booleans. R reads True as a text."""
 
 OWN_TABLES = (
     b"run,larva,",
